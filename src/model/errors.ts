@@ -1,0 +1,37 @@
+/**
+ * Every error that an operator may meet: a code to search for, a message that says what happened, a
+ * remedy that says what to do next, and whether trying again can help.
+ */
+export class PgnotionError extends Error {
+  readonly code: string;
+  readonly remedy: string;
+  readonly retryable: boolean;
+
+  constructor(options: {
+    readonly code: string;
+    readonly message: string;
+    readonly remedy: string;
+    readonly retryable?: boolean;
+    readonly cause?: unknown;
+  }) {
+    super(options.message, options.cause === undefined ? undefined : { cause: options.cause });
+    this.name = 'PgnotionError';
+    this.code = options.code;
+    this.remedy = options.remedy;
+    this.retryable = options.retryable ?? false;
+  }
+}
+
+/** One thing that is wrong with a value or a setting, and how to mend it. */
+export type Fault = {
+  /** Where: a configuration path such as `tables.suppliers.fields.Rating`, or a field's name. */
+  readonly path: string;
+  readonly message: string;
+  readonly remedy: string;
+};
+
+/** The text of anything that was thrown. */
+export function messageOf(error: unknown): string {
+  if (error instanceof AggregateError && error.message === '') return error.errors.map(messageOf).join('; ');
+  return error instanceof Error ? error.message : String(error);
+}

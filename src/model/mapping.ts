@@ -1,0 +1,79 @@
+import type { SqlText } from './change.ts';
+import type { Codec, CodecOptions, ColumnShape, PropertyType, SchemaOptions } from './codecs/codec.ts';
+import type { QualifiedName, TableName } from './ids.ts';
+
+/** Which way changes of a table or a field travel. */
+export type Direction = 'both' | 'to-notion' | 'to-postgres';
+
+/** Where a field's value comes from in PostgreSQL. Only a column can be written back. */
+export type FieldSource =
+  | { readonly kind: 'column'; readonly column: string }
+  | { readonly kind: 'expression'; readonly sql: string }
+  | { readonly kind: 'key' };
+
+/** One property of a page and what it stands for in the row, as the configuration says it. */
+export type FieldMapping = CodecOptions &
+  SchemaOptions & {
+    readonly type: PropertyType;
+    readonly source: FieldSource;
+    readonly direction: Direction;
+    readonly transform?: (value: SqlText) => SqlText;
+    readonly reverseTransform?: (value: SqlText) => SqlText;
+  };
+
+/** A table whose changes reach the pages of another one, because that one's query joins it. */
+export type Dependency = {
+  readonly table: QualifiedName;
+  /** Column of the joined table's replica identity -> column of the synced table's query. */
+  readonly on: Readonly<Record<string, string>>;
+};
+
+/** What a page in the trash means for its row. */
+export type NotionTrashPolicy = 'delete' | 'restore' | 'ignore';
+/** What a deleted row means for its page. */
+export type PostgresDeletePolicy = 'trash' | 'ignore';
+
+export type TableMapping = {
+  readonly name: TableName;
+  readonly source: QualifiedName;
+  /** A query that gives the key and all columns that fields name; null reads the source table itself. */
+  readonly query: string | null;
+  readonly dependsOn: readonly Dependency[];
+  /** Primary-key columns, in the order that makes up the record's key. */
+  readonly key: readonly string[];
+  readonly direction: Direction;
+  /** The Notion database's title when pgnotion creates it. */
+  readonly title: string;
+  readonly fields: readonly FieldMapping[];
+  /** The text property that holds the record's key in Notion. */
+  readonly idProperty: string;
+  /** The date property that tells when pgnotion last wrote the page. */
+  readonly lastSyncedProperty: string | null;
+  readonly onNotionTrash: NotionTrashPolicy;
+  readonly onPostgresDelete: PostgresDeletePolicy;
+};
+
+/** A field joined with what the catalog says of its column. */
+export type ResolvedField = FieldMapping & {
+  readonly codec: Codec;
+  readonly shape: ColumnShape;
+  /** NOT NULL without a default and not generated: a new row needs it. */
+  readonly required: boolean;
+};
+
+/** A table mapping joined with the catalog: everything that the flows need, and nothing that needs I/O. */
+export type ResolvedTable = Omit<TableMapping, 'fields'> & {
+  readonly fields: readonly ResolvedField[];
+  /** `format_type` of each key column, for casts. */
+  readonly keyTypes: readonly string[];
+  /** Whether each key column fills itself on insert (a default or an identity). */
+  readonly keyDefaults: readonly boolean[];
+  /** Place in the order of creation: a table comes after those that its relations point to. */
+  readonly rank: number;
+};
+
+/** Whether PostgreSQL's changes of a field are written to Notion. */
+export const goesToNotion = (field: FieldMapping): boolean => field.direction !== 'to-postgres';
+/** Whether a person's changes of a property are written to PostgreSQL. */
+export const goesToPostgres = (field: FieldMapping): boolean =>
+  field.direction !== 'to-notion' && field.source.kind === 'column';
