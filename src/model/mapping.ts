@@ -61,9 +61,18 @@ export type ResolvedField = FieldMapping & {
   readonly required: boolean;
 };
 
+export type ResolvedDependency = {
+  readonly table: QualifiedName;
+  /** Pairs of columns that the join compares; `type` is the `format_type` that both have. */
+  readonly columns: readonly { readonly from: string; readonly to: string; readonly type: string }[];
+};
+
 /** A table mapping joined with the catalog: everything that the flows need, and nothing that needs I/O. */
-export type ResolvedTable = Omit<TableMapping, 'fields'> & {
+export type ResolvedTable = Omit<TableMapping, 'fields' | 'dependsOn'> & {
   readonly fields: readonly ResolvedField[];
+  readonly dependsOn: readonly ResolvedDependency[];
+  /** `format_type` of each field's column, by column name, for casts. */
+  readonly columnTypes: Readonly<Record<string, string>>;
   /** `format_type` of each key column, for casts. */
   readonly keyTypes: readonly string[];
   /** Whether each key column fills itself on insert (a default or an identity). */

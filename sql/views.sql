@@ -1,0 +1,137 @@
+-- The interface: applied anew whenever this file changes. Read these from psql, a dashboard or a monitor.
+
+create view pgnotion.queue as
+  select table_name, key, kind, case priority when 0 then 'live' else 'backfill' end as priority,
+         lsn, changed_at, first_at, extract(epoch from clock_timestamp() - first_at) as age_seconds,
+         attempts, next_at, code, reason
+    from pgnotion.outbox
+   where parked_at is null
+   order by outbox.priority, first_at;
+
+create view pgnotion.failures as
+  select 'to-notion' as direction, o.table_name, o.key, r.page_id, o.code, o.reason, o.remedy,
+         o.attempts, o.parked_at is not null as parked, coalesce(o.parked_at, o.first_at) as since
+    from pgnotion.outbox o
+    left join pgnotion.records r using (table_name, key)
+   where o.parked_at is not null or o.attempts > 0
+  union all
+  select 'to-postgres', table_name, key, page_id, code, reason, remedy,
+         attempts, parked_at is not null, coalesce(parked_at, seen_at)
+    from pgnotion.edits
+   where code is not null;
+
+create view pgnotion.recent_operations as
+  select id, started_at, finished_at,
+         round(extract(epoch from finished_at - started_at) * 1000) as duration_ms,
+         direction, table_name, key, page_id, kind, fields, before, after, lsn, changed_at,
+         actor, attempt, status, error, batch
+    from pgnotion.operations
+   order by id desc
+   limit 1000;
+
+create view pgnotion.status as
+  with
+    linked as (
+      select table_name, count(*) as records, count(*) filter (where state = 'linked') as linked
+        from pgnotion.records group by 1),
+    pending as (
+      select table_name, count(*) as pending, min(first_at) as oldest
+        from pgnotion.outbox where parked_at is null group by 1),
+    failed as (
+      select table_name, count(*) as failed from pgnotion.failures where parked group by 1),
+    hour as (
+      select table_name,
+             count(*) filter (where status = 'done') as done,
+             count(*) filter (where status = 'failed') as refused,
+             percentile_cont(0.5) within group (order by extract(epoch from finished_at - changed_at))
+               filter (where status = 'done' and changed_at is not null and batch is distinct from 'backfill') as p50,
+             percentile_cont(0.95) within group (order by extract(epoch from finished_at - changed_at))
+               filter (where status = 'done' and changed_at is not null and batch is distinct from 'backfill') as p95
+        from pgnotion.operations where started_at > clock_timestamp() - interval '1 hour' group by 1),
+    last as (
+      select d.table_name, o.finished_at as last_success
+        from pgnotion.data_sources d
+        cross join lateral (
+          select finished_at from pgnotion.operations
+           where table_name = d.table_name and status = 'done' order by id desc limit 1) o)
+  select d.table_name,
+         coalesce(linked.records, 0) as records,
+         coalesce(linked.linked, 0) as linked,
+         coalesce(pending.pending, 0) as pending,
+         extract(epoch from clock_timestamp() - pending.oldest) as oldest_pending_seconds,
+         coalesce(failed.failed, 0) as failed,
+         d.paused_at is not null as paused,
+         d.paused_reason,
+         d.backfilled_at is not null as backfilled,
+         last.last_success,
+         hour.p50 as latency_p50_seconds,
+         hour.p95 as latency_p95_seconds,
+         round(hour.done::numeric / nullif(hour.done + hour.refused, 0), 4) as success_rate
+    from pgnotion.data_sources d
+    left join linked using (table_name)
+    left join pending using (table_name)
+    left join failed using (table_name)
+    left join hour using (table_name)
+    left join last using (table_name)
+   order by d.table_name;
+
+create view pgnotion.slot as
+  select c.slot, s.slot_name is not null as exists, coalesce(s.active, false) as active, s.wal_status,
+         c.lsn as checkpoint, s.confirmed_flush_lsn,
+         pg_wal_lsn_diff(pg_current_wal_lsn(), s.confirmed_flush_lsn) as lag_bytes,
+         pg_wal_lsn_diff(pg_current_wal_lsn(), s.restart_lsn) as retained_bytes
+    from pgnotion.checkpoint c
+    left join pg_replication_slots s on s.slot_name = c.slot;
+
+create view pgnotion.notion_usage as
+  select date_trunc('minute', at) as minute, coalesce(status::text, 'no answer') as status,
+         count(*) as requests, round(avg(ms)) as mean_ms
+    from pgnotion.requests
+   group by 1, 2
+   order by 1 desc, 2;
+
+-- Raises unless `mine` is the daemon that may write. The row lock makes a take-over wait for what is in flight.
+create function pgnotion.fence(mine bigint) returns void language plpgsql as $$
+declare
+  present bigint;
+begin
+  select (value #>> '{}')::bigint into present from pgnotion.settings where name = 'epoch' for share;
+  if present is distinct from mine then
+    raise exception 'another pgnotion daemon has taken over (epoch % now, % here)', present, mine
+      using errcode = 'PGN01';
+  end if;
+end $$;
+
+-- Stops the delivery and the polling of one table; what changes meanwhile stays in the outbox.
+create function pgnotion.pause(name text) returns void language plpgsql as $$
+begin
+  update pgnotion.data_sources set paused_at = clock_timestamp(), paused_reason = 'paused by hand'
+   where table_name = name;
+  if not found then raise exception 'no synced table is called %', name; end if;
+end $$;
+
+create function pgnotion.resume(name text) returns void language plpgsql as $$
+begin
+  update pgnotion.data_sources set paused_at = null, paused_reason = null where table_name = name;
+  if not found then raise exception 'no synced table is called %', name; end if;
+end $$;
+
+-- Tries a failed record again now, in both directions. Returns how many lines were waiting.
+create function pgnotion.retry(name text, record_key text) returns bigint language sql as $$
+  with o as (
+    update pgnotion.outbox set next_at = clock_timestamp(), attempts = 0, parked_at = null,
+           code = null, reason = null, remedy = null
+     where table_name = name and key = record_key returning 1),
+  e as (
+    update pgnotion.edits set next_at = clock_timestamp(), attempts = 0, parked_at = null, digest = ''
+     where table_name = name and key = record_key returning 1)
+  select (select count(*) from o) + (select count(*) from e);
+$$;
+
+-- Has every row and every page of a table compared again; only what differs is written. Null: all tables.
+create function pgnotion.resync(name text default null) returns bigint language sql as $$
+  with asked as (
+    update pgnotion.data_sources set backfilled_at = null, swept_at = null, watermark = null
+     where name is null or table_name = name returning 1)
+  select count(*) from asked;
+$$;

@@ -1,0 +1,158 @@
+#!/usr/bin/env node
+import { resolve } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { Command } from 'commander';
+import {
+  applyCommand,
+  failuresCommand,
+  pauseCommand,
+  resyncCommand,
+  retryCommand,
+  statusCommand,
+} from './commands.ts';
+import { type Config, parseConfig } from './config.ts';
+import { runDaemon } from './daemon.ts';
+import { type Environment, readEnvironment } from './environment.ts';
+import { messageOf, PgnotionError } from './model/errors.ts';
+import { createLog, type Log, silentLog } from './runtime/log.ts';
+
+type Globals = { readonly config: string; readonly json?: boolean };
+
+/** What a command works with; commands that only look keep the log quiet. */
+type Loaded = { readonly config: Config; readonly environment: Environment; readonly log: Log };
+
+const program = new Command('pgnotion')
+  .description('Keeps PostgreSQL tables and Notion databases the same, both ways.')
+  .option('--config <file>', 'the configuration', 'pgnotion.config.ts')
+  .option('--json', 'print data as JSON')
+  .showHelpAfterError()
+  .enablePositionalOptions();
+
+async function load(quiet: boolean): Promise<Loaded> {
+  const config = parseConfig(await importConfig(program.opts<Globals>().config));
+  const environment = readEnvironment(process.env, config);
+  return { config, environment, log: quiet ? silentLog() : createLog({ level: environment.LOG_LEVEL }) };
+}
+
+async function importConfig(file: string): Promise<unknown> {
+  const path = resolve(file);
+  try {
+    const module: { readonly default?: unknown } = await import(pathToFileURL(path).href);
+    if (module.default !== undefined) return module.default;
+  } catch (error) {
+    throw new PgnotionError({
+      code: 'config_unreadable',
+      message: `cannot read the configuration ${path}: ${messageOf(error)}`,
+      remedy: 'name the file with --config, and check that it runs by itself',
+      cause: error,
+    });
+  }
+  throw new PgnotionError({
+    code: 'config_unreadable',
+    message: `${path} has no default export`,
+    remedy: 'end it with `export default defineConfig({ ... })`',
+  });
+}
+
+/** The first signal asks for an orderly stop; a second one, or ten seconds, ends the process as it is. */
+function stopSignal(): AbortSignal {
+  const stop = new AbortController();
+  const onSignal = (): void => {
+    if (stop.signal.aborted) process.exit(1);
+    stop.abort();
+    setTimeout(() => {
+      process.stderr.write(
+        'pgnotion: could not finish within 10 s; what was in flight is found at the next start\n',
+      );
+      process.exit(1);
+    }, 9_500).unref();
+  };
+  process.on('SIGINT', onSignal);
+  process.on('SIGTERM', onSignal);
+  return stop.signal;
+}
+
+const print = (text: string): void => void process.stdout.write(text.endsWith('\n') ? text : `${text}\n`);
+const json = (): boolean => program.opts<Globals>().json === true;
+
+program
+  .command('apply')
+  .description('create what is missing in Notion, and print the ids of the databases')
+  .action(async () => print(await applyCommand(await load(true), json())));
+
+program
+  .command('start')
+  .description('sync until stopped')
+  .action(async () => runDaemon(await load(false), stopSignal()));
+
+program
+  .command('status')
+  .description('a line per table: what is linked, waits, failed')
+  .action(async () => print(await statusCommand(await load(true), json())));
+
+program
+  .command('resync')
+  .argument('[table]', 'one table; all if left out')
+  .description('compare every row and page again, and write what differs')
+  .action(async (table?: string) => print(await resyncCommand(await load(true), table ?? null)));
+
+for (const [name, description] of [
+  ['pause', 'stop delivering and polling a table; its changes wait'],
+  ['resume', 'go on with a paused table'],
+] as const) {
+  program
+    .command(name)
+    .argument('<table>')
+    .description(description)
+    .action(async (table: string) => print(await pauseCommand(await load(true), name, table)));
+}
+
+const failures = program
+  .command('failures')
+  .description('records that could not be synced, with reason and remedy');
+failures.command('list').action(async () => print(await failuresCommand(await load(true), json())));
+failures
+  .command('retry')
+  .argument('<table>')
+  .argument('<key>')
+  .action(async (table: string, key: string) => print(await retryCommand(await load(true), table, key)));
+
+program
+  .command('sandbox')
+  .description('a double of the Notion API, with a page to edit in')
+  .option('--port <number>', 'a free one if left out', '0')
+  .option('--journal <file>', 'keep the workspace in this file')
+  .action(async (options: { readonly port: string; readonly journal?: string }) => {
+    const { runSandbox } = await import('./sandbox/command.ts');
+    await runSandbox({ port: Number(options.port), journal: options.journal ?? null }, print, stopSignal());
+  });
+
+program
+  .command('demo')
+  .description('everything embedded: PostgreSQL, the Notion sandbox, sample data, the daemon')
+  .option('--fresh', 'start over')
+  .action(async (options: { readonly fresh?: boolean }) => {
+    const { runDemo } = await import('./sandbox/demo.ts');
+    await runDemo({ fresh: options.fresh === true, print }, stopSignal());
+  });
+
+try {
+  await program.parseAsync();
+  // A pool or a timer that was left behind must not keep a finished command alive.
+  process.exit(process.exitCode ?? 0);
+} catch (error) {
+  report(error);
+  process.exit(1);
+}
+
+/** One clear message: what happened, and what to do. */
+function report(error: unknown): void {
+  if (error instanceof PgnotionError) {
+    process.stderr.write(`pgnotion: ${error.message}\n\nwhat to do: ${error.remedy}\n(${error.code})\n`);
+    return;
+  }
+  const detail = error instanceof Error && process.env.LOG_LEVEL === 'debug' ? `\n${error.stack}` : '';
+  process.stderr.write(
+    `pgnotion: ${messageOf(error)}${detail}\n\nwhat to do: this was not foreseen; LOG_LEVEL=debug shows where it happened\n`,
+  );
+}

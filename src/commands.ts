@@ -1,0 +1,132 @@
+import type { Config } from './config.ts';
+import { databaseVariable, type Environment } from './environment.ts';
+import { applyToNotion, type Installation, openInstallation, openNotion } from './installation.ts';
+import { PgnotionError } from './model/errors.ts';
+import type { Log } from './runtime/log.ts';
+import { formatTable } from './runtime/table.ts';
+import { createStore, type Sql } from './state/sql.ts';
+import { readFailures, readStatus } from './state/status.ts';
+
+type Loaded = { readonly config: Config; readonly environment: Environment; readonly log: Log };
+
+async function within<T>(loaded: Loaded, work: (installation: Installation) => Promise<T>): Promise<T> {
+  const installation = await openInstallation(loaded.config, loaded.environment, loaded.log);
+  try {
+    return await work(installation);
+  } finally {
+    await installation.close();
+  }
+}
+
+const withState = <T>(loaded: Loaded, work: (sql: Sql) => Promise<T>): Promise<T> =>
+  within(loaded, ({ pool }) => work(createStore(pool, 0)));
+
+/** Creates and completes the databases in Notion. Returns lines for an `.env` file, or JSON. */
+export function applyCommand(loaded: Loaded, asJson: boolean): Promise<string> {
+  return within(loaded, async (installation) => {
+    const { notion, throttle } = openNotion(installation);
+    try {
+      await notion.me({ priority: 'live' });
+      const applied = await applyToNotion(installation, notion);
+      const faults = applied.flatMap(({ table, faults }) =>
+        faults.map((fault) => `  ${table}, ${fault.path}: ${fault.message}. ${fault.remedy}`),
+      );
+      if (faults.length > 0) throw notionFaults(faults);
+      if (asJson) return JSON.stringify(applied, null, 2);
+      const lines = applied.map(({ table, databaseId, dataSourceId, created, changed }) => {
+        const what = created
+          ? 'created'
+          : changed.length > 0
+            ? `added ${changed.join(', ')}`
+            : 'as it should be';
+        return `# ${table}: ${what}\n${databaseVariable(table)}=${databaseId ?? dataSourceId}`;
+      });
+      return lines.join('\n');
+    } finally {
+      await throttle.stop();
+    }
+  });
+}
+
+const notionFaults = (faults: readonly string[]): PgnotionError =>
+  new PgnotionError({
+    code: 'notion_schema_faults',
+    message: `what is in Notion does not fit, and only a person may change it:\n${faults.join('\n')}`,
+    remedy: 'change these properties as each line says, then run `pgnotion apply` again',
+  });
+
+export function statusCommand(loaded: Loaded, asJson: boolean): Promise<string> {
+  return withState(loaded, async (sql) => {
+    const rows = await readStatus(sql);
+    if (asJson) return JSON.stringify(rows, null, 2);
+    return formatTable(
+      ['table', 'records', 'linked', 'pending', 'oldest', 'failed', 'p95', 'last success', ''],
+      rows.map((row) => [
+        row.table_name,
+        row.records,
+        row.linked,
+        row.pending,
+        seconds(row.oldest_pending_seconds),
+        row.failed,
+        seconds(row.latency_p95_seconds),
+        row.last_success?.toISOString() ?? '-',
+        row.paused ? `paused: ${row.paused_reason}` : row.backfilled ? '' : 'first sync',
+      ]),
+    );
+  });
+}
+
+const seconds = (value: number | null): string => (value === null ? '-' : `${value.toFixed(1)} s`);
+
+export function failuresCommand(loaded: Loaded, asJson: boolean): Promise<string> {
+  return withState(loaded, async (sql) => {
+    const rows = await readFailures(sql);
+    if (asJson) return JSON.stringify(rows, null, 2);
+    if (rows.length === 0) return 'nothing failed';
+    return rows
+      .map(
+        (row) =>
+          `${row.table_name} ${row.key ?? row.page_id ?? ''} (${row.direction}, ${row.parked ? 'set aside' : `try ${row.attempts}`})\n` +
+          `  ${row.reason} (${row.code})\n  what to do: ${row.remedy}`,
+      )
+      .join('\n');
+  });
+}
+
+export function retryCommand(loaded: Loaded, table: string, key: string): Promise<string> {
+  return withState(loaded, async (sql) => {
+    const [row] = await sql.query<{ n: string }>('select pgnotion.retry($1, $2) as n', [table, key]);
+    if (row?.n === '0') throw nothingWaits(table, key);
+    return `${table} ${key} is tried again now`;
+  });
+}
+
+const nothingWaits = (table: string, key: string): PgnotionError =>
+  new PgnotionError({
+    code: 'nothing_to_retry',
+    message: `nothing of ${table} ${key} waits or has failed`,
+    remedy: 'see `pgnotion failures list` for the tables and keys',
+  });
+
+export function resyncCommand(loaded: Loaded, table: string | null): Promise<string> {
+  return withState(loaded, async (sql) => {
+    const [row] = await sql.query<{ n: string }>('select pgnotion.resync($1) as n', [table]);
+    if (row?.n === '0') throw unknownTable(table, loaded.config);
+    return `${table ?? 'every table'} is compared again; the daemon writes what differs (see \`pgnotion status\`)`;
+  });
+}
+
+export function pauseCommand(loaded: Loaded, what: 'pause' | 'resume', table: string): Promise<string> {
+  if (!loaded.config.tables.some((each) => each.name === table)) throw unknownTable(table, loaded.config);
+  return withState(loaded, async (sql) => {
+    await sql.query(what === 'pause' ? 'select pgnotion.pause($1)' : 'select pgnotion.resume($1)', [table]);
+    return `${table} is ${what}d`;
+  });
+}
+
+const unknownTable = (table: string | null, config: Config): PgnotionError =>
+  new PgnotionError({
+    code: 'table_unknown',
+    message: table === null ? 'no table has been applied yet' : `${table} is no synced table`,
+    remedy: `run \`pgnotion apply\` first; the configuration has ${config.tables.map((each) => each.name).join(', ')}`,
+  });

@@ -1,0 +1,265 @@
+import type { Config } from './config.ts';
+import type { Environment } from './environment.ts';
+import { checkNotion, type Installation, openInstallation, openNotion } from './installation.ts';
+import { createNotionClock } from './model/clock.ts';
+import { PgnotionError } from './model/errors.ts';
+import type { PageId, TableName } from './model/ids.ts';
+import { createPeople } from './notion/people.ts';
+import { preflight } from './postgres/preflight.ts';
+import { ensurePublication } from './postgres/publication.ts';
+import { dropSlot, ensureSlot, identifySystem, inspectSlot } from './postgres/slot.ts';
+import { openWalStream } from './postgres/wal.ts';
+import { runBackfill } from './reconcile/backfill.ts';
+import { createKeyLock } from './runtime/keylock.ts';
+import type { Log } from './runtime/log.ts';
+import { keepTrying, pause } from './runtime/retry.ts';
+import { runTogether, type Service } from './runtime/service.ts';
+import { createWake } from './runtime/wake.ts';
+import { readCheckpoint, resetCheckpoint } from './state/checkpoint.ts';
+import { takeLease } from './state/lease.ts';
+import { pruneRequests } from './state/requests.ts';
+import { tagSecret } from './state/secret.ts';
+import { forgetProgress, readSources, type Source } from './state/sources.ts';
+import { createStore, type Store } from './state/sql.ts';
+import { runCapture } from './to-notion/capture.ts';
+import { runDeliver } from './to-notion/deliver.ts';
+import { runPoll } from './to-postgres/poll.ts';
+
+export type DaemonOptions = {
+  readonly config: Config;
+  readonly environment: Environment;
+  readonly log: Log;
+  /** Called once everything is checked and the loops run. */
+  readonly onReady?: () => void;
+  /** How long a create that nobody answered may still come true: the server's own deadline, and some lag. */
+  readonly createGraceMs?: number;
+};
+
+const CREATE_GRACE_MS = 60_000;
+const PRUNE_MS = 600_000;
+
+/**
+ * Checks everything, waits for its turn, and syncs until the signal comes; then finishes and records what is in
+ * flight. Throws `PgnotionError` with the remedy for whatever makes it impossible to start. A lost lock or
+ * connection while it runs leads back to waiting for its turn.
+ */
+export async function runDaemon(options: DaemonOptions, signal: AbortSignal): Promise<void> {
+  let ready = false;
+  await keepTrying(
+    async (healthy) => {
+      while (!signal.aborted) {
+        await runOnce(
+          {
+            ...options,
+            onReady: () => {
+              ready = true;
+              healthy();
+              options.onReady?.();
+            },
+          },
+          signal,
+        ).catch((error: unknown) => {
+          // At the start a person is looking: an answer now beats a patient retry.
+          throw ready ? error : asFinal(error);
+        });
+        if (!options.environment.SYNC_ENABLED) return;
+      }
+    },
+    { name: 'the daemon', log: options.log, signal },
+  );
+}
+
+function asFinal(error: unknown): unknown {
+  if (!(error instanceof PgnotionError) || !error.retryable) return error;
+  const { code, message, remedy, cause } = error;
+  return new PgnotionError({ code, message, remedy, cause, retryable: false });
+}
+
+async function runOnce(options: DaemonOptions, signal: AbortSignal): Promise<void> {
+  const installation = await openInstallation(options.config, options.environment, options.log);
+  try {
+    const { log, pool, config } = installation;
+    await preflight(pool, config.slot);
+    const lease = await takeLease(pool, config.slot, log, signal);
+    if (lease === null) return;
+    try {
+      await work(
+        options,
+        installation,
+        createStore(pool, lease.epoch),
+        AbortSignal.any([signal, lease.lost]),
+      );
+      if (lease.lost.aborted && !signal.aborted) log.warn('lost the lock; standing by again');
+    } finally {
+      await lease.release();
+    }
+  } finally {
+    await installation.close();
+  }
+}
+
+async function work(
+  options: DaemonOptions,
+  installation: Installation,
+  store: Store,
+  signal: AbortSignal,
+): Promise<void> {
+  const { log, config, environment } = installation;
+  const { notion, throttle } = openNotion(installation);
+  try {
+    const self = await notion.me({ priority: 'live', signal });
+    await checkNotion(installation, notion);
+    const url = environment.REPLICATION_URL ?? environment.DATABASE_URL;
+    await prepareSlot(installation, store, url);
+    if (!environment.SYNC_ENABLED) {
+      log.info('everything is in order; SYNC_ENABLED is false, so nothing is synced');
+      return;
+    }
+    const services = await servicesOf(options, installation, store, { notion, botId: self.id, url });
+    log.info({ tables: config.tables.map((table) => table.name), as: self.name }, 'syncing');
+    options.onReady?.();
+    await runTogether(services, signal, log);
+    log.info('stopped; everything in flight is recorded');
+  } finally {
+    await throttle.stop();
+  }
+}
+
+async function servicesOf(
+  options: DaemonOptions,
+  installation: Installation,
+  store: Store,
+  notionSide: {
+    readonly notion: ReturnType<typeof openNotion>['notion'];
+    readonly botId: string;
+    readonly url: string;
+  },
+): Promise<readonly Service[]> {
+  const { log, config, environment, db } = installation;
+  const tables = new Map(installation.tables.map((table) => [table.name, table]));
+  const secret = await tagSecret(store);
+  const wakes = { live: createWake(), backfill: createWake(), poll: createWake() };
+  const hints = new Set<PageId>();
+  const onDirty = (): void => {
+    wakes.live.ring();
+    wakes.backfill.ring();
+  };
+  const shared = {
+    store,
+    db,
+    log,
+    tables,
+    onDirty,
+    notion: notionSide.notion,
+    botId: notionSide.botId,
+    people: createPeople(notionSide.notion),
+    locks: createKeyLock(),
+    now: () => new Date(),
+    sourceOf: (name: TableName) => sourceOf(store, name),
+  };
+  const hint = (page: PageId): void => {
+    hints.add(page);
+    wakes.poll.ring();
+  };
+  const deliver = { ...shared, hint, createGraceMs: options.createGraceMs ?? CREATE_GRACE_MS };
+  const inbound = {
+    ...shared,
+    tagSecret: secret,
+    clock: createNotionClock(() => performance.now()),
+    settleMs: config.settleSeconds * 1_000,
+    wholePollPages: config.wholePollPages,
+    sweepMs: config.sweepHours * 3_600_000,
+  };
+  const busy = new Set<string>();
+  const batchSize = environment.SYNC_BATCH_SIZE;
+  const open = () =>
+    openWalStream({ url: notionSide.url, slot: config.slot, publication: config.publication, log });
+  const capture = {
+    open,
+    store,
+    db,
+    tables: installation.tables,
+    slot: config.slot,
+    tagSecret: secret,
+    onDirty,
+    log,
+  };
+  const poll = {
+    intervalMs: environment.SYNC_INTERVAL_SECONDS * 1_000,
+    wake: wakes.poll,
+    hints,
+    steadyMs: () => performance.now(),
+  };
+  return [
+    { name: 'capture', run: (signal) => runCapture(capture, signal) },
+    {
+      name: 'deliver',
+      run: (signal) => runDeliver(deliver, { urgency: 0, batchSize, wake: wakes.live, busy }, signal),
+    },
+    {
+      name: 'backfill delivery',
+      run: (signal) => runDeliver(deliver, { urgency: 1, batchSize, wake: wakes.backfill, busy }, signal),
+    },
+    { name: 'poll', run: (signal) => runPoll(inbound, poll, signal) },
+    { name: 'backfill', run: (signal) => runBackfill(shared, signal) },
+    { name: 'housekeeping', run: (signal) => keepHouse(store, log, signal) },
+  ];
+}
+
+async function sourceOf(store: Store, name: TableName): Promise<Source> {
+  const source = (await readSources(store)).get(name);
+  if (source !== undefined) return source;
+  throw new PgnotionError({
+    code: 'source_unknown',
+    message: `the state of ${name} is gone from pgnotion.data_sources`,
+    remedy: 'run `pgnotion apply` and start again',
+  });
+}
+
+/**
+ * Publication before slot, because a table that is published later gives only later changes. A slot that cannot have
+ * every change since the checkpoint (lost, or of a restored or branched database) is made anew, and everything is
+ * compared: never a silent skip.
+ */
+async function prepareSlot(installation: Installation, store: Store, url: string): Promise<void> {
+  const { pool, config, tables, log } = installation;
+  const wanted = new Set(
+    tables.flatMap((table) => [table.source, ...table.dependsOn.map((each) => each.table)]),
+  );
+  await ensurePublication(pool, { name: config.publication, tables: [...wanted] });
+  const system = await identifySystem(url);
+  const checkpoint = await readCheckpoint(store, config.slot);
+  const slot = await inspectSlot(pool, config.slot);
+  const reason = !slot.exists
+    ? 'there is no slot'
+    : slot.walStatus === 'lost'
+      ? 'the slot was lost'
+      : checkpoint === null
+        ? null
+        : checkpoint.systemId !== system.systemId || checkpoint.timeline !== system.timeline
+          ? 'the database is a copy'
+          : checkpoint.lsn > system.position
+            ? 'the database was restored to an earlier time'
+            : null;
+  if (reason !== null && slot.exists) await dropSlot(pool, config.slot);
+  const ensured = await ensureSlot({ db: pool, url, name: config.slot, log });
+  if (reason === null && checkpoint !== null) return;
+  if (checkpoint !== null) log.warn({ reason }, 'a new slot was made; every row and page is compared');
+  await store.transaction(async (sql) => {
+    const { systemId, timeline } = system;
+    await resetCheckpoint(sql, config.slot, { systemId, timeline, lsn: ensured.position });
+    await forgetProgress(sql);
+  });
+}
+
+async function keepHouse(store: Store, log: Log, signal: AbortSignal): Promise<void> {
+  await keepTrying(
+    async () => {
+      while (!signal.aborted) {
+        await pruneRequests(store);
+        await pause(PRUNE_MS, signal);
+      }
+    },
+    { name: 'housekeeping', log, signal },
+  );
+}

@@ -1,0 +1,95 @@
+import { z } from 'zod';
+import { type Config, invalidConfig } from './config.ts';
+import { type Fault, messageOf } from './model/errors.ts';
+import type { TableName } from './model/ids.ts';
+import { parseRateLimit } from './notion/throttle.ts';
+
+/** One row of the option table: it makes the parser, and the README's table is checked against it. */
+type Option = { readonly name: string; readonly help: string; readonly schema: z.ZodType };
+
+const text = z.string().trim().min(1, { error: 'is empty' });
+const flag = z.enum(['true', 'false', '1', '0']).transform((value) => value === 'true' || value === '1');
+const whole = (least: number, most: number) =>
+  z.coerce.number({ error: 'is not a number' }).int().min(least).max(most);
+const address = z.url({ error: 'is not a URL' });
+const postgresUrl = z.string().regex(/^postgres(ql)?:\/\//, { error: 'must begin with postgres://' });
+const rate = z.string().transform((value, context) => {
+  try {
+    return parseRateLimit(value);
+  } catch (error) {
+    context.addIssue({ code: 'custom', message: messageOf(error) });
+    return z.NEVER;
+  }
+});
+
+const shape = {
+  DATABASE_URL: postgresUrl,
+  REPLICATION_URL: postgresUrl.optional(),
+  NOTION_API_KEY: text,
+  NOTION_BASE_URL: address.optional(),
+  NOTION_VERSION: z.enum(['2025-09-03', '2026-03-11']).default('2026-03-11'),
+  NOTION_RATE_LIMIT: rate.default({ requests: 180, windowMs: 60_000 }),
+  NOTION_PARENT_PAGE_ID: text.optional(),
+  SYNC_ENABLED: flag.default(true),
+  SYNC_INTERVAL_SECONDS: z.coerce.number({ error: 'is not a number' }).min(0.1).max(86_400).default(15),
+  SYNC_BATCH_SIZE: whole(1, 1_000).default(100),
+  SYNC_CONFLICT_STRATEGY: z.enum(['lww'], { error: 'only lww exists so far' }).default('lww'),
+  LOG_LEVEL: z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']).default('info'),
+};
+
+export const HELP: Readonly<Record<keyof typeof shape, string>> = {
+  DATABASE_URL: 'PostgreSQL, with a role that may replicate',
+  REPLICATION_URL: 'the same server without a pooler, if DATABASE_URL goes through one',
+  NOTION_API_KEY: "the connection's token",
+  NOTION_BASE_URL: 'another address than https://api.notion.com, such as the sandbox',
+  NOTION_VERSION: 'the API version: 2026-03-11 or 2025-09-03',
+  NOTION_RATE_LIMIT: 'requests per window: 180/60s; 600/60s on Business plans',
+  NOTION_PARENT_PAGE_ID: 'the page under which `apply` creates databases',
+  SYNC_ENABLED: 'false: `start` checks everything and then does nothing',
+  SYNC_INTERVAL_SECONDS: 'seconds between two polls of a database',
+  SYNC_BATCH_SIZE: 'records that one round of the delivery takes',
+  SYNC_CONFLICT_STRATEGY: 'who wins a field that both sides changed: lww (the last write)',
+  LOG_LEVEL: 'fatal, error, warn, info, debug, trace or silent',
+};
+
+export type Environment = z.output<z.ZodObject<typeof shape>> & {
+  /** `NOTION_DATABASE_<TABLE>_ID`, as far as they are set. */
+  readonly databaseIds: ReadonlyMap<TableName, string>;
+};
+
+export const OPTIONS: readonly Option[] = Object.entries(shape).map(([name, schema]) => ({
+  name,
+  help: HELP[name as keyof typeof shape],
+  schema,
+}));
+
+/** The variable that holds a table's database id. */
+export const databaseVariable = (table: string): string =>
+  `NOTION_DATABASE_${table.toUpperCase().replaceAll(/[^A-Z0-9]/g, '_')}_ID`;
+
+/** Reads the environment. Throws `config_invalid` with every fault at once; a set but empty variable counts as unset. */
+export function readEnvironment(
+  variables: Readonly<Record<string, string | undefined>>,
+  config: Config,
+): Environment {
+  const given = Object.fromEntries(
+    Object.entries(variables).filter(([, value]) => value !== undefined && value !== ''),
+  );
+  const parsed = z.object(shape).safeParse(given);
+  if (!parsed.success) throw invalidConfig(parsed.error.issues.map((issue) => toFault(issue, given)));
+  const databaseIds = new Map<TableName, string>();
+  for (const table of config.tables) {
+    const id = given[databaseVariable(table.name)];
+    if (id !== undefined) databaseIds.set(table.name, id);
+  }
+  return { ...parsed.data, databaseIds };
+}
+
+function toFault(issue: z.core.$ZodIssue, given: Readonly<Record<string, string | undefined>>): Fault {
+  const name = String(issue.path[0]);
+  const help = HELP[name as keyof typeof shape];
+  const remedy = `set the environment variable ${name}: ${help}`;
+  // Never the value itself: it may be a password (invariant 14).
+  if (!(name in given)) return { path: name, message: 'is not set', remedy };
+  return { path: name, message: issue.message, remedy };
+}

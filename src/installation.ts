@@ -1,0 +1,211 @@
+import { createHash } from 'node:crypto';
+import { Kysely, PostgresDialect } from 'kysely';
+import type { Pool } from 'pg';
+import type { Config } from './config.ts';
+import type { Environment } from './environment.ts';
+import { PgnotionError } from './model/errors.ts';
+import { dataSourceId } from './model/ids.ts';
+import type { ResolvedTable } from './model/mapping.ts';
+import { type AppliedTable, applyTables } from './notion/apply-schema.ts';
+import { createNotionClient, type NotionClient, type RequestInfo } from './notion/client.ts';
+import { NotionFailure } from './notion/outcome.ts';
+import { planDatabase, type Sources } from './notion/schema.ts';
+import { createThrottle, type Throttle } from './notion/throttle.ts';
+import { createPool, describeConnectError } from './postgres/pool.ts';
+import { resolveTables } from './postgres/resolve.ts';
+import type { UserDatabase } from './postgres/rows.ts';
+import type { Log } from './runtime/log.ts';
+import { migrate } from './state/migrate.ts';
+import { recentRequests, recordRequest } from './state/requests.ts';
+import { readSources, saveSource } from './state/sources.ts';
+import { createStore } from './state/sql.ts';
+
+/** The two ends, opened and checked, and the mapping between them. Everything that commands and daemon share. */
+export type Installation = {
+  readonly config: Config;
+  readonly environment: Environment;
+  readonly pool: Pool;
+  readonly db: UserDatabase;
+  readonly tables: readonly ResolvedTable[];
+  readonly log: Log;
+  readonly close: () => Promise<void>;
+};
+
+const MAX_CONNECTIONS = 10;
+
+/** Opens PostgreSQL, brings our schema up to date and joins the mapping with the catalog. Throws `PgnotionError`. */
+export async function openInstallation(
+  config: Config,
+  environment: Environment,
+  log: Log,
+): Promise<Installation> {
+  const { DATABASE_URL: url } = environment;
+  const pool = createPool({ url, max: MAX_CONNECTIONS, raw: false, applicationName: 'pgnotion state', log });
+  const rawPool = createPool({ url, max: MAX_CONNECTIONS, raw: true, applicationName: 'pgnotion', log });
+  const db: UserDatabase = new Kysely({ dialect: new PostgresDialect({ pool: rawPool }) });
+  const close = async (): Promise<void> => {
+    await db.destroy();
+    await pool.end();
+  };
+  try {
+    await pool.query('select 1').catch((error: unknown) => {
+      throw describeConnectError(error, url);
+    });
+    await migrate(pool);
+    const tables = await resolveTables(rawPool, config.tables);
+    return { config, environment, pool, db, tables, log, close };
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}
+
+export type NotionSide = { readonly notion: NotionClient; readonly throttle: Throttle };
+
+/** Notion through the one door, whose window outlives the process. */
+export function openNotion(installation: Installation, onRequest?: (info: RequestInfo) => void): NotionSide {
+  const { environment, pool, log } = installation;
+  const limit = environment.NOTION_RATE_LIMIT;
+  const store = createStore(pool, 0);
+  const throttle = createThrottle({
+    limit,
+    log,
+    ledger: {
+      open: () => recentRequests(store, limit.windowMs),
+      record: async (priority) => {
+        await recordRequest(store, priority);
+      },
+    },
+  });
+  const notion = createNotionClient({
+    token: environment.NOTION_API_KEY,
+    version: environment.NOTION_VERSION,
+    throttle,
+    log,
+    ...(environment.NOTION_BASE_URL === undefined ? {} : { baseUrl: environment.NOTION_BASE_URL }),
+    ...(onRequest === undefined ? {} : { onRequest }),
+  });
+  return { notion, throttle };
+}
+
+const ASK = { priority: 'live' } as const;
+
+/** The data sources that state or environment name. What the environment says wins. */
+export async function knownSources(installation: Installation, notion: NotionClient): Promise<Sources> {
+  const stored = await readSources(createStore(installation.pool, 0));
+  const known = new Map([...stored.values()].map((source) => [source.table, source.dataSource]));
+  for (const [table, id] of installation.environment.databaseIds) {
+    known.set(table, await dataSourceOf(notion, id));
+  }
+  const names = new Set(installation.tables.map((table) => table.name));
+  return new Map([...known].filter(([table]) => names.has(table)));
+}
+
+/** People copy the id of a database out of its address; a data source's own id is taken too. */
+async function dataSourceOf(notion: NotionClient, id: string): Promise<ReturnType<typeof dataSourceId>> {
+  try {
+    const database = await notion.retrieveDatabase(dataSourceId(id), ASK);
+    const [only, ...others] = database.dataSources;
+    if (only === undefined || others.length > 0) throw severalSources(database.title, database.dataSources);
+    return only.id;
+  } catch (error) {
+    if (error instanceof TypeError) throw badId(id);
+    if (!(error instanceof NotionFailure) || error.verdict.status !== 404) throw error;
+    return (await notion.retrieveDataSource(dataSourceId(id), ASK)).id;
+  }
+}
+
+const badId = (id: string): PgnotionError =>
+  new PgnotionError({
+    code: 'notion_id_invalid',
+    message: `${JSON.stringify(id)} is not the id of a Notion database`,
+    remedy: "copy the 32 hexadecimal digits out of the database's address",
+  });
+
+const severalSources = (title: string, sources: readonly { readonly id: string; readonly name: string }[]) =>
+  new PgnotionError({
+    code: 'notion_several_sources',
+    message: `the database ${JSON.stringify(title)} has ${sources.length} data sources: ${sources
+      .map((source) => `${source.name} (${source.id})`)
+      .join(', ')}`,
+    remedy: 'set the id of the data source that is meant instead of the database id',
+  });
+
+/** Creates what is missing in Notion and keeps where it is. */
+export async function applyToNotion(
+  installation: Installation,
+  notion: NotionClient,
+): Promise<readonly AppliedTable[]> {
+  const { environment, tables } = installation;
+  const sources = await knownSources(installation, notion);
+  const parentPageId = environment.NOTION_PARENT_PAGE_ID ?? null;
+  const applied = await applyTables(notion, tables, { parentPageId, sources }, ASK);
+  for (const table of tables) {
+    const done = applied.find((each) => each.table === table.name);
+    if (done !== undefined)
+      await keepSource(installation, table, done.dataSourceId, done.databaseId, done.ids);
+  }
+  return applied;
+}
+
+/** Makes sure that each table has its data source and that it fits. Throws one error for all that is wrong. */
+export async function checkNotion(installation: Installation, notion: NotionClient): Promise<void> {
+  const sources = await knownSources(installation, notion);
+  const faults: string[] = [];
+  for (const table of installation.tables) {
+    const id = sources.get(table.name);
+    if (id === undefined) {
+      faults.push(`${table.name} has no Notion database yet`);
+      continue;
+    }
+    const actual = await notion.retrieveDataSource(id, ASK);
+    const plan = planDatabase(table, actual, sources);
+    const missing = [...Object.keys(plan.update), ...plan.waiting.map(({ property }) => property)];
+    if (actual.inTrash) faults.push(`the database of ${table.name} is in the trash`);
+    if (missing.length > 0) faults.push(`the database of ${table.name} lacks ${missing.join(', ')}`);
+    faults.push(
+      ...plan.faults.map((fault) => `${table.name}, ${fault.path}: ${fault.message}. ${fault.remedy}`),
+    );
+    await keepSource(installation, table, id, actual.databaseId, plan.ids);
+  }
+  if (faults.length > 0) {
+    throw new PgnotionError({
+      code: 'notion_schema_incomplete',
+      message: `Notion is not ready for this mapping:\n${faults.map((fault) => `  ${fault}`).join('\n')}`,
+      remedy: 'run `pgnotion apply`, which adds what is missing and leaves the rest as it is',
+    });
+  }
+}
+
+async function keepSource(
+  installation: Installation,
+  table: ResolvedTable,
+  dataSource: ReturnType<typeof dataSourceId>,
+  database: string | null,
+  properties: Readonly<Record<string, string>>,
+): Promise<void> {
+  const sql = createStore(installation.pool, 0);
+  await saveSource(sql, {
+    table: table.name,
+    dataSource,
+    database,
+    properties,
+    mapping: mappingDigest(table),
+  });
+}
+
+/** Of everything in a mapping that decides what a page must hold. */
+function mappingDigest(table: ResolvedTable): string {
+  const fields = table.fields.map(({ property, type, source, direction, values, transform }) => [
+    property,
+    type,
+    source,
+    direction,
+    values ?? null,
+    transform?.toString() ?? null,
+  ]);
+  return createHash('sha256')
+    .update(JSON.stringify([table.query, fields]))
+    .digest('hex')
+    .slice(0, 32);
+}

@@ -1,0 +1,79 @@
+import type { PageValue, SqlText } from '../change.ts';
+import { sameJson } from '../json.ts';
+import type { Codec, CodecOptions, ColumnShape, Decoded, Encoded } from './codec.ts';
+import { decodeRange, encodeRange, isDateRange, timeText } from './range.ts';
+import {
+  emptyRow,
+  keepsCurrent,
+  misfit,
+  pageOutcome,
+  reader,
+  refuse,
+  refuseShape,
+  rowOutcome,
+  singleItem,
+} from './support.ts';
+import { asDate, dayText, instantText, parseMoment, readDate, toMinute } from './time.ts';
+
+const MOMENTS: readonly string[] = ['date', 'timestamp', 'timestamptz'];
+
+function encode(text: SqlText, column: ColumnShape, options: CodecOptions): Encoded {
+  if (text === null) return pageOutcome(null);
+  if (isDateRange(column)) return encodeRange(text, column, options);
+  const moment = parseMoment(text);
+  const instant = moment && instantText(moment.ms);
+  if (instant !== undefined)
+    return pageOutcome({ start: column.type === 'date' ? instant.slice(0, 10) : instant, end: null });
+  return refuse(options, text, {
+    message: 'is not a date that Notion can hold: it has neither infinity nor years before 1 or after 9999.',
+    remedy: 'Correct the row, or map the column to rich_text.',
+  });
+}
+
+function decode(value: PageValue, column: ColumnShape, options: CodecOptions, current: SqlText): Decoded {
+  if (isDateRange(column)) return decodeRange(value, column, options, current);
+  if (value === null) return emptyRow(column, options);
+  const date = asDate(value);
+  const start = date && parseMoment(date.start);
+  if (date === undefined || start === undefined) return refuseShape(options, value, 'date');
+  if (date.end !== null)
+    return refuse(options, `${date.start} to ${date.end}`, {
+      message: `has an end, and the ${column.type} column holds one date.`,
+      remedy: 'Remove the end date in Notion, or map a daterange, tsrange or tstzrange column.',
+    });
+  return rowOutcome(column.type === 'date' ? dayText(start.ms) : timeText(start.ms, column));
+}
+
+const read = reader('date', readDate);
+
+/**
+ * Date, for date, timestamp, timestamptz and their ranges. Timestamps without a zone are taken for UTC. `infinity`, BC and
+ * years above 9999 are refused. Microseconds are cut to milliseconds on the way out, and Notion may keep minutes
+ * only; the row keeps its own precision until a person changes the date. A date column takes the UTC day of a date
+ * with a time, and a timestamp column takes a date without a time for midnight UTC.
+ */
+export const date: Codec = keepsCurrent({
+  type: 'date',
+  writable: true,
+  check: (column, options) =>
+    !column.array && (MOMENTS.includes(column.type) || isDateRange(column))
+      ? []
+      : [
+          misfit(
+            options,
+            column,
+            'date',
+            'Use rich_text for it, or cast it to timestamptz in an expression.',
+          ),
+        ],
+  encode,
+  decode: (value, column, options, _lookups, current) => decode(value, column, options, current),
+  read,
+  readItems: singleItem('date', read, null),
+  write: (value) => {
+    const content = asDate(value);
+    return { date: content === undefined ? null : { start: content.start, end: content.end } };
+  },
+  same: (sent, page) => sameJson(toMinute(sent), toMinute(page)),
+  schema: () => ({ date: {} }),
+});

@@ -1,0 +1,134 @@
+import type { Json, PageValue, SqlText } from '../change.ts';
+import { sameJson } from '../json.ts';
+import { formatArray } from './arrays.ts';
+import type { Codec, CodecOptions, ColumnShape, Decoded, Encoded } from './codec.ts';
+import { judged } from './judge.ts';
+import { isRefusal, MOST_REFERENCES, rowReferences, tooMany } from './references.ts';
+import {
+  clean,
+  elementOf,
+  emptyText,
+  keepsCurrent,
+  list,
+  members,
+  misfit,
+  pageOutcome,
+  reader,
+  refuse,
+  refuseShape,
+  rowOutcome,
+  singleItem,
+  UNKNOWN,
+} from './support.ts';
+
+const URL_LENGTH = 2000;
+const NAME_LENGTH = 100;
+
+/** A file's name: the last segment of its URL's path, else its host. */
+export function fileName(url: string): string {
+  const { pathname, hostname } = new URL(url);
+  const segment = pathname.split('/').findLast((part) => part !== '') ?? hostname;
+  const name = clean(decoded(segment)).trim() || 'file';
+  return shortened(name);
+}
+
+/** Cut to what Notion takes, but never inside a surrogate pair. */
+const shortened = (name: string): string => name.slice(0, NAME_LENGTH).replace(/[\ud800-\udbff]$/, '');
+
+function decoded(segment: string): string {
+  try {
+    return decodeURIComponent(segment);
+  } catch {
+    return segment;
+  }
+}
+
+const isWebAddress = (url: string): boolean =>
+  url.length <= URL_LENGTH && /^https?:/i.test(url) && URL.canParse(url);
+
+function encode(text: SqlText, column: ColumnShape, options: CodecOptions): Encoded {
+  const urls = rowReferences(text, column, options);
+  if (isRefusal(urls)) return urls;
+  if (urls.length > MOST_REFERENCES) return tooMany(text, options);
+  const wrong = urls.find((url) => !isWebAddress(clean(url)));
+  if (wrong === undefined) return pageOutcome(urls.map(clean).map((url) => ({ name: fileName(url), url })));
+  return refuse(options, wrong, {
+    message: 'is not a web address of at most 2,000 characters.',
+    remedy: 'Store the file’s https:// address in the row, or map the column to rich_text.',
+  });
+}
+
+function decode(value: PageValue, column: ColumnShape, options: CodecOptions): Decoded {
+  const files = list(value)?.map(members);
+  if (files === undefined || files.includes(undefined)) return refuseShape(options, value, 'files');
+  const urls: string[] = [];
+  for (const file of files) {
+    if (typeof file?.url !== 'string')
+      return refuse(options, typeof file?.name === 'string' ? file.name : null, {
+        message: 'was uploaded to Notion, whose address for it expires within the hour.',
+        remedy: 'Upload the file elsewhere and embed its link in Notion instead.',
+      });
+    const outcome = judged(file.url, elementOf(column), options);
+    if (outcome.kind !== 'value') return outcome;
+    urls.push(file.url);
+  }
+  if (column.array) return rowOutcome(formatArray(urls));
+  const [only] = urls;
+  if (only === undefined) return emptyText(column, options);
+  if (urls.length === 1) return rowOutcome(only);
+  return refuse(options, urls, {
+    message: `are ${urls.length} files, and the column ${column.type} holds one.`,
+    remedy: 'Leave one file in Notion, or map an array column.',
+  });
+}
+
+/** The canonical files of a property's content. A Notion-hosted one has a name only: its URL changes with every answer. */
+export function readFiles(content: unknown): PageValue | typeof UNKNOWN {
+  const files = list(content)?.map(readFile);
+  if (files === undefined || files.some((file) => file === undefined)) return UNKNOWN;
+  return files.filter((file) => file !== undefined);
+}
+
+function readFile(item: unknown): Json | undefined {
+  const file = members(item);
+  if (file === undefined) return undefined;
+  const name = typeof file.name === 'string' ? clean(file.name) : '';
+  const address = members(file.external)?.url;
+  return typeof address === 'string' ? { name, url: clean(address) } : { name };
+}
+
+const read = reader('files', readFiles);
+
+const nameOf = (file: Readonly<Record<string, unknown>>): string =>
+  typeof file.name === 'string' && file.name !== '' ? shortened(file.name) : 'file';
+
+const urlsOf = (value: PageValue): Json =>
+  (list(value) ?? []).map((file) => (members(file)?.url as Json) ?? null);
+
+/**
+ * Files, for a column of web addresses or an array of them, in the property's order. What was uploaded to Notion cannot be
+ * taken into a row, nor written back by its name.
+ */
+export const files: Codec = keepsCurrent({
+  type: 'files',
+  writable: true,
+  check: (column, options) =>
+    column.category === 'text' || column.category === 'other'
+      ? []
+      : [misfit(options, column, 'files', 'Map a text column that holds web addresses.')],
+  encode,
+  decode,
+  read,
+  readItems: singleItem('files', read, []),
+  write: (value) => ({
+    files: (list(value) ?? [])
+      .map(members)
+      .flatMap((file) =>
+        typeof file?.url === 'string'
+          ? [{ type: 'external', name: nameOf(file), external: { url: file.url } }]
+          : [],
+      ),
+  }),
+  same: (sent, page) => sameJson(urlsOf(sent), urlsOf(page)),
+  schema: () => ({ files: {} }),
+});

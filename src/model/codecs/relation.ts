@@ -1,0 +1,115 @@
+import type { PageValue, SqlText } from '../change.ts';
+import { type PageId, pageId, type RowKey } from '../ids.ts';
+import type { Codec, CodecOptions, ColumnShape, Decoded, Encoded, Lookups } from './codec.ts';
+import {
+  idObjects,
+  isRefusal,
+  MOST_REFERENCES,
+  placeReferences,
+  readIds,
+  readReferences,
+  rowReferences,
+  tooMany,
+} from './references.ts';
+import {
+  asSet,
+  itemContents,
+  keepsCurrent,
+  notionId,
+  otherType,
+  pageOutcome,
+  refuse,
+  refuseShape,
+  sameSet,
+  strings,
+  UNKNOWN,
+} from './support.ts';
+
+const UNRELATED = {
+  message: 'cannot be looked up: the relation names no table.',
+  remedy: 'Set `table` of the relation to a synced table.',
+};
+
+function encode(text: SqlText, column: ColumnShape, options: CodecOptions, lookups: Lookups): Encoded {
+  const table = options.relatedTable;
+  if (table === undefined) return refuse(options, text, UNRELATED);
+  const keys = rowReferences(text, column, options);
+  if (isRefusal(keys)) return keys;
+  const targets = asSet(keys).map((key) => ({
+    key: key as RowKey,
+    page: lookups.pageOf(table, key as RowKey),
+  }));
+  const pages = asSet(targets.flatMap(({ page }) => page ?? []));
+  const missing = targets.filter(({ page }) => page === undefined).map(({ key }) => ({ table, key }));
+  if (pages.length + missing.length > MOST_REFERENCES) return tooMany(text, options);
+  return missing.length === 0 ? pageOutcome(pages) : { kind: 'unresolved', value: pages, missing };
+}
+
+function decode(
+  value: PageValue,
+  column: ColumnShape,
+  options: CodecOptions,
+  lookups: Lookups,
+  current: SqlText,
+): Decoded {
+  const table = options.relatedTable;
+  if (table === undefined) return refuse(options, value, UNRELATED);
+  const pages = strings(value)?.map(notionId);
+  if (pages === undefined || pages.includes(undefined)) return refuseShape(options, value, 'relation');
+  const ids = pages.flatMap((id) => (id === undefined ? [] : pageId(id)));
+  if (!column.array && new Set(ids).size > 1)
+    return refuse(options, value, {
+      message: `are ${new Set(ids).size} pages, and the column ${column.type} points to one record.`,
+      remedy: 'Leave one page in the relation, or limit the property to one page in Notion.',
+    });
+  const keys = new Map<string, string>();
+  const missing: PageId[] = [];
+  for (const id of ids) {
+    const key = lookups.keyOf(table, id);
+    if (key === undefined) missing.push(id);
+    else keys.set(id, key);
+  }
+  if (missing.length > 0) return { kind: 'unresolved', missing };
+  return placeReferences(keys, column, options, current, (key) => lookups.pageOf(table, key as RowKey));
+}
+
+/**
+ * Relation, for a column of keys of any type or an array of them. A composite key is the JSON array that `rowKey` makes. A
+ * key without a page and a page without a record are unresolved. An array keeps its order, and the keys that have no page.
+ */
+export const relation: Codec = keepsCurrent({
+  type: 'relation',
+  writable: true,
+  check: (_column, options) =>
+    options.relatedTable === undefined
+      ? [
+          {
+            path: options.property,
+            message: `Property "${options.property}": the relation does not say which table it points to.`,
+            remedy: UNRELATED.remedy,
+          },
+        ]
+      : [],
+  encode,
+  decode,
+  read: (property) =>
+    property.type === 'relation'
+      ? readReferences('relation', property.relation, property.has_more, property.has_more === false)
+      : otherType(property),
+  readItems: (items) => {
+    const ids = itemContents('relation', items).map((item) => readIds([item]));
+    return asSet(ids.flatMap((id) => (id === UNKNOWN ? [] : id)));
+  },
+  write: (value) => ({ relation: idObjects(value) }),
+  same: sameSet,
+  schema: (_column, options) =>
+    options.relatedDataSource === undefined
+      ? null
+      : {
+          relation: {
+            data_source_id: options.relatedDataSource,
+            type: 'single_property',
+            single_property: {},
+          },
+        },
+});

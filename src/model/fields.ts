@@ -1,0 +1,44 @@
+import type { PageValue, SqlText } from './change.ts';
+import type { Decoded, Encoded, Lookups } from './codecs/codec.ts';
+import { type Fault, messageOf } from './errors.ts';
+import type { ResolvedField } from './mapping.ts';
+
+/** A row's text as the property's value: the field's own transform first, then its codec. */
+export function encodeField(field: ResolvedField, text: SqlText, lookups: Lookups): Encoded {
+  const transformed = apply(field, 'transform', text);
+  if (transformed.kind === 'refused') return transformed;
+  return field.codec.encode(transformed.text, field.shape, field, lookups);
+}
+
+/** A property's value as the row's text: the codec first, then the field's own reverse transform. */
+export function decodeField(
+  field: ResolvedField,
+  value: PageValue,
+  lookups: Lookups,
+  current: SqlText,
+): Decoded {
+  const decoded = field.codec.decode(value, field.shape, field, lookups, current);
+  return decoded.kind === 'value' ? apply(field, 'reverseTransform', decoded.text) : decoded;
+}
+
+type Transformed =
+  | { readonly kind: 'value'; readonly text: SqlText }
+  | { readonly kind: 'refused'; readonly fault: Fault };
+
+/** A transform is the configuration's own code: what it throws is a refusal of this value, not a crash. */
+function apply(field: ResolvedField, which: 'transform' | 'reverseTransform', text: SqlText): Transformed {
+  const transform = field[which];
+  if (transform === undefined) return { kind: 'value', text };
+  try {
+    return { kind: 'value', text: transform(text) };
+  } catch (error) {
+    return {
+      kind: 'refused',
+      fault: {
+        path: field.property,
+        message: `the ${which} of ${field.property} failed: ${messageOf(error)}`,
+        remedy: `correct the ${which} in the configuration, or the value`,
+      },
+    };
+  }
+}

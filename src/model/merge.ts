@@ -1,0 +1,103 @@
+import type { PageImage, PageValue, RowImage, SqlText } from './change.ts';
+import type { Encoded } from './codecs/codec.ts';
+import { sameJson } from './json.ts';
+import { goesToNotion, goesToPostgres, type ResolvedField } from './mapping.ts';
+
+/** What is to be done with one field. */
+export type FieldVerdict =
+  /** Neither side changed it since the base, or the change does not travel. */
+  | { readonly kind: 'rest' }
+  /** Both hold the same now: only the base moves. */
+  | { readonly kind: 'agree' }
+  /** The row's value goes to the page. */
+  | { readonly kind: 'to-page'; readonly conflict: boolean }
+  /** The page's value goes to the row. */
+  | { readonly kind: 'to-row'; readonly conflict: boolean };
+
+/** Who wins a field that both sides changed. */
+export type Winner = 'postgres' | 'notion';
+
+/** One field as both sides hold it, and as they held it when they last agreed (`undefined`: never). */
+export type FieldState = {
+  readonly field: ResolvedField;
+  readonly baseRow: SqlText | undefined;
+  readonly basePage: PageValue | undefined;
+  readonly row: SqlText;
+  readonly page: PageValue;
+  /** What the row's value looks like as a page's. */
+  readonly encoded: Encoded;
+  /** Somebody asked for this field to be written to the page. */
+  readonly restore: boolean;
+};
+
+export const rowChanged = (state: Pick<FieldState, 'row' | 'baseRow'>): boolean =>
+  state.row !== state.baseRow;
+export const pageChanged = (state: Pick<FieldState, 'page' | 'basePage'>): boolean =>
+  state.basePage === undefined || !sameJson(state.page, state.basePage);
+
+/**
+ * The three-way, two-sided merge of one field. Neither comparison crosses sides, so a value that a codec cannot carry
+ * whole is never worn down (invariant 6); only the question whether two *changed* sides agree looks across.
+ */
+export function mergeField(state: FieldState, winner: () => Winner): FieldVerdict {
+  const row = rowChanged(state) || state.restore;
+  const page = pageChanged(state);
+  if (!row && !page) return { kind: 'rest' };
+  if (agrees(state)) return { kind: 'agree' };
+  if (!goesToPostgres(state.field))
+    return goesToNotion(state.field) ? { kind: 'to-page', conflict: false } : { kind: 'rest' };
+  if (!goesToNotion(state.field)) return page ? { kind: 'to-row', conflict: false } : { kind: 'rest' };
+  if (!page) return { kind: 'to-page', conflict: false };
+  if (!row) return { kind: 'to-row', conflict: false };
+  // Without a base nobody can tell who changed what: PostgreSQL is the system of record.
+  if (state.basePage === undefined) return { kind: 'to-page', conflict: false };
+  return winner() === 'postgres' ? { kind: 'to-page', conflict: true } : { kind: 'to-row', conflict: true };
+}
+
+/** Whether the page may hold what Notion would make of the row's value: our own write seen again after a crash, or luck. */
+function agrees(state: FieldState): boolean {
+  return state.encoded.kind === 'value' && state.field.codec.same(state.encoded.value, state.page);
+}
+
+/** Notion's edit times are floored to the minute: an edit can have happened anywhere in that minute. */
+const MINUTE_MS = 60_000;
+
+/**
+ * Last write wins, with Notion's time as the interval that it stands for. Where the intervals overlap nobody can say
+ * who was last, and PostgreSQL wins: the losing value is kept in `operations`.
+ */
+export function lastWriteWins(rowChangedAt: Date | null, pageEditedAt: Date): Winner {
+  if (rowChangedAt === null) return 'notion';
+  return rowChangedAt.getTime() < pageEditedAt.getTime() ? 'notion' : 'postgres';
+}
+
+/** Whether the order of the two changes cannot be known. */
+export const isTie = (rowChangedAt: Date, pageEditedAt: Date): boolean =>
+  rowChangedAt.getTime() >= pageEditedAt.getTime() &&
+  rowChangedAt.getTime() < pageEditedAt.getTime() + MINUTE_MS;
+
+/** The fields whose page value is not the base's. */
+export function changedOnPage(
+  fields: readonly ResolvedField[],
+  base: PageImage,
+  page: PageImage,
+): ResolvedField[] {
+  return fields.filter(({ property }) =>
+    pageChanged({ page: page[property] ?? null, basePage: base[property] }),
+  );
+}
+
+/** The fields that PostgreSQL has news of for the page. */
+export function changedInRow(
+  fields: readonly ResolvedField[],
+  base: RowImage,
+  row: RowImage,
+  restore: readonly string[] = [],
+): ResolvedField[] {
+  return fields.filter(
+    (field) =>
+      goesToNotion(field) &&
+      (restore.includes(field.property) ||
+        rowChanged({ row: row[field.property] ?? null, baseRow: base[field.property] })),
+  );
+}

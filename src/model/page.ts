@@ -1,0 +1,73 @@
+import { createHash } from 'node:crypto';
+import type { PageImage, PageValue } from './change.ts';
+import type { Lookups, NotionProperty } from './codecs/codec.ts';
+import type { Fault } from './errors.ts';
+import type { PageId, RowKey, TableName } from './ids.ts';
+import { canonicalJson } from './json.ts';
+import type { ResolvedField, ResolvedTable } from './mapping.ts';
+
+/** A page's properties as far as one answer shows them. */
+export type PageReading = {
+  readonly image: PageImage;
+  /** Fields whose value the answer cut short. */
+  readonly truncated: readonly ResolvedField[];
+  /** Fields whose property is gone or has another type. */
+  readonly faults: readonly Fault[];
+};
+
+/**
+ * Reads the mapped properties of a page answer. `ids` says which property id a field has; an id survives a rename.
+ */
+export function readPage(
+  table: ResolvedTable,
+  ids: Readonly<Record<string, string>>,
+  properties: Readonly<Record<string, NotionProperty>>,
+): PageReading {
+  const image: Record<string, PageValue> = {};
+  const truncated: ResolvedField[] = [];
+  const faults: Fault[] = [];
+  for (const field of table.fields) {
+    const property = properties[ids[field.property] ?? ''];
+    if (property === undefined) {
+      faults.push(missing(table, field));
+      continue;
+    }
+    const read = field.codec.read(property);
+    if (read.kind === 'value') image[field.property] = read.value;
+    else if (read.kind === 'truncated') truncated.push(field);
+    else faults.push(mismatch(table, field, read.found));
+  }
+  return { image, truncated, faults };
+}
+
+const missing = (table: ResolvedTable, field: ResolvedField): Fault => ({
+  path: `tables.${table.name}.fields.${field.property}`,
+  message: `the page has no property ${JSON.stringify(field.property)}`,
+  remedy: 'run `pgnotion apply` to make it again, or remove the field from the configuration',
+});
+
+const mismatch = (table: ResolvedTable, field: ResolvedField, found: string): Fault => ({
+  path: `tables.${table.name}.fields.${field.property}`,
+  message: `the property is a ${found} in Notion, and a ${field.type} in the configuration`,
+  remedy: 'change its type back in Notion, or correct the type in the configuration',
+});
+
+/** Tells values apart, so that the same refused edit is not tried again by itself. */
+export const digestOf = (image: PageImage): string =>
+  createHash('sha256').update(canonicalJson(image)).digest('hex').slice(0, 32);
+
+/** Look-ups over what a caller has fetched. Nothing is found that was not fetched. */
+export function lookupsOver(known: {
+  readonly pairs: readonly { readonly table: TableName; readonly key: RowKey; readonly page: PageId }[];
+  readonly users: ReadonlyMap<string, string>;
+}): Lookups {
+  const pages = new Map(known.pairs.map((pair) => [`${pair.table}/${pair.key}`, pair.page]));
+  const keys = new Map(known.pairs.map((pair) => [`${pair.table}/${pair.page}`, pair.key]));
+  const emails = new Map([...known.users].map(([email, id]) => [id, email]));
+  return {
+    pageOf: (table, key) => pages.get(`${table}/${key}`),
+    keyOf: (table, page) => keys.get(`${table}/${page}`),
+    userOf: (email) => known.users.get(email.toLowerCase()),
+    emailOf: (id) => emails.get(id),
+  };
+}

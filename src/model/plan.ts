@@ -1,0 +1,103 @@
+import type { PageImage, PageValue, RowImage } from './change.ts';
+import type { Lookups } from './codecs/codec.ts';
+import type { Fault } from './errors.ts';
+import { encodeField } from './fields.ts';
+import type { RowKey, TableName } from './ids.ts';
+import { sameJson } from './json.ts';
+import { goesToNotion, type ResolvedField, type ResolvedTable } from './mapping.ts';
+import { type FieldState, type FieldVerdict, mergeField, rowChanged, type Winner } from './merge.ts';
+
+export type Target = { readonly table: TableName; readonly key: RowKey };
+
+/** What a delivery has to do with a record's page. */
+export type PagePlan = {
+  /** Properties to write. */
+  readonly writes: Readonly<Record<string, PageValue>>;
+  /** Fields of `writes` whose value is not whole yet: their base stays where it is. */
+  readonly partial: ReadonlySet<string>;
+  /** Fields that hold the same on both sides: only their base moves. */
+  readonly agreed: readonly string[];
+  /** Fields that a person changed later than the row: the way back applies them. */
+  readonly handedOver: readonly string[];
+  /** Fields that both sides changed. */
+  readonly conflicts: readonly string[];
+  /** Records that a relation points to and that have no page yet. */
+  readonly missing: readonly Target[];
+  /** Values that the property cannot hold. */
+  readonly faults: readonly Fault[];
+};
+
+export type PageState = {
+  readonly table: ResolvedTable;
+  readonly base: { readonly row: RowImage; readonly page: PageImage };
+  readonly row: RowImage;
+  /** The page as it is now; null for one that is to be made. */
+  readonly page: PageImage | null;
+  readonly restore: readonly string[];
+  readonly lookups: Lookups;
+  readonly winner: () => Winner;
+};
+
+/** Decides what to write to a page. Only fields that travel to Notion are looked at. */
+export function planPage(state: PageState): PagePlan {
+  const writes: Record<string, PageValue> = {};
+  const partial = new Set<string>();
+  const agreed: string[] = [];
+  const handedOver: string[] = [];
+  const conflicts: string[] = [];
+  const missing: Target[] = [];
+  const faults: Fault[] = [];
+  for (const field of state.table.fields.filter(goesToNotion)) {
+    const name = field.property;
+    const one = fieldState(state, field);
+    const verdict = verdictOf(state, one);
+    if ('conflict' in verdict && verdict.conflict) conflicts.push(name);
+    if (verdict.kind === 'agree') agreed.push(name);
+    if (verdict.kind === 'to-row') handedOver.push(name);
+    if (verdict.kind !== 'to-page') continue;
+    if (one.encoded.kind === 'refused') {
+      faults.push(one.encoded.fault);
+      continue;
+    }
+    if (one.encoded.kind === 'unresolved') {
+      missing.push(...one.encoded.missing);
+      partial.add(name);
+      if (sameJson(one.encoded.value, one.page)) continue;
+    }
+    writes[name] = one.encoded.value;
+  }
+  return { writes, partial, agreed, handedOver, conflicts, missing, faults };
+}
+
+function fieldState(state: PageState, field: ResolvedField): FieldState {
+  const name = field.property;
+  const row = state.row[name] ?? null;
+  return {
+    field,
+    baseRow: state.base.row[name],
+    basePage: state.base.page[name],
+    row,
+    page: state.page?.[name] ?? null,
+    encoded: encodeField(field, row, state.lookups),
+    restore: state.restore.includes(name),
+  };
+}
+
+function verdictOf(state: PageState, one: FieldState): FieldVerdict {
+  // A page that does not exist yet takes everything.
+  if (state.page === null) return { kind: 'to-page', conflict: false };
+  // A property that the page has not got cannot have been changed by a person.
+  if (!(one.field.property in state.page)) {
+    return rowChanged(one) ? { kind: 'to-page', conflict: false } : { kind: 'rest' };
+  }
+  return mergeField(one, state.winner);
+}
+
+/** The records that a row's relations point to, whether they have pages or not. */
+export function targetsOf(table: ResolvedTable, row: RowImage, nothing: Lookups): Target[] {
+  return table.fields.filter(goesToNotion).flatMap((field) => {
+    if (field.relatedTable === undefined) return [];
+    const encoded = encodeField(field, row[field.property] ?? null, nothing);
+    return encoded.kind === 'unresolved' ? encoded.missing : [];
+  });
+}

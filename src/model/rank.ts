@@ -1,0 +1,41 @@
+import type { TableName } from './ids.ts';
+import type { TableMapping } from './mapping.ts';
+
+/**
+ * The order of creation: a table comes after those that its relations point to. Tables that point to each other in a
+ * circle get the same rank, so that none of them waits for another.
+ */
+export function rankTables(
+  tables: readonly Pick<TableMapping, 'name' | 'fields'>[],
+): ReadonlyMap<TableName, number> {
+  const targets = new Map(
+    tables.map((table) => [table.name, table.fields.flatMap((field) => field.relatedTable ?? [])]),
+  );
+  const reach = new Map(tables.map((table) => [table.name, reachable(targets, table.name)]));
+  const ranks = new Map<TableName, number>();
+  const rankOf = (name: TableName): number => {
+    const known = ranks.get(name);
+    if (known !== undefined) return known;
+    const circle = [...(reach.get(name) ?? [])].filter((other) => reach.get(other)?.has(name));
+    const group = new Set([name, ...circle]);
+    const before = [...group]
+      .flatMap((member) => targets.get(member) ?? [])
+      .filter((target) => !group.has(target));
+    const rank = Math.max(0, ...before.map((target) => rankOf(target) + 1));
+    for (const member of group) ranks.set(member, rank);
+    return rank;
+  };
+  for (const table of tables) rankOf(table.name);
+  return ranks;
+}
+
+function reachable(targets: ReadonlyMap<TableName, readonly TableName[]>, from: TableName): Set<TableName> {
+  const seen = new Set<TableName>();
+  const next = [...(targets.get(from) ?? [])];
+  for (let name = next.pop(); name !== undefined; name = next.pop()) {
+    if (seen.has(name)) continue;
+    seen.add(name);
+    next.push(...(targets.get(name) ?? []));
+  }
+  return seen;
+}

@@ -1,0 +1,273 @@
+import { z } from 'zod';
+import type { Json } from '../model/change.ts';
+import type { NotionProperty } from '../model/codecs/codec.ts';
+import { type DataSourceId, dataSourceId, type PageId, pageId } from '../model/ids.ts';
+
+/** A page as Notion gives it, whatever the API version. */
+export type NotionPage = {
+  readonly id: PageId;
+  /** Rounded down to the minute by Notion, as is `lastEditedTime`. */
+  readonly createdTime: Date;
+  readonly lastEditedTime: Date;
+  readonly createdBy: string | null;
+  readonly lastEditedBy: string | null;
+  readonly inTrash: boolean;
+  /** Archived in the sense of the editor's "Archive": hidden from queries, yet not in the trash. */
+  readonly isArchived: boolean;
+  /** Null for a page that is no row of a data source (any more). */
+  readonly parentDataSource: DataSourceId | null;
+  readonly url: string | null;
+  /** By property *id* as Notion writes it (`title`, or URL-encoded): a name changes when a person renames it. */
+  readonly properties: Readonly<Record<string, NotionProperty>>;
+};
+
+/** A property of a data source's schema: `{ id, type, [type]: ... }`. */
+export type SchemaProperty = NotionProperty;
+
+export type NotionDataSource = {
+  readonly id: DataSourceId;
+  readonly databaseId: string | null;
+  readonly title: string;
+  /** By name. */
+  readonly properties: Readonly<Record<string, SchemaProperty>>;
+  readonly inTrash: boolean;
+};
+
+export type NotionDatabase = {
+  readonly id: string;
+  readonly title: string;
+  readonly dataSources: readonly { readonly id: DataSourceId; readonly name: string }[];
+  readonly inTrash: boolean;
+  readonly url: string | null;
+};
+
+export type NotionUser = {
+  readonly id: string;
+  readonly name: string | null;
+  /** Null for bots, and when the connection may not see addresses. */
+  readonly email: string | null;
+  readonly kind: 'person' | 'bot' | 'other';
+};
+
+/** Who this token is. */
+export type NotionSelf = {
+  readonly id: string;
+  readonly name: string | null;
+  readonly workspaceId: string | null;
+  readonly workspaceName: string | null;
+  /** `user`: its writes carry a person's id, so its own edits cannot be told from that person's by author. */
+  readonly actsAs: 'workspace' | 'user' | null;
+};
+
+/** One page of a list. */
+export type Listed<T> = { readonly items: readonly T[]; readonly nextCursor: string | null };
+
+export type QueryAnswer = {
+  readonly pages: readonly NotionPage[];
+  /** Null at the end. A page of fewer results than asked for is not the end. */
+  readonly nextCursor: string | null;
+  /** Notion stopped at its own limit (10,000 rows): there is more than this scan can give. */
+  readonly incomplete: boolean;
+};
+
+export type SearchAnswer = {
+  readonly pages: readonly NotionPage[];
+  readonly dataSources: readonly NotionDataSource[];
+  readonly nextCursor: string | null;
+};
+
+/** An answer without a member that we need. `id` is what it says that it is about, if it does. */
+export class Unreadable extends Error {
+  readonly id: string | null;
+
+  constructor(message: string, id: string | null) {
+    super(message);
+    this.name = 'Unreadable';
+    this.id = id;
+  }
+}
+
+/** New members may appear on any version at any time (changelog of 2026-07-15): only what is needed is named. */
+function reader<S extends z.ZodType, T>(schema: S, shape: (value: z.output<S>) => T): (answer: unknown) => T {
+  return (answer) => {
+    try {
+      return shape(schema.parse(answer));
+    } catch (error) {
+      const id = z.object({ id: z.string() }).safeParse(answer).data?.id ?? null;
+      if (error instanceof Unreadable) throw new Unreadable(error.message, error.id ?? id);
+      const message = error instanceof z.ZodError ? z.prettifyError(error) : String(error);
+      throw new Unreadable(message, id);
+    }
+  };
+}
+
+const time = z.string().transform((text, context) => {
+  const date = new Date(text);
+  if (Number.isNaN(date.getTime())) context.addIssue(`not a time: ${text}`);
+  return date;
+});
+const actor = z.object({ id: z.string() }).nullish();
+const parent = z.looseObject({ type: z.string().optional() }).nullish();
+const property = z.looseObject({ id: z.string(), type: z.string() });
+const properties = z.record(z.string(), property);
+const richText = z.array(z.object({ plain_text: z.string() })).optional();
+const trash = { in_trash: z.boolean().optional(), archived: z.boolean().optional() };
+
+const plain = (runs: z.output<typeof richText>): string => (runs ?? []).map((run) => run.plain_text).join('');
+// Before 2026-03-11 the trash is called `archived`, beside or instead of `in_trash`.
+const trashed = (value: { in_trash?: boolean | undefined; archived?: boolean | undefined }): boolean =>
+  value.in_trash ?? value.archived ?? false;
+
+export const readPage = reader(
+  z.object({
+    id: z.string(),
+    created_time: time,
+    last_edited_time: time,
+    created_by: actor,
+    last_edited_by: actor,
+    is_archived: z.boolean().optional(),
+    parent,
+    url: z.string().nullish(),
+    properties,
+    ...trash,
+  }),
+  (page): NotionPage => {
+    const source = page.parent?.data_source_id;
+    return {
+      id: pageId(page.id),
+      createdTime: page.created_time,
+      lastEditedTime: page.last_edited_time,
+      createdBy: page.created_by?.id ?? null,
+      lastEditedBy: page.last_edited_by?.id ?? null,
+      inTrash: trashed(page),
+      isArchived: page.is_archived ?? false,
+      parentDataSource: typeof source === 'string' ? dataSourceId(source) : null,
+      url: page.url ?? null,
+      properties: Object.fromEntries(Object.values(page.properties).map((value) => [value.id, value])),
+    };
+  },
+);
+
+export const readDataSource = reader(
+  z.object({ id: z.string(), title: richText, parent, properties, ...trash }),
+  (source): NotionDataSource => ({
+    id: dataSourceId(source.id),
+    databaseId: typeof source.parent?.database_id === 'string' ? source.parent.database_id : null,
+    title: plain(source.title),
+    properties: source.properties,
+    inTrash: trashed(source),
+  }),
+);
+
+export const readDatabase = reader(
+  z.object({
+    id: z.string(),
+    title: richText,
+    data_sources: z.array(z.object({ id: z.string(), name: z.string().nullish() })),
+    url: z.string().nullish(),
+    ...trash,
+  }),
+  (database): NotionDatabase => ({
+    id: database.id,
+    title: plain(database.title),
+    dataSources: database.data_sources.map(({ id, name }) => ({ id: dataSourceId(id), name: name ?? '' })),
+    inTrash: trashed(database),
+    url: database.url ?? null,
+  }),
+);
+
+/** A new database and its first data source. */
+export const readCreatedDatabase = (answer: unknown): { databaseId: string; dataSourceId: DataSourceId } => {
+  const { id, dataSources } = readDatabase(answer);
+  if (!dataSources[0]) throw new Unreadable('a database without a data source', id);
+  return { databaseId: id, dataSourceId: dataSources[0].id };
+};
+
+export const readUser = reader(
+  z.object({
+    id: z.string(),
+    name: z.string().nullish(),
+    type: z.string().nullish(),
+    person: z.object({ email: z.string().nullish() }).nullish(),
+  }),
+  (user): NotionUser => ({
+    id: user.id,
+    name: user.name ?? null,
+    email: user.person?.email ?? null,
+    kind: user.type === 'person' || user.type === 'bot' ? user.type : 'other',
+  }),
+);
+
+export const readSelf = reader(
+  z.object({
+    id: z.string(),
+    name: z.string().nullish(),
+    bot: z
+      .object({
+        owner: z.object({ type: z.string() }).nullish(),
+        workspace_id: z.string().nullish(),
+        workspace_name: z.string().nullish(),
+      })
+      .nullish(),
+  }),
+  (self): NotionSelf => {
+    const owner = self.bot?.owner?.type;
+    return {
+      id: self.id,
+      name: self.name ?? null,
+      workspaceId: self.bot?.workspace_id ?? null,
+      workspaceName: self.bot?.workspace_name ?? null,
+      actsAs: owner === 'workspace' || owner === 'user' ? owner : null,
+    };
+  },
+);
+
+const list = z.object({
+  results: z.array(z.unknown()),
+  has_more: z.boolean(),
+  next_cursor: z.string().nullish(),
+  request_status: z.object({ type: z.string() }).nullish(),
+});
+
+// A non-null `next_cursor` with `has_more: false` exists in the wild, and following it fetches too much.
+function cursorOf(answer: z.output<typeof list>): string | null {
+  if (!answer.has_more) return null;
+  if (!answer.next_cursor) throw new Unreadable('has_more without a next_cursor', null);
+  return answer.next_cursor;
+}
+
+const isObject = (kind: string) => (item: unknown) =>
+  typeof item === 'object' && item !== null && 'object' in item && item.object === kind;
+
+/** A list whose items are read by `item`. */
+export const readList = <T>(item: (answer: unknown) => T): ((answer: unknown) => Listed<T>) =>
+  reader(list, (answer) => ({ items: answer.results.map(item), nextCursor: cursorOf(answer) }));
+
+/** A query may also answer with data sources (in wikis); they are no rows. */
+export const readQuery = reader(
+  list,
+  (answer): QueryAnswer => ({
+    pages: answer.results.filter(isObject('page')).map(readPage),
+    nextCursor: cursorOf(answer),
+    incomplete: answer.request_status?.type === 'incomplete',
+  }),
+);
+
+export const readSearch = reader(
+  list,
+  (answer): SearchAnswer => ({
+    pages: answer.results.filter(isObject('page')).map(readPage),
+    dataSources: answer.results.filter(isObject('data_source')).map(readDataSource),
+    nextCursor: cursorOf(answer),
+  }),
+);
+
+/** A property's items: a list for what Notion pages (text, people, relations), a single item for the rest. */
+export const readPropertyItems = (answer: unknown): Listed<Json> => {
+  const kind = z.object({ object: z.string() }).safeParse(answer).data?.object;
+  if (kind === 'list') return readList((item) => item as Json)(answer);
+  return reader(z.looseObject({ object: z.literal('property_item'), type: z.string() }), (item) => ({
+    items: [item as Json],
+    nextCursor: null,
+  }))(answer);
+};

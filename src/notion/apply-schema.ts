@@ -1,0 +1,150 @@
+import { type Fault, PgnotionError } from '../model/errors.ts';
+import type { DataSourceId, TableName } from '../model/ids.ts';
+import type { ResolvedTable } from '../model/mapping.ts';
+import type { Ask } from './call.ts';
+import type { NotionClient } from './client.ts';
+import { NotionFailure } from './outcome.ts';
+import { planDatabase, type Sources } from './schema.ts';
+
+/** Where a table stands in Notion after `applyTable`. */
+export type AppliedTable = {
+  readonly table: TableName;
+  readonly databaseId: string | null;
+  readonly dataSourceId: DataSourceId;
+  readonly created: boolean;
+  /** Properties that were added, or got options. */
+  readonly changed: readonly string[];
+  /** Property ids by name. */
+  readonly ids: Readonly<Record<string, string>>;
+  /** Relations that wait for a data source which does not exist yet. */
+  readonly waiting: readonly string[];
+  readonly faults: readonly Fault[];
+};
+
+export type ApplyInput = {
+  /** The page under which databases are created; null if none may be. */
+  readonly parentPageId: string | null;
+  readonly sources: Sources;
+};
+
+type SchemaClient = Pick<
+  NotionClient,
+  'createDatabase' | 'retrieveDatabase' | 'retrieveDataSource' | 'updateDataSource'
+>;
+
+const UPDATE_ATTEMPTS = 3;
+
+function noParent(table: ResolvedTable): PgnotionError {
+  return new PgnotionError({
+    code: 'notion_parent_missing',
+    message: `the table ${table.name} has no Notion database, and there is no page to create one under`,
+    remedy:
+      'Set NOTION_PARENT_PAGE_ID to a page shared with the connection, or set the id of an existing database.',
+  });
+}
+
+/** A second database would split the table's records, so a doubtful create is for a person to look at. */
+function doubtful(table: ResolvedTable, parentPageId: string, failure: NotionFailure): PgnotionError {
+  return new PgnotionError({
+    code: 'notion_database_doubtful',
+    message: `whether the database ${JSON.stringify(table.title)} was created is not known: ${failure.message}`,
+    remedy: `Look under the page ${parentPageId}: if it is there, set its id for ${table.name}; if not, apply again.`,
+    retryable: false,
+    cause: failure,
+  });
+}
+
+async function create(
+  client: SchemaClient,
+  table: ResolvedTable,
+  parentPageId: string,
+  sources: Sources,
+  ask: Ask,
+): Promise<DataSourceId> {
+  const properties = planDatabase(table, null, sources).create ?? {};
+  try {
+    return (await client.createDatabase({ parentPageId, title: table.title, properties }, ask)).dataSourceId;
+  } catch (error) {
+    if (!(error instanceof NotionFailure) || error.verdict.effect === 'none') throw error;
+    const { committedId } = error.verdict;
+    const made = committedId === null ? null : await client.retrieveDatabase(committedId, ask);
+    const source = made?.dataSources[0]?.id;
+    if (source === undefined) throw doubtful(table, parentPageId, error);
+    return source;
+  }
+}
+
+/**
+ * Gives a table what it needs in Notion: the database, its properties, its options. Can be repeated at any time:
+ * each update is followed by a look, so that a doubtful one is settled and an ignored one is noticed. Throws
+ * `NotionFailure`, and PgnotionError `notion_parent_missing`, `notion_database_doubtful`, `notion_schema_refused`.
+ */
+export async function applyTable(
+  client: SchemaClient,
+  table: ResolvedTable,
+  { parentPageId, sources }: ApplyInput,
+  ask: Ask,
+): Promise<AppliedTable> {
+  const known = sources.get(table.name);
+  if (known === undefined && parentPageId === null) throw noParent(table);
+  const id = known ?? (await create(client, table, parentPageId ?? '', sources, ask));
+  const all: Sources = new Map([...sources, [table.name, id]]);
+  const changed = new Set<string>();
+  for (let attempt = 0; ; attempt += 1) {
+    const actual = await client.retrieveDataSource(id, ask);
+    const { update, ids, waiting, faults } = planDatabase(table, actual, all);
+    const names = Object.keys(update);
+    if (names.length === 0 || actual.inTrash) {
+      return {
+        table: table.name,
+        databaseId: actual.databaseId,
+        dataSourceId: id,
+        created: known === undefined,
+        changed: [...changed],
+        ids,
+        waiting: waiting.map(({ property }) => property),
+        faults,
+      };
+    }
+    if (attempt === UPDATE_ATTEMPTS) throw refused(table, names);
+    for (const name of names) changed.add(name);
+    try {
+      await client.updateDataSource(id, { properties: update }, ask);
+    } catch (error) {
+      if (!(error instanceof NotionFailure) || error.verdict.effect === 'none') throw error;
+    }
+  }
+}
+
+function refused(table: ResolvedTable, names: readonly string[]): PgnotionError {
+  return new PgnotionError({
+    code: 'notion_schema_refused',
+    message: `Notion does not keep what was added to ${table.name}: ${names.join(', ')}`,
+    remedy: 'Add these properties (or their options) by hand in Notion, then apply again.',
+  });
+}
+
+/**
+ * Applies all tables in their order of creation, then a second time those whose relations had to wait, which a
+ * cycle of references makes necessary. Stops at the first failure; applying again goes on from there.
+ */
+export async function applyTables(
+  client: SchemaClient,
+  tables: readonly ResolvedTable[],
+  { parentPageId, sources }: ApplyInput,
+  ask: Ask,
+): Promise<readonly AppliedTable[]> {
+  const known = new Map(sources);
+  const applied = new Map<TableName, AppliedTable>();
+  const ordered = [...tables].sort((a, b) => a.rank - b.rank);
+  const apply = async (table: ResolvedTable): Promise<void> => {
+    const before = applied.get(table.name);
+    const after = await applyTable(client, table, { parentPageId, sources: known }, ask);
+    known.set(table.name, after.dataSourceId);
+    const created = after.created || before?.created === true;
+    applied.set(table.name, { ...after, created, changed: [...(before?.changed ?? []), ...after.changed] });
+  };
+  for (const table of ordered) await apply(table);
+  for (const table of ordered) if ((applied.get(table.name)?.waiting.length ?? 0) > 0) await apply(table);
+  return ordered.flatMap((table) => applied.get(table.name) ?? []);
+}

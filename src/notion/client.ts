@@ -1,0 +1,266 @@
+import type { Client } from '@notionhq/client';
+import type { Json } from '../model/change.ts';
+import type { DataSourceId, PageId } from '../model/ids.ts';
+import {
+  type Listed,
+  type NotionDatabase,
+  type NotionDataSource,
+  type NotionPage,
+  type NotionSelf,
+  type NotionUser,
+  type QueryAnswer,
+  readCreatedDatabase,
+  readDatabase,
+  readDataSource,
+  readList,
+  readPage,
+  readPropertyItems,
+  readQuery,
+  readSearch,
+  readSelf,
+  readUser,
+  type SearchAnswer,
+} from './answers.ts';
+import { type Ask, type Call, type Caller, createCaller, type NotionClientOptions } from './call.ts';
+import { classify, NotionFailure } from './outcome.ts';
+import type { Operation } from './problem.ts';
+
+export type {
+  NotionDatabase,
+  NotionDataSource,
+  NotionPage,
+  NotionSelf,
+  NotionUser,
+  QueryAnswer,
+  SearchAnswer,
+} from './answers.ts';
+export type { Ask, NotionClientOptions, NotionVersion, RequestInfo } from './call.ts';
+
+type Properties = Readonly<Record<string, Json>>;
+
+export type QueryInput = {
+  readonly dataSourceId: DataSourceId;
+  readonly filter?: Json;
+  readonly sorts?: readonly Json[];
+  readonly cursor?: string;
+  /** At most 100, which is also the default. */
+  readonly pageSize?: number;
+  /** Property ids; leaves the others out of the answer. */
+  readonly filterProperties?: readonly string[];
+  /** Lists only what a person archived (which is not the trash), instead of all else. */
+  readonly isArchived?: boolean;
+};
+
+export type SearchInput = {
+  readonly query?: string;
+  readonly kind?: 'page' | 'data_source';
+  readonly inTrash?: boolean;
+  readonly cursor?: string;
+  readonly pageSize?: number;
+};
+
+/**
+ * The calls that pgnotion makes. Each goes through the throttle, in the order of its `Ask`, and throws
+ * `NotionFailure`: a write's `verdict.effect` says whether it may have happened.
+ */
+export type NotionClient = {
+  readonly me: (ask: Ask) => Promise<NotionSelf>;
+  /** Members of the workspace; Notion leaves guests out. */
+  readonly listUsers: (ask: Ask) => Promise<readonly NotionUser[]>;
+  readonly retrievePage: (id: PageId, ask: Ask) => Promise<NotionPage>;
+  readonly createPage: (
+    input: { readonly dataSourceId: DataSourceId; readonly properties: Properties },
+    ask: Ask,
+  ) => Promise<NotionPage>;
+  readonly updatePage: (
+    input: { readonly id: PageId; readonly properties: Properties },
+    ask: Ask,
+  ) => Promise<NotionPage>;
+  /** Moves a page to the trash or back. */
+  readonly setTrash: (id: PageId, inTrash: boolean, ask: Ask) => Promise<NotionPage>;
+  /** The whole of a value that a page's answer may cut at 25 references. */
+  readonly retrieveProperty: (page: PageId, property: string, ask: Ask) => Promise<readonly Json[]>;
+  /** One page of results, in no set order unless `sorts` gives one. */
+  readonly query: (input: QueryInput, ask: Ask) => Promise<QueryAnswer>;
+  readonly retrieveDatabase: (id: string, ask: Ask) => Promise<NotionDatabase>;
+  readonly retrieveDataSource: (id: DataSourceId, ask: Ask) => Promise<NotionDataSource>;
+  readonly createDatabase: (
+    input: { readonly parentPageId: string; readonly title: string; readonly properties: Properties },
+    ask: Ask,
+  ) => Promise<{ readonly databaseId: string; readonly dataSourceId: DataSourceId }>;
+  /** Adds, changes or (with null) removes properties; those not named stay as they are. */
+  readonly updateDataSource: (
+    id: DataSourceId,
+    input: { readonly properties: Properties },
+    ask: Ask,
+  ) => Promise<NotionDataSource>;
+  /** By title; lags behind writes, so an absence proves nothing. */
+  readonly search: (input: SearchInput, ask: Ask) => Promise<SearchAnswer>;
+  readonly createComment: (page: PageId, text: string, ask: Ask) => Promise<void>;
+};
+
+/** The part of a call that its kind decides. */
+type Body = Readonly<Record<string, unknown>>;
+type Query = Record<string, string | number | boolean | string[]>;
+
+const given = (values: Body): Record<string, unknown> =>
+  Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined));
+
+/**
+ * All calls go by path: the client's named methods drop parameters that they do not know (`is_archived`) and turn
+ * a call into an empty one that looks like a success (`archived` on a database).
+ */
+function byPath(method: Operation['method'], path: string, body?: Body, query?: Query): Call<never>['send'] {
+  const lower = method.toLowerCase() as Lowercase<Operation['method']>;
+  return (notion: Client) =>
+    notion.request({
+      path,
+      method: lower,
+      ...(body ? { body: given(body) } : {}),
+      ...(query ? { query } : {}),
+    });
+}
+
+// Notion's limit for one run of text (request-limits); its unit is not documented, so the stricter one is taken.
+const RUN_CHARS = 2_000;
+
+/** Rich text of one paragraph, in runs that Notion takes, never cut within a surrogate pair. */
+export function textRuns(text: string): readonly Json[] {
+  const runs: Json[] = [];
+  for (let start = 0; start < text.length; ) {
+    let end = Math.min(start + RUN_CHARS, text.length);
+    if (end < text.length && /[\uD800-\uDBFF]/.test(text.charAt(end - 1))) end -= 1;
+    runs.push({ type: 'text', text: { content: text.slice(start, end) } });
+    start = end;
+  }
+  return runs;
+}
+
+/** All pages of a list. A cursor that comes back would have us ask for ever. */
+async function collect<T>(
+  operation: string,
+  ask: (cursor: string | undefined) => Promise<Listed<T>>,
+): Promise<readonly T[]> {
+  const all: T[] = [];
+  const seen = new Set<string>();
+  for (let cursor: string | undefined; ; ) {
+    const { items, nextCursor } = await ask(cursor);
+    all.push(...items);
+    if (nextCursor === null) return all;
+    if (seen.has(nextCursor)) {
+      const message = 'the same cursor was given twice';
+      const problem = { kind: 'unreadable', cut: false, message, committedId: null } as const;
+      throw new NotionFailure(
+        classify({ ...problem, operation: { method: 'GET', effect: 'read' } }),
+        operation,
+      );
+    }
+    seen.add(nextCursor);
+    cursor = nextCursor;
+  }
+}
+
+const pageQuery = (cursor: string | undefined): Query => ({
+  page_size: 100,
+  ...(cursor === undefined ? {} : { start_cursor: cursor }),
+});
+
+function reads(
+  call: Caller,
+): Pick<NotionClient, 'me' | 'listUsers' | 'retrievePage' | 'retrieveDatabase' | 'retrieveDataSource'> {
+  const get = <T>(name: string, path: string, read: (answer: unknown) => T, ask: Ask, query?: Query) =>
+    call({ name, method: 'GET', effect: 'read', send: byPath('GET', path, undefined, query), read }, ask);
+  return {
+    me: (ask) => get('me', 'users/me', readSelf, ask),
+    listUsers: (ask) =>
+      collect('listUsers', (cursor) => get('listUsers', 'users', readList(readUser), ask, pageQuery(cursor))),
+    retrievePage: (id, ask) => get('retrievePage', `pages/${id}`, readPage, ask),
+    retrieveDatabase: (id, ask) => get('retrieveDatabase', `databases/${id}`, readDatabase, ask),
+    retrieveDataSource: (id, ask) => get('retrieveDataSource', `data_sources/${id}`, readDataSource, ask),
+  };
+}
+
+function lists(call: Caller): Pick<NotionClient, 'retrieveProperty' | 'query' | 'search'> {
+  return {
+    retrieveProperty: (page, property, ask) =>
+      collect('retrieveProperty', (cursor) => {
+        // The id is URL-encoded as Notion gives it, and goes back unchanged.
+        const path = `pages/${page}/properties/${property}`;
+        const send = byPath('GET', path, undefined, pageQuery(cursor));
+        const read = readPropertyItems;
+        return call({ name: 'retrieveProperty', method: 'GET', effect: 'read', send, read }, ask);
+      }),
+    query: ({ dataSourceId, filter, sorts, cursor, pageSize, filterProperties, isArchived }, ask) => {
+      const body = {
+        filter,
+        sorts,
+        start_cursor: cursor,
+        page_size: pageSize ?? 100,
+        is_archived: isArchived,
+      };
+      const query = filterProperties ? { filter_properties: [...filterProperties] } : undefined;
+      const send = byPath('POST', `data_sources/${dataSourceId}/query`, body, query);
+      return call({ name: 'query', method: 'POST', effect: 'read', send, read: readQuery }, ask);
+    },
+    search: ({ query, kind, inTrash, cursor, pageSize }, ask) => {
+      const object = kind === undefined ? {} : { property: 'object', value: kind };
+      const trash = inTrash === undefined ? {} : { in_trash: inTrash };
+      const filter = kind === undefined && inTrash === undefined ? undefined : { ...object, ...trash };
+      const send = byPath('POST', 'search', { query, filter, start_cursor: cursor, page_size: pageSize });
+      return call({ name: 'search', method: 'POST', effect: 'read', send, read: readSearch }, ask);
+    },
+  };
+}
+
+function pageWrites(
+  call: Caller,
+  trashMember: 'in_trash' | 'archived',
+): Pick<NotionClient, 'createPage' | 'updatePage' | 'setTrash' | 'createComment'> {
+  const patch = (name: string, id: PageId, body: Body, ask: Ask) => {
+    const send = byPath('PATCH', `pages/${id}`, body);
+    return call({ name, method: 'PATCH', effect: 'update', send, read: readPage }, ask);
+  };
+  return {
+    createPage: ({ dataSourceId, properties }, ask) => {
+      const parent = { type: 'data_source_id', data_source_id: dataSourceId };
+      const send = byPath('POST', 'pages', { parent, properties });
+      return call({ name: 'createPage', method: 'POST', effect: 'create', send, read: readPage }, ask);
+    },
+    updatePage: ({ id, properties }, ask) => patch('updatePage', id, { properties }, ask),
+    setTrash: (id, inTrash, ask) => patch('setTrash', id, { [trashMember]: inTrash }, ask),
+    createComment: (page, text, ask) => {
+      const send = byPath('POST', 'comments', { parent: { page_id: page }, rich_text: textRuns(text) });
+      const read = () => undefined;
+      return call({ name: 'createComment', method: 'POST', effect: 'create', send, read }, ask);
+    },
+  };
+}
+
+function schemaWrites(call: Caller): Pick<NotionClient, 'createDatabase' | 'updateDataSource'> {
+  return {
+    createDatabase: ({ parentPageId, title, properties }, ask) => {
+      const send = byPath('POST', 'databases', {
+        parent: { type: 'page_id', page_id: parentPageId },
+        title: textRuns(title),
+        initial_data_source: { properties },
+      });
+      const read = readCreatedDatabase;
+      return call({ name: 'createDatabase', method: 'POST', effect: 'create', send, read }, ask);
+    },
+    updateDataSource: (id, { properties }, ask) => {
+      const send = byPath('PATCH', `data_sources/${id}`, { properties });
+      const read = readDataSource;
+      return call({ name: 'updateDataSource', method: 'PATCH', effect: 'update', send, read }, ask);
+    },
+  };
+}
+
+/**
+ * The official client behind the throttle, with its own retries off, because it repeats what is hopeless, cuts
+ * Notion's waits short and does not know a read that is a POST. Throws PgnotionError `notion_settings_invalid`.
+ */
+export function createNotionClient(options: NotionClientOptions): NotionClient {
+  const call = createCaller(options);
+  const trashMember = options.version === '2025-09-03' ? 'archived' : 'in_trash';
+  return { ...reads(call), ...lists(call), ...pageWrites(call, trashMember), ...schemaWrites(call) };
+}

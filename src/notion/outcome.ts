@@ -1,0 +1,231 @@
+import { PgnotionError } from '../model/errors.ts';
+import { pageId } from '../model/ids.ts';
+import type { AnswerProblem, Operation, Problem, TransportFault } from './problem.ts';
+
+/** What a failed call means. The rules are Notion's (request-limits, status-codes); where it is silent we doubt. */
+export type Verdict = {
+  /** What the call did to Notion: `unknown` means that the state must be read before the call is repeated. */
+  readonly effect: 'none' | 'saved' | 'unknown';
+  /**
+   * `soon`: the same request may pass within seconds. `later`: not at once, or with fresh parameters only.
+   * `never`: this request will be refused again. `stop`: so will every other, until a person acts.
+   */
+  readonly retry: 'soon' | 'later' | 'never' | 'stop';
+  /** Notion asks everybody to wait, not this request alone (429, 529). */
+  readonly pausesAll: boolean;
+  /** How long Notion asked to wait, in milliseconds, never shortened; null if it did not say. */
+  readonly afterMs: number | null;
+  /** Notion's own code, or one of ours (`notion_…`) where it gives none or ours says more. */
+  readonly code: string;
+  /** The HTTP status; null if there was no answer. */
+  readonly status: number | null;
+  readonly message: string;
+  readonly remedy: string;
+  /** What a write that was saved made, when the failure says so; dashed. */
+  readonly committedId: string | null;
+  readonly requestId: string | null;
+};
+
+/** A call to Notion that did not give what was asked for. Decide by `verdict`, never by the message. */
+export class NotionFailure extends PgnotionError {
+  readonly verdict: Verdict;
+
+  /** Carries no `cause`: what the client and fetch throw may quote the request's headers (invariant 14). */
+  constructor(verdict: Verdict, operation: string) {
+    super({
+      code: verdict.code,
+      message: `${operation}: ${verdict.message}`,
+      remedy: verdict.remedy,
+      retryable: verdict.retry === 'soon' || verdict.retry === 'later',
+    });
+    this.name = 'NotionFailure';
+    this.verdict = verdict;
+  }
+}
+
+type Rule = Pick<Verdict, 'effect' | 'retry' | 'remedy'> &
+  Partial<Pick<Verdict, 'code' | 'pausesAll' | 'committedId'>>;
+
+const doubted = (operation: Operation): Verdict['effect'] =>
+  operation.effect === 'read' ? 'none' : 'unknown';
+
+const WAITS = 'Nothing to do: pgnotion waits and tries again.';
+const LOOKS = 'Nothing to do: pgnotion looks at what Notion holds and goes on from there.';
+
+function tooMany(answer: AnswerProblem): Rule {
+  if (answer.additional.rate_limit_reason === 'public_api_request_blocked') {
+    const remedy = "Notion blocks this connection's requests: ask Notion's support, quoting the request id.";
+    return { effect: 'none', retry: 'stop', code: 'notion_blocked', remedy };
+  }
+  const remedy = `${WAITS} If it is frequent, lower NOTION_RATE_LIMIT or find who else uses this connection.`;
+  return { effect: 'none', retry: 'soon', pausesAll: true, remedy };
+}
+
+/** Wordings as users report them. They refine the code and the remedy alone; nothing else may rest on a wording. */
+const WORDINGS: readonly (readonly [pattern: RegExp, code: string, remedy: string])[] = [
+  [/start_cursor/, 'notion_cursor_invalid', 'Start the scan again without a cursor.'],
+  [
+    /archived|in (the )?trash/i,
+    'notion_page_in_trash',
+    'Restore the page in Notion, or let its row be deleted.',
+  ],
+  [
+    /is not a property that exists/,
+    'notion_property_missing',
+    'Run `pgnotion plan`: a property that the mapping names is missing in Notion.',
+  ],
+  [
+    /is expected to be/,
+    'notion_property_mistyped',
+    "Run `pgnotion plan`: a property's type is not the mapped one.",
+  ],
+  [
+    /status option/i,
+    'notion_option_missing',
+    'Add the option to the status property in Notion, or map the value to an existing one.',
+  ],
+];
+
+function badRequest(answer: AnswerProblem): Rule {
+  const found = WORDINGS.find(([pattern]) => pattern.test(answer.message));
+  const remedy = 'Notion refuses this value or request: mend the row or the mapping, then retry the failure.';
+  if (!found) return { effect: 'none', retry: 'never', remedy };
+  return { effect: 'none', retry: 'never', code: found[1], remedy: found[2] };
+}
+
+function forbidden(answer: AnswerProblem): Rule {
+  if (answer.additional.block_limit !== undefined) {
+    const remedy =
+      'The free workspace is full and deleting does not help: upgrade it, or have one member only.';
+    return { effect: 'none', retry: 'never', code: 'notion_block_limit', remedy };
+  }
+  if (answer.code === null) {
+    const remedy =
+      'A firewall between here and the API refused it; if it stays, report the ray id to Notion.';
+    return { effect: 'none', retry: 'later', code: 'notion_edge_blocked', remedy };
+  }
+  const remedy =
+    "Give the connection the capability it lacks (read, update, insert content, comments) in Notion's settings.";
+  return { effect: 'none', retry: 'never', remedy };
+}
+
+function notFound(answer: AnswerProblem): Rule {
+  const remedy =
+    answer.code === null
+      ? 'Check NOTION_BASE_URL: what answers there is not the Notion API.'
+      : 'Share the database with the connection (••• > Connections), or check the id: Notion hides what is not shared.';
+  return { effect: 'none', retry: 'never', remedy };
+}
+
+function conflict(answer: AnswerProblem): Rule {
+  if (answer.code === 'row_limit_exceeded') {
+    const remedy = 'The Notion database is full (250,000 rows): move pages out of it, or sync fewer rows.';
+    return { effect: 'none', retry: 'never', remedy };
+  }
+  return { effect: 'none', retry: 'later', remedy: WAITS };
+}
+
+function committed(value: unknown): string | null {
+  if (typeof value !== 'string') return null;
+  try {
+    return pageId(value);
+  } catch {
+    return null;
+  }
+}
+
+/** A 503 may come after the write was saved, and then says so (request-limits, "Retry a write that returns 503"). */
+function unavailable(answer: AnswerProblem, operation: Operation): Rule {
+  const committedId = committed(answer.additional.committed_resource_id);
+  const guidance = JSON.stringify(answer.additional.retry_guidance ?? '');
+  const saved = committedId !== null || /do not repeat the write/i.test(guidance);
+  if (saved && operation.effect !== 'read') {
+    return { effect: 'saved', retry: 'never', committedId, remedy: LOOKS };
+  }
+  return { effect: doubted(operation), retry: 'soon', remedy: operation.effect === 'read' ? WAITS : LOOKS };
+}
+
+function ruleFor(answer: AnswerProblem, operation: Operation): Rule {
+  const { status } = answer;
+  if (status === 400) return badRequest(answer);
+  if (status === 401) {
+    const remedy =
+      'Check NOTION_API_KEY: Notion does not know this token. It may have been revoked or refreshed.';
+    return { effect: 'none', retry: 'stop', remedy };
+  }
+  if (status === 403) return forbidden(answer);
+  if (status === 404) return notFound(answer);
+  if (status === 409) return conflict(answer);
+  if (status === 429) return tooMany(answer);
+  if (status === 503) return unavailable(answer, operation);
+  if (status === 529) return { effect: 'none', retry: 'soon', pausesAll: true, remedy: WAITS };
+  if (status === 425) return { effect: 'none', retry: 'soon', remedy: WAITS };
+  if (status >= 500 || status === 408) {
+    return { effect: doubted(operation), retry: 'soon', remedy: operation.effect === 'read' ? WAITS : LOOKS };
+  }
+  if (status >= 400) return { effect: 'none', retry: 'never', remedy: badRequest(answer).remedy };
+  const remedy = 'Check NOTION_BASE_URL: what answers there redirects or speaks another protocol.';
+  return { effect: 'none', retry: 'never', remedy };
+}
+
+const REACH = 'Check the network, its proxy and NOTION_BASE_URL.';
+const FAULTS: Readonly<Record<TransportFault, Pick<Verdict, 'code' | 'retry' | 'remedy'>>> = {
+  unsent: { code: 'notion_unreachable', retry: 'soon', remedy: REACH },
+  certificate: {
+    code: 'notion_certificate',
+    retry: 'later',
+    remedy: "Check the machine's clock and whether a proxy replaces Notion's certificate.",
+  },
+  lost: { code: 'notion_connection_lost', retry: 'soon', remedy: LOOKS },
+  timeout: { code: 'notion_timeout', retry: 'soon', remedy: LOOKS },
+  aborted: { code: 'notion_aborted', retry: 'later', remedy: LOOKS },
+  dropped: { code: 'notion_aborted', retry: 'later', remedy: 'Nothing to do: nothing was sent.' },
+};
+const UNSENT: readonly TransportFault[] = ['unsent', 'certificate', 'dropped'];
+
+// A validation message can quote a whole union of types: enough of it to find the place, not a page of it.
+const MESSAGE_CHARS = 1_000;
+
+const blank = { pausesAll: false, afterMs: null, status: null, committedId: null, requestId: null };
+
+function judgeAnswer(problem: AnswerProblem & { readonly operation: Operation }): Verdict {
+  const named = problem.code ?? 'no code';
+  const message = `Notion answered ${problem.status} (${named}): ${problem.message}`;
+  return {
+    ...blank,
+    code: problem.code ?? `notion_http_${problem.status}`,
+    ...ruleFor(problem, problem.operation),
+    afterMs: problem.retryAfterMs,
+    status: problem.status,
+    message: message.slice(0, MESSAGE_CHARS),
+    requestId: problem.requestId,
+  };
+}
+
+/** The one place where an answer's meaning is decided. Pure: the same problem always gets the same verdict. */
+export function classify(problem: Problem): Verdict {
+  const effect = doubted(problem.operation);
+  switch (problem.kind) {
+    case 'answer':
+      return judgeAnswer(problem);
+    case 'transport': {
+      const message = `no answer from Notion: ${problem.message}`.slice(0, MESSAGE_CHARS);
+      const sent = !UNSENT.includes(problem.fault);
+      return { ...blank, ...FAULTS[problem.fault], effect: sent ? effect : 'none', message };
+    }
+    case 'unreadable': {
+      const remedy = problem.cut
+        ? LOOKS
+        : "Notion's answer has changed its shape: look for a newer pgnotion, or report this message.";
+      const message = `Notion's answer cannot be read: ${problem.message}`.slice(0, MESSAGE_CHARS);
+      const retry = problem.cut ? 'soon' : 'never';
+      const committedId = effect === 'none' ? null : committed(problem.committedId);
+      return { ...blank, effect, retry, code: 'notion_answer_unreadable', message, remedy, committedId };
+    }
+    case 'local': {
+      const remedy = 'This is a fault of pgnotion: report it with this message.';
+      const message = `the request could not be made: ${problem.message}`;
+      return { ...blank, effect: 'none', retry: 'never', code: 'notion_request_invalid', message, remedy };
+    }
+  }
+}

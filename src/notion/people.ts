@@ -1,0 +1,34 @@
+import type { NotionClient } from './client.ts';
+
+/** Notion users by email, and their names: fetched once and again when they are old. */
+export type People = {
+  /** Lower-case email -> user id. Empty if the connection may not read users' emails. */
+  readonly byEmail: () => Promise<ReadonlyMap<string, string>>;
+  readonly nameOf: (userId: string | null) => Promise<string | null>;
+};
+
+const FRESH_MS = 10 * 60_000;
+
+export function createPeople(notion: NotionClient, now: () => number = Date.now): People {
+  let fetched: {
+    readonly at: number;
+    readonly emails: Map<string, string>;
+    readonly names: Map<string, string>;
+  } | null = null;
+  const load = async (): Promise<NonNullable<typeof fetched>> => {
+    if (fetched !== null && now() - fetched.at < FRESH_MS) return fetched;
+    const users = await notion.listUsers({ priority: 'poll' });
+    fetched = {
+      at: now(),
+      emails: new Map(
+        users.flatMap((user) => (user.email === null ? [] : [[user.email.toLowerCase(), user.id]])),
+      ),
+      names: new Map(users.flatMap((user) => (user.name === null ? [] : [[user.id, user.name]]))),
+    };
+    return fetched;
+  };
+  return {
+    byEmail: async () => (await load()).emails,
+    nameOf: async (userId) => (userId === null ? null : ((await load()).names.get(userId) ?? userId)),
+  };
+}

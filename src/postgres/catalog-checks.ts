@@ -1,0 +1,142 @@
+import type { Fault } from '../model/errors.ts';
+import { type QualifiedName, qualifiedName } from '../model/ids.ts';
+import type { TableRequest, TableRow } from './catalog-rows.ts';
+import { quoteQualified } from './pool.ts';
+
+/** What speaks against syncing a table as it is asked for. `others` are the tables that there are. */
+export function checkTable(
+  request: TableRequest,
+  row: TableRow | undefined,
+  others: readonly QualifiedName[],
+): readonly Fault[] {
+  if (!row) return [unknownTable(request.table, others)];
+  const wrongKind = checkKind(request.table, row);
+  if (wrongKind) return [wrongKind];
+  return [...checkColumns(request, row), ...checkKey(request, row), ...checkPrivileges(request, row)];
+}
+
+function unknownTable(table: QualifiedName, others: readonly QualifiedName[]): Fault {
+  const near = nearest(table, others);
+  return {
+    path: table,
+    message: 'there is no such table (or its schema is not visible to this role)',
+    remedy:
+      near.length > 0
+        ? `Did you mean ${near.join(' or ')}?`
+        : 'Write it as schema.table, as the catalog spells it.',
+  };
+}
+
+const KINDS: Readonly<Record<string, string>> = {
+  v: 'a view',
+  m: 'a materialized view',
+  f: 'a foreign table',
+};
+
+function checkKind(table: QualifiedName, row: TableRow): Fault | null {
+  const kind = KINDS[row.kind];
+  if (kind !== undefined) {
+    const remedy =
+      "Only a table's changes are in the log: give the table as the source and the view's SELECT as its query.";
+    return { path: table, message: `it is ${kind}`, remedy };
+  }
+  if (row.persistence === 'p') return null;
+  const remedy = `Its changes are not logged: ALTER TABLE ${quoteQualified(table)} SET LOGGED;`;
+  return { path: table, message: row.persistence === 'u' ? 'it is unlogged' : 'it is temporary', remedy };
+}
+
+function checkColumns({ table, columns, key }: TableRequest, row: TableRow): readonly Fault[] {
+  const present = row.columns.map((column) => column.name);
+  return [...new Set([...columns, ...key])]
+    .filter((column) => !present.includes(column))
+    .map((column) => {
+      const near = nearest(column, present);
+      const hint = near.length > 0 ? `Did you mean ${near.join(' or ')}? ` : '';
+      return {
+        path: `${table}.${column}`,
+        message: 'there is no such column',
+        remedy: `${hint}It has: ${present.join(', ')}.`,
+      };
+    });
+}
+
+function checkKey({ table, key }: TableRequest, row: TableRow): readonly Fault[] {
+  const same = (columns: readonly string[]): boolean =>
+    columns.length === key.length && columns.every((column) => key.includes(column));
+  const target = quoteQualified(table);
+  if (row.identity === 'n') {
+    const remedy = `ALTER TABLE ${target} REPLICA IDENTITY DEFAULT;`;
+    return [
+      {
+        path: table,
+        message: 'its replica identity is NOTHING: once published, UPDATE and DELETE would fail',
+        remedy,
+      },
+    ];
+  }
+  if (row.primaryKey.length === 0 && !(row.identity === 'i' && same(row.identityColumns))) {
+    const remedy = `A record needs a key that never repeats: ALTER TABLE ${target} ADD PRIMARY KEY (${key.join(', ')});`;
+    return [{ path: table, message: 'it has no primary key', remedy }];
+  }
+  if (!same(row.primaryKey) && !(row.identity === 'i' && same(row.identityColumns))) {
+    const remedy = `Set its key to ${JSON.stringify(row.primaryKey)} in the configuration.`;
+    return [
+      {
+        path: table,
+        message: `its primary key is (${row.primaryKey.join(', ')}), not (${key.join(', ')})`,
+        remedy,
+      },
+    ];
+  }
+  const shown = row.identity === 'f' || key.every((column) => row.identityColumns.includes(column));
+  if (shown) return [];
+  const remedy = `ALTER TABLE ${target} REPLICA IDENTITY DEFAULT; (or FULL, if another consumer needs more)`;
+  return [
+    {
+      path: table,
+      message: 'its replica identity leaves out the key, so that a DELETE would not tell which row',
+      remedy,
+    },
+  ];
+}
+
+/** A privilege on the table or on each column that is used will do. */
+function checkPrivileges({ table, columns, key, writes }: TableRequest, row: TableRow): readonly Fault[] {
+  const used = row.columns.filter((column) => columns.includes(column.name) || key.includes(column.name));
+  const lacks: string[] = [];
+  if (!row.privileges.select && !used.every((column) => column.select)) lacks.push('SELECT');
+  if (writes) {
+    const writable = used.filter((column) => columns.includes(column.name) && !column.generated);
+    if (!row.privileges.insert && !writable.every((column) => column.insert)) lacks.push('INSERT');
+    if (!row.privileges.update && !writable.every((column) => column.update)) lacks.push('UPDATE');
+    if (!row.privileges.delete) lacks.push('DELETE');
+  }
+  if (lacks.length === 0) return [];
+  const remedy = `GRANT ${lacks.join(', ')} ON ${quoteQualified(qualifiedName(row.schema, row.relation))} TO the role that pgnotion connects as (and USAGE on its schema);`;
+  return [{ path: table, message: `this role has no ${lacks.join(', ')} on it`, remedy }];
+}
+
+/** At most three names that are spelled nearly like the wanted one, or equal it in another schema. */
+function nearest<T extends string>(wanted: string, names: readonly T[]): readonly T[] {
+  const last = (name: string): string => name.slice(name.lastIndexOf('.') + 1).toLowerCase();
+  return names
+    .map((name) => ({ name, distance: Math.min(distance(name, wanted), distance(last(name), last(wanted))) }))
+    .filter(({ name, distance: found }) => found <= Math.max(1, Math.floor(last(name).length / 2)))
+    .sort((one, other) => one.distance - other.distance)
+    .slice(0, 3)
+    .map(({ name }) => name);
+}
+
+/** How many letters must be put in, taken out or replaced. */
+function distance(one: string, other: string): number {
+  let row = Array.from({ length: other.length + 1 }, (_, at) => at);
+  for (const [at, letter] of [...one].entries()) {
+    const next = [at + 1];
+    for (let to = 1; to <= other.length; to += 1) {
+      const replaced = (row[to - 1] ?? 0) + (letter === other[to - 1] ? 0 : 1);
+      next.push(Math.min(replaced, (row[to] ?? 0) + 1, (next[to - 1] ?? 0) + 1));
+    }
+    row = next;
+  }
+  return row[other.length] ?? 0;
+}

@@ -1,0 +1,165 @@
+import pg from 'pg';
+import type { ColumnShape } from '../model/codecs/codec.ts';
+import { type Fault, messageOf } from '../model/errors.ts';
+import { type QualifiedName, qualifiedName } from '../model/ids.ts';
+import { checkTable } from './catalog-checks.ts';
+import { type Privileges, TABLES, type TableRequest, type TableRow } from './catalog-rows.ts';
+import { faultsError, type Queryable, quoteQualified, splitQualified } from './pool.ts';
+import { loadTypes, type TypeResolver } from './types.ts';
+
+export type CatalogColumn = {
+  readonly name: string;
+  readonly shape: ColumnShape;
+  /** `format_type`, for casts: `character varying(80)`, `public.mood[]`. */
+  readonly type: string;
+  /** A default, of the column or of its domain. An identity column has none. */
+  readonly hasDefault: boolean;
+  readonly identity: 'always' | 'by default' | null;
+  /** Computed from other columns: cannot be written. */
+  readonly generated: boolean;
+};
+
+export type ReplicaIdentity = {
+  readonly kind: 'default' | 'full' | 'index' | 'nothing';
+  /** The columns that a DELETE shows. */
+  readonly columns: readonly string[];
+};
+
+export type CatalogTable = {
+  readonly table: QualifiedName;
+  readonly kind: 'table' | 'partitioned';
+  readonly columns: ReadonlyMap<string, CatalogColumn>;
+  readonly primaryKey: readonly { readonly column: string; readonly type: string }[];
+  readonly replicaIdentity: ReplicaIdentity;
+  readonly privileges: Privileges;
+  /** Row-level security may hide rows from this role, which would look deleted or missing. */
+  readonly rowSecurity: boolean;
+};
+
+export type Inspection = {
+  readonly tables: ReadonlyMap<QualifiedName, CatalogTable>;
+  readonly faults: readonly Fault[];
+};
+
+/** Looks at tables and gives what there is and what speaks against the requests. Works on raw pools too. */
+export async function inspectTables(db: Queryable, requests: readonly TableRequest[]): Promise<Inspection> {
+  const parts = requests.map((request) => splitQualified(request.table));
+  const { rows } = await db.query<{ tables: string }>(TABLES, [
+    parts.map(([schema]) => schema),
+    parts.map(([, relation]) => relation),
+  ]);
+  const found = JSON.parse(rows[0]?.tables ?? '[]') as readonly TableRow[];
+  const byName = new Map(found.map((row) => [qualifiedName(row.schema, row.relation), row]));
+  const resolve = await loadTypes(
+    db,
+    found.flatMap((row) => row.columns.map((column) => column.typeOid)),
+  );
+  const others = requests.every((request) => byName.has(request.table)) ? [] : await listTables(db);
+  const faults = requests.flatMap((request) => checkTable(request, byName.get(request.table), others));
+  const tables = new Map([...byName].map(([name, row]) => [name, toTable(name, row, resolve)]));
+  return { tables, faults };
+}
+
+/** As `inspectTables`. Throws PgnotionError `catalog_mismatch` that lists all that is wrong. */
+export async function readCatalog(
+  db: Queryable,
+  requests: readonly TableRequest[],
+): Promise<ReadonlyMap<QualifiedName, CatalogTable>> {
+  const { tables, faults } = await inspectTables(db, requests);
+  if (faults.length > 0)
+    throw faultsError('catalog_mismatch', 'The database does not have what the configuration names:', faults);
+  return tables;
+}
+
+/** All tables that could be synced, for suggestions and for introspection. */
+export async function listTables(db: Queryable): Promise<readonly QualifiedName[]> {
+  const { rows } = await db.query<{ schema: string; relation: string }>(`
+    SELECT n.nspname AS schema, c.relname AS relation FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+    WHERE c.relkind IN ('r', 'p') AND NOT c.relispartition AND c.relpersistence = 'p'
+      AND n.nspname NOT IN ('pg_catalog', 'information_schema') AND n.nspname NOT LIKE 'pg\\_%'
+    ORDER BY 1, 2`);
+  return rows.map((row) => qualifiedName(row.schema, row.relation));
+}
+
+const IDENTITIES = { d: 'default', f: 'full', i: 'index', n: 'nothing' } as const;
+
+function toTable(table: QualifiedName, row: TableRow, resolve: TypeResolver): CatalogTable {
+  const columns = row.columns.map((column): CatalogColumn => {
+    const { shape, hasDefault } = resolve(column.typeOid, column.modifier, column.notNull);
+    return {
+      name: column.name,
+      shape,
+      type: column.formatted,
+      hasDefault: column.hasDefault || hasDefault,
+      identity: column.identity === '' ? null : column.identity === 'a' ? 'always' : 'by default',
+      generated: column.generated,
+    };
+  });
+  const byName = new Map(columns.map((column) => [column.name, column]));
+  return {
+    table,
+    kind: row.kind === 'p' ? 'partitioned' : 'table',
+    columns: byName,
+    primaryKey: row.primaryKey.map((column) => ({ column, type: byName.get(column)?.type ?? 'text' })),
+    replicaIdentity: {
+      kind: IDENTITIES[row.identity],
+      columns: row.identity === 'f' ? columns.map((column) => column.name) : row.identityColumns,
+    },
+    privileges: row.privileges,
+    rowSecurity: row.rowSecurity,
+  };
+}
+
+/**
+ * The FROM of everything that is read for a synced table: the table, or its query under the table's name, so
+ * that an expression may be written with or without that name.
+ */
+export function fromClause(source: QualifiedName, query: string | null): string {
+  const [, relation] = splitQualified(source);
+  return query === null ? quoteQualified(source) : `(${query}\n) AS ${pg.escapeIdentifier(relation)}`;
+}
+
+/**
+ * Types of expressions over a table or a query, by name. All are taken as nullable. Throws PgnotionError
+ * `expression_invalid` that lists every expression that PostgreSQL does not accept.
+ */
+export async function describeExpressions(
+  db: Queryable,
+  source: { readonly table: QualifiedName; readonly query: string | null },
+  expressions: readonly { readonly name: string; readonly sql: string }[],
+): Promise<ReadonlyMap<string, ColumnShape>> {
+  const from = fromClause(source.table, source.query);
+  const select = (sqls: readonly string[]): Promise<pg.QueryResult> =>
+    db.query(`SELECT ${sqls.map((sql, at) => `(${sql}\n) AS c${at}`).join(', ')} FROM ${from} LIMIT 0`);
+  const probe = (sqls: readonly string[]): Promise<string | null> => select(sqls).then(() => null, messageOf);
+
+  const broken = await probe([]);
+  if (broken !== null) {
+    const remedy = 'Try the query in psql: it must run by itself, without a semicolon at its end.';
+    throw faultsError('expression_invalid', 'PostgreSQL does not accept this source:', [
+      { path: source.table, message: broken, remedy },
+    ]);
+  }
+  if (expressions.length === 0) return new Map();
+  try {
+    const { fields } = await select(expressions.map(({ sql }) => sql));
+    const resolve = await loadTypes(
+      db,
+      fields.map((field) => field.dataTypeID),
+    );
+    return new Map(
+      fields.map((field, at) => [
+        expressions[at]?.name ?? field.name,
+        { ...resolve(field.dataTypeID, field.dataTypeModifier, false).shape, nullable: true },
+      ]),
+    );
+  } catch {
+    const faults: Fault[] = [];
+    for (const { name, sql } of expressions) {
+      const message = await probe([sql]);
+      const remedy = `Check the column or expression: ${sql}`;
+      if (message !== null) faults.push({ path: `${source.table} ${name}`, message, remedy });
+    }
+    throw faultsError('expression_invalid', 'PostgreSQL does not accept these expressions:', faults);
+  }
+}

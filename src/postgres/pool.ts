@@ -1,0 +1,249 @@
+import pg from 'pg';
+import { type Fault, messageOf, PgnotionError } from '../model/errors.ts';
+import type { QualifiedName } from '../model/ids.ts';
+import type { Log } from '../runtime/log.ts';
+
+/**
+ * Settings that decide how PostgreSQL writes values as text. A role or a database may set others, and a
+ * value that is spelled differently would look changed, so every session of ours pins them.
+ */
+export const SESSION_OPTIONS = [
+  '-c datestyle=ISO',
+  '-c intervalstyle=postgres',
+  '-c extra_float_digits=3',
+  '-c bytea_output=hex',
+  '-c timezone=UTC',
+  '-c client_encoding=UTF8',
+].join(' ');
+
+const CONNECT_TIMEOUT_MS = 10_000;
+
+/** A process that hangs inside a transaction must not hold row locks, nor keep a slot from being made. */
+const POOL_OPTIONS = `${SESSION_OPTIONS} -c idle_in_transaction_session_timeout=60000`;
+
+/**
+ * Adds start-up options to a connection URL. Those that the URL has come first, so that ours win: `pg` lets
+ * a URL's `options` replace the ones given beside it.
+ */
+export function withSessionOptions(url: string, options: string): string {
+  const [base, query = ''] = splitOnce(url, '?');
+  const encoded = options.replaceAll(' ', '+');
+  const parameters = query.split('&').filter((parameter) => parameter !== '');
+  const own = parameters.find((parameter) => parameter.startsWith('options='));
+  const others = parameters.filter((parameter) => parameter !== own);
+  return `${base}?${[...others, `${own === undefined ? 'options=' : `${own}+`}${encoded}`].join('&')}`;
+}
+
+function splitOnce(text: string, separator: string): readonly [string, string?] {
+  const at = text.indexOf(separator);
+  return at < 0 ? [text] : [text.slice(0, at), text.slice(at + separator.length)];
+}
+
+/** What a pool and a client have in common. */
+export type Queryable = {
+  readonly query: <R extends pg.QueryResultRow>(
+    text: string,
+    values?: unknown[],
+  ) => Promise<pg.QueryResult<R>>;
+};
+
+/** Quotes both parts of a table's name for SQL. */
+export function quoteQualified(name: QualifiedName): string {
+  return splitQualified(name).map(pg.escapeIdentifier).join('.');
+}
+
+export function splitQualified(name: QualifiedName): readonly [schema: string, relation: string] {
+  const [schema, relation = ''] = splitOnce(name, '.');
+  return [schema, relation];
+}
+
+/** One error for all that is wrong, so that an operator mends it in one go. */
+export function faultsError(code: string, intro: string, faults: readonly Fault[]): PgnotionError {
+  return new PgnotionError({
+    code,
+    message: [intro, ...faults.map((fault) => `${fault.path}: ${fault.message}`)].join('\n'),
+    remedy: faults.map((fault) => `${fault.path}: ${fault.remedy}`).join('\n'),
+  });
+}
+
+export type PoolOptions = {
+  readonly url: string;
+  /** The most connections at a time. */
+  readonly max: number;
+  /** Leaves every value as PostgreSQL's text; otherwise pg's own parsers make numbers, dates and JSON of it. */
+  readonly raw: boolean;
+  /** What `pg_stat_activity` shows. */
+  readonly applicationName: string;
+  readonly log: Log;
+};
+
+/** A pool whose sessions have {@link SESSION_OPTIONS}. Connects when it is first used. */
+export function createPool({ url, max, raw, applicationName, log }: PoolOptions): pg.Pool {
+  const pool = new pg.Pool({
+    connectionString: withSessionOptions(url, POOL_OPTIONS),
+    max,
+    keepAlive: true,
+    connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
+    fallback_application_name: applicationName,
+    ...(raw ? { types: { getTypeParser: () => asText } } : {}),
+  });
+  // Without a listener, the server's restart would end the process through an idle connection.
+  pool.on('error', (error) =>
+    log.warn({ reason: messageOf(error) }, 'an idle PostgreSQL connection was lost'),
+  );
+  return pool;
+}
+
+const asText = (value: string): string => value;
+
+/** A single connection that speaks the replication protocol, with values spelled as in the pools. Not yet connected. */
+export function replicationClient(url: string, extraOptions = ''): pg.Client {
+  const config: pg.ClientConfig & { readonly replication: 'database' } = {
+    connectionString: withSessionOptions(url, `${SESSION_OPTIONS} ${extraOptions}`.trim()),
+    replication: 'database',
+    keepAlive: true,
+    connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
+    fallback_application_name: 'pgnotion replication',
+    types: { getTypeParser: () => asText },
+  };
+  return new pg.Client(config);
+}
+
+/** The SQLSTATE or system code of whatever was thrown, or an empty text. */
+export function errorCode(error: unknown): string {
+  if (typeof error !== 'object' || error === null || !('code' in error)) return '';
+  return typeof error.code === 'string' ? error.code : '';
+}
+
+type Explanation = {
+  /** SQLSTATE or system codes; none means any. */
+  readonly codes?: readonly string[];
+  /** What the message must have as well. */
+  readonly text?: RegExp;
+  readonly code: string;
+  readonly remedy: string;
+  readonly retryable: boolean;
+};
+
+/** The first that fits wins, so the ones with a text come before those with a bare code. */
+const EXPLANATIONS: readonly Explanation[] = [
+  {
+    codes: ['28000'],
+    text: /no encryption|SSL off/i,
+    code: 'postgres_needs_ssl',
+    remedy:
+      'The server accepts only encrypted connections: add sslmode=verify-full to the URL (and sslrootcert=FILE if its certificate is not signed by a public authority).',
+    retryable: false,
+  },
+  {
+    text: /does not support SSL/i,
+    code: 'postgres_no_ssl',
+    remedy: 'The server offers no encryption: remove sslmode from the URL, or switch ssl on in the server.',
+    retryable: false,
+  },
+  {
+    codes: [
+      'SELF_SIGNED_CERT_IN_CHAIN',
+      'DEPTH_ZERO_SELF_SIGNED_CERT',
+      'UNABLE_TO_VERIFY_LEAF_SIGNATURE',
+      'UNABLE_TO_GET_ISSUER_CERT_LOCALLY',
+      'CERT_HAS_EXPIRED',
+      'ERR_TLS_CERT_ALTNAME_INVALID',
+    ],
+    code: 'postgres_certificate',
+    remedy:
+      "The server's certificate cannot be verified: download the provider's CA certificate and add sslrootcert=FILE to the URL.",
+    retryable: false,
+  },
+  {
+    text: /unsupported startup parameter/i,
+    code: 'postgres_pooler',
+    remedy:
+      "This address is a connection pooler that refuses session settings: use the database's direct address (DATABASE_URL, and REPLICATION_URL for the replication slot).",
+    retryable: false,
+  },
+  {
+    codes: ['28P01', '28000'],
+    code: 'postgres_login',
+    remedy:
+      'Check the user and the password in the URL (special characters must be percent-encoded), that the role has LOGIN, and that pg_hba.conf lets it in from here.',
+    retryable: false,
+  },
+  {
+    codes: ['3D000'],
+    code: 'postgres_no_database',
+    remedy: 'Check the database name at the end of the URL, or create the database.',
+    retryable: false,
+  },
+  {
+    codes: ['42501'],
+    code: 'postgres_privilege',
+    remedy:
+      'Grant the role CONNECT on the database; for the replication connection it also needs the REPLICATION attribute.',
+    retryable: false,
+  },
+  {
+    codes: ['53300'],
+    code: 'postgres_busy',
+    remedy: 'All connections are taken: raise max_connections, or end sessions that are not needed.',
+    retryable: true,
+  },
+  {
+    codes: ['ENOTFOUND', 'EAI_AGAIN'],
+    code: 'postgres_unknown_host',
+    remedy:
+      'Check the host name in the URL and the name resolution of this machine. (Some providers give a direct address that has IPv6 only.)',
+    retryable: true,
+  },
+  {
+    codes: ['ECONNREFUSED'],
+    code: 'postgres_refused',
+    remedy:
+      'Check that PostgreSQL runs there, listens on that address (listen_addresses) and that the port in the URL is right.',
+    retryable: true,
+  },
+  {
+    codes: ['', 'ETIMEDOUT', 'EHOSTUNREACH', 'ENETUNREACH'],
+    text: /timeout expired|ETIMEDOUT|UNREACH/i,
+    code: 'postgres_timeout',
+    remedy:
+      "Nothing answers at that address: check the host and port, firewalls, the provider's allow-list of addresses and whether the host is reachable over IPv6 only.",
+    retryable: true,
+  },
+  {
+    codes: ['57P03'],
+    code: 'postgres_starting',
+    remedy: 'The server is starting, shutting down or recovering: wait a moment.',
+    retryable: true,
+  },
+];
+
+/**
+ * Says why a connection could not be made, for an operator. The URL gives host, port, user and database; its
+ * password never gets into the text. An error that is not about connecting comes back as `postgres_unreachable`.
+ */
+export function describeConnectError(error: unknown, url: string): PgnotionError {
+  if (error instanceof PgnotionError) return error;
+  const code = errorCode(error);
+  const message = messageOf(error);
+  const found = EXPLANATIONS.find(
+    (candidate) => (candidate.codes?.includes(code) ?? true) && (candidate.text?.test(message) ?? true),
+  );
+  return new PgnotionError({
+    code: found?.code ?? 'postgres_unreachable',
+    message: `Cannot connect to PostgreSQL at ${describeTarget(url)}: ${message}`,
+    remedy: found?.remedy ?? 'Check the connection URL and the log of the PostgreSQL server.',
+    retryable: found?.retryable ?? true,
+    cause: error,
+  });
+}
+
+/** `user@host:port/database`, from what pg itself would read out of the URL. */
+export function describeTarget(url: string): string {
+  try {
+    const client = new pg.Client({ connectionString: url });
+    return `${client.user ?? ''}@${client.host}:${client.port}/${client.database ?? ''}`;
+  } catch {
+    return 'the given address (not a valid connection URL)';
+  }
+}

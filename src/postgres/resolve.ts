@@ -1,0 +1,145 @@
+import type { ColumnShape } from '../model/codecs/codec.ts';
+import { codecs } from '../model/codecs/registry.ts';
+import type { Fault } from '../model/errors.ts';
+import type { QualifiedName } from '../model/ids.ts';
+import {
+  type FieldMapping,
+  goesToPostgres,
+  type ResolvedDependency,
+  type ResolvedField,
+  type ResolvedTable,
+  type TableMapping,
+} from '../model/mapping.ts';
+import { rankTables } from '../model/rank.ts';
+import { type CatalogColumn, type CatalogTable, describeExpressions, readCatalog } from './catalog.ts';
+import type { TableRequest } from './catalog-rows.ts';
+import { faultsError, type Queryable } from './pool.ts';
+
+/** Of an expression that the catalog cannot describe because it is the key's own text. */
+const KEY_SHAPE: ColumnShape = {
+  type: 'text',
+  category: 'text',
+  array: false,
+  nullable: false,
+  labels: [],
+  maxLength: null,
+  precision: null,
+  scale: null,
+};
+
+/**
+ * Joins the mapping with the catalog and asks each codec what speaks against its column. Throws PgnotionError with all
+ * that is wrong of one kind at once: `catalog_mismatch`, `expression_invalid` or `mapping_refused`.
+ */
+export async function resolveTables(
+  db: Queryable,
+  mappings: readonly TableMapping[],
+): Promise<readonly ResolvedTable[]> {
+  const catalog = await readCatalog(db, mappings.flatMap(requestsOf));
+  const ranks = rankTables(mappings);
+  const faults: Fault[] = [];
+  const tables: ResolvedTable[] = [];
+  for (const mapping of mappings) {
+    const table = await resolveTable(db, mapping, catalog, ranks.get(mapping.name) ?? 0);
+    tables.push(table);
+    faults.push(...table.fields.flatMap((field) => faultsOf(table, field)));
+  }
+  if (faults.length > 0)
+    throw faultsError('mapping_refused', 'These fields cannot be mapped as they are:', faults);
+  return tables;
+}
+
+function requestsOf(mapping: TableMapping): TableRequest[] {
+  // With a query, a column that is only read may come from a joined table; what is written must be the table's own.
+  const columns = mapping.fields.flatMap((field) =>
+    field.source.kind === 'column' && (mapping.query === null || goesToPostgres(field))
+      ? [field.source.column]
+      : [],
+  );
+  const own: TableRequest = {
+    table: mapping.source,
+    columns,
+    key: mapping.key,
+    writes: mapping.direction !== 'to-notion',
+  };
+  const joined = mapping.dependsOn.map(({ table, on }) => ({
+    table,
+    columns: [],
+    key: Object.keys(on),
+    writes: false,
+  }));
+  return [own, ...joined];
+}
+
+type Catalog = ReadonlyMap<QualifiedName, CatalogTable>;
+
+async function resolveTable(
+  db: Queryable,
+  mapping: TableMapping,
+  catalog: Catalog,
+  rank: number,
+): Promise<ResolvedTable> {
+  const own = catalog.get(mapping.source);
+  const shapes = await describeExpressions(
+    db,
+    { table: mapping.source, query: mapping.query },
+    mapping.fields.flatMap(({ property, source }) =>
+      source.kind === 'expression'
+        ? [{ name: property, sql: source.sql }]
+        : source.kind === 'column' && !own?.columns.has(source.column)
+          ? [{ name: property, sql: `"${source.column.replaceAll('"', '""')}"` }]
+          : [],
+    ),
+  );
+  const columns = [...(own?.columns.values() ?? [])];
+  return {
+    ...mapping,
+    rank,
+    dependsOn: mapping.dependsOn.map((dependency) => resolveDependency(dependency, catalog)),
+    fields: mapping.fields.map((field) => resolveField(field, own, shapes.get(field.property))),
+    columnTypes: Object.fromEntries(columns.map((column) => [column.name, assignable(column.type)])),
+    keyTypes: mapping.key.map((name) => own?.columns.get(name)?.type ?? 'text'),
+    keyDefaults: mapping.key.map((name) => fillsItself(own?.columns.get(name))),
+  };
+}
+
+function resolveField(
+  field: FieldMapping,
+  table: CatalogTable | undefined,
+  described: ColumnShape | undefined,
+): ResolvedField {
+  const column = field.source.kind === 'column' ? table?.columns.get(field.source.column) : undefined;
+  const required = column !== undefined && !column.shape.nullable && !fillsItself(column);
+  return { ...field, codec: codecs[field.type], shape: column?.shape ?? described ?? KEY_SHAPE, required };
+}
+
+function resolveDependency(
+  { table, on }: TableMapping['dependsOn'][number],
+  catalog: Catalog,
+): ResolvedDependency {
+  const columns = catalog.get(table)?.columns;
+  return {
+    table,
+    columns: Object.entries(on).map(([from, to]) => ({ from, to, type: columns?.get(from)?.type ?? 'text' })),
+  };
+}
+
+const fillsItself = (column: CatalogColumn | undefined): boolean =>
+  column !== undefined && (column.hasDefault || column.identity !== null || column.generated);
+
+/** A cast to `varchar(n)` cuts in silence where an assignment refuses: the length is left to the assignment. */
+const assignable = (type: string): string =>
+  type.replace(/^character varying\(\d+\)/, 'character varying').replace(/^character\(\d+\)/, 'bpchar');
+
+function faultsOf(table: ResolvedTable, field: ResolvedField): readonly Fault[] {
+  const path = `tables.${table.name}.fields.${field.property}`;
+  const faults = field.codec.check(field.shape, field).map((fault) => ({ ...fault, path }));
+  if (field.relatedTable !== undefined && field.type !== 'relation') {
+    faults.push({
+      path,
+      message: 'names a related table, and is no relation',
+      remedy: 'set its type to relation',
+    });
+  }
+  return faults;
+}

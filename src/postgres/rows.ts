@@ -1,0 +1,131 @@
+import { type Kysely, type RawBuilder, sql } from 'kysely';
+import type { RowImage, SqlText } from '../model/change.ts';
+import { keyParts, type RowKey, rowKey } from '../model/ids.ts';
+import type { FieldSource, ResolvedDependency, ResolvedTable } from '../model/mapping.ts';
+import { fromClause } from './catalog.ts';
+import { splitQualified } from './pool.ts';
+
+/** The users' tables through a pool whose values stay PostgreSQL's text. */
+export type UserDatabase = Kysely<Record<string, never>>;
+
+type TextRow = Readonly<Record<string, SqlText>>;
+
+/** The mapped values of rows by key, read in one query. Keys that have no row are not in the answer. */
+export async function readRows(
+  db: UserDatabase,
+  table: ResolvedTable,
+  keys: readonly RowKey[],
+): Promise<Map<RowKey, RowImage>> {
+  if (keys.length === 0) return new Map();
+  const wanted = table.key.map((_, at) => keys.map((key) => keyParts(key, table.key.length)[at] ?? null));
+  const columns = table.key.map((_, at) => sql.ref(`w${at}`));
+  const lists = wanted.map((list, at) => sql`${list}::${sql.raw(table.keyTypes[at] ?? 'text')}[]`);
+  const same = table.key.map(
+    (column, at) => sql`${alias(table)}.${sql.ref(column)} = pgnotion_wanted.${sql.ref(`w${at}`)}`,
+  );
+  const { rows } = await sql<TextRow>`
+    select ${sql.join([...keyColumns(table), ...fieldColumns(table)])}
+      from ${sourceOf(table)}
+      join unnest(${sql.join(lists)}) as pgnotion_wanted(${sql.join(columns)}) on ${sql.join(same, sql` and `)}`.execute(
+    db,
+  );
+  return new Map(rows.map((row) => imageOf(table, row)));
+}
+
+/** Reads all keys in order, a page at a time, so that a table of any size passes in bounded memory. */
+export async function* readKeys(
+  db: UserDatabase,
+  table: ResolvedTable,
+  size: number,
+): AsyncIterable<RowKey[]> {
+  const order = sql.join(table.key.map((column) => sql`${alias(table)}.${sql.ref(column)}`));
+  let after: readonly string[] | null = null;
+  for (;;) {
+    const from: RawBuilder<unknown> =
+      after === null ? sql`` : sql`where (${order}) > (${bound(table, after)})`;
+    const { rows }: { rows: TextRow[] } = await sql<TextRow>`
+      select ${sql.join(keyColumns(table))} from ${sourceOf(table)} ${from}
+       order by ${order} limit ${size}`.execute(db);
+    const last = rows.at(-1);
+    if (last === undefined) return;
+    after = partsOf(table, last);
+    yield rows.map((row) => rowKey(partsOf(table, row)));
+  }
+}
+
+/** The keys of the rows that join these values of another table. */
+export async function dependentKeys(
+  db: UserDatabase,
+  table: ResolvedTable,
+  dependency: ResolvedDependency,
+  values: readonly (readonly string[])[],
+): Promise<RowKey[]> {
+  const lists = dependency.columns.map(
+    ({ type }, at) => sql`${values.map((value) => value[at] ?? null)}::${sql.raw(type)}[]`,
+  );
+  const names = dependency.columns.map((_, at) => sql.ref(`w${at}`));
+  const same = dependency.columns.map(
+    ({ to }, at) => sql`${alias(table)}.${sql.ref(to)} = pgnotion_wanted.${sql.ref(`w${at}`)}`,
+  );
+  const { rows } = await sql<TextRow>`
+    select distinct ${sql.join(keyColumns(table))} from ${sourceOf(table)}
+      join unnest(${sql.join(lists)}) as pgnotion_wanted(${sql.join(names)}) on ${sql.join(same, sql` and `)}`.execute(
+    db,
+  );
+  return rows.map((row) => rowKey(partsOf(table, row)));
+}
+
+export async function countRows(db: UserDatabase, table: ResolvedTable): Promise<number> {
+  const { rows } = await sql<TextRow>`select count(*) as n from ${sourceOf(table)}`.execute(db);
+  return Number(rows[0]?.n ?? 0);
+}
+
+/** `schema.table`, quoted. */
+export function tableRef(table: Pick<ResolvedTable, 'source'>): RawBuilder<unknown> {
+  return sql.id(...splitQualified(table.source));
+}
+
+/** A condition that picks one row of the source table by its key. */
+export function keyCondition(table: ResolvedTable, key: RowKey): RawBuilder<unknown> {
+  const parts = keyParts(key, table.key.length);
+  const terms = table.key.map(
+    (column, at) => sql`${sql.ref(column)} = ${parts[at]}::${sql.raw(table.keyTypes[at] ?? 'text')}`,
+  );
+  return sql.join(terms, sql` and `);
+}
+
+/** The query is the configuration's own text: whoever writes the file may run SQL anyway. */
+const sourceOf = (table: ResolvedTable): RawBuilder<unknown> =>
+  sql.raw(fromClause(table.source, table.query));
+
+/** Expressions may name the table, so it goes by its own name even where a query stands for it. */
+const alias = (table: ResolvedTable): RawBuilder<unknown> => sql.id(splitQualified(table.source)[1]);
+
+const keyColumns = (table: ResolvedTable): RawBuilder<unknown>[] =>
+  table.key.map((column, at) => sql`${alias(table)}.${sql.ref(column)} as ${sql.ref(`k${at}`)}`);
+
+const fieldColumns = (table: ResolvedTable): RawBuilder<unknown>[] =>
+  table.fields.flatMap((field, at) =>
+    field.source.kind === 'key' ? [] : [sql`${fieldValue(table, field.source)} as ${sql.ref(`f${at}`)}`],
+  );
+
+const fieldValue = (
+  table: ResolvedTable,
+  source: Exclude<FieldSource, { kind: 'key' }>,
+): RawBuilder<unknown> =>
+  source.kind === 'column' ? sql`${alias(table)}.${sql.ref(source.column)}` : sql`(${sql.raw(source.sql)})`;
+
+const bound = (table: ResolvedTable, parts: readonly string[]): RawBuilder<unknown> =>
+  sql.join(parts.map((part, at) => sql`${part}::${sql.raw(table.keyTypes[at] ?? 'text')}`));
+
+const partsOf = (table: ResolvedTable, row: TextRow): string[] =>
+  table.key.map((_, at) => row[`k${at}`] ?? '');
+
+function imageOf(table: ResolvedTable, row: TextRow): [RowKey, RowImage] {
+  const key = rowKey(partsOf(table, row));
+  const values = table.fields.map((field, at) => [
+    field.property,
+    field.source.kind === 'key' ? key : (row[`f${at}`] ?? null),
+  ]);
+  return [key, Object.fromEntries(values) as RowImage];
+}

@@ -1,0 +1,70 @@
+import pg from 'pg';
+import { messageOf, PgnotionError } from '../model/errors.ts';
+
+/** A stream that broke off for a reason that may pass. */
+export function disconnected(reason: string, cause?: unknown): PgnotionError {
+  return new PgnotionError({
+    code: 'wal_disconnected',
+    message: `The replication stream broke off: ${reason}`,
+    remedy:
+      'It is opened again by itself. If this goes on, look at the PostgreSQL log and the network between.',
+    retryable: true,
+    cause,
+  });
+}
+
+/** The versions word it differently: 15 "cannot read from", 17 "can no longer get changes", 18 "... access". */
+const LOST = /cannot read from|can no longer (access|get changes)|has been invalidated/i;
+
+/** Says why PostgreSQL refused or ended a replication stream. */
+export function describeStreamError(error: unknown, slot: string): PgnotionError {
+  if (error instanceof PgnotionError) return error;
+  const message = messageOf(error);
+  if (!(error instanceof pg.DatabaseError)) return disconnected(message, error);
+  const code = error.code ?? '';
+  const detail = error.detail ? ` (${error.detail})` : '';
+  if (code === '55006') return slotBusy(slot, message, error);
+  if (code === '55000' && LOST.test(message)) return slotLost(slot, `${message}${detail}`, error);
+  if (code === '42704') return missing(message, error);
+  // The connection, the server's resources, and its being stopped.
+  if (/^(08|53|57)/.test(code)) return disconnected(message, error);
+  return new PgnotionError({
+    code: 'wal_refused',
+    message: `PostgreSQL refused or ended the replication stream: ${message}${detail} (SQLSTATE ${code})`,
+    remedy: 'Run `pgnotion doctor`: it checks the settings and privileges that replication needs.',
+    cause: error,
+  });
+}
+
+/** The slot is being read by another connection. */
+export function slotBusy(slot: string, reason: string, cause?: unknown): PgnotionError {
+  return new PgnotionError({
+    code: 'slot_busy',
+    message: `Replication slot ${slot} is in use: ${reason}`,
+    remedy:
+      'Another pgnotion reads it, or a lost connection holds it until wal_sender_timeout: stop the other one, or wait.',
+    retryable: true,
+    cause,
+  });
+}
+
+/** The server has removed WAL that the slot still needed. */
+export function slotLost(slot: string, reason: string, cause?: unknown): PgnotionError {
+  return new PgnotionError({
+    code: 'slot_lost',
+    message: `Replication slot ${slot} is lost: ${reason}`,
+    remedy:
+      'Run `pgnotion resync`: it makes a new slot and compares all records. Raise max_slot_wal_keep_size so that the server keeps more WAL for a slow or stopped reader.',
+    cause,
+  });
+}
+
+function missing(message: string, cause: unknown): PgnotionError {
+  return new PgnotionError({
+    code: /publication/i.test(message) ? 'publication_missing' : 'slot_missing',
+    message: `The replication stream cannot run: ${message}`,
+    remedy:
+      'Run `pgnotion init`, which makes the publication and the slot, then `pgnotion resync`, since nothing recorded what changed in between.',
+    cause,
+  });
+}

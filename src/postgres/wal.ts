@@ -1,0 +1,191 @@
+import pg from 'pg';
+import type { WalEvent } from '../model/change.ts';
+import { messageOf, type PgnotionError } from '../model/errors.ts';
+import { formatLsn, type Lsn, lsn } from '../model/ids.ts';
+import type { Log } from '../runtime/log.ts';
+import { createPgoutputDecoder, type WalDecoder } from './pgoutput.ts';
+import { describeConnectError, replicationClient } from './pool.ts';
+import { describeStreamError, disconnected } from './wal-errors.ts';
+import { parseFrame } from './wal-frames.ts';
+import { createWalQueue, type WalQueue } from './wal-queue.ts';
+import { createReporter, type Reporter } from './wal-report.ts';
+
+export type WalStream = {
+  /**
+   * Batches of what has arrived, in order; a batch may end in the middle of a transaction, and keepalives come
+   * between transactions only. Ends after `close`; throws PgnotionError (`wal_disconnected` and `slot_busy` are
+   * retryable, `slot_lost` and `wal_undecodable` are not) after all that came before has been given. To be
+   * called once. A consumer that lags makes the server wait.
+   */
+  readonly events: () => AsyncIterable<readonly WalEvent[]>;
+  /**
+   * Tells the server that everything before `position` is stored: a commit's `end` or a keepalive's `walEnd`.
+   * A position behind the last one, or beyond all that was received, is ignored.
+   */
+  readonly acknowledge: (position: Lsn) => void;
+  /** Sends the last acknowledgement and ends the session, within a second whatever the server does. */
+  readonly close: () => Promise<void>;
+};
+
+export type WalStreamOptions = {
+  /** A direct address: replication does not pass through poolers. */
+  readonly url: string;
+  readonly slot: string;
+  readonly publication: string;
+  /** Skips transactions that ended before it; the slot's own position decides if it is absent. */
+  readonly startAt?: Lsn;
+  readonly log: Log;
+  /** After this silence either side gives the other up. */
+  readonly senderTimeoutMs?: number;
+  /** Milliseconds, for the watchdog and the status messages. */
+  readonly now?: () => number;
+  /** What reads the messages; pgoutput's if absent. */
+  readonly decoder?: WalDecoder;
+};
+
+const DEFAULT_SENDER_TIMEOUT_MS = 60_000;
+const LONGEST_STATUS_MS = 10_000;
+const CLOSE_MS = 1000;
+
+/** What `pg` has for COPY in both directions, which its types leave out. */
+type CopyConnection = pg.Connection & { readonly sendCopyFromChunk: (chunk: Buffer) => void };
+
+/** Starts streaming a slot. Throws PgnotionError: as `events`, or why the connection could not be made. */
+export async function openWalStream(options: WalStreamOptions): Promise<WalStream> {
+  const timeoutMs = options.senderTimeoutMs ?? DEFAULT_SENDER_TIMEOUT_MS;
+  const client = replicationClient(options.url, `-c wal_sender_timeout=${timeoutMs}`);
+  // Failures reach us through the query; without a listener the socket's own would end the process.
+  client.on('error', (error) => options.log.debug({ reason: messageOf(error) }, 'replication connection'));
+  try {
+    await client.connect();
+  } catch (error) {
+    throw describeConnectError(error, options.url);
+  }
+  const session = createSession(client.connection as CopyConnection, options, timeoutMs);
+  await session.run(client.query(startCommand(options)));
+  return session.stream;
+}
+
+function startCommand({ slot, publication, startAt }: WalStreamOptions): string {
+  const position = formatLsn(startAt ?? lsn(0n));
+  const publications = pg.escapeLiteral(pg.escapeIdentifier(publication));
+  return `START_REPLICATION SLOT ${pg.escapeIdentifier(slot)} LOGICAL ${position} (proto_version '1', publication_names ${publications}, messages 'true')`;
+}
+
+type Session = {
+  readonly stream: WalStream;
+  /** Takes the running command; resolves when the stream has started, rejects if it does not. */
+  readonly run: (command: Promise<unknown>) => Promise<void>;
+};
+
+function createSession(connection: CopyConnection, options: WalStreamOptions, timeoutMs: number): Session {
+  const now = options.now ?? Date.now;
+  let state: 'starting' | 'streaming' | 'ended' = 'starting';
+  let lastInbound = now();
+  const queue = createWalQueue({
+    pause: () => connection.stream.pause(),
+    resume: () => {
+      lastInbound = now();
+      connection.stream.resume();
+    },
+  });
+  const reporter = createReporter((frame) => {
+    if (state === 'streaming') connection.sendCopyFromChunk(frame);
+  }, now);
+  const end = (error: PgnotionError | null): void => {
+    if (state === 'ended') return;
+    state = 'ended';
+    clearInterval(statusTimer);
+    reporter.stop();
+    queue.end(error);
+    if (error) connection.stream.destroy();
+  };
+  const report = (): void => {
+    // While we do not read, silence says nothing.
+    if (!queue.paused() && now() - lastInbound > 2 * timeoutMs)
+      end(disconnected(`nothing came for ${2 * timeoutMs} ms`));
+    // A server that is up to date says nothing as long as we report: asking keeps the watchdog honest.
+    else reporter.send(true);
+  };
+  const statusTimer = setInterval(report, Math.min(LONGEST_STATUS_MS, timeoutMs / 3));
+  const receive = createReceiver(options.decoder ?? createPgoutputDecoder(), queue, reporter);
+  connection.on('copyData', ({ chunk }: { readonly chunk: Buffer }) => {
+    if (state === 'ended') return;
+    lastInbound = now();
+    try {
+      receive(chunk);
+    } catch (error) {
+      end(describeStreamError(error, options.slot));
+    }
+  });
+  connection.once('replicationStart', () => {
+    if (state === 'starting') state = 'streaming';
+  });
+  const close = async (): Promise<void> => {
+    reporter.send(false);
+    end(null);
+    await endSession(connection);
+  };
+  const stream = { events: queue.batches, acknowledge: reporter.acknowledge, close };
+  return { stream, run: (command) => runCommand(connection, command, options.slot, end) };
+}
+
+/** Resolves when the server starts to stream, rejects if it refuses; `end` hears how the command ends. */
+function runCommand(
+  connection: CopyConnection,
+  command: Promise<unknown>,
+  slot: string,
+  end: (error: PgnotionError) => void,
+): Promise<void> {
+  return new Promise((resolve, reject) => {
+    connection.once('replicationStart', () => resolve());
+    const finish = (error: PgnotionError): void => {
+      end(error);
+      reject(error);
+    };
+    command.then(
+      () => finish(disconnected('the server ended it')),
+      (error) => finish(describeStreamError(error, slot)),
+    );
+  });
+}
+
+/** Reads frames in the order of their arrival and hands on what they say. */
+function createReceiver(decoder: WalDecoder, queue: WalQueue, reporter: Reporter): (chunk: Buffer) => void {
+  let inTransaction = false;
+  return (chunk) => {
+    const frame = parseFrame(chunk);
+    if (frame.kind === 'data') {
+      const event = decoder.decode(frame.payload);
+      if (event === null) return;
+      if (event.kind === 'begin') inTransaction = true;
+      if (event.kind === 'commit') {
+        inTransaction = false;
+        reporter.received(event.end);
+      }
+      queue.push(event, frame.payload.length);
+      return;
+    }
+    if (frame.replyRequested) reporter.send(false);
+    // Inside a transaction the position may be beyond its commit, which is not here yet.
+    if (inTransaction) return;
+    reporter.received(frame.walEnd);
+    queue.push({ kind: 'keepalive', walEnd: frame.walEnd }, 0);
+  };
+}
+
+/** `client.end()` would destroy the socket while its query runs, and the last status with it. */
+async function endSession(connection: CopyConnection): Promise<void> {
+  const { stream } = connection;
+  if (stream.closed) return;
+  await new Promise<void>((done) => {
+    const force = setTimeout(() => stream.destroy(), CLOSE_MS);
+    stream.once('close', () => {
+      clearTimeout(force);
+      done();
+    });
+    // What is still on its way must be read, or the end of the connection is not seen.
+    stream.resume();
+    connection.end();
+  });
+}

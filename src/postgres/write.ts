@@ -1,0 +1,108 @@
+import { sql, type Transaction } from 'kysely';
+import type { SqlText } from '../model/change.ts';
+import type { RowKey } from '../model/ids.ts';
+import { rowKey } from '../model/ids.ts';
+import type { ResolvedTable } from '../model/mapping.ts';
+import { keyCondition, tableRef, type UserDatabase } from './rows.ts';
+import { type OwnWrite, signTag, TAG_PREFIX } from './tag.ts';
+
+export type UserTransaction = Transaction<Record<string, never>>;
+
+/** Column values by column name, as text that PostgreSQL's input functions take. */
+export type ColumnValues = Readonly<Record<string, SqlText>>;
+
+/** Who made the edit, for the users' own audit triggers: `current_setting('pgnotion.actor', true)`. */
+export type Actor = { readonly id: string | null; readonly name: string | null };
+
+const MAX_TRIES = 4;
+
+/**
+ * One transaction on the users' tables. The tag goes first, so that capture meets it before the rows that it names.
+ * Deadlocks and serialization failures are tried again.
+ */
+export async function writeAs<T>(
+  db: UserDatabase,
+  tag: { readonly secret: Buffer; readonly write: OwnWrite; readonly actor: Actor },
+  work: (transaction: UserTransaction) => Promise<T>,
+): Promise<T> {
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      return await db.transaction().execute(async (transaction) => {
+        await sql`select pg_logical_emit_message(true, ${TAG_PREFIX}, ${signTag(tag.secret, tag.write)}),
+                         set_config('pgnotion.actor', ${tag.actor.name ?? ''}, true),
+                         set_config('pgnotion.actor_id', ${tag.actor.id ?? ''}, true)`.execute(transaction);
+        return work(transaction);
+      });
+    } catch (error) {
+      if (attempt === MAX_TRIES || !['40001', '40P01'].includes(sqlState(error) ?? '')) throw error;
+    }
+  }
+}
+
+/** The five-character SQLSTATE of an error of the server's, if it is one. */
+export function sqlState(error: unknown): string | null {
+  const code = error instanceof Error && 'code' in error ? error.code : null;
+  return typeof code === 'string' && /^[0-9A-Z]{5}$/.test(code) ? code : null;
+}
+
+/** Locks the row until the transaction ends; false if there is none. */
+export async function lockRow(
+  transaction: UserTransaction,
+  table: ResolvedTable,
+  key: RowKey,
+): Promise<boolean> {
+  const { rows } = await sql`
+    select 1 from ${tableRef(table)} where ${keyCondition(table, key)} for update`.execute(transaction);
+  return rows.length > 0;
+}
+
+export async function updateRow(
+  transaction: UserTransaction,
+  table: ResolvedTable,
+  key: RowKey,
+  values: ColumnValues,
+): Promise<void> {
+  const sets = Object.keys(values).map((name) => sql`${sql.ref(name)} = ${cast(table, name, values)}`);
+  await sql`update ${tableRef(table)} set ${sql.join(sets)} where ${keyCondition(table, key)}`.execute(
+    transaction,
+  );
+}
+
+/** Inserts a row and returns its key, which defaults may have made. */
+export async function insertRow(
+  transaction: UserTransaction,
+  table: ResolvedTable,
+  values: ColumnValues,
+): Promise<RowKey> {
+  const names = Object.keys(values);
+  const returned = sql.join(table.key.map((column, at) => sql`${sql.ref(column)} as ${sql.ref(`k${at}`)}`));
+  const body =
+    names.length === 0
+      ? sql`default values`
+      : sql`(${sql.join(names.map((name) => sql.ref(name)))})
+            values (${sql.join(names.map((name) => cast(table, name, values)))})`;
+  const { rows } = await sql<Readonly<Record<string, string>>>`
+    insert into ${tableRef(table)} ${body} returning ${returned}`.execute(transaction);
+  return rowKey(table.key.map((_, at) => rows[0]?.[`k${at}`] ?? ''));
+}
+
+/** Deletes a row; returns all of its columns as JSON text, which is what brings it back (invariant 7). */
+export async function deleteRow(
+  transaction: UserTransaction,
+  table: ResolvedTable,
+  key: RowKey,
+): Promise<string | null> {
+  const { rows } = await sql<{ row: string }>`
+    delete from ${tableRef(table)} as gone where ${keyCondition(table, key)} returning to_jsonb(gone) as row`.execute(
+    transaction,
+  );
+  return rows[0]?.row ?? null;
+}
+
+/** Makes deferred constraints and triggers speak now, while an answer can still be given. */
+export async function settleConstraints(transaction: UserTransaction): Promise<void> {
+  await sql`set constraints all immediate`.execute(transaction);
+}
+
+const cast = (table: ResolvedTable, column: string, values: ColumnValues) =>
+  sql`${values[column] ?? null}::${sql.raw(table.columnTypes[column] ?? 'text')}`;

@@ -1,0 +1,92 @@
+import type { RowKey, TableName } from '../model/ids.ts';
+import type { ResolvedTable } from '../model/mapping.ts';
+import { countRows, readKeys, readRows, type UserDatabase } from '../postgres/rows.ts';
+import type { Log } from '../runtime/log.ts';
+import { keepTrying, pause } from '../runtime/retry.ts';
+import { markFound } from '../state/outbox.ts';
+import { recordKeys } from '../state/records.ts';
+import { beginRun, endRun } from '../state/runs.ts';
+import { markBackfilled, readSources } from '../state/sources.ts';
+import type { Store } from '../state/sql.ts';
+
+export type BackfillContext = {
+  readonly store: Store;
+  readonly db: UserDatabase;
+  readonly tables: ReadonlyMap<TableName, ResolvedTable>;
+  readonly onDirty: () => void;
+  readonly log: Log;
+};
+
+const CHUNK = 1_000;
+const LOOK_MS = 2_000;
+
+/**
+ * Puts every row of a table that needs it into the outbox: at the first start, after a lost slot, and when a resync is
+ * asked for. Delivery compares each with its base and writes only what differs, so doing it again costs no requests.
+ */
+export async function runBackfill(context: BackfillContext, signal: AbortSignal): Promise<void> {
+  await keepTrying(
+    async (healthy) => {
+      while (!signal.aborted) {
+        for (const source of (await readSources(context.store)).values()) {
+          const table = context.tables.get(source.table);
+          if (table === undefined || source.backfilledAt !== null || signal.aborted) continue;
+          await backfillTable(context, table, signal);
+        }
+        healthy();
+        await pause(LOOK_MS, signal);
+      }
+    },
+    { name: 'backfill', log: context.log, signal },
+  );
+}
+
+async function backfillTable(
+  context: BackfillContext,
+  table: ResolvedTable,
+  signal: AbortSignal,
+): Promise<void> {
+  if (table.direction === 'to-postgres') {
+    return context.store.transaction((sql) => markBackfilled(sql, table.name));
+  }
+  const run = await beginRun(context.store, 'backfill', table.name, await countRows(context.db, table));
+  for await (const keys of readKeys(context.db, table, CHUNK)) {
+    if (signal.aborted) return;
+    await enqueue(context, table, keys, 'write');
+  }
+  await enqueueVanished(context, table, signal);
+  if (signal.aborted) return;
+  await context.store.transaction(async (sql) => {
+    await markBackfilled(sql, table.name);
+    await endRun(sql, run);
+  });
+  context.log.info({ table: table.name }, 'all rows are in the outbox');
+}
+
+/** Rows that were deleted while nobody watched the log: their pages are still there. */
+async function enqueueVanished(
+  context: BackfillContext,
+  table: ResolvedTable,
+  signal: AbortSignal,
+): Promise<void> {
+  for await (const keys of recordKeys(context.store, table.name, CHUNK)) {
+    if (signal.aborted) return;
+    const rows = await readRows(context.db, table, keys);
+    await enqueue(
+      context,
+      table,
+      keys.filter((key) => !rows.has(key)),
+      'delete',
+    );
+  }
+}
+
+async function enqueue(
+  context: BackfillContext,
+  table: ResolvedTable,
+  keys: readonly RowKey[],
+  kind: 'write' | 'delete',
+): Promise<void> {
+  await context.store.transaction((sql) => markFound(sql, table.name, keys, kind));
+  context.onDirty();
+}

@@ -1,0 +1,65 @@
+import { messageOf, PgnotionError } from '../model/errors.ts';
+import type { Log } from './log.ts';
+
+/** Waits `ms`, or less if the signal comes first. Never rejects: look at the signal afterwards. */
+export function pause(ms: number, signal: AbortSignal): Promise<void> {
+  if (signal.aborted) return Promise.resolve();
+  return new Promise((resolve) => {
+    const finish = (): void => {
+      clearTimeout(timer);
+      signal.removeEventListener('abort', finish);
+      resolve();
+    };
+    const timer = setTimeout(finish, ms);
+    signal.addEventListener('abort', finish, { once: true });
+  });
+}
+
+/** The wait before try number `attempt` (from 1): doubling from `firstMs`, capped, with half of it random. */
+export function backoff(
+  attempt: number,
+  limits: { firstMs: number; maxMs: number },
+  random = Math.random,
+): number {
+  const full = Math.min(limits.maxMs, limits.firstMs * 2 ** Math.min(attempt - 1, 30));
+  return Math.round(full / 2 + (full / 2) * random());
+}
+
+/** Whether a failure may pass: ours say so themselves; what we do not know (a broken socket) may. */
+export const mayPass = (error: unknown): boolean => !(error instanceof PgnotionError) || error.retryable;
+
+/**
+ * Runs `work` again and again after failures that may pass, waiting longer each time, until it returns or the
+ * signal comes. `work` calls its argument when it is healthy, so that the next failure starts from a short wait.
+ * Rethrows what no retry can mend.
+ */
+export async function keepTrying(
+  work: (healthy: () => void) => Promise<void>,
+  options: {
+    readonly name: string;
+    readonly log: Log;
+    readonly signal: AbortSignal;
+    readonly maxMs?: number;
+  },
+): Promise<void> {
+  let attempt = 0;
+  while (!options.signal.aborted) {
+    try {
+      await work(() => {
+        attempt = 0;
+      });
+      return;
+    } catch (error) {
+      if (options.signal.aborted) return;
+      if (!mayPass(error)) throw error;
+      attempt += 1;
+      const waitMs = backoff(attempt, { firstMs: 250, maxMs: options.maxMs ?? 15_000 });
+      const level = attempt < 3 ? 'info' : 'warn';
+      options.log[level](
+        { attempt, waitMs, reason: messageOf(error) },
+        `${options.name} failed, trying again`,
+      );
+      await pause(waitMs, options.signal);
+    }
+  }
+}

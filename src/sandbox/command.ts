@@ -1,0 +1,23 @@
+import { once } from 'node:events';
+import { startSandbox } from './notion/server.ts';
+
+/** The sandbox by itself, until the signal comes. */
+export async function runSandbox(
+  options: { readonly port: number; readonly journal: string | null },
+  print: (text: string) => void,
+  signal: AbortSignal,
+): Promise<void> {
+  const sandbox = await startSandbox({ port: options.port, journal: options.journal });
+  print(
+    [
+      `The Notion sandbox is at ${sandbox.url} (open it in a browser to edit).`,
+      '',
+      `NOTION_BASE_URL=${sandbox.url}`,
+      `NOTION_API_KEY=${sandbox.token}`,
+      `NOTION_PARENT_PAGE_ID=${sandbox.parentPageId}`,
+    ].join('\n'),
+  );
+  // Only the socket keeps the process alive otherwise, and the signal is what ends it.
+  if (!signal.aborted) await once(signal, 'abort');
+  await sandbox.close();
+}

@@ -1,0 +1,141 @@
+import { once } from 'node:events';
+import { mkdir, readFile, rm } from 'node:fs/promises';
+import { resolve } from 'node:path';
+import pg from 'pg';
+import lithiumbuy from '../../examples/lithiumbuy/pgnotion.config.ts';
+import { seed } from '../../examples/lithiumbuy/seed.ts';
+import { type Config, parseConfig } from '../config.ts';
+import { runDaemon } from '../daemon.ts';
+import { type Environment, readEnvironment } from '../environment.ts';
+import { applyToNotion, openInstallation, openNotion } from '../installation.ts';
+import { createLog, type Log } from '../runtime/log.ts';
+import { type Sandbox, startSandbox } from './notion/server.ts';
+import { startEmbeddedPostgres } from './postgres.ts';
+import { showProgress } from './progress.ts';
+
+const FOLDER = resolve('.pgnotion', 'demo');
+const DATABASE = 'lithiumbuy';
+/** What Notion grants a workspace on its Business plan; the sandbox enforces it. */
+const LIMIT = { requests: 600, windowMs: 60_000 };
+const POLL_SECONDS = '3';
+
+/** Everything on this machine: a PostgreSQL, the Notion sandbox, LithiumBuy's tables, the daemon. */
+export async function runDemo(
+  options: { readonly fresh: boolean; readonly print: (text: string) => void },
+  signal: AbortSignal,
+): Promise<void> {
+  const log = createLog({ level: process.env.LOG_LEVEL ?? 'warn' });
+  if (options.fresh) await rm(FOLDER, { recursive: true, force: true });
+  await mkdir(FOLDER, { recursive: true });
+  options.print('starting PostgreSQL and the Notion sandbox ...');
+  const postgres = await startEmbeddedPostgres({ dir: resolve(FOLDER, 'postgres'), persistent: true, log });
+  try {
+    const sandbox = await startSandbox({ journal: resolve(FOLDER, 'notion.jsonl'), limit: LIMIT });
+    try {
+      const url = await createDatabase(postgres.url, options.print);
+      await syncUntilStopped({ url, sandbox, log, print: options.print }, signal);
+    } finally {
+      await sandbox.close();
+    }
+  } finally {
+    await postgres.stop();
+  }
+  options.print('stopped; `npm run demo` goes on from here, `npm run demo -- --fresh` starts over');
+}
+
+async function createDatabase(serverUrl: string, print: (text: string) => void): Promise<string> {
+  const admin = new pg.Client({ connectionString: serverUrl });
+  await admin.connect();
+  try {
+    const { rowCount } = await admin.query('select from pg_database where datname = $1', [DATABASE]);
+    if (rowCount === 0) await admin.query(`create database ${DATABASE}`);
+  } finally {
+    await admin.end();
+  }
+  const url = new URL(serverUrl);
+  url.pathname = `/${DATABASE}`;
+  await loadSample(url.href, print);
+  return url.href;
+}
+
+/** In one transaction, so that a Ctrl-C in the middle leaves an empty database and the next run loads it. */
+async function loadSample(url: string, print: (text: string) => void): Promise<void> {
+  const client = new pg.Client({ connectionString: url });
+  await client.connect();
+  try {
+    const { rows } = await client.query<{ there: boolean }>(
+      `select to_regclass('public.suppliers') is not null as there`,
+    );
+    if (rows[0]?.there) return;
+    print("loading LithiumBuy's tables and sample data ...");
+    const schema = await readFile(new URL('../../examples/lithiumbuy/schema.sql', import.meta.url), 'utf8');
+    await client.query('begin');
+    await client.query(schema);
+    await seed((text, params) => client.query(text, params));
+    await client.query('commit');
+  } finally {
+    await client.end();
+  }
+}
+
+type Running = {
+  readonly url: string;
+  readonly sandbox: Sandbox;
+  readonly log: Log;
+  readonly print: (text: string) => void;
+};
+
+async function syncUntilStopped({ url, sandbox, log, print }: Running, signal: AbortSignal): Promise<void> {
+  const config = parseConfig(lithiumbuy);
+  const environment = readEnvironment(
+    {
+      DATABASE_URL: url,
+      NOTION_API_KEY: sandbox.token,
+      NOTION_BASE_URL: sandbox.url,
+      NOTION_PARENT_PAGE_ID: sandbox.parentPageId,
+      NOTION_RATE_LIMIT: `${LIMIT.requests}/${LIMIT.windowMs / 1_000}s`,
+      SYNC_INTERVAL_SECONDS: POLL_SECONDS,
+    },
+    config,
+  );
+  await applyOnce(config, environment, log);
+  const stop = new AbortController();
+  const both = AbortSignal.any([signal, stop.signal]);
+  const daemon = runDaemon({ config, environment, log, createGraceMs: 10_000 }, both);
+  try {
+    await Promise.race([daemon, showProgress(url, config, print, both)]);
+    if (!both.aborted) {
+      print(welcome(url, sandbox));
+      await Promise.race([daemon, once(signal, 'abort')]);
+    }
+  } finally {
+    stop.abort();
+    await daemon;
+  }
+}
+
+async function applyOnce(config: Config, environment: Environment, log: Log): Promise<void> {
+  const installation = await openInstallation(config, environment, log);
+  const { notion, throttle } = openNotion(installation);
+  try {
+    await applyToNotion(installation, notion);
+  } finally {
+    await throttle.stop();
+    await installation.close();
+  }
+}
+
+const welcome = (url: string, sandbox: Sandbox): string => `
+Everything is in sync, and stays so.
+
+  Notion (sandbox)   ${sandbox.url}
+  PostgreSQL         psql '${url}'
+
+Try it:
+  - open the sandbox in a browser, edit a cell, add a page, trash one; within ${POLL_SECONDS} s it is in PostgreSQL
+  - in psql:  update suppliers set name = name || ' (edited)' where id = (select min(id::text)::uuid from suppliers);
+    the sandbox shows it within a second
+  - in psql:  select * from pgnotion.status;  select * from pgnotion.recent_operations limit 5;
+
+Ctrl-C stops everything.
+`;

@@ -1,0 +1,82 @@
+import type { JsonObject } from './types.ts';
+
+export type FaultMatch = {
+  readonly method?: string;
+  /** A regular expression for the path, query included. */
+  readonly path?: string;
+  readonly operation?: string;
+};
+
+export type FaultAction =
+  | {
+      readonly kind: 'status';
+      readonly status: number;
+      /** Whether the request is carried out first. */
+      readonly when: 'before' | 'after';
+      readonly code?: string;
+      readonly message?: string;
+      readonly headers?: Readonly<Record<string, string>>;
+      /** A value of `$id` becomes the id that the request made or changed. */
+      readonly additionalData?: JsonObject;
+      /** Answers with a proxy's error page instead of JSON. */
+      readonly html?: boolean;
+    }
+  /** Waits before the answer; the request has been carried out by then unless `when` is `before`. */
+  | { readonly kind: 'delay'; readonly ms: number; readonly when?: 'before' | 'after' }
+  /** Sends the headers and half of the body, then nothing. */
+  | { readonly kind: 'stall-body' }
+  | { readonly kind: 'reset'; readonly when: 'before' | 'after' };
+
+export type FaultRule = {
+  readonly match: FaultMatch;
+  /** How many requests it strikes; null for all. */
+  readonly times: number | null;
+  /** How many matching requests pass first. */
+  readonly skip?: number;
+  readonly action: FaultAction;
+};
+
+export type Faults = {
+  /** Adds a rule and gives its number. Rules are tried in their order; the first that strikes is the only one. */
+  readonly add: (rule: FaultRule) => number;
+  /** Takes back one rule, or all. */
+  readonly clear: (id?: number) => void;
+  readonly list: () => readonly (FaultRule & { readonly id: number; readonly struck: number })[];
+};
+
+type Armed = { readonly id: number; readonly rule: FaultRule; seen: number; struck: number };
+export type Incoming = { readonly method: string; readonly path: string; readonly operation: string };
+
+export function makeFaults(): Faults & { readonly strike: (request: Incoming) => FaultAction | null } {
+  const armed: Armed[] = [];
+  let last = 0;
+  return {
+    add: (rule) => {
+      if (rule.match.path !== undefined) new RegExp(rule.match.path);
+      last += 1;
+      armed.push({ id: last, rule, seen: 0, struck: 0 });
+      return last;
+    },
+    clear: (id) => {
+      const kept = id === undefined ? [] : armed.filter((one) => one.id !== id);
+      armed.splice(0, armed.length, ...kept);
+    },
+    list: () => armed.map(({ id, rule, struck }) => ({ ...rule, id, struck })),
+    strike: (request) => {
+      for (const one of armed) {
+        const spent = one.rule.times !== null && one.struck >= one.rule.times;
+        if (spent || !matches(one.rule.match, request)) continue;
+        one.seen += 1;
+        if (one.seen <= (one.rule.skip ?? 0)) continue;
+        one.struck += 1;
+        return one.rule.action;
+      }
+      return null;
+    },
+  };
+}
+
+const matches = (match: FaultMatch, request: Incoming): boolean =>
+  (match.method === undefined || match.method.toUpperCase() === request.method) &&
+  (match.operation === undefined || match.operation === request.operation) &&
+  (match.path === undefined || new RegExp(match.path).test(request.path));

@@ -1,0 +1,213 @@
+import { createHash, randomUUID } from 'node:crypto';
+import { arrayAt, countAt, dashed, isObject, objectAt, stringAt } from './check.ts';
+import { floorToMinute } from './dates.ts';
+import { invalid } from './errors.ts';
+import { comparable, type Ground, parseFilter } from './filter.ts';
+import { findProperty } from './schema.ts';
+import { isReachable, isTrashed } from './sharing.ts';
+import type { Store } from './store.ts';
+import type { DataSource, JsonObject, Page } from './types.ts';
+
+/** How long a cursor lives. */
+const CURSOR_MS = 10 * 60_000;
+
+type Session = {
+  readonly query: string;
+  readonly seed: string;
+  readonly last: unknown;
+  readonly served: number;
+  readonly expires: number;
+};
+
+/** Where scans left off. Lost on a restart: a cursor is nothing to keep. */
+export type Cursors = {
+  readonly open: (cursor: unknown, query: string, now: number) => Session | null;
+  readonly issue: (session: Omit<Session, 'expires'>, now: number) => string;
+  readonly expireAll: () => void;
+};
+
+export function makeCursors(): Cursors {
+  const sessions = new Map<string, Session>();
+  return {
+    open: (cursor, query, now) => {
+      if (cursor === undefined || cursor === null) return null;
+      const session = typeof cursor === 'string' ? sessions.get(dashed(cursor) ?? cursor) : undefined;
+      if (session === undefined || session.query !== query || session.expires < now) {
+        throw invalid(`The start_cursor provided is invalid: ${String(cursor)}`);
+      }
+      return session;
+    },
+    issue: (session, now) => {
+      for (const [id, old] of sessions) if (old.expires < now) sessions.delete(id);
+      const id = randomUUID();
+      sessions.set(id, { ...session, expires: now + CURSOR_MS });
+      return id;
+    },
+    expireAll: () => sessions.clear(),
+  };
+}
+
+/** How answers are cut, which whoever drives the sandbox may change. */
+export type Cuts = { cap: number; shortPages: boolean };
+
+export type Slice<T> = {
+  readonly items: readonly T[];
+  readonly nextCursor: string | null;
+  readonly complete: boolean;
+};
+
+/** One page of a scan whose order holds together from its first item to its last. */
+export function slice<T>(
+  cursors: Cursors,
+  cuts: Cuts,
+  now: number,
+  scan: {
+    readonly query: string;
+    readonly items: readonly T[];
+    readonly compare: (seed: string) => (a: T, b: T) => number;
+    readonly cursor: unknown;
+    readonly size: number;
+  },
+): Slice<T> {
+  const session = cursors.open(scan.cursor, scan.query, now);
+  const seed = session?.seed ?? randomUUID();
+  const compare = scan.compare(seed);
+  const sorted = scan.items.toSorted(compare);
+  // What has changed since is judged against the last item as it was when it was handed out.
+  const rest = session === null ? sorted : sorted.filter((item) => compare(session.last as T, item) < 0);
+  const served = session?.served ?? 0;
+  const size = cuts.shortPages ? Math.ceil(scan.size / 2) : scan.size;
+  const items = rest.slice(0, Math.max(0, Math.min(size, cuts.cap - served)));
+  const last = items.at(-1);
+  const total = served + items.length;
+  const more = rest.length > items.length && total < cuts.cap && last !== undefined;
+  const nextCursor = more ? cursors.issue({ query: scan.query, seed, last, served: total }, now) : null;
+  return { items, nextCursor, complete: served + rest.length <= cuts.cap };
+}
+
+/** The answer's envelope. */
+export const listAnswer = (
+  type: string,
+  cut: Slice<unknown>,
+  results: readonly JsonObject[],
+): JsonObject => ({
+  object: 'list',
+  results,
+  next_cursor: cut.nextCursor,
+  has_more: cut.nextCursor !== null,
+  type,
+  [type]: {},
+  request_status: cut.complete
+    ? { type: 'complete' }
+    : { type: 'incomplete', incomplete_reason: 'query_result_limit_reached' },
+});
+
+const digest = (...parts: readonly unknown[]): string =>
+  createHash('sha1').update(JSON.stringify(parts)).digest('hex');
+
+/** The part of a query's answer that its body asks for. */
+export function queryPages(
+  store: Store,
+  cursors: Cursors,
+  cuts: Cuts,
+  now: number,
+  source: DataSource,
+  body: JsonObject,
+): Slice<Page> {
+  if (body.in_trash !== undefined || body.archived !== undefined) {
+    throw invalid(
+      'body failed validation: body.in_trash should be not present. Use search to list what is in the trash.',
+    );
+  }
+  const ground: Ground = { store, schema: source.properties, now };
+  const matches = body.filter === undefined ? () => true : parseFilter(ground, body.filter);
+  const archived = body.is_archived === true;
+  const items = store.pages
+    .visible(now)
+    .filter((page) => page.parent.type === 'data_source_id' && page.parent.dataSourceId === source.id)
+    .filter((page) => isReachable(store, page) && !isTrashed(store, page) && page.isArchived === archived)
+    .filter((page) => store.pages.get(page.id) !== undefined && matches(page));
+  const size = countAt(body.page_size, 'body.page_size', 100, 100);
+  const query = digest(source.id, body.filter ?? null, body.sorts ?? null, archived);
+  const compare = parseSorts(ground, body.sorts);
+  return slice(cursors, cuts, now, { query, items, compare, cursor: body.start_cursor, size });
+}
+
+type Key = (page: Page) => unknown;
+
+function parseSorts(ground: Ground, raw: unknown): (seed: string) => (a: Page, b: Page) => number {
+  const sorts = arrayAt(raw ?? [], 'body.sorts').map((item, index) => {
+    const path = `body.sorts[${index}]`;
+    const sort = objectAt(item, path);
+    if (sort.direction !== 'ascending' && sort.direction !== 'descending') {
+      throw invalid(
+        `body failed validation: ${path}.direction should be \`"ascending"\` or \`"descending"\`, instead was \`${JSON.stringify(sort.direction)}\`.`,
+      );
+    }
+    return { key: sortKey(ground, sort, path), sign: sort.direction === 'ascending' ? 1 : -1 };
+  });
+  return (seed) => {
+    // What no sort decides comes in another order for each scan, since Notion promises none.
+    const shuffle = memo((id) => scramble(seed + id));
+    return (a, b) => {
+      for (const { key, sign } of sorts) {
+        const order = compareKeys(key(a), key(b), sign);
+        if (order !== 0) return order;
+      }
+      return shuffle(a.id) - shuffle(b.id) || (a.id < b.id ? -1 : a.id > b.id ? 1 : 0);
+    };
+  };
+}
+
+function memo(make: (id: string) => number): (id: string) => number {
+  const known = new Map<string, number>();
+  return (id) => {
+    const made = known.get(id) ?? make(id);
+    known.set(id, made);
+    return made;
+  };
+}
+
+/** FNV-1a: cheap, and mixed well enough to look like no order. */
+function scramble(text: string): number {
+  let hash = 0x811c9dc5;
+  for (let i = 0; i < text.length; i += 1) hash = Math.imul(hash ^ text.charCodeAt(i), 0x01000193) >>> 0;
+  return hash;
+}
+
+function sortKey(ground: Ground, sort: JsonObject, path: string): Key {
+  if (sort.timestamp === 'created_time') return (page) => floorToMinute(page.createdTime);
+  if (sort.timestamp === 'last_edited_time') return (page) => floorToMinute(page.lastEditedTime);
+  const key = stringAt(sort.property, `${path}.property`);
+  const property = findProperty(ground.schema, key);
+  if (property === undefined) throw invalid(`Could not find sort property with name or id: ${key}`);
+  if (property.type === 'select' || property.type === 'status') {
+    // Options sort as the schema lists them, not by name.
+    return (page) => {
+      const name = comparable(ground.store, page, property);
+      const place = property.options.findIndex((option) => option.name === name);
+      return place === -1 ? null : place;
+    };
+  }
+  return (page) => comparable(ground.store, page, property);
+}
+
+/** Empty values come last, whatever the direction. */
+function compareKeys(a: unknown, b: unknown, sign: number): number {
+  const [left, right] = [plainKey(a), plainKey(b)];
+  if (left === null || right === null) return left === right ? 0 : left === null ? 1 : -1;
+  if (typeof left === 'number' && typeof right === 'number') return sign * Math.sign(left - right);
+  const [x, y] = [String(left), String(right)];
+  return x === y ? 0 : sign * (x < y ? -1 : 1);
+}
+
+function plainKey(value: unknown): string | number | null {
+  if (value === null || value === undefined || value === '') return null;
+  if (typeof value === 'number') return value;
+  if (typeof value === 'boolean') return value ? 1 : 0;
+  if (Array.isArray(value)) return value.length === 0 ? null : value.join(',');
+  return isObject(value) ? JSON.stringify(value) : String(value);
+}
+
+/** What identifies a list's query, for its cursor. */
+export const queryOf = digest;

@@ -1,0 +1,221 @@
+import { readFileSync } from 'node:fs';
+import type { Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { createAdaptorServer, type HttpBindings } from '@hono/node-server';
+import { RESPONSE_ALREADY_SENT } from '@hono/node-server/utils/response';
+import { type Context, Hono } from 'hono';
+import { makeControl, type SandboxControl } from './control.ts';
+import { controlCall } from './control-http.ts';
+import {
+  type Answer,
+  admit,
+  answer,
+  carryOut,
+  errorAnswer,
+  faultAnswer,
+  findRoute,
+  type House,
+  noRoute,
+  type RawRequest,
+} from './door.ts';
+import { makeFaults } from './faults.ts';
+import { type Limit, makeLimiter } from './limits.ts';
+import { makeLog, type RequestLog } from './log.ts';
+import { BOT, furnish, PARENT_PAGE } from './people.ts';
+import { makeCursors } from './query.ts';
+import { openStore } from './store.ts';
+import { makeWebhooks } from './webhooks.ts';
+
+export type SandboxOptions = {
+  /** 0, the default, takes a free one. */
+  port?: number;
+  host?: string;
+  /** The file that keeps the workspace; null, the default, keeps it in memory only. */
+  journal?: string | null;
+  now?: () => Date;
+  /** Of each token. Notion's own 180 requests in 60 s unless given; null lifts it. */
+  limit?: Limit | null;
+  token?: string;
+};
+
+export type Sandbox = {
+  /** For the client's `baseUrl`. A person opens it in a browser. */
+  url: string;
+  token: string;
+  parentPageId: string;
+  /** Ends all connections at once. */
+  close(): Promise<void>;
+  control: SandboxControl;
+};
+
+type Env = { Bindings: HttpBindings };
+type Strike = ReturnType<typeof makeFaults>['strike'];
+type Inside = {
+  readonly house: House;
+  readonly log: RequestLog;
+  readonly strike: Strike;
+  readonly control: SandboxControl;
+};
+
+const ASSETS = [
+  { path: '/', file: 'page.html', type: 'text/html; charset=utf-8' },
+  { path: '/_sandbox/page.js', file: 'page.js', type: 'text/javascript; charset=utf-8' },
+  { path: '/_sandbox/table.js', file: 'table.js', type: 'text/javascript; charset=utf-8' },
+  { path: '/_sandbox/cells.js', file: 'cells.js', type: 'text/javascript; charset=utf-8' },
+  { path: '/_sandbox/page.css', file: 'page.css', type: 'text/css; charset=utf-8' },
+  { path: '/_sandbox/table.css', file: 'table.css', type: 'text/css; charset=utf-8' },
+];
+
+/** Starts a double of the Notion API, with a page at `/` in which a person edits. */
+export async function startSandbox(options: SandboxOptions = {}): Promise<Sandbox> {
+  const {
+    port = 0,
+    host = '127.0.0.1',
+    journal = null,
+    now = () => new Date(),
+    token = 'sandbox-token',
+  } = options;
+  const store = openStore(journal, () => now().getTime());
+  furnish(store, now().getTime());
+  const house: House = {
+    store,
+    cursors: makeCursors(),
+    cuts: { cap: 10_000, shortPages: false },
+    limiter: makeLimiter(options.limit === undefined ? { requests: 180, windowMs: 60_000 } : options.limit),
+    now,
+    tokens: new Map([[token, BOT]]),
+  };
+  const log = makeLog();
+  const faults = makeFaults();
+  const webhooks = makeWebhooks(store, now);
+  const control = makeControl(house, log, faults, webhooks);
+  const server = createAdaptorServer({
+    fetch: makeApp({ house, log, strike: faults.strike, control }).fetch,
+  }) as Server;
+  // Longer than clients keep a connection, so that none is closed under a request that is just leaving.
+  server.keepAliveTimeout = 120_000;
+  await listen(server, port, host).catch((error: unknown) => {
+    store.close();
+    throw error;
+  });
+  const { port: taken } = server.address() as AddressInfo;
+  const close = async (): Promise<void> => {
+    const closed = new Promise<void>((resolve) => server.close(() => resolve()));
+    server.closeAllConnections();
+    webhooks.close();
+    await closed;
+    store.close();
+  };
+  return { url: `http://${host}:${taken}`, token, parentPageId: PARENT_PAGE, close, control };
+}
+
+const listen = (server: Server, port: number, host: string): Promise<void> =>
+  new Promise((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(port, host, () => {
+      server.off('error', reject);
+      resolve();
+    });
+  });
+
+function makeApp(inside: Inside): Hono<Env> {
+  const app = new Hono<Env>();
+  for (const { path, file, type } of ASSETS) {
+    const text = readFileSync(new URL(file, import.meta.url), 'utf8');
+    app.get(path, (c) => c.body(text, 200, { 'content-type': type, 'cache-control': 'no-store' }));
+  }
+  app.post('/_sandbox/call/:name', async (c) => {
+    // A foreign web page can post plain text here without asking, but not JSON.
+    const json = c.req.header('content-type')?.startsWith('application/json') === true;
+    const result = json
+      ? await controlCall(inside.control, c.req.param('name'), await c.req.text())
+      : { status: 400, body: '{"message":"content-type must be application/json"}' };
+    return send(result);
+  });
+  app.all('/v1/*', async (c) => handle(inside, c));
+  app.notFound(() => send(errorAnswer(inside.house.now(), noRoute())));
+  return app;
+}
+
+const send = (reply: {
+  status: number;
+  body: string;
+  headers?: Readonly<Record<string, string>>;
+}): Response =>
+  new Response(reply.body, {
+    status: reply.status,
+    headers: reply.headers ?? { 'content-type': 'application/json; charset=utf-8' },
+  });
+
+/** Takes one request through log, faults, door and endpoint. */
+async function handle(inside: Inside, c: Context<Env>): Promise<Response> {
+  const { house, log, strike } = inside;
+  const url = new URL(c.req.url);
+  const request: RawRequest = {
+    method: c.req.method,
+    url,
+    headers: c.req.raw.headers,
+    body: await c.req.text(),
+  };
+  const path = url.pathname + url.search;
+  const found = findRoute(request.method, url.pathname);
+  const operation = found?.route.operation ?? 'unknown';
+  const bodyBytes = Buffer.byteLength(request.body);
+  const done = log.begin({ at: house.now().getTime(), method: request.method, path, operation, bodyBytes });
+  const fault = strike({ method: request.method, path, operation });
+
+  const early = fault !== null && 'when' in fault && fault.when === 'before';
+  if (early && fault.kind === 'status') return finish(done, faultAnswer(house.now(), fault, undefined));
+  if (early && fault.kind === 'reset') return cut(done, c);
+  if (early && fault.kind === 'delay') await pause(fault.ms);
+  const { reply, id } = perform(house, request, found);
+  if (fault === null || early) return finish(done, reply);
+  if (fault.kind === 'reset') return cut(done, c);
+  if (fault.kind === 'stall-body') return stall(done, reply);
+  if (fault.kind === 'delay') await pause(fault.ms);
+  // A request that was refused would not have come as far as the failure.
+  if (fault.kind === 'status' && reply.status === 200)
+    return finish(done, faultAnswer(house.now(), fault, id));
+  return finish(done, reply);
+}
+
+function perform(
+  house: House,
+  request: RawRequest,
+  found: ReturnType<typeof findRoute>,
+): { readonly reply: Answer; readonly id: string | undefined } {
+  try {
+    if (found === undefined) throw noRoute();
+    const result = carryOut(house, request, found, admit(house, request));
+    return {
+      reply: answer(house.now(), 200, result),
+      id: typeof result.id === 'string' ? result.id : undefined,
+    };
+  } catch (error) {
+    return { reply: errorAnswer(house.now(), error), id: undefined };
+  }
+}
+
+function finish(done: (status: number) => void, reply: Answer): Response {
+  done(reply.status);
+  return send(reply);
+}
+
+function cut(done: (status: number) => void, c: Context<Env>): Response {
+  done(0);
+  c.env.incoming.socket.resetAndDestroy();
+  return RESPONSE_ALREADY_SENT;
+}
+
+function stall(done: (status: number) => void, reply: Answer): Response {
+  done(reply.status);
+  const half = new TextEncoder().encode(reply.body).slice(0, Math.floor(reply.body.length / 2));
+  const body = new ReadableStream({ start: (controller) => controller.enqueue(half) });
+  return new Response(body, { status: reply.status, headers: reply.headers });
+}
+
+const pause = (ms: number): Promise<void> =>
+  new Promise((resolve) => {
+    // A pending answer is no reason for the process to stay.
+    setTimeout(resolve, ms).unref();
+  });

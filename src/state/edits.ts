@@ -1,0 +1,102 @@
+import type { PageId, RowKey, TableName } from '../model/ids.ts';
+import type { Trouble } from './outbox.ts';
+import type { Sql } from './sql.ts';
+
+/** A page whose values cannot become a row's now. */
+export type WaitingEdit = {
+  readonly page: PageId;
+  readonly table: TableName;
+  readonly key: RowKey | null;
+  /** Of the values as they were seen. */
+  readonly digest: string;
+  /** Milliseconds since the values last changed, on PostgreSQL's clock. */
+  readonly quietMs: number;
+  readonly attempts: number;
+  readonly parked: boolean;
+};
+
+export async function editsOf(sql: Sql, pages: readonly PageId[]): Promise<Map<PageId, WaitingEdit>> {
+  const rows = await sql.query<Row>(`${SELECT} where page_id = any($1::uuid[])`, [pages]);
+  return new Map(rows.map((row) => [row.page, toEdit(row)]));
+}
+
+/** Pages to look at again now: settling time over, a related record may be there, a retry was asked for. */
+export async function dueEdits(sql: Sql): Promise<WaitingEdit[]> {
+  const rows = await sql.query<Row>(
+    `${SELECT} where next_at <= clock_timestamp()
+        and not exists (select from pgnotion.data_sources d where d.table_name = e.table_name and d.paused_at is not null)
+      order by next_at limit 100`,
+  );
+  return rows.map(toEdit);
+}
+
+/** Milliseconds until `dueEdits` has something; null if nothing waits. */
+export async function nextEditMs(sql: Sql): Promise<number | null> {
+  const [row] = await sql.query<{ ms: number | null }>(
+    'select (extract(epoch from min(next_at) - clock_timestamp()) * 1000)::float8 as ms from pgnotion.edits',
+  );
+  return row?.ms ?? null;
+}
+
+type Keep = {
+  readonly page: PageId;
+  readonly table: TableName;
+  readonly key: RowKey | null;
+  readonly digest: string;
+  readonly fields?: readonly string[];
+};
+
+/** Looks at the page again after `afterMs`; the quiet time starts anew if the values changed since. */
+export async function waitForEdit(
+  sql: Sql,
+  edit: Keep,
+  afterMs: number,
+  trouble: Trouble | null,
+): Promise<void> {
+  await upsert(sql, edit, { afterMs, parked: false, trouble });
+}
+
+/** Sets an edit aside until the page changes or somebody asks for a retry (invariant 4: it stands in failures). */
+export async function parkEdit(sql: Sql, edit: Keep, trouble: Trouble): Promise<void> {
+  await upsert(sql, edit, { afterMs: null, parked: true, trouble });
+}
+
+async function upsert(
+  sql: Sql,
+  edit: Keep,
+  how: { readonly afterMs: number | null; readonly parked: boolean; readonly trouble: Trouble | null },
+): Promise<void> {
+  await sql.query(
+    `insert into pgnotion.edits as e (page_id, table_name, key, digest, fields, next_at, parked_at, attempts, code, reason, remedy)
+     values ($1, $2, $3, $4, $5, clock_timestamp() + make_interval(secs => $6::float8),
+             case when $7 then clock_timestamp() end, 1, $8, $9, $10)
+     on conflict (page_id) do update
+       set key = excluded.key, digest = excluded.digest, fields = excluded.fields, next_at = excluded.next_at,
+           quiet_from = case when e.digest = excluded.digest then e.quiet_from else clock_timestamp() end,
+           attempts = case when e.digest = excluded.digest then e.attempts + 1 else 1 end,
+           parked_at = excluded.parked_at, code = excluded.code, reason = excluded.reason, remedy = excluded.remedy`,
+    [
+      edit.page,
+      edit.table,
+      edit.key,
+      edit.digest,
+      edit.fields ?? [],
+      how.afterMs === null ? null : how.afterMs / 1000,
+      how.parked,
+      how.trouble?.code ?? null,
+      how.trouble?.reason ?? null,
+      how.trouble?.remedy ?? null,
+    ],
+  );
+}
+
+export async function dropEdit(sql: Sql, page: PageId): Promise<void> {
+  await sql.query('delete from pgnotion.edits where page_id = $1', [page]);
+}
+
+const SELECT = `select page_id as page, table_name as "table", key, digest, attempts, parked_at is not null as parked,
+    (extract(epoch from clock_timestamp() - quiet_from) * 1000)::float8 as quiet_ms from pgnotion.edits e`;
+
+type Row = Omit<WaitingEdit, 'quietMs'> & { readonly quiet_ms: number };
+
+const toEdit = ({ quiet_ms, ...row }: Row): WaitingEdit => ({ ...row, quietMs: quiet_ms });

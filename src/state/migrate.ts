@@ -1,0 +1,75 @@
+import { createHash } from 'node:crypto';
+import { readdir, readFile } from 'node:fs/promises';
+import type { Pool } from 'pg';
+import { PgnotionError } from '../model/errors.ts';
+import { inTransaction, type Sql } from './sql.ts';
+
+const FOLDER = new URL('../../sql/', import.meta.url);
+/** Any fixed number: it keeps two processes from migrating at once. */
+const MIGRATION_LOCK = 7_420_001;
+
+/**
+ * Brings our schema up to this version, in one transaction under a lock, and makes the views anew if their file
+ * changed. Throws `state_newer` if the database was already used by a later version of pgnotion.
+ */
+export async function migrate(pool: Pool): Promise<void> {
+  const files = (await readdir(FOLDER)).filter((name) => /^\d{4}_.+\.sql$/.test(name)).sort();
+  const views = await readFile(new URL('views.sql', FOLDER), 'utf8');
+  await inTransaction(pool, async (sql) => {
+    await sql.query('select pg_advisory_xact_lock($1)', [MIGRATION_LOCK]);
+    await createBookkeeping(sql);
+    const [row] = await sql.query<{ version: number | null }>(
+      'select max(version) as version from pgnotion.migrations',
+    );
+    const present = row?.version ?? 0;
+    refuseNewer(present, files.length);
+    for (const [index, file] of files.entries()) {
+      if (index < present) continue;
+      await sql.query(await readFile(new URL(file, FOLDER), 'utf8'));
+      await sql.query('insert into pgnotion.migrations (version, name) values ($1, $2)', [index + 1, file]);
+    }
+    await renewViews(sql, views);
+  });
+}
+
+async function createBookkeeping(sql: Sql): Promise<void> {
+  const [found] = await sql.query<{ there: boolean }>(
+    `select to_regclass('pgnotion.migrations') is not null as there`,
+  );
+  if (found?.there) return;
+  await sql.query('create schema if not exists pgnotion');
+  await sql.query(
+    'create table pgnotion.migrations (version integer primary key, name text not null, at timestamptz not null default now())',
+  );
+}
+
+function refuseNewer(present: number, known: number): void {
+  if (present <= known) return;
+  throw new PgnotionError({
+    code: 'state_newer',
+    message: `the schema pgnotion is at version ${present}; this pgnotion knows ${known}`,
+    remedy: 'run the pgnotion version that made it, or a later one',
+  });
+}
+
+async function renewViews(sql: Sql, text: string): Promise<void> {
+  const digest = createHash('sha256').update(text).digest('hex');
+  const [row] = await sql.query<{ value: string }>(
+    `select value #>> '{}' as value from pgnotion.settings where name = 'views'`,
+  );
+  if (row?.value === digest) return;
+  const old = await sql.query<{ drop: string }>(
+    `select format('drop view if exists pgnotion.%I cascade', c.relname) as drop
+       from pg_class c where c.relnamespace = 'pgnotion'::regnamespace and c.relkind = 'v'
+     union all
+     select format('drop function if exists %s cascade', p.oid::regprocedure)
+       from pg_proc p where p.pronamespace = 'pgnotion'::regnamespace`,
+  );
+  for (const { drop } of old) await sql.query(drop);
+  await sql.query(text);
+  await sql.query(
+    `insert into pgnotion.settings (name, value) values ('views', to_jsonb($1::text))
+     on conflict (name) do update set value = excluded.value`,
+    [digest],
+  );
+}

@@ -1,0 +1,74 @@
+import type { Json } from '../model/change.ts';
+import type { PageId, RowKey, TableName } from '../model/ids.ts';
+import type { Sql } from './sql.ts';
+
+export type OperationId = string;
+
+/** One change made to one side. `before` holds what is needed to bring the old values back (invariant 7). */
+export type Operation = {
+  readonly direction: 'to-notion' | 'to-postgres';
+  readonly table: TableName;
+  readonly key: RowKey | null;
+  readonly page: PageId | null;
+  readonly kind: 'create' | 'update' | 'delete' | 'restore' | 'link';
+  readonly before: Readonly<Record<string, Json>>;
+  readonly after: Readonly<Record<string, Json>>;
+  readonly lsn?: string | null;
+  readonly changedAt: Date | null;
+  readonly actor?: string | null;
+  readonly attempt?: number;
+  readonly batch?: string | null;
+};
+
+/** Writes the line before the change is made: a crash between the two leaves the old values on record. */
+export async function beginOperation(sql: Sql, operation: Operation): Promise<OperationId> {
+  const fields = [...new Set([...Object.keys(operation.before), ...Object.keys(operation.after)])];
+  const [row] = await sql.query<{ id: OperationId }>(
+    `insert into pgnotion.operations
+       (direction, table_name, key, page_id, kind, fields, before, after, lsn, changed_at, actor, attempt, batch)
+     values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13) returning id::text`,
+    [
+      operation.direction,
+      operation.table,
+      operation.key,
+      operation.page,
+      operation.kind,
+      fields,
+      JSON.stringify(operation.before),
+      JSON.stringify(operation.after),
+      operation.lsn ?? null,
+      operation.changedAt,
+      operation.actor ?? null,
+      operation.attempt ?? 1,
+      operation.batch ?? null,
+    ],
+  );
+  if (row === undefined) throw new Error('insert into pgnotion.operations returned no id');
+  return row.id;
+}
+
+export async function endOperation(
+  sql: Sql,
+  id: OperationId,
+  outcome: {
+    readonly status: 'done' | 'failed' | 'unknown';
+    readonly error?: string;
+    readonly page?: PageId;
+    readonly key?: RowKey;
+  },
+): Promise<void> {
+  await sql.query(
+    `update pgnotion.operations set status = $2, error = $3, finished_at = clock_timestamp(),
+            page_id = coalesce($4, page_id), key = coalesce($5, key) where id = $1`,
+    [id, outcome.status, outcome.error ?? null, outcome.page ?? null, outcome.key ?? null],
+  );
+}
+
+/** Whether this page's row was deleted because the page went to the trash, or the other way about. */
+export async function wasDeletedHere(sql: Sql, page: PageId): Promise<boolean> {
+  const rows = await sql.query(
+    `select from pgnotion.operations where page_id = $1 and kind = 'delete' and status = 'done' limit 1`,
+    [page],
+  );
+  return rows.length > 0;
+}

@@ -1,0 +1,181 @@
+import type { PageImage, RowImage } from '../model/change.ts';
+import type { PageId, RowKey, TableName } from '../model/ids.ts';
+import type { Sql } from './sql.ts';
+
+/** What is known of one row-and-page pair. */
+export type SyncRecord = {
+  readonly table: TableName;
+  readonly key: RowKey;
+  readonly page: PageId | null;
+  readonly state: 'creating' | 'linked' | 'trashed';
+  readonly baseRow: RowImage;
+  readonly basePage: PageImage;
+  readonly intentAt: Date | null;
+  /** Notion's time of the last edit that we know of. */
+  readonly pageEditedAt: Date | null;
+};
+
+export async function recordsByKey(
+  sql: Sql,
+  table: TableName,
+  keys: readonly RowKey[],
+): Promise<Map<RowKey, SyncRecord>> {
+  const rows = await sql.query<Row>(`${SELECT} where table_name = $1 and key = any($2::text[])`, [
+    table,
+    keys,
+  ]);
+  return new Map(rows.map((row) => [row.key, toRecord(row)]));
+}
+
+export async function recordsByPage(sql: Sql, pages: readonly PageId[]): Promise<Map<PageId, SyncRecord>> {
+  const rows = await sql.query<Row>(`${SELECT} where page_id = any($1::uuid[])`, [pages]);
+  return new Map(
+    rows.flatMap((row) => (row.page_id === null ? [] : [[row.page_id, toRecord(row)] as const])),
+  );
+}
+
+/** A page for each of these records that has one: relation targets. */
+export async function pagesOf(
+  sql: Sql,
+  wanted: readonly { readonly table: TableName; readonly key: RowKey }[],
+): Promise<{ table: TableName; key: RowKey; page: PageId }[]> {
+  if (wanted.length === 0) return [];
+  return sql.query(
+    `select r.table_name as "table", r.key, r.page_id as page
+       from pgnotion.records r join unnest($1::text[], $2::text[]) as u(t, k) on r.table_name = u.t and r.key = u.k
+      where r.page_id is not null and r.state = 'linked'`,
+    [wanted.map((each) => each.table), wanted.map((each) => each.key)],
+  );
+}
+
+/** Keeps, before a page is asked for, that it may come to exist. */
+export async function intend(sql: Sql, table: TableName, key: RowKey): Promise<void> {
+  await sql.query(
+    `insert into pgnotion.records (table_name, key, state, intent_at) values ($1, $2, 'creating', clock_timestamp())
+     on conflict (table_name, key) do update set state = 'creating', intent_at = clock_timestamp(),
+       page_id = null, base_row = '{}', base_page = '{}'`,
+    [table, key],
+  );
+}
+
+/** Ties a page to a record. Fields that are not in the images have no base yet. */
+export async function link(
+  sql: Sql,
+  record: {
+    readonly table: TableName;
+    readonly key: RowKey;
+    readonly page: PageId;
+    readonly baseRow: RowImage;
+    readonly basePage: PageImage;
+    readonly pageEditedAt: Date;
+  },
+): Promise<void> {
+  await sql.query(
+    `insert into pgnotion.records (table_name, key, page_id, state, base_row, base_page, page_edited_at, synced_at)
+     values ($1, $2, $3, 'linked', $4, $5, $6, clock_timestamp())
+     on conflict (table_name, key) do update
+       set page_id = excluded.page_id, state = 'linked', base_row = excluded.base_row,
+           base_page = excluded.base_page, intent_at = null, page_edited_at = excluded.page_edited_at,
+           synced_at = excluded.synced_at`,
+    [
+      record.table,
+      record.key,
+      record.page,
+      JSON.stringify(record.baseRow),
+      JSON.stringify(record.basePage),
+      record.pageEditedAt,
+    ],
+  );
+}
+
+/** Moves the base of some fields only, so that a delivery in flight and an edit coming in cannot undo each other. */
+export async function advanceBase(
+  sql: Sql,
+  record: { readonly table: TableName; readonly key: RowKey },
+  base: { readonly row: RowImage; readonly page: PageImage; readonly pageEditedAt?: Date },
+): Promise<void> {
+  await sql.query(
+    `update pgnotion.records
+        set base_row = base_row || $3, base_page = base_page || $4,
+            page_edited_at = greatest(page_edited_at, $5), synced_at = clock_timestamp()
+      where table_name = $1 and key = $2`,
+    [
+      record.table,
+      record.key,
+      JSON.stringify(base.row),
+      JSON.stringify(base.page),
+      base.pageEditedAt ?? null,
+    ],
+  );
+}
+
+export async function markTrashed(sql: Sql, table: TableName, key: RowKey): Promise<void> {
+  await sql.query(`update pgnotion.records set state = 'trashed' where table_name = $1 and key = $2`, [
+    table,
+    key,
+  ]);
+}
+
+export async function markLinked(sql: Sql, table: TableName, key: RowKey): Promise<void> {
+  await sql.query(`update pgnotion.records set state = 'linked' where table_name = $1 and key = $2`, [
+    table,
+    key,
+  ]);
+}
+
+/** Ends a pair: its page is gone, or its row. What waited for either has nothing to wait for. */
+export async function forget(sql: Sql, table: TableName, key: RowKey): Promise<void> {
+  await sql.query('delete from pgnotion.edits where table_name = $1 and key = $2', [table, key]);
+  await sql.query('delete from pgnotion.records where table_name = $1 and key = $2', [table, key]);
+  await sql.query('delete from pgnotion.waiting where table_name = $1 and key = $2', [table, key]);
+}
+
+/** The pages of a table that should be alive, in order of id, from after `last` on: for a comparison with Notion. */
+export async function linkedPages(sql: Sql, table: TableName): Promise<{ key: RowKey; page: PageId }[]> {
+  return sql.query(
+    `select key, page_id as page from pgnotion.records
+      where table_name = $1 and state = 'linked' and page_id is not null`,
+    [table],
+  );
+}
+
+const SELECT = `select table_name, key, page_id, state, base_row, base_page, intent_at, page_edited_at
+                  from pgnotion.records`;
+
+type Row = {
+  table_name: TableName;
+  key: RowKey;
+  page_id: PageId | null;
+  state: SyncRecord['state'];
+  base_row: RowImage;
+  base_page: PageImage;
+  intent_at: Date | null;
+  page_edited_at: Date | null;
+};
+
+const toRecord = (row: Row): SyncRecord => ({
+  table: row.table_name,
+  key: row.key,
+  page: row.page_id,
+  state: row.state,
+  baseRow: row.base_row,
+  basePage: row.base_page,
+  intentAt: row.intent_at,
+  pageEditedAt: row.page_edited_at,
+});
+
+/** All keys of a table's records, a chunk at a time. */
+export async function* recordKeys(sql: Sql, table: TableName, size: number): AsyncIterable<RowKey[]> {
+  let after = '';
+  for (;;) {
+    const rows: { key: RowKey }[] = await sql.query<{ key: RowKey }>(
+      `select key from pgnotion.records where table_name = $1 and key collate "C" > $2
+        order by key collate "C" limit $3`,
+      [table, after, size],
+    );
+    const last = rows.at(-1);
+    if (last === undefined) return;
+    after = last.key;
+    yield rows.map((row) => row.key);
+  }
+}

@@ -1,0 +1,90 @@
+import type { DataSourceId, TableName } from '../model/ids.ts';
+import type { Sql } from './sql.ts';
+
+/** A synced table's place in Notion. */
+export type Source = {
+  readonly table: TableName;
+  readonly dataSource: DataSourceId;
+  readonly database: string | null;
+  /** Property name of the configuration -> property id. */
+  readonly properties: Readonly<Record<string, string>>;
+  readonly watermark: Date | null;
+  readonly sweptAt: Date | null;
+  readonly backfilledAt: Date | null;
+  readonly pausedAt: Date | null;
+};
+
+export async function readSources(sql: Sql): Promise<Map<TableName, Source>> {
+  const rows = await sql.query<{
+    table_name: TableName;
+    data_source_id: DataSourceId;
+    database_id: string | null;
+    properties: Record<string, string>;
+    watermark: Date | null;
+    swept_at: Date | null;
+    backfilled_at: Date | null;
+    paused_at: Date | null;
+  }>('select * from pgnotion.data_sources');
+  return new Map(
+    rows.map((row) => [
+      row.table_name,
+      {
+        table: row.table_name,
+        dataSource: row.data_source_id,
+        database: row.database_id,
+        properties: row.properties,
+        watermark: row.watermark,
+        sweptAt: row.swept_at,
+        backfilledAt: row.backfilled_at,
+        pausedAt: row.paused_at,
+      },
+    ]),
+  );
+}
+
+/** Keeps which data source a table has. Another data source than before starts from nothing seen. */
+export async function saveSource(
+  sql: Sql,
+  source: Pick<Source, 'table' | 'dataSource' | 'database' | 'properties'> & {
+    /** Tells mappings apart: a changed one means another look at every row. */
+    readonly mapping: string;
+  },
+): Promise<void> {
+  await sql.query(
+    `insert into pgnotion.data_sources as d (table_name, data_source_id, database_id, properties, mapping)
+     values ($1, $2, $3, $4, $5)
+     on conflict (table_name) do update
+       set database_id = excluded.database_id, properties = excluded.properties,
+           watermark = case when d.data_source_id = excluded.data_source_id then d.watermark end,
+           swept_at = case when d.data_source_id = excluded.data_source_id then d.swept_at end,
+           backfilled_at = case when d.data_source_id = excluded.data_source_id and d.mapping = excluded.mapping
+                                then d.backfilled_at end,
+           mapping = excluded.mapping,
+           data_source_id = excluded.data_source_id`,
+    [source.table, source.dataSource, source.database, JSON.stringify(source.properties), source.mapping],
+  );
+}
+
+export async function saveWatermark(
+  sql: Sql,
+  table: TableName,
+  seen: { readonly watermark: Date | null; readonly whole: boolean },
+): Promise<void> {
+  await sql.query(
+    `update pgnotion.data_sources set watermark = greatest(watermark, $2),
+            swept_at = case when $3 then clock_timestamp() else swept_at end where table_name = $1`,
+    [table, seen.watermark, seen.whole],
+  );
+}
+
+export async function markBackfilled(sql: Sql, table: TableName): Promise<void> {
+  await sql.query(
+    'update pgnotion.data_sources set backfilled_at = clock_timestamp() where table_name = $1',
+    [table],
+  );
+}
+
+/** Has every row looked at again, and every page: after a lost slot nobody knows what was missed. */
+export async function forgetProgress(sql: Sql): Promise<void> {
+  await sql.query('update pgnotion.data_sources set backfilled_at = null, swept_at = null, watermark = null');
+}

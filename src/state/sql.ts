@@ -1,0 +1,53 @@
+import type pg from 'pg';
+import type { Pool } from 'pg';
+
+/** Something that runs statements: a pool, or one connection inside a transaction. */
+export type Sql = {
+  readonly query: <Row extends object>(text: string, values?: readonly unknown[]) => Promise<Row[]>;
+};
+
+/** Our own schema, as one daemon may use it. */
+export type Store = Sql & {
+  /** Runs `work` in one transaction that fails if another daemon has taken over. */
+  readonly transaction: <T>(work: (sql: Sql) => Promise<T>) => Promise<T>;
+  /** The number of this daemon: see `pgnotion.fence`. */
+  readonly epoch: number;
+};
+
+export const FENCE = 'select pgnotion.fence($1)';
+
+const over = (client: Pick<pg.ClientBase, 'query'>): Sql => ({
+  query: async <Row extends object>(text: string, values: readonly unknown[] = []) =>
+    (await client.query<Row>(text, [...values])).rows,
+});
+
+export function createStore(pool: Pool, epoch: number): Store {
+  return {
+    ...over(pool as unknown as Pick<pg.ClientBase, 'query'>),
+    epoch,
+    transaction: (work) =>
+      inTransaction(pool, async (sql) => {
+        await sql.query(FENCE, [epoch]);
+        return work(sql);
+      }),
+  };
+}
+
+/** One transaction on one connection. A connection whose rollback fails is not given back to the pool. */
+export async function inTransaction<T>(pool: Pool, work: (sql: Sql) => Promise<T>): Promise<T> {
+  const client = await pool.connect();
+  let broken: Error | undefined;
+  try {
+    await client.query('begin');
+    const result = await work(over(client));
+    await client.query('commit');
+    return result;
+  } catch (error) {
+    await client.query('rollback').catch((failure: Error) => {
+      broken = failure;
+    });
+    throw error;
+  } finally {
+    client.release(broken);
+  }
+}

@@ -1,0 +1,45 @@
+import type { Sql } from './sql.ts';
+
+/** A line of the view `status`. Ages and latencies are seconds. */
+export type StatusLine = {
+  readonly table_name: string;
+  readonly records: number;
+  readonly linked: number;
+  readonly pending: number;
+  readonly oldest_pending_seconds: number | null;
+  readonly failed: number;
+  readonly paused: boolean;
+  readonly paused_reason: string | null;
+  readonly backfilled: boolean;
+  readonly last_success: Date | null;
+  readonly latency_p50_seconds: number | null;
+  readonly latency_p95_seconds: number | null;
+  readonly success_rate: number | null;
+};
+
+export function readStatus(sql: Sql): Promise<StatusLine[]> {
+  return sql.query<StatusLine>(
+    `select table_name, records::int, linked::int, pending::int, oldest_pending_seconds::float8, failed::int,
+            paused, paused_reason, backfilled, last_success, latency_p50_seconds::float8,
+            latency_p95_seconds::float8, success_rate::float8
+       from pgnotion.status`,
+  );
+}
+
+/** A line of the view `failures`. */
+export type FailureLine = {
+  readonly direction: string;
+  readonly table_name: string;
+  readonly key: string | null;
+  readonly page_id: string | null;
+  readonly code: string;
+  readonly reason: string;
+  readonly remedy: string;
+  readonly attempts: number;
+  readonly parked: boolean;
+  readonly since: Date;
+};
+
+export function readFailures(sql: Sql): Promise<FailureLine[]> {
+  return sql.query<FailureLine>('select * from pgnotion.failures order by parked desc, since');
+}

@@ -1,0 +1,107 @@
+import type { Json, PageImage, PageValue, RowImage } from '../model/change.ts';
+import type { Lookups } from '../model/codecs/codec.ts';
+import type { PageId, TableName } from '../model/ids.ts';
+import type { ResolvedTable } from '../model/mapping.ts';
+import { lookupsOver } from '../model/page.ts';
+import { targetsOf } from '../model/plan.ts';
+import type { NotionClient } from '../notion/client.ts';
+import type { People } from '../notion/people.ts';
+import type { UserDatabase } from '../postgres/rows.ts';
+import type { KeyLock } from '../runtime/keylock.ts';
+import type { Log } from '../runtime/log.ts';
+import type { OutboxLine, Trouble } from '../state/outbox.ts';
+import { pagesOf } from '../state/records.ts';
+import type { Source } from '../state/sources.ts';
+import type { Store } from '../state/sql.ts';
+
+/** What a delivery works with. */
+export type DeliverContext = {
+  readonly store: Store;
+  readonly db: UserDatabase;
+  readonly notion: NotionClient;
+  readonly people: People;
+  readonly tables: ReadonlyMap<TableName, ResolvedTable>;
+  readonly sourceOf: (table: TableName) => Promise<Source>;
+  readonly locks: KeyLock;
+  /** Our own user in Notion: only what it made is ever taken for a duplicate of ours. */
+  readonly botId: string;
+  /** Tells the way back that a person has edited this page. */
+  readonly hint: (page: PageId) => void;
+  /** How long a create that nobody answered may still come true. */
+  readonly createGraceMs: number;
+  readonly now: () => Date;
+  readonly log: Log;
+};
+
+/** One outbox line with all that is needed to deliver it. */
+export type Delivery = {
+  readonly line: OutboxLine;
+  readonly table: ResolvedTable;
+  readonly source: Source;
+  readonly row: RowImage;
+  readonly lookups: Lookups;
+};
+
+/** How a delivery ended, for the outbox. */
+export type Delivered =
+  | { readonly kind: 'settled' }
+  | { readonly kind: 'postponed'; readonly ms: number }
+  | { readonly kind: 'retry'; readonly ms: number | null; readonly trouble: Trouble }
+  | { readonly kind: 'parked'; readonly trouble: Trouble };
+
+export const SETTLED: Delivered = { kind: 'settled' };
+
+/** Look-ups that find nothing: encoding with them shows which records a row points to. */
+export const NO_LOOKUPS = lookupsOver({ pairs: [], users: new Map() });
+
+/** Fetches the pages that these rows' relations point to, in one query. */
+export async function lookupsFor(
+  context: DeliverContext,
+  table: ResolvedTable,
+  rows: readonly RowImage[],
+): Promise<Lookups> {
+  const targets = rows.flatMap((row) => targetsOf(table, row, NO_LOOKUPS));
+  const users = table.fields.some((field) => field.type === 'people')
+    ? await context.people.byEmail()
+    : new Map();
+  return lookupsOver({ pairs: await pagesOf(context.store, targets), users });
+}
+
+/** The request's properties, by property id: a rename in Notion changes nothing. */
+export function toProperties(
+  context: DeliverContext,
+  delivery: Pick<Delivery, 'table' | 'source'>,
+  writes: Readonly<Record<string, PageValue>>,
+): Record<string, Json> {
+  const { table, source } = delivery;
+  const properties: Record<string, Json> = {};
+  for (const field of table.fields) {
+    if (field.property in writes) {
+      properties[source.properties[field.property] ?? field.property] = field.codec.write(
+        writes[field.property] ?? null,
+      );
+    }
+  }
+  const synced = table.lastSyncedProperty;
+  if (synced !== null) {
+    properties[source.properties[synced] ?? synced] = { date: { start: context.now().toISOString() } };
+  }
+  return properties;
+}
+
+export const pick = <T>(image: Readonly<Record<string, T>>, names: Iterable<string>): Record<string, T> =>
+  Object.fromEntries([...names].flatMap((name) => (name in image ? [[name, image[name] as T]] : [])));
+
+/** The fields of `image` that are not as `base` has them, leaving out `written`: a person was there. */
+export function strangerFields(
+  table: ResolvedTable,
+  base: PageImage,
+  image: PageImage,
+  written: Iterable<string>,
+  same: (a: PageValue, b: PageValue) => boolean,
+): string[] {
+  const ours = new Set(written);
+  return table.fields
+    .map((field) => field.property)
+    .filter((name) => !ours.has(name) && name in base && !same(base[name] ?? null, image[name] ?? null));
+}

@@ -1,0 +1,167 @@
+import type { PageId } from '../model/ids.ts';
+import { planPage } from '../model/plan.ts';
+import type { NotionPage } from '../notion/client.ts';
+import { NotionFailure } from '../notion/outcome.ts';
+import { wholeImage } from '../notion/pages.ts';
+import { beginOperation, endOperation, type OperationId } from '../state/operations.ts';
+import { awaitTargets, pendingAmong, releaseWaiting, settle } from '../state/outbox.ts';
+import { forget, intend, link, type SyncRecord } from '../state/records.ts';
+import {
+  type DeliverContext,
+  type Delivered,
+  type Delivery,
+  pick,
+  SETTLED,
+  toProperties,
+} from './context.ts';
+import { parkedBy, troubleOf, urgencyOf } from './trouble.ts';
+
+const TARGET_WAIT_MS = 500;
+
+/**
+ * Makes the page of a record that has none. Notion has no upsert and no idempotency key, so the intent is stored right
+ * before the request leaves, and whatever stays doubtful is looked for before it is tried again (invariant 3).
+ */
+export async function createPage(context: DeliverContext, delivery: Delivery): Promise<Delivered> {
+  const { line, table, source, row, lookups } = delivery;
+  const plan = planPage({
+    table,
+    base: { row: {}, page: {} },
+    row,
+    page: null,
+    restore: [],
+    lookups,
+    winner: () => 'postgres',
+  });
+  if (await targetsAreComing(context, delivery, plan.missing))
+    return { kind: 'postponed', ms: TARGET_WAIT_MS };
+  const operation = await beginOperation(context.store, {
+    direction: 'to-notion',
+    table: table.name,
+    key: line.key,
+    page: null,
+    kind: 'create',
+    before: {},
+    after: plan.writes,
+    lsn: line.lsn,
+    changedAt: line.changedAt,
+    attempt: line.attempts + 1,
+    batch: line.urgency === 1 ? 'backfill' : null,
+  });
+  const page = await send(context, delivery, plan.writes, operation);
+  if (!('id' in page)) return page;
+  const image = await wholeImage(context.notion, table, source.properties, page, {
+    priority: urgencyOf(line),
+  });
+  const whole = Object.keys(plan.writes).filter((name) => !plan.partial.has(name));
+  await context.store.transaction(async (sql) => {
+    const record = { table: table.name, key: line.key };
+    await link(sql, {
+      ...record,
+      page: page.id,
+      baseRow: pick(row, whole),
+      basePage: image,
+      pageEditedAt: page.lastEditedTime,
+    });
+    await endOperation(sql, operation, { status: 'done', page: page.id });
+    if (plan.faults.length === 0) await settle(sql, line);
+    await awaitTargets(sql, table.name, line.key, plan.missing);
+    await releaseWaiting(sql, table.name, line.key);
+  });
+  return plan.faults.length === 0 ? SETTLED : parkedBy(plan.faults);
+}
+
+/** Whether a page that this one points to is on its way. In a circle nobody waits: the relation is written later. */
+async function targetsAreComing(
+  context: DeliverContext,
+  { table }: Delivery,
+  missing: readonly { readonly table: Delivery['line']['table']; readonly key: Delivery['line']['key'] }[],
+): Promise<boolean> {
+  const earlier = missing.filter((target) => (context.tables.get(target.table)?.rank ?? 0) < table.rank);
+  return (await pendingAmong(context.store, earlier)).size > 0;
+}
+
+async function send(
+  context: DeliverContext,
+  delivery: Delivery,
+  writes: Parameters<typeof toProperties>[2],
+  operation: OperationId,
+): Promise<NotionPage | Delivered> {
+  const { line, table, source } = delivery;
+  try {
+    return await context.notion.createPage(
+      { dataSourceId: source.dataSource, properties: toProperties(context, delivery, writes) },
+      { priority: urgencyOf(line), beforeLeaving: () => intend(context.store, table.name, line.key) },
+    );
+  } catch (error) {
+    if (!(error instanceof NotionFailure)) throw error;
+    const { verdict } = error;
+    if (verdict.committedId !== null) {
+      return context.notion.retrievePage(verdict.committedId as PageId, { priority: urgencyOf(line) });
+    }
+    const known = verdict.effect === 'none';
+    await context.store.transaction(async (sql) => {
+      await endOperation(sql, operation, { status: known ? 'failed' : 'unknown', error: error.message });
+      if (known) await forget(sql, table.name, line.key);
+    });
+    return troubleOf(error);
+  }
+}
+
+/**
+ * Finds what became of a create that nobody answered. The page may come to exist until the grace is over (the server's
+ * own deadline, and the lag of queries), so until then "not found" proves nothing.
+ */
+export async function findCreated(
+  context: DeliverContext,
+  delivery: Pick<Delivery, 'line' | 'table' | 'source'>,
+  record: SyncRecord,
+): Promise<NotionPage | 'absent' | 'doubtful'> {
+  const { line, table, source } = delivery;
+  const found = await context.notion.query(
+    {
+      dataSourceId: source.dataSource,
+      filter: {
+        property: source.properties[table.idProperty] ?? table.idProperty,
+        rich_text: { equals: line.key },
+      },
+    },
+    { priority: urgencyOf(line) },
+  );
+  const idField = table.fields.find((field) => field.property === table.idProperty);
+  const twins = found.pages
+    .filter((page) => {
+      const property = page.properties[source.properties[table.idProperty] ?? ''];
+      const read = property === undefined ? undefined : idField?.codec.read(property);
+      return read?.kind === 'value' && read.value === line.key;
+    })
+    .sort((a, b) => a.createdTime.getTime() - b.createdTime.getTime());
+  const [first, ...others] = twins;
+  if (first === undefined) {
+    const age = context.now().getTime() - (record.intentAt?.getTime() ?? 0);
+    return age > context.createGraceMs ? 'absent' : 'doubtful';
+  }
+  for (const twin of others) await trashTwin(context, delivery, twin);
+  return first;
+}
+
+/** A second page of ours for one record: the first one stays. A page that a person copied is not ours to touch. */
+async function trashTwin(
+  context: DeliverContext,
+  { line, table }: Pick<Delivery, 'line' | 'table'>,
+  twin: NotionPage,
+): Promise<void> {
+  if (twin.createdBy !== context.botId) return;
+  const operation = await beginOperation(context.store, {
+    direction: 'to-notion',
+    table: table.name,
+    key: line.key,
+    page: twin.id,
+    kind: 'delete',
+    before: { page: twin.id },
+    after: {},
+    changedAt: line.changedAt,
+  });
+  await context.notion.setTrash(twin.id, true, { priority: urgencyOf(line) });
+  await endOperation(context.store, operation, { status: 'done' });
+}

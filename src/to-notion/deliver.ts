@@ -1,0 +1,256 @@
+import type { RowImage } from '../model/change.ts';
+import type { Lookups } from '../model/codecs/codec.ts';
+import type { RowKey, TableName } from '../model/ids.ts';
+import { sameJson } from '../model/json.ts';
+import type { ResolvedTable } from '../model/mapping.ts';
+import { readRows } from '../postgres/rows.ts';
+import { backoff, keepTrying } from '../runtime/retry.ts';
+import type { Wake } from '../runtime/wake.ts';
+import {
+  claimDue,
+  nextDueMs,
+  type OutboxLine,
+  park,
+  postpone,
+  releaseWaiting,
+  reschedule,
+  settle,
+  type Urgency,
+} from '../state/outbox.ts';
+import { link, recordsByKey, type SyncRecord } from '../state/records.ts';
+import type { Source } from '../state/sources.ts';
+import { type DeliverContext, type Delivered, type Delivery, lookupsFor, SETTLED } from './context.ts';
+import { createPage, findCreated } from './create.ts';
+import { type Look, openEyes } from './guard.ts';
+import { removePage } from './remove.ts';
+import { troubleOf, urgencyOf } from './trouble.ts';
+import { hasNews, updatePage } from './update.ts';
+
+/** How often the outbox is looked at when nobody rings: lines that SQL functions made due. */
+const IDLE_MS = 2_000;
+const RETRY = { firstMs: 1_000, maxMs: 300_000 };
+/** Tries after which a row that is nowhere to be read counts as a failure. */
+const MISSING_ROW_TRIES = 5;
+const MISSING_ROW_MS = 1_000;
+const DOUBTFUL_MS = 3_000;
+
+export type DeliverOptions = {
+  readonly urgency: Urgency;
+  readonly batchSize: number;
+  readonly wake: Wake;
+  /** Names of records (`table/key`) that some loop has in hand. Shared by all loops. */
+  readonly busy: Set<string>;
+};
+
+/**
+ * Outbox to Notion, for ever. Two of these run: one for what somebody waits for, one for the first sync, so that a
+ * long backfill never stands in front of a live edit. Ends with the signal once what is in flight has been recorded.
+ */
+export async function runDeliver(
+  context: DeliverContext,
+  options: DeliverOptions,
+  signal: AbortSignal,
+): Promise<void> {
+  await keepTrying(
+    async (healthy) => {
+      while (!signal.aborted) {
+        const delivered = await deliverBatch(context, options, signal);
+        healthy();
+        if (delivered > 0) continue;
+        const due = await nextDueMs(context.store, options.urgency);
+        await options.wake.wait(Math.max(50, Math.min(due ?? IDLE_MS, IDLE_MS)), signal);
+      }
+    },
+    { name: `deliver ${options.urgency === 0 ? 'live' : 'backfill'}`, log: context.log, signal },
+  );
+}
+
+/** Delivers the due lines of one table. Returns how many there were. */
+export async function deliverBatch(
+  context: DeliverContext,
+  options: DeliverOptions,
+  signal: AbortSignal,
+): Promise<number> {
+  const order = [...context.tables.values()].sort((a, b) => a.rank - b.rank).map((table) => table.name);
+  const lines = await claimDue(context.store, {
+    tables: order,
+    urgency: options.urgency,
+    limit: options.batchSize,
+    busy: [...options.busy],
+  });
+  const [first] = lines;
+  if (first === undefined) return 0;
+  const names = lines.map((line) => `${line.table}/${line.key}`);
+  for (const name of names) options.busy.add(name);
+  try {
+    await deliverLines(context, first.table, lines, signal);
+  } finally {
+    for (const name of names) options.busy.delete(name);
+  }
+  return lines.length;
+}
+
+async function deliverLines(
+  context: DeliverContext,
+  name: TableName,
+  lines: readonly OutboxLine[],
+  signal: AbortSignal,
+): Promise<void> {
+  const table = context.tables.get(name);
+  if (table === undefined) throw new Error(`no table ${name}`);
+  const batch = await readBatch(context, table, await context.sourceOf(name), lines);
+  const outcomes = lines.map((line) =>
+    context.locks.run(`${name}/${line.key}`, async () => {
+      if (signal.aborted) return;
+      const outcome = await deliverOne(context, batch, line).catch(troubleOf);
+      await record(context, line, outcome);
+    }),
+  );
+  // All of them, even if one cannot be recorded: none may go on behind the back of the next batch.
+  const failed = (await Promise.allSettled(outcomes)).find((each) => each.status === 'rejected');
+  if (failed) throw failed.reason;
+}
+
+/** What was read for a whole batch at once. */
+type Batch = {
+  readonly table: ResolvedTable;
+  readonly source: Source;
+  readonly records: ReadonlyMap<RowKey, SyncRecord>;
+  readonly rows: ReadonlyMap<RowKey, RowImage>;
+  readonly lookups: Lookups;
+  readonly look: Look;
+};
+
+async function readBatch(
+  context: DeliverContext,
+  table: ResolvedTable,
+  source: Source,
+  lines: readonly OutboxLine[],
+): Promise<Batch> {
+  const keys = lines.map((line) => line.key);
+  // Records before rows: an edit that is applied in between shows as a moved base under the lock.
+  const records = await recordsByKey(context.store, table.name, keys);
+  const rows = await readRows(context.db, table, keys);
+  const lookups = await lookupsFor(context, table, [...rows.values()]);
+  const updates = lines.filter((line) => {
+    const known = records.get(line.key);
+    const row = rows.get(line.key);
+    return known?.page != null && row !== undefined && hasNews({ line, table, source, row, lookups }, known);
+  });
+  const priority = lines.some((line) => line.urgency === 0) ? 'live' : 'backfill';
+  const look = await openEyes(context, table, source, updates.length, { priority });
+  return { table, source, records, rows, lookups, look };
+}
+
+async function deliverOne(context: DeliverContext, batch: Batch, line: OutboxLine): Promise<Delivered> {
+  const { table, source } = batch;
+  const known = (await recordsByKey(context.store, table.name, [line.key])).get(line.key);
+  const before = batch.records.get(line.key);
+  const row = batch.rows.get(line.key);
+  if (sameBase(known, before) && row !== undefined) {
+    return withRow(context, { line, table, source, row, lookups: batch.lookups }, known, batch.look);
+  }
+  // The record moved since the batch was read: what was read with it is too old to act on.
+  const fresh = (await readRows(context.db, table, [line.key])).get(line.key);
+  if (fresh === undefined) return withoutRow(context, { line, table, source }, known);
+  const lookups = await lookupsFor(context, table, [fresh]);
+  const look = await openEyes(context, table, source, 1, { priority: urgencyOf(line) });
+  return withRow(context, { line, table, source, row: fresh, lookups }, known, look);
+}
+
+const sameBase = (a: SyncRecord | undefined, b: SyncRecord | undefined): boolean =>
+  a?.page === b?.page &&
+  a?.state === b?.state &&
+  sameJson(a?.baseRow ?? null, b?.baseRow ?? null) &&
+  sameJson(a?.basePage ?? null, b?.basePage ?? null);
+
+async function withRow(
+  context: DeliverContext,
+  delivery: Delivery,
+  known: SyncRecord | undefined,
+  look: Look,
+): Promise<Delivered> {
+  const { line, table, source } = delivery;
+  if (known === undefined) return createPage(context, delivery);
+  if (known.page === null) return afterDoubt(context, delivery, known);
+  if (!hasNews(delivery, known)) {
+    await context.store.transaction((sql) => settle(sql, line));
+    return SETTLED;
+  }
+  const linked = { ...known, page: known.page };
+  // Without a base, only a look can tell what the page holds.
+  const adopted = Object.keys(known.basePage).length === 0;
+  const own = adopted ? await openEyes(context, table, source, 1, { priority: urgencyOf(line) }) : look;
+  return updatePage(context, delivery, linked, await own(linked));
+}
+
+/** A create was on its way when something broke. */
+async function afterDoubt(
+  context: DeliverContext,
+  delivery: Delivery,
+  known: SyncRecord,
+): Promise<Delivered> {
+  const { line, table } = delivery;
+  const found = await findCreated(context, delivery, known);
+  if (found === 'doubtful') return { kind: 'postponed', ms: DOUBTFUL_MS };
+  if (found === 'absent') return createPage(context, delivery);
+  await context.store.transaction(async (sql) => {
+    await link(sql, {
+      table: table.name,
+      key: line.key,
+      page: found.id,
+      baseRow: {},
+      basePage: {},
+      pageEditedAt: found.lastEditedTime,
+    });
+    await releaseWaiting(sql, table.name, line.key);
+  });
+  return { kind: 'postponed', ms: 0 };
+}
+
+async function withoutRow(
+  context: DeliverContext,
+  delivery: Omit<Delivery, 'row' | 'lookups'>,
+  known: SyncRecord | undefined,
+): Promise<Delivered> {
+  const { line, table } = delivery;
+  // A row that cannot be read is deleted only if the log said so.
+  if (line.kind === 'delete') return removePage(context, delivery, known);
+  if (line.attempts < MISSING_ROW_TRIES) {
+    return { kind: 'retry', ms: MISSING_ROW_MS, trouble: rowMissing(table.name, line.key) };
+  }
+  if (known === undefined) {
+    await context.store.transaction((sql) => settle(sql, line));
+    return SETTLED;
+  }
+  return { kind: 'parked', trouble: rowMissing(table.name, line.key) };
+}
+
+const rowMissing = (table: TableName, key: RowKey): Extract<Delivered, { kind: 'parked' }>['trouble'] => ({
+  code: 'row_missing',
+  reason: `the row ${key} of ${table} changed, and cannot be read`,
+  remedy: "check the table's query in the configuration: it may leave the row out",
+});
+
+async function record(context: DeliverContext, line: OutboxLine, outcome: Delivered): Promise<void> {
+  await context.store.transaction(async (sql) => {
+    switch (outcome.kind) {
+      case 'settled':
+        return;
+      case 'postponed':
+        return postpone(sql, line, outcome.ms);
+      case 'retry':
+        return reschedule(sql, line, outcome.ms ?? backoff(line.attempts + 1, RETRY), outcome.trouble);
+      case 'parked':
+        return park(sql, line, outcome.trouble);
+      default:
+        return outcome satisfies never;
+    }
+  });
+  if (outcome.kind === 'retry') {
+    context.log.info({ table: line.table, key: line.key, ...outcome.trouble }, 'a delivery failed; it is tried again');
+  }
+  if (outcome.kind === 'parked') {
+    context.log.warn({ table: line.table, key: line.key, ...outcome.trouble }, 'a record was set aside');
+  }
+}

@@ -1,0 +1,71 @@
+import type { PageId } from '../model/ids.ts';
+import type { ResolvedTable } from '../model/mapping.ts';
+import type { Ask } from '../notion/client.ts';
+import { NotionFailure } from '../notion/outcome.ts';
+import { fetchPage, type WholePage, wholeImage } from '../notion/pages.ts';
+import type { SyncRecord } from '../state/records.ts';
+import type { Source } from '../state/sources.ts';
+import type { DeliverContext } from './context.ts';
+
+/** Up to this many pages are looked at one by one; a larger batch asks for the edited ones at once. */
+const SMALL_BATCH = 5;
+const OVERLAP_MS = 180_000;
+/** More edited pages than this, and looking at each page before its own write is cheaper than listing them. */
+const MAX_QUERIES = 3;
+
+/** What a page holds right before it is written to. `null`: as the base says. A failure is the record's own. */
+export type Look = (record: SyncRecord & { readonly page: PageId }) => Promise<WholePage | null>;
+
+/**
+ * What a person has typed since our last look must be seen before it is overwritten. A few pages are fetched, which
+ * shows each write that was answered; for many, one query tells which were edited since the watermark.
+ */
+export async function openEyes(
+  context: DeliverContext,
+  table: ResolvedTable,
+  source: Source,
+  count: number,
+  ask: Ask,
+): Promise<Look> {
+  const one: Look = (record) => fetchPage(context.notion, table, source.properties, record.page, ask);
+  if (count <= SMALL_BATCH || source.watermark === null) return one;
+  const edited = await editedSince(context, table, source, source.watermark, ask);
+  if (edited === null) return one;
+  return (record) => Promise.resolve(edited.get(record.page) ?? null);
+}
+
+async function editedSince(
+  context: DeliverContext,
+  table: ResolvedTable,
+  source: Source,
+  watermark: Date,
+  ask: Ask,
+): Promise<Map<PageId, WholePage> | null> {
+  const edited = new Map<PageId, WholePage>();
+  const from = new Date(watermark.getTime() - OVERLAP_MS).toISOString();
+  let cursor: string | null = null;
+  for (let asked = 0; asked < MAX_QUERIES; asked += 1) {
+    const answer: Awaited<ReturnType<DeliverContext['notion']['query']>> = await context.notion.query(
+      {
+        dataSourceId: source.dataSource,
+        filter: { timestamp: 'last_edited_time', last_edited_time: { on_or_after: from } },
+        ...(cursor === null ? {} : { cursor }),
+      },
+      ask,
+    );
+    if (answer.incomplete) return null;
+    for (const page of answer.pages) {
+      edited.set(page.id, {
+        page,
+        image: await wholeImage(context.notion, table, source.properties, page, ask),
+      });
+    }
+    cursor = answer.nextCursor;
+    if (cursor === null) return edited;
+  }
+  return null;
+}
+
+/** Whether Notion says that there is no such page, or that we may not see it. */
+export const isGone = (error: unknown): boolean =>
+  error instanceof NotionFailure && error.verdict.status === 404;

@@ -1,0 +1,63 @@
+import { NotionFailure } from '../notion/outcome.ts';
+import { beginOperation, endOperation } from '../state/operations.ts';
+import { settle } from '../state/outbox.ts';
+import { forget, type SyncRecord } from '../state/records.ts';
+import { type DeliverContext, type Delivered, type Delivery, SETTLED } from './context.ts';
+import { findCreated } from './create.ts';
+import { troubleOf, urgencyOf } from './trouble.ts';
+
+const DOUBTFUL_WAIT_MS = 5_000;
+
+/** What becomes of the page of a row that the WAL said was deleted. */
+export async function removePage(
+  context: DeliverContext,
+  delivery: Omit<Delivery, 'row' | 'lookups'>,
+  record: SyncRecord | undefined,
+): Promise<Delivered> {
+  const { line, table } = delivery;
+  const done = async (): Promise<Delivered> => {
+    await context.store.transaction(async (sql) => {
+      await forget(sql, table.name, line.key);
+      await settle(sql, line);
+    });
+    return SETTLED;
+  };
+  if (record === undefined || table.onPostgresDelete === 'ignore') return done();
+  const page = record.page ?? (await pageOfIntent(context, delivery, record));
+  if (page === 'doubtful') return { kind: 'postponed', ms: DOUBTFUL_WAIT_MS };
+  if (page === null) return done();
+  const operation = await beginOperation(context.store, {
+    direction: 'to-notion',
+    table: table.name,
+    key: line.key,
+    page,
+    kind: 'delete',
+    before: record.basePage,
+    after: {},
+    lsn: line.lsn,
+    changedAt: line.changedAt,
+    attempt: line.attempts + 1,
+  });
+  try {
+    await context.notion.setTrash(page, true, { priority: urgencyOf(line) });
+  } catch (error) {
+    // Gone already, by hand or for good: that is what was wanted.
+    const gone = error instanceof NotionFailure && error.verdict.status === 404;
+    await endOperation(context.store, operation, { status: gone ? 'done' : 'failed', error: String(error) });
+    if (!gone) return troubleOf(error);
+    return done();
+  }
+  await endOperation(context.store, operation, { status: 'done' });
+  return done();
+}
+
+async function pageOfIntent(
+  context: DeliverContext,
+  delivery: Omit<Delivery, 'row' | 'lookups'>,
+  record: SyncRecord,
+): Promise<SyncRecord['page'] | 'doubtful'> {
+  if (record.intentAt === null) return null;
+  const found = await findCreated(context, delivery, record);
+  if (found === 'doubtful') return 'doubtful';
+  return found === 'absent' ? null : found.id;
+}

@@ -1,0 +1,37 @@
+import { type Fault, messageOf, PgnotionError } from '../model/errors.ts';
+import type { Priority } from '../notion/lobby.ts';
+import { NotionFailure } from '../notion/outcome.ts';
+import type { OutboxLine } from '../state/outbox.ts';
+import type { Delivered } from './context.ts';
+
+export const urgencyOf = (line: Pick<OutboxLine, 'urgency'>): Priority =>
+  line.urgency === 0 ? 'live' : 'backfill';
+
+/** What a failure means for the record's line: later if it may pass, aside if it cannot. */
+export function troubleOf(error: unknown): Delivered {
+  // A refused token or a blocked connection is nothing that one record could wait for: the daemon must say so.
+  if (error instanceof NotionFailure && error.verdict.retry === 'stop') throw error;
+  const known = error instanceof PgnotionError;
+  const trouble = {
+    code: known ? error.code : 'unexpected',
+    reason: messageOf(error),
+    remedy: known
+      ? error.remedy
+      : 'it is tried again by itself; if it stays, report it with the log of this minute',
+  };
+  if (error instanceof NotionFailure) {
+    const { retry, afterMs } = error.verdict;
+    return retry === 'never' ? { kind: 'parked', trouble } : { kind: 'retry', ms: afterMs, trouble };
+  }
+  return known && !error.retryable ? { kind: 'parked', trouble } : { kind: 'retry', ms: null, trouble };
+}
+
+/** A value that the property cannot hold: nothing but another value, or another mapping, mends it. */
+export const parkedBy = (faults: readonly Fault[]): Delivered => ({
+  kind: 'parked',
+  trouble: {
+    code: 'value_refused',
+    reason: faults.map((fault) => fault.message).join('; '),
+    remedy: faults.map((fault) => fault.remedy).join('; '),
+  },
+});

@@ -1,0 +1,157 @@
+import type { PageImage } from '../model/change.ts';
+import { sameJson } from '../model/json.ts';
+import { changedInRow, lastWriteWins } from '../model/merge.ts';
+import { type PagePlan, planPage } from '../model/plan.ts';
+import type { NotionPage } from '../notion/client.ts';
+import { NotionFailure } from '../notion/outcome.ts';
+import { type WholePage, wholeImage } from '../notion/pages.ts';
+import { waitForEdit } from '../state/edits.ts';
+import { beginOperation, endOperation, type OperationId } from '../state/operations.ts';
+import { awaitTargets, settle } from '../state/outbox.ts';
+import { advanceBase, type SyncRecord } from '../state/records.ts';
+import {
+  type DeliverContext,
+  type Delivered,
+  type Delivery,
+  pick,
+  SETTLED,
+  strangerFields,
+  toProperties,
+} from './context.ts';
+import { parkedBy, troubleOf, urgencyOf } from './trouble.ts';
+
+type Linked = SyncRecord & { readonly page: NonNullable<SyncRecord['page']> };
+
+/** Whether the row has anything for the page: if not, no request is made at all. */
+export const hasNews = ({ line, table, row }: Delivery, record: SyncRecord): boolean =>
+  changedInRow(table.fields, record.baseRow, row, line.restore).length > 0;
+
+/**
+ * Writes what the row changed, and only that, to its page. `now` is the page as it was just seen; null takes the base
+ * for it, when a query has shown that nobody edited it since.
+ */
+export async function updatePage(
+  context: DeliverContext,
+  delivery: Delivery,
+  record: Linked,
+  now: WholePage | null,
+): Promise<Delivered> {
+  const { line, table, row } = delivery;
+  if (now !== null && (now.page.inTrash || now.page.isArchived)) return inTrash(context, record);
+  const page = now?.image ?? record.basePage;
+  const plan = planPage({
+    table,
+    base: { row: record.baseRow, page: record.basePage },
+    row,
+    page,
+    restore: line.restore,
+    lookups: delivery.lookups,
+    winner: () => lastWriteWins(line.changedAt, now?.page.lastEditedTime ?? new Date(0)),
+  });
+  if (plan.handedOver.length > 0) return handOver(context, delivery, record);
+  if (Object.keys(plan.writes).length === 0)
+    return conclude(context, delivery, plan, { page, written: null });
+  const operation = await beginOperation(context.store, {
+    direction: 'to-notion',
+    table: table.name,
+    key: line.key,
+    page: record.page,
+    kind: 'update',
+    before: pick(page, Object.keys(plan.writes)),
+    after: plan.writes,
+    lsn: line.lsn,
+    changedAt: line.changedAt,
+    attempt: line.attempts + 1,
+    batch: line.urgency === 1 ? 'backfill' : null,
+  });
+  const answer = await send(context, delivery, record, plan, operation);
+  if (!('id' in answer)) return answer;
+  const ask = { priority: urgencyOf(line) };
+  const image = await wholeImage(context.notion, table, delivery.source.properties, answer, ask);
+  const strangers = strangerFields(table, page, image, Object.keys(plan.writes), sameJson);
+  if (strangers.length > 0) context.hint(record.page);
+  return conclude(context, delivery, plan, { page: image, written: { answer, operation } });
+}
+
+async function send(
+  context: DeliverContext,
+  delivery: Delivery,
+  record: Linked,
+  plan: PagePlan,
+  operation: OperationId,
+): Promise<NotionPage | Delivered> {
+  try {
+    return await context.notion.updatePage(
+      { id: record.page, properties: toProperties(context, delivery, plan.writes) },
+      { priority: urgencyOf(delivery.line) },
+    );
+  } catch (error) {
+    // Writing the same values again is harmless, so a doubtful update needs no search: the next try looks at the page.
+    const unknown = error instanceof NotionFailure && error.verdict.effect !== 'none';
+    await endOperation(context.store, operation, {
+      status: unknown ? 'unknown' : 'failed',
+      error: error instanceof Error ? error.message : String(error),
+    });
+    return troubleOf(error);
+  }
+}
+
+/** Moves the base of the fields that were written or found equal, and of no others. */
+async function conclude(
+  context: DeliverContext,
+  { line, table, row }: Delivery,
+  plan: PagePlan,
+  seen: {
+    readonly page: PageImage;
+    readonly written: { readonly answer: NotionPage; readonly operation: OperationId } | null;
+  },
+): Promise<Delivered> {
+  const moved = [...Object.keys(plan.writes), ...plan.agreed];
+  const whole = moved.filter((name) => !plan.partial.has(name));
+  await context.store.transaction(async (sql) => {
+    await advanceBase(
+      sql,
+      { table: table.name, key: line.key },
+      {
+        row: pick(row, whole),
+        page: pick(seen.page, moved),
+        ...(seen.written === null ? {} : { pageEditedAt: seen.written.answer.lastEditedTime }),
+      },
+    );
+    if (seen.written !== null) await endOperation(sql, seen.written.operation, { status: 'done' });
+    if (plan.faults.length === 0) await settle(sql, line);
+    await awaitTargets(sql, table.name, line.key, plan.missing);
+  });
+  return plan.faults.length === 0 ? SETTLED : parkedBy(plan.faults);
+}
+
+const HAND_OVER_MS = 1_000;
+
+/** A person changed the same field later: the way back applies it, and this line waits until it has. */
+async function handOver(
+  context: DeliverContext,
+  { line, table }: Delivery,
+  record: Linked,
+): Promise<Delivered> {
+  await waitForEdit(
+    context.store,
+    { page: record.page, table: table.name, key: line.key, digest: '' },
+    0,
+    null,
+  );
+  context.hint(record.page);
+  return { kind: 'postponed', ms: HAND_OVER_MS };
+}
+
+/** The way back decides what a page in the trash means; the row's change stands in the failures until then. */
+function inTrash(context: DeliverContext, record: Linked): Delivered {
+  context.hint(record.page);
+  return {
+    kind: 'parked',
+    trouble: {
+      code: 'page_in_trash',
+      reason: 'the row changed, and its page is in the trash or archived',
+      remedy: 'restore the page in Notion, or delete the row; the next change of either goes on by itself',
+    },
+  };
+}

@@ -1,0 +1,272 @@
+import type { PageImage, RowImage } from '../model/change.ts';
+import type { Lookups } from '../model/codecs/codec.ts';
+import type { Fault } from '../model/errors.ts';
+import { encodeField } from '../model/fields.ts';
+import { goesToNotion, goesToPostgres, type ResolvedField } from '../model/mapping.ts';
+import { changedOnPage, lastWriteWins, mergeField, rowChanged } from '../model/merge.ts';
+import { digestOf } from '../model/page.ts';
+import { readRows } from '../postgres/rows.ts';
+import {
+  type Actor,
+  type ColumnValues,
+  lockRow,
+  settleConstraints,
+  updateRow,
+  writeAs,
+} from '../postgres/write.ts';
+import { dropEdit, editsOf, parkEdit, waitForEdit } from '../state/edits.ts';
+import { beginOperation, endOperation } from '../state/operations.ts';
+import { changedAtOf, markDirty, markRestore, type Trouble } from '../state/outbox.ts';
+import { advanceBase, type SyncRecord } from '../state/records.ts';
+import { FENCE, type Sql } from '../state/sql.ts';
+import {
+  type DecodedField,
+  decodeAll,
+  type InboundContext,
+  inboundLookups,
+  type Sighting,
+  stateOn,
+} from './context.ts';
+import { refusalOf, refusedValues, relatedMissing } from './refusal.ts';
+
+type Linked = SyncRecord & { readonly page: NonNullable<SyncRecord['page']> };
+
+const RELATED_WAIT_MS = 2_000;
+
+/**
+ * Brings what a person changed on a page into its row. The caller holds the record's lock and has made sure that the
+ * sighting is not older than our own last write. What PostgreSQL refuses is parked with its reason (invariant 4).
+ */
+export async function applyEdit(context: InboundContext, sighting: Sighting, record: Linked): Promise<void> {
+  const { table, page, image } = sighting;
+  const changed = changedOnPage(table.fields, record.basePage, image);
+  const digest = digestOf(
+    Object.fromEntries(changed.map(({ property }) => [property, image[property] ?? null])),
+  );
+  const waiting = (await editsOf(context.store, [page.id])).get(page.id);
+  if (changed.length === 0) {
+    if (waiting !== undefined) await context.store.transaction((sql) => dropEdit(sql, page.id));
+    return;
+  }
+  // Refused before, and the page is as it was: only another value, or a person's retry, can change the answer.
+  if (waiting?.parked && waiting.digest === digest) return;
+  const ours = changed.filter((field) => !goesToPostgres(field) && goesToNotion(field));
+  if (ours.length > 0) {
+    await context.store.transaction((sql) =>
+      markRestore(
+        sql,
+        table.name,
+        record.key,
+        ours.map((field) => field.property),
+      ),
+    );
+    context.onDirty();
+  }
+  const theirs = changed.filter(goesToPostgres);
+  const trouble = theirs.length === 0 ? null : await applyFields(context, sighting, record, theirs);
+  const edit = {
+    page: page.id,
+    table: table.name,
+    key: record.key,
+    digest,
+    fields: theirs.map((f) => f.property),
+  };
+  await context.store.transaction(async (sql) => {
+    if (trouble === null) await dropEdit(sql, page.id);
+    else if (trouble.kind === 'wait') await waitForEdit(sql, edit, RELATED_WAIT_MS, trouble.trouble);
+    else await parkEdit(sql, edit, trouble.trouble);
+  });
+  if (trouble?.kind === 'park') {
+    context.log.warn(
+      { table: table.name, key: record.key, ...trouble.trouble },
+      'an edit made in Notion was refused',
+    );
+  }
+}
+
+type EditTrouble = { readonly kind: 'wait' | 'park'; readonly trouble: Trouble };
+
+async function applyFields(
+  context: InboundContext,
+  sighting: Sighting,
+  record: Linked,
+  fields: readonly ResolvedField[],
+): Promise<EditTrouble | null> {
+  const outcome = await tryFields(context, sighting, record, fields);
+  if (outcome?.kind !== 'park' || fields.length === 1) return outcome;
+  // Together they are refused; what can stand alone goes on, so that one bad value holds back no other.
+  const refused: EditTrouble[] = [];
+  for (const field of fields) {
+    const alone = await tryFields(context, sighting, record, [field]);
+    if (alone !== null) refused.push(alone);
+  }
+  return refused[0] ?? null;
+}
+
+async function tryFields(
+  context: InboundContext,
+  sighting: Sighting,
+  record: Linked,
+  fields: readonly ResolvedField[],
+): Promise<EditTrouble | null> {
+  const { table, page, image } = sighting;
+  const lookups = await inboundLookups(context, fields, image);
+  const changedAt = await changedAtOf(context.store, table.name, record.key);
+  const actor: Actor = { id: page.lastEditedBy, name: await context.people.nameOf(page.lastEditedBy) };
+  const write = { operation: page.id, table: table.name, key: record.key };
+  try {
+    return await writeAs(context.db, { secret: context.tagSecret, write, actor }, async (transaction) => {
+      const sql = stateOn(transaction);
+      await sql.query(FENCE, [context.store.epoch]);
+      if (!(await lockRow(transaction, table, record.key))) return rowGone(record);
+      const row = (await readRows(transaction, table, [record.key])).get(record.key) ?? {};
+      const decoded = decodeAll(fields, image, lookups, row);
+      const problem = problemOf(decoded);
+      if (problem !== null) return problem;
+      const chosen = choose({ sighting, record, row, changedAt, lookups }, decoded);
+      if (Object.keys(chosen.values).length > 0)
+        await updateRow(transaction, table, record.key, chosen.values);
+      await settleConstraints(transaction);
+      const after = (await readRows(transaction, table, [record.key])).get(record.key) ?? row;
+      await remember(sql, { sighting, record, before: row, after, chosen, actor, lookups });
+      return null;
+    });
+  } catch (error) {
+    const refusal = refusalOf(error);
+    if (refusal === null) throw error;
+    return { kind: 'park', trouble: refusal };
+  } finally {
+    context.onDirty();
+  }
+}
+
+/** The row is deleted, and the page was edited: the deletion is on its way to the page. */
+const rowGone = (record: Linked): EditTrouble => ({
+  kind: 'park',
+  trouble: {
+    code: 'row_gone',
+    reason: `the row ${record.key} of ${record.table} no longer exists`,
+    remedy: 'nothing to do if it was deleted on purpose: its page follows; or insert the row again',
+  },
+});
+
+function problemOf(decoded: readonly DecodedField[]): EditTrouble | null {
+  const faults: Fault[] = decoded.flatMap(({ decoded: one }) => (one.kind === 'refused' ? [one.fault] : []));
+  if (faults.length > 0) return { kind: 'park', trouble: refusedValues(faults) };
+  const waiting = decoded
+    .filter(({ decoded: one }) => one.kind === 'unresolved')
+    .map(({ field }) => field.property);
+  return waiting.length > 0 ? { kind: 'wait', trouble: relatedMissing(waiting) } : null;
+}
+
+/** What the merge makes of the edited fields. */
+type Chosen = {
+  readonly values: ColumnValues;
+  /** Fields whose page value has been taken over, or was the row's already. */
+  readonly taken: readonly ResolvedField[];
+  /** Fields that the row wins: they are written back to the page. */
+  readonly kept: readonly ResolvedField[];
+};
+
+type MergeInput = {
+  readonly sighting: Sighting;
+  readonly record: Linked;
+  readonly row: RowImage;
+  readonly changedAt: Date | null;
+  readonly lookups: Lookups;
+};
+
+function choose(
+  { sighting, record, row, changedAt, lookups }: MergeInput,
+  decoded: readonly DecodedField[],
+): Chosen {
+  const values: Record<string, string | null> = {};
+  const taken: ResolvedField[] = [];
+  const kept: ResolvedField[] = [];
+  for (const { field, decoded: one } of decoded) {
+    if (one.kind !== 'value' || field.source.kind !== 'column') continue;
+    const name = field.property;
+    const state = {
+      field,
+      baseRow: record.baseRow[name],
+      basePage: record.basePage[name],
+      row: row[name] ?? null,
+      page: sighting.image[name] ?? null,
+      encoded: encodeField(field, row[name] ?? null, lookups),
+      restore: false,
+    };
+    // A row that differs from its base without a line in the outbox changed this moment: capture is on its way.
+    const when = changedAt ?? (rowChanged(state) ? new Date() : null);
+    const verdict = mergeField(state, () => lastWriteWins(when, sighting.page.lastEditedTime));
+    if (verdict.kind === 'to-page') kept.push(field);
+    else if (verdict.kind !== 'rest') taken.push(field);
+    if (verdict.kind === 'to-row') values[field.source.column] = one.text;
+  }
+  return { values, taken, kept };
+}
+
+/** Base, audit line and outbox line of an applied edit; they commit with the row. */
+async function remember(
+  sql: Sql,
+  done: {
+    readonly sighting: Sighting;
+    readonly record: Linked;
+    readonly before: RowImage;
+    readonly after: RowImage;
+    readonly chosen: Chosen;
+    readonly actor: Actor;
+    readonly lookups: Lookups;
+  },
+): Promise<void> {
+  const { sighting, record, before, after, chosen } = done;
+  const names = chosen.taken.map((field) => field.property);
+  const written = chosen.taken.filter(
+    ({ source }) => source.kind === 'column' && source.column in chosen.values,
+  );
+  const of = <T>(image: Readonly<Record<string, T>>, some: readonly string[]): Record<string, T | null> =>
+    Object.fromEntries(some.map((name) => [name, image[name] ?? null]));
+  await advanceBase(sql, record, {
+    row: of(after, names),
+    page: of(sighting.image, names) as PageImage,
+    pageEditedAt: sighting.page.lastEditedTime,
+  });
+  // A trigger that made something else of a value, or refused it silently: the page shows what the row really holds.
+  const altered = written
+    .filter((field) => !holds(field, after, sighting.image, done.lookups))
+    .map((field) => field.property);
+  const back = [...chosen.kept.map((field) => field.property), ...altered];
+  if (back.length > 0) await markRestore(sql, record.table, record.key, back);
+  const moved = { ...record.baseRow, ...of(after, names) };
+  const news = sighting.table.fields.some(
+    (field) => goesToNotion(field) && (after[field.property] ?? null) !== moved[field.property],
+  );
+  if (news) {
+    const dirty = {
+      table: record.table,
+      key: record.key,
+      kind: 'write' as const,
+      changedAt: new Date(),
+      lsn: null,
+    };
+    await markDirty(sql, [dirty]);
+  }
+  if (written.length === 0) return;
+  const edited = written.map((field) => field.property);
+  const operation = await beginOperation(sql, {
+    direction: 'to-postgres',
+    table: record.table,
+    key: record.key,
+    page: record.page,
+    kind: 'update',
+    before: of(before, edited),
+    after: of(after, edited),
+    changedAt: sighting.page.lastEditedTime,
+    actor: done.actor.name,
+  });
+  await endOperation(sql, operation, { status: 'done' });
+}
+
+function holds(field: ResolvedField, row: RowImage, page: PageImage, lookups: Lookups): boolean {
+  const encoded = encodeField(field, row[field.property] ?? null, lookups);
+  return encoded.kind === 'value' && field.codec.same(encoded.value, page[field.property] ?? null);
+}

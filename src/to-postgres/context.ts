@@ -1,0 +1,89 @@
+import { CompiledQuery } from 'kysely';
+import type { PageImage, PageValue } from '../model/change.ts';
+import type { NotionClock } from '../model/clock.ts';
+import type { Decoded, Lookups } from '../model/codecs/codec.ts';
+import { decodeField } from '../model/fields.ts';
+import type { PageId, TableName } from '../model/ids.ts';
+import type { ResolvedField, ResolvedTable } from '../model/mapping.ts';
+import { lookupsOver } from '../model/page.ts';
+import type { NotionClient, NotionPage } from '../notion/client.ts';
+import type { People } from '../notion/people.ts';
+import type { UserDatabase } from '../postgres/rows.ts';
+import type { UserTransaction } from '../postgres/write.ts';
+import type { KeyLock } from '../runtime/keylock.ts';
+import type { Log } from '../runtime/log.ts';
+import { recordsByPage } from '../state/records.ts';
+import type { Source } from '../state/sources.ts';
+import type { Sql, Store } from '../state/sql.ts';
+
+/** What the way back works with. */
+export type InboundContext = {
+  readonly store: Store;
+  readonly db: UserDatabase;
+  readonly notion: NotionClient;
+  readonly people: People;
+  readonly tables: ReadonlyMap<TableName, ResolvedTable>;
+  readonly sourceOf: (table: TableName) => Promise<Source>;
+  readonly locks: KeyLock;
+  readonly botId: string;
+  readonly tagSecret: Buffer;
+  readonly clock: NotionClock;
+  /** How long a new page must have been left alone before it becomes a row. */
+  readonly settleMs: number;
+  /** Data sources of at most this many pages are read whole at each poll. */
+  readonly wholePollPages: number;
+  readonly sweepMs: number;
+  /** Rings the delivery: an applied edit may have left something to write back. */
+  readonly onDirty: () => void;
+  readonly now: () => Date;
+  readonly log: Log;
+};
+
+/** A page as it was seen, with what it is a page of. */
+export type Sighting = {
+  readonly table: ResolvedTable;
+  readonly source: Source;
+  readonly page: NotionPage;
+  readonly image: PageImage;
+};
+
+const EMPTY: ReadonlyMap<string, string> = new Map();
+
+/**
+ * Look-ups for decoding these values: the records behind the related pages, and the workspace's people.
+ */
+export async function inboundLookups(
+  context: InboundContext,
+  fields: readonly ResolvedField[],
+  image: PageImage,
+): Promise<Lookups> {
+  const users = fields.some((field) => field.type === 'people') ? await context.people.byEmail() : EMPTY;
+  const related = fields.filter((field) => field.relatedTable !== undefined);
+  const pages = related.flatMap((field) => idsIn(image[field.property] ?? null));
+  const records = await recordsByPage(context.store, pages);
+  const pairs = [...records.values()].flatMap((record) =>
+    record.page === null ? [] : [{ table: record.table, key: record.key, page: record.page }],
+  );
+  return lookupsOver({ pairs, users });
+}
+
+const idsIn = (value: PageValue): PageId[] => (Array.isArray(value) ? (value as PageId[]) : []);
+
+/** The state's statements on a connection of Kysely's, so that row and state commit together. */
+export const stateOn = (transaction: UserTransaction): Sql => ({
+  query: async <Row extends object>(text: string, values: readonly unknown[] = []) =>
+    (await transaction.executeQuery<Row>(CompiledQuery.raw(text, [...values]))).rows,
+});
+
+export type DecodedField = { readonly field: ResolvedField; readonly decoded: Decoded };
+
+export const decodeAll = (
+  fields: readonly ResolvedField[],
+  image: PageImage,
+  lookups: Lookups,
+  current: Readonly<Record<string, string | null>>,
+): DecodedField[] =>
+  fields.map((field) => ({
+    field,
+    decoded: decodeField(field, image[field.property] ?? null, lookups, current[field.property] ?? null),
+  }));

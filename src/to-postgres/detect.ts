@@ -1,0 +1,142 @@
+import type { PageId, RowKey, TableName } from '../model/ids.ts';
+import type { ResolvedTable } from '../model/mapping.ts';
+import { changedOnPage } from '../model/merge.ts';
+import type { NotionPage } from '../notion/client.ts';
+import { NotionFailure } from '../notion/outcome.ts';
+import { fetchPage, wholeImage } from '../notion/pages.ts';
+import type { WaitingEdit } from '../state/edits.ts';
+import { markRestore } from '../state/outbox.ts';
+import { markLinked, recordsByPage, type SyncRecord } from '../state/records.ts';
+import type { Source } from '../state/sources.ts';
+import { applyEdit } from './apply.ts';
+import type { InboundContext, Sighting } from './context.ts';
+import { receiveNewcomer } from './newcomer.ts';
+import { type Evidence, pageLeft } from './trash.ts';
+
+const ASK = { priority: 'poll' } as const;
+
+/**
+ * Looks at pages that a query gave: those that are as their records say need nothing; the others are taken one by
+ * one, each under its record's lock. Several at once, because each may need a request.
+ */
+export async function inspectPages(
+  context: InboundContext,
+  table: ResolvedTable,
+  source: Source,
+  pages: readonly NotionPage[],
+): Promise<void> {
+  const records = await recordsByPage(
+    context.store,
+    pages.map((page) => page.id),
+  );
+  await allOf(
+    pages.map(async (page) => {
+      context.clock.observe(page.lastEditedTime);
+      const image = await wholeImage(context.notion, table, source.properties, page, ASK);
+      const record = records.get(page.id);
+      const sighting = { table, source, page, image };
+      const asKnown =
+        record?.state === 'linked' && changedOnPage(table.fields, record.basePage, image).length === 0;
+      if (!asKnown) await inspect(context, sighting, record);
+    }),
+  );
+}
+
+/** Looks again at a page that had to wait, or that somebody gave a hint of, as it is this moment. */
+export async function inspectAgain(
+  context: InboundContext,
+  name: TableName,
+  page: PageId,
+  edit: WaitingEdit | null,
+): Promise<void> {
+  const table = context.tables.get(name);
+  if (table === undefined) return;
+  const source = await context.sourceOf(name);
+  try {
+    const { page: now, image } = await fetchPage(context.notion, table, source.properties, page, ASK);
+    context.clock.observe(now.lastEditedTime);
+    const record = (await recordsByPage(context.store, [page])).get(page);
+    const evidence = evidenceOf(now, source);
+    if (evidence !== null) return await left(context, table, source, page, edit?.key ?? null, evidence);
+    await inspect(context, { table, source, page: now, image }, record);
+  } catch (error) {
+    if (!(error instanceof NotionFailure) || error.verdict.status !== 404) throw error;
+    await left(context, table, source, page, edit?.key ?? null, 'gone');
+  }
+}
+
+/** A page that a whole reading did not show: absence is only a reason to look, a GET is the evidence. */
+export async function inspectAbsent(
+  context: InboundContext,
+  table: ResolvedTable,
+  absent: { readonly key: RowKey; readonly page: PageId },
+): Promise<void> {
+  await inspectAgain(context, table.name, absent.page, null);
+}
+
+function evidenceOf(page: NotionPage, source: Source): Evidence | null {
+  if (page.inTrash) return 'trashed';
+  if (page.isArchived) return 'archived';
+  return page.parentDataSource !== null && page.parentDataSource !== source.dataSource ? 'moved' : null;
+}
+
+async function left(
+  context: InboundContext,
+  table: ResolvedTable,
+  source: Source,
+  page: PageId,
+  key: RowKey | null,
+  evidence: Evidence,
+): Promise<void> {
+  const known = (await recordsByPage(context.store, [page])).get(page);
+  const name = known === undefined ? `page/${page}` : `${known.table}/${known.key}`;
+  await context.locks.run(name, async () => {
+    const record = (await recordsByPage(context.store, [page])).get(page);
+    await pageLeft(context, { table, source, page, key: record?.key ?? key }, record, evidence);
+  });
+}
+
+async function inspect(
+  context: InboundContext,
+  sighting: Sighting,
+  seen: SyncRecord | undefined,
+): Promise<void> {
+  if (seen === undefined) return receiveNewcomer(context, sighting);
+  await context.locks.run(`${seen.table}/${seen.key}`, async () => {
+    const record = (await recordsByPage(context.store, [sighting.page.id])).get(sighting.page.id);
+    if (record === undefined || record.page === null) return;
+    if (record.state === 'trashed') await relink(context, record);
+    const fresh = await noOlderThan(context, sighting, record);
+    if (evidenceOf(fresh.page, sighting.source) !== null) return;
+    await applyEdit(context, fresh, { ...record, page: record.page });
+  });
+}
+
+/** A restored page: the pair goes on where it stopped. */
+async function relink(context: InboundContext, record: SyncRecord): Promise<void> {
+  await context.store.transaction(async (sql) => {
+    await markLinked(sql, record.table, record.key);
+    await markRestore(sql, record.table, record.key, []);
+  });
+  context.onDirty();
+}
+
+/**
+ * A query may lag, so what it showed may be older than our own last write; taken for an edit, it would undo that
+ * write. A later minute proves that it is not; otherwise a GET, which never lags, shows the page as it is.
+ */
+async function noOlderThan(
+  context: InboundContext,
+  sighting: Sighting,
+  record: SyncRecord,
+): Promise<Sighting> {
+  const { table, source, page } = sighting;
+  if (record.pageEditedAt === null || page.lastEditedTime > record.pageEditedAt) return sighting;
+  return { ...sighting, ...(await fetchPage(context.notion, table, source.properties, page.id, ASK)) };
+}
+
+/** Waits for all, then fails with the first failure: none goes on unseen. */
+async function allOf(work: readonly Promise<void>[]): Promise<void> {
+  const failed = (await Promise.allSettled(work)).find((each) => each.status === 'rejected');
+  if (failed) throw failed.reason;
+}

@@ -1,0 +1,195 @@
+import type { RowImage } from '../model/change.ts';
+import type { Lookups } from '../model/codecs/codec.ts';
+import { encodeField } from '../model/fields.ts';
+import { keyParts, type RowKey } from '../model/ids.ts';
+import { goesToNotion, goesToPostgres, type ResolvedField, type ResolvedTable } from '../model/mapping.ts';
+import { readRows } from '../postgres/rows.ts';
+import { type Actor, insertRow, settleConstraints, writeAs } from '../postgres/write.ts';
+import { dropEdit } from '../state/edits.ts';
+import { beginOperation, endOperation } from '../state/operations.ts';
+import { markDirty, markRestore, releaseWaiting, type Trouble } from '../state/outbox.ts';
+import { link } from '../state/records.ts';
+import { FENCE, type Sql } from '../state/sql.ts';
+import {
+  type DecodedField,
+  decodeAll,
+  type InboundContext,
+  inboundLookups,
+  type Sighting,
+  stateOn,
+} from './context.ts';
+import { refusalOf, refusedValues, relatedMissing } from './refusal.ts';
+
+export type InsertTrouble =
+  | { readonly kind: 'wait'; readonly ms: number; readonly trouble: Trouble }
+  | { readonly kind: 'park'; readonly trouble: Trouble };
+
+const RELATED_WAIT_MS = 2_000;
+
+/**
+ * Makes a row of a page that a person made. Row, pair, audit line and the line that takes the key back to the page
+ * commit together, so a page never becomes two rows. `key` is given when the page was this record's before.
+ */
+export async function insertFrom(
+  context: InboundContext,
+  sighting: Sighting,
+  key: RowKey | null,
+): Promise<InsertTrouble | null> {
+  const { table, page, image } = sighting;
+  const fields = table.fields.filter(goesToPostgres);
+  const lookups = await inboundLookups(context, fields, image);
+  const filled = decodeAll(fields, image, lookups, {}).filter(
+    ({ field, decoded }) => !(isEmpty(decoded) || (decoded.kind === 'refused' && isBlank(image, field))),
+  );
+  const problem = problemOf(table, image, filled, key);
+  if (problem !== null) return problem;
+  const values = valuesOf(table, filled, key);
+  const actor: Actor = { id: page.lastEditedBy, name: await context.people.nameOf(page.lastEditedBy) };
+  const write = { operation: page.id, table: table.name, key: key ?? ('' as RowKey) };
+  try {
+    await writeAs(context.db, { secret: context.tagSecret, write, actor }, async (transaction) => {
+      const sql = stateOn(transaction);
+      await sql.query(FENCE, [context.store.epoch]);
+      const made = await insertRow(transaction, table, values);
+      await settleConstraints(transaction);
+      const row = (await readRows(transaction, table, [made])).get(made) ?? {};
+      await remember(sql, {
+        sighting,
+        key: made,
+        row,
+        filled: filled.map(({ field }) => field),
+        lookups,
+        actor,
+      });
+    });
+  } catch (error) {
+    const refusal = refusalOf(error);
+    if (refusal === null) throw error;
+    return { kind: 'park', trouble: refusal };
+  }
+  context.onDirty();
+  return null;
+}
+
+const isEmpty = (decoded: DecodedField['decoded']): boolean =>
+  decoded.kind === 'value' && decoded.text === null;
+
+/** An empty property of a column that must not be null: its default, if it has one, fills it. */
+const isBlank = (image: Sighting['image'], field: ResolvedField): boolean => {
+  const value = image[field.property] ?? null;
+  return value === null || (Array.isArray(value) && value.length === 0);
+};
+
+function problemOf(
+  table: ResolvedTable,
+  image: Sighting['image'],
+  filled: readonly DecodedField[],
+  key: RowKey | null,
+): InsertTrouble | null {
+  const given = new Set(
+    filled.flatMap(({ field }) => (field.source.kind === 'column' ? [field.source.column] : [])),
+  );
+  const missing = table.fields
+    .filter((field) => field.required && field.source.kind === 'column' && !given.has(field.source.column))
+    .filter((field) => goesToPostgres(field) && !(key !== null && isKeyColumn(table, field)))
+    .map((field) => field.property);
+  if (missing.length > 0 || isUntouched(table, image)) return { kind: 'park', trouble: incomplete(missing) };
+  const faults = filled.flatMap(({ decoded }) => (decoded.kind === 'refused' ? [decoded.fault] : []));
+  if (faults.length > 0) return { kind: 'park', trouble: refusedValues(faults) };
+  const waiting = filled
+    .filter(({ decoded }) => decoded.kind === 'unresolved')
+    .map(({ field }) => field.property);
+  if (waiting.length > 0) return { kind: 'wait', ms: RELATED_WAIT_MS, trouble: relatedMissing(waiting) };
+  return null;
+}
+
+const isKeyColumn = (table: ResolvedTable, field: ResolvedField): boolean =>
+  field.source.kind === 'column' && table.key.includes(field.source.column);
+
+/** A page that nobody has typed anything into, which Notion makes at a click. */
+const isUntouched = (table: ResolvedTable, image: Sighting['image']): boolean =>
+  table.fields
+    .filter(goesToPostgres)
+    .every((field) => isBlank(image, field) || image[field.property] === false);
+
+const incomplete = (missing: readonly string[]): Trouble => ({
+  code: 'page_incomplete',
+  reason: missing.length === 0 ? 'the page is still empty' : `the page lacks ${missing.join(', ')}`,
+  remedy: 'fill it in; the row follows by itself',
+});
+
+function valuesOf(
+  table: ResolvedTable,
+  filled: readonly DecodedField[],
+  key: RowKey | null,
+): Record<string, string> {
+  const values: Record<string, string> = {};
+  for (const { field, decoded } of filled) {
+    if (field.source.kind === 'column' && decoded.kind === 'value' && decoded.text !== null) {
+      values[field.source.column] = decoded.text;
+    }
+  }
+  if (key !== null) {
+    const parts = keyParts(key, table.key.length);
+    table.key.forEach((column, at) => {
+      values[column] = parts[at] ?? '';
+    });
+  }
+  return values;
+}
+
+async function remember(
+  sql: Sql,
+  made: {
+    readonly sighting: Sighting;
+    readonly key: RowKey;
+    readonly row: RowImage;
+    readonly filled: readonly ResolvedField[];
+    readonly lookups: Lookups;
+    readonly actor: Actor;
+  },
+): Promise<void> {
+  const { sighting, key, row, filled } = made;
+  const { table, page, image } = sighting;
+  const after = Object.fromEntries(filled.map(({ property }) => [property, row[property] ?? null]));
+  // Fields without a base (derived ones, defaults, the key) are what the page still has to get.
+  await link(sql, {
+    table: table.name,
+    key,
+    page: page.id,
+    baseRow: after,
+    basePage: image,
+    pageEditedAt: page.lastEditedTime,
+  });
+  await dropEdit(sql, page.id);
+  const operation = await beginOperation(sql, {
+    direction: 'to-postgres',
+    table: table.name,
+    key,
+    page: page.id,
+    kind: 'create',
+    before: {},
+    after,
+    changedAt: page.lastEditedTime,
+    actor: made.actor.name,
+  });
+  await endOperation(sql, operation, { status: 'done' });
+  const altered = filled
+    .filter((field) => goesToNotion(field) && !holds(field, made))
+    .map((field) => field.property);
+  await markDirty(sql, [{ table: table.name, key, kind: 'write', changedAt: new Date(), lsn: null }]);
+  if (altered.length > 0) await markRestore(sql, table.name, key, altered);
+  await releaseWaiting(sql, table.name, key);
+}
+
+function holds(
+  field: ResolvedField,
+  {
+    row,
+    sighting,
+    lookups,
+  }: { readonly row: RowImage; readonly sighting: Sighting; readonly lookups: Lookups },
+): boolean {
+  const encoded = encodeField(field, row[field.property] ?? null, lookups);
+  return encoded.kind === 'value' && field.codec.same(encoded.value, sighting.image[field.property] ?? null);
+}

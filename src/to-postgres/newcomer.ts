@@ -1,0 +1,127 @@
+import type { RowKey } from '../model/ids.ts';
+import { digestOf } from '../model/page.ts';
+import { readRows } from '../postgres/rows.ts';
+import { dropEdit, editsOf, parkEdit, waitForEdit } from '../state/edits.ts';
+import { wasDeletedHere } from '../state/operations.ts';
+import { markRestore, releaseWaiting } from '../state/outbox.ts';
+import { link, recordsByKey, recordsByPage } from '../state/records.ts';
+import type { InboundContext, Sighting } from './context.ts';
+import { insertFrom } from './insert.ts';
+import { refusalOf } from './refusal.ts';
+
+/**
+ * A page that belongs to no record: one that pgnotion made and could not note down, one that was there before, or one
+ * that a person made.
+ */
+export async function receiveNewcomer(context: InboundContext, sighting: Sighting): Promise<void> {
+  const { table, page, image } = sighting;
+  const id = image[table.idProperty];
+  const key = typeof id === 'string' && id !== '' ? (id as RowKey) : null;
+  // With the record's own lock first: its page may be on its way through a delivery this moment.
+  const name = key === null ? `page/${page.id}` : `${table.name}/${key}`;
+  await context.locks.run(name, async () => {
+    const known = (await recordsByPage(context.store, [page.id])).get(page.id);
+    if (known !== undefined) return;
+    if (key === null) return receiveNew(context, sighting, null);
+    const owner = (await recordsByKey(context.store, table.name, [key])).get(key);
+    // A person's copy of a page carries its key: it is a new record, and gets a key of its own.
+    if (owner?.page != null) {
+      return page.createdBy === context.botId
+        ? setAsideTwin(context, sighting, key)
+        : receiveNew(context, sighting, null);
+    }
+    if (await rowExists(context, sighting, key)) return adopt(context, sighting, key);
+    if (await wasDeletedHere(context.store, page.id)) return receiveNew(context, sighting, key);
+    await setAsideUnknown(context, sighting, key);
+  });
+}
+
+async function rowExists(context: InboundContext, { table }: Sighting, key: RowKey): Promise<boolean> {
+  try {
+    return (await readRows(context.db, table, [key])).size > 0;
+  } catch (error) {
+    // What was typed is no key of this table at all.
+    if (refusalOf(error) !== null || error instanceof SyntaxError) return false;
+    throw error;
+  }
+}
+
+/** The page is its row's: without a base, the first delivery makes them agree, and PostgreSQL wins what differs. */
+async function adopt(context: InboundContext, { table, page }: Sighting, key: RowKey): Promise<void> {
+  await context.store.transaction(async (sql) => {
+    await link(sql, {
+      table: table.name,
+      key,
+      page: page.id,
+      baseRow: {},
+      basePage: {},
+      pageEditedAt: page.lastEditedTime,
+    });
+    await dropEdit(sql, page.id);
+    await markRestore(sql, table.name, key, []);
+    await releaseWaiting(sql, table.name, key);
+  });
+  context.onDirty();
+}
+
+async function receiveNew(context: InboundContext, sighting: Sighting, key: RowKey | null): Promise<void> {
+  const { table, page, image } = sighting;
+  if (table.direction === 'to-notion') return;
+  const digest = digestOf(image);
+  const edit = { page: page.id, table: table.name, key: null, digest };
+  const waiting = (await editsOf(context.store, [page.id])).get(page.id);
+  const unchanged = waiting?.digest === digest;
+  if (unchanged && waiting.parked) return;
+  const quietMs = unchanged ? waiting.quietMs : 0;
+  if (quietMs < context.settleMs && waiting?.digest !== '') {
+    await context.store.transaction((sql) => waitForEdit(sql, edit, context.settleMs - quietMs, null));
+    return;
+  }
+  const trouble = await insertFrom(context, sighting, key);
+  if (trouble === null) return;
+  await context.store.transaction((sql) =>
+    trouble.kind === 'wait'
+      ? waitForEdit(sql, edit, trouble.ms, trouble.trouble)
+      : parkEdit(sql, edit, trouble.trouble),
+  );
+  context.log.info(
+    { table: table.name, page: page.id, ...trouble.trouble },
+    'a new page cannot become a row yet',
+  );
+}
+
+async function setAsideUnknown(
+  context: InboundContext,
+  { table, page, image }: Sighting,
+  key: RowKey,
+): Promise<void> {
+  await context.store.transaction((sql) =>
+    parkEdit(
+      sql,
+      { page: page.id, table: table.name, key: null, digest: digestOf(image) },
+      {
+        code: 'unknown_record_id',
+        reason: `the page's ${table.idProperty} is ${JSON.stringify(key.slice(0, 80))}, and no row has that key`,
+        remedy: `clear ${table.idProperty} to make the page a new row, or trash the page`,
+      },
+    ),
+  );
+}
+
+async function setAsideTwin(
+  context: InboundContext,
+  { table, page, image }: Sighting,
+  key: RowKey,
+): Promise<void> {
+  await context.store.transaction((sql) =>
+    parkEdit(
+      sql,
+      { page: page.id, table: table.name, key, digest: digestOf(image) },
+      {
+        code: 'second_page',
+        reason: `the connection made this page for ${key}, which has another page`,
+        remedy: 'trash this page in Notion after moving anything worth keeping to the other one',
+      },
+    ),
+  );
+}

@@ -1,0 +1,40 @@
+import { type Fault, messageOf } from '../model/errors.ts';
+import { sqlState } from '../postgres/write.ts';
+import type { Trouble } from '../state/outbox.ts';
+
+/**
+ * PostgreSQL is the judge of what a row may hold. Its refusal (data 22, integrity 23, a trigger's own words P0, a check
+ * option 44, a missing right 42501) is an answer to the person who edited; anything else is our own trouble and is
+ * tried again.
+ */
+export function refusalOf(error: unknown): Trouble | null {
+  const state = sqlState(error);
+  if (state === null || !(/^(22|23|44|P0)/.test(state) || state === '42501' || state === '428C9'))
+    return null;
+  const told = error as { readonly detail?: string; readonly hint?: string };
+  return {
+    code: `sql_${state}`,
+    reason: [messageOf(error), told.detail].filter(Boolean).join('. '),
+    remedy: told.hint ?? REMEDIES[state] ?? 'change the value in Notion to one that PostgreSQL takes',
+  };
+}
+
+const REMEDIES: Readonly<Record<string, string>> = {
+  '23502': 'fill in the property that the message names',
+  '23503': 'choose a related record that exists, or remove what still refers to this one',
+  '23001': 'remove what still refers to this record first',
+  '23505': 'choose another value: this one is taken by another record',
+  '42501': "give pgnotion's role the right that the message names",
+};
+
+export const refusedValues = (faults: readonly Fault[]): Trouble => ({
+  code: 'value_refused',
+  reason: faults.map((fault) => fault.message).join('; '),
+  remedy: faults.map((fault) => fault.remedy).join('; '),
+});
+
+export const relatedMissing = (fields: readonly string[]): Trouble => ({
+  code: 'related_page_unknown',
+  reason: `${fields.join(', ')}: a related page is no record yet`,
+  remedy: 'fill in what the related page lacks; this edit follows by itself',
+});

@@ -1,0 +1,132 @@
+import type { PageId, RowKey } from '../model/ids.ts';
+import type { ResolvedTable } from '../model/mapping.ts';
+import { deleteRow, settleConstraints, writeAs } from '../postgres/write.ts';
+import { dropEdit, parkEdit } from '../state/edits.ts';
+import { beginOperation, endOperation } from '../state/operations.ts';
+import type { Trouble } from '../state/outbox.ts';
+import { forget, markTrashed, type SyncRecord } from '../state/records.ts';
+import type { Source } from '../state/sources.ts';
+import { FENCE } from '../state/sql.ts';
+import { type InboundContext, stateOn } from './context.ts';
+import { refusalOf } from './refusal.ts';
+
+/** What a GET says of a page that is not among the live ones. */
+export type Evidence = 'trashed' | 'archived' | 'moved' | 'gone';
+
+type Left = {
+  readonly table: ResolvedTable;
+  readonly source: Source;
+  readonly page: PageId;
+  readonly key: RowKey | null;
+};
+
+/** Decides what a page's leaving means for its row. The caller holds the record's lock. */
+export async function pageLeft(
+  context: InboundContext,
+  left: Left,
+  record: SyncRecord | undefined,
+  evidence: Evidence,
+): Promise<void> {
+  if (record === undefined) {
+    await context.store.transaction((sql) => dropEdit(sql, left.page));
+    return;
+  }
+  if (record.state === 'trashed') return;
+  // Only the trash is a deletion; what was archived, moved or hidden from us still exists.
+  if (evidence !== 'trashed') return setAside(context, left, record, strayed(evidence));
+  switch (left.table.onNotionTrash) {
+    case 'restore':
+      return restorePage(context, left, record);
+    case 'delete':
+      return deleteRecord(context, left, record);
+    case 'ignore':
+      return setAside(context, left, record, trashIgnored);
+    default:
+      return left.table.onNotionTrash satisfies never;
+  }
+}
+
+async function deleteRecord(context: InboundContext, left: Left, record: SyncRecord): Promise<void> {
+  const { table } = left;
+  const page = await context.notion.retrievePage(left.page, { priority: 'poll' });
+  const actor = { id: page.lastEditedBy, name: await context.people.nameOf(page.lastEditedBy) };
+  const write = { operation: left.page, table: table.name, key: record.key };
+  try {
+    await writeAs(context.db, { secret: context.tagSecret, write, actor }, async (transaction) => {
+      const sql = stateOn(transaction);
+      await sql.query(FENCE, [context.store.epoch]);
+      const row = await deleteRow(transaction, table, record.key);
+      await settleConstraints(transaction);
+      await forget(sql, table.name, record.key);
+      if (row === null) return;
+      const operation = await beginOperation(sql, {
+        direction: 'to-postgres',
+        table: table.name,
+        key: record.key,
+        page: left.page,
+        kind: 'delete',
+        before: JSON.parse(row),
+        after: {},
+        changedAt: page.lastEditedTime,
+        actor: actor.name,
+      });
+      await endOperation(sql, operation, { status: 'done' });
+    });
+  } catch (error) {
+    const refusal = refusalOf(error);
+    if (refusal === null) throw error;
+    await setAside(context, left, record, {
+      ...refusal,
+      remedy: `${refusal.remedy}; then trash the page again, or restore it to keep the row`,
+    });
+  }
+}
+
+async function restorePage(context: InboundContext, left: Left, record: SyncRecord): Promise<void> {
+  const operation = await beginOperation(context.store, {
+    direction: 'to-notion',
+    table: left.table.name,
+    key: record.key,
+    page: left.page,
+    kind: 'restore',
+    before: {},
+    after: { page: left.page },
+    changedAt: null,
+  });
+  await context.notion.setTrash(left.page, false, { priority: 'poll' });
+  await endOperation(context.store, operation, { status: 'done' });
+}
+
+/** Keeps the row; the pair rests, and stands in the failures, until the page is back. */
+async function setAside(
+  context: InboundContext,
+  left: Left,
+  record: SyncRecord,
+  trouble: Trouble,
+): Promise<void> {
+  await context.store.transaction(async (sql) => {
+    await markTrashed(sql, record.table, record.key);
+    await parkEdit(sql, { page: left.page, table: record.table, key: record.key, digest: 'left' }, trouble);
+  });
+  context.log.warn({ table: record.table, key: record.key, ...trouble }, 'a page left its database');
+}
+
+const trashIgnored: Trouble = {
+  code: 'page_in_trash',
+  reason: 'the page is in the trash, and the configuration keeps its row',
+  remedy: 'restore the page in Notion, or delete the row; or set onNotionTrash to "delete"',
+};
+
+const strayed = (evidence: Exclude<Evidence, 'trashed'>): Trouble => ({
+  code: `page_${evidence}`,
+  reason: {
+    archived: 'the page was archived in Notion',
+    moved: 'the page was moved to another database',
+    gone: 'the page was deleted for good, or is no longer shared with the connection',
+  }[evidence],
+  remedy: {
+    archived: 'unarchive the page to go on with it',
+    moved: 'move the page back to go on with it',
+    gone: 'share the database with the connection again; or delete the row',
+  }[evidence],
+});

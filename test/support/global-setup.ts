@@ -1,0 +1,37 @@
+import type { TestProject } from 'vitest/node';
+import { findChromium } from './chromium.ts';
+import { findPostgresBinaries, hasWal2json, startTestServer } from './servers.ts';
+
+declare module 'vitest' {
+  interface ProvidedContext {
+    /** The superuser's URL of the server that all test files share. */
+    postgresUrl: string;
+    /** Where the server came from. */
+    postgresKind: 'given' | 'docker' | 'embedded';
+    hasChromium: boolean;
+    chromiumPath: string | null;
+    /** Whether a second server with the wal2json plug-in can be started (`startDebianPostgres15`). */
+    hasWal2json: boolean;
+    hasPostgres15: boolean;
+  }
+}
+
+const leftOut = (what: string): void => void process.stderr.write(`left out: ${what}\n`);
+
+/** Starts the one server of the run, and says once what this machine cannot test. */
+export default async function setup(project: TestProject): Promise<() => Promise<void>> {
+  const server = await startTestServer();
+  const chromium = findChromium();
+  const postgres15 = findPostgresBinaries(15);
+  const wal2json = hasWal2json(15);
+  if (chromium === null) leftOut('browser tests (no Chromium; set CHROMIUM_PATH or install one)');
+  if (postgres15 === null) leftOut('tests on PostgreSQL 15 (apt-get install postgresql-15)');
+  if (!wal2json) leftOut('wal2json tests (apt-get install postgresql-15-wal2json)');
+  project.provide('postgresUrl', server.url);
+  project.provide('postgresKind', server.kind);
+  project.provide('hasChromium', chromium !== null);
+  project.provide('chromiumPath', chromium);
+  project.provide('hasWal2json', wal2json);
+  project.provide('hasPostgres15', postgres15 !== null);
+  return () => server.stop();
+}

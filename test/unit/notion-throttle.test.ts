@@ -1,0 +1,282 @@
+import fc from 'fast-check';
+import { describe, expect, test, vi } from 'vitest';
+import {
+  createThrottle,
+  type Ledger,
+  NeverLeft,
+  type Priority,
+  parseRateLimit,
+  type Throttle,
+} from '../../src/notion/throttle.ts';
+import { silentLog } from '../../src/runtime/log.ts';
+
+const log = silentLog();
+const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
+
+/** The most starts that any window of this length holds. */
+function densest(starts: readonly number[], windowMs: number): number {
+  return Math.max(
+    0,
+    ...starts.map((from) => starts.filter((at) => at >= from && at < from + windowMs).length),
+  );
+}
+
+/** Schedules a job that notes when it left and takes `ms`. */
+const send = (throttle: Throttle, starts: number[], ms = 0, priority: Priority = 'live'): Promise<void> =>
+  throttle.schedule(priority, undefined, () => {
+    starts.push(performance.now());
+    return ms > 0 ? sleep(ms) : Promise.resolve();
+  });
+
+describe('parseRateLimit', () => {
+  test.each([
+    ['180/60s', { requests: 180, windowMs: 60_000 }],
+    [' 600 / 60 s ', { requests: 600, windowMs: 60_000 }],
+    ['5/0.5s', { requests: 5, windowMs: 500 }],
+  ])('%j', (text, limit) => expect(parseRateLimit(text)).toEqual(limit));
+
+  test.each(['', '180', '180/60', '0/60s', '5/0s', '-1/60s', '3/s', '1.5/60s'])('%j is refused', (text) => {
+    expect(() => parseRateLimit(text)).toThrow(
+      expect.objectContaining({ code: 'rate_limit_invalid', remedy: expect.stringContaining('180/60s') }),
+    );
+  });
+});
+
+describe('the window', () => {
+  test('invariant 8: no window holds more requests than the limit, where they leave or where they arrive', async () => {
+    const request = fc.record({
+      gap: fc.integer({ min: 0, max: 25 }),
+      way: fc.integer({ min: 0, max: 25 }),
+      back: fc.integer({ min: 0, max: 25 }),
+    });
+    const scenario = fc.record({
+      requests: fc.integer({ min: 1, max: 6 }),
+      windowMs: fc.integer({ min: 20, max: 90 }),
+      concurrency: fc.integer({ min: 1, max: 5 }),
+      jobs: fc.array(request, { minLength: 1, maxLength: 16 }),
+    });
+    await fc.assert(
+      fc.asyncProperty(scenario, async ({ requests, windowMs, concurrency, jobs }) => {
+        const throttle = createThrottle({ limit: { requests, windowMs }, concurrency, log });
+        const starts: number[] = [];
+        const arrivals: number[] = [];
+        const running: Promise<void>[] = [];
+        for (const { gap, way, back } of jobs) {
+          if (gap > 0) await sleep(gap);
+          const job = async (): Promise<void> => {
+            starts.push(performance.now());
+            await sleep(way);
+            arrivals.push(performance.now());
+            await sleep(back);
+          };
+          running.push(throttle.schedule('live', undefined, job));
+        }
+        await Promise.all(running);
+        expect(starts).toHaveLength(jobs.length);
+        expect(densest(starts, windowMs)).toBeLessThanOrEqual(requests);
+        expect(densest(arrivals, windowMs)).toBeLessThanOrEqual(requests);
+      }),
+      { numRuns: 25 },
+    );
+  });
+
+  test('invariant 8: the window goes on over a restart, by the ledger', async () => {
+    const windowMs = 400;
+    const lines: number[] = [];
+    const ledgerOf = (): Ledger => {
+      const born = performance.now();
+      return {
+        open: async () => lines.filter((at) => at <= born && born - at < windowMs).map((at) => born - at),
+        record: async () => {
+          lines.push(performance.now());
+          await sleep(3);
+        },
+      };
+    };
+    const starts: number[] = [];
+    for (let life = 0; life < 3; life += 1) {
+      const throttle = createThrottle({ limit: { requests: 4, windowMs }, ledger: ledgerOf(), log });
+      await Promise.all([1, 2, 3].map(() => send(throttle, starts)));
+    }
+    expect(starts).toHaveLength(9);
+    expect(lines).toHaveLength(9);
+    expect(densest(starts, windowMs)).toBeLessThanOrEqual(4);
+    expect(starts.every((at, index) => at >= (lines[index] ?? Number.POSITIVE_INFINITY))).toBe(true);
+  });
+
+  test('a burst may use the whole limit at once', async () => {
+    const throttle = createThrottle({ limit: { requests: 5, windowMs: 5_000 }, concurrency: 5, log });
+    const starts: number[] = [];
+    const begun = performance.now();
+    await Promise.all([1, 2, 3, 4, 5].map(() => send(throttle, starts)));
+    expect(performance.now() - begun).toBeLessThan(500);
+  });
+
+  test('a line that cannot be written holds its request back, and costs nothing', async () => {
+    const record = vi.fn<Ledger['record']>().mockRejectedValueOnce(new Error('no database'));
+    const ledger: Ledger = { open: async () => [], record: record.mockResolvedValue(undefined) };
+    const throttle = createThrottle({ limit: { requests: 1, windowMs: 60_000 }, ledger, log });
+    const starts: number[] = [];
+    await expect(send(throttle, starts)).rejects.toThrow('no database');
+    expect(starts).toHaveLength(0);
+    await send(throttle, starts);
+    expect(starts).toHaveLength(1);
+    expect(record).toHaveBeenLastCalledWith('live');
+  });
+
+  test('a ledger that does not open is asked again by the next request', async () => {
+    const open = vi.fn<Ledger['open']>().mockRejectedValueOnce(new Error('no database'));
+    const ledger: Ledger = { open: open.mockResolvedValue([]), record: async () => undefined };
+    const throttle = createThrottle({ limit: { requests: 5, windowMs: 1_000 }, ledger, log });
+    const starts: number[] = [];
+    await expect(send(throttle, starts)).rejects.toThrow('no database');
+    await send(throttle, starts);
+    expect(starts).toHaveLength(1);
+  });
+});
+
+describe('order', () => {
+  test('live goes before poll, poll before backfill, backfill before bookkeeping', async () => {
+    const throttle = createThrottle({ limit: { requests: 100, windowMs: 1_000 }, concurrency: 1, log });
+    const order: Priority[] = [];
+    const first = throttle.schedule('live', undefined, () => sleep(60));
+    await sleep(20);
+    const wanted: Priority[] = ['bookkeeping', 'backfill', 'live', 'poll', 'backfill', 'live'];
+    const rest = wanted.map((priority) =>
+      throttle.schedule(priority, undefined, async () => void order.push(priority)),
+    );
+    await Promise.all([first, ...rest]);
+    expect(order).toEqual(['live', 'live', 'poll', 'backfill', 'backfill', 'bookkeeping']);
+  });
+
+  test('no more are under way than the concurrency allows', async () => {
+    const throttle = createThrottle({ limit: { requests: 100, windowMs: 1_000 }, concurrency: 3, log });
+    let now = 0;
+    let most = 0;
+    const job = async (): Promise<void> => {
+      now += 1;
+      most = Math.max(most, now);
+      await sleep(10);
+      now -= 1;
+    };
+    await Promise.all(Array.from({ length: 12 }, () => throttle.schedule('live', undefined, job)));
+    expect(most).toBe(3);
+  });
+});
+
+describe('a pause', () => {
+  test('holds everything back until its end; the later of two ends counts', async () => {
+    const throttle = createThrottle({ limit: { requests: 100, windowMs: 1_000 }, log });
+    const starts: number[] = [];
+    const begun = performance.now();
+    throttle.pauseFor(60);
+    throttle.pauseFor(200);
+    throttle.pauseFor(20);
+    expect(throttle.snapshot().pausedMs).toBeGreaterThan(150);
+    await Promise.all([send(throttle, starts), send(throttle, starts, 0, 'poll')]);
+    expect(Math.min(...starts) - begun).toBeGreaterThanOrEqual(200);
+    expect(throttle.snapshot().pausedMs).toBe(0);
+  });
+
+  test('catches a request that has its unit but has not left', async () => {
+    const record = (): Promise<void> => sleep(40);
+    const ledger: Ledger = { open: async () => [], record };
+    const throttle = createThrottle({ limit: { requests: 100, windowMs: 1_000 }, ledger, log });
+    const starts: number[] = [];
+    const begun = performance.now();
+    const sent = send(throttle, starts);
+    await sleep(20);
+    throttle.pauseFor(150);
+    await sent;
+    expect((starts[0] ?? 0) - begun).toBeGreaterThanOrEqual(170);
+  });
+});
+
+describe('giving up', () => {
+  test('a queued request that is aborted never leaves, and its unit is not lost', async () => {
+    const throttle = createThrottle({ limit: { requests: 1, windowMs: 150 }, log });
+    const starts: number[] = [];
+    await send(throttle, starts);
+    const abort = new AbortController();
+    const job = vi.fn(async () => undefined);
+    const queued = throttle.schedule('live', abort.signal, job);
+    const behind = send(throttle, starts);
+    abort.abort(new Error('changed my mind'));
+    await expect(queued).rejects.toThrow(NeverLeft);
+    await behind;
+    expect(job).not.toHaveBeenCalled();
+    expect((starts[1] ?? 0) - (starts[0] ?? 0)).toBeLessThan(290);
+    await expect(throttle.schedule('live', abort.signal, job)).rejects.toThrow(NeverLeft);
+    expect(throttle.snapshot().waiting.live).toBe(0);
+  });
+
+  test('an abort during the ledger line keeps the request here', async () => {
+    const ledger: Ledger = { open: async () => [], record: () => sleep(30) };
+    const throttle = createThrottle({ limit: { requests: 5, windowMs: 150 }, ledger, log });
+    const abort = new AbortController();
+    const job = vi.fn(async () => undefined);
+    const queued = throttle.schedule('live', abort.signal, job);
+    setTimeout(() => abort.abort(), 15);
+    await expect(queued).rejects.toThrow(NeverLeft);
+    await sleep(60);
+    expect(job).not.toHaveBeenCalled();
+  });
+
+  test("beforeLeaving is called in the queue's turn only, and is over before the caller hears of an abort", async () => {
+    const throttle = createThrottle({ limit: { requests: 1, windowMs: 150 }, log });
+    const starts: number[] = [];
+    await send(throttle, starts);
+    const abort = new AbortController();
+    const events: string[] = [];
+    const before = async (): Promise<void> => {
+      events.push('begun');
+      await sleep(40);
+      events.push('over');
+    };
+    const queued = throttle.schedule('live', abort.signal, async () => void events.push('left'), before);
+    await sleep(60);
+    expect(events).toEqual([]);
+    await vi.waitFor(() => expect(events).toEqual(['begun']));
+    abort.abort();
+    await expect(queued).rejects.toThrow(NeverLeft);
+    expect(events).toEqual(['begun', 'over']);
+    const refuses = throttle.schedule(
+      'live',
+      undefined,
+      async () => undefined,
+      async () => {
+        throw new Error('no intent');
+      },
+    );
+    await expect(refuses).rejects.toThrow('no intent');
+  });
+
+  test('a request that has left is its own business', async () => {
+    const throttle = createThrottle({ limit: { requests: 5, windowMs: 150 }, log });
+    const abort = new AbortController();
+    const running = throttle.schedule('live', abort.signal, async () => {
+      abort.abort();
+      await sleep(20);
+      return 'answered';
+    });
+    expect(await running).toBe('answered');
+  });
+
+  test('drain waits for all, or for its signal; stop rejects what waits and lets the rest end', async () => {
+    const throttle = createThrottle({ limit: { requests: 2, windowMs: 60_000 }, log });
+    await throttle.drain();
+    const starts: number[] = [];
+    const running = [send(throttle, starts, 60), send(throttle, starts, 60)];
+    const waiting = send(throttle, starts);
+    await sleep(30);
+    expect(throttle.snapshot()).toMatchObject({ underWay: 2, waiting: { live: 1 } });
+    await throttle.drain(AbortSignal.timeout(10));
+    const stopped = throttle.stop();
+    await expect(waiting).rejects.toThrow('stopped');
+    await Promise.all(running);
+    await stopped;
+    await expect(send(throttle, starts)).rejects.toThrow(NeverLeft);
+    expect(starts).toHaveLength(2);
+    expect(throttle.snapshot().underWay).toBe(0);
+  });
+});
