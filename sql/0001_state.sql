@@ -33,7 +33,9 @@ create table pgnotion.data_sources (
   -- When all rows that existed at the start had been put into the outbox.
   backfilled_at  timestamptz,
   paused_at      timestamptz,
-  paused_reason  text
+  paused_reason  text,
+  -- 'trouble' ends by itself when what was wrong is right again; 'hand' only by hand.
+  paused_by      text check (paused_by in ('hand', 'trouble'))
 );
 
 create table pgnotion.records (

@@ -105,14 +105,15 @@ end $$;
 -- Stops the delivery and the polling of one table; what changes meanwhile stays in the outbox.
 create function pgnotion.pause(name text) returns void language plpgsql as $$
 begin
-  update pgnotion.data_sources set paused_at = clock_timestamp(), paused_reason = 'paused by hand'
+  update pgnotion.data_sources set paused_at = clock_timestamp(), paused_reason = 'paused by hand', paused_by = 'hand'
    where table_name = name;
   if not found then raise exception 'no synced table is called %', name; end if;
 end $$;
 
 create function pgnotion.resume(name text) returns void language plpgsql as $$
 begin
-  update pgnotion.data_sources set paused_at = null, paused_reason = null where table_name = name;
+  update pgnotion.data_sources set paused_at = null, paused_reason = null, paused_by = null
+   where table_name = name;
   if not found then raise exception 'no synced table is called %', name; end if;
 end $$;
 

@@ -31,11 +31,10 @@ export type DaemonOptions = {
   readonly log: Log;
   /** Called once everything is checked and the loops run. */
   readonly onReady?: () => void;
-  /** How long a create that nobody answered may still come true: the server's own deadline, and some lag. */
+  /** Instead of SYNC_CREATE_GRACE_SECONDS. */
   readonly createGraceMs?: number;
 };
 
-const CREATE_GRACE_MS = 60_000;
 const PRUNE_MS = 600_000;
 
 /**
@@ -45,34 +44,18 @@ const PRUNE_MS = 600_000;
  */
 export async function runDaemon(options: DaemonOptions, signal: AbortSignal): Promise<void> {
   let ready = false;
-  await keepTrying(
-    async (healthy) => {
-      while (!signal.aborted) {
-        await runOnce(
-          {
-            ...options,
-            onReady: () => {
-              ready = true;
-              healthy();
-              options.onReady?.();
-            },
-          },
-          signal,
-        ).catch((error: unknown) => {
-          // At the start a person is looking: an answer now beats a patient retry.
-          throw ready ? error : asFinal(error);
-        });
-        if (!options.environment.SYNC_ENABLED) return;
-      }
-    },
-    { name: 'the daemon', log: options.log, signal },
-  );
-}
-
-function asFinal(error: unknown): unknown {
-  if (!(error instanceof PgnotionError) || !error.retryable) return error;
-  const { code, message, remedy, cause } = error;
-  return new PgnotionError({ code, message, remedy, cause, retryable: false });
+  // At the start a person is looking, and an answer now beats a patient retry; later nobody is, and whatever is
+  // wrong may be mended while we wait: a lost slot by a new one, the rest by an operator who reads the log.
+  const retry = { name: 'the daemon', log: options.log, signal, mayPass: () => ready };
+  await keepTrying(async (healthy) => {
+    const onReady = (): void => {
+      ready = true;
+      healthy();
+      options.onReady?.();
+    };
+    do await runOnce({ ...options, onReady }, signal);
+    while (options.environment.SYNC_ENABLED && !signal.aborted);
+  }, retry);
 }
 
 async function runOnce(options: DaemonOptions, signal: AbortSignal): Promise<void> {
@@ -161,7 +144,8 @@ async function servicesOf(
     hints.add(page);
     wakes.poll.ring();
   };
-  const deliver = { ...shared, hint, createGraceMs: options.createGraceMs ?? CREATE_GRACE_MS };
+  const createGraceMs = options.createGraceMs ?? environment.SYNC_CREATE_GRACE_SECONDS * 1_000;
+  const deliver = { ...shared, hint, createGraceMs };
   const inbound = {
     ...shared,
     tagSecret: secret,

@@ -33,6 +33,7 @@ const shape = {
   SYNC_ENABLED: flag.default(true),
   SYNC_INTERVAL_SECONDS: z.coerce.number({ error: 'is not a number' }).min(0.1).max(86_400).default(15),
   SYNC_BATCH_SIZE: whole(1, 1_000).default(100),
+  SYNC_CREATE_GRACE_SECONDS: z.coerce.number({ error: 'is not a number' }).min(0.1).max(3_600).default(60),
   SYNC_CONFLICT_STRATEGY: z.enum(['lww'], { error: 'only lww exists so far' }).default('lww'),
   LOG_LEVEL: z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']).default('info'),
 };
@@ -48,6 +49,8 @@ export const HELP: Readonly<Record<keyof typeof shape, string>> = {
   SYNC_ENABLED: 'false: `start` checks everything and then does nothing',
   SYNC_INTERVAL_SECONDS: 'seconds between two polls of a database',
   SYNC_BATCH_SIZE: 'records that one round of the delivery takes',
+  SYNC_CREATE_GRACE_SECONDS:
+    'how long a page whose creation got no answer may still appear in Notion before it is created again',
   SYNC_CONFLICT_STRATEGY: 'who wins a field that both sides changed: lww (the last write)',
   LOG_LEVEL: 'fatal, error, warn, info, debug, trace or silent',
 };

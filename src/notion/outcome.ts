@@ -229,3 +229,7 @@ export function classify(problem: Problem): Verdict {
     }
   }
 }
+
+/** Whether Notion says that there is no such thing, or that we may not see it: it does not tell the two apart. */
+export const isGone = (error: unknown): boolean =>
+  error instanceof NotionFailure && error.verdict.status === 404;

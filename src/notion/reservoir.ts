@@ -7,11 +7,11 @@ export type RateLimit = { readonly requests: number; readonly windowMs: number }
 
 export type Reservoir = {
   /** Runs `job` once a unit and a free hand are there; lower ranks first. The job gives the unit back itself. */
-  readonly run: <T>(rank: number, job: () => Promise<T>) => Promise<T>;
+  readonly run: <T>(caller: Caller, job: () => Promise<T>) => Promise<T>;
   /** For a request that did not leave. */
-  readonly giveBack: () => void;
+  readonly giveBack: (caller: Caller) => void;
   /** For one that left and has been answered: its unit returns a window from now. */
-  readonly giveBackLater: () => void;
+  readonly giveBackLater: (caller: Caller) => void;
   /** Takes the units of requests that left before this process started, by their ages in milliseconds. */
   readonly charge: (ages: readonly number[]) => Promise<void>;
   /** Lets nothing start for `ms`; of overlapping holds the later end counts. */
@@ -19,6 +19,18 @@ export type Reservoir = {
   /** What is left of the present hold; 0 if there is none. */
   readonly heldMs: () => number;
 };
+
+export type Caller = {
+  readonly rank: number;
+  /** Nobody waits for it: it may never spend the last part of the window. */
+  readonly patient: boolean;
+};
+
+/**
+ * What patient callers may spend. A window that a backfill had spent in one burst would make the next live edit wait
+ * for most of a minute.
+ */
+const PATIENT_SHARE = 0.8;
 
 // Far more units than any limit has: taken out of the reservoir, they hold back whatever waits.
 const HOLD = 2 ** 40;
@@ -29,14 +41,19 @@ const HOLD = 2 ** 40;
  */
 export function createReservoir(limit: RateLimit, concurrency: number, log: Log): Reservoir {
   const door = new Bottleneck({ maxConcurrent: concurrency, reservoir: limit.requests });
+  const antechamber = new Bottleneck({ reservoir: Math.max(1, Math.floor(limit.requests * PATIENT_SHARE)) });
   let heldUntil = 0;
   let held = false;
   const add = (units: number): void => void door.incrementReservoir(units);
-  const addAfter = (ms: number): void => {
+  const giveBack = ({ patient }: Pick<Caller, 'patient'>): void => {
+    add(1);
+    if (patient) void antechamber.incrementReservoir(1);
+  };
+  const giveBackAfter = (ms: number, caller: Pick<Caller, 'patient'>): void => {
     const due = performance.now() + ms;
     alarm(
       () => due,
-      () => add(1),
+      () => giveBack(caller),
     );
   };
   const release = (): void => {
@@ -44,9 +61,12 @@ export function createReservoir(limit: RateLimit, concurrency: number, log: Log)
     add(HOLD);
   };
   return {
-    run: (rank, job) => door.schedule({ priority: rank }, job),
-    giveBack: () => add(1),
-    giveBackLater: () => addAfter(limit.windowMs),
+    run: ({ rank, patient }, job) => {
+      const enter = () => door.schedule({ priority: rank }, job);
+      return patient ? antechamber.schedule({ priority: rank }, enter) : enter();
+    },
+    giveBack,
+    giveBackLater: (caller) => giveBackAfter(limit.windowMs, caller),
     heldMs: () => Math.max(0, heldUntil - performance.now()),
     hold: (ms) => {
       heldUntil = Math.max(heldUntil, performance.now() + ms);
@@ -61,7 +81,7 @@ export function createReservoir(limit: RateLimit, concurrency: number, log: Log)
       const windowMs = limit.windowMs * 1.05;
       const recent = ages.filter((age) => age < windowMs);
       await door.incrementReservoir(-recent.length);
-      for (const age of recent) addAfter(windowMs - Math.max(0, age));
+      for (const age of recent) giveBackAfter(windowMs - Math.max(0, age), { patient: false });
       if (recent.length > 0) log.debug({ requests: recent.length }, 'the rate window goes on from before');
     },
   };

@@ -3,12 +3,17 @@ import type { Log } from '../runtime/log.ts';
 import { pause } from '../runtime/retry.ts';
 import { LONGEST_TIMER_MS } from './alarm.ts';
 import { createLobby, type Lobby, type Priority } from './lobby.ts';
-import { createReservoir, type RateLimit, type Reservoir } from './reservoir.ts';
+import { type Caller, createReservoir, type RateLimit, type Reservoir } from './reservoir.ts';
 
 export type { Priority } from './lobby.ts';
 export type { RateLimit } from './reservoir.ts';
 
-const RANKS: Readonly<Record<Priority, number>> = { live: 1, poll: 3, backfill: 5, bookkeeping: 7 };
+const CALLERS: Readonly<Record<Priority, Caller>> = {
+  live: { rank: 1, patient: false },
+  poll: { rank: 3, patient: false },
+  backfill: { rank: 5, patient: true },
+  bookkeeping: { rank: 7, patient: true },
+};
 
 /** Remembers across restarts what has left, so that a crash does not empty the window. */
 export type Ledger = {
@@ -102,6 +107,7 @@ function opener(ledger: Ledger | undefined, reservoir: Reservoir): () => Promise
 
 /** One caller on its way through the door. */
 type Passage = {
+  readonly caller: Caller;
   readonly gone: AbortSignal;
   /** What has to be written down before a request leaves. */
   readonly prepare: () => Promise<void>;
@@ -110,7 +116,7 @@ type Passage = {
 
 /** Once a unit is there: waits out a pause, has written down what must be, and sends. */
 async function pass<T>(
-  { gone, prepare, depart }: Passage,
+  { caller, gone, prepare, depart }: Passage,
   reservoir: Reservoir,
   job: () => Promise<T>,
 ): Promise<T> {
@@ -129,8 +135,8 @@ async function pass<T>(
     depart();
     return await job();
   } finally {
-    if (departed) reservoir.giveBackLater();
-    else reservoir.giveBack();
+    if (departed) reservoir.giveBackLater(caller);
+    else reservoir.giveBack(caller);
   }
 }
 
@@ -176,10 +182,11 @@ function createSchedule(
       departed = true;
       lobby.depart(priority);
     };
-    const passage = { gone: gone.signal, prepare, depart };
+    const caller = CALLERS[priority];
+    const passage = { caller, gone: gone.signal, prepare, depart };
     lobby.enter(priority);
     try {
-      const admitted = open().then(() => reservoir.run(RANKS[priority], () => pass(passage, reservoir, job)));
+      const admitted = open().then(() => reservoir.run(caller, () => pass(passage, reservoir, job)));
       return await Promise.race([dropped.promise, admitted]);
     } finally {
       lobby.leave(priority, departed);

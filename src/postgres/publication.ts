@@ -42,9 +42,9 @@ export async function ensurePublication(
 ): Promise<PublicationChange> {
   await assertIdentities(db, wanted.tables);
   const present = await inspectPublication(db, wanted.name);
-  const statements = plan(wanted.name, wanted.tables, present);
-  for (const { sql } of statements.steps) await execute(db, sql);
-  return statements.change;
+  const { statements, change } = plan(wanted.name, wanted.tables, present);
+  for (const statement of statements) await execute(db, statement);
+  return change;
 }
 
 async function inspectPublication(db: Queryable, name: string): Promise<Publication | null> {
@@ -52,23 +52,27 @@ async function inspectPublication(db: Queryable, name: string): Promise<Publicat
   return rows[0] ? (JSON.parse(rows[0].publication) as Publication) : null;
 }
 
-function plan(name: string, tables: readonly QualifiedName[], present: Publication | null) {
+function plan(
+  name: string,
+  tables: readonly QualifiedName[],
+  present: Publication | null,
+): { readonly statements: readonly string[]; readonly change: PublicationChange } {
   const publication = pg.escapeIdentifier(name);
   const list = (names: readonly QualifiedName[]): string => names.map(quoteQualified).join(', ');
   if (present === null) {
-    const sql = `CREATE PUBLICATION ${publication} FOR TABLE ${list(tables)} WITH (${OPTIONS})`;
-    return { steps: [{ sql }], change: { created: true, added: tables, removed: [] } };
+    const statement = `CREATE PUBLICATION ${publication} FOR TABLE ${list(tables)} WITH (${OPTIONS})`;
+    return { statements: [statement], change: { created: true, added: tables, removed: [] } };
   }
   const has = new Set(present.tables.map(([schema, relation]) => qualifiedName(schema, relation)));
   const added = present.all_tables ? [] : tables.filter((table) => !has.has(table));
   // A publication that somebody else owns may serve other subscribers too.
   const removed = present.owned ? [...has].filter((table) => !tables.includes(table)) : [];
-  const steps = [
+  const statements = [
     ...(present.complete ? [] : [`ALTER PUBLICATION ${publication} SET (${OPTIONS})`]),
     ...(added.length === 0 ? [] : [`ALTER PUBLICATION ${publication} ADD TABLE ${list(added)}`]),
     ...(removed.length === 0 ? [] : [`ALTER PUBLICATION ${publication} DROP TABLE ${list(removed)}`]),
-  ].map((sql) => ({ sql }));
-  return { steps, change: { created: false, added, removed } };
+  ];
+  return { statements, change: { created: false, added, removed } };
 }
 
 async function execute(db: Queryable, sql: string): Promise<void> {

@@ -80,6 +80,13 @@ export async function countRows(db: UserDatabase, table: ResolvedTable): Promise
   return Number(rows[0]?.n ?? 0);
 }
 
+/** Fails as reading rows would: with a column or table that is gone, or a right that was taken. */
+export async function probeRows(db: UserDatabase, table: ResolvedTable): Promise<void> {
+  await sql`select ${sql.join([...keyColumns(table), ...fieldColumns(table)])} from ${sourceOf(table)} limit 0`.execute(
+    db,
+  );
+}
+
 /** `schema.table`, quoted. */
 export function tableRef(table: Pick<ResolvedTable, 'source'>): RawBuilder<unknown> {
   return sql.id(...splitQualified(table.source));

@@ -22,11 +22,7 @@ export function createWalQueue(source: {
   let bytes = 0;
   let paused = false;
   let outcome: { readonly error: PgnotionError | null } | null = null;
-  let wake: (() => void) | null = null;
-  const ring = (): void => {
-    wake?.();
-    wake = null;
-  };
+  let wake = (): void => undefined;
   async function* batches(): AsyncGenerator<readonly WalEvent[], void, void> {
     for (;;) {
       if (events.length > 0) {
@@ -58,11 +54,11 @@ export function createWalQueue(source: {
         paused = true;
         source.pause();
       }
-      ring();
+      wake();
     },
     end: (error) => {
       outcome ??= { error };
-      ring();
+      wake();
     },
     paused: () => paused,
     batches,

@@ -80,7 +80,8 @@ type Session = {
 
 function createSession(connection: CopyConnection, options: WalStreamOptions, timeoutMs: number): Session {
   const now = options.now ?? Date.now;
-  let state: 'starting' | 'streaming' | 'ended' = 'starting';
+  let ended = false;
+  let streaming = false;
   let lastInbound = now();
   const queue = createWalQueue({
     pause: () => connection.stream.pause(),
@@ -90,11 +91,11 @@ function createSession(connection: CopyConnection, options: WalStreamOptions, ti
     },
   });
   const reporter = createReporter((frame) => {
-    if (state === 'streaming') connection.sendCopyFromChunk(frame);
+    if (streaming && !ended) connection.sendCopyFromChunk(frame);
   }, now);
   const end = (error: PgnotionError | null): void => {
-    if (state === 'ended') return;
-    state = 'ended';
+    if (ended) return;
+    ended = true;
     clearInterval(statusTimer);
     reporter.stop();
     queue.end(error);
@@ -108,26 +109,25 @@ function createSession(connection: CopyConnection, options: WalStreamOptions, ti
     else reporter.send(true);
   };
   const statusTimer = setInterval(report, Math.min(LONGEST_STATUS_MS, timeoutMs / 3));
+  connection.once('replicationStart', () => {
+    streaming = true;
+  });
   const receive = createReceiver(options.decoder ?? createPgoutputDecoder(), queue, reporter);
   connection.on('copyData', ({ chunk }: { readonly chunk: Buffer }) => {
-    if (state === 'ended') return;
+    if (ended) return;
     lastInbound = now();
-    try {
-      receive(chunk);
-    } catch (error) {
-      end(describeStreamError(error, options.slot));
-    }
-  });
-  connection.once('replicationStart', () => {
-    if (state === 'starting') state = 'streaming';
+    const failure = receive(chunk);
+    if (failure) end(failure);
   });
   const close = async (): Promise<void> => {
     reporter.send(false);
     end(null);
     await endSession(connection);
   };
-  const stream = { events: queue.batches, acknowledge: reporter.acknowledge, close };
-  return { stream, run: (command) => runCommand(connection, command, options.slot, end) };
+  return {
+    stream: { events: queue.batches, acknowledge: reporter.acknowledge, close },
+    run: (command) => runCommand(connection, command, options.slot, end),
+  };
 }
 
 /** Resolves when the server starts to stream, rejects if it refuses; `end` hears how the command ends. */
@@ -150,10 +150,14 @@ function runCommand(
   });
 }
 
-/** Reads frames in the order of their arrival and hands on what they say. */
-function createReceiver(decoder: WalDecoder, queue: WalQueue, reporter: Reporter): (chunk: Buffer) => void {
+/** Reads frames in the order of their arrival and hands on what they say; gives why one cannot be read. */
+function createReceiver(
+  decoder: WalDecoder,
+  queue: WalQueue,
+  reporter: Reporter,
+): (chunk: Buffer) => PgnotionError | null {
   let inTransaction = false;
-  return (chunk) => {
+  const receive = (chunk: Buffer): void => {
     const frame = parseFrame(chunk);
     if (frame.kind === 'data') {
       const event = decoder.decode(frame.payload);
@@ -171,6 +175,14 @@ function createReceiver(decoder: WalDecoder, queue: WalQueue, reporter: Reporter
     if (inTransaction) return;
     reporter.received(frame.walEnd);
     queue.push({ kind: 'keepalive', walEnd: frame.walEnd }, 0);
+  };
+  return (chunk) => {
+    try {
+      receive(chunk);
+      return null;
+    } catch (error) {
+      return describeStreamError(error, 'of this stream');
+    }
   };
 }
 

@@ -40,6 +40,8 @@ export async function keepTrying(
     readonly log: Log;
     readonly signal: AbortSignal;
     readonly maxMs?: number;
+    /** Which failures are worth another try; those that say so of themselves if left out. */
+    readonly mayPass?: (error: unknown) => boolean;
   },
 ): Promise<void> {
   let attempt = 0;
@@ -51,7 +53,7 @@ export async function keepTrying(
       return;
     } catch (error) {
       if (options.signal.aborted) return;
-      if (!mayPass(error)) throw error;
+      if (!(options.mayPass ?? mayPass)(error)) throw error;
       attempt += 1;
       const waitMs = backoff(attempt, { firstMs: 250, maxMs: options.maxMs ?? 15_000 });
       const level = attempt < 3 ? 'info' : 'warn';

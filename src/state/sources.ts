@@ -11,7 +11,8 @@ export type Source = {
   readonly watermark: Date | null;
   readonly sweptAt: Date | null;
   readonly backfilledAt: Date | null;
-  readonly pausedAt: Date | null;
+  /** Null while it is synced. 'trouble' ends by itself, 'hand' only by hand. */
+  readonly pausedBy: 'hand' | 'trouble' | null;
 };
 
 export async function readSources(sql: Sql): Promise<Map<TableName, Source>> {
@@ -23,7 +24,7 @@ export async function readSources(sql: Sql): Promise<Map<TableName, Source>> {
     watermark: Date | null;
     swept_at: Date | null;
     backfilled_at: Date | null;
-    paused_at: Date | null;
+    paused_by: 'hand' | 'trouble' | null;
   }>('select * from pgnotion.data_sources');
   return new Map(
     rows.map((row) => [
@@ -36,7 +37,7 @@ export async function readSources(sql: Sql): Promise<Map<TableName, Source>> {
         watermark: row.watermark,
         sweptAt: row.swept_at,
         backfilledAt: row.backfilled_at,
-        pausedAt: row.paused_at,
+        pausedBy: row.paused_by,
       },
     ]),
   );
@@ -87,4 +88,30 @@ export async function markBackfilled(sql: Sql, table: TableName): Promise<void> 
 /** Has every row looked at again, and every page: after a lost slot nobody knows what was missed. */
 export async function forgetProgress(sql: Sql): Promise<void> {
   await sql.query('update pgnotion.data_sources set backfilled_at = null, swept_at = null, watermark = null');
+}
+
+/** Stops a table whose two ends do not fit together now, and says why. What a person paused stays theirs. */
+export async function suspend(sql: Sql, table: TableName, reason: string): Promise<void> {
+  await sql.query(
+    `update pgnotion.data_sources
+        set paused_at = coalesce(paused_at, clock_timestamp()), paused_reason = $2, paused_by = 'trouble'
+      where table_name = $1 and paused_by is distinct from 'hand'
+        and (paused_by is null or paused_reason is distinct from $2)`,
+    [table, reason],
+  );
+}
+
+/** Goes on with a table that `suspend` stopped; what was set aside meanwhile is tried again. */
+export async function recover(sql: Sql, table: TableName): Promise<void> {
+  const ended = await sql.query(
+    `update pgnotion.data_sources set paused_at = null, paused_reason = null, paused_by = null
+      where table_name = $1 and paused_by = 'trouble' returning table_name`,
+    [table],
+  );
+  if (ended.length === 0) return;
+  await sql.query(
+    `update pgnotion.outbox set parked_at = null, next_at = clock_timestamp(), attempts = 0
+      where table_name = $1 and parked_at is not null`,
+    [table],
+  );
 }

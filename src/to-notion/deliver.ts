@@ -3,6 +3,7 @@ import type { Lookups } from '../model/codecs/codec.ts';
 import type { RowKey, TableName } from '../model/ids.ts';
 import { sameJson } from '../model/json.ts';
 import type { ResolvedTable } from '../model/mapping.ts';
+import { tableTrouble } from '../model/table-trouble.ts';
 import { readRows } from '../postgres/rows.ts';
 import { backoff, keepTrying } from '../runtime/retry.ts';
 import type { Wake } from '../runtime/wake.ts';
@@ -18,7 +19,7 @@ import {
   type Urgency,
 } from '../state/outbox.ts';
 import { link, recordsByKey, type SyncRecord } from '../state/records.ts';
-import type { Source } from '../state/sources.ts';
+import { type Source, suspend } from '../state/sources.ts';
 import { type DeliverContext, type Delivered, type Delivery, lookupsFor, SETTLED } from './context.ts';
 import { createPage, findCreated } from './create.ts';
 import { type Look, openEyes } from './guard.ts';
@@ -61,7 +62,12 @@ export async function runDeliver(
         await options.wake.wait(Math.max(50, Math.min(due ?? IDLE_MS, IDLE_MS)), signal);
       }
     },
-    { name: `deliver ${options.urgency === 0 ? 'live' : 'backfill'}`, log: context.log, signal },
+    {
+      name: `deliver ${options.urgency === 0 ? 'live' : 'backfill'}`,
+      log: context.log,
+      signal,
+      mayPass: () => true,
+    },
   );
 }
 
@@ -98,7 +104,11 @@ async function deliverLines(
 ): Promise<void> {
   const table = context.tables.get(name);
   if (table === undefined) throw new Error(`no table ${name}`);
-  const batch = await readBatch(context, table, await context.sourceOf(name), lines);
+  const source = await context.sourceOf(name);
+  const batch = await readBatch(context, table, source, lines).catch((error: unknown) =>
+    suspendFor(context, name, error),
+  );
+  if (batch === null) return;
   const outcomes = lines.map((line) =>
     context.locks.run(`${name}/${line.key}`, async () => {
       if (signal.aborted) return;
@@ -109,6 +119,15 @@ async function deliverLines(
   // All of them, even if one cannot be recorded: none may go on behind the back of the next batch.
   const failed = (await Promise.allSettled(outcomes)).find((each) => each.status === 'rejected');
   if (failed) throw failed.reason;
+}
+
+/** A table that cannot be read stops alone; the others must not wait behind it. */
+async function suspendFor(context: DeliverContext, name: TableName, error: unknown): Promise<null> {
+  const reason = tableTrouble(error);
+  if (reason === null) throw error;
+  context.log.error({ table: name, reason }, 'a table is suspended');
+  await context.store.transaction((sql) => suspend(sql, name, reason));
+  return null;
 }
 
 /** What was read for a whole batch at once. */
@@ -248,7 +267,10 @@ async function record(context: DeliverContext, line: OutboxLine, outcome: Delive
     }
   });
   if (outcome.kind === 'retry') {
-    context.log.info({ table: line.table, key: line.key, ...outcome.trouble }, 'a delivery failed; it is tried again');
+    context.log.info(
+      { table: line.table, key: line.key, ...outcome.trouble },
+      'a delivery failed; it is tried again',
+    );
   }
   if (outcome.kind === 'parked') {
     context.log.warn({ table: line.table, key: line.key, ...outcome.trouble }, 'a record was set aside');

@@ -1,7 +1,6 @@
 import type { PageId } from '../model/ids.ts';
 import type { ResolvedTable } from '../model/mapping.ts';
 import type { Ask } from '../notion/client.ts';
-import { NotionFailure } from '../notion/outcome.ts';
 import { fetchPage, type WholePage, wholeImage } from '../notion/pages.ts';
 import type { SyncRecord } from '../state/records.ts';
 import type { Source } from '../state/sources.ts';
@@ -65,7 +64,3 @@ async function editedSince(
   }
   return null;
 }
-
-/** Whether Notion says that there is no such page, or that we may not see it. */
-export const isGone = (error: unknown): boolean =>
-  error instanceof NotionFailure && error.verdict.status === 404;

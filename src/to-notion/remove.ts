@@ -1,4 +1,4 @@
-import { NotionFailure } from '../notion/outcome.ts';
+import { isGone } from '../notion/outcome.ts';
 import { beginOperation, endOperation } from '../state/operations.ts';
 import { settle } from '../state/outbox.ts';
 import { forget, type SyncRecord } from '../state/records.ts';
@@ -42,7 +42,7 @@ export async function removePage(
     await context.notion.setTrash(page, true, { priority: urgencyOf(line) });
   } catch (error) {
     // Gone already, by hand or for good: that is what was wanted.
-    const gone = error instanceof NotionFailure && error.verdict.status === 404;
+    const gone = isGone(error);
     await endOperation(context.store, operation, { status: gone ? 'done' : 'failed', error: String(error) });
     if (!gone) return troubleOf(error);
     return done();

@@ -2,7 +2,7 @@ import type { PageId, RowKey, TableName } from '../model/ids.ts';
 import type { ResolvedTable } from '../model/mapping.ts';
 import { changedOnPage } from '../model/merge.ts';
 import type { NotionPage } from '../notion/client.ts';
-import { NotionFailure } from '../notion/outcome.ts';
+import { isGone } from '../notion/outcome.ts';
 import { fetchPage, wholeImage } from '../notion/pages.ts';
 import type { WaitingEdit } from '../state/edits.ts';
 import { markRestore } from '../state/outbox.ts';
@@ -37,7 +37,7 @@ export async function inspectPages(
       const sighting = { table, source, page, image };
       const asKnown =
         record?.state === 'linked' && changedOnPage(table.fields, record.basePage, image).length === 0;
-      if (!asKnown) await inspect(context, sighting, record);
+      if (!asKnown) await inspectUnlessGone(context, sighting, record);
     }),
   );
 }
@@ -60,7 +60,7 @@ export async function inspectAgain(
     if (evidence !== null) return await left(context, table, source, page, edit?.key ?? null, evidence);
     await inspect(context, { table, source, page: now, image }, record);
   } catch (error) {
-    if (!(error instanceof NotionFailure) || error.verdict.status !== 404) throw error;
+    if (!isGone(error)) throw error;
     await left(context, table, source, page, edit?.key ?? null, 'gone');
   }
 }
@@ -94,6 +94,20 @@ async function left(
     const record = (await recordsByPage(context.store, [page])).get(page);
     await pageLeft(context, { table, source, page, key: record?.key ?? key }, record, evidence);
   });
+}
+
+/** Between the query and the look the page may have gone. */
+async function inspectUnlessGone(
+  context: InboundContext,
+  sighting: Sighting,
+  seen: SyncRecord | undefined,
+): Promise<void> {
+  try {
+    await inspect(context, sighting, seen);
+  } catch (error) {
+    if (!isGone(error)) throw error;
+    await left(context, sighting.table, sighting.source, sighting.page.id, seen?.key ?? null, 'gone');
+  }
 }
 
 async function inspect(

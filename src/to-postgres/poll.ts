@@ -1,10 +1,12 @@
 import type { PageId, TableName } from '../model/ids.ts';
 import type { ResolvedTable } from '../model/mapping.ts';
+import { tableTrouble } from '../model/table-trouble.ts';
+import { probeRows } from '../postgres/rows.ts';
 import { keepTrying, pause } from '../runtime/retry.ts';
 import type { Wake } from '../runtime/wake.ts';
 import { dueEdits, editsOf, nextEditMs } from '../state/edits.ts';
 import { linkedPages, recordsByPage } from '../state/records.ts';
-import { type Source, saveWatermark } from '../state/sources.ts';
+import { recover, type Source, saveWatermark, suspend } from '../state/sources.ts';
 import type { InboundContext } from './context.ts';
 import { inspectAbsent, inspectAgain, inspectPages } from './detect.ts';
 import { scan } from './scan.ts';
@@ -36,12 +38,15 @@ export async function runPoll(
       name: `poll ${table.name}`,
       log: context.log,
       signal,
+      // Nothing that Notion answers may end the daemon: capture must go on (invariant 13).
+      mayPass: () => true,
     }),
   );
   const looks = keepTrying((healthy) => lookAtWaiting(context, options, signal, healthy), {
     name: 'poll',
     log: context.log,
     signal,
+    mayPass: () => true,
   });
   await Promise.all([...polls, looks]);
 }
@@ -56,14 +61,35 @@ async function pollTable(
   while (!signal.aborted) {
     const started = options.steadyMs();
     const source = await context.sourceOf(table.name);
-    if (source.pausedAt === null) {
-      await pollOnce(context, table, source);
+    if (source.pausedBy !== 'hand') {
+      await pollOrSuspend(context, table, source);
       healthy();
       options.onPolled?.(table.name);
     }
     const rest = options.intervalMs - (options.steadyMs() - started);
     await pause(Math.max(rest, 0), signal);
   }
+}
+
+/**
+ * A database that is gone, or a table that changed under us, stops this table alone: it says so in `status`, and goes on
+ * by itself once a poll and a look at the columns succeed.
+ */
+async function pollOrSuspend(context: InboundContext, table: ResolvedTable, source: Source): Promise<void> {
+  try {
+    await probeRows(context.db, table);
+    await pollOnce(context, table, source);
+  } catch (error) {
+    const reason = tableTrouble(error);
+    if (reason === null) throw error;
+    if (source.pausedBy === null) context.log.error({ table: table.name, reason }, 'a table is suspended');
+    await context.store.transaction((sql) => suspend(sql, table.name, reason));
+    return;
+  }
+  if (source.pausedBy !== 'trouble') return;
+  await context.store.transaction((sql) => recover(sql, table.name));
+  context.log.info({ table: table.name }, 'a suspended table goes on');
+  context.onDirty();
 }
 
 /** One poll of one data source. Exported for tests and for the first sync. */

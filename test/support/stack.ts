@@ -38,7 +38,8 @@ export async function createStack(options: StackOptions): Promise<Stack> {
   const database = await createDatabase();
   await database.pool.query(options.schema);
   const sandbox = await startSandbox({ limit: null, ...options.sandbox });
-  const config = parseConfig(options.config);
+  // Slots belong to the whole server, and other stacks may run on it.
+  const config = parseConfig({ slot: database.name, ...options.config });
   const environment = readEnvironment(
     {
       DATABASE_URL: database.url,
@@ -102,7 +103,12 @@ export async function createStack(options: StackOptions): Promise<Stack> {
   };
 }
 
-async function waitUntilSettled(database: TestDatabase, tables: number, timeoutMs: number): Promise<void> {
+/** Resolves once every table has been read whole and nothing waits in either direction. */
+export async function waitUntilSettled(
+  database: Pick<TestDatabase, 'pool'>,
+  tables: number,
+  timeoutMs: number,
+): Promise<void> {
   await eventually(
     async () => {
       const { rows } = await database.pool.query<{ backfilled: number; pending: number; waiting: number }>(

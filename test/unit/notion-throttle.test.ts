@@ -149,6 +149,21 @@ describe('order', () => {
     expect(order).toEqual(['live', 'live', 'poll', 'backfill', 'backfill', 'bookkeeping']);
   });
 
+  test('a backfill leaves a fifth of the window to what somebody waits for', async () => {
+    const throttle = createThrottle({ limit: { requests: 10, windowMs: 1_500 }, concurrency: 10, log });
+    const backfill: number[] = [];
+    const live: number[] = [];
+    const patient = Array.from({ length: 12 }, () => send(throttle, backfill, 0, 'backfill'));
+    await sleep(50);
+    expect(backfill).toHaveLength(8);
+    const asked = performance.now();
+    await send(throttle, live);
+    await send(throttle, live);
+    expect((live.at(-1) ?? 0) - asked).toBeLessThan(500);
+    await Promise.all(patient);
+    expect(densest([...backfill, ...live], 1_500)).toBeLessThanOrEqual(10);
+  });
+
   test('no more are under way than the concurrency allows', async () => {
     const throttle = createThrottle({ limit: { requests: 100, windowMs: 1_000 }, concurrency: 3, log });
     let now = 0;

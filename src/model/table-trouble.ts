@@ -1,0 +1,16 @@
+import { messageOf, PgnotionError } from './errors.ts';
+
+/**
+ * Why nothing of a table can be synced now, if that is what a failure means: its columns are not what they were
+ * (SQLSTATE class 42), or its database in Notion is gone, hidden or has other properties. Null for anything else.
+ */
+export function tableTrouble(error: unknown): string | null {
+  if (error instanceof PgnotionError) {
+    return TROUBLES.has(error.code) ? `${error.message}. ${error.remedy}` : null;
+  }
+  const state = error instanceof Error && 'code' in error ? error.code : null;
+  if (typeof state !== 'string' || !/^42[0-9A-Z]{3}$/.test(state)) return null;
+  return `${messageOf(error)}. Bring the table and the configuration back in line, and restart if the mapping changed`;
+}
+
+const TROUBLES = new Set(['notion_schema_changed', 'object_not_found', 'restricted_resource']);

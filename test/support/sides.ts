@@ -1,0 +1,151 @@
+import type { Json } from '../../src/model/change.ts';
+import type { PropertyType } from '../../src/model/codecs/codec.ts';
+import type { PageView } from '../../src/sandbox/notion/human.ts';
+import type { RequestLogEntry } from '../../src/sandbox/notion/log.ts';
+import type { JsonObject } from '../../src/sandbox/notion/types.ts';
+import { eventually } from './eventually.ts';
+import type { Stack } from './stack.ts';
+
+/** A waiting or refused thing, as the failures view tells it. */
+export type Failure = {
+  readonly direction: string;
+  readonly table_name: string;
+  readonly key: string | null;
+  readonly page_id: string | null;
+  readonly code: string;
+  readonly reason: string;
+  readonly remedy: string;
+  readonly parked: boolean;
+};
+
+/** What both sides of a stack show, read the way a user would. */
+export type Sides = {
+  readonly sql: <Row extends object>(text: string, values?: readonly unknown[]) => Promise<Row[]>;
+  /** The data source of a table's pages. */
+  readonly source: (table: string) => Promise<string>;
+  /** The page of a record, once it has one. */
+  readonly pageOf: (table: string, key: string) => Promise<string>;
+  readonly keyOf: (page: string) => Promise<string | null>;
+  readonly property: (page: string, name: string) => JsonObject;
+  /** What a reader sees of a property: text, number, option names, ids, the start of a date. */
+  readonly shown: (page: string, name: string) => Json;
+  readonly edit: (page: string, properties: JsonObject) => PageView;
+  readonly failures: () => Promise<Failure[]>;
+  /** Requests that change something in Notion. */
+  readonly writes: () => RequestLogEntry[];
+  /** Resolves after so many more polls of every table. */
+  readonly polls: (count: number) => Promise<void>;
+  /** Resolves once what was done before has been seen and carried over. */
+  readonly rest: () => Promise<void>;
+};
+
+export function sidesOf(stack: Stack): Sides {
+  const { control } = stack.sandbox;
+  const sql: Sides['sql'] = async <Row extends object>(text: string, values: readonly unknown[] = []) =>
+    (await stack.database.pool.query<Row>(text, [...values])).rows;
+  const property = (page: string, name: string): JsonObject => {
+    const found = control.page(page).properties[name];
+    if (found === undefined) throw new Error(`no property ${name}`);
+    return found;
+  };
+  return {
+    sql,
+    property,
+    source: async (table) => {
+      const [row] = await sql<{ id: string }>(
+        'select data_source_id as id from pgnotion.data_sources where table_name = $1',
+        [table],
+      );
+      if (row === undefined) throw new Error(`no data source of ${table}`);
+      return row.id;
+    },
+    pageOf: (table, key) =>
+      eventually(async () => {
+        const [row] = await sql<{ id: string | null }>(
+          `select page_id as id from pgnotion.records where table_name = $1 and key = $2 and state <> 'creating'`,
+          [table, key],
+        );
+        return row?.id;
+      }),
+    keyOf: async (page) => {
+      const [row] = await sql<{ key: string }>('select key from pgnotion.records where page_id = $1', [page]);
+      return row?.key ?? null;
+    },
+    shown: (page, name) => shownIn(property(page, name)),
+    edit: (page, properties) => control.editPage(page, properties),
+    failures: () => sql<Failure>('select * from pgnotion.failures'),
+    writes: () => control.requests().filter(isWrite),
+    polls: (count) => polls(stack, count),
+    rest: async () => {
+      for (const more of [2, 1]) {
+        await polls(stack, more);
+        await stack.settled();
+      }
+    },
+  };
+}
+
+export const isWrite = ({ method, operation }: RequestLogEntry): boolean =>
+  method !== 'GET' && operation !== 'dataSources.query';
+
+const QUERIES = /data_sources\/([^/]+)\/query/;
+
+async function polls(stack: Stack, count: number): Promise<void> {
+  const { control } = stack.sandbox;
+  const from = control.requests().length;
+  const sources = control.listDatabases().map((each) => each.dataSourceId.replaceAll('-', ''));
+  await eventually(
+    () => {
+      const asked = control
+        .requests()
+        .slice(from)
+        .map(({ path }) => QUERIES.exec(path)?.[1]?.replaceAll('-', ''));
+      return sources.every((source) => asked.filter((id) => id === source).length > count);
+    },
+    { timeoutMs: 30_000 },
+  );
+}
+
+type Named = { readonly name: string };
+
+/** A property object of the API as plain JSON. */
+export function shownIn(property: JsonObject): Json {
+  const type = property.type as PropertyType;
+  const content = property[type];
+  switch (type) {
+    case 'title':
+    case 'rich_text':
+      return (content as { readonly plain_text: string }[]).map((run) => run.plain_text).join('');
+    case 'select':
+    case 'status':
+      return (content as Named | null)?.name ?? null;
+    case 'multi_select':
+      return (content as Named[]).map((option) => option.name).sort();
+    case 'relation':
+      return (content as { readonly id: string }[]).map((page) => page.id).sort();
+    case 'date':
+      return (content as { readonly start: string } | null)?.start ?? null;
+    default:
+      return content as Json;
+  }
+}
+
+/** A property value as a person's editor sends it. */
+export function typed(type: PropertyType, value: Json): JsonObject {
+  switch (type) {
+    case 'title':
+    case 'rich_text':
+      return { [type]: value === null || value === '' ? [] : [{ text: { content: value } }] };
+    case 'select':
+    case 'status':
+      return { [type]: value === null ? null : { name: value } };
+    case 'multi_select':
+      return { [type]: ((value ?? []) as readonly string[]).map((name) => ({ name })) };
+    case 'relation':
+      return { [type]: ((value ?? []) as readonly string[]).map((id) => ({ id })) };
+    case 'date':
+      return { [type]: value === null ? null : { start: value } };
+    default:
+      return { [type]: value };
+  }
+}
