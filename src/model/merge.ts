@@ -76,6 +76,26 @@ export const isTie = (rowChangedAt: Date, pageEditedAt: Date): boolean =>
   rowChangedAt.getTime() >= pageEditedAt.getTime() &&
   rowChangedAt.getTime() < pageEditedAt.getTime() + MINUTE_MS;
 
+/**
+ * The fields that hold what one of our own lost writes sent: a write whose answer never came may be on the page, and
+ * must not pass for a person's edit. The row's value belongs there.
+ */
+export function ownWrites(
+  fields: readonly ResolvedField[],
+  base: PageImage,
+  page: PageImage,
+  writes: readonly PageImage[],
+): string[] {
+  const ours = changedOnPage(fields, base, page).filter(({ property, codec }) => {
+    const value = page[property];
+    return (
+      value !== undefined &&
+      writes.some((sent) => property in sent && codec.same(sent[property] ?? null, value))
+    );
+  });
+  return ours.map(({ property }) => property);
+}
+
 /** The fields whose page value is not the base's. */
 export function changedOnPage(
   fields: readonly ResolvedField[],

@@ -1,6 +1,6 @@
 import pg from 'pg';
 import type { WalEvent } from '../model/change.ts';
-import { messageOf, type PgnotionError } from '../model/errors.ts';
+import { messageOf, PgnotionError } from '../model/errors.ts';
 import { formatLsn, type Lsn, lsn } from '../model/ids.ts';
 import type { Log } from '../runtime/log.ts';
 import { createPgoutputDecoder, type WalDecoder } from './pgoutput.ts';
@@ -101,11 +101,10 @@ function createSession(connection: CopyConnection, options: WalStreamOptions, ti
     queue.end(error);
     if (error) connection.stream.destroy();
   };
+  // Silence says nothing while we do not read; a server that is up to date is silent too, unless it is asked.
   const report = (): void => {
-    // While we do not read, silence says nothing.
     if (!queue.paused() && now() - lastInbound > 2 * timeoutMs)
       end(disconnected(`nothing came for ${2 * timeoutMs} ms`));
-    // A server that is up to date says nothing as long as we report: asking keeps the watchdog honest.
     else reporter.send(true);
   };
   const statusTimer = setInterval(report, Math.min(LONGEST_STATUS_MS, timeoutMs / 3));
@@ -181,7 +180,7 @@ function createReceiver(
       receive(chunk);
       return null;
     } catch (error) {
-      return describeStreamError(error, 'of this stream');
+      return error instanceof PgnotionError ? error : disconnected(messageOf(error), error);
     }
   };
 }

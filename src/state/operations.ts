@@ -1,4 +1,4 @@
-import type { Json } from '../model/change.ts';
+import type { Json, PageImage } from '../model/change.ts';
 import type { PageId, RowKey, TableName } from '../model/ids.ts';
 import type { Sql } from './sql.ts';
 
@@ -71,4 +71,33 @@ export async function wasDeletedHere(sql: Sql, page: PageId): Promise<boolean> {
     [page],
   );
   return rows.length > 0;
+}
+
+/**
+ * What was sent to this record's page and never heard of again, newest first. The caller holds the record's lock, so
+ * none of it is under way.
+ */
+export async function doubtfulWrites(sql: Sql, table: TableName, key: RowKey): Promise<PageImage[]> {
+  const rows = await sql.query<{ after: PageImage }>(
+    `select after from pgnotion.operations
+      where table_name = $1 and key = $2 and direction = 'to-notion' and kind in ('create', 'update')
+        and status in ('started', 'unknown') order by id desc limit 10`,
+    [table, key],
+  );
+  return rows.map((row) => row.after);
+}
+
+/**
+ * The page has been looked at, so what was in doubt has shown itself and must not explain later edits. A write may land
+ * up to Notion's own deadline (55 s) after it was given up; younger doubts stay open.
+ */
+export async function closeDoubts(sql: Sql, table: TableName, key: RowKey): Promise<void> {
+  await sql.query(
+    `update pgnotion.operations
+        set status = 'done', finished_at = coalesce(finished_at, clock_timestamp()),
+            error = coalesce(error, 'the answer was lost; a later look at the page settled it')
+      where table_name = $1 and key = $2 and direction = 'to-notion' and kind in ('create', 'update')
+        and status in ('started', 'unknown') and started_at < clock_timestamp() - interval '70 seconds'`,
+    [table, key],
+  );
 }

@@ -1,12 +1,18 @@
 import type { PageImage } from '../model/change.ts';
 import { sameJson } from '../model/json.ts';
-import { changedInRow, lastWriteWins } from '../model/merge.ts';
+import { changedInRow, changedOnPage, lastWriteWins, ownWrites } from '../model/merge.ts';
 import { type PagePlan, planPage } from '../model/plan.ts';
 import type { NotionPage } from '../notion/client.ts';
 import { NotionFailure } from '../notion/outcome.ts';
 import { type WholePage, wholeImage } from '../notion/pages.ts';
 import { waitForEdit } from '../state/edits.ts';
-import { beginOperation, endOperation, type OperationId } from '../state/operations.ts';
+import {
+  beginOperation,
+  closeDoubts,
+  doubtfulWrites,
+  endOperation,
+  type OperationId,
+} from '../state/operations.ts';
 import { awaitTargets, settle } from '../state/outbox.ts';
 import { advanceBase, type SyncRecord } from '../state/records.ts';
 import {
@@ -39,12 +45,13 @@ export async function updatePage(
   const { line, table, row } = delivery;
   if (now !== null && (now.page.inTrash || now.page.isArchived)) return inTrash(context, record);
   const page = now?.image ?? record.basePage;
+  const own = await ownFields(context, delivery, record, page);
   const plan = planPage({
     table,
-    base: { row: record.baseRow, page: record.basePage },
+    base: { row: record.baseRow, page: { ...record.basePage, ...pick(page, own) } },
     row,
     page,
-    restore: line.restore,
+    restore: [...line.restore, ...own],
     lookups: delivery.lookups,
     winner: () => lastWriteWins(line.changedAt, now?.page.lastEditedTime ?? new Date(0)),
   });
@@ -71,6 +78,18 @@ export async function updatePage(
   const strangers = strangerFields(table, page, image, Object.keys(plan.writes), sameJson);
   if (strangers.length > 0) context.hint(record.page);
   return conclude(context, delivery, plan, { page: image, written: { answer, operation } });
+}
+
+/** Fields that differ from their base without anybody's edit: our own write, whose answer was lost. */
+async function ownFields(
+  context: DeliverContext,
+  { line, table }: Delivery,
+  record: Linked,
+  page: PageImage,
+): Promise<string[]> {
+  if (changedOnPage(table.fields, record.basePage, page).length === 0) return [];
+  const writes = await doubtfulWrites(context.store, table.name, line.key);
+  return ownWrites(table.fields, record.basePage, page, writes);
 }
 
 async function send(
@@ -119,6 +138,7 @@ async function conclude(
       },
     );
     if (seen.written !== null) await endOperation(sql, seen.written.operation, { status: 'done' });
+    await closeDoubts(sql, table.name, line.key);
     if (plan.faults.length === 0) await settle(sql, line);
     await awaitTargets(sql, table.name, line.key, plan.missing);
   });

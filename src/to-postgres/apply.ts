@@ -3,7 +3,7 @@ import type { Lookups } from '../model/codecs/codec.ts';
 import type { Fault } from '../model/errors.ts';
 import { encodeField } from '../model/fields.ts';
 import { goesToNotion, goesToPostgres, type ResolvedField } from '../model/mapping.ts';
-import { changedOnPage, lastWriteWins, mergeField, rowChanged } from '../model/merge.ts';
+import { changedOnPage, lastWriteWins, mergeField, ownWrites, rowChanged } from '../model/merge.ts';
 import { digestOf } from '../model/page.ts';
 import { readRows } from '../postgres/rows.ts';
 import {
@@ -15,7 +15,7 @@ import {
   writeAs,
 } from '../postgres/write.ts';
 import { dropEdit, editsOf, parkEdit, waitForEdit } from '../state/edits.ts';
-import { beginOperation, endOperation } from '../state/operations.ts';
+import { beginOperation, closeDoubts, doubtfulWrites, endOperation } from '../state/operations.ts';
 import { changedAtOf, markDirty, markRestore, type Trouble } from '../state/outbox.ts';
 import { advanceBase, type SyncRecord } from '../state/records.ts';
 import { FENCE, type Sql } from '../state/sql.ts';
@@ -37,8 +37,9 @@ const RELATED_WAIT_MS = 2_000;
  * Brings what a person changed on a page into its row. The caller holds the record's lock and has made sure that the
  * sighting is not older than our own last write. What PostgreSQL refuses is parked with its reason (invariant 4).
  */
-export async function applyEdit(context: InboundContext, sighting: Sighting, record: Linked): Promise<void> {
+export async function applyEdit(context: InboundContext, sighting: Sighting, known: Linked): Promise<void> {
   const { table, page, image } = sighting;
+  const record = await withoutOurWrites(context, sighting, known);
   const changed = changedOnPage(table.fields, record.basePage, image);
   const digest = digestOf(
     Object.fromEntries(changed.map(({ property }) => [property, image[property] ?? null])),
@@ -82,6 +83,25 @@ export async function applyEdit(context: InboundContext, sighting: Sighting, rec
       'an edit made in Notion was refused',
     );
   }
+}
+
+/** Our own write whose answer was lost is no edit: the page's base takes it in, and the row's value is written again. */
+async function withoutOurWrites(
+  context: InboundContext,
+  { table, page, image }: Sighting,
+  record: Linked,
+): Promise<Linked> {
+  const writes = await doubtfulWrites(context.store, table.name, record.key);
+  if (writes.length === 0) return record;
+  const own = ownWrites(table.fields, record.basePage, image, writes);
+  const seen = Object.fromEntries(own.map((name) => [name, image[name] ?? null]));
+  await context.store.transaction(async (sql) => {
+    await advanceBase(sql, record, { row: {}, page: seen, pageEditedAt: page.lastEditedTime });
+    await closeDoubts(sql, table.name, record.key);
+    if (own.length > 0) await markRestore(sql, table.name, record.key, own);
+  });
+  if (own.length > 0) context.onDirty();
+  return { ...record, basePage: { ...record.basePage, ...seen } };
 }
 
 type EditTrouble = { readonly kind: 'wait' | 'park'; readonly trouble: Trouble };

@@ -62,7 +62,9 @@ export async function sampleOf(
   switch (field.type) {
     case 'title':
     case 'rich_text':
-      return same(field.shape.category === 'uuid' ? keyOf('user_profiles', freeUser()) : `${field.property} ${turn}`);
+      return same(
+        field.shape.category === 'uuid' ? keyOf('user_profiles', freeUser()) : `${field.property} ${turn}`,
+      );
     case 'url':
       return same(`https://example.com/${turn}`);
     case 'number':
@@ -102,3 +104,55 @@ export function columnValue(field: ResolvedField, value: Json): Json {
   if (value === null || field.type !== 'date') return value;
   return new Date(value as string).toISOString().replace('Z', '+00:00');
 }
+
+export function oneField(
+  known: ReadonlyMap<string, ResolvedTable>,
+  name: string,
+  property: string,
+): { readonly table: ResolvedTable; readonly field: ResolvedField } {
+  const table = known.get(name);
+  const field = table?.fields.find((each) => each.property === property);
+  if (table === undefined || field === undefined) throw new Error(`no field ${name}.${property}`);
+  return { table, field };
+}
+
+type Derived = { readonly change: string; readonly text: string };
+
+/** How what an expression reads is changed on first rows, and what it comes to. */
+export function derived(table: string, property: string): Derived {
+  const found = DERIVED[`${table}.${property}`];
+  if (found === undefined) throw new Error(`say what ${table}.${property} derives from`);
+  return found;
+}
+
+const one = (table: string): string => `'${keyOf(table, 1)}'`;
+
+const DERIVED: Readonly<Record<string, Derived>> = {
+  'rfq_responses.ID': {
+    change: `update suppliers set name = 'Renamed' where id = ${one('suppliers')};
+             update rfqs set title = 'Retitled' where id = ${one('rfqs')}`,
+    text: 'Renamed – Retitled',
+  },
+  'auctions.Title': {
+    change: `update auctions set material = 'Spodumene', grade = 'SC6' where id = ${one('auctions')}`,
+    text: 'Spodumene, SC6',
+  },
+  'orders.Order Number': {
+    change: `update orders set created_at = '2019-05-06T07:08:00Z' where id = ${one('orders')}`,
+    text: 'LB-2019-00000000',
+  },
+  'user_profiles.Name': {
+    change: `update auth.users set raw_user_meta_data = '{"full_name": "Ada Byron"}' where id = ${one('user_profiles')}`,
+    text: 'Ada Byron',
+  },
+  'user_profiles.Email': {
+    change: `update auth.users set email = 'ada.byron@example.com' where id = ${one('user_profiles')}`,
+    text: 'ada.byron@example.com',
+  },
+  'quotes.Quote': {
+    change: `update quotes set supplier_id = ${one('suppliers')}, product_id = ${one('products')} where id = ${one('quotes')};
+             update products set name = 'Brine' where id = ${one('products')};
+             update suppliers set name = 'Salar' where id = ${one('suppliers')}`,
+    text: 'Salar – Brine',
+  },
+};

@@ -1,0 +1,223 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { dirname, join, relative, resolve } from 'node:path';
+import { expect, test } from 'vitest';
+import { blanked } from './support/source-text.ts';
+
+// The shape of the source is held by this file: who may import whom, how long things may get, what is not used.
+
+const ROOT = resolve(import.meta.dirname, '..');
+const SRC = join(ROOT, 'src');
+const CODE_LINES = 300;
+const ASSET_LINES = 400;
+const FUNCTION_LINES = 50;
+
+/** `code` is the text without comments, `bare` without what stands in quotes too; both keep their lines. */
+type Source = { readonly path: string; readonly text: string; readonly code: string; readonly bare: string };
+
+type Import = { readonly from: string; readonly to: string; readonly kind: 'value' | 'type' | 'dynamic' };
+
+const filesBelow = (folder: string, ending: RegExp): string[] =>
+  readdirSync(folder, { recursive: true, encoding: 'utf8' })
+    .filter((name) => ending.test(name))
+    .map((name) => join(folder, name));
+
+const sources: readonly Source[] = filesBelow(SRC, /\.ts$/).map((file) => {
+  const text = readFileSync(file, 'utf8');
+  return {
+    path: relative(SRC, file),
+    text,
+    code: blanked(text, ['comment']),
+    bare: blanked(text, ['comment', 'quote']),
+  };
+});
+
+const STATEMENT =
+  /(?:^|\n)\s*(?:import|export)\s+(type\s+)?(?:(\{[^}]*\}|[\w*\s,{}]+?)\s+from\s+)?'(\.[^']+)'/g;
+const DYNAMIC = /import\('(\.[^']+)'\)/g;
+
+/** A statement whose every name is a type imports no value, whatever the way in which it says so. */
+const onlyTypes = (type: string | undefined, names: string | undefined): boolean =>
+  type !== undefined ||
+  (names?.startsWith('{') === true &&
+    names
+      .slice(1, -1)
+      .split(',')
+      .map((name) => name.trim())
+      .filter((name) => name !== '')
+      .every((name) => name.startsWith('type ')));
+
+function importsOf(source: Source): Import[] {
+  const at = (target: string): string => relative(SRC, resolve(SRC, dirname(source.path), target));
+  const statements = [...source.code.matchAll(STATEMENT)].map(
+    ([, type, names, target = '']): Import => ({
+      from: source.path,
+      to: at(target),
+      kind: onlyTypes(type, names) ? 'type' : 'value',
+    }),
+  );
+  const dynamic = [...source.code.matchAll(DYNAMIC)].map(
+    ([, target = '']): Import => ({ from: source.path, to: at(target), kind: 'dynamic' }),
+  );
+  return [...statements, ...dynamic];
+}
+
+const imports = sources.flatMap(importsOf);
+
+/** The layers from the top; a part may import its own layer's own part and what lies below. */
+const LAYERS: readonly (readonly string[])[] = [
+  ['sandbox'],
+  ['cli', 'commands'],
+  ['daemon', 'installation', 'environment', 'config'],
+  ['admin', 'reconcile', 'to-notion', 'to-postgres'],
+  ['state', 'notion', 'postgres'],
+  ['runtime'],
+  ['model'],
+];
+
+const partOf = (path: string): string => path.split('/')[0]?.replace(/\.ts$/, '') ?? path;
+
+/** A file beside `daemon.ts` called `daemon-….ts` belongs to the same layer. */
+const layerOf = (path: string): number =>
+  LAYERS.findIndex((layer) =>
+    layer.some((part) => partOf(path) === part || (!path.includes('/') && path.startsWith(`${part}-`))),
+  );
+
+const lines = (found: readonly Import[]): string[] => found.map(({ from, to }) => `${from} -> ${to}`).sort();
+
+/** The parts that stand side by side and may use each other: the two top layers are made of single files. */
+const siblings = (from: string, to: string): boolean => {
+  if (partOf(from) === partOf(to)) return true;
+  const layer = layerOf(from);
+  // The composition root is made of several files; reports and flows may ask what is next to them for nothing.
+  return layer === layerOf(to) && !from.includes('/') && !to.includes('/');
+};
+
+test('every source file has a place in the layers', () => {
+  expect(sources.map(({ path }) => path).filter((path) => layerOf(path) === -1)).toEqual([]);
+  expect(imports.length).toBeGreaterThan(sources.length);
+});
+
+test('imports go downwards only', () => {
+  const inside = imports.filter(({ to }) => !to.startsWith('..'));
+  const upwards = inside.filter(({ from, to, kind }) => {
+    if (kind === 'dynamic' && from === 'cli.ts' && partOf(to) === 'sandbox') return false;
+    return layerOf(to) < layerOf(from) || (layerOf(to) === layerOf(from) && !siblings(from, to));
+  });
+  expect(lines(upwards)).toEqual([]);
+});
+
+test('the source imports nothing outside of src but the example that the demo shows', () => {
+  const outside = imports.filter(({ to }) => to.startsWith('..'));
+  expect(outside.filter(({ from }) => !from.startsWith('sandbox/demo')).map(({ to }) => to)).toEqual([]);
+});
+
+test('the sandbox is loaded by the command line alone, and only when it is asked for', () => {
+  const users = imports.filter(({ from, to }) => partOf(to) === 'sandbox' && partOf(from) !== 'sandbox');
+  expect(users.filter(({ from, kind }) => from !== 'cli.ts' || kind !== 'dynamic')).toEqual([]);
+});
+
+test('no file imports itself by way of others', () => {
+  const next = new Map(
+    sources.map(({ path }) => [
+      path,
+      imports.filter(({ from, kind }) => from === path && kind === 'value').map(({ to }) => to),
+    ]),
+  );
+  const done = new Set<string>();
+  const cycles: string[] = [];
+  const walk = (path: string, trail: readonly string[]): void => {
+    const at = trail.indexOf(path);
+    if (at !== -1) cycles.push([...trail.slice(at), path].join(' -> '));
+    if (at !== -1 || done.has(path)) return;
+    for (const to of next.get(path) ?? []) walk(to, [...trail, path]);
+    done.add(path);
+  };
+  for (const { path } of sources) walk(path, []);
+  expect(cycles).toEqual([]);
+});
+
+const found = (pattern: RegExp): string[] =>
+  sources.flatMap(({ path, bare }) =>
+    [...bare.matchAll(pattern)].map((match) => `${path}: ${match[0].trim().slice(0, 80)}`),
+  );
+
+test('nothing escapes the types: no any, no suppressed error', () => {
+  expect(found(/(?:\bas|[:<,|&(])\s*any\b(?=\s*(?:[,;)>=|&[\]{}]|$))/gm)).toEqual([]);
+  const suppressed = sources.filter(({ text }) => /@ts-(ignore|expect-error|nocheck)/.test(text));
+  expect(suppressed.map(({ path }) => path)).toEqual([]);
+});
+
+test('a class is an error', () => {
+  const classes = found(/\bclass\s+\w+[^{]*\{/g);
+  expect(classes.length).toBeGreaterThan(0);
+  expect(classes.filter((each) => !/\bextends \w*(Error|Failure)\b/.test(each))).toEqual([]);
+});
+
+test('no file only passes on what others export', () => {
+  const barrels = sources.filter(({ path, code }) => {
+    const statements = code.split(/;\s*\n/).filter((statement) => statement.trim() !== '');
+    return (
+      partOf(path) === 'index' ||
+      /(^|\/)index\.ts$/.test(path) ||
+      /export \*/.test(code) ||
+      (statements.length > 0 &&
+        statements.every((statement) => /^\s*export\b[\s\S]*\bfrom\b/.test(statement)))
+    );
+  });
+  expect(barrels.map(({ path }) => path)).toEqual([]);
+});
+
+const lineCount = (text: string): number => text.trimEnd().split('\n').length;
+
+test(`no file has more than ${CODE_LINES} lines, no asset or SQL file more than ${ASSET_LINES}`, () => {
+  const code = sources.map(({ path, text }) => ({ path, lines: lineCount(text), most: CODE_LINES }));
+  const assets = [...filesBelow(SRC, /\.(html|css|js)$/), ...filesBelow(join(ROOT, 'sql'), /\.sql$/)].map(
+    (file) => ({
+      path: relative(ROOT, file),
+      lines: lineCount(readFileSync(file, 'utf8')),
+      most: ASSET_LINES,
+    }),
+  );
+  const long = [...code, ...assets].filter((each) => each.lines > each.most);
+  expect(long.map((each) => `${each.path}: ${each.lines}`)).toEqual([]);
+});
+
+/** A function's first line, at any depth: a declaration, a method of an object, or an arrow that is given a name. */
+const FUNCTION =
+  /^[ \t]*(?:export\s+)?(?:default\s+)?(?:async\s+)?(?:function\*?\s+(\w+)|(?:const|let)\s+(\w+)(?:\s*:[^=\n]+)?\s*=\s*(?:async\s*)?(?:<[^>]*>\s*)?\()/gm;
+
+/** Longer than the rule, and waiting to be taken apart: they may shrink, and no other may join them. */
+const LONG: Readonly<Record<string, number>> = {
+  'daemon.ts: servicesOf': 90,
+  'postgres/wal.ts: createSession': 51,
+  'sandbox/notion/human.ts: humanActions': 57,
+  'sandbox/notion/store.ts: makeTable': 51,
+  'to-postgres/apply.ts: remember': 59,
+};
+
+/** From a function's first word to the end of its body or, if it has no braces, of its expression. */
+function lengthAt(bare: string, start: number): number {
+  let depth = 0;
+  let at = start;
+  for (; at < bare.length; at += 1) {
+    const unit = bare[at] ?? '';
+    if ('({['.includes(unit)) depth += 1;
+    else if (')}]'.includes(unit)) depth -= 1;
+    if (depth > 0) continue;
+    if (unit === ';') break;
+    // The brace that closes a type, or the parameters, is followed by more of the function's head.
+    if (unit === '}' && !/^\s*(?:\)|=>|[|&>[,{=])/.test(bare.slice(at + 1, at + 200))) break;
+  }
+  return lineCount(bare.slice(start, at + 1).trim());
+}
+
+test(`no function has more than ${FUNCTION_LINES} lines`, () => {
+  const lengths = sources.flatMap(({ path, bare }) =>
+    [...bare.matchAll(FUNCTION)].map((match) => ({
+      name: `${path}: ${match[1] ?? match[2]}`,
+      lines: lengthAt(bare, match.index),
+    })),
+  );
+  expect(lengths.length).toBeGreaterThan(sources.length);
+  expect(lengths.filter(({ name, lines }) => lines > (LONG[name] ?? FUNCTION_LINES))).toEqual([]);
+});
