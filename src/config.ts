@@ -59,7 +59,7 @@ const table = z.strictObject({
 });
 
 const config = z.strictObject({
-  /** Names of what pgnotion makes in PostgreSQL; two installations in one database need different ones. */
+  /** The replication slot's name. Slots belong to the whole server: each database that is synced needs its own. */
   slot: z
     .string()
     .regex(/^[a-z0-9_]{1,63}$/, {

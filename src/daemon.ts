@@ -7,7 +7,7 @@ import type { PageId, TableName } from './model/ids.ts';
 import { createPeople } from './notion/people.ts';
 import { preflight } from './postgres/preflight.ts';
 import { ensurePublication } from './postgres/publication.ts';
-import { dropSlot, ensureSlot, identifySystem, inspectSlot } from './postgres/slot.ts';
+import { dropSlot, endReader, ensureSlot, identifySystem, inspectSlot } from './postgres/slot.ts';
 import { openWalStream } from './postgres/wal.ts';
 import { runBackfill } from './reconcile/backfill.ts';
 import { createKeyLock } from './runtime/keylock.ts';
@@ -63,7 +63,7 @@ async function runOnce(options: DaemonOptions, signal: AbortSignal): Promise<voi
   try {
     const { log, pool, config } = installation;
     await preflight(pool, config.slot);
-    const lease = await takeLease(pool, config.slot, log, signal);
+    const lease = await takeLease({ pool, log }, signal);
     if (lease === null) return;
     try {
       await work(
@@ -88,7 +88,7 @@ async function work(
   signal: AbortSignal,
 ): Promise<void> {
   const { log, config, environment } = installation;
-  const { notion, throttle } = openNotion(installation);
+  const { notion, throttle } = openNotion(installation, store.epoch);
   try {
     const self = await notion.me({ priority: 'live', signal });
     await checkNotion(installation, notion);
@@ -225,6 +225,8 @@ async function prepareSlot(installation: Installation, store: Store, url: string
           : checkpoint.lsn > system.position
             ? 'the database was restored to an earlier time'
             : null;
+  // We hold the lease: whoever reads the slot still is a daemon that was frozen or cut off.
+  if (slot.exists && slot.activePid !== null) await endReader(pool, config.slot, log);
   if (reason !== null && slot.exists) await dropSlot(pool, config.slot);
   const ensured = await ensureSlot({ db: pool, url, name: config.slot, log });
   if (reason === null && checkpoint !== null) return;

@@ -7,7 +7,7 @@ import { PgnotionError } from './model/errors.ts';
 import { dataSourceId } from './model/ids.ts';
 import type { ResolvedTable } from './model/mapping.ts';
 import { type AppliedTable, applyTables } from './notion/apply-schema.ts';
-import { createNotionClient, type NotionClient, type RequestInfo } from './notion/client.ts';
+import { createNotionClient, type NotionClient } from './notion/client.ts';
 import { NotionFailure } from './notion/outcome.ts';
 import { planDatabase, type Sources } from './notion/schema.ts';
 import { createThrottle, type Throttle } from './notion/throttle.ts';
@@ -62,8 +62,8 @@ export async function openInstallation(
 
 export type NotionSide = { readonly notion: NotionClient; readonly throttle: Throttle };
 
-/** Notion through the one door, whose window outlives the process. */
-export function openNotion(installation: Installation, onRequest?: (info: RequestInfo) => void): NotionSide {
+/** Notion through the one door, whose window outlives the process. A daemon gives its epoch: see `recordRequest`. */
+export function openNotion(installation: Installation, epoch: number | null = null): NotionSide {
   const { environment, pool, log } = installation;
   const limit = environment.NOTION_RATE_LIMIT;
   const store = createStore(pool, 0);
@@ -73,7 +73,7 @@ export function openNotion(installation: Installation, onRequest?: (info: Reques
     ledger: {
       open: () => recentRequests(store, limit.windowMs),
       record: async (priority) => {
-        await recordRequest(store, priority);
+        await recordRequest(store, priority, epoch);
       },
     },
   });
@@ -83,7 +83,6 @@ export function openNotion(installation: Installation, onRequest?: (info: Reques
     throttle,
     log,
     ...(environment.NOTION_BASE_URL === undefined ? {} : { baseUrl: environment.NOTION_BASE_URL }),
-    ...(onRequest === undefined ? {} : { onRequest }),
   });
   return { notion, throttle };
 }

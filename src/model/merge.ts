@@ -47,10 +47,9 @@ export function mergeField(state: FieldState, winner: () => Winner): FieldVerdic
   if (!goesToPostgres(state.field))
     return goesToNotion(state.field) ? { kind: 'to-page', conflict: false } : { kind: 'rest' };
   if (!goesToNotion(state.field)) return page ? { kind: 'to-row', conflict: false } : { kind: 'rest' };
-  if (!page) return { kind: 'to-page', conflict: false };
-  if (!row) return { kind: 'to-row', conflict: false };
   // Without a base nobody can tell who changed what: PostgreSQL is the system of record.
-  if (state.basePage === undefined) return { kind: 'to-page', conflict: false };
+  if (!page || state.basePage === undefined) return { kind: 'to-page', conflict: false };
+  if (!row) return { kind: 'to-row', conflict: false };
   return winner() === 'postgres' ? { kind: 'to-page', conflict: true } : { kind: 'to-row', conflict: true };
 }
 

@@ -2,6 +2,7 @@ import pg from 'pg';
 import { messageOf, PgnotionError } from '../model/errors.ts';
 import { type Lsn, parseLsn } from '../model/ids.ts';
 import type { Log } from '../runtime/log.ts';
+import { pause } from '../runtime/retry.ts';
 import { describeConnectError, errorCode, type Queryable, replicationClient } from './pool.ts';
 import { slotBusy, slotLost } from './wal-errors.ts';
 
@@ -220,6 +221,21 @@ export async function dropSlot(db: Queryable, name: string): Promise<void> {
     // Another process dropped it between the look and the drop.
     if (errorCode(error) !== '42704') throw error;
   }
+}
+
+const READER_GONE_MS = 5_000;
+
+/** Ends the session that reads a slot, and waits until the slot is free. Throws PgnotionError `slot_busy` (retryable). */
+export async function endReader(db: Queryable, name: string, log: Log): Promise<void> {
+  const until = performance.now() + READER_GONE_MS;
+  while (performance.now() < until) {
+    const state = await inspectSlot(db, name);
+    if (!state.exists || state.activePid === null) return;
+    log.info({ slot: name, pid: state.activePid }, 'ending the session that still reads the slot');
+    await db.query('SELECT pg_terminate_backend($1)', [state.activePid]);
+    await pause(100, new AbortController().signal);
+  }
+  throw slotBusy(name, 'the session that reads it does not end');
 }
 
 export type SystemIdentity = {

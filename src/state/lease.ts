@@ -1,73 +1,146 @@
 import type { Pool, PoolClient } from 'pg';
+import { messageOf } from '../model/errors.ts';
 import type { Log } from '../runtime/log.ts';
 import { pause } from '../runtime/retry.ts';
 
 export type Lease = {
   /** This daemon's number, higher than that of any before it. */
   readonly epoch: number;
-  /** Comes when the lock's connection is lost: another daemon may work from then on. */
+  /** Comes when another daemon may be at work: the lock's connection is lost, or no sign of life could be left. */
   readonly lost: AbortSignal;
   readonly release: () => Promise<void>;
 };
 
-/** Together with the slot's name it makes the key of the lock. */
-const LOCK_SPACE = 7_420_002;
-const ASK_AGAIN_MS = 500;
+export type LeaseOptions = {
+  readonly pool: Pool;
+  readonly log: Log;
+  /** Called once if another daemon is at work. */
+  readonly onStandby?: () => void;
+  readonly timing?: LeaseTiming;
+};
+
+/** Milliseconds. A holder gives up before a standby may take over: `giveUpMs` < `staleMs`. */
+export type LeaseTiming = { readonly beatMs: number; readonly giveUpMs: number; readonly staleMs: number };
+
+const TIMING: LeaseTiming = { beatMs: 700, giveUpMs: 2_500, staleMs: 3_500 };
+/** Advisory locks are per database, and so is our schema: one number is enough. */
+const LOCK = 7_420_002;
+const ASK_AGAIN_MS = 300;
 
 /**
- * Waits until this is the only daemon on the slot (invariant 11), then raises the epoch, so that whatever a former one
- * still has in hand fails at its next transaction. Null if the signal comes first.
+ * Waits until this is the only daemon at work (invariant 11), then raises the epoch, so that whatever a former one still
+ * has in hand fails at its next transaction. A holder that leaves no sign of life (frozen, or cut off) is ended. Null if
+ * the signal comes first.
  */
-export async function takeLease(
-  pool: Pool,
-  slot: string,
-  log: Log,
-  signal: AbortSignal,
-): Promise<Lease | null> {
+export async function takeLease(options: LeaseOptions, signal: AbortSignal): Promise<Lease | null> {
+  const timing = options.timing ?? TIMING;
   const lost = new AbortController();
-  const client = await pool.connect();
+  const client = await options.pool.connect();
   const fail = (): void => lost.abort();
   client.on('error', fail);
   client.on('end', fail);
   try {
-    if (!(await waitForLock(client, slot, log, signal))) {
+    if (!(await waitForTurn(client, options, timing, signal))) {
       client.release();
       return null;
     }
     const { rows } = await client.query<{ epoch: string }>(
-      `update pgnotion.settings set value = to_jsonb((value #>> '{}')::bigint + 1) where name = 'epoch'
+      `with beat as (
+         insert into pgnotion.settings (name, value) values ('beat', to_jsonb(clock_timestamp()))
+         on conflict (name) do update set value = excluded.value)
+       update pgnotion.settings set value = to_jsonb((value #>> '{}')::bigint + 1) where name = 'epoch'
        returning value #>> '{}' as epoch`,
     );
-    return { epoch: Number(rows[0]?.epoch), lost: lost.signal, release: () => release(client, slot) };
+    const epoch = Number(rows[0]?.epoch);
+    const stopBeating = beat(client, options, timing, epoch, lost);
+    const release = async (): Promise<void> => {
+      stopBeating();
+      await unlock(client);
+    };
+    return { epoch, lost: lost.signal, release };
   } catch (error) {
     client.release(true);
     throw error;
   }
 }
 
-async function waitForLock(
+async function waitForTurn(
   client: PoolClient,
-  slot: string,
-  log: Log,
+  { log, onStandby }: LeaseOptions,
+  timing: LeaseTiming,
   signal: AbortSignal,
 ): Promise<boolean> {
-  let told = false;
-  while (!signal.aborted) {
-    const { rows } = await client.query<{ got: boolean }>(
-      'select pg_try_advisory_lock($1, hashtext($2)) as got',
-      [LOCK_SPACE, slot],
+  for (let told = false; !signal.aborted; told = true) {
+    const { rows } = await client.query<{ got: boolean; silent_ms: number | null }>(
+      `select pg_try_advisory_lock($1) as got,
+              (extract(epoch from clock_timestamp() - (value #>> '{}')::timestamptz) * 1000)::float8 as silent_ms
+         from (select 1) as one left join pgnotion.settings on name = 'beat'`,
+      [LOCK],
     );
     if (rows[0]?.got) return true;
-    if (!told) log.info({ slot }, 'another daemon is at work on this slot; standing by');
-    told = true;
+    if (!told) {
+      log.info('another daemon is at work here; standing by');
+      onStandby?.();
+    }
+    const silentMs = rows[0]?.silent_ms ?? 0;
+    if (silentMs > timing.staleMs) await evict(client, log, silentMs);
     await pause(ASK_AGAIN_MS, signal);
   }
   return false;
 }
 
-async function release(client: PoolClient, slot: string): Promise<void> {
+/** Ends the session that holds the lock: its daemon has shown no life for longer than it may. */
+async function evict(client: PoolClient, log: Log, silentMs: number): Promise<void> {
+  log.warn({ silentMs }, 'the daemon at work shows no sign of life; taking over');
+  await client.query(
+    `select pg_terminate_backend(pid) from pg_locks
+      where locktype = 'advisory' and objid = $1 and granted
+        and database = (select oid from pg_database where datname = current_database())`,
+    [LOCK],
+  );
+}
+
+/**
+ * Leaves signs of life, on the lock's own connection, which no other work can keep waiting. Gives the lease up when they
+ * cannot be left, or when somebody else has taken over.
+ */
+function beat(
+  client: PoolClient,
+  { log }: LeaseOptions,
+  timing: LeaseTiming,
+  epoch: number,
+  lost: AbortController,
+) {
+  let lastMs = performance.now();
+  let asking = false;
+  const timer = setInterval(() => {
+    // A process that was frozen finds out here, before it does anything else.
+    if (performance.now() - lastMs > timing.giveUpMs) lost.abort();
+    if (asking || lost.signal.aborted) return;
+    asking = true;
+    client
+      .query(
+        `update pgnotion.settings set value = to_jsonb(clock_timestamp())
+          where name = 'beat'
+            and (select (value #>> '{}')::bigint from pgnotion.settings where name = 'epoch') = $1`,
+        [epoch],
+      )
+      .then(({ rowCount }) => {
+        asking = false;
+        if (rowCount === 1) lastMs = performance.now();
+        else lost.abort();
+      })
+      .catch((error: unknown) => {
+        log.warn({ reason: messageOf(error) }, 'no sign of life could be left');
+        lost.abort();
+      });
+  }, timing.beatMs);
+  return () => clearInterval(timer);
+}
+
+async function unlock(client: PoolClient): Promise<void> {
   try {
-    await client.query('select pg_advisory_unlock($1, hashtext($2))', [LOCK_SPACE, slot]);
+    await client.query('select pg_advisory_unlock($1)', [LOCK]);
     client.release();
   } catch {
     // The connection is gone, and the lock with it.

@@ -3,11 +3,16 @@ import type { Sql } from './sql.ts';
 /** Longer than any window of the rate limit, and enough history for `notion_usage`. */
 const KEEP = '24 hours';
 
-/** Writes down that a request leaves now. Returns its line. */
-export async function recordRequest(sql: Sql, priority: string): Promise<string> {
+/**
+ * Writes down that a request leaves now, and returns its line. With an epoch it fails if another daemon has taken over,
+ * so that one that was frozen sends nothing when it wakes up (invariant 11).
+ */
+export async function recordRequest(sql: Sql, priority: string, epoch: number | null): Promise<string> {
   const [row] = await sql.query<{ id: string }>(
-    'insert into pgnotion.requests (priority) values ($1) returning id::text',
-    [priority],
+    epoch === null
+      ? 'insert into pgnotion.requests (priority) values ($1) returning id::text'
+      : 'insert into pgnotion.requests (priority) select $1 from pgnotion.fence($2) returning id::text',
+    epoch === null ? [priority] : [priority, epoch],
   );
   return row?.id ?? '0';
 }

@@ -7,10 +7,14 @@ import { eventually } from '../support/eventually.ts';
 import { lithiumbuySchema } from '../support/stack.ts';
 
 /** How a kill meets the creates that are on their way. */
-const KILLS = ['anywhere', 'saved, unanswered', 'saved after the death'] as const;
+const KILLS = ['saved after the death', 'saved, unanswered', 'anywhere'] as const;
 /** Long enough for the next daemon to look, and find nothing, before the page is there. */
 const DELAY_MS = 4_000;
-const GRACE_SECONDS = '8';
+const VARIABLES = {
+  SYNC_CREATE_GRACE_SECONDS: '8',
+  // Small, so that a restarted daemon comes back to the doubtful records at once.
+  SYNC_BATCH_SIZE: '8',
+};
 
 const created = ({ sandbox }: CliStage): number =>
   sandbox.control.requests().filter((each) => each.operation === 'pages.create' && each.status === 200)
@@ -21,7 +25,7 @@ const underWay = ({ sandbox }: CliStage): number =>
 
 /** Starts the daemon, and kills it once some more pages exist. Gives how many creates were on their way. */
 async function killOnce(stage: CliStage, kill: (typeof KILLS)[number], more: number): Promise<number> {
-  const daemon = stage.spawn(['start'], { SYNC_CREATE_GRACE_SECONDS: GRACE_SECONDS });
+  const daemon = stage.spawn(['start'], VARIABLES);
   const before = created(stage);
   await eventually(() => created(stage) >= before + more, { timeoutMs: 30_000, everyMs: 2 });
   const { faults } = stage.sandbox.control;
@@ -55,7 +59,7 @@ test('ten kills in the middle of the first sync leave one page of each row, with
   );
   expect(before[0]?.n).toBeGreaterThan(0);
 
-  await stage.start({ SYNC_CREATE_GRACE_SECONDS: GRACE_SECONDS });
+  await stage.start(VARIABLES);
   await stage.settled(60_000);
   expect(await differences(stage)).toEqual([]);
   // Not even one that was made twice and trashed again.
