@@ -68,6 +68,8 @@ create table pgnotion.outbox (
   version    bigint not null default 1,
   -- Fields to write though the row did not change them.
   restore    text[] not null default '{}',
+  -- A person let this deletion pass the guard.
+  approved   boolean not null default false,
   attempts   integer not null default 0,
   next_at    timestamptz not null default clock_timestamp(),
   parked_at  timestamptz,

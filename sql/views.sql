@@ -20,6 +20,16 @@ create view pgnotion.failures as
     from pgnotion.edits
    where code is not null;
 
+create view pgnotion.deletes as
+  select 'to-notion' as side, o.table_name, o.key, r.page_id, o.reason, o.parked_at as since
+    from pgnotion.outbox o
+    left join pgnotion.records r using (table_name, key)
+   where o.code = 'mass_deletion' and o.parked_at is not null
+  union all
+  select 'to-postgres', table_name, key, page_id, reason, coalesce(parked_at, seen_at)
+    from pgnotion.edits
+   where code = 'mass_deletion' and parked_at is not null;
+
 create view pgnotion.recent_operations as
   select id, started_at, finished_at,
          round(extract(epoch from finished_at - started_at) * 1000) as duration_ms,
@@ -135,4 +145,30 @@ create function pgnotion.resync(name text default null) returns bigint language 
     update pgnotion.data_sources set backfilled_at = null, swept_at = null, watermark = null
      where name is null or table_name = name returning 1)
   select count(*) from asked;
+$$;
+
+-- Lets deletions that the guard holds back cross: all of a table, or one record's. Returns how many.
+create function pgnotion.approve_delete(name text, record_key text default null) returns bigint language sql as $$
+  with o as (
+    update pgnotion.outbox set approved = true, next_at = clock_timestamp(), parked_at = null, attempts = 0,
+           code = null, reason = null, remedy = null
+     where table_name = name and (record_key is null or key = record_key) and code = 'mass_deletion' returning 1),
+  e as (
+    update pgnotion.edits set digest = 'approved', next_at = clock_timestamp(), parked_at = null
+     where table_name = name and (record_key is null or key = record_key) and code = 'mass_deletion' returning 1)
+  select (select count(*) from o) + (select count(*) from e);
+$$;
+
+-- Refuses them: pages whose rows are gone stay, as pages of no record; trashed pages are restored, their rows stay.
+create function pgnotion.reject_delete(name text, record_key text default null) returns bigint language sql as $$
+  with o as (
+    delete from pgnotion.outbox
+     where table_name = name and (record_key is null or key = record_key) and code = 'mass_deletion'
+     returning table_name, key),
+  r as (
+    delete from pgnotion.records using o where records.table_name = o.table_name and records.key = o.key),
+  e as (
+    update pgnotion.edits set digest = 'rejected', next_at = clock_timestamp(), parked_at = null
+     where table_name = name and (record_key is null or key = record_key) and code = 'mass_deletion' returning 1)
+  select (select count(*) from o) + (select count(*) from e);
 $$;

@@ -4,6 +4,8 @@ import { pathToFileURL } from 'node:url';
 import { Command } from 'commander';
 import {
   applyCommand,
+  decideDeletesCommand,
+  deletesCommand,
   failuresCommand,
   pauseCommand,
   resyncCommand,
@@ -116,6 +118,24 @@ failures
   .argument('<table>')
   .argument('<key>')
   .action(async (table: string, key: string) => print(await retryCommand(await load(true), table, key)));
+
+const deletes = program
+  .command('deletes')
+  .description('deletions that wait for a person, because they are so many');
+deletes.command('list').action(async () => print(await deletesCommand(await load(true), json())));
+for (const [name, description] of [
+  ['approve', 'let them cross: all of a table, or one'],
+  ['reject', 'refuse them: pages stay, trashed pages are restored'],
+] as const) {
+  deletes
+    .command(name)
+    .argument('<table>')
+    .argument('[key]')
+    .description(description)
+    .action(async (table: string, key?: string) =>
+      print(await decideDeletesCommand(await load(true), name, table, key ?? null)),
+    );
+}
 
 program
   .command('sandbox')

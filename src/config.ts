@@ -2,8 +2,15 @@ import { z } from 'zod';
 import type { PropertyType } from './model/codecs/codec.ts';
 import { codecs } from './model/codecs/registry.ts';
 import { type Fault, PgnotionError } from './model/errors.ts';
+import type { DeleteGuard } from './model/guard.ts';
 import { type QualifiedName, type TableName, tableName } from './model/ids.ts';
-import type { Direction, FieldMapping, FieldSource, TableMapping } from './model/mapping.ts';
+import {
+  type Direction,
+  type FieldMapping,
+  type FieldSource,
+  goesToPostgres,
+  type TableMapping,
+} from './model/mapping.ts';
 
 const direction = z.enum(['both', 'to-notion', 'to-postgres']);
 const propertyType = z.enum(Object.keys(codecs) as [PropertyType, ...PropertyType[]]);
@@ -35,14 +42,7 @@ const field = z
   .refine((value) => value.expression === undefined || (value.direction ?? 'to-notion') === 'to-notion', {
     error: 'an expression cannot be written back: set direction to "to-notion" or map a column',
     path: ['direction'],
-  })
-  .refine(
-    (value) =>
-      value.transform === undefined ||
-      value.reverseTransform !== undefined ||
-      value.direction === 'to-notion',
-    { error: 'needs a reverseTransform too, or direction "to-notion"', path: ['transform'] },
-  );
+  });
 
 const table = z.strictObject({
   source: qualified,
@@ -68,6 +68,14 @@ const config = z.strictObject({
     .optional(),
   publication: z.string().min(1).optional(),
   tables: z.record(z.string().min(1), table),
+  /** Deletions above this wait for a person: see `deletes`. */
+  deleteGuard: z
+    .strictObject({
+      number: z.number().int().min(0).optional(),
+      share: z.number().min(0).max(1).optional(),
+      windowMinutes: z.number().int().min(1).optional(),
+    })
+    .optional(),
   sync: z
     .strictObject({
       /** Seconds that a page made in Notion must have been left alone before it becomes a row. */
@@ -91,6 +99,7 @@ export type Config = {
   readonly settleSeconds: number;
   readonly wholePollPages: number;
   readonly sweepHours: number;
+  readonly deleteGuard: DeleteGuard;
 };
 
 /** Gives the configuration its type in an editor; what it says is checked when it is loaded. */
@@ -112,6 +121,11 @@ export function parseConfig(input: unknown): Config {
     settleSeconds: parsed.data.sync?.settleSeconds ?? 5,
     wholePollPages: parsed.data.sync?.wholePollPages ?? 200,
     sweepHours: parsed.data.sync?.sweepHours ?? 24,
+    deleteGuard: {
+      number: parsed.data.deleteGuard?.number ?? 20,
+      share: parsed.data.deleteGuard?.share ?? 0.2,
+      windowMinutes: parsed.data.deleteGuard?.windowMinutes ?? 10,
+    },
   };
 }
 
@@ -211,6 +225,7 @@ function crossFaults(each: TableMapping, tables: readonly TableMapping[]): Fault
     });
   }
   for (const one of each.fields) faults.push(...fieldFaults(`${path}.fields.${one.property}`, one, tables));
+  faults.push(...nameFaults(path, each), ...writerFaults(path, each));
   const twins = tables.filter((other) => other !== each && other.source === each.source);
   if (twins.length > 0) {
     faults.push({ path: `${path}.source`, message: `is mapped twice`, remedy: 'map each source table once' });
@@ -225,6 +240,40 @@ function crossFaults(each: TableMapping, tables: readonly TableMapping[]): Fault
   return faults;
 }
 
+/** The properties that pgnotion keeps for itself need names of their own. */
+function nameFaults(path: string, each: TableMapping): Fault[] {
+  const names = each.fields.map((one) => one.property);
+  const remedy = 'give it a name that no field has';
+  const faults: Fault[] = [];
+  if (names.indexOf(each.idProperty) < names.length - 1)
+    faults.push({ path: `${path}.idProperty`, message: `is ${each.idProperty}, as a field is`, remedy });
+  if (each.lastSyncedProperty !== null && names.includes(each.lastSyncedProperty))
+    faults.push({
+      path: `${path}.lastSyncedProperty`,
+      message: `is ${each.lastSyncedProperty}, as another property is`,
+      remedy,
+    });
+  return faults;
+}
+
+/** A column that two properties write would hold whichever came last. */
+function writerFaults(path: string, each: TableMapping): Fault[] {
+  const writers = new Map<string, string>();
+  return each.fields.filter(goesToPostgres).flatMap(({ property, source }) => {
+    if (source.kind !== 'column') return [];
+    const first = writers.get(source.column);
+    if (first === undefined) writers.set(source.column, property);
+    if (first === undefined) return [];
+    return [
+      {
+        path: `${path}.fields.${property}`,
+        message: `writes the column ${source.column}, as ${first} does`,
+        remedy: 'set the direction of one of them to "to-notion"',
+      },
+    ];
+  });
+}
+
 function fieldFaults(path: string, one: FieldMapping, tables: readonly TableMapping[]): Fault[] {
   const faults: Fault[] = [];
   if (one.relatedTable !== undefined && !tables.some((other) => other.name === one.relatedTable)) {
@@ -232,6 +281,13 @@ function fieldFaults(path: string, one: FieldMapping, tables: readonly TableMapp
       path: `${path}.relatedTable`,
       message: `names ${one.relatedTable}, which is not a table of this configuration`,
       remedy: `use one of ${tables.map((other) => other.name).join(', ')}, or add that table`,
+    });
+  }
+  if (one.transform !== undefined && one.reverseTransform === undefined && goesToPostgres(one)) {
+    faults.push({
+      path: `${path}.transform`,
+      message: 'cannot be undone when the property is edited',
+      remedy: 'add a reverseTransform, or set direction to "to-notion"',
     });
   }
   if (!codecs[one.type].writable && one.direction !== 'to-postgres') {

@@ -138,6 +138,7 @@ async function servicesOf(
     people: createPeople(notionSide.notion),
     locks: createKeyLock(),
     now: () => new Date(),
+    guard: config.deleteGuard,
     sourceOf: (name: TableName) => sourceOf(store, name),
   };
   const hint = (page: PageId): void => {

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { type Config, invalidConfig } from './config.ts';
-import { type Fault, messageOf } from './model/errors.ts';
+import type { Fault } from './model/errors.ts';
 import type { TableName } from './model/ids.ts';
 import { parseRateLimit } from './notion/throttle.ts';
 
@@ -11,13 +11,13 @@ const text = z.string().trim().min(1, { error: 'is empty' });
 const flag = z.enum(['true', 'false', '1', '0']).transform((value) => value === 'true' || value === '1');
 const whole = (least: number, most: number) =>
   z.coerce.number({ error: 'is not a number' }).int().min(least).max(most);
-const address = z.url({ error: 'is not a URL' });
+const address = z.url({ protocol: /^https?$/, error: 'is not a URL that begins with http:// or https://' });
 const postgresUrl = z.string().regex(/^postgres(ql)?:\/\//, { error: 'must begin with postgres://' });
 const rate = z.string().transform((value, context) => {
   try {
     return parseRateLimit(value);
-  } catch (error) {
-    context.addIssue({ code: 'custom', message: messageOf(error) });
+  } catch {
+    context.addIssue({ code: 'custom', message: 'is not a rate limit' });
     return z.NEVER;
   }
 });

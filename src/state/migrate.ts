@@ -33,11 +33,12 @@ export async function migrate(pool: Pool): Promise<void> {
 }
 
 async function createBookkeeping(sql: Sql): Promise<void> {
-  const [found] = await sql.query<{ there: boolean }>(
-    `select to_regclass('pgnotion.migrations') is not null as there`,
+  const [found] = await sql.query<{ schema: boolean; there: boolean }>(
+    `select to_regnamespace('pgnotion') is not null as schema, to_regclass('pgnotion.migrations') is not null as there`,
   );
   if (found?.there) return;
-  await sql.query('create schema if not exists pgnotion');
+  // `if not exists` asks for the right to create schemas even where there is nothing to create.
+  if (!found?.schema) await sql.query('create schema pgnotion');
   await sql.query(
     'create table pgnotion.migrations (version integer primary key, name text not null, at timestamptz not null default now())',
   );

@@ -23,6 +23,8 @@ export type OutboxLine = {
   readonly changedAt: Date;
   readonly version: string;
   readonly restore: readonly string[];
+  /** A person let this deletion pass the guard. */
+  readonly approved: boolean;
   readonly attempts: number;
 };
 
@@ -42,7 +44,7 @@ export async function markDirty(
        from unnest($1::text[], $2::text[], $3::text[], $4::pg_lsn[], $5::timestamptz[]) as u(t, k, kind, lsn, at)
      on conflict (table_name, key) do update
        set kind = excluded.kind, lsn = coalesce(excluded.lsn, o.lsn), changed_at = excluded.changed_at,
-           priority = least(o.priority, excluded.priority), version = o.version + 1,
+           approved = false, priority = least(o.priority, excluded.priority), version = o.version + 1,
            next_at = clock_timestamp(), attempts = 0, parked_at = null, code = null, reason = null, remedy = null`,
     [
       records.map((each) => each.table),
@@ -157,7 +159,7 @@ export async function claimDue(
           and o.table_name = any($1::text[]) and o.table_name || '/' || o.key <> all($3::text[])),
      first as (select place from due order by place limit 1)
      select due.table_name, due.key, due.kind, due.priority, due.lsn::text, due.changed_at, due.version::text,
-            due.restore, due.attempts
+            due.restore, due.approved, due.attempts
        from due join first using (place)
       order by due.first_at, due.key limit $2`,
     [options.tables, options.limit, options.busy, options.urgency],
@@ -282,6 +284,7 @@ type LineRow = {
   changed_at: Date;
   version: string;
   restore: string[];
+  approved: boolean;
   attempts: number;
 };
 
@@ -294,5 +297,6 @@ const toLine = (row: LineRow): OutboxLine => ({
   changedAt: row.changed_at,
   version: row.version,
   restore: row.restore,
+  approved: row.approved,
   attempts: row.attempts,
 });

@@ -1,4 +1,6 @@
+import { isMassDeletion } from '../model/guard.ts';
 import { isGone } from '../notion/outcome.ts';
+import { deletionLoad, massDeletion } from '../state/deletes.ts';
 import { beginOperation, endOperation } from '../state/operations.ts';
 import { settle } from '../state/outbox.ts';
 import { forget, type SyncRecord } from '../state/records.ts';
@@ -26,6 +28,9 @@ export async function removePage(
   const page = record.page ?? (await pageOfIntent(context, delivery, record));
   if (page === 'doubtful') return { kind: 'postponed', ms: DOUBTFUL_WAIT_MS };
   if (page === null) return done();
+  const load = await deletionLoad(context.store, table.name, 'to-notion', context.guard.windowMinutes);
+  if (!line.approved && isMassDeletion(load, context.guard))
+    return { kind: 'parked', trouble: massDeletion(load) };
   const operation = await beginOperation(context.store, {
     direction: 'to-notion',
     table: table.name,

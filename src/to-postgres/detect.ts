@@ -1,4 +1,4 @@
-import type { PageId, RowKey, TableName } from '../model/ids.ts';
+import type { PageId, TableName } from '../model/ids.ts';
 import type { ResolvedTable } from '../model/mapping.ts';
 import { changedOnPage } from '../model/merge.ts';
 import type { NotionPage } from '../notion/client.ts';
@@ -48,6 +48,7 @@ export async function inspectAgain(
   name: TableName,
   page: PageId,
   edit: WaitingEdit | null,
+  together = 1,
 ): Promise<void> {
   const table = context.tables.get(name);
   if (table === undefined) return;
@@ -57,21 +58,21 @@ export async function inspectAgain(
     context.clock.observe(now.lastEditedTime);
     const record = (await recordsByPage(context.store, [page])).get(page);
     const evidence = evidenceOf(now, source);
-    if (evidence !== null) return await left(context, table, source, page, edit?.key ?? null, evidence);
+    if (evidence !== null) return await left(context, { table, source, page, edit, together }, evidence);
     await inspect(context, { table, source, page: now, image }, record);
   } catch (error) {
     if (!isGone(error)) throw error;
-    await left(context, table, source, page, edit?.key ?? null, 'gone');
+    await left(context, { table, source, page, edit, together }, 'gone');
   }
 }
 
-/** A page that a whole reading did not show: absence is only a reason to look, a GET is the evidence. */
+/** Pages that a whole reading did not show: absence is only a reason to look, a GET is the evidence. */
 export async function inspectAbsent(
   context: InboundContext,
   table: ResolvedTable,
-  absent: { readonly key: RowKey; readonly page: PageId },
+  absent: readonly PageId[],
 ): Promise<void> {
-  await inspectAgain(context, table.name, absent.page, null);
+  for (const page of absent) await inspectAgain(context, table.name, page, null, absent.length);
 }
 
 function evidenceOf(page: NotionPage, source: Source): Evidence | null {
@@ -80,19 +81,23 @@ function evidenceOf(page: NotionPage, source: Source): Evidence | null {
   return page.parentDataSource !== null && page.parentDataSource !== source.dataSource ? 'moved' : null;
 }
 
-async function left(
-  context: InboundContext,
-  table: ResolvedTable,
-  source: Source,
-  page: PageId,
-  key: RowKey | null,
-  evidence: Evidence,
-): Promise<void> {
+type Missed = {
+  readonly table: ResolvedTable;
+  readonly source: Source;
+  readonly page: PageId;
+  readonly edit: WaitingEdit | null;
+  readonly together: number;
+};
+
+async function left(context: InboundContext, missed: Missed, evidence: Evidence): Promise<void> {
+  const { table, source, page, edit, together } = missed;
   const known = (await recordsByPage(context.store, [page])).get(page);
   const name = known === undefined ? `page/${page}` : `${known.table}/${known.key}`;
+  const decision = edit?.digest === 'approved' || edit?.digest === 'rejected' ? edit.digest : null;
   await context.locks.run(name, async () => {
     const record = (await recordsByPage(context.store, [page])).get(page);
-    await pageLeft(context, { table, source, page, key: record?.key ?? key }, record, evidence);
+    const key = record?.key ?? edit?.key ?? null;
+    await pageLeft(context, { table, source, page, key, decision, together }, record, evidence);
   });
 }
 
@@ -106,7 +111,8 @@ async function inspectUnlessGone(
     await inspect(context, sighting, seen);
   } catch (error) {
     if (!isGone(error)) throw error;
-    await left(context, sighting.table, sighting.source, sighting.page.id, seen?.key ?? null, 'gone');
+    const { table, source, page } = sighting;
+    await left(context, { table, source, page: page.id, edit: null, together: 1 }, 'gone');
   }
 }
 

@@ -108,7 +108,8 @@ export async function pollOnce(context: InboundContext, table: ResolvedTable, so
     }
     await inspectPages(context, table, source, pages);
   }
-  if (whole) for (const page of before) if (!seen.has(page.page)) await inspectAbsent(context, table, page);
+  const absent = before.map(({ page }) => page).filter((page) => !seen.has(page));
+  if (whole) await inspectAbsent(context, table, absent);
   const watermark = notionNow ?? newest;
   if (whole || (watermark !== null && isNews(source.watermark, watermark))) {
     await context.store.transaction((sql) => saveWatermark(sql, table.name, { watermark, whole }));

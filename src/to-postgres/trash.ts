@@ -1,10 +1,12 @@
+import { isMassDeletion } from '../model/guard.ts';
 import type { PageId, RowKey } from '../model/ids.ts';
 import type { ResolvedTable } from '../model/mapping.ts';
 import { deleteRow, settleConstraints, writeAs } from '../postgres/write.ts';
+import { deletionLoad, massDeletion } from '../state/deletes.ts';
 import { dropEdit, parkEdit } from '../state/edits.ts';
 import { beginOperation, endOperation } from '../state/operations.ts';
 import type { Trouble } from '../state/outbox.ts';
-import { forget, markTrashed, type SyncRecord } from '../state/records.ts';
+import { forget, markLinked, markTrashed, type SyncRecord } from '../state/records.ts';
 import type { Source } from '../state/sources.ts';
 import { FENCE } from '../state/sql.ts';
 import { type InboundContext, stateOn } from './context.ts';
@@ -18,6 +20,10 @@ type Left = {
   readonly source: Source;
   readonly page: PageId;
   readonly key: RowKey | null;
+  /** What a person said of this deletion, if it had to wait for one. */
+  readonly decision: 'approved' | 'rejected' | null;
+  /** How many pages of the table were found gone together. */
+  readonly together: number;
 };
 
 /** Decides what a page's leaving means for its row. The caller holds the record's lock. */
@@ -31,6 +37,8 @@ export async function pageLeft(
     await context.store.transaction((sql) => dropEdit(sql, left.page));
     return;
   }
+  if (left.decision === 'rejected') return restorePage(context, left, record);
+  if (left.decision === 'approved') return deleteRecord(context, left, record);
   if (record.state === 'trashed') return;
   // Only the trash is a deletion; what was archived, moved or hidden from us still exists.
   if (evidence !== 'trashed') return setAside(context, left, record, strayed(evidence));
@@ -38,12 +46,20 @@ export async function pageLeft(
     case 'restore':
       return restorePage(context, left, record);
     case 'delete':
-      return deleteRecord(context, left, record);
+      return deleteUnlessMany(context, left, record);
     case 'ignore':
       return setAside(context, left, record, trashIgnored);
     default:
       return left.table.onNotionTrash satisfies never;
   }
+}
+
+async function deleteUnlessMany(context: InboundContext, left: Left, record: SyncRecord): Promise<void> {
+  const { windowMinutes } = context.guard;
+  const load = await deletionLoad(context.store, left.table.name, 'to-postgres', windowMinutes);
+  const all = { ...load, coming: load.coming + left.together };
+  if (isMassDeletion(all, context.guard)) return setAside(context, left, record, massDeletion(all));
+  return deleteRecord(context, left, record);
 }
 
 async function deleteRecord(context: InboundContext, left: Left, record: SyncRecord): Promise<void> {
@@ -94,7 +110,11 @@ async function restorePage(context: InboundContext, left: Left, record: SyncReco
     changedAt: null,
   });
   await context.notion.setTrash(left.page, false, { priority: 'poll' });
-  await endOperation(context.store, operation, { status: 'done' });
+  await context.store.transaction(async (sql) => {
+    await endOperation(sql, operation, { status: 'done' });
+    await markLinked(sql, record.table, record.key);
+    await dropEdit(sql, left.page);
+  });
 }
 
 /** Keeps the row; the pair rests, and stands in the failures, until the page is back. */

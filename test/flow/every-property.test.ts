@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import lithiumbuy from '../../examples/lithiumbuy/pgnotion.config.ts';
 import type { Json } from '../../src/model/change.ts';
 import {
@@ -41,6 +41,11 @@ beforeAll(async () => {
   known = await resolved(stack);
 });
 
+afterEach(async (context) => {
+  if (context.task.result?.state === 'fail') {
+    console.log(JSON.stringify([context.task.name, await sides.sql('select * from pgnotion.outbox'), await sides.sql('select * from pgnotion.failures'), await sides.sql('select id, started_at, finished_at, direction, table_name, key, kind, before, after, status, error, changed_at from pgnotion.operations order by id desc limit 8')], null, 1));
+  }
+});
 afterAll(() => stack[Symbol.asyncDispose]());
 
 type Column = FieldMapping & { readonly source: { readonly kind: 'column' } };

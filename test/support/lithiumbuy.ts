@@ -68,7 +68,7 @@ export async function sampleOf(
     case 'url':
       return same(`https://example.com/${turn}`);
     case 'number':
-      return same(5 - turn);
+      return same(turn + 1);
     case 'checkbox':
       return same(turn % 2 === 1);
     case 'select': {
@@ -77,7 +77,7 @@ export async function sampleOf(
       return { column: label, page: field.values?.[label] ?? label };
     }
     case 'multi_select':
-      return same((field.choices ?? []).slice(turn, turn + 2));
+      return same((field.choices ?? []).slice(turn, turn + 2).sort());
     case 'date': {
       // Later fields get later times, as checks between two of them want it.
       const day = String(table.fields.indexOf(field) + 1).padStart(2, '0');

@@ -32,6 +32,8 @@ export type StackOptions = {
   readonly sandbox?: SandboxOptions;
   readonly createGraceMs?: number;
   readonly variables?: Readonly<Record<string, string>>;
+  /** Gives the URL that the daemon connects with, once the tables are there; the superuser's if absent. */
+  readonly login?: (database: TestDatabase) => Promise<string>;
 };
 
 export async function createStack(options: StackOptions): Promise<Stack> {
@@ -42,7 +44,7 @@ export async function createStack(options: StackOptions): Promise<Stack> {
   const config = parseConfig({ slot: database.name, ...options.config });
   const environment = readEnvironment(
     {
-      DATABASE_URL: database.url,
+      DATABASE_URL: (await options.login?.(database)) ?? database.url,
       NOTION_API_KEY: sandbox.token,
       NOTION_BASE_URL: sandbox.url,
       NOTION_PARENT_PAGE_ID: sandbox.parentPageId,

@@ -27,7 +27,10 @@ test('an older time than what is known already changes nothing, a newer one move
 });
 
 test('invariant 4: it never runs ahead of Notion’s clock, and never back, however answers come', () => {
-  const step = fc.record({ waitMs: fc.integer({ min: 0, max: 200_000 }), lagMs: fc.integer({ min: 0, max: 90_000 }) });
+  const step = fc.record({
+    waitMs: fc.integer({ min: 0, max: 200_000 }),
+    lagMs: fc.integer({ min: 0, max: 90_000 }),
+  });
   fc.assert(
     fc.property(fc.integer({ min: -1e9, max: 1e9 }), fc.array(step), (skew, steps) => {
       let steady = 0;

@@ -32,7 +32,8 @@ test('a key of several columns comes apart into the same texts in the same order
 test.each([pageId, dataSourceId])('an id has one spelling, whichever Notion or a person gave', (id) => {
   const plain = '0123456789abcdef0123456789abcdef';
   const dashed = '01234567-89ab-cdef-0123-456789abcdef';
-  for (const text of [plain, dashed, plain.toUpperCase(), dashed.toUpperCase()]) expect(id(text)).toBe(dashed);
+  for (const text of [plain, dashed, plain.toUpperCase(), dashed.toUpperCase()])
+    expect(id(text)).toBe(dashed);
 });
 
 test.each(['', '0123', `${'0'.repeat(31)}g`, '0'.repeat(33), ` ${'0'.repeat(32)}`, "'; drop table x --"])(

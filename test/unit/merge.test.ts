@@ -129,14 +129,17 @@ const spelled = (verdict: FieldVerdict): string =>
   'conflict' in verdict && verdict.conflict ? `${verdict.kind}!` : verdict.kind;
 
 describe('mergeField', () => {
-  test.each(CASES)('invariant 6: $direction, row $row, page $page, agree $agree, restore $restore, $winner wins', (one) => {
-    const state = stateOf(one);
-    expect([rowChanged(state), pageChanged(state)]).toEqual([one.row, one.page]);
-    const wanted = TABLE[one.direction][letters(one)];
-    const asked = wanted === 'winner';
-    const verdict = mergeField(state, asked ? () => one.winner : nobody);
-    expect(spelled(verdict)).toBe(asked ? (one.winner === 'postgres' ? 'to-page!' : 'to-row!') : wanted);
-  });
+  test.each(CASES)(
+    'invariant 6: $direction, row $row, page $page, agree $agree, restore $restore, $winner wins',
+    (one) => {
+      const state = stateOf(one);
+      expect([rowChanged(state), pageChanged(state)]).toEqual([one.row, one.page]);
+      const wanted = TABLE[one.direction][letters(one)];
+      const asked = wanted === 'winner';
+      const verdict = mergeField(state, asked ? () => one.winner : nobody);
+      expect(spelled(verdict)).toBe(asked ? (one.winner === 'postgres' ? 'to-page!' : 'to-row!') : wanted);
+    },
+  );
 
   test.each([
     ['both', 'to-page'],
@@ -150,7 +153,9 @@ describe('mergeField', () => {
 
   test('without a base, sides that hold the same agree', () => {
     const known = stateOf({ direction: 'both', row: true, page: true, agree: true, restore: false });
-    expect(mergeField({ ...known, baseRow: undefined, basePage: undefined }, nobody)).toEqual({ kind: 'agree' });
+    expect(mergeField({ ...known, baseRow: undefined, basePage: undefined }, nobody)).toEqual({
+      kind: 'agree',
+    });
   });
 
   test('invariant 6: a page whose base nobody knows never goes to the row, though the row is as it was', () => {
@@ -162,7 +167,10 @@ describe('mergeField', () => {
   test('a relation that could be written in part only stays the row’s to finish', () => {
     const known = stateOf({ direction: 'both', row: false, page: false, agree: false, restore: false });
     const encoded = { kind: 'unresolved', value: [], missing: [] } as const;
-    expect(mergeField({ ...known, baseRow: undefined, encoded }, nobody)).toEqual({ kind: 'to-page', conflict: false });
+    expect(mergeField({ ...known, baseRow: undefined, encoded }, nobody)).toEqual({
+      kind: 'to-page',
+      conflict: false,
+    });
   });
 
   test('NULL in the row is a value: from and to it count as changes', () => {
@@ -244,13 +252,13 @@ test('a conflict is told only where both sides changed since a base, and the fie
 
 describe('lastWriteWins', () => {
   const minute = new Date('2026-03-01T12:00:00.000Z');
-  const after = (ms: number): Date => new Date(minute.getTime() + ms);
+  const later = (ms: number): Date => new Date(minute.getTime() + ms);
   test.each([
     ['a row that did not change loses', null, 'notion', false],
-    ['a row from before the minute of the edit loses', after(-1), 'notion', false],
-    ['at the start of the minute the order is unknown, and the row wins', after(0), 'postgres', true],
-    ['at the end of the minute the order is unknown, and the row wins', after(59_999), 'postgres', true],
-    ['a row from after the minute wins', after(60_000), 'postgres', false],
+    ['a row from before the minute of the edit loses', later(-1), 'notion', false],
+    ['at the start of the minute the order is unknown, and the row wins', later(0), 'postgres', true],
+    ['at the end of the minute the order is unknown, and the row wins', later(59_999), 'postgres', true],
+    ['a row from after the minute wins', later(60_000), 'postgres', false],
   ] as const)('%s', (_title, row, winner, tie) => {
     expect(lastWriteWins(row, minute)).toBe(winner);
     if (row !== null) expect(isTie(row, minute)).toBe(tie);

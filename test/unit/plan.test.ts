@@ -7,7 +7,10 @@ import { arrayOf, column, lookups, page } from './codecs/support.ts';
 
 const suppliers = tableName('suppliers');
 const supplier = resolvedField('Supplier', 'relation', { relatedTable: suppliers });
-const several = resolvedField('Suppliers', 'relation', { relatedTable: suppliers, shape: arrayOf(column('text')) });
+const several = resolvedField('Suppliers', 'relation', {
+  relatedTable: suppliers,
+  shape: arrayOf(column('text')),
+});
 const name = resolvedField('Name', 'title');
 const rating = resolvedField('Rating', 'number');
 
@@ -23,7 +26,10 @@ const EMPTY: PagePlan = {
 
 const nobody = (): never => expect.fail('nobody need be asked who wins');
 
-function plan(fields: readonly ResolvedField[], state: Partial<PageState> & Pick<PageState, 'row'>): PagePlan {
+function plan(
+  fields: readonly ResolvedField[],
+  state: Partial<PageState> & Pick<PageState, 'row'>,
+): PagePlan {
   return planPage({
     table: resolvedTable('products', fields),
     base: { row: {}, page: {} },
@@ -86,7 +92,12 @@ describe('a page that exists', () => {
 
   test('one field’s conflict holds back no other', () => {
     const row = { Name: 'Row', Rating: '2' };
-    const made = plan([name, rating], { base, row, page: { Name: 'Page', Rating: 1 }, winner: () => 'notion' });
+    const made = plan([name, rating], {
+      base,
+      row,
+      page: { Name: 'Page', Rating: 1 },
+      winner: () => 'notion',
+    });
     expect(made).toEqual({ ...EMPTY, writes: { Rating: 2 }, handedOver: ['Name'], conflicts: ['Name'] });
   });
 

@@ -1,0 +1,136 @@
+import { describe, expect, test } from 'vitest';
+import { parseConfig } from '../../src/config.ts';
+import { databaseVariable, HELP, OPTIONS, readEnvironment } from '../../src/environment.ts';
+import type { PgnotionError } from '../../src/model/errors.ts';
+
+const table = (name: string) => ({
+  source: `public.${name}`,
+  key: 'id',
+  title: name,
+  fields: { Name: { column: 'name', type: 'title' as const } },
+});
+const config = parseConfig({ tables: { suppliers: table('suppliers'), 'rfq-responses': table('rfqs') } });
+
+const LEAST = { DATABASE_URL: 'postgres://user:secret@host/db', NOTION_API_KEY: 'ntn_secret' };
+const read = (more: Readonly<Record<string, string | undefined>> = {}) =>
+  readEnvironment({ ...LEAST, ...more }, config);
+
+function refusal(variables: Readonly<Record<string, string | undefined>>): string {
+  let error: PgnotionError | undefined;
+  try {
+    readEnvironment(variables, config);
+  } catch (thrown) {
+    error = thrown as PgnotionError;
+  }
+  expect(error).toMatchObject({ code: 'config_invalid' });
+  return `${error?.message}\n${error?.remedy}`;
+}
+
+test('what is not set has its default', () => {
+  expect(read()).toMatchObject({
+    ...LEAST,
+    NOTION_VERSION: '2026-03-11',
+    NOTION_RATE_LIMIT: { requests: 180, windowMs: 60_000 },
+    SYNC_ENABLED: true,
+    SYNC_INTERVAL_SECONDS: 15,
+    SYNC_BATCH_SIZE: 100,
+    SYNC_CREATE_GRACE_SECONDS: 60,
+    SYNC_CONFLICT_STRATEGY: 'lww',
+    LOG_LEVEL: 'info',
+    databaseIds: new Map(),
+  });
+  for (const name of ['REPLICATION_URL', 'NOTION_BASE_URL', 'NOTION_PARENT_PAGE_ID'])
+    expect(read()).not.toHaveProperty(name);
+});
+
+test.each([
+  ['DATABASE_URL', 'postgresql://localhost/db', 'postgresql://localhost/db'],
+  ['REPLICATION_URL', 'postgres://direct/db', 'postgres://direct/db'],
+  ['NOTION_API_KEY', ' ntn_1 \n', 'ntn_1'],
+  ['NOTION_BASE_URL', 'http://127.0.0.1:7421', 'http://127.0.0.1:7421'],
+  ['NOTION_VERSION', '2025-09-03', '2025-09-03'],
+  ['NOTION_RATE_LIMIT', '600/60s', { requests: 600, windowMs: 60_000 }],
+  ['NOTION_RATE_LIMIT', '3/0.5s', { requests: 3, windowMs: 500 }],
+  ['NOTION_PARENT_PAGE_ID', 'abc', 'abc'],
+  ['SYNC_ENABLED', 'false', false],
+  ['SYNC_ENABLED', '0', false],
+  ['SYNC_ENABLED', '1', true],
+  ['SYNC_INTERVAL_SECONDS', '0.25', 0.25],
+  ['SYNC_BATCH_SIZE', '1000', 1000],
+  ['SYNC_CREATE_GRACE_SECONDS', '0.5', 0.5],
+  ['SYNC_CONFLICT_STRATEGY', 'lww', 'lww'],
+  ['LOG_LEVEL', 'debug', 'debug'],
+])('%s takes %j', (name, text, value) => {
+  expect(read({ [name]: text })).toHaveProperty(name, value);
+});
+
+test('a variable that is set and empty counts as unset', () => {
+  const empty = Object.fromEntries(OPTIONS.map(({ name }) => [name, '']));
+  expect(read({ ...empty, ...LEAST, NOTION_DATABASE_SUPPLIERS_ID: '' })).toEqual(read());
+  expect(refusal({ ...LEAST, DATABASE_URL: '' })).toContain('DATABASE_URL: is not set');
+});
+
+describe('invariant 14: a fault names its variable and what belongs there, and never shows what was set', () => {
+  test.each([
+    ['DATABASE_URL', 'mysql://user:hunter2@host/db'],
+    ['DATABASE_URL', 'hunter2'],
+    ['REPLICATION_URL', 'hunter2'],
+    ['NOTION_API_KEY', '   '],
+    ['NOTION_BASE_URL', 'hunter2'],
+    ['NOTION_BASE_URL', 'hunter2.example:8080'],
+    ['NOTION_BASE_URL', 'file:///hunter2'],
+    ['NOTION_VERSION', 'hunter2'],
+    ['NOTION_RATE_LIMIT', 'hunter2'],
+    ['NOTION_RATE_LIMIT', '0/60s'],
+    ['NOTION_RATE_LIMIT', '180/0s'],
+    ['NOTION_RATE_LIMIT', '180'],
+    ['SYNC_ENABLED', 'hunter2'],
+    ['SYNC_INTERVAL_SECONDS', 'hunter2'],
+    ['SYNC_INTERVAL_SECONDS', '0'],
+    ['SYNC_INTERVAL_SECONDS', '86401'],
+    ['SYNC_BATCH_SIZE', '0'],
+    ['SYNC_BATCH_SIZE', '1001'],
+    ['SYNC_BATCH_SIZE', '1.5'],
+    ['SYNC_BATCH_SIZE', 'hunter2'],
+    ['SYNC_CREATE_GRACE_SECONDS', 'hunter2'],
+    ['SYNC_CONFLICT_STRATEGY', 'hunter2'],
+    ['LOG_LEVEL', 'hunter2'],
+  ])('%s=%s', (name, text) => {
+    const told = refusal({ ...LEAST, [name]: text });
+    expect(told).toContain('has 1 fault:');
+    expect(told).toContain(`  ${name}: `);
+    expect(told).toContain(`mend: set the environment variable ${name}: ${HELP[name as keyof typeof HELP]}`);
+    expect(told).not.toContain('hunter2');
+    expect(told).not.toContain('secret');
+  });
+
+  test('all at once', () => {
+    const told = refusal({ LOG_LEVEL: 'loud', SYNC_BATCH_SIZE: 'x' });
+    expect(told).toContain('has 4 faults:');
+    for (const name of ['DATABASE_URL', 'NOTION_API_KEY', 'LOG_LEVEL', 'SYNC_BATCH_SIZE'])
+      expect(told).toContain(`  ${name}: `);
+  });
+});
+
+test('each variable has its line of help', () => {
+  expect(OPTIONS.map(({ name }) => name)).toEqual(Object.keys(HELP));
+  for (const { help } of OPTIONS) expect(help).toMatch(/\S/);
+});
+
+test.each([
+  ['suppliers', 'NOTION_DATABASE_SUPPLIERS_ID'],
+  ['rfq-responses', 'NOTION_DATABASE_RFQ_RESPONSES_ID'],
+  ['rfqResponses', 'NOTION_DATABASE_RFQRESPONSES_ID'],
+  ['größe 2', 'NOTION_DATABASE_GR__E_2_ID'],
+])('the database of %s is named by %s', (name, variable) => {
+  expect(databaseVariable(name)).toBe(variable);
+});
+
+test('database ids are kept by table; those of tables that are not synced are passed over', () => {
+  const { databaseIds } = read({
+    NOTION_DATABASE_SUPPLIERS_ID: 'one',
+    NOTION_DATABASE_RFQ_RESPONSES_ID: 'two',
+    NOTION_DATABASE_OTHERS_ID: 'three',
+  });
+  expect(Object.fromEntries(databaseIds)).toEqual({ suppliers: 'one', 'rfq-responses': 'two' });
+});
