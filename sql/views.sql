@@ -127,7 +127,8 @@ begin
   if not found then raise exception 'no synced table is called %', name; end if;
 end $$;
 
--- Tries a failed record again now, in both directions. Returns how many lines were waiting.
+-- Tries a failed record again now, in both directions. A page that is no record yet goes by its page id. Returns how
+-- many lines were waiting.
 create function pgnotion.retry(name text, record_key text) returns bigint language sql as $$
   with o as (
     update pgnotion.outbox set next_at = clock_timestamp(), attempts = 0, parked_at = null,
@@ -135,7 +136,7 @@ create function pgnotion.retry(name text, record_key text) returns bigint langua
      where table_name = name and key = record_key returning 1),
   e as (
     update pgnotion.edits set next_at = clock_timestamp(), attempts = 0, parked_at = null, digest = ''
-     where table_name = name and key = record_key returning 1)
+     where table_name = name and (key = record_key or page_id::text = record_key) returning 1)
   select (select count(*) from o) + (select count(*) from e);
 $$;
 

@@ -1,4 +1,5 @@
 #!/usr/bin/env node
+import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { Command } from 'commander';
@@ -27,8 +28,7 @@ const program = new Command('pgnotion')
   .description('Keeps PostgreSQL tables and Notion databases the same, both ways.')
   .option('--config <file>', 'the configuration', 'pgnotion.config.ts')
   .option('--json', 'print data as JSON')
-  .showHelpAfterError()
-  .enablePositionalOptions();
+  .showHelpAfterError('(see `pgnotion --help`)');
 
 async function load(quiet: boolean): Promise<Loaded> {
   const config = parseConfig(await importConfig(program.opts<Globals>().config));
@@ -38,6 +38,7 @@ async function load(quiet: boolean): Promise<Loaded> {
 
 async function importConfig(file: string): Promise<unknown> {
   const path = resolve(file);
+  if (!existsSync(path)) throw configMissing(path);
   try {
     const module: { readonly default?: unknown } = await import(pathToFileURL(path).href);
     if (module.default !== undefined) return module.default;
@@ -45,7 +46,7 @@ async function importConfig(file: string): Promise<unknown> {
     throw new PgnotionError({
       code: 'config_unreadable',
       message: `cannot read the configuration ${path}: ${messageOf(error)}`,
-      remedy: 'name the file with --config, and check that it runs by itself',
+      remedy: 'check that the file runs by itself: `node FILE` must end without an error',
       cause: error,
     });
   }
@@ -55,6 +56,13 @@ async function importConfig(file: string): Promise<unknown> {
     remedy: 'end it with `export default defineConfig({ ... })`',
   });
 }
+
+const configMissing = (path: string): PgnotionError =>
+  new PgnotionError({
+    code: 'config_missing',
+    message: `there is no configuration ${path}`,
+    remedy: 'name the file with --config FILE, or go to the folder that has pgnotion.config.ts',
+  });
 
 /** The first signal asks for an orderly stop; a second one, or ten seconds, ends the process as it is. */
 function stopSignal(): AbortSignal {

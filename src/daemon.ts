@@ -33,6 +33,8 @@ export type DaemonOptions = {
   readonly onReady?: () => void;
   /** Instead of SYNC_CREATE_GRACE_SECONDS. */
   readonly createGraceMs?: number;
+  /** After this silence either end of the replication stream gives the other up. */
+  readonly senderTimeoutMs?: number;
 };
 
 const PRUNE_MS = 600_000;
@@ -89,6 +91,9 @@ async function work(
 ): Promise<void> {
   const { log, config, environment } = installation;
   const { notion, throttle } = openNotion(installation, store.epoch);
+  // What is under way is finished; what waits for its place in the window would hold the stop for a minute.
+  const letNothingLeave = (): void => void throttle.stop();
+  signal.addEventListener('abort', letNothingLeave, { once: true });
   try {
     const self = await notion.me({ priority: 'live', signal });
     await checkNotion(installation, notion);
@@ -104,6 +109,7 @@ async function work(
     await runTogether(services, signal, log);
     log.info('stopped; everything in flight is recorded');
   } finally {
+    signal.removeEventListener('abort', letNothingLeave);
     await throttle.stop();
   }
 }
@@ -157,14 +163,15 @@ async function servicesOf(
   };
   const busy = new Set<string>();
   const batchSize = environment.SYNC_BATCH_SIZE;
-  const open = () =>
-    openWalStream({ url: notionSide.url, slot: config.slot, publication: config.publication, log });
+  const { slot, publication } = config;
+  const { senderTimeoutMs } = options;
+  const open = () => openWalStream({ url: notionSide.url, slot, publication, senderTimeoutMs, log });
   const capture = {
     open,
     store,
     db,
     tables: installation.tables,
-    slot: config.slot,
+    slot,
     tagSecret: secret,
     onDirty,
     log,

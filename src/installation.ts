@@ -2,11 +2,11 @@ import { createHash } from 'node:crypto';
 import { Kysely, PostgresDialect } from 'kysely';
 import type { Pool } from 'pg';
 import type { Config } from './config.ts';
-import type { Environment } from './environment.ts';
-import { PgnotionError } from './model/errors.ts';
-import { dataSourceId } from './model/ids.ts';
+import { databaseVariable, type Environment } from './environment.ts';
+import { type Fault, PgnotionError } from './model/errors.ts';
+import { dataSourceId, type TableName } from './model/ids.ts';
 import type { ResolvedTable } from './model/mapping.ts';
-import { type AppliedTable, applyTables } from './notion/apply-schema.ts';
+import { type AppliedTable, applyTables, hiddenSource, seenSource } from './notion/apply-schema.ts';
 import { createNotionClient, type NotionClient } from './notion/client.ts';
 import { NotionFailure } from './notion/outcome.ts';
 import { planDatabase, type Sources } from './notion/schema.ts';
@@ -45,6 +45,8 @@ export async function openInstallation(
   const db: UserDatabase = new Kysely({ dialect: new PostgresDialect({ pool: rawPool }) });
   const close = async (): Promise<void> => {
     await db.destroy();
+    // Kysely ends only what it has used.
+    if (!rawPool.ending) await rawPool.end();
     await pool.end();
   };
   try {
@@ -80,6 +82,7 @@ export function openNotion(installation: Installation, epoch: number | null = nu
   const notion = createNotionClient({
     token: environment.NOTION_API_KEY,
     version: environment.NOTION_VERSION,
+    timeoutMs: environment.NOTION_TIMEOUT_SECONDS * 1_000,
     throttle,
     log,
     ...(environment.NOTION_BASE_URL === undefined ? {} : { baseUrl: environment.NOTION_BASE_URL }),
@@ -94,31 +97,44 @@ export async function knownSources(installation: Installation, notion: NotionCli
   const stored = await readSources(createStore(installation.pool, 0));
   const known = new Map([...stored.values()].map((source) => [source.table, source.dataSource]));
   for (const [table, id] of installation.environment.databaseIds) {
-    known.set(table, await dataSourceOf(notion, id));
+    known.set(table, await dataSourceOf(notion, databaseVariable(table), id));
   }
   const names = new Set(installation.tables.map((table) => table.name));
   return new Map([...known].filter(([table]) => names.has(table)));
 }
 
 /** People copy the id of a database out of its address; a data source's own id is taken too. */
-async function dataSourceOf(notion: NotionClient, id: string): Promise<ReturnType<typeof dataSourceId>> {
+async function dataSourceOf(
+  notion: NotionClient,
+  variable: string,
+  id: string,
+): Promise<ReturnType<typeof dataSourceId>> {
   try {
     const database = await notion.retrieveDatabase(dataSourceId(id), ASK);
     const [only, ...others] = database.dataSources;
     if (only === undefined || others.length > 0) throw severalSources(database.title, database.dataSources);
     return only.id;
   } catch (error) {
-    if (error instanceof TypeError) throw badId(id);
+    if (error instanceof TypeError) throw badId(variable, id);
     if (!(error instanceof NotionFailure) || error.verdict.status !== 404) throw error;
-    return (await notion.retrieveDataSource(dataSourceId(id), ASK)).id;
+    const source = await seenSource(notion, dataSourceId(id), ASK);
+    if (source === null) throw hiddenId(variable, id);
+    return source.id;
   }
 }
 
-const badId = (id: string): PgnotionError =>
+const badId = (variable: string, id: string): PgnotionError =>
   new PgnotionError({
     code: 'notion_id_invalid',
-    message: `${JSON.stringify(id)} is not the id of a Notion database`,
+    message: `${variable} is ${JSON.stringify(id)}, which is not the id of a Notion database`,
     remedy: "copy the 32 hexadecimal digits out of the database's address",
+  });
+
+const hiddenId = (variable: string, id: string): PgnotionError =>
+  new PgnotionError({
+    code: 'notion_database_hidden',
+    message: `${variable} is ${id}, and Notion shows no such database`,
+    remedy: 'Share the database with the connection (••• > Connections), or correct the id.',
   });
 
 const severalSources = (title: string, sources: readonly { readonly id: string; readonly name: string }[]) =>
@@ -150,30 +166,40 @@ export async function applyToNotion(
 /** Makes sure that each table has its data source and that it fits. Throws one error for all that is wrong. */
 export async function checkNotion(installation: Installation, notion: NotionClient): Promise<void> {
   const sources = await knownSources(installation, notion);
+  const lacks: string[] = [];
   const faults: string[] = [];
+  const blame = (table: TableName, fault: Fault): void => {
+    faults.push(`${table}, ${fault.path}: ${fault.message}. ${fault.remedy}`);
+  };
   for (const table of installation.tables) {
     const id = sources.get(table.name);
     if (id === undefined) {
-      faults.push(`${table.name} has no Notion database yet`);
+      lacks.push(`${table.name} has no Notion database yet`);
       continue;
     }
-    const actual = await notion.retrieveDataSource(id, ASK);
+    const actual = await seenSource(notion, id, ASK);
+    if (actual === null) {
+      blame(table.name, hiddenSource(id));
+      continue;
+    }
     const plan = planDatabase(table, actual, sources);
     const missing = [...Object.keys(plan.update), ...plan.waiting.map(({ property }) => property)];
-    if (actual.inTrash) faults.push(`the database of ${table.name} is in the trash`);
-    if (missing.length > 0) faults.push(`the database of ${table.name} lacks ${missing.join(', ')}`);
-    faults.push(
-      ...plan.faults.map((fault) => `${table.name}, ${fault.path}: ${fault.message}. ${fault.remedy}`),
-    );
+    if (missing.length > 0) lacks.push(`the database of ${table.name} lacks ${missing.join(', ')}`);
+    for (const fault of plan.faults) blame(table.name, fault);
     await keepSource(installation, table, id, actual.databaseId, plan.ids);
   }
-  if (faults.length > 0) {
-    throw new PgnotionError({
-      code: 'notion_schema_incomplete',
-      message: `Notion is not ready for this mapping:\n${faults.map((fault) => `  ${fault}`).join('\n')}`,
-      remedy: 'run `pgnotion apply`, which adds what is missing and leaves the rest as it is',
-    });
-  }
+  if (lacks.length + faults.length > 0) throw notReady(lacks, faults);
+}
+
+function notReady(lacks: readonly string[], faults: readonly string[]): PgnotionError {
+  const apply = 'run `pgnotion apply`, which adds what is missing and leaves the rest as it is';
+  const byHand = 'do what the lines above say, in Notion, and start again';
+  const remedy = faults.length === 0 ? apply : lacks.length === 0 ? byHand : `${byHand}; also ${apply}`;
+  return new PgnotionError({
+    code: 'notion_schema_incomplete',
+    message: `Notion is not ready for this mapping:\n${[...lacks, ...faults].map((line) => `  ${line}`).join('\n')}`,
+    remedy,
+  });
 }
 
 async function keepSource(

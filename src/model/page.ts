@@ -56,6 +56,10 @@ const mismatch = (table: ResolvedTable, field: ResolvedField, found: string): Fa
 export const digestOf = (image: PageImage): string =>
   createHash('sha256').update(canonicalJson(image)).digest('hex').slice(0, 32);
 
+/** Tells one edit of a page from another: by the values that differ from the base. */
+export const editDigest = (changed: readonly ResolvedField[], image: PageImage): string =>
+  digestOf(Object.fromEntries(changed.map(({ property }) => [property, image[property] ?? null])));
+
 /** Look-ups over what a caller has fetched. Nothing is found that was not fetched. */
 export function lookupsOver(known: {
   readonly pairs: readonly { readonly table: TableName; readonly key: RowKey; readonly page: PageId }[];

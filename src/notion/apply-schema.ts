@@ -2,7 +2,7 @@ import { type Fault, PgnotionError } from '../model/errors.ts';
 import type { DataSourceId, TableName } from '../model/ids.ts';
 import type { ResolvedTable } from '../model/mapping.ts';
 import type { Ask } from './call.ts';
-import type { NotionClient } from './client.ts';
+import type { NotionClient, NotionDataSource } from './client.ts';
 import { NotionFailure } from './outcome.ts';
 import { planDatabase, type Sources } from './schema.ts';
 
@@ -41,6 +41,27 @@ function noParent(table: ResolvedTable): PgnotionError {
     remedy:
       'Set NOTION_PARENT_PAGE_ID to a page shared with the connection, or set the id of an existing database.',
   });
+}
+
+/** Notion answers the same for what was deleted and for what it hides. */
+export const hiddenSource = (id: string): Fault => ({
+  path: 'its database',
+  message: `Notion shows no data source ${id}: its database was deleted, or is not shared with the connection`,
+  remedy: 'Share the database with the connection (••• > Connections), or set the id of another one.',
+});
+
+/** The data source as it is; null if Notion shows none. */
+export async function seenSource(
+  client: Pick<NotionClient, 'retrieveDataSource'>,
+  id: DataSourceId,
+  ask: Ask,
+): Promise<NotionDataSource | null> {
+  try {
+    return await client.retrieveDataSource(id, ask);
+  } catch (error) {
+    if (error instanceof NotionFailure && error.verdict.status === 404) return null;
+    throw error;
+  }
 }
 
 /** A second database would split the table's records, so a doubtful create is for a person to look at. */
@@ -91,7 +112,8 @@ export async function applyTable(
   const all: Sources = new Map([...sources, [table.name, id]]);
   const changed = new Set<string>();
   for (let attempt = 0; ; attempt += 1) {
-    const actual = await client.retrieveDataSource(id, ask);
+    const actual = await seenSource(client, id, ask);
+    if (actual === null) throw hidden(table, id);
     const { update, ids, waiting, faults } = planDatabase(table, actual, all);
     const names = Object.keys(update);
     if (names.length === 0 || actual.inTrash) {
@@ -114,6 +136,11 @@ export async function applyTable(
       if (!(error instanceof NotionFailure) || error.verdict.effect === 'none') throw error;
     }
   }
+}
+
+function hidden(table: ResolvedTable, id: DataSourceId): PgnotionError {
+  const { message, remedy } = hiddenSource(id);
+  return new PgnotionError({ code: 'notion_database_hidden', message: `${table.name}: ${message}`, remedy });
 }
 
 function refused(table: ResolvedTable, names: readonly string[]): PgnotionError {

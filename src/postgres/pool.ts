@@ -88,9 +88,16 @@ export function createPool({ url, max, raw, applicationName, log }: PoolOptions)
     ...(raw ? { types: { getTypeParser: () => asText } } : {}),
   });
   // Without a listener, the server's restart would end the process through an idle connection.
-  pool.on('error', (error) =>
-    log.warn({ reason: messageOf(error) }, 'an idle PostgreSQL connection was lost'),
-  );
+  pool.on('error', (error) => {
+    // A server that stops may be quicker than the good-bye of a pool that has been ended.
+    if (!pool.ending) log.warn({ reason: messageOf(error) }, 'an idle PostgreSQL connection was lost');
+  });
+  // One that is lost between two statements of a transaction has no listener of the pool's; its next statement fails.
+  pool.on('connect', (client) => {
+    client.on('error', (error) =>
+      log.debug({ reason: messageOf(error) }, 'a PostgreSQL connection was lost'),
+    );
+  });
   return pool;
 }
 

@@ -98,7 +98,7 @@ async function resolveTable(
     dependsOn: mapping.dependsOn.map((dependency) => resolveDependency(dependency, catalog)),
     fields: mapping.fields.map((field) => resolveField(field, own, shapes.get(field.property))),
     columnTypes: Object.fromEntries(columns.map((column) => [column.name, assignable(column.type)])),
-    keyTypes: mapping.key.map((name) => own?.columns.get(name)?.type ?? 'text'),
+    keyTypes: mapping.key.map((name) => assignable(own?.columns.get(name)?.type ?? 'text')),
     keyDefaults: mapping.key.map((name) => fillsItself(own?.columns.get(name))),
   };
 }

@@ -36,7 +36,7 @@ export type WalStreamOptions = {
   readonly startAt?: Lsn;
   readonly log: Log;
   /** After this silence either side gives the other up. */
-  readonly senderTimeoutMs?: number;
+  readonly senderTimeoutMs?: number | undefined;
   /** Milliseconds, for the watchdog and the status messages. */
   readonly now?: () => number;
   /** What reads the messages; pgoutput's if absent. */

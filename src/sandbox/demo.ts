@@ -1,6 +1,8 @@
+import { execFile } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdir, readFile, rm } from 'node:fs/promises';
+import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
+import { promisify } from 'node:util';
 import pg from 'pg';
 import lithiumbuy from '../../examples/lithiumbuy/pgnotion.config.ts';
 import { seed } from '../../examples/lithiumbuy/seed.ts';
@@ -8,12 +10,17 @@ import { type Config, parseConfig } from '../config.ts';
 import { runDaemon } from '../daemon.ts';
 import { type Environment, readEnvironment } from '../environment.ts';
 import { applyToNotion, openInstallation, openNotion } from '../installation.ts';
+import { PgnotionError } from '../model/errors.ts';
 import { createLog, type Log } from '../runtime/log.ts';
 import { type Sandbox, startSandbox } from './notion/server.ts';
-import { startEmbeddedPostgres } from './postgres.ts';
+import { deleteEmbeddedPostgres, startEmbeddedPostgres } from './postgres.ts';
+import type { PostgresServer } from './postgres-server.ts';
 import { showProgress } from './progress.ts';
 
 const FOLDER = resolve('.pgnotion', 'demo');
+const DATA = resolve(FOLDER, 'postgres');
+const PID_FILE = resolve(FOLDER, 'pid');
+const run = promisify(execFile);
 const DATABASE = 'lithiumbuy';
 /** What Notion grants a workspace on its Business plan; the sandbox enforces it. */
 const LIMIT = { requests: 600, windowMs: 60_000 };
@@ -25,22 +32,55 @@ export async function runDemo(
   signal: AbortSignal,
 ): Promise<void> {
   const log = createLog({ level: process.env.LOG_LEVEL ?? 'warn' });
-  if (options.fresh) await rm(FOLDER, { recursive: true, force: true });
+  await refuseSecond();
   await mkdir(FOLDER, { recursive: true });
+  if (options.fresh) {
+    await deleteEmbeddedPostgres(DATA);
+    await rm(FOLDER, { recursive: true, force: true });
+    await mkdir(FOLDER, { recursive: true });
+  }
+  await writeFile(PID_FILE, String(process.pid));
   options.print('starting PostgreSQL and the Notion sandbox ...');
-  const postgres = await startEmbeddedPostgres({ dir: resolve(FOLDER, 'postgres'), persistent: true, log });
+  const postgres = await startUnlessStopped(log, signal);
   try {
+    if (postgres === null || signal.aborted) return;
     const sandbox = await startSandbox({ journal: resolve(FOLDER, 'notion.jsonl'), limit: LIMIT });
     try {
       const url = await createDatabase(postgres.url, options.print);
+      if (signal.aborted) return;
       await syncUntilStopped({ url, sandbox, log, print: options.print }, signal);
     } finally {
       await sandbox.close();
     }
   } finally {
-    await postgres.stop();
+    await postgres?.stop();
+    if (signal.aborted)
+      options.print('stopped; `npm run demo` goes on from here, `npm run demo -- --fresh` starts over');
   }
-  options.print('stopped; `npm run demo` goes on from here, `npm run demo -- --fresh` starts over');
+}
+
+/** Two demos in one folder would take each other's server and journal away. */
+async function refuseSecond(): Promise<void> {
+  const pid = Number(await readFile(PID_FILE, 'utf8').catch(() => ''));
+  if (!Number.isInteger(pid) || pid <= 1 || pid === process.pid) return;
+  // The number may be a stranger's by now.
+  const { stdout } = await run('ps', ['-o', 'args=', '-p', String(pid)]).catch(() => ({ stdout: '' }));
+  if (!/\bdemo\b/.test(stdout)) return;
+  throw new PgnotionError({
+    code: 'demo_running',
+    message: `a demo runs already in ${FOLDER} (process ${pid})`,
+    remedy: 'Use that one, or stop it with Ctrl-C first; a demo in another folder has data of its own.',
+  });
+}
+
+/** A terminal's Ctrl-C ends `initdb` too: that is no failure. */
+async function startUnlessStopped(log: Log, signal: AbortSignal): Promise<PostgresServer | null> {
+  try {
+    return await startEmbeddedPostgres({ dir: DATA, persistent: true, log });
+  } catch (error) {
+    if (signal.aborted) return null;
+    throw error;
+  }
 }
 
 async function createDatabase(serverUrl: string, print: (text: string) => void): Promise<string> {
@@ -99,6 +139,7 @@ async function syncUntilStopped({ url, sandbox, log, print }: Running, signal: A
     config,
   );
   await applyOnce(config, environment, log);
+  if (signal.aborted) return;
   const stop = new AbortController();
   const both = AbortSignal.any([signal, stop.signal]);
   const daemon = runDaemon({ config, environment, log, createGraceMs: 10_000 }, both);

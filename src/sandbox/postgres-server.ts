@@ -1,6 +1,17 @@
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { chown, mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import {
+  chown,
+  mkdir,
+  mkdtemp,
+  readdir,
+  readFile,
+  rename,
+  rm,
+  rmdir,
+  stat,
+  writeFile,
+} from 'node:fs/promises';
 import { createServer, Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
@@ -97,8 +108,11 @@ async function prepareFolder(bin: string, dir: string, account: Account): Promis
   const present = await readdir(dir);
   if (present.includes('PG_VERSION')) return (await readFile(join(dir, PASSWORD_FILE), 'utf8')).trim();
   if (present.length > 0) throw failed(`${dir} holds other files and is no PostgreSQL data folder`);
-  await give(dir, account);
   const password = randomBytes(12).toString('hex');
+  // Made elsewhere and moved when it is whole: a kill in the middle leaves no folder that looks usable.
+  const partial = `${dir}.${process.pid}`;
+  await mkdir(partial, { recursive: true });
+  await give(partial, account);
   const scratch = await mkdtemp(join(tmpdir(), 'pgnotion-initdb-'));
   try {
     const passwordFile = join(scratch, 'password');
@@ -106,14 +120,16 @@ async function prepareFolder(bin: string, dir: string, account: Account): Promis
     await give(scratch, account);
     await give(passwordFile, account);
     const flags = ['--username=postgres', '--auth=password', '--encoding=UTF8', '--no-locale', '--no-sync'];
-    await run(join(bin, 'initdb'), [`--pgdata=${dir}`, `--pwfile=${passwordFile}`, ...flags], {
+    await run(join(bin, 'initdb'), [`--pgdata=${partial}`, `--pwfile=${passwordFile}`, ...flags], {
       ...account,
       cwd: scratch,
       env: { ...process.env, LC_ALL: 'C' },
     });
-    await writeFile(join(dir, PASSWORD_FILE), `${password}\n`, { mode: 0o600 });
+    await writeFile(join(partial, PASSWORD_FILE), `${password}\n`, { mode: 0o600 });
+    await rmdir(dir);
+    await rename(partial, dir);
   } catch (error) {
-    await rm(dir, { recursive: true, force: true });
+    await rm(partial, { recursive: true, force: true });
     throw failed(String(error), error);
   } finally {
     await rm(scratch, { recursive: true, force: true });

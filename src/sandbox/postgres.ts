@@ -46,6 +46,17 @@ async function usableBinaries(log: Log): Promise<string> {
   return join(copy, 'bin');
 }
 
+/** Where the data of `dir` are kept: there, or for root where the user `postgres` can enter. */
+async function usableFolder(dir: string): Promise<string> {
+  if (await isReachable(dirname(resolve(dir)))) return dir;
+  return join('/var/tmp', `pgnotion-${digest(resolve(dir))}`);
+}
+
+/** Deletes the data of a server that has been stopped. */
+export async function deleteEmbeddedPostgres(dir: string): Promise<void> {
+  await rm(await usableFolder(dir), { recursive: true, force: true });
+}
+
 const digest = (text: string): string => createHash('sha256').update(text).digest('hex').slice(0, 12);
 
 /**
@@ -62,8 +73,7 @@ export async function startEmbeddedPostgres(options: {
   readonly log: Log;
 }): Promise<PostgresServer> {
   const bin = await usableBinaries(options.log);
-  const reachable = await isReachable(dirname(resolve(options.dir)));
-  const dir = reachable ? options.dir : join('/var/tmp', `pgnotion-${digest(resolve(options.dir))}`);
-  if (!reachable) options.log.info({ dir }, 'the data folder is where the user postgres can enter');
+  const dir = await usableFolder(options.dir);
+  if (dir !== options.dir) options.log.info({ dir }, 'the data folder is where the user postgres can enter');
   return startServer({ ...options, bin, dir });
 }

@@ -13,6 +13,8 @@ export type WaitingEdit = {
   readonly quietMs: number;
   readonly attempts: number;
   readonly parked: boolean;
+  /** Its time has come: see `dueEdits`. */
+  readonly due: boolean;
 };
 
 export async function editsOf(sql: Sql, pages: readonly PageId[]): Promise<Map<PageId, WaitingEdit>> {
@@ -20,12 +22,20 @@ export async function editsOf(sql: Sql, pages: readonly PageId[]): Promise<Map<P
   return new Map(rows.map((row) => [row.page, toEdit(row)]));
 }
 
+/** Pages of a table that belong to no record and stand here until they can become one. */
+export async function strangers(sql: Sql, table: TableName): Promise<PageId[]> {
+  const rows = await sql.query<{ page: PageId }>(
+    `select page_id as page from pgnotion.edits e where table_name = $1
+        and not exists (select from pgnotion.records r where r.page_id = e.page_id)`,
+    [table],
+  );
+  return rows.map((row) => row.page);
+}
+
 /** Pages to look at again now: settling time over, a related record may be there, a retry was asked for. */
 export async function dueEdits(sql: Sql): Promise<WaitingEdit[]> {
   const rows = await sql.query<Row>(
-    `${SELECT} where next_at <= clock_timestamp()
-        and not exists (select from pgnotion.data_sources d where d.table_name = e.table_name and d.paused_at is not null)
-      order by next_at limit 100`,
+    `${SELECT} where next_at <= clock_timestamp() and ${NOT_PAUSED} order by next_at limit 100`,
   );
   return rows.map(toEdit);
 }
@@ -33,7 +43,8 @@ export async function dueEdits(sql: Sql): Promise<WaitingEdit[]> {
 /** Milliseconds until `dueEdits` has something; null if nothing waits. */
 export async function nextEditMs(sql: Sql): Promise<number | null> {
   const [row] = await sql.query<{ ms: number | null }>(
-    'select (extract(epoch from min(next_at) - clock_timestamp()) * 1000)::float8 as ms from pgnotion.edits',
+    `select (extract(epoch from min(next_at) - clock_timestamp()) * 1000)::float8 as ms
+       from pgnotion.edits e where ${NOT_PAUSED}`,
   );
   return row?.ms ?? null;
 }
@@ -95,7 +106,11 @@ export async function dropEdit(sql: Sql, page: PageId): Promise<void> {
 }
 
 const SELECT = `select page_id as page, table_name as "table", key, digest, attempts, parked_at is not null as parked,
+    coalesce(next_at <= clock_timestamp(), false) as due,
     (extract(epoch from clock_timestamp() - quiet_from) * 1000)::float8 as quiet_ms from pgnotion.edits e`;
+
+const NOT_PAUSED = `not exists (
+  select from pgnotion.data_sources d where d.table_name = e.table_name and d.paused_at is not null)`;
 
 type Row = Omit<WaitingEdit, 'quietMs'> & { readonly quiet_ms: number };
 

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { readdir, readFile } from 'node:fs/promises';
-import type { Pool } from 'pg';
-import { PgnotionError } from '../model/errors.ts';
+import pg, { type Pool } from 'pg';
+import { messageOf, PgnotionError } from '../model/errors.ts';
 import { inTransaction, type Sql } from './sql.ts';
 
 const FOLDER = new URL('../../sql/', import.meta.url);
@@ -15,7 +15,7 @@ const MIGRATION_LOCK = 7_420_001;
 export async function migrate(pool: Pool): Promise<void> {
   const files = (await readdir(FOLDER)).filter((name) => /^\d{4}_.+\.sql$/.test(name)).sort();
   const views = await readFile(new URL('views.sql', FOLDER), 'utf8');
-  await inTransaction(pool, async (sql) => {
+  const work = async (sql: Sql): Promise<void> => {
     await sql.query('select pg_advisory_xact_lock($1)', [MIGRATION_LOCK]);
     await createBookkeeping(sql);
     const [row] = await sql.query<{ version: number | null }>(
@@ -29,8 +29,20 @@ export async function migrate(pool: Pool): Promise<void> {
       await sql.query('insert into pgnotion.migrations (version, name) values ($1, $2)', [index + 1, file]);
     }
     await renewViews(sql, views);
+  };
+  await inTransaction(pool, work).catch((error: unknown) => {
+    throw error instanceof pg.DatabaseError && error.code === '42501' ? notAllowed(error) : error;
   });
 }
+
+const notAllowed = (error: unknown): PgnotionError =>
+  new PgnotionError({
+    code: 'state_privilege',
+    message: `the schema pgnotion, which holds pgnotion's own tables, cannot be made or changed: ${messageOf(error)}`,
+    remedy:
+      'As a superuser: run sql/grants.sql, which makes a role with all that pgnotion needs; or GRANT CREATE ON DATABASE ... TO the role of DATABASE_URL. If another role made the schema, connect as that one.',
+    cause: error,
+  });
 
 async function createBookkeeping(sql: Sql): Promise<void> {
   const [found] = await sql.query<{ schema: boolean; there: boolean }>(

@@ -64,6 +64,28 @@ export async function endOperation(
   );
 }
 
+/** An operation that is one request to Notion: it has a line from the moment at which the request leaves. */
+export type RequestOperation = {
+  /** For `beforeLeaving`: a request that still waits, and one that never leaves, has no line and is in no doubt. */
+  readonly begin: () => Promise<void>;
+  readonly end: (sql: Sql, outcome: Parameters<typeof endOperation>[2]) => Promise<void>;
+};
+
+export function requestOperation(sql: Sql, operation: Operation): RequestOperation {
+  let id: OperationId | null = null;
+  return {
+    begin: async () => {
+      if (id === null) id = await beginOperation(sql, operation);
+      // Notion sent it away before; what may be in doubt is this try.
+      else
+        await sql.query('update pgnotion.operations set started_at = clock_timestamp() where id = $1', [id]);
+    },
+    end: async (on, outcome) => {
+      if (id !== null) await endOperation(on, id, outcome);
+    },
+  };
+}
+
 /** Whether this page's row was deleted because the page went to the trash, or the other way about. */
 export async function wasDeletedHere(sql: Sql, page: PageId): Promise<boolean> {
   const rows = await sql.query(

@@ -59,7 +59,7 @@ export async function markDirty(
 
 /**
  * Adds records to the outbox that a walk over a table found. What already waits there is newer than the walk; only what
- * was set aside is tried again.
+ * was set aside is tried again, as a deletion if the row is gone by now.
  */
 export async function markFound(
   sql: Sql,
@@ -71,7 +71,8 @@ export async function markFound(
   await sql.query(
     `insert into pgnotion.outbox as o (table_name, key, kind, priority) select $1, k, $3, 1 from unnest($2::text[]) as k
      on conflict (table_name, key) do update
-       set next_at = clock_timestamp(), parked_at = null, attempts = 0, version = o.version + 1
+       set kind = case when excluded.kind = 'delete' then excluded.kind else o.kind end,
+           next_at = clock_timestamp(), parked_at = null, attempts = 0, version = o.version + 1
      where o.parked_at is not null`,
     [table, keys, kind],
   );
@@ -90,48 +91,6 @@ export async function markRestore(
        set restore = (select coalesce(array_agg(distinct f), '{}') from unnest(o.restore || excluded.restore) f),
            version = o.version + 1, priority = 0, next_at = clock_timestamp(), parked_at = null, attempts = 0`,
     [table, key, fields],
-  );
-}
-
-/** Puts every record that points to a new page back into the outbox: their relation can be written now. */
-export async function releaseWaiting(sql: Sql, table: TableName, key: RowKey): Promise<void> {
-  await lockWaiting(sql);
-  await sql.query(
-    `with freed as (
-       delete from pgnotion.waiting where target_table = $1 and target_key = $2 returning table_name, key)
-     insert into pgnotion.outbox as o (table_name, key, kind, priority)
-     select table_name, key, 'write', 1 from freed order by 1, 2
-     on conflict (table_name, key) do update
-       set version = o.version + 1, next_at = clock_timestamp(), parked_at = null, attempts = 0`,
-    [table, key],
-  );
-}
-
-/** Whoever links a page and whoever waits for one must see each other. */
-const lockWaiting = (sql: Sql): Promise<object[]> => sql.query('select pg_advisory_xact_lock(7420003)');
-
-/**
- * Keeps which records a relation waits for; comes after `settle` in its transaction, because a target that got its
- * page in the meantime makes the record dirty again.
- */
-export async function awaitTargets(
-  sql: Sql,
-  table: TableName,
-  key: RowKey,
-  targets: readonly { readonly table: TableName; readonly key: RowKey }[],
-): Promise<void> {
-  await lockWaiting(sql);
-  await sql.query('delete from pgnotion.waiting where table_name = $1 and key = $2', [table, key]);
-  if (targets.length === 0) return;
-  await sql.query(
-    `with target as (select distinct t, k from unnest($3::text[], $4::text[]) as u(t, k)),
-     kept as (
-       insert into pgnotion.waiting (table_name, key, target_table, target_key) select $1, $2, t, k from target)
-     insert into pgnotion.outbox as o (table_name, key, kind)
-     select $1, $2, 'write' where exists (
-       select from target join pgnotion.records r on r.table_name = t and r.key = k where r.state = 'linked')
-     on conflict (table_name, key) do update set version = o.version + 1, next_at = clock_timestamp()`,
-    [table, key, targets.map((each) => each.table), targets.map((each) => each.key)],
   );
 }
 
@@ -178,16 +137,21 @@ export async function nextDueMs(sql: Sql, urgency: Urgency): Promise<number | nu
   return row?.ms ?? null;
 }
 
-/** Takes a line out, unless its record changed since it was claimed. */
-export async function settle(sql: Sql, line: Pick<OutboxLine, 'table' | 'key' | 'version'>): Promise<void> {
+/** Takes a line out, unless its record changed since it was claimed: then only what was delivered is struck off. */
+export async function settle(
+  sql: Sql,
+  line: Pick<OutboxLine, 'table' | 'key' | 'version' | 'restore'>,
+): Promise<void> {
   await sql.query('delete from pgnotion.outbox where table_name = $1 and key = $2 and version = $3', [
     line.table,
     line.key,
     line.version,
   ]);
   await sql.query(
-    `update pgnotion.outbox set first_at = changed_at, restore = '{}' where table_name = $1 and key = $2`,
-    [line.table, line.key],
+    `update pgnotion.outbox
+        set first_at = changed_at, restore = array(select unnest(restore) except select unnest($3::text[]))
+      where table_name = $1 and key = $2`,
+    [line.table, line.key, line.restore],
   );
 }
 
@@ -263,7 +227,8 @@ export async function markAllDeleted(
      select table_name, key, 'delete', $2, $3, $3 from pgnotion.records where table_name = $1
      on conflict (table_name, key) do update
        set kind = 'delete', lsn = excluded.lsn, changed_at = excluded.changed_at, version = o.version + 1,
-           next_at = clock_timestamp(), parked_at = null, attempts = 0`,
+           approved = false, priority = 0,
+           next_at = clock_timestamp(), attempts = 0, parked_at = null, code = null, reason = null, remedy = null`,
     [table, lsn === null ? null : formatLsn(lsn), changedAt],
   );
 }

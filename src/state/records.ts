@@ -130,7 +130,7 @@ export async function forget(sql: Sql, table: TableName, key: RowKey): Promise<v
   await sql.query('delete from pgnotion.waiting where table_name = $1 and key = $2', [table, key]);
 }
 
-/** The pages of a table that should be alive, in order of id, from after `last` on: for a comparison with Notion. */
+/** The pages of a table that should be alive, for a comparison with Notion. */
 export async function linkedPages(sql: Sql, table: TableName): Promise<{ key: RowKey; page: PageId }[]> {
   return sql.query(
     `select key, page_id as page from pgnotion.records
@@ -166,10 +166,10 @@ const toRecord = (row: Row): SyncRecord => ({
 
 /** All keys of a table's records, a chunk at a time. */
 export async function* recordKeys(sql: Sql, table: TableName, size: number): AsyncIterable<RowKey[]> {
-  let after = '';
+  let after: string | null = null;
   for (;;) {
     const rows: { key: RowKey }[] = await sql.query<{ key: RowKey }>(
-      `select key from pgnotion.records where table_name = $1 and key collate "C" > $2
+      `select key from pgnotion.records where table_name = $1 and ($2::text is null or key collate "C" > $2)
         order by key collate "C" limit $3`,
       [table, after, size],
     );

@@ -3,9 +3,15 @@ import { planPage } from '../model/plan.ts';
 import type { NotionPage } from '../notion/client.ts';
 import { NotionFailure } from '../notion/outcome.ts';
 import { wholeImage } from '../notion/pages.ts';
-import { beginOperation, endOperation, type OperationId } from '../state/operations.ts';
-import { awaitTargets, pendingAmong, releaseWaiting, settle } from '../state/outbox.ts';
+import {
+  beginOperation,
+  endOperation,
+  type RequestOperation,
+  requestOperation,
+} from '../state/operations.ts';
+import { pendingAmong, settle } from '../state/outbox.ts';
 import { forget, intend, link, type SyncRecord } from '../state/records.ts';
+import { awaitTargets, releaseWaiting } from '../state/waiting.ts';
 import {
   type DeliverContext,
   type Delivered,
@@ -35,7 +41,7 @@ export async function createPage(context: DeliverContext, delivery: Delivery): P
   });
   if (await targetsAreComing(context, delivery, plan.missing))
     return { kind: 'postponed', ms: TARGET_WAIT_MS };
-  const operation = await beginOperation(context.store, {
+  const operation = requestOperation(context.store, {
     direction: 'to-notion',
     table: table.name,
     key: line.key,
@@ -63,7 +69,7 @@ export async function createPage(context: DeliverContext, delivery: Delivery): P
       basePage: image,
       pageEditedAt: page.lastEditedTime,
     });
-    await endOperation(sql, operation, { status: 'done', page: page.id });
+    await operation.end(sql, { status: 'done', page: page.id });
     if (plan.faults.length === 0) await settle(sql, line);
     await awaitTargets(sql, table.name, line.key, plan.missing);
     await releaseWaiting(sql, table.name, line.key);
@@ -85,13 +91,17 @@ async function send(
   context: DeliverContext,
   delivery: Delivery,
   writes: Parameters<typeof toProperties>[2],
-  operation: OperationId,
+  operation: RequestOperation,
 ): Promise<NotionPage | Delivered> {
   const { line, table, source } = delivery;
+  const beforeLeaving = async (): Promise<void> => {
+    await intend(context.store, table.name, line.key);
+    await operation.begin();
+  };
   try {
     return await context.notion.createPage(
       { dataSourceId: source.dataSource, properties: toProperties(context, delivery, writes) },
-      { priority: urgencyOf(line), beforeLeaving: () => intend(context.store, table.name, line.key) },
+      { priority: urgencyOf(line), beforeLeaving },
     );
   } catch (error) {
     if (!(error instanceof NotionFailure)) throw error;
@@ -101,7 +111,7 @@ async function send(
     }
     const known = verdict.effect === 'none';
     await context.store.transaction(async (sql) => {
-      await endOperation(sql, operation, { status: known ? 'failed' : 'unknown', error: error.message });
+      await operation.end(sql, { status: known ? 'failed' : 'unknown', error: error.message });
       if (known) await forget(sql, table.name, line.key);
     });
     return troubleOf(error);

@@ -13,13 +13,13 @@ import {
   type OutboxLine,
   park,
   postpone,
-  releaseWaiting,
   reschedule,
   settle,
   type Urgency,
 } from '../state/outbox.ts';
 import { link, recordsByKey, type SyncRecord } from '../state/records.ts';
 import { type Source, suspend } from '../state/sources.ts';
+import { releaseWaiting } from '../state/waiting.ts';
 import { type DeliverContext, type Delivered, type Delivery, lookupsFor, SETTLED } from './context.ts';
 import { createPage, findCreated } from './create.ts';
 import { type Look, openEyes } from './guard.ts';

@@ -1,7 +1,7 @@
 import { isMassDeletion } from '../model/guard.ts';
 import { isGone } from '../notion/outcome.ts';
 import { deletionLoad, massDeletion } from '../state/deletes.ts';
-import { beginOperation, endOperation } from '../state/operations.ts';
+import { requestOperation } from '../state/operations.ts';
 import { settle } from '../state/outbox.ts';
 import { forget, type SyncRecord } from '../state/records.ts';
 import { type DeliverContext, type Delivered, type Delivery, SETTLED } from './context.ts';
@@ -31,7 +31,7 @@ export async function removePage(
   const load = await deletionLoad(context.store, table.name, 'to-notion', context.guard.windowMinutes);
   if (!line.approved && isMassDeletion(load, context.guard))
     return { kind: 'parked', trouble: massDeletion(load) };
-  const operation = await beginOperation(context.store, {
+  const operation = requestOperation(context.store, {
     direction: 'to-notion',
     table: table.name,
     key: line.key,
@@ -44,15 +44,15 @@ export async function removePage(
     attempt: line.attempts + 1,
   });
   try {
-    await context.notion.setTrash(page, true, { priority: urgencyOf(line) });
+    await context.notion.setTrash(page, true, { priority: urgencyOf(line), beforeLeaving: operation.begin });
   } catch (error) {
     // Gone already, by hand or for good: that is what was wanted.
     const gone = isGone(error);
-    await endOperation(context.store, operation, { status: gone ? 'done' : 'failed', error: String(error) });
+    await operation.end(context.store, { status: gone ? 'done' : 'failed', error: String(error) });
     if (!gone) return troubleOf(error);
     return done();
   }
-  await endOperation(context.store, operation, { status: 'done' });
+  await operation.end(context.store, { status: 'done' });
   return done();
 }
 

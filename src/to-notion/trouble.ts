@@ -11,6 +11,13 @@ export const urgencyOf = (line: Pick<OutboxLine, 'urgency'>): Priority =>
 export function troubleOf(error: unknown): Delivered {
   // A refused token or a blocked connection is nothing that one record could wait for: the daemon must say so.
   if (error instanceof NotionFailure && error.verdict.retry === 'stop') throw error;
+  // It was given up while it waited for its turn, because the daemon stops: nothing failed.
+  if (
+    error instanceof NotionFailure &&
+    error.verdict.code === 'notion_aborted' &&
+    error.verdict.effect === 'none'
+  )
+    return { kind: 'postponed', ms: 0 };
   const known = error instanceof PgnotionError;
   const trouble = {
     code: known ? error.code : 'unexpected',
@@ -20,8 +27,11 @@ export function troubleOf(error: unknown): Delivered {
       : 'it is tried again by itself; if it stays, report it with the log of this minute',
   };
   if (error instanceof NotionFailure) {
-    const { retry, afterMs } = error.verdict;
-    return retry === 'never' ? { kind: 'parked', trouble } : { kind: 'retry', ms: afterMs, trouble };
+    const { retry, afterMs, effect } = error.verdict;
+    // What was saved is not sent again: the next try looks at what Notion holds, and settles.
+    return retry === 'never' && effect !== 'saved'
+      ? { kind: 'parked', trouble }
+      : { kind: 'retry', ms: afterMs, trouble };
   }
   return known && !error.retryable ? { kind: 'parked', trouble } : { kind: 'retry', ms: null, trouble };
 }

@@ -1,20 +1,16 @@
 import type { PageImage } from '../model/change.ts';
 import { sameJson } from '../model/json.ts';
 import { changedInRow, changedOnPage, lastWriteWins, ownWrites } from '../model/merge.ts';
+import { editDigest } from '../model/page.ts';
 import { type PagePlan, planPage } from '../model/plan.ts';
 import type { NotionPage } from '../notion/client.ts';
 import { NotionFailure } from '../notion/outcome.ts';
 import { type WholePage, wholeImage } from '../notion/pages.ts';
-import { waitForEdit } from '../state/edits.ts';
-import {
-  beginOperation,
-  closeDoubts,
-  doubtfulWrites,
-  endOperation,
-  type OperationId,
-} from '../state/operations.ts';
-import { awaitTargets, settle } from '../state/outbox.ts';
+import { editsOf, waitForEdit } from '../state/edits.ts';
+import { closeDoubts, doubtfulWrites, type RequestOperation, requestOperation } from '../state/operations.ts';
+import { settle } from '../state/outbox.ts';
 import { advanceBase, type SyncRecord } from '../state/records.ts';
+import { awaitTargets } from '../state/waiting.ts';
 import {
   type DeliverContext,
   type Delivered,
@@ -55,10 +51,15 @@ export async function updatePage(
     lookups: delivery.lookups,
     winner: () => lastWriteWins(line.changedAt, now?.page.lastEditedTime ?? new Date(0)),
   });
-  if (plan.handedOver.length > 0) return handOver(context, delivery, record);
+  if (plan.handedOver.length > 0 && !(await isSetAside(context, record, own, page))) {
+    // What both changed must be settled first; what only the page changed is no reason to keep the row's news back.
+    if (plan.handedOver.some((name) => plan.conflicts.includes(name)))
+      return handOver(context, delivery, record);
+    context.hint(record.page);
+  }
   if (Object.keys(plan.writes).length === 0)
     return conclude(context, delivery, plan, { page, written: null });
-  const operation = await beginOperation(context.store, {
+  const operation = requestOperation(context.store, {
     direction: 'to-notion',
     table: table.name,
     key: line.key,
@@ -97,17 +98,17 @@ async function send(
   delivery: Delivery,
   record: Linked,
   plan: PagePlan,
-  operation: OperationId,
+  operation: RequestOperation,
 ): Promise<NotionPage | Delivered> {
   try {
     return await context.notion.updatePage(
       { id: record.page, properties: toProperties(context, delivery, plan.writes) },
-      { priority: urgencyOf(delivery.line) },
+      { priority: urgencyOf(delivery.line), beforeLeaving: operation.begin },
     );
   } catch (error) {
     // Writing the same values again is harmless, so a doubtful update needs no search: the next try looks at the page.
     const unknown = error instanceof NotionFailure && error.verdict.effect !== 'none';
-    await endOperation(context.store, operation, {
+    await operation.end(context.store, {
       status: unknown ? 'unknown' : 'failed',
       error: error instanceof Error ? error.message : String(error),
     });
@@ -122,7 +123,7 @@ async function conclude(
   plan: PagePlan,
   seen: {
     readonly page: PageImage;
-    readonly written: { readonly answer: NotionPage; readonly operation: OperationId } | null;
+    readonly written: { readonly answer: NotionPage; readonly operation: RequestOperation } | null;
   },
 ): Promise<Delivered> {
   const moved = [...Object.keys(plan.writes), ...plan.agreed];
@@ -137,12 +138,26 @@ async function conclude(
         ...(seen.written === null ? {} : { pageEditedAt: seen.written.answer.lastEditedTime }),
       },
     );
-    if (seen.written !== null) await endOperation(sql, seen.written.operation, { status: 'done' });
+    if (seen.written !== null) await seen.written.operation.end(sql, { status: 'done' });
     await closeDoubts(sql, table.name, line.key);
     if (plan.faults.length === 0) await settle(sql, line);
     await awaitTargets(sql, table.name, line.key, plan.missing);
   });
   return plan.faults.length === 0 ? SETTLED : parkedBy(plan.faults);
+}
+
+/** Whether PostgreSQL has refused what the page holds: it stands in the failures, and waits for a person. */
+async function isSetAside(
+  context: DeliverContext,
+  record: Linked,
+  own: readonly string[],
+  page: PageImage,
+): Promise<boolean> {
+  const edit = (await editsOf(context.store, [record.page])).get(record.page);
+  if (edit === undefined || !edit.parked) return false;
+  const base = { ...record.basePage, ...pick(page, own) };
+  const table = context.tables.get(record.table);
+  return table !== undefined && edit.digest === editDigest(changedOnPage(table.fields, base, page), page);
 }
 
 const HAND_OVER_MS = 1_000;

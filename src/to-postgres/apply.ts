@@ -4,7 +4,7 @@ import type { Fault } from '../model/errors.ts';
 import { encodeField } from '../model/fields.ts';
 import { goesToNotion, goesToPostgres, type ResolvedField } from '../model/mapping.ts';
 import { changedOnPage, lastWriteWins, mergeField, ownWrites, rowChanged } from '../model/merge.ts';
-import { digestOf } from '../model/page.ts';
+import { editDigest } from '../model/page.ts';
 import { readRows } from '../postgres/rows.ts';
 import {
   type Actor,
@@ -27,11 +27,9 @@ import {
   type Sighting,
   stateOn,
 } from './context.ts';
-import { refusalOf, refusedValues, relatedMissing } from './refusal.ts';
+import { refusalOf, refusedValues, relatedMissing, relatedWaitMs } from './refusal.ts';
 
 type Linked = SyncRecord & { readonly page: NonNullable<SyncRecord['page']> };
-
-const RELATED_WAIT_MS = 2_000;
 
 /**
  * Brings what a person changed on a page into its row. The caller holds the record's lock and has made sure that the
@@ -41,9 +39,7 @@ export async function applyEdit(context: InboundContext, sighting: Sighting, kno
   const { table, page, image } = sighting;
   const record = await withoutOurWrites(context, sighting, known);
   const changed = changedOnPage(table.fields, record.basePage, image);
-  const digest = digestOf(
-    Object.fromEntries(changed.map(({ property }) => [property, image[property] ?? null])),
-  );
+  const digest = editDigest(changed, image);
   const waiting = (await editsOf(context.store, [page.id])).get(page.id);
   if (changed.length === 0) {
     if (waiting !== undefined) await context.store.transaction((sql) => dropEdit(sql, page.id));
@@ -74,7 +70,8 @@ export async function applyEdit(context: InboundContext, sighting: Sighting, kno
   };
   await context.store.transaction(async (sql) => {
     if (trouble === null) await dropEdit(sql, page.id);
-    else if (trouble.kind === 'wait') await waitForEdit(sql, edit, RELATED_WAIT_MS, trouble.trouble);
+    else if (trouble.kind === 'wait')
+      await waitForEdit(sql, edit, relatedWaitMs(waiting, digest), trouble.trouble);
     else await parkEdit(sql, edit, trouble.trouble);
   });
   if (trouble?.kind === 'park') {
@@ -113,14 +110,24 @@ async function applyFields(
   fields: readonly ResolvedField[],
 ): Promise<EditTrouble | null> {
   const outcome = await tryFields(context, sighting, record, fields);
-  if (outcome?.kind !== 'park' || fields.length === 1) return outcome;
-  // Together they are refused; what can stand alone goes on, so that one bad value holds back no other.
-  const refused: EditTrouble[] = [];
+  if (outcome === null || fields.length === 1) return outcome;
+  // Together they cannot go in; what can stand alone goes on, so that one bad value holds back no other.
+  const troubles: EditTrouble[] = [];
   for (const field of fields) {
     const alone = await tryFields(context, sighting, record, [field]);
-    if (alone !== null) refused.push(alone);
+    if (alone !== null) troubles.push(alone);
   }
-  return refused[0] ?? null;
+  return joined(troubles);
+}
+
+/** A page has one line for all that is wrong with it, which is looked at again as long as any of it waits. */
+function joined(troubles: readonly EditTrouble[]): EditTrouble | null {
+  const first = troubles.find(({ kind }) => kind === 'wait') ?? troubles[0];
+  if (first === undefined) return null;
+  const all = (part: 'reason' | 'remedy'): string =>
+    [...new Set(troubles.map(({ trouble }) => trouble[part]))].join('; ');
+  const { code } = first.trouble;
+  return { kind: first.kind, trouble: { code, reason: all('reason'), remedy: all('remedy') } };
 }
 
 async function tryFields(
@@ -130,7 +137,7 @@ async function tryFields(
   fields: readonly ResolvedField[],
 ): Promise<EditTrouble | null> {
   const { table, page, image } = sighting;
-  const lookups = await inboundLookups(context, fields, image);
+  const lookups = await inboundLookups(context, fields, image, record.basePage);
   const changedAt = await changedAtOf(context.store, table.name, record.key);
   const actor: Actor = { id: page.lastEditedBy, name: await context.people.nameOf(page.lastEditedBy) };
   const write = { operation: page.id, table: table.name, key: record.key };

@@ -52,16 +52,20 @@ export type Sighting = {
 const EMPTY: ReadonlyMap<string, string> = new Map();
 
 /**
- * Look-ups for decoding these values: the records behind the related pages, and the workspace's people.
+ * Look-ups for decoding these values: the records behind the related pages, those that `base` showed before included
+ * (what a person took away is known by them), and the workspace's people.
  */
 export async function inboundLookups(
   context: InboundContext,
   fields: readonly ResolvedField[],
   image: PageImage,
+  base: PageImage = {},
 ): Promise<Lookups> {
   const users = fields.some((field) => field.type === 'people') ? await context.people.byEmail() : EMPTY;
   const related = fields.filter((field) => field.relatedTable !== undefined);
-  const pages = related.flatMap((field) => idsIn(image[field.property] ?? null));
+  const pages = related.flatMap(({ property }) =>
+    [image, base].flatMap((each) => idsIn(each[property] ?? null)),
+  );
   const records = await recordsByPage(context.store, pages);
   const pairs = [...records.values()].flatMap((record) =>
     record.page === null ? [] : [{ table: record.table, key: record.key, page: record.page }],

@@ -1,10 +1,11 @@
 import type { PageId, TableName } from '../model/ids.ts';
 import type { ResolvedTable } from '../model/mapping.ts';
 import { changedOnPage } from '../model/merge.ts';
+import { editDigest } from '../model/page.ts';
 import type { NotionPage } from '../notion/client.ts';
 import { isGone } from '../notion/outcome.ts';
 import { fetchPage, wholeImage } from '../notion/pages.ts';
-import type { WaitingEdit } from '../state/edits.ts';
+import { editsOf, type WaitingEdit } from '../state/edits.ts';
 import { markRestore } from '../state/outbox.ts';
 import { markLinked, recordsByPage, type SyncRecord } from '../state/records.ts';
 import type { Source } from '../state/sources.ts';
@@ -25,21 +26,30 @@ export async function inspectPages(
   source: Source,
   pages: readonly NotionPage[],
 ): Promise<void> {
-  const records = await recordsByPage(
-    context.store,
-    pages.map((page) => page.id),
-  );
+  const ids = pages.map((page) => page.id);
+  const records = await recordsByPage(context.store, ids);
+  const edits = await editsOf(context.store, ids);
   await allOf(
     pages.map(async (page) => {
       context.clock.observe(page.lastEditedTime);
       const image = await wholeImage(context.notion, table, source.properties, page, ASK);
       const record = records.get(page.id);
       const sighting = { table, source, page, image };
-      const asKnown =
-        record?.state === 'linked' && changedOnPage(table.fields, record.basePage, image).length === 0;
-      if (!asKnown) await inspectUnlessGone(context, sighting, record);
+      if (!isKnown(sighting, record, edits.get(page.id))) await inspectUnlessGone(context, sighting, record);
     }),
   );
+}
+
+/** Whether the page is as its base says, or holds what was refused or waits for its time, and nothing else. */
+function isKnown(
+  { table, image }: Sighting,
+  record: SyncRecord | undefined,
+  edit: WaitingEdit | undefined,
+): boolean {
+  if (record?.state !== 'linked') return false;
+  const changed = changedOnPage(table.fields, record.basePage, image);
+  if (changed.length === 0) return edit === undefined;
+  return edit?.digest === editDigest(changed, image);
 }
 
 /** Looks again at a page that had to wait, or that somebody gave a hint of, as it is this moment. */
@@ -93,12 +103,23 @@ async function left(context: InboundContext, missed: Missed, evidence: Evidence)
   const { table, source, page, edit, together } = missed;
   const known = (await recordsByPage(context.store, [page])).get(page);
   const name = known === undefined ? `page/${page}` : `${known.table}/${known.key}`;
-  const decision = edit?.digest === 'approved' || edit?.digest === 'rejected' ? edit.digest : null;
   await context.locks.run(name, async () => {
     const record = (await recordsByPage(context.store, [page])).get(page);
     const key = record?.key ?? edit?.key ?? null;
-    await pageLeft(context, { table, source, page, key, decision, together }, record, evidence);
+    await pageLeft(
+      context,
+      { table, source, page, key, decision: decisionOf(edit), together },
+      record,
+      evidence,
+    );
   });
+}
+
+/** The functions `approve_delete`, `reject_delete` and `retry` speak through the digest. */
+function decisionOf(edit: WaitingEdit | null): Parameters<typeof pageLeft>[1]['decision'] {
+  if (edit === null || edit.parked) return null;
+  if (edit.digest === 'approved' || edit.digest === 'rejected') return edit.digest;
+  return edit.digest === '' ? 'retry' : null;
 }
 
 /** Between the query and the look the page may have gone. */

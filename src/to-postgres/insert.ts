@@ -7,9 +7,10 @@ import { readRows } from '../postgres/rows.ts';
 import { type Actor, insertRow, settleConstraints, writeAs } from '../postgres/write.ts';
 import { dropEdit } from '../state/edits.ts';
 import { beginOperation, endOperation } from '../state/operations.ts';
-import { markDirty, markRestore, releaseWaiting, type Trouble } from '../state/outbox.ts';
+import { markDirty, markRestore, type Trouble } from '../state/outbox.ts';
 import { link } from '../state/records.ts';
 import { FENCE, type Sql } from '../state/sql.ts';
+import { releaseWaiting } from '../state/waiting.ts';
 import {
   type DecodedField,
   decodeAll,
@@ -21,10 +22,8 @@ import {
 import { refusalOf, refusedValues, relatedMissing } from './refusal.ts';
 
 export type InsertTrouble =
-  | { readonly kind: 'wait'; readonly ms: number; readonly trouble: Trouble }
+  | { readonly kind: 'wait'; readonly trouble: Trouble }
   | { readonly kind: 'park'; readonly trouble: Trouble };
-
-const RELATED_WAIT_MS = 2_000;
 
 /**
  * Makes a row of a page that a person made. Row, pair, audit line and the line that takes the key back to the page
@@ -99,7 +98,7 @@ function problemOf(
   const waiting = filled
     .filter(({ decoded }) => decoded.kind === 'unresolved')
     .map(({ field }) => field.property);
-  if (waiting.length > 0) return { kind: 'wait', ms: RELATED_WAIT_MS, trouble: relatedMissing(waiting) };
+  if (waiting.length > 0) return { kind: 'wait', trouble: relatedMissing(waiting) };
   return null;
 }
 

@@ -3,11 +3,12 @@ import { digestOf } from '../model/page.ts';
 import { readRows } from '../postgres/rows.ts';
 import { dropEdit, editsOf, parkEdit, waitForEdit } from '../state/edits.ts';
 import { wasDeletedHere } from '../state/operations.ts';
-import { markRestore, releaseWaiting } from '../state/outbox.ts';
+import { markRestore, type Trouble } from '../state/outbox.ts';
 import { link, recordsByKey, recordsByPage } from '../state/records.ts';
+import { releaseWaiting } from '../state/waiting.ts';
 import type { InboundContext, Sighting } from './context.ts';
 import { insertFrom } from './insert.ts';
-import { refusalOf } from './refusal.ts';
+import { refusalOf, relatedWaitMs } from './refusal.ts';
 
 /**
  * A page that belongs to no record: one that pgnotion made and could not note down, one that was there before, or one
@@ -71,7 +72,7 @@ async function receiveNew(context: InboundContext, sighting: Sighting, key: RowK
   const edit = { page: page.id, table: table.name, key: null, digest };
   const waiting = (await editsOf(context.store, [page.id])).get(page.id);
   const unchanged = waiting?.digest === digest;
-  if (unchanged && waiting.parked) return;
+  if (unchanged && (waiting.parked || !waiting.due)) return;
   const quietMs = unchanged ? waiting.quietMs : 0;
   if (quietMs < context.settleMs && waiting?.digest !== '') {
     await context.store.transaction((sql) => waitForEdit(sql, edit, context.settleMs - quietMs, null));
@@ -81,7 +82,7 @@ async function receiveNew(context: InboundContext, sighting: Sighting, key: RowK
   if (trouble === null) return;
   await context.store.transaction((sql) =>
     trouble.kind === 'wait'
-      ? waitForEdit(sql, edit, trouble.ms, trouble.trouble)
+      ? waitForEdit(sql, edit, relatedWaitMs(waiting, digest), trouble.trouble)
       : parkEdit(sql, edit, trouble.trouble),
   );
   context.log.info(
@@ -90,38 +91,30 @@ async function receiveNew(context: InboundContext, sighting: Sighting, key: RowK
   );
 }
 
-async function setAsideUnknown(
-  context: InboundContext,
-  { table, page, image }: Sighting,
-  key: RowKey,
-): Promise<void> {
-  await context.store.transaction((sql) =>
-    parkEdit(
-      sql,
-      { page: page.id, table: table.name, key: null, digest: digestOf(image) },
-      {
-        code: 'unknown_record_id',
-        reason: `the page's ${table.idProperty} is ${JSON.stringify(key.slice(0, 80))}, and no row has that key`,
-        remedy: `clear ${table.idProperty} to make the page a new row, or trash the page`,
-      },
-    ),
-  );
-}
+const setAsideUnknown = (context: InboundContext, sighting: Sighting, key: RowKey): Promise<void> =>
+  setAside(context, sighting, null, {
+    code: 'unknown_record_id',
+    reason: `the page's ${sighting.table.idProperty} is ${JSON.stringify(key.slice(0, 80))}, and no row has that key`,
+    remedy: `clear ${sighting.table.idProperty} to make the page a new row, or trash the page`,
+  });
 
-async function setAsideTwin(
+const setAsideTwin = (context: InboundContext, sighting: Sighting, key: RowKey): Promise<void> =>
+  setAside(context, sighting, key, {
+    code: 'second_page',
+    reason: `the connection made this page for ${key}, which has another page`,
+    remedy: 'trash this page in Notion after moving anything worth keeping to the other one',
+  });
+
+/** Each poll meets the page again: only what is new is written. */
+async function setAside(
   context: InboundContext,
   { table, page, image }: Sighting,
-  key: RowKey,
+  key: RowKey | null,
+  trouble: Trouble,
 ): Promise<void> {
-  await context.store.transaction((sql) =>
-    parkEdit(
-      sql,
-      { page: page.id, table: table.name, key, digest: digestOf(image) },
-      {
-        code: 'second_page',
-        reason: `the connection made this page for ${key}, which has another page`,
-        remedy: 'trash this page in Notion after moving anything worth keeping to the other one',
-      },
-    ),
-  );
+  const digest = digestOf({ ...image, [table.idProperty]: `${trouble.code} ${key ?? ''}` });
+  const waiting = (await editsOf(context.store, [page.id])).get(page.id);
+  if (waiting?.parked && waiting.digest === digest) return;
+  const edit = { page: page.id, table: table.name, key, digest };
+  await context.store.transaction((sql) => parkEdit(sql, edit, trouble));
 }

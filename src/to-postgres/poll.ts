@@ -4,7 +4,7 @@ import { tableTrouble } from '../model/table-trouble.ts';
 import { probeRows } from '../postgres/rows.ts';
 import { keepTrying, pause } from '../runtime/retry.ts';
 import type { Wake } from '../runtime/wake.ts';
-import { dueEdits, editsOf, nextEditMs } from '../state/edits.ts';
+import { dueEdits, editsOf, nextEditMs, strangers } from '../state/edits.ts';
 import { linkedPages, recordsByPage } from '../state/records.ts';
 import { recover, type Source, saveWatermark, suspend } from '../state/sources.ts';
 import type { InboundContext } from './context.ts';
@@ -97,6 +97,7 @@ export async function pollOnce(context: InboundContext, table: ResolvedTable, so
   // Taken first: what is edited during the scan lies behind it, and the next poll sees it.
   const notionNow = context.clock.atLeast();
   const before = await linkedPages(context.store, table.name);
+  const known = await strangers(context.store, table.name);
   const whole = isWhole(context, source, before.length);
   const seen = new Set<PageId>();
   let newest: Date | null = null;
@@ -109,7 +110,10 @@ export async function pollOnce(context: InboundContext, table: ResolvedTable, so
     await inspectPages(context, table, source, pages);
   }
   const absent = before.map(({ page }) => page).filter((page) => !seen.has(page));
-  if (whole) await inspectAbsent(context, table, absent);
+  if (whole) {
+    await inspectAbsent(context, table, absent);
+    for (const page of known) if (!seen.has(page)) await inspectAgain(context, table.name, page, null);
+  }
   const watermark = notionNow ?? newest;
   if (whole || (watermark !== null && isNews(source.watermark, watermark))) {
     await context.store.transaction((sql) => saveWatermark(sql, table.name, { watermark, whole }));

@@ -1,5 +1,7 @@
 import { type Fault, messageOf } from '../model/errors.ts';
 import { sqlState } from '../postgres/write.ts';
+import { backoff } from '../runtime/retry.ts';
+import type { WaitingEdit } from '../state/edits.ts';
 import type { Trouble } from '../state/outbox.ts';
 
 /**
@@ -32,6 +34,12 @@ export const refusedValues = (faults: readonly Fault[]): Trouble => ({
   reason: faults.map((fault) => fault.message).join('; '),
   remedy: faults.map((fault) => fault.remedy).join('; '),
 });
+
+const RELATED_WAIT = { firstMs: 2_000, maxMs: 300_000 };
+
+/** When to look for the related record again: it may never come, so ever more seldom; once it is there, at once. */
+export const relatedWaitMs = (waiting: WaitingEdit | undefined, digest: string): number =>
+  backoff(waiting?.digest === digest ? waiting.attempts + 1 : 1, RELATED_WAIT);
 
 export const relatedMissing = (fields: readonly string[]): Trouble => ({
   code: 'related_page_unknown',

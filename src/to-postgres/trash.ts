@@ -20,8 +20,8 @@ type Left = {
   readonly source: Source;
   readonly page: PageId;
   readonly key: RowKey | null;
-  /** What a person said of this deletion, if it had to wait for one. */
-  readonly decision: 'approved' | 'rejected' | null;
+  /** What a person said of this page, if it had to wait for one. */
+  readonly decision: 'approved' | 'rejected' | 'retry' | null;
   /** How many pages of the table were found gone together. */
   readonly together: number;
 };
@@ -39,7 +39,7 @@ export async function pageLeft(
   }
   if (left.decision === 'rejected') return restorePage(context, left, record);
   if (left.decision === 'approved') return deleteRecord(context, left, record);
-  if (record.state === 'trashed') return;
+  if (record.state === 'trashed' && left.decision !== 'retry') return;
   // Only the trash is a deletion; what was archived, moved or hidden from us still exists.
   if (evidence !== 'trashed') return setAside(context, left, record, strayed(evidence));
   switch (left.table.onNotionTrash) {
@@ -93,7 +93,7 @@ async function deleteRecord(context: InboundContext, left: Left, record: SyncRec
     if (refusal === null) throw error;
     await setAside(context, left, record, {
       ...refusal,
-      remedy: `${refusal.remedy}; then trash the page again, or restore it to keep the row`,
+      remedy: `${refusal.remedy}; then retry, or restore the page to keep the row`,
     });
   }
 }

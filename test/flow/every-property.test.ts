@@ -43,7 +43,20 @@ beforeAll(async () => {
 
 afterEach(async (context) => {
   if (context.task.result?.state === 'fail') {
-    console.log(JSON.stringify([context.task.name, await sides.sql('select * from pgnotion.outbox'), await sides.sql('select * from pgnotion.failures'), await sides.sql('select id, started_at, finished_at, direction, table_name, key, kind, before, after, status, error, changed_at from pgnotion.operations order by id desc limit 8')], null, 1));
+    console.log(
+      JSON.stringify(
+        [
+          context.task.name,
+          await sides.sql('select * from pgnotion.outbox'),
+          await sides.sql('select * from pgnotion.failures'),
+          await sides.sql(
+            'select id, started_at, finished_at, direction, table_name, key, kind, before, after, status, error, changed_at from pgnotion.operations order by id desc limit 8',
+          ),
+        ],
+        null,
+        1,
+      ),
+    );
   }
 });
 afterAll(() => stack[Symbol.asyncDispose]());

@@ -100,7 +100,7 @@ test('the role of sql/grants.sql, and nothing more, is enough to sync both ways'
     const rights = await sql<{ rolsuper: boolean; createdb: boolean; owns: number }>(
       `select rolsuper, has_database_privilege(rolname, current_database(), 'create') as createdb,
               (select count(*)::int from pg_class c join pg_namespace n on n.oid = c.relnamespace
-                where relowner = r.oid and n.nspname <> 'pgnotion') as owns
+                where relowner = r.oid and n.nspname not in ('pgnotion', 'pg_toast')) as owns
          from pg_roles r where rolname = $1`,
       [role.user],
     );

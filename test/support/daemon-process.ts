@@ -13,6 +13,7 @@ export type CliProcess = {
   readonly stdout: () => string;
   readonly stderr: () => string;
   readonly ended: () => boolean;
+  /** To the process and what it started, as a terminal's Ctrl-C. */
   readonly signal: (signal: NodeJS.Signals) => void;
   /** Resolves when the process and its output have ended, however it ended. */
   readonly exit: Promise<Outcome>;
@@ -35,6 +36,8 @@ export function spawnCli(args: readonly string[], options: CliOptions = {}): Cli
     cwd: options.cwd,
     env: { PATH, HOME, TMPDIR, ...options.variables },
     stdio: ['ignore', 'pipe', 'pipe'],
+    // The leader of a group of its own.
+    detached: true,
   });
   const release = guard(child);
   const output = { stdout: '', stderr: '' };
@@ -61,7 +64,7 @@ export function spawnCli(args: readonly string[], options: CliOptions = {}): Cli
     stdout: () => output.stdout,
     stderr: () => output.stderr,
     ended,
-    signal: (signal) => void child.kill(signal),
+    signal: (signal) => void (child.pid !== undefined && !ended() && process.kill(-child.pid, signal)),
     exit,
     kill9,
     says: (text, timeoutMs = 30_000) => says(text, { ended, exit }, output, timeoutMs),

@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { type ConfigInput, parseConfig } from '../../src/config.ts';
-import { runDaemon } from '../../src/daemon.ts';
+import { type DaemonOptions, runDaemon } from '../../src/daemon.ts';
 import { type Environment, readEnvironment } from '../../src/environment.ts';
 import { applyToNotion, openInstallation, openNotion } from '../../src/installation.ts';
 import { silentLog } from '../../src/runtime/log.ts';
@@ -31,13 +31,18 @@ export type StackOptions = {
   readonly pollSeconds?: number;
   readonly sandbox?: SandboxOptions;
   readonly createGraceMs?: number;
+  readonly daemon?: Pick<Partial<DaemonOptions>, 'log' | 'senderTimeoutMs'>;
   readonly variables?: Readonly<Record<string, string>>;
+  /** Another server than the run's. */
+  readonly serverUrl?: string;
   /** Gives the URL that the daemon connects with, once the tables are there; the superuser's if absent. */
   readonly login?: (database: TestDatabase) => Promise<string>;
+  /** Gives variables that depend on the database: addresses by way of a proxy. */
+  readonly network?: (database: TestDatabase) => Promise<Readonly<Record<string, string>>>;
 };
 
 export async function createStack(options: StackOptions): Promise<Stack> {
-  const database = await createDatabase();
+  const database = await createDatabase(undefined, options.serverUrl);
   await database.pool.query(options.schema);
   const sandbox = await startSandbox({ limit: null, ...options.sandbox });
   // Slots belong to the whole server, and other stacks may run on it.
@@ -51,6 +56,7 @@ export async function createStack(options: StackOptions): Promise<Stack> {
       NOTION_RATE_LIMIT: '100000/1s',
       SYNC_INTERVAL_SECONDS: String(options.pollSeconds ?? 0.25),
       ...options.variables,
+      ...(await options.network?.(database)),
     },
     config,
   );
@@ -76,6 +82,7 @@ export async function createStack(options: StackOptions): Promise<Stack> {
       log,
       onReady: ready.resolve,
       createGraceMs: options.createGraceMs ?? 500,
+      ...options.daemon,
     };
     const done = runDaemon(daemon, stop.signal);
     running = { stop, done };

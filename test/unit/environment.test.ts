@@ -31,6 +31,7 @@ test('what is not set has its default', () => {
     ...LEAST,
     NOTION_VERSION: '2026-03-11',
     NOTION_RATE_LIMIT: { requests: 180, windowMs: 60_000 },
+    NOTION_TIMEOUT_SECONDS: 30,
     SYNC_ENABLED: true,
     SYNC_INTERVAL_SECONDS: 15,
     SYNC_BATCH_SIZE: 100,
@@ -51,6 +52,7 @@ test.each([
   ['NOTION_VERSION', '2025-09-03', '2025-09-03'],
   ['NOTION_RATE_LIMIT', '600/60s', { requests: 600, windowMs: 60_000 }],
   ['NOTION_RATE_LIMIT', '3/0.5s', { requests: 3, windowMs: 500 }],
+  ['NOTION_TIMEOUT_SECONDS', '2.5', 2.5],
   ['NOTION_PARENT_PAGE_ID', 'abc', 'abc'],
   ['SYNC_ENABLED', 'false', false],
   ['SYNC_ENABLED', '0', false],
@@ -84,6 +86,7 @@ describe('invariant 14: a fault names its variable and what belongs there, and n
     ['NOTION_RATE_LIMIT', '0/60s'],
     ['NOTION_RATE_LIMIT', '180/0s'],
     ['NOTION_RATE_LIMIT', '180'],
+    ['NOTION_TIMEOUT_SECONDS', '0'],
     ['SYNC_ENABLED', 'hunter2'],
     ['SYNC_INTERVAL_SECONDS', 'hunter2'],
     ['SYNC_INTERVAL_SECONDS', '0'],
@@ -121,7 +124,7 @@ test.each([
   ['suppliers', 'NOTION_DATABASE_SUPPLIERS_ID'],
   ['rfq-responses', 'NOTION_DATABASE_RFQ_RESPONSES_ID'],
   ['rfqResponses', 'NOTION_DATABASE_RFQRESPONSES_ID'],
-  ['größe 2', 'NOTION_DATABASE_GR__E_2_ID'],
+  ['stück 2', 'NOTION_DATABASE_ST_CK_2_ID'],
 ])('the database of %s is named by %s', (name, variable) => {
   expect(databaseVariable(name)).toBe(variable);
 });

@@ -1,0 +1,48 @@
+import type { RowKey, TableName } from '../model/ids.ts';
+import type { Sql } from './sql.ts';
+
+/** A page has become a record: what points to it on either side goes on now. */
+export async function releaseWaiting(sql: Sql, table: TableName, key: RowKey): Promise<void> {
+  await lockWaiting(sql);
+  await sql.query(
+    `with freed as (
+       delete from pgnotion.waiting where target_table = $1 and target_key = $2 returning table_name, key)
+     insert into pgnotion.outbox as o (table_name, key, kind, priority)
+     select table_name, key, 'write', 1 from freed order by 1, 2
+     on conflict (table_name, key) do update
+       set version = o.version + 1, next_at = clock_timestamp(), parked_at = null, attempts = 0`,
+    [table, key],
+  );
+  await sql.query(
+    `update pgnotion.edits set next_at = clock_timestamp()
+      where code = 'related_page_unknown' and next_at > clock_timestamp()`,
+  );
+}
+
+/** Whoever links a page and whoever waits for one must see each other. */
+const lockWaiting = (sql: Sql): Promise<object[]> => sql.query('select pg_advisory_xact_lock(7420003)');
+
+/**
+ * Keeps which records a relation waits for; comes after `settle` in its transaction, because a target that got its
+ * page in the meantime makes the record dirty again.
+ */
+export async function awaitTargets(
+  sql: Sql,
+  table: TableName,
+  key: RowKey,
+  targets: readonly { readonly table: TableName; readonly key: RowKey }[],
+): Promise<void> {
+  await lockWaiting(sql);
+  await sql.query('delete from pgnotion.waiting where table_name = $1 and key = $2', [table, key]);
+  if (targets.length === 0) return;
+  await sql.query(
+    `with target as (select distinct t, k from unnest($3::text[], $4::text[]) as u(t, k)),
+     kept as (
+       insert into pgnotion.waiting (table_name, key, target_table, target_key) select $1, $2, t, k from target)
+     insert into pgnotion.outbox as o (table_name, key, kind)
+     select $1, $2, 'write' where exists (
+       select from target join pgnotion.records r on r.table_name = t and r.key = k where r.state = 'linked')
+     on conflict (table_name, key) do update set version = o.version + 1, next_at = clock_timestamp()`,
+    [table, key, targets.map((each) => each.table), targets.map((each) => each.key)],
+  );
+}

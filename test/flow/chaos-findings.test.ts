@@ -1,0 +1,110 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { expect, test } from 'vitest';
+import { createPool } from '../../src/postgres/pool.ts';
+import { silentLog } from '../../src/runtime/log.ts';
+import { chaosConfig, chaosSchema } from '../support/chaos-shop.ts';
+import { eventually } from '../support/eventually.ts';
+import { createDatabase } from '../support/postgres.ts';
+import { type Sides, sidesOf, typed } from '../support/sides.ts';
+import { createStack, type Stack } from '../support/stack.ts';
+
+// What the random runs of test/chaos have found, each as a small test of its own.
+
+const SLOW = { timeoutMs: 20_000 };
+
+async function started(): Promise<{ readonly stack: Stack; readonly sides: Sides }> {
+  const stack = await createStack({ config: chaosConfig, schema: chaosSchema, pollSeconds: 0.1 });
+  const sides = sidesOf(stack);
+  await sides.sql(`insert into parents (id, name) values (901, 'Parent')`);
+  await sides.sql(
+    `insert into children (id, title, parent_id) values ('00000000-0000-4000-8000-000000000001', 'Child', 901)`,
+  );
+  await stack.apply();
+  await stack.start();
+  await stack.settled();
+  return { stack, sides };
+}
+
+const CHILD = '00000000-0000-4000-8000-000000000001';
+const failureOf = (sides: Sides, page: string) =>
+  eventually(async () => (await sides.failures()).find((each) => each.page_id === page), SLOW);
+
+test('a session that ends between two statements of a transaction fails the next one, and not the process', async () => {
+  await using database = await createDatabase();
+  const pool = createPool({
+    url: database.url,
+    max: 1,
+    raw: true,
+    applicationName: 'lost',
+    log: silentLog(),
+  });
+  const client = await pool.connect();
+  await client.query('begin');
+  await database.pool.query(
+    `select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'lost'`,
+  );
+  await sleep(200);
+  await expect(client.query('select 1')).rejects.toThrow();
+  client.release(true);
+  expect((await pool.query<{ n: string }>('select 1 as n')).rows).toEqual([{ n: '1' }]);
+  await pool.end();
+});
+
+test('invariants 1 and 5: an edit that PostgreSQL refuses holds back nothing that the row changes elsewhere', async () => {
+  const { stack, sides } = await started();
+  await using _ = stack;
+  const page = await sides.pageOf('parents', '901');
+  sides.edit(page, { Amount: typed('number', 1.123), Tags: typed('multi_select', ['typed']) });
+  expect(await failureOf(sides, page)).toMatchObject({ code: 'value_refused', key: '901' });
+
+  await sides.sql(`update parents set name = 'Renamed', mood = 'open' where id = 901`);
+  await eventually(
+    () => sides.shown(page, 'Name') === 'Renamed' && sides.shown(page, 'Mood') === 'open',
+    SLOW,
+  );
+  await sides.rest();
+  expect(sides.shown(page, 'Amount')).toBe(1.123);
+  expect(await sides.sql('select amount, tags from parents')).toEqual([{ amount: null, tags: ['typed'] }]);
+  expect((await sides.failures()).map(({ code, parked }) => ({ code, parked }))).toEqual([
+    { code: 'value_refused', parked: true },
+  ]);
+
+  // The same field in the row: the conflict goes to one of the two, and rests.
+  await sides.sql('update parents set amount = 7 where id = 901');
+  await sides.rest();
+  const before = stack.sandbox.control.requests().length;
+  await sides.polls(3);
+  const since = stack.sandbox.control.requests().slice(before);
+  expect(since.filter(({ operation }) => operation !== 'dataSources.query')).toEqual([]);
+});
+
+test('invariant 5: an edit that waits for a page that never becomes a record asks ever more seldom, and goes on at once when it does', async () => {
+  const { stack, sides } = await started();
+  await using _ = stack;
+  const child = await sides.pageOf('children', CHILD);
+  const empty = stack.sandbox.control.createPage(await sides.source('parents'), {});
+  sides.edit(child, { Parent: typed('relation', [empty.id]) });
+  expect(await failureOf(sides, child)).toMatchObject({ code: 'related_page_unknown' });
+
+  await sides.sql('update children set qty = 4');
+  await eventually(() => sides.shown(child, 'Qty') === 4, SLOW);
+  const attempts = async (): Promise<number> => {
+    const [row] = await sides.sql<{ n: number }>(
+      'select attempts as n from pgnotion.edits where page_id = $1',
+      [child],
+    );
+    return row?.n ?? 0;
+  };
+  const first = await attempts();
+  await sides.polls(20);
+  expect(await attempts()).toBeLessThanOrEqual(first + 1);
+
+  sides.edit(empty.id, { Name: typed('title', 'Filled in') });
+  await eventually(async () => {
+    const [row] = await sides.sql<{ name: string }>(
+      'select p.name from children c join parents p on p.id = c.parent_id',
+    );
+    return row?.name === 'Filled in';
+  }, SLOW);
+  await eventually(async () => (await sides.failures()).length === 0, SLOW);
+});

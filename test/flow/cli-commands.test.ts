@@ -1,0 +1,206 @@
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { remoteControl } from '../../src/sandbox/notion/remote.ts';
+import { type CliStage, createCliStage } from '../support/cli-stage.ts';
+import { runCli, spawnCli } from '../support/daemon-process.ts';
+import { eventually } from '../support/eventually.ts';
+import { shopConfig, shopRows, shopSchema } from '../support/shop.ts';
+
+const ROWS = 4;
+let stage: CliStage;
+
+beforeAll(async () => {
+  stage = await createCliStage({ config: shopConfig, schema: `${shopSchema};${shopRows(ROWS)}` });
+});
+afterAll(() => stage[Symbol.asyncDispose]());
+
+/** Runs a command that must go well and say nothing on stderr; gives what it printed. */
+async function printed(
+  args: readonly string[],
+  variables: Readonly<Record<string, string>> = {},
+): Promise<string> {
+  const { code, stdout, stderr } = await stage.run(args, variables);
+  expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+  return stdout;
+}
+
+const items = () => stage.sandbox.control.listDatabases().filter((each) => each.title === 'Items');
+const names = () => {
+  const pages = stage.sandbox.control.titles(items()[0]?.dataSourceId ?? '');
+  return pages.map(({ title }) => title).sort();
+};
+
+test('apply prints the ids of what it made, and changes nothing the second time', async () => {
+  const first = await printed(['apply']);
+  const [made] = items();
+  expect(first).toBe(`# items: created\nNOTION_DATABASE_ITEMS_ID=${made?.databaseId}\n`);
+  const before = stage.sandbox.control.version();
+  expect(await printed(['apply'])).toBe(
+    `# items: as it should be\nNOTION_DATABASE_ITEMS_ID=${made?.databaseId}\n`,
+  );
+  expect(stage.sandbox.control.version()).toBe(before);
+  expect(JSON.parse(await printed(['apply', '--json']))).toMatchObject([
+    {
+      table: 'items',
+      databaseId: made?.databaseId,
+      dataSourceId: made?.dataSourceId,
+      created: false,
+      changed: [],
+    },
+  ]);
+});
+
+test('a fresh state finds the databases by the ids that apply printed', async () => {
+  const [, id = ''] = /^NOTION_DATABASE_ITEMS_ID=(.+)$/m.exec(await printed(['apply'])) ?? [];
+  await using other = await createCliStage({
+    config: shopConfig,
+    schema: shopSchema,
+    variables: {
+      NOTION_BASE_URL: stage.sandbox.url,
+      NOTION_PARENT_PAGE_ID: '',
+      // As a person copies it out of an address.
+      NOTION_DATABASE_ITEMS_ID: id.replaceAll('-', ''),
+    },
+  });
+  const { code, stdout } = await other.run(['apply']);
+  expect({ code, stdout }).toEqual({
+    code: 0,
+    stdout: `# items: as it should be\nNOTION_DATABASE_ITEMS_ID=${id}\n`,
+  });
+  await other.start();
+  expect(items()).toHaveLength(1);
+});
+
+test('a property that a person deleted is told of by start, and apply makes it again', async () => {
+  const [made] = items();
+  stage.sandbox.control.deleteProperty(made?.dataSourceId ?? '', 'Price');
+  const { code, stderr } = await stage.run(['start']);
+  expect({ code, stderr }).toMatchObject({
+    code: 1,
+    stderr: expect.stringMatching(/lacks Price[\s\S]+pgnotion apply/),
+  });
+  expect(await printed(['apply'])).toContain('# items: added Price\n');
+});
+
+test('status shows a line per table, before the first sync, during it and after it', async () => {
+  expect(await printed(['status'])).toMatch(/^table .+\nitems +0 .+first sync\n$/);
+  const daemon = await stage.start();
+  await stage.settled();
+  const [line] = JSON.parse(await printed(['status', '--json'])) as Record<string, unknown>[];
+  expect(line).toMatchObject({
+    table_name: 'items',
+    records: ROWS,
+    linked: ROWS,
+    pending: 0,
+    failed: 0,
+    paused: false,
+  });
+  expect(await printed(['status'])).toMatch(/\nitems +4 +4 +0 +- +0 /);
+  daemon.signal('SIGTERM');
+  expect((await daemon.exit).code).toBe(0);
+});
+
+test('a paused table waits in both directions until it is resumed', async () => {
+  await using _ = await stage.start();
+  expect(await printed(['pause', 'items'])).toBe('items is paused\n');
+  expect(await printed(['status'])).toContain('paused: paused by hand');
+  await stage.database.pool.query(`update items set name = 'while paused' where id = 1`);
+  await eventually(async () => {
+    const [line] = JSON.parse(await printed(['status', '--json'])) as { pending: number }[];
+    return line?.pending === 1;
+  });
+  expect(names()).not.toContain('while paused');
+  expect(await printed(['resume', 'items'])).toBe('items is resumed\n');
+  await eventually(() => names().includes('while paused'));
+  expect(await printed(['status'])).not.toContain('paused');
+});
+
+test('resync compares everything again, and writes nothing where nothing differs', async () => {
+  await using _ = await stage.start();
+  await stage.settled();
+  const before = stage.sandbox.control.version();
+  expect(await printed(['resync', 'items'])).toMatch(/^items is compared again/);
+  await stage.settled();
+  expect(stage.sandbox.control.version()).toBe(before);
+  expect(await printed(['resync'])).toMatch(/^every table is compared again/);
+  await stage.settled();
+  expect(stage.sandbox.control.version()).toBe(before);
+});
+
+test('failures are listed with reason and remedy, and tried again when they are told to', async () => {
+  expect(await printed(['failures', 'list'])).toBe('nothing failed\n');
+  await using _ = await stage.start();
+  const { control } = stage.sandbox;
+  control.faults.add({
+    match: { operation: 'pages.update' },
+    times: 1,
+    action: {
+      kind: 'status',
+      status: 400,
+      when: 'before',
+      code: 'validation_error',
+      message: 'Not this time.',
+    },
+  });
+  await stage.database.pool.query(`update items set name = 'refused once' where id = 2`);
+  const listed = await eventually(async () => {
+    const text = await printed(['failures', 'list']);
+    return text.includes('set aside') && text;
+  });
+  expect(listed).toMatch(/^items 2 \(to-notion, set aside\)\n {2}.+Not this time\..+\n {2}what to do: .+\n$/);
+  expect(JSON.parse(await printed(['failures', 'list', '--json']))).toMatchObject([
+    { table_name: 'items', key: '2', direction: 'to-notion', parked: true },
+  ]);
+  expect(names()).not.toContain('refused once');
+  expect(await printed(['failures', 'retry', 'items', '2'])).toBe('items 2 is tried again now\n');
+  await eventually(() => names().includes('refused once'));
+  expect(await printed(['failures', 'list'])).toBe('nothing failed\n');
+});
+
+test('SYNC_ENABLED=false: start checks everything, says so and ends well', async () => {
+  const { code, stderr } = await stage.run(['start'], { SYNC_ENABLED: 'false' });
+  expect({ code, stderr }).toMatchObject({ code: 0, stderr: expect.stringContaining('nothing is synced') });
+});
+
+test('sandbox prints variables that the other commands work with, and keeps its pages in a journal', async () => {
+  const journal = `${stage.folder}/notion.jsonl`;
+  const open = () => spawnCli(['sandbox', '--journal', journal], { cwd: stage.folder });
+  const variablesOf = (text: string) =>
+    Object.fromEntries([...text.matchAll(/^(NOTION_\w+)=(.+)$/gm)].map(([, name, value]) => [name, value]));
+  {
+    await using sandbox = open();
+    await sandbox.says(/NOTION_PARENT_PAGE_ID=.+\n/);
+    await using other = await createCliStage({
+      config: shopConfig,
+      schema: shopSchema,
+      variables: variablesOf(sandbox.stdout()),
+    });
+    await other.apply();
+    sandbox.signal('SIGINT');
+    expect(await sandbox.exit).toMatchObject({ code: 0, stderr: '' });
+  }
+  await using again = open();
+  await again.says(/NOTION_PARENT_PAGE_ID=.+\n/);
+  const control = remoteControl(variablesOf(again.stdout()).NOTION_BASE_URL ?? '');
+  expect(await control.listDatabases()).toMatchObject([{ title: 'Items' }]);
+});
+
+test('help names every command and global options may stand before or after the command', async () => {
+  const { code, stdout } = await runCli(['--help']);
+  expect(code).toBe(0);
+  for (const name of [
+    'apply',
+    'start',
+    'status',
+    'resync',
+    'pause',
+    'resume',
+    'failures',
+    'sandbox',
+    'demo',
+  ]) {
+    expect(stdout).toMatch(new RegExp(`^  ${name} `, 'm'));
+  }
+  const before = await printed(['--config', 'pgnotion.config.ts', '--json', 'status']);
+  const after = await printed(['status', '--json', '--config', 'pgnotion.config.ts']);
+  expect(Object.keys(JSON.parse(after)[0])).toEqual(Object.keys(JSON.parse(before)[0]));
+});

@@ -1,0 +1,53 @@
+import { expect, test } from 'vitest';
+import { createCliStage } from '../support/cli-stage.ts';
+import { differences } from '../support/differences.ts';
+import { eventually } from '../support/eventually.ts';
+import { shopConfig, shopRows, shopSchema } from '../support/shop.ts';
+
+test('of two daemons the second stands by, and takes over after a kill -9 of the first (invariant 11)', async () => {
+  await using stage = await createCliStage({ config: shopConfig, schema: `${shopSchema};${shopRows(5)}` });
+  await stage.apply();
+  const first = await stage.start();
+  await stage.settled();
+  const second = stage.spawn(['start']);
+  await second.says('standing by');
+  await stage.database.pool.query(`update items set name = 'by the first' where id = 1`);
+  await eventually(async () => (await differences(stage)).length === 0);
+  expect(second.stderr()).not.toContain('syncing');
+
+  // Changed under way: what the first had in hand is the second's now.
+  stage.sandbox.control.faults.add({
+    match: { operation: 'pages.update' },
+    times: 1,
+    action: { kind: 'delay', ms: 1_000 },
+  });
+  await stage.database.pool.query(`update items set name = 'by either' where id = 2`);
+  await eventually(() =>
+    stage.sandbox.control
+      .requests()
+      .some((each) => each.operation === 'pages.update' && each.status === null),
+  );
+  await first.kill9();
+  await second.says('"msg":"syncing"', 15_000);
+  await stage.database.pool.query(`update items set name = 'by the second' where id = 3`);
+  await eventually(async () => {
+    await stage.settled();
+    expect(await differences(stage)).toEqual([]);
+    return true;
+  });
+  second.signal('SIGTERM');
+  expect(await second.exit).toMatchObject({ code: 0 });
+});
+
+test('a daemon that stops in order hands over at once (invariant 11)', async () => {
+  await using stage = await createCliStage({ config: shopConfig, schema: `${shopSchema};${shopRows(2)}` });
+  await stage.apply();
+  const first = await stage.start();
+  const second = stage.spawn(['start']);
+  await second.says('standing by');
+  first.signal('SIGTERM');
+  expect((await first.exit).code).toBe(0);
+  await second.says('"msg":"syncing"', 5_000);
+  await stage.settled();
+  expect(await differences(stage)).toEqual([]);
+});

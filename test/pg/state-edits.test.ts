@@ -1,0 +1,139 @@
+import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
+import type { PageId, RowKey } from '../../src/model/ids.ts';
+import { dropEdit, dueEdits, editsOf, nextEditMs, parkEdit, waitForEdit } from '../../src/state/edits.ts';
+import type { Sql } from '../../src/state/sql.ts';
+import { addSource, createState, key, pageOf, type StateStage, suppliers } from '../support/state.ts';
+
+let state: StateStage;
+let sql: Sql;
+beforeAll(async () => {
+  state = await createState();
+  sql = state.store;
+});
+afterAll(() => state.database.drop());
+beforeEach(async () => {
+  await state.clear();
+  await addSource(sql, suppliers, 1);
+});
+
+const trouble = { code: 'c', reason: 'r', remedy: 'm' };
+const edit = (digest = 'one', page: PageId = pageOf(1), name: RowKey | null = key('a')) => ({
+  page,
+  table: suppliers,
+  key: name,
+  digest,
+});
+const read = async (page = pageOf(1)) => (await editsOf(sql, [page])).get(page);
+const due = async () => (await dueEdits(sql)).map((each) => each.page);
+/** Lets an hour pass for everything that waits. */
+const anHourLater = () =>
+  sql.query(`update pgnotion.edits set quiet_from = quiet_from - interval '1 hour', next_at = next_at - interval '1 hour',
+               seen_at = seen_at - interval '1 hour'`);
+const HOUR_MS = 3_600_000;
+
+test('a page that must wait is due when its time has come', async () => {
+  await waitForEdit(sql, edit(), 60_000, null);
+  expect(await read()).toMatchObject({
+    table: suppliers,
+    key: 'a',
+    digest: 'one',
+    attempts: 1,
+    parked: false,
+  });
+  expect(await due()).toEqual([]);
+  const ms = await nextEditMs(sql);
+  expect(ms).toBeGreaterThan(50_000);
+  expect(ms).toBeLessThanOrEqual(60_000);
+  await anHourLater();
+  expect(await due()).toEqual([pageOf(1)]);
+  expect(await nextEditMs(sql)).toBeLessThan(0);
+});
+
+test('the quiet time goes on while the values stay, and starts anew when they change', async () => {
+  await waitForEdit(sql, edit('one'), 1000, null);
+  await anHourLater();
+  await waitForEdit(sql, edit('one'), 1000, null);
+  expect((await read())?.quietMs).toBeGreaterThanOrEqual(HOUR_MS);
+  expect(await read()).toMatchObject({ attempts: 2 });
+  await waitForEdit(sql, edit('two'), 1000, null);
+  expect((await read())?.quietMs).toBeLessThan(HOUR_MS / 2);
+  expect(await read()).toMatchObject({ digest: 'two', attempts: 1 });
+});
+
+test('a page that is no record yet waits without a key, and gets one when it has one', async () => {
+  await waitForEdit(sql, edit('one', pageOf(1), null), 1000, null);
+  expect(await read()).toMatchObject({ key: null });
+  await waitForEdit(sql, edit(), 1000, null);
+  expect(await read()).toMatchObject({ key: 'a' });
+});
+
+test('invariant 4: a refused edit is never due by itself, and stands in failures with its reason', async () => {
+  await parkEdit(sql, { ...edit(), fields: ['Name'] }, trouble);
+  await anHourLater();
+  expect([await due(), await nextEditMs(sql)]).toEqual([[], null]);
+  expect(await read()).toMatchObject({ parked: true });
+  expect(await state.rows('select * from pgnotion.failures')).toMatchObject([
+    {
+      direction: 'to-postgres',
+      table_name: suppliers,
+      key: 'a',
+      page_id: pageOf(1),
+      ...trouble,
+      parked: true,
+    },
+  ]);
+});
+
+test('a parked edit whose page changes waits like any other', async () => {
+  await parkEdit(sql, edit('one'), trouble);
+  await waitForEdit(sql, edit('two'), 0, null);
+  expect(await read()).toMatchObject({ parked: false, attempts: 1 });
+  expect(await state.rows('select * from pgnotion.failures')).toEqual([]);
+  expect(await due()).toEqual([pageOf(1)]);
+});
+
+test.each([
+  ['a record by its key', key('a'), 'a'],
+  ['a page that is no record yet by its page id', null, String(pageOf(1))],
+])('retry() makes %s due at once, and its values count as not seen', async (_title, name, asked) => {
+  await parkEdit(sql, edit('one', pageOf(1), name), trouble);
+  await parkEdit(sql, edit('one', pageOf(2), key('b')), trouble);
+  expect(await state.rows('select pgnotion.retry($1, $2)::int as n', ['suppliers', asked])).toEqual([
+    { n: 1 },
+  ]);
+  expect(await due()).toEqual([pageOf(1)]);
+  expect(await read()).toMatchObject({ digest: '', attempts: 0, parked: false });
+  expect(await read(pageOf(2))).toMatchObject({ digest: 'one', parked: true });
+});
+
+test('retry() of what does not wait, or of another table’s, finds nothing', async () => {
+  await parkEdit(sql, edit(), trouble);
+  for (const [table, name] of [
+    ['products', 'a'],
+    ['suppliers', 'b'],
+  ])
+    expect(await state.rows('select pgnotion.retry($1, $2)::int as n', [table, name])).toEqual([{ n: 0 }]);
+  expect(await due()).toEqual([]);
+});
+
+test('edits of a paused table wait, and nobody is woken for them', async () => {
+  await waitForEdit(sql, edit(), 0, null);
+  await sql.query(`select pgnotion.pause('suppliers')`);
+  expect([await due(), await nextEditMs(sql)]).toEqual([[], null]);
+  await sql.query(`select pgnotion.resume('suppliers')`);
+  expect(await due()).toEqual([pageOf(1)]);
+});
+
+test('the longest due come first, a hundred at a time', async () => {
+  for (let number = 1; number <= 105; number += 1)
+    await waitForEdit(sql, edit('one', pageOf(number)), -number * 1000, null);
+  const first = await due();
+  expect([first.length, first[0], first.at(-1)]).toEqual([100, pageOf(105), pageOf(6)]);
+});
+
+test('a dropped edit is gone, and no other', async () => {
+  await waitForEdit(sql, edit('one', pageOf(1)), 0, trouble);
+  await waitForEdit(sql, edit('one', pageOf(2)), 0, trouble);
+  await dropEdit(sql, pageOf(1));
+  expect([...(await editsOf(sql, [pageOf(1), pageOf(2)])).keys()]).toEqual([pageOf(2)]);
+});

@@ -1,0 +1,217 @@
+import { describe, expect, test } from 'vitest';
+import { lsn } from '../../src/model/ids.ts';
+import {
+  changedAtOf,
+  markDirty,
+  markFound,
+  markRestore,
+  nextDueMs,
+  type OutboxLine,
+  park,
+  pendingAmong,
+  pendingCount,
+  postpone,
+  reschedule,
+  settle,
+} from '../../src/state/outbox.ts';
+import { at, names, trouble, useOutbox } from '../support/outbox.ts';
+import { dirty, key, products, suppliers } from '../support/state.ts';
+
+const { sql, claim, only, stored } = useOutbox();
+
+describe('marking records dirty', () => {
+  test('invariant 1: however often a record changes, it is one line, with the newest change and the oldest wait', async () => {
+    await markDirty(sql, [dirty('a', { changedAt: at(1), lsn: lsn(16n) }), dirty('b')]);
+    await markDirty(sql, [dirty('a', { changedAt: at(2), kind: 'delete', lsn: lsn(32n) })]);
+    await markDirty(sql, [dirty('a', { changedAt: at(3), lsn: null })]);
+    expect(await stored()).toMatchObject({
+      kind: 'write',
+      lsn: '0/20',
+      changed_at: at(3),
+      first_at: at(1),
+      version: 3,
+      due: true,
+    });
+    expect(await pendingCount(sql)).toBe(2);
+  });
+
+  test('the same key in another table is another record', async () => {
+    await markDirty(sql, [dirty('a'), dirty('a', { table: products })]);
+    expect(await pendingCount(sql)).toBe(2);
+  });
+
+  test('a live change lifts a line of the backfill, and never the other way about', async () => {
+    await markDirty(sql, [dirty('a'), dirty('b')], 1);
+    expect(names(await claim())).toEqual([]);
+    await markDirty(sql, [dirty('a')], 0);
+    await markDirty(sql, [dirty('a')], 1);
+    expect([names(await claim()), names(await claim({ urgency: 1 }))]).toEqual([
+      ['suppliers/a'],
+      ['suppliers/b'],
+    ]);
+  });
+
+  test('a change of a parked record makes it due again, with nothing left of its failure', async () => {
+    await markDirty(sql, [dirty('a')]);
+    await park(sql, await only(), trouble);
+    expect(await claim()).toEqual([]);
+    await markDirty(sql, [dirty('a')]);
+    expect(await only()).toMatchObject({ attempts: 0 });
+    expect(await stored()).toMatchObject({ parked: false, code: null });
+  });
+
+  test('a change takes back what a person approved for the change before', async () => {
+    await markDirty(sql, [dirty('a', { kind: 'delete' })]);
+    await sql.query('update pgnotion.outbox set approved = true');
+    await markDirty(sql, [dirty('a', { kind: 'delete' })]);
+    expect(await only()).toMatchObject({ approved: false });
+  });
+
+  test('invariant 14: keys are values, whatever they hold', async () => {
+    const keys = ["'; drop table pgnotion.outbox; --", '{a,"b"}', 'a/b', '["x","y"]', '\\', ' ', '$1', ''];
+    await markDirty(
+      sql,
+      keys.map((name) => dirty(name)),
+    );
+    expect((await claim()).map((line) => line.key).sort()).toEqual(keys.toSorted());
+    expect(await claim({ busy: keys.map((name) => `suppliers/${name}`) })).toEqual([]);
+  });
+
+  test('nothing to mark is nothing done', async () => {
+    await markDirty(sql, []);
+    await markFound(sql, suppliers, [], 'write');
+    expect(await pendingCount(sql)).toBe(0);
+  });
+});
+
+describe('settling', () => {
+  test('takes the delivered line out', async () => {
+    await markDirty(sql, [dirty('a')]);
+    await settle(sql, await only());
+    expect(await stored()).toBe(undefined);
+  });
+
+  test('invariant 1: a change that came during the delivery stays, and its wait counts from itself', async () => {
+    await markDirty(sql, [dirty('a', { changedAt: at(1) })]);
+    const line = await only();
+    await markDirty(sql, [dirty('a', { changedAt: at(5) })]);
+    await settle(sql, line);
+    expect(await stored()).toMatchObject({ version: 2, first_at: at(5), due: true });
+  });
+
+  test('invariant 5: what was asked for during the delivery stays asked for; what was delivered does not', async () => {
+    await markRestore(sql, suppliers, key('a'), ['Name', 'Rating']);
+    const line = await only();
+    await markRestore(sql, suppliers, key('a'), ['Unit']);
+    await settle(sql, line);
+    expect(await only()).toMatchObject({ restore: ['Unit'] });
+  });
+
+  test('a claim from before the question does not answer it', async () => {
+    await markDirty(sql, [dirty('a')]);
+    const line = await only();
+    await markRestore(sql, suppliers, key('a'), ['Name']);
+    await settle(sql, line);
+    expect(await only()).toMatchObject({ restore: ['Name'] });
+  });
+
+  test.each([
+    ['reschedule', (line: OutboxLine) => reschedule(sql, line, 60_000, trouble)],
+    ['postpone', (line: OutboxLine) => postpone(sql, line, 60_000)],
+    ['park', (line: OutboxLine) => park(sql, line, trouble)],
+  ])('%s of an old claim does not hold up the newer change', async (_name, put) => {
+    await markDirty(sql, [dirty('a')]);
+    const line = await only();
+    await markDirty(sql, [dirty('a')]);
+    await put(line);
+    expect(await only()).toMatchObject({ attempts: 0, version: '2' });
+  });
+});
+
+describe('waiting', () => {
+  test('a failed line comes back later and counts its tries; a postponed one does not count', async () => {
+    await markDirty(sql, [dirty('a'), dirty('b')]);
+    const [a, b] = await claim();
+    if (a === undefined || b === undefined) expect.fail('two lines');
+    await reschedule(sql, a, 60_000, trouble);
+    await postpone(sql, b, 30_000);
+    expect(await claim()).toEqual([]);
+    expect([await stored('a'), await stored('b')]).toMatchObject([
+      { attempts: 1, code: 'c', parked: false },
+      { attempts: 0, code: null, parked: false },
+    ]);
+    const due = await nextDueMs(sql, 0);
+    expect(due).toBeGreaterThan(20_000);
+    expect(due).toBeLessThanOrEqual(30_000);
+  });
+
+  test('the next due time looks at what could be claimed, and at nothing else', async () => {
+    expect(await nextDueMs(sql, 0)).toBe(null);
+    await markDirty(sql, [dirty('a')]);
+    expect(await nextDueMs(sql, 0)).toBeLessThanOrEqual(0);
+    expect(await nextDueMs(sql, 1)).toBe(null);
+    await sql.query(`select pgnotion.pause('suppliers')`);
+    expect(await nextDueMs(sql, 0)).toBe(null);
+    await sql.query(`select pgnotion.resume('suppliers')`);
+    await park(sql, await only(), trouble);
+    expect(await nextDueMs(sql, 0)).toBe(null);
+  });
+});
+
+describe('claiming', () => {
+  test('gives the lines of the first table that has any, the longest waiting first', async () => {
+    await markDirty(sql, [
+      dirty('p', { table: products, changedAt: at(0) }),
+      dirty('late', { changedAt: at(9) }),
+      dirty('early', { changedAt: at(1) }),
+    ]);
+    expect(names(await claim())).toEqual(['suppliers/early', 'suppliers/late']);
+    expect(names(await claim({ limit: 1 }))).toEqual(['suppliers/early']);
+    expect(names(await claim({ tables: [products, suppliers] }))).toEqual(['products/p']);
+    expect(names(await claim({ busy: ['suppliers/early', 'suppliers/late'] }))).toEqual(['products/p']);
+  });
+
+  test('a busy record of one table does not hide the same key of another', async () => {
+    await markDirty(sql, [dirty('a', { table: products })]);
+    expect(names(await claim({ busy: ['suppliers/a'] }))).toEqual(['products/a']);
+  });
+
+  test.each([
+    [
+      'a table that was never read whole: its pages may exist already',
+      `update pgnotion.data_sources set swept_at = null where table_name = 'suppliers'`,
+    ],
+    ['a paused table', `select pgnotion.pause('suppliers')`],
+    ['a table without a data source', `delete from pgnotion.data_sources where table_name = 'suppliers'`],
+    [
+      'a line whose time has not come',
+      `update pgnotion.outbox set next_at = clock_timestamp() + interval '1 minute' where key = 'a'`,
+    ],
+    ['a parked line', `update pgnotion.outbox set parked_at = clock_timestamp() where key = 'a'`],
+    ['a line of the other urgency', `update pgnotion.outbox set priority = 1 where key = 'a'`],
+  ])('passes over %s', async (_title, statement) => {
+    await markDirty(sql, [dirty('a'), dirty('p', { table: products })]);
+    expect(names(await claim())).toEqual(['suppliers/a']);
+    await sql.query(statement);
+    expect(names(await claim())).toEqual(['products/p']);
+  });
+
+  test('passes over tables that the configuration has no longer', async () => {
+    await markDirty(sql, [dirty('a')]);
+    expect(await claim({ tables: [products] })).toEqual([]);
+  });
+});
+
+test('which records wait: writes only, and none that is parked', async () => {
+  await markDirty(sql, [dirty('a'), dirty('gone', { kind: 'delete' }), dirty('parked')]);
+  const parked = (await claim()).find((line) => line.key === 'parked');
+  if (parked) await park(sql, parked, trouble);
+  const asked = ['a', 'gone', 'parked', 'clean'].map((name) => ({ table: suppliers, key: key(name) }));
+  expect(await pendingAmong(sql, [...asked, { table: products, key: key('a') }])).toEqual(
+    new Set(['suppliers/a']),
+  );
+  expect(await pendingAmong(sql, [])).toEqual(new Set());
+  expect(await changedAtOf(sql, suppliers, key('a'))).toEqual(dirty('a').changedAt);
+  expect(await changedAtOf(sql, suppliers, key('gone'))).toBe(null);
+  expect(await changedAtOf(sql, suppliers, key('clean'))).toBe(null);
+});

@@ -1,0 +1,210 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { lsn } from '../../src/model/ids.ts';
+import { advanceCheckpoint, readCheckpoint, resetCheckpoint } from '../../src/state/checkpoint.ts';
+import { claimDue, markDirty, park } from '../../src/state/outbox.ts';
+import { tagSecret } from '../../src/state/secret.ts';
+import {
+  forgetProgress,
+  markBackfilled,
+  readSources,
+  recover,
+  saveSource,
+  saveWatermark,
+  suspend,
+} from '../../src/state/sources.ts';
+import { inTransaction, type Sql } from '../../src/state/sql.ts';
+import {
+  addSource,
+  createState,
+  dataSourceOf,
+  dirty,
+  products,
+  type StateStage,
+  suppliers,
+} from '../support/state.ts';
+
+let state: StateStage;
+let sql: Sql;
+beforeAll(async () => {
+  state = await createState();
+  sql = state.store;
+});
+afterAll(() => state.database.drop());
+beforeEach(() => state.clear());
+
+const at = (minute: number): Date => new Date(Date.UTC(2026, 2, 1, 12, minute));
+const source = {
+  table: suppliers,
+  dataSource: dataSourceOf(1),
+  database: null,
+  properties: { Name: 'title' },
+  mapping: 'm',
+};
+const read = async (table = suppliers) => (await readSources(sql)).get(table);
+
+test('a new data source starts from nothing seen', async () => {
+  await saveSource(sql, source);
+  expect(await read()).toEqual({
+    table: suppliers,
+    dataSource: dataSourceOf(1),
+    database: null,
+    properties: { Name: 'title' },
+    watermark: null,
+    sweptAt: null,
+    backfilledAt: null,
+    pausedBy: null,
+  });
+});
+
+describe('saving it again', () => {
+  const seen = async (): Promise<void> => {
+    await saveSource(sql, source);
+    await saveWatermark(sql, suppliers, { watermark: at(1), whole: true });
+    await markBackfilled(sql, suppliers);
+  };
+  test.each([
+    ['as it was keeps the progress', {}, { watermark: true, sweptAt: true, backfilledAt: true }],
+    [
+      'with other property ids keeps it too',
+      { properties: { Name: 'x' } },
+      { watermark: true, sweptAt: true, backfilledAt: true },
+    ],
+    [
+      'with another mapping has every row looked at again',
+      { mapping: 'n' },
+      { watermark: true, sweptAt: true, backfilledAt: false },
+    ],
+    [
+      'as another data source starts over',
+      { dataSource: dataSourceOf(2) },
+      { watermark: false, sweptAt: false, backfilledAt: false },
+    ],
+  ])('%s', async (_title, more, kept) => {
+    await seen();
+    await saveSource(sql, { ...source, ...more });
+    const now = await read();
+    expect({
+      watermark: now?.watermark != null,
+      sweptAt: now?.sweptAt != null,
+      backfilledAt: now?.backfilledAt != null,
+    }).toEqual(kept);
+    expect(now).toMatchObject({
+      dataSource: source.dataSource,
+      properties: source.properties,
+      ...without(more, 'mapping'),
+    });
+  });
+
+  test('two tables cannot have one data source', async () => {
+    await seen();
+    await expect(saveSource(sql, { ...source, table: products })).rejects.toMatchObject({ code: '23505' });
+  });
+});
+
+function without(value: object, name: string): object {
+  return Object.fromEntries(Object.entries(value).filter(([each]) => each !== name));
+}
+
+test('a watermark never goes back; a poll that was not whole does not count as a sweep', async () => {
+  await saveSource(sql, source);
+  await saveWatermark(sql, suppliers, { watermark: at(5), whole: false });
+  await saveWatermark(sql, suppliers, { watermark: at(3), whole: false });
+  expect(await read()).toMatchObject({ watermark: at(5), sweptAt: null });
+  await saveWatermark(sql, suppliers, { watermark: null, whole: true });
+  const swept = await read();
+  expect([swept?.watermark, swept?.sweptAt]).toEqual([at(5), expect.any(Date)]);
+  await saveWatermark(sql, suppliers, { watermark: at(6), whole: false });
+  expect(await read()).toMatchObject({ watermark: at(6), sweptAt: swept?.sweptAt });
+});
+
+test('after a lost slot everything is looked at again', async () => {
+  await addSource(sql, suppliers, 1);
+  await addSource(sql, products, 2);
+  await forgetProgress(sql);
+  for (const table of [suppliers, products])
+    expect(await read(table)).toMatchObject({ watermark: null, sweptAt: null, backfilledAt: null });
+});
+
+describe('suspending a table that does not fit', () => {
+  const paused = () =>
+    state.rows(
+      'select paused_by, paused_reason, paused_at is not null as paused from pgnotion.data_sources order by table_name desc',
+    );
+  const FREE = { paused_by: null, paused_reason: null, paused: false };
+  beforeEach(async () => {
+    await addSource(sql, suppliers, 1);
+    await addSource(sql, products, 2);
+  });
+
+  test('stops it alone, and says why; the newest reason counts', async () => {
+    await suspend(sql, suppliers, 'one');
+    await suspend(sql, suppliers, 'two');
+    expect(await paused()).toEqual([{ paused_by: 'trouble', paused_reason: 'two', paused: true }, FREE]);
+  });
+
+  test('going on tries again what was set aside meanwhile, of this table alone', async () => {
+    await markDirty(sql, [dirty('a'), dirty('p', { table: products })]);
+    for (const table of [suppliers, products])
+      for (const line of await claimDue(sql, { tables: [table], urgency: 0, limit: 9, busy: [] }))
+        await park(sql, line, { code: 'c', reason: 'r', remedy: 'm' });
+    await suspend(sql, suppliers, 'one');
+    await recover(sql, suppliers);
+    await recover(sql, products);
+    expect(await paused()).toEqual([FREE, FREE]);
+    const due = await claimDue(sql, { tables: [suppliers, products], urgency: 0, limit: 9, busy: [] });
+    expect(due.map((line) => line.key)).toEqual(['a']);
+    expect(await state.rows('select key from pgnotion.outbox where parked_at is not null')).toEqual([
+      { key: 'p' },
+    ]);
+  });
+
+  test('what a person paused stays theirs', async () => {
+    await sql.query(`select pgnotion.pause('suppliers')`);
+    await suspend(sql, suppliers, 'one');
+    await recover(sql, suppliers);
+    expect((await paused())[0]).toEqual({ paused_by: 'hand', paused_reason: 'paused by hand', paused: true });
+    expect(await read()).toMatchObject({ pausedBy: 'hand' });
+  });
+
+  test('a person may take over what trouble paused', async () => {
+    await suspend(sql, suppliers, 'one');
+    await sql.query(`select pgnotion.pause('suppliers')`);
+    await recover(sql, suppliers);
+    expect(await read()).toMatchObject({ pausedBy: 'hand' });
+    await sql.query(`select pgnotion.resume('suppliers')`);
+    expect((await paused())[0]).toEqual(FREE);
+  });
+});
+
+describe('the checkpoint', () => {
+  const start = { systemId: '7', timeline: 1, lsn: lsn(0x1_0000_0000n) };
+
+  test('is none before it was set, then moves forward only', async () => {
+    expect(await readCheckpoint(sql, 'slot')).toBe(null);
+    await resetCheckpoint(sql, 'slot', start);
+    await advanceCheckpoint(sql, 'slot', lsn(0x1_0000_0010n));
+    await advanceCheckpoint(sql, 'slot', lsn(0xffff_ffffn));
+    expect(await readCheckpoint(sql, 'slot')).toEqual({ ...start, lsn: 0x1_0000_0010n });
+    await resetCheckpoint(sql, 'slot', { systemId: '8', timeline: 2, lsn: lsn(1n) });
+    expect(await readCheckpoint(sql, 'slot')).toEqual({ systemId: '8', timeline: 2, lsn: 1n });
+    expect(await readCheckpoint(sql, 'other')).toBe(null);
+  });
+
+  test('invariant 2: commits with the lines before it, or not at all', async () => {
+    await resetCheckpoint(sql, 'slot', start);
+    const broken = inTransaction(state.pool, async (tx) => {
+      await markDirty(tx, [dirty('a')]);
+      await advanceCheckpoint(tx, 'slot', lsn(2n ** 40n));
+      throw new Error('crash');
+    });
+    await expect(broken).rejects.toThrow('crash');
+    expect(await readCheckpoint(sql, 'slot')).toEqual(start);
+    expect(await state.rows('select from pgnotion.outbox')).toEqual([]);
+  });
+});
+
+test('the key that signs our messages is made once, whoever asks first', async () => {
+  const secrets = await Promise.all([tagSecret(sql), tagSecret(sql), tagSecret(sql)]);
+  expect(new Set(secrets.map((secret) => secret.toString('hex'))).size).toBe(1);
+  expect(secrets[0]).toHaveLength(32);
+});

@@ -1,0 +1,150 @@
+import { mkdir, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import fc from 'fast-check';
+import { type Command, commands } from './chaos-commands.ts';
+import { judge } from './chaos-history.ts';
+import { compare } from './chaos-oracle.ts';
+import { carryOut } from './chaos-steps.ts';
+import { createWorld, POLL_SECONDS, type World } from './chaos-world.ts';
+import { eventually } from './eventually.ts';
+import { isWrite } from './sides.ts';
+
+/** Polls after the last fault until both sides must rest: a record that failed often waits for some seconds. */
+const MOST_POLLS = 150;
+const QUIET_POLLS = 3;
+
+export type Counts = Readonly<Record<string, number>>;
+
+/** What still waits; nothing once both sides rest. */
+async function waiting(world: World): Promise<string[]> {
+  const rows = await world.sql<{ what: string }>(
+    `select 'outbox ' || table_name || '/' || key || ' ' || kind || ' ' || coalesce(reason, '') as what
+       from pgnotion.outbox where parked_at is null
+     union all select 'edit ' || page_id || ' ' || coalesce(reason, '') from pgnotion.edits where parked_at is null and code is distinct from 'related_page_unknown'
+     union all select 'table ' || table_name || ' ' || coalesce(paused_reason, 'is not backfilled')
+       from pgnotion.data_sources where paused_at is not null or backfilled_at is null`,
+  );
+  return rows.map((row) => row.what);
+}
+
+const QUERY = /data_sources\/([^/]+)\/query/;
+
+async function pollsPass(world: World, count: number): Promise<void> {
+  const { control } = world.stage.sandbox;
+  const from = control.requests().length;
+  const sources = Object.values(world.sources).map((id) => id.replaceAll('-', ''));
+  const asked = (source: string): number =>
+    control
+      .requests()
+      .slice(from)
+      .filter(({ path }) => QUERY.exec(path)?.[1]?.replaceAll('-', '') === source).length;
+  for (let tries = 0; tries < 100; tries += 1) {
+    if (sources.every((source) => asked(source) > count)) return;
+    await sleep(POLL_SECONDS * 500);
+  }
+  throw new Error(`no ${count} polls within ${POLL_SECONDS * 50} s`);
+}
+
+/** Ends the faults and waits for rest: nothing waits, both sides hold the same, and three polls bring no write. */
+async function settle(world: World): Promise<Counts> {
+  const { control } = world.stage.sandbox;
+  control.faults.clear();
+  control.setQueryLag(0);
+  await world.daemon.ready();
+  let faults: readonly string[] = [];
+  for (let polls = 0; polls < MOST_POLLS; polls += QUIET_POLLS) {
+    const from = control.requests().length;
+    await pollsPass(world, QUIET_POLLS);
+    const wrote = control.requests().slice(from).filter(isWrite).length;
+    const left = await waiting(world);
+    if (wrote > 0 || left.length > 0) {
+      faults = [`${wrote} writes in ${QUIET_POLLS} polls`, ...left];
+      continue;
+    }
+    const compared = await compare(world);
+    if (compared.faults.length === 0)
+      return { settledAfter: polls, excused: compared.excused, compared: compared.compared };
+    faults = compared.faults;
+  }
+  throw new Error(`after ${MOST_POLLS} polls without a fault:\n  ${faults.join('\n  ')}`);
+}
+
+/** Some pages to begin with: on empty tables the first dozen steps would find nothing to do. */
+async function begin(world: World): Promise<void> {
+  await world.sql(`
+    insert into parents (id, name) select 900 + i, 's0' from generate_series(1, 5) i;
+    insert into children (title, parent_id) select 's0', 900 + i from generate_series(1, 4) i`);
+  await world.daemon.ready();
+  await eventually(() => world.pages('parents').length === 5 && world.pages('children').length === 4);
+}
+
+/** One run from a few tables to rest. Throws with everything that was wrong; the evidence stays in a folder then. */
+export async function runChaos(name: string, steps: readonly Command[]): Promise<Counts> {
+  await using world = await createWorld(name);
+  let counts: Counts = {};
+  const faults: string[] = [];
+  try {
+    await begin(world);
+    const began = performance.now();
+    await carryOut(world, steps);
+    const ended = performance.now();
+    counts = await settle(world);
+    counts = { ...counts, ms: Math.round(ended - began), settleMs: Math.round(performance.now() - ended) };
+  } catch (error) {
+    faults.push(error instanceof Error ? (error.message ?? '') : String(error));
+  }
+  const died = world.daemon.died();
+  if (died !== null) faults.push(`the daemon ended by itself:\n${died}`);
+  const verdict = await judge(world);
+  faults.push(...verdict.faults);
+  if (faults.length > 0)
+    throw new Error(`${faults.join('\n')}\nevidence: ${await keepEvidence(world, name, steps)}`);
+  await rm(world.journal, { force: true });
+  return { steps: steps.length, ...counts, ...verdict.counts };
+}
+
+/** The daemon's log, the commands, the state and the sandbox's journal, in a folder whose name is given. */
+async function keepEvidence(world: World, name: string, steps: readonly Command[]): Promise<string> {
+  const folder = join(tmpdir(), `pgnotion-chaos-${name}-${Date.now()}`);
+  await mkdir(folder, { recursive: true });
+  const state: Record<string, unknown> = {};
+  for (const table of ['records', 'outbox', 'edits', 'operations', 'data_sources'])
+    state[table] = await world.sql(`select * from pgnotion.${table}`);
+  for (const table of ['parents', 'children', 'audit'])
+    state[table] = await world.sql(`select * from ${table}`);
+  await writeFile(join(folder, 'daemon.log'), world.daemon.output());
+  await writeFile(join(folder, 'commands.json'), JSON.stringify(steps, null, 1));
+  await writeFile(join(folder, 'state.json'), JSON.stringify(state, null, 1));
+  await writeFile(join(folder, 'requests.json'), JSON.stringify(world.stage.sandbox.control.requests()));
+  await writeFile(join(folder, 'journal.txt'), world.journal);
+  return folder;
+}
+
+export type ChaosOptions = {
+  readonly seed: number;
+  readonly path: string | undefined;
+  readonly steps: number;
+  /** Looks for a shorter failing run, for so long. */
+  readonly shrinkMs: number;
+};
+
+/** One run of the commands that a seed stands for. Fails with how to run it again. */
+export async function chaosOf({ seed, path, steps, shrinkMs }: ChaosOptions): Promise<Counts> {
+  let counts: Counts = {};
+  const property = fc.asyncProperty(commands(steps), async (list) => {
+    counts = await runChaos(String(seed), list);
+  });
+  const found = await fc.check(property, {
+    seed,
+    numRuns: 1,
+    endOnFailure: shrinkMs === 0,
+    ...(path === undefined ? {} : { path }),
+    ...(shrinkMs === 0 ? {} : { interruptAfterTimeLimit: shrinkMs, markInterruptAsFailure: true }),
+  });
+  if (!found.failed) return counts;
+  const again = `CHAOS_SEED=${seed} CHAOS_PATH=${found.counterexamplePath ?? '0'} CHAOS_STEPS=${steps} CHAOS_RUNS=1 npm run test:chaos`;
+  const reason = found.errorInstance instanceof Error ? found.errorInstance.message : 'interrupted';
+  throw new Error(`${reason}\nagain: ${again}`);
+}

@@ -1,0 +1,129 @@
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { applyToNotion, type Installation, openNotion } from '../../src/installation.ts';
+import type { PageView } from '../../src/sandbox/notion/human.ts';
+import { TIMES } from './chaos-commands.ts';
+import { type ChaosTable, chaosConfig, chaosSchema } from './chaos-shop.ts';
+import { type CliStage, createCliStage } from './cli-stage.ts';
+import type { CliProcess } from './daemon-process.ts';
+
+export const RATE = { requests: 50, windowMs: 1_000 } as const;
+export const POLL_SECONDS = 0.2;
+
+/** One run's two sides, the daemon between them, and what the run itself has to remember. */
+export type World = {
+  readonly stage: CliStage;
+  readonly installation: Installation;
+  /** Every commit of the sandbox, a line each. */
+  readonly journal: string;
+  readonly sources: Readonly<Record<ChaosTable, string>>;
+  readonly sql: <Row extends object>(text: string, values?: readonly unknown[]) => Promise<Row[]>;
+  readonly pages: (table: ChaosTable) => PageView[];
+  /** A number that no value of this run has yet. */
+  readonly next: () => number;
+  /** Pages that a person took out of the trash: their keys may have other pages by now. */
+  readonly restored: Set<string>;
+  /** Keys that SQL deleted or changed away from. */
+  readonly gone: Record<ChaosTable, string[]>;
+  readonly daemon: Daemon;
+  readonly [Symbol.asyncDispose]: () => Promise<void>;
+};
+
+export type Daemon = {
+  /** Starts it unless it runs; resolves at once. */
+  readonly start: () => void;
+  /** Resolves once it syncs; starts it again as a supervisor would when a fault at its start ended it. */
+  readonly ready: () => Promise<void>;
+  readonly end: (signal: 'SIGKILL' | 'SIGTERM') => Promise<void>;
+  readonly running: () => boolean;
+  /** Why it ended by itself although it had been syncing: it never may. */
+  readonly died: () => string | null;
+  readonly output: () => string;
+};
+
+/** The real program in processes of its own: every kill is a kill -9 of `node src/cli.ts start`. */
+function superviseDaemon(stage: CliStage): Daemon {
+  const all: CliProcess[] = [];
+  let present: CliProcess | null = null;
+  let died: string | null = null;
+  const syncs = (child: CliProcess): boolean => child.stderr().includes('"msg":"syncing"');
+  const running = (): boolean => present !== null && !present.ended();
+  const start = (): void => {
+    if (running()) return;
+    if (present !== null && syncs(present)) died ??= present.stderr().slice(-2_000);
+    present = stage.spawn(['start']);
+    all.push(present);
+  };
+  return {
+    start,
+    running,
+    died: () => {
+      if (present?.ended() && syncs(present)) died ??= present.stderr().slice(-2_000);
+      return died;
+    },
+    ready: async () => {
+      for (let tries = 1; ; tries += 1) {
+        start();
+        try {
+          return await present?.says('"msg":"syncing"', 20_000);
+        } catch (error) {
+          if (tries === 6) throw error;
+        }
+      }
+    },
+    end: async (signal) => {
+      const mine = present;
+      present = null;
+      mine?.signal(signal);
+      await mine?.exit;
+    },
+    output: () => all.map((child, at) => `--- process ${at + 1}\n${child.stderr()}`).join('\n'),
+  };
+}
+
+export async function createWorld(name: string): Promise<World> {
+  const journal = join(tmpdir(), `pgnotion-chaos-${process.pid}-${name}-${Date.now()}.jsonl`);
+  const stage = await createCliStage({
+    config: chaosConfig,
+    schema: chaosSchema,
+    sandbox: { journal, limit: { ...RATE, mode: 'sliding' } },
+    variables: {
+      NOTION_RATE_LIMIT: `${RATE.requests}/${RATE.windowMs / 1_000}s`,
+      SYNC_INTERVAL_SECONDS: String(POLL_SECONDS),
+      SYNC_CREATE_GRACE_SECONDS: String(TIMES.graceSeconds),
+      NOTION_TIMEOUT_SECONDS: String(TIMES.clientSeconds),
+      LOG_LEVEL: 'debug',
+      NODE_COMPILE_CACHE: join(tmpdir(), 'pgnotion-chaos-cache'),
+    },
+  });
+  const installation = await stage.install();
+  const { notion, throttle } = openNotion(installation);
+  await applyToNotion(installation, notion);
+  await throttle.stop();
+  const sql: World['sql'] = async <Row extends object>(text: string, values: readonly unknown[] = []) =>
+    (await stage.database.pool.query<Row>(text, [...values])).rows;
+  const known = await sql<{ name: ChaosTable; id: string }>(
+    'select table_name as name, data_source_id as id from pgnotion.data_sources',
+  );
+  const sources = Object.fromEntries(known.map((each) => [each.name, each.id])) as World['sources'];
+  let numbered = 0;
+  return {
+    stage,
+    installation,
+    journal,
+    sources,
+    sql,
+    pages: (table) => stage.sandbox.control.pages(sources[table]),
+    next: () => {
+      numbered += 1;
+      return numbered;
+    },
+    restored: new Set(),
+    gone: { parents: [], children: [] },
+    daemon: superviseDaemon(stage),
+    [Symbol.asyncDispose]: async () => {
+      await installation.close();
+      await stage[Symbol.asyncDispose]();
+    },
+  };
+}

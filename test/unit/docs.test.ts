@@ -1,0 +1,195 @@
+import { execFile } from 'node:child_process';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { dirname, join, resolve } from 'node:path';
+import { promisify } from 'node:util';
+import { describe, expect, test } from 'vitest';
+import { OPTIONS } from '../../src/environment.ts';
+import { codecs } from '../../src/model/codecs/registry.ts';
+import { migrate } from '../../src/state/migrate.ts';
+import { createDatabase } from '../support/postgres.ts';
+
+// What the documents say is compared with what the source does, so that neither drifts from the other.
+
+const ROOT = resolve(import.meta.dirname, '../..');
+const read = (path: string): string => readFileSync(join(ROOT, path), 'utf8');
+const below = (folder: string, ending: string): string[] =>
+  readdirSync(join(ROOT, folder), { recursive: true, encoding: 'utf8' })
+    .filter((name) => name.endsWith(ending))
+    .map((name) => join(folder, name));
+
+const readme = read('README.md');
+const documents = ['README.md', 'CHANGELOG.md', 'CONTRIBUTING.md', 'SECURITY.md', ...below('docs', '.md')];
+
+/** The rows of all tables whose first heading is this one, cell by cell. */
+function tableRows(text: string, heading: string): string[][] {
+  const lines = text.split('\n');
+  return lines.flatMap((line, at) => {
+    if (!new RegExp(`^\\| *${heading} *\\|`).test(line)) return [];
+    const rest = lines.slice(at + 2);
+    const end = rest.findIndex((row) => !row.startsWith('|'));
+    return rest.slice(0, end === -1 ? rest.length : end).map((row) =>
+      row
+        .split('|')
+        .slice(1, -1)
+        .map((cell) => cell.trim()),
+    );
+  });
+}
+
+const names = (cell: string): string[] => [...cell.matchAll(/`([^`]+)`/g)].map(([, name = '']) => name);
+
+describe('the README', () => {
+  test('has every environment variable, with its help and its default', () => {
+    const rows = tableRows(readme, 'Variable');
+    expect(rows.map(([name, , help]) => [name, help])).toEqual(
+      OPTIONS.map(({ name, help }) => [`\`${name}\``, help]),
+    );
+    for (const { name, schema } of OPTIONS) {
+      const told = rows.find(([cell]) => cell === `\`${name}\``)?.[1] ?? '';
+      const unset = schema.safeParse(undefined);
+      if (!unset.success) expect(told, name).toBe('required');
+      else if (unset.data === undefined) expect(told, name).toBe('–');
+      else expect(schema.parse(told.replaceAll('`', '')), name).toEqual(unset.data);
+    }
+  });
+
+  test('has every option of the configuration, and no other', () => {
+    const source = read('src/config.ts');
+    const keys = (from: string, indent: number): string[] => {
+      const start = source.indexOf(from);
+      const block = source.slice(start, source.indexOf(`\n${' '.repeat(indent - 2)}})`, start));
+      return [...block.matchAll(new RegExp(`^ {${indent}}(\\w+):`, 'gm'))].map(([, key = '']) => key);
+    };
+    const told = (heading: string): string[] =>
+      tableRows(readme, heading).flatMap(([cell = '']) => names(cell));
+    expect(told('Table option').sort()).toEqual(keys('const table = z.strictObject', 2).sort());
+    expect(told('Field option').sort()).toEqual(keys('const field = z\n', 4).sort());
+    const whole = keys('const config = z.strictObject', 2)
+      .filter((key) => key !== 'tables')
+      .flatMap((key) => {
+        const inner = source.slice(source.indexOf('const config ='));
+        const group = new RegExp(
+          `^  ${key}: z\\n    \\.strictObject\\(\\{([\\s\\S]*?)\\n    \\}\\)`,
+          'm',
+        ).exec(inner);
+        if (group === null) return [key];
+        return [...(group[1] ?? '').matchAll(/^ {6}(\w+):/gm)].map(([, name = '']) => `${key}.${name}`);
+      });
+    expect(told('Option').sort()).toEqual(whole.sort());
+  });
+
+  test('says what each property type takes', () => {
+    const told = tableRows(readme, 'Property').flatMap(([cell = '']) => names(cell));
+    expect(told.sort()).toEqual(Object.keys(codecs).sort());
+  });
+
+  test('has every command, and no other', async () => {
+    const ask = async (...command: string[]): Promise<string[]> => {
+      const { stdout } = await promisify(execFile)(process.execPath, [
+        join(ROOT, 'src/cli.ts'),
+        ...command,
+        '--help',
+      ]);
+      const list = stdout.split('Commands:\n')[1] ?? '';
+      return [...list.matchAll(/^ {2}(\w+)/gm)]
+        .map(([, name = '']) => name)
+        .filter((name) => name !== 'help');
+    };
+    // Only commands that have commands of their own are asked again: each question is a process.
+    const groups = [...read('src/cli.ts').matchAll(/^const \w+ = program\s*\.command\('(\w+)'\)/gm)];
+    const inner = new Map<string, string[]>();
+    for (const [, name = ''] of groups) inner.set(name, await ask(name));
+    const all = (await ask()).flatMap(
+      (command) => inner.get(command)?.map((name) => `${command} ${name}`) ?? command,
+    );
+    const told = tableRows(readme, 'Command').map(([cell = '']) =>
+      (names(cell)[0] ?? '').replace(/^pgnotion /, '').replace(/ [[<].*$/, ''),
+    );
+    expect(told.sort()).toEqual(all.sort());
+  });
+
+  test('has every view with its columns, and every function of the SQL interface', async () => {
+    await using database = await createDatabase();
+    await migrate(database.pool);
+    const { rows } = await database.pool.query<{ name: string; columns: string[] }>(
+      `select c.relname::text as name, array_agg(a.attname::text order by a.attnum) as columns
+         from pg_class c join pg_attribute a on a.attrelid = c.oid and a.attnum > 0
+        where c.relnamespace = 'pgnotion'::regnamespace and c.relkind = 'v' group by 1`,
+    );
+    const views = tableRows(readme, 'View').map(([name = '', columns = '']) => [
+      names(name)[0],
+      names(columns),
+    ]);
+    expect(Object.fromEntries(views)).toEqual(
+      Object.fromEntries(rows.map(({ name, columns }) => [`pgnotion.${name}`, columns])),
+    );
+    const made = await database.pool.query<{ name: string }>(
+      `select distinct proname::text as name from pg_proc where pronamespace = 'pgnotion'::regnamespace`,
+    );
+    // The fence is the daemon's own.
+    const functions = made.rows.map(({ name }) => name).filter((name) => name !== 'fence');
+    const told = tableRows(readme, 'Function').map(([cell = '']) => /pgnotion\.(\w+)/.exec(cell)?.[1]);
+    expect(told.sort()).toEqual(functions.sort());
+  });
+});
+
+describe('the list of invariants', () => {
+  const sections = read('docs/invariants.md')
+    .split(/^## (?=\d+\. )/m)
+    .slice(1);
+  const tests = below('test', '.test.ts').map((path) => ({ path, text: read(path) }));
+
+  test('has all fourteen in their order', () => {
+    expect(sections.map((section) => Number.parseInt(section, 10))).toEqual(
+      Array.from({ length: 14 }, (_, at) => at + 1),
+    );
+  });
+
+  test.each(sections.map((section) => [Number.parseInt(section, 10), section] as const))(
+    'invariant %i names code and tests that exist, or says that none shows it yet',
+    (number, section) => {
+      const title = new RegExp(`invariant ${number}\\b`, 'i');
+      const files = names(section).filter((name) => /^(src|sql|test)\//.test(name));
+      expect(files.filter((file) => !existsSync(join(ROOT, file)))).toEqual([]);
+      expect(files.some((file) => !file.startsWith('test/'))).toBe(true);
+      const named = files.filter((file) => file.endsWith('.test.ts'));
+      expect(named.filter((file) => !title.test(read(file)))).toEqual([]);
+      if (named.length > 0) return;
+      expect(section).toContain('No test shows it yet');
+      expect(tests.filter(({ text }) => title.test(text)).map(({ path }) => path)).toEqual([]);
+    },
+  );
+});
+
+test('every relative link leads somewhere', () => {
+  const anchor = (heading: string): string =>
+    heading
+      .toLowerCase()
+      .replaceAll(/[^\w\- ]/g, '')
+      .replaceAll(' ', '-');
+  const broken = documents.flatMap((document) =>
+    [...read(document).matchAll(/\]\((?!https?:)([^)#]*)(?:#([^)]*))?\)/g)].flatMap(
+      ([link, path = '', hash]) => {
+        const target = path === '' ? document : join(dirname(document), path);
+        if (!existsSync(join(ROOT, target))) return [`${document}: ${link}`];
+        if (hash === undefined) return [];
+        const headings = [...read(target).matchAll(/^#+ (.*)$/gm)].map(([, heading = '']) => anchor(heading));
+        return headings.includes(hash) ? [] : [`${document}: ${link}`];
+      },
+    ),
+  );
+  expect(broken).toEqual([]);
+});
+
+test('no document or setting names a machine that it was written on', () => {
+  const files = [
+    ...documents,
+    ...['package.json', 'package-lock.json', 'Dockerfile', 'compose.yaml', '.env.example', '.ci/run'],
+    ...below('.github', '.yml'),
+    ...below('examples', '.md'),
+    ...below('src', '.ts'),
+    ...below('sql', '.sql'),
+  ];
+  const words = /(?<![\w.])\/(?:work|root|home|Users)\/|"resolved":|registry\.npm|\bTODO\b|\bFIXME\b/;
+  expect(files.filter((file) => words.test(read(file)))).toEqual([]);
+});
