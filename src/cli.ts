@@ -31,6 +31,8 @@ const program = new Command('pgnotion')
   .showHelpAfterError('(see `pgnotion --help`)');
 
 async function load(quiet: boolean): Promise<Loaded> {
+  // What is set already wins over the file.
+  if (existsSync('.env')) process.loadEnvFile('.env');
   const config = parseConfig(await importConfig(program.opts<Globals>().config));
   const environment = readEnvironment(process.env, config);
   return { config, environment, log: quiet ? silentLog() : createLog({ level: environment.LOG_LEVEL }) };

@@ -4,12 +4,15 @@ import { checkNotion, type Installation, openInstallation, openNotion } from './
 import { createNotionClock } from './model/clock.ts';
 import { PgnotionError } from './model/errors.ts';
 import type { PageId, TableName } from './model/ids.ts';
+import type { NotionClient } from './notion/client.ts';
 import { createPeople } from './notion/people.ts';
 import { preflight } from './postgres/preflight.ts';
 import { ensurePublication } from './postgres/publication.ts';
+import { publicationSeal } from './postgres/publication-seal.ts';
 import { dropSlot, endReader, ensureSlot, identifySystem, inspectSlot } from './postgres/slot.ts';
 import { openWalStream } from './postgres/wal.ts';
 import { runBackfill } from './reconcile/backfill.ts';
+import { isAnotherPublication, publishedTables, watchPublication } from './reconcile/publication.ts';
 import { createKeyLock } from './runtime/keylock.ts';
 import type { Log } from './runtime/log.ts';
 import { keepTrying, pause } from './runtime/retry.ts';
@@ -17,7 +20,8 @@ import { runTogether, type Service } from './runtime/service.ts';
 import { createWake } from './runtime/wake.ts';
 import { readCheckpoint, resetCheckpoint } from './state/checkpoint.ts';
 import { takeLease } from './state/lease.ts';
-import { pruneRequests } from './state/requests.ts';
+import { type Answer, pruneRequests, recordAnswers } from './state/requests.ts';
+import { saveSeal } from './state/seal.ts';
 import { tagSecret } from './state/secret.ts';
 import { forgetProgress, readSources, type Source } from './state/sources.ts';
 import { createStore, type Store } from './state/sql.ts';
@@ -38,6 +42,9 @@ export type DaemonOptions = {
 };
 
 const PRUNE_MS = 600_000;
+const ANSWERS_MS = 2_000;
+/** What is in flight when the lock is lost may be finished and recorded within this time. */
+const FINISH_MS = 2_000;
 
 /**
  * Checks everything, waits for its turn, and syncs until the signal comes; then finishes and records what is in
@@ -67,6 +74,7 @@ async function runOnce(options: DaemonOptions, signal: AbortSignal): Promise<voi
     await preflight(pool, config.slot);
     const lease = await takeLease({ pool, log }, signal);
     if (lease === null) return;
+    using _ = severAfter(lease.lost, installation.sever);
     try {
       await work(
         options,
@@ -83,6 +91,21 @@ async function runOnce(options: DaemonOptions, signal: AbortSignal): Promise<voi
   }
 }
 
+/** A lock that is lost because the server fell silent takes every connection with it: none would ever answer. */
+function severAfter(lost: AbortSignal, sever: () => void): Disposable {
+  let timer: NodeJS.Timeout | undefined;
+  const start = (): void => {
+    timer = setTimeout(sever, FINISH_MS);
+  };
+  lost.addEventListener('abort', start, { once: true });
+  return {
+    [Symbol.dispose]: () => {
+      lost.removeEventListener('abort', start);
+      clearTimeout(timer);
+    },
+  };
+}
+
 async function work(
   options: DaemonOptions,
   installation: Installation,
@@ -90,7 +113,7 @@ async function work(
   signal: AbortSignal,
 ): Promise<void> {
   const { log, config, environment } = installation;
-  const { notion, throttle } = openNotion(installation, store.epoch);
+  const { notion, throttle, answers } = openNotion(installation, store.epoch);
   // What is under way is finished; what waits for its place in the window would hold the stop for a minute.
   const letNothingLeave = (): void => void throttle.stop();
   signal.addEventListener('abort', letNothingLeave, { once: true });
@@ -103,7 +126,7 @@ async function work(
       log.info('everything is in order; SYNC_ENABLED is false, so nothing is synced');
       return;
     }
-    const services = await servicesOf(options, installation, store, { notion, botId: self.id, url });
+    const services = await servicesOf(options, installation, store, { notion, answers, botId: self.id, url });
     log.info({ tables: config.tables.map((table) => table.name), as: self.name }, 'syncing');
     options.onReady?.();
     await runTogether(services, signal, log);
@@ -114,88 +137,82 @@ async function work(
   }
 }
 
+type Ends = {
+  readonly notion: NotionClient;
+  readonly answers: Answer[];
+  readonly botId: string;
+  /** PostgreSQL's direct address. */
+  readonly url: string;
+};
+
 async function servicesOf(
   options: DaemonOptions,
   installation: Installation,
   store: Store,
-  notionSide: {
-    readonly notion: ReturnType<typeof openNotion>['notion'];
-    readonly botId: string;
-    readonly url: string;
-  },
+  ends: Ends,
 ): Promise<readonly Service[]> {
-  const { log, config, environment, db } = installation;
-  const tables = new Map(installation.tables.map((table) => [table.name, table]));
-  const secret = await tagSecret(store);
-  const wakes = { live: createWake(), backfill: createWake(), poll: createWake() };
+  const { log, config, environment } = installation;
+  const bells = { live: createWake(), backfill: createWake(), poll: createWake() };
   const hints = new Set<PageId>();
-  const onDirty = (): void => {
-    wakes.live.ring();
-    wakes.backfill.ring();
-  };
-  const shared = {
-    store,
-    db,
-    log,
-    tables,
-    onDirty,
-    notion: notionSide.notion,
-    botId: notionSide.botId,
-    people: createPeople(notionSide.notion),
-    locks: createKeyLock(),
-    now: () => new Date(),
-    guard: config.deleteGuard,
-    sourceOf: (name: TableName) => sourceOf(store, name),
-  };
+  const shared = await sharedContext(installation, store, ends, () => {
+    bells.live.ring();
+    bells.backfill.ring();
+  });
   const hint = (page: PageId): void => {
     hints.add(page);
-    wakes.poll.ring();
+    bells.poll.ring();
   };
   const createGraceMs = options.createGraceMs ?? environment.SYNC_CREATE_GRACE_SECONDS * 1_000;
-  const deliver = { ...shared, hint, createGraceMs };
+  const outbound = { ...shared, hint, createGraceMs };
   const inbound = {
     ...shared,
-    tagSecret: secret,
     clock: createNotionClock(() => performance.now()),
     settleMs: config.settleSeconds * 1_000,
     wholePollPages: config.wholePollPages,
     sweepMs: config.sweepHours * 3_600_000,
   };
-  const busy = new Set<string>();
-  const batchSize = environment.SYNC_BATCH_SIZE;
   const { slot, publication } = config;
-  const { senderTimeoutMs } = options;
-  const open = () => openWalStream({ url: notionSide.url, slot, publication, senderTimeoutMs, log });
-  const capture = {
-    open,
-    store,
-    db,
-    tables: installation.tables,
-    slot,
-    tagSecret: secret,
-    onDirty,
-    log,
-  };
+  const stream = { url: ends.url, slot, publication, senderTimeoutMs: options.senderTimeoutMs, log };
+  const capture = { ...shared, slot, open: () => openWalStream(stream), tables: installation.tables };
   const poll = {
     intervalMs: environment.SYNC_INTERVAL_SECONDS * 1_000,
-    wake: wakes.poll,
+    wake: bells.poll,
     hints,
     steadyMs: () => performance.now(),
   };
+  const rounds = { batchSize: environment.SYNC_BATCH_SIZE, busy: new Set<string>() };
+  const live = { ...rounds, urgency: 0, wake: bells.live } as const;
+  const backfill = { ...rounds, urgency: 1, wake: bells.backfill } as const;
+  const published = { ...shared, pool: installation.pool, publication };
   return [
     { name: 'capture', run: (signal) => runCapture(capture, signal) },
-    {
-      name: 'deliver',
-      run: (signal) => runDeliver(deliver, { urgency: 0, batchSize, wake: wakes.live, busy }, signal),
-    },
-    {
-      name: 'backfill delivery',
-      run: (signal) => runDeliver(deliver, { urgency: 1, batchSize, wake: wakes.backfill, busy }, signal),
-    },
+    { name: 'deliver', run: (signal) => runDeliver(outbound, live, signal) },
+    { name: 'backfill delivery', run: (signal) => runDeliver(outbound, backfill, signal) },
     { name: 'poll', run: (signal) => runPoll(inbound, poll, signal) },
     { name: 'backfill', run: (signal) => runBackfill(shared, signal) },
-    { name: 'housekeeping', run: (signal) => keepHouse(store, log, signal) },
+    { name: 'publication', run: (signal) => watchPublication(published, signal) },
+    { name: 'housekeeping', run: (signal) => keepHouse(store, ends.answers, log, signal) },
   ];
+}
+
+/** What the flows have in common. */
+async function sharedContext(installation: Installation, store: Store, ends: Ends, onDirty: () => void) {
+  const { log, config, db } = installation;
+  return {
+    store,
+    db,
+    log,
+    onDirty,
+    tables: new Map(installation.tables.map((table) => [table.name, table])),
+    notion: ends.notion,
+    botId: ends.botId,
+    people: createPeople(ends.notion),
+    locks: createKeyLock(),
+    now: () => new Date(),
+    guard: config.deleteGuard,
+    tagSecret: await tagSecret(store),
+    sourceOf: (name: TableName) => sourceOf(store, name),
+  };
 }
 
 async function sourceOf(store: Store, name: TableName): Promise<Source> {
@@ -215,10 +232,8 @@ async function sourceOf(store: Store, name: TableName): Promise<Source> {
  */
 async function prepareSlot(installation: Installation, store: Store, url: string): Promise<void> {
   const { pool, config, tables, log } = installation;
-  const wanted = new Set(
-    tables.flatMap((table) => [table.source, ...table.dependsOn.map((each) => each.table)]),
-  );
-  await ensurePublication(pool, { name: config.publication, tables: [...wanted] });
+  const { publication } = config;
+  await ensurePublication(pool, { name: publication, tables: publishedTables(tables) });
   const system = await identifySystem(url);
   const checkpoint = await readCheckpoint(store, config.slot);
   const slot = await inspectSlot(pool, config.slot);
@@ -232,7 +247,9 @@ async function prepareSlot(installation: Installation, store: Store, url: string
           ? 'the database is a copy'
           : checkpoint.lsn > system.position
             ? 'the database was restored to an earlier time'
-            : null;
+            : (await isAnotherPublication({ store, pool, publication }))
+              ? 'the publication was made anew'
+              : null;
   // We hold the lease: whoever reads the slot still is a daemon that was frozen or cut off.
   if (slot.exists && slot.activePid !== null) await endReader(pool, config.slot, log);
   if (reason !== null && slot.exists) await dropSlot(pool, config.slot);
@@ -243,17 +260,25 @@ async function prepareSlot(installation: Installation, store: Store, url: string
     const { systemId, timeline } = system;
     await resetCheckpoint(sql, config.slot, { systemId, timeline, lsn: ensured.position });
     await forgetProgress(sql);
+    await saveSeal(sql, await publicationSeal(pool, publication, publishedTables(tables)));
   });
 }
 
-async function keepHouse(store: Store, log: Log, signal: AbortSignal): Promise<void> {
+/** Writes answers to the ledger now and then, and forgets old lines. */
+async function keepHouse(store: Store, answers: Answer[], log: Log, signal: AbortSignal): Promise<void> {
+  let pruned = Number.NEGATIVE_INFINITY;
   await keepTrying(
-    async () => {
+    async (healthy) => {
       while (!signal.aborted) {
-        await pruneRequests(store);
-        await pause(PRUNE_MS, signal);
+        await recordAnswers(store, answers.splice(0));
+        if (performance.now() - pruned > PRUNE_MS) {
+          await pruneRequests(store);
+          pruned = performance.now();
+        }
+        healthy();
+        await pause(ANSWERS_MS, signal);
       }
     },
-    { name: 'housekeeping', log, signal },
+    { name: 'housekeeping', log, signal, mayPass: () => true },
   );
 }

@@ -11,12 +11,12 @@ import { createNotionClient, type NotionClient } from './notion/client.ts';
 import { NotionFailure } from './notion/outcome.ts';
 import { planDatabase, type Sources } from './notion/schema.ts';
 import { createThrottle, type Throttle } from './notion/throttle.ts';
-import { createPool, describeConnectError } from './postgres/pool.ts';
+import { createPool, describeConnectError, severPool } from './postgres/pool.ts';
 import { resolveTables } from './postgres/resolve.ts';
 import type { UserDatabase } from './postgres/rows.ts';
 import type { Log } from './runtime/log.ts';
 import { migrate } from './state/migrate.ts';
-import { recentRequests, recordRequest } from './state/requests.ts';
+import { type Answer, recentRequests, recordRequest } from './state/requests.ts';
 import { readSources, saveSource } from './state/sources.ts';
 import { createStore } from './state/sql.ts';
 
@@ -28,9 +28,13 @@ export type Installation = {
   readonly db: UserDatabase;
   readonly tables: readonly ResolvedTable[];
   readonly log: Log;
+  /** Ends all connections in the middle of whatever they do: PostgreSQL cannot be reached, or is another daemon's. */
+  readonly sever: () => void;
   readonly close: () => Promise<void>;
 };
 
+/** A good-bye takes no longer, even to a server that does not answer. */
+const CLOSE_MS = 3_000;
 const MAX_CONNECTIONS = 10;
 
 /** Opens PostgreSQL, brings our schema up to date and joins the mapping with the catalog. Throws `PgnotionError`. */
@@ -43,11 +47,14 @@ export async function openInstallation(
   const pool = createPool({ url, max: MAX_CONNECTIONS, raw: false, applicationName: 'pgnotion state', log });
   const rawPool = createPool({ url, max: MAX_CONNECTIONS, raw: true, applicationName: 'pgnotion', log });
   const db: UserDatabase = new Kysely({ dialect: new PostgresDialect({ pool: rawPool }) });
+  const sever = (): void => [pool, rawPool].forEach(severPool);
   const close = async (): Promise<void> => {
+    const forced = setTimeout(sever, CLOSE_MS);
     await db.destroy();
     // Kysely ends only what it has used.
     if (!rawPool.ending) await rawPool.end();
     await pool.end();
+    clearTimeout(forced);
   };
   try {
     await pool.query('select 1').catch((error: unknown) => {
@@ -55,14 +62,19 @@ export async function openInstallation(
     });
     await migrate(pool);
     const tables = await resolveTables(rawPool, config.tables);
-    return { config, environment, pool, db, tables, log, close };
+    return { config, environment, pool, db, tables, log, sever, close };
   } catch (error) {
     await close();
     throw error;
   }
 }
 
-export type NotionSide = { readonly notion: NotionClient; readonly throttle: Throttle };
+export type NotionSide = {
+  readonly notion: NotionClient;
+  readonly throttle: Throttle;
+  /** Answers that have not been written to the ledger yet; whoever writes them empties it. */
+  readonly answers: Answer[];
+};
 
 /** Notion through the one door, whose window outlives the process. A daemon gives its epoch: see `recordRequest`. */
 export function openNotion(installation: Installation, epoch: number | null = null): NotionSide {
@@ -79,7 +91,9 @@ export function openNotion(installation: Installation, epoch: number | null = nu
       },
     },
   });
+  const answers: Answer[] = [];
   const notion = createNotionClient({
+    onRequest: ({ priority, status, ms }) => void answers.push({ priority, status, ms }),
     token: environment.NOTION_API_KEY,
     version: environment.NOTION_VERSION,
     timeoutMs: environment.NOTION_TIMEOUT_SECONDS * 1_000,
@@ -87,7 +101,7 @@ export function openNotion(installation: Installation, epoch: number | null = nu
     log,
     ...(environment.NOTION_BASE_URL === undefined ? {} : { baseUrl: environment.NOTION_BASE_URL }),
   });
-  return { notion, throttle };
+  return { notion, throttle, answers };
 }
 
 const ASK = { priority: 'live' } as const;

@@ -72,12 +72,12 @@ const WORDINGS: readonly (readonly [pattern: RegExp, code: string, remedy: strin
   [
     /is not a property that exists/,
     'notion_property_missing',
-    'Run `pgnotion plan`: a property that the mapping names is missing in Notion.',
+    'Run `pgnotion apply`: a property that the mapping names is missing in Notion.',
   ],
   [
     /is expected to be/,
     'notion_property_mistyped',
-    "Run `pgnotion plan`: a property's type is not the mapped one.",
+    'Run `pgnotion apply`: it names the property whose type is not the mapped one.',
   ],
   [
     /status option/i,

@@ -93,7 +93,11 @@ export function createPool({ url, max, raw, applicationName, log }: PoolOptions)
     if (!pool.ending) log.warn({ reason: messageOf(error) }, 'an idle PostgreSQL connection was lost');
   });
   // One that is lost between two statements of a transaction has no listener of the pool's; its next statement fails.
+  const clients = new Set<pg.PoolClient>();
+  connections.set(pool, clients);
+  pool.on('remove', (client) => clients.delete(client));
   pool.on('connect', (client) => {
+    clients.add(client);
     client.on('error', (error) =>
       log.debug({ reason: messageOf(error) }, 'a PostgreSQL connection was lost'),
     );
@@ -102,6 +106,16 @@ export function createPool({ url, max, raw, applicationName, log }: PoolOptions)
 }
 
 const asText = (value: string): string => value;
+
+const connections = new WeakMap<pg.Pool, ReadonlySet<pg.PoolClient>>();
+
+/**
+ * Ends every connection of a pool at once, whatever is under way on it. A server that no longer answers, and did not
+ * say so, would keep each of them waiting for as long as the operating system pleases.
+ */
+export function severPool(pool: pg.Pool): void {
+  for (const client of connections.get(pool) ?? []) client.connection.stream.destroy();
+}
 
 /** A single connection that speaks the replication protocol, with values spelled as in the pools. Not yet connected. */
 export function replicationClient(url: string, extraOptions = ''): pg.Client {

@@ -2,7 +2,7 @@ import pg from 'pg';
 import { messageOf, PgnotionError } from '../model/errors.ts';
 import { type Lsn, parseLsn } from '../model/ids.ts';
 import type { Log } from '../runtime/log.ts';
-import { pause } from '../runtime/retry.ts';
+import { pause, within } from '../runtime/retry.ts';
 import { describeConnectError, errorCode, type Queryable, replicationClient } from './pool.ts';
 import { slotBusy, slotLost } from './wal-errors.ts';
 
@@ -132,15 +132,22 @@ async function createSlot(options: Parameters<typeof ensureSlot>[0]): Promise<En
         throw await describeCreateError(error, options);
       }
     },
+    MAKING_MS,
   );
   options.log.info({ slot: name, position: text }, 'replication slot made');
   return { created: true, position: parseLsn(text) };
 }
 
+const ANSWER_MS = 15_000;
+/** The making of a slot waits for transactions that write, each as long as `lockTimeoutMs` lets it. */
+const MAKING_MS = 300_000;
+const GOODBYE_MS = 2_000;
+
 async function onReplication<T>(
   url: string,
   extra: string,
   work: (client: pg.Client) => Promise<T>,
+  answerMs = ANSWER_MS,
 ): Promise<T> {
   const client = replicationClient(url, extra);
   client.on('error', () => undefined);
@@ -150,9 +157,10 @@ async function onReplication<T>(
     throw describeConnectError(error, url);
   }
   try {
-    return await work(client);
+    return await within(answerMs, 'a replication command', work(client));
   } finally {
-    await client.end();
+    // A server that went away without a word would never hear the good-bye.
+    await within(GOODBYE_MS, 'the good-bye', client.end()).catch(() => client.connection.stream.destroy());
   }
 }
 

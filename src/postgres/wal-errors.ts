@@ -31,7 +31,8 @@ export function describeStreamError(error: unknown, slot: string): PgnotionError
   return new PgnotionError({
     code: 'wal_refused',
     message: `PostgreSQL refused or ended the replication stream: ${message}${detail} (SQLSTATE ${code})`,
-    remedy: 'Run `pgnotion doctor`: it checks the settings and privileges that replication needs.',
+    remedy:
+      'Stop the daemon and start it again: it checks the settings and privileges that replication needs, and names what is missing.',
     cause: error,
   });
 }
@@ -64,7 +65,7 @@ function missing(message: string, cause: unknown): PgnotionError {
     code: /publication/i.test(message) ? 'publication_missing' : 'slot_missing',
     message: `The replication stream cannot run: ${message}`,
     remedy:
-      'Run `pgnotion init`, which makes the publication and the slot, then `pgnotion resync`, since nothing recorded what changed in between.',
+      'Nothing to do: the daemon makes the publication and the slot anew and compares everything, since nothing recorded what changed in between.',
     cause,
   });
 }

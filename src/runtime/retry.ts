@@ -15,6 +15,17 @@ export function pause(ms: number, signal: AbortSignal): Promise<void> {
   });
 }
 
+/** What `work` gives, or a failure if it takes longer than `ms`; `work` itself goes on. */
+export async function within<T>(ms: number, what: string, work: Promise<T>): Promise<T> {
+  const { promise, reject } = Promise.withResolvers<never>();
+  const timer = setTimeout(() => reject(new Error(`${what}: no answer within ${ms} ms`)), ms);
+  try {
+    return await Promise.race([work, promise]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
 /** The wait before try number `attempt` (from 1): doubling from `firstMs`, capped, with half of it random. */
 export function backoff(
   attempt: number,

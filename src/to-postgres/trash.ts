@@ -5,7 +5,7 @@ import { deleteRow, settleConstraints, writeAs } from '../postgres/write.ts';
 import { deletionLoad, massDeletion } from '../state/deletes.ts';
 import { dropEdit, parkEdit } from '../state/edits.ts';
 import { beginOperation, endOperation } from '../state/operations.ts';
-import type { Trouble } from '../state/outbox.ts';
+import { discard, type Trouble } from '../state/outbox.ts';
 import { forget, markLinked, markTrashed, type SyncRecord } from '../state/records.ts';
 import type { Source } from '../state/sources.ts';
 import { FENCE } from '../state/sql.ts';
@@ -74,6 +74,7 @@ async function deleteRecord(context: InboundContext, left: Left, record: SyncRec
       const row = await deleteRow(transaction, table, record.key);
       await settleConstraints(transaction);
       await forget(sql, table.name, record.key);
+      await discard(sql, table.name, record.key);
       if (row === null) return;
       const operation = await beginOperation(sql, {
         direction: 'to-postgres',

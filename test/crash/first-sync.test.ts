@@ -68,7 +68,7 @@ test('ten kills in the middle of the first sync leave one page of each row, with
   await expectSample(stage);
   const { rows } = await stage.database.pool.query('select * from pgnotion.failures');
   expect(rows).toEqual([]);
-}, 180_000);
+}, 400_000);
 
 /** By hand, so that a mistake of the codecs cannot hide itself. */
 async function expectSample({ database, sandbox }: CliStage): Promise<void> {

@@ -92,7 +92,7 @@ test('five kills while rows and pages change leave both sides equal, each with t
     { timeoutMs: 45_000, everyMs: 500 },
   );
   expect(daemon.ended()).toBe(false);
-}, 180_000);
+}, 400_000);
 
 async function expectWritten({ database }: CliStage, written: Written): Promise<void> {
   const { rows } = await database.pool.query<{ id: number; name: string; stock: number; price: string }>(

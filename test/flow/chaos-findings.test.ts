@@ -88,16 +88,15 @@ test('invariant 5: an edit that waits for a page that never becomes a record ask
 
   await sides.sql('update children set qty = 4');
   await eventually(() => sides.shown(child, 'Qty') === 4, SLOW);
-  const attempts = async (): Promise<number> => {
-    const [row] = await sides.sql<{ n: number }>(
-      'select attempts as n from pgnotion.edits where page_id = $1',
+  const thirdWait = await eventually(async () => {
+    const [row] = await sides.sql<{ ms: number }>(
+      `select extract(epoch from next_at - clock_timestamp())::float8 * 1000 as ms
+         from pgnotion.edits where page_id = $1 and attempts = 3`,
       [child],
     );
-    return row?.n ?? 0;
-  };
-  const first = await attempts();
-  await sides.polls(20);
-  expect(await attempts()).toBeLessThanOrEqual(first + 1);
+    return row?.ms;
+  }, SLOW);
+  expect(thirdWait).toBeGreaterThan(2_500);
 
   sides.edit(empty.id, { Name: typed('title', 'Filled in') });
   await eventually(async () => {
@@ -107,4 +106,33 @@ test('invariant 5: an edit that waits for a page that never becomes a record ask
     return row?.name === 'Filled in';
   }, SLOW);
   await eventually(async () => (await sides.failures()).length === 0, SLOW);
+});
+
+test("invariant 3: a person's copies of a page whose creation nobody answered are not taken for it", async () => {
+  const { stack, sides } = await started();
+  await using _ = stack;
+  const { control } = stack.sandbox;
+  control.faults.add({
+    match: { operation: 'pages.create' },
+    times: 1,
+    action: { kind: 'reset', when: 'after' },
+  });
+  await sides.sql(`insert into parents (id, name) values (902, 'Copied')`);
+  await eventually(() => control.faults.list()[0]?.struck === 1);
+  await stack.stop();
+  const source = await sides.source('parents');
+  const ours = control.pages(source).find((page) => sides.shown(page.id, 'Name') === 'Copied')?.id ?? '';
+  const copies = [1, 2, 3].map(() => control.duplicatePage(ours).id);
+  await stack.start();
+
+  await eventually(
+    async () => (await sides.sql(`select from parents where name = 'Copied'`)).length === 4,
+    SLOW,
+  );
+  await sides.rest();
+  expect(await sides.keyOf(ours)).toBe('902');
+  const keys = await Promise.all(copies.map((copy) => sides.keyOf(copy)));
+  expect(new Set([...keys, '902', null]).size).toBe(5);
+  for (const page of [ours, ...copies]) expect(control.page(page).in_trash).toBe(false);
+  expect(await sides.failures()).toEqual([]);
 });

@@ -7,6 +7,7 @@ import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { SEED_COUNTS } from '../../examples/lithiumbuy/seed.ts';
 import { type RemoteControl, remoteControl } from '../../src/sandbox/notion/remote.ts';
+import { deleteEmbeddedPostgres } from '../../src/sandbox/postgres.ts';
 import { type CliProcess, spawnCli } from '../support/daemon-process.ts';
 import { eventually } from '../support/eventually.ts';
 
@@ -164,6 +165,7 @@ test('a folder that PostgreSQL cannot enter holds back neither the demo nor --fr
       await expectStopped(child, below);
     }
   } finally {
+    await deleteEmbeddedPostgres(join(below, '.pgnotion', 'demo', 'postgres'));
     await rm(below, { recursive: true, force: true });
   }
 }, 120_000);

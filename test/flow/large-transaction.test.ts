@@ -1,8 +1,7 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import lithiumbuy from '../../examples/lithiumbuy/pgnotion.config.ts';
-import { eventually } from '../support/eventually.ts';
 import { someRows } from '../support/lithiumbuy.ts';
-import { type Sides, sidesOf } from '../support/sides.ts';
+import { type Sides, sidesOf, soon } from '../support/sides.ts';
 import { createStack, lithiumbuySchema, type Stack } from '../support/stack.ts';
 
 const RECORDS = 50;
@@ -64,7 +63,7 @@ test('invariant 12: one transaction of 100,000 updates of 50 records makes 50 pa
   stack.sandbox.control.clearRequests();
   const grown = watchMemory();
   await sides.sql(MANY_UPDATES);
-  await eventually(() => writesOf('pages.update').length >= RECORDS, { timeoutMs: 60_000 });
+  await soon(() => writesOf('pages.update').length >= RECORDS);
   await sides.rest();
   const megabytes = grown();
   expect(writesOf('pages.update')).toHaveLength(RECORDS);

@@ -3,14 +3,12 @@ import lithiumbuy from '../../examples/lithiumbuy/pgnotion.config.ts';
 import type { Json } from '../../src/model/change.ts';
 import type { PropertyType } from '../../src/model/codecs/codec.ts';
 import type { JsonObject } from '../../src/sandbox/notion/types.ts';
-import { eventually } from '../support/eventually.ts';
 import { keyOf, someRows } from '../support/lithiumbuy.ts';
-import { type Failure, type Sides, sidesOf, typed } from '../support/sides.ts';
+import { type Failure, type Sides, sidesOf, soon, typed } from '../support/sides.ts';
 import { createStack, lithiumbuySchema, type Stack } from '../support/stack.ts';
 
 let stack: Stack;
 let sides: Sides;
-const SLOW = { timeoutMs: 30_000 };
 
 beforeAll(async () => {
   stack = await createStack({
@@ -29,7 +27,7 @@ beforeAll(async () => {
 afterAll(() => stack[Symbol.asyncDispose]());
 
 const failureOf = (page: string): Promise<Failure> =>
-  eventually(async () => (await sides.failures()).find((one) => one.page_id === page), SLOW);
+  soon(async () => (await sides.failures()).find((one) => one.page_id === page));
 const column = async (table: string, name: string, number = 1): Promise<Json> => {
   const id = table === 'user_profiles' ? 'user_id' : 'id';
   const [row] = await sides.sql<{ value: Json }>(
@@ -214,12 +212,9 @@ test.each(refused)(
     expect(await column(one.table, one.column)).toEqual(before);
     const other = await sides.pageOf('suppliers', keyOf('suppliers', 3));
     sides.edit(other, { 'Response Time': typed('rich_text', `elsewhere ${turn}`) });
-    await eventually(
-      async () => (await column('suppliers', 'response_time', 3)) === `elsewhere ${turn}`,
-      SLOW,
-    );
+    await soon(async () => (await column('suppliers', 'response_time', 3)) === `elsewhere ${turn}`);
     sides.edit(page, { [one.property]: await value(one, one.good) });
-    await eventually(async () => (await sides.failures()).length === 0, SLOW);
+    await soon(async () => (await sides.failures()).length === 0);
     expect(await column(one.table, one.column)).toEqual(Array.isArray(one.good) ? one.good[0] : one.good);
   },
 );
@@ -229,7 +224,7 @@ test('an edit that is taken back by the person leaves no failure behind', async 
   sides.edit(page, { Rating: typed('number', 9) });
   await failureOf(page);
   sides.edit(page, { Rating: typed('number', null) });
-  await eventually(async () => (await sides.failures()).length === 0, SLOW);
+  await soon(async () => (await sides.failures()).length === 0);
 });
 
 test('each of several refused fields is named', async () => {
@@ -244,7 +239,7 @@ test('each of several refused fields is named', async () => {
   expect(failure.reason).toContain('suppliers_years_in_business_check');
   expect(await column('suppliers', 'review_count', 2)).toBe(5);
   sides.edit(page, { Rating: typed('number', null), 'Years in Business': typed('number', 1) });
-  await eventually(async () => (await sides.failures()).length === 0, SLOW);
+  await soon(async () => (await sides.failures()).length === 0);
 });
 
 test('retry() tries a refused edit again once PostgreSQL would take it', async () => {
@@ -257,8 +252,8 @@ test('retry() tries a refused edit again once PostgreSQL would take it', async (
   expect(await sides.sql('select pgnotion.retry($1, $2) as n', ['suppliers', keyOf('suppliers', 2)])).toEqual(
     [{ n: '1' }],
   );
-  await eventually(async () => (await column('suppliers', 'transaction_count', 2)) === -5, SLOW);
-  await eventually(async () => (await sides.failures()).length === 0, SLOW);
+  await soon(async () => (await column('suppliers', 'transaction_count', 2)) === -5);
+  await soon(async () => (await sides.failures()).length === 0);
 });
 
 test('invariant 1: a refused edit of one field holds back no later change of the row', async () => {
@@ -266,11 +261,11 @@ test('invariant 1: a refused edit of one field holds back no later change of the
   sides.edit(page, { Rating: typed('number', 9) });
   await failureOf(page);
   await sides.sql(`update suppliers set response_time = 'later' where id = $1`, [keyOf('suppliers', 2)]);
-  await eventually(() => sides.shown(page, 'Response Time') === 'later', SLOW);
+  await soon(() => sides.shown(page, 'Response Time') === 'later');
   expect(sides.shown(page, 'Rating'), 'nothing is restored behind the back of who edited').toBe(9);
   expect((await failureOf(page)).code).toBe('sql_23514');
   sides.edit(page, { Rating: typed('number', 3) });
-  await eventually(async () => (await sides.failures()).length === 0, SLOW);
+  await soon(async () => (await sides.failures()).length === 0);
 });
 
 test('a trigger that raises an exception refuses in its own words', async () => {
@@ -288,5 +283,5 @@ test('a trigger that raises an exception refuses in its own words', async () => 
   });
   await sides.sql('drop trigger closed on orders');
   await sides.sql('select pgnotion.retry($1, $2)', ['orders', keyOf('orders', 2)]);
-  await eventually(async () => (await column('orders', 'total_amount', 2)) === 5, SLOW);
+  await soon(async () => (await column('orders', 'total_amount', 2)) === 5);
 });

@@ -2,11 +2,9 @@ import { expect, test } from 'vitest';
 import lithiumbuy from '../../examples/lithiumbuy/pgnotion.config.ts';
 import { seed } from '../../examples/lithiumbuy/seed.ts';
 import type { ConfigInput, TableInput } from '../../src/config.ts';
-import { eventually } from '../support/eventually.ts';
-import { type Sides, sidesOf, typed } from '../support/sides.ts';
+import { type Sides, sidesOf, soon, typed } from '../support/sides.ts';
 import { createStack, lithiumbuySchema, type Stack } from '../support/stack.ts';
 
-const SLOW = { timeoutMs: 30_000 };
 const key = 'id';
 const label = { column: 'label', type: 'title' } as const;
 const to = (column: string, relatedTable: string) => ({ column, type: 'relation', relatedTable }) as const;
@@ -27,15 +25,15 @@ async function started(
   await fill?.(stack);
   await stack.apply();
   await stack.start();
-  await stack.settled(50_000);
+  await stack.settled(100_000);
   return stack;
 }
 
 const shows = (sides: Sides, page: string, property: string, pages: readonly string[]) =>
-  eventually(() => {
+  soon(() => {
     expect(sides.shown(page, property)).toEqual([...pages].sort());
     return true;
-  }, SLOW);
+  });
 
 test("LithiumBuy's first sync makes parents before children: every page is written once", async () => {
   await using stack = await started(lithiumbuy, await lithiumbuySchema(), (made) =>
@@ -54,7 +52,7 @@ test("LithiumBuy's first sync makes parents before children: every page is writt
     expect(sides.shown(page, 'Supplier')).toEqual([await sides.pageOf('suppliers', order.supplier)]);
     expect(sides.shown(page, 'Quote')).toEqual([await sides.pageOf('quotes', order.quote)]);
   }
-});
+}, 120_000);
 
 const CIRCLE = `
   create table a (id integer primary key, label text not null, b_id integer);
@@ -105,7 +103,7 @@ test('a circle made by one live transaction, children first, ends right', async 
   await sides.sql('update a set b_id = null');
   await shows(sides, a, 'B', []);
   sides.edit(a, { B: typed('relation', [b]) });
-  await eventually(async () => (await sides.sql('select from a where b_id = 1')).length === 1, SLOW);
+  await soon(async () => (await sides.sql('select from a where b_id = 1')).length === 1);
 });
 
 const LOOSE = `
@@ -153,23 +151,16 @@ test("a person's relation to a page that is no row yet waits for it, and holds b
   const parent = stack.sandbox.control.createPage(await sides.source('parents'), {}).id;
   const child = await sides.pageOf('children', '1');
   sides.edit(child, { Parent: typed('relation', [parent]), Label: typed('title', 'Renamed') });
-  await eventually(
-    async () => (await sides.sql(`select from children where label = 'Renamed'`)).length === 1,
-    SLOW,
-  );
-  const waiting = await eventually(
-    async () => (await sides.failures()).find((one) => one.code === 'related_page_unknown'),
-    SLOW,
+  await soon(async () => (await sides.sql(`select from children where label = 'Renamed'`)).length === 1);
+  const waiting = await soon(async () =>
+    (await sides.failures()).find((one) => one.code === 'related_page_unknown'),
   );
   expect(waiting).toMatchObject({ table_name: 'children', key: '1', parked: false });
   expect(waiting.reason).toContain('Parent');
   // The key has no default here, so nothing but PostgreSQL can make the parent's row; it is found by its page.
   await sides.sql(`insert into parents values (7, 'made')`);
   sides.edit(child, { Parent: typed('relation', [await sides.pageOf('parents', '7')]) });
-  await eventually(
-    async () => (await sides.sql('select from children where parent_id = 7')).length === 1,
-    SLOW,
-  );
+  await soon(async () => (await sides.sql('select from children where parent_id = 7')).length === 1);
   stack.sandbox.control.trashPage(parent);
   await sides.rest();
   expect(await sides.failures()).toEqual([]);
@@ -189,7 +180,7 @@ test('invariant 6: more related pages than an answer shows are read whole, and n
   await shows(sides, child, 'Parents', pages);
   const asked = () =>
     stack.sandbox.control.requests().filter(({ operation }) => operation === 'pages.properties.retrieve');
-  await eventually(() => asked().length > 0, SLOW);
+  await soon(() => asked().length > 0);
   sides.edit(child, { Label: typed('title', 'still many') });
   await sides.rest();
   const descending = Array.from({ length: 40 }, (_, n) => 40 - n);
@@ -199,12 +190,12 @@ test('invariant 6: more related pages than an answer shows are read whole, and n
   sides.edit(child, {
     Parents: typed('relation', [...pages.filter((id) => id !== pages[4]), await page(60)]),
   });
-  await eventually(async () => {
+  await soon(async () => {
     expect(await sides.sql('select parents from children')).toEqual([
       { parents: [...descending.filter((n) => n !== 5), 60] },
     ]);
     return true;
-  }, SLOW);
+  });
   await sides.sql('update children set parents = parents || 59');
   await shows(sides, child, 'Parents', [
     ...pages.filter((id) => id !== pages[4]),

@@ -1,23 +1,29 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import lithiumbuy from '../../examples/lithiumbuy/pgnotion.config.ts';
-import { eventually } from '../support/eventually.ts';
+import type { SandboxOptions } from '../../src/sandbox/notion/server.ts';
 import { keyOf, someRows, tables } from '../support/lithiumbuy.ts';
-import { type Sides, sidesOf, typed } from '../support/sides.ts';
+import { type Sides, sidesOf, soon, typed } from '../support/sides.ts';
 import { createStack, lithiumbuySchema, type Stack } from '../support/stack.ts';
 
 let stack: Stack;
 let sides: Sides;
 
-beforeAll(async () => {
-  stack = await createStack({
+async function started(sandbox: SandboxOptions = {}): Promise<Stack> {
+  const made = await createStack({
     config: { ...lithiumbuy, sync: { settleSeconds: 0 } },
     schema: await lithiumbuySchema(),
     pollSeconds: 0.1,
+    sandbox,
   });
-  await stack.database.pool.query(someRows);
-  await stack.apply();
-  await stack.start();
-  await stack.settled();
+  await made.database.pool.query(someRows);
+  await made.apply();
+  await made.start();
+  await made.settled();
+  return made;
+}
+
+beforeAll(async () => {
+  stack = await started();
   sides = sidesOf(stack);
 });
 
@@ -101,9 +107,9 @@ const changes: readonly (readonly [what: string, change: () => Promise<unknown>,
     async () => {
       const page = await madePage();
       stack.sandbox.control.trashPage(page);
-      await eventually(async () => (await set('select from suppliers where name = $1', 'Made')).length === 0);
+      await soon(async () => (await set('select from suppliers where name = $1', 'Made')).length === 0);
       stack.sandbox.control.restorePage(page);
-      await eventually(async () => (await set('select from suppliers where name = $1', 'Made')).length === 1);
+      await soon(async () => (await set('select from suppliers where name = $1', 'Made')).length === 1);
     },
   ],
   ['a person trashed a page', async () => stack.sandbox.control.trashPage(await madePage())],
@@ -121,23 +127,53 @@ const madePage = async () => {
   return String((found[0] as { readonly page_id: string }).page_id);
 };
 
-const cases = changes.map(([what, change, failures = 0]) => ({ what, change, failures }));
+const cases = changes.map(([what, change, failures = 0]) => [what, { change, failures }] as const);
 
-test.each(cases)('invariants 5 and 6: once $what, ten polls write nothing on either side', async (each) => {
+test.each(cases)('invariants 5 and 6: once %s, ten polls write nothing on either side', async (_, each) => {
   await each.change();
   await sides.rest();
-  const before = await everything();
-  stack.sandbox.control.clearRequests();
-  await sides.polls(10);
-  const asked = stack.sandbox.control.requests();
-  expect(sides.writes()).toEqual([]);
-  expect(asked.filter(({ operation }) => operation !== 'dataSources.query')).toEqual([]);
-  expect(await everything()).toEqual(before);
+  await restsNow();
   expect(await sides.failures()).toHaveLength(each.failures);
 });
 
+test('invariants 1 and 5: a refused edit and an older change of the same field rest beside each other', async () => {
+  const later = await started({ now: () => new Date(Date.now() + 120_000) });
+  const there = sidesOf(later);
+  try {
+    const page = await there.pageOf('suppliers', supplier);
+    await later.stop();
+    await there.sql("update suppliers set rating = 2, response_time = 'soon' where id = $1", [supplier]);
+    there.edit(page, { Rating: typed('number', 9) });
+    await later.start();
+    await soon(async () => (await there.failures()).some(({ code }) => code === 'sql_23514'));
+    await soon(() => there.shown(page, 'Response Time') === 'soon');
+    await there.rest();
+    expect(there.shown(page, 'Rating')).toBe(9);
+    await restsNow(later, there);
+    there.edit(page, { Rating: typed('number', 3) });
+    await soon(async () => (await there.failures()).length === 0);
+    await there.rest();
+    const [row] = await there.sql<{ rating: string }>('select rating from suppliers where id = $1', [
+      supplier,
+    ]);
+    expect(Number(row?.rating)).toBe(there.shown(page, 'Rating'));
+  } finally {
+    await later[Symbol.asyncDispose]();
+  }
+});
+
+async function restsNow(where = stack, there = sides): Promise<void> {
+  const before = await everything(where, there);
+  where.sandbox.control.clearRequests();
+  await there.polls(10);
+  expect(there.writes()).toEqual([]);
+  const asked = where.sandbox.control.requests();
+  expect(asked.filter(({ operation }) => operation !== 'dataSources.query')).toEqual([]);
+  expect(await everything(where, there)).toEqual(before);
+}
+
 /** Every version of every row, and how far the audit trail goes. */
-async function everything() {
+async function everything(where: Stack, there: Sides) {
   const sources = [
     ...tables.map((table) => table.source),
     'auth.users',
@@ -148,7 +184,7 @@ async function everything() {
     (name) =>
       `select '${name}' as name, md5(string_agg(concat_ws(' ', xmin, t), '|' order by t::text)) as rows from ${name} t`,
   );
-  const [operations] = await sides.sql('select count(*)::int as n from pgnotion.operations');
-  const versions = await sides.sql(rows.join(' union all '));
-  return { operations, versions, pages: stack.sandbox.control.version() };
+  const [operations] = await there.sql('select count(*)::int as n from pgnotion.operations');
+  const versions = await there.sql(rows.join(' union all '));
+  return { operations, versions, pages: where.sandbox.control.version() };
 }

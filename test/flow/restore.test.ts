@@ -3,9 +3,8 @@ import lithiumbuy from '../../examples/lithiumbuy/pgnotion.config.ts';
 import type { ConfigInput, TableInput } from '../../src/config.ts';
 import type { Json } from '../../src/model/change.ts';
 import type { PropertyType } from '../../src/model/codecs/codec.ts';
-import { eventually } from '../support/eventually.ts';
 import { keyOf, someRows, tables } from '../support/lithiumbuy.ts';
-import { type Sides, sidesOf, typed } from '../support/sides.ts';
+import { type Sides, sidesOf, soon, typed } from '../support/sides.ts';
 import { createStack, lithiumbuySchema, type Stack } from '../support/stack.ts';
 
 const started = async (config: ConfigInput): Promise<Stack> => {
@@ -62,7 +61,7 @@ test.each(fixed)(
     for (const value of [OTHERS[type] ?? null, null]) {
       stack.sandbox.control.clearRequests();
       sides.edit(page, { [property]: typed(type, value) });
-      await eventually(() => {
+      await soon(() => {
         expect(sides.property(page, property)).toEqual(before);
         return true;
       });
@@ -81,7 +80,7 @@ test("another record's key typed into a page is put back, and both records stay"
   const [one, two] = [keyOf('suppliers', 1), keyOf('suppliers', 2)];
   const page = await sides.pageOf('suppliers', one);
   sides.edit(page, { 'Supabase ID': typed('rich_text', two), Name: typed('title', 'Renamed meanwhile') });
-  await eventually(() => sides.shown(page, 'Supabase ID') === one);
+  await soon(() => sides.shown(page, 'Supabase ID') === one);
   await sides.rest();
   expect(
     await sides.sql('select id, name from suppliers where id = any($1) order by id', [[one, two]]),
@@ -103,9 +102,9 @@ test('invariant 7: a page that is trashed and restored brings its row back under
   const before = await row();
   for (const _ of [1, 2]) {
     stack.sandbox.control.trashPage(page);
-    await eventually(async () => (await row()).length === 0);
+    await soon(async () => (await row()).length === 0);
     stack.sandbox.control.restorePage(page);
-    await eventually(async () => (await row()).length === 1);
+    await soon(async () => (await row()).length === 1);
     await sides.rest();
     expect(await row()).toEqual(before);
     expect(await sides.pageOf('suppliers', key)).toBe(page);
@@ -119,7 +118,7 @@ test('with onNotionTrash "restore" a trashed page comes back and its row stays',
   const there = sidesOf(other);
   const page = await there.pageOf('suppliers', keyOf('suppliers', 1));
   other.sandbox.control.trashPage(page);
-  await eventually(() => !other.sandbox.control.page(page).in_trash);
+  await soon(() => !other.sandbox.control.page(page).in_trash);
   await there.rest();
   expect(await there.sql('select from suppliers')).toHaveLength(3);
   expect(await there.failures()).toEqual([]);
@@ -131,11 +130,11 @@ test('with onNotionTrash "ignore" the row stays, the page stands in the failures
   const key = keyOf('suppliers', 1);
   const page = await there.pageOf('suppliers', key);
   other.sandbox.control.trashPage(page);
-  await eventually(async () => (await there.failures()).some((one) => one.code === 'page_in_trash'));
+  await soon(async () => (await there.failures()).some((one) => one.code === 'page_in_trash'));
   await there.sql("update suppliers set name = 'While away' where id = $1", [key]);
-  await eventually(async () => (await there.failures()).some((one) => one.direction === 'to-notion'));
+  await soon(async () => (await there.failures()).some((one) => one.direction === 'to-notion'));
   other.sandbox.control.restorePage(page);
-  await eventually(() => there.shown(page, 'Name') === 'While away');
+  await soon(() => there.shown(page, 'Name') === 'While away');
   await there.rest();
   expect(await there.failures()).toEqual([]);
 });
@@ -146,16 +145,16 @@ test('invariant 4: a row that others needed is deleted by a retry once they are 
   const key = keyOf('suppliers', 3);
   const page = await there.pageOf('suppliers', key);
   other.sandbox.control.trashPage(page);
-  await eventually(async () => (await there.failures()).length > 0);
+  await soon(async () => (await there.failures()).length > 0);
   other.sandbox.control.clearRequests();
   await there.sql('select pgnotion.retry($1, $2)', ['suppliers', key]);
-  await eventually(async () => (await there.failures())[0]?.parked);
+  await soon(async () => (await there.failures())[0]?.parked);
   await there.polls(10);
   expect(other.sandbox.control.requests().filter(({ path }) => path.includes(page)).length).toBeLessThan(5);
   for (const name of ['orders', 'auctions', 'quotes'])
     await there.sql(`delete from ${name} where supplier_id = $1`, [key]);
   await there.sql('select pgnotion.retry($1, $2)', ['suppliers', key]);
-  await eventually(async () => (await there.sql('select from suppliers where id = $1', [key])).length === 0);
+  await soon(async () => (await there.sql('select from suppliers where id = $1', [key])).length === 0);
   await there.rest();
   expect(await there.failures()).toEqual([]);
 });

@@ -1,19 +1,11 @@
 import { describe, expect, test } from 'vitest';
 import { lsn } from '../../src/model/ids.ts';
-import {
-  markAllDeleted,
-  markDirty,
-  markFound,
-  markRestore,
-  park,
-  pendingCount,
-  settle,
-} from '../../src/state/outbox.ts';
+import { markAllDeleted, markDirty, markFound, markRestore, park, settle } from '../../src/state/outbox.ts';
 import { link } from '../../src/state/records.ts';
 import { inTransaction, type Sql } from '../../src/state/sql.ts';
 import { awaitTargets, releaseWaiting } from '../../src/state/waiting.ts';
 import { eventually } from '../support/eventually.ts';
-import { at, names, trouble, useOutbox } from '../support/outbox.ts';
+import { at, names, pendingCount, trouble, useOutbox } from '../support/outbox.ts';
 import { dirty, key, pageOf, products, suppliers } from '../support/state.ts';
 
 const { sql, pool, claim, only, stored } = useOutbox();

@@ -9,12 +9,11 @@ import {
   type OutboxLine,
   park,
   pendingAmong,
-  pendingCount,
   postpone,
   reschedule,
   settle,
 } from '../../src/state/outbox.ts';
-import { at, names, trouble, useOutbox } from '../support/outbox.ts';
+import { at, names, pendingCount, trouble, useOutbox } from '../support/outbox.ts';
 import { dirty, key, products, suppliers } from '../support/state.ts';
 
 const { sql, claim, only, stored } = useOutbox();

@@ -55,8 +55,9 @@ export async function agreed(
   const sides = sidesOf(stack);
   await eventually(
     async () => {
-      for (const table of options.tables ?? ['items']) expect(await disagreements(stack, table)).toEqual([]);
-      expect(await troubles(sides)).toEqual([]);
+      const different: string[] = [];
+      for (const table of options.tables ?? ['items']) different.push(...(await disagreements(stack, table)));
+      expect({ different, waiting: await troubles(sides) }).toEqual({ different: [], waiting: [] });
       return true;
     },
     { timeoutMs: options.timeoutMs ?? 20_000, everyMs: 50 },

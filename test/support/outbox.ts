@@ -59,3 +59,11 @@ export const names = (lines: readonly OutboxLine[]): string[] =>
 export const at = (minute: number): Date => new Date(Date.UTC(2026, 2, 1, 12, minute));
 
 export const trouble = { code: 'c', reason: 'r', remedy: 'm' };
+
+/** How many lines wait and are not set aside. */
+export async function pendingCount(sql: Sql): Promise<number> {
+  const [row] = await sql.query<{ n: number }>(
+    'select count(*)::int as n from pgnotion.outbox where parked_at is null',
+  );
+  return row?.n ?? 0;
+}

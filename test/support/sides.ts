@@ -39,6 +39,10 @@ export type Sides = {
   readonly rest: () => Promise<void>;
 };
 
+/** `eventually`, with the patience that a busy machine needs. */
+export const soon = <T>(probe: () => T | Promise<T>, everyMs = 20): ReturnType<typeof eventually<T>> =>
+  eventually(probe, { timeoutMs: 30_000, everyMs });
+
 export function sidesOf(stack: Stack): Sides {
   const { control } = stack.sandbox;
   const sql: Sides['sql'] = async <Row extends object>(text: string, values: readonly unknown[] = []) =>
@@ -60,7 +64,7 @@ export function sidesOf(stack: Stack): Sides {
       return row.id;
     },
     pageOf: (table, key) =>
-      eventually(async () => {
+      soon(async () => {
         const [row] = await sql<{ id: string | null }>(
           `select page_id as id from pgnotion.records where table_name = $1 and key = $2 and state <> 'creating'`,
           [table, key],

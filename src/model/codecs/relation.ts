@@ -27,7 +27,7 @@ import {
 
 const UNRELATED = {
   message: 'cannot be looked up: the relation names no table.',
-  remedy: 'Set `table` of the relation to a synced table.',
+  remedy: 'Set `relatedTable` of the relation to a synced table.',
 };
 
 function encode(text: SqlText, column: ColumnShape, options: CodecOptions, lookups: Lookups): Encoded {

@@ -1,0 +1,91 @@
+import { codecs } from './model/codecs/registry.ts';
+import type { Fault } from './model/errors.ts';
+import { type FieldMapping, goesToPostgres, type TableMapping } from './model/mapping.ts';
+
+/** Faults that show only when a table is looked at as a whole, or beside the others. */
+export function crossFaults(each: TableMapping, tables: readonly TableMapping[]): Fault[] {
+  const path = `tables.${each.name}`;
+  const faults: Fault[] = [];
+  const titles = each.fields.filter((one) => one.type === 'title');
+  if (titles.length !== 1) {
+    faults.push({
+      path: `${path}.fields`,
+      message: `has ${titles.length} fields of type title`,
+      remedy: 'a Notion page has exactly one title: give one field that type',
+    });
+  }
+  for (const one of each.fields) faults.push(...fieldFaults(`${path}.fields.${one.property}`, one, tables));
+  faults.push(...nameFaults(path, each), ...writerFaults(path, each));
+  const twins = tables.filter((other) => other !== each && other.source === each.source);
+  if (twins.length > 0) {
+    faults.push({ path: `${path}.source`, message: `is mapped twice`, remedy: 'map each source table once' });
+  }
+  if (each.query !== null && each.direction === 'to-postgres') {
+    faults.push({
+      path: `${path}.query`,
+      message: 'is never read',
+      remedy: 'remove it, or change the direction',
+    });
+  }
+  return faults;
+}
+
+/** The properties that pgnotion keeps for itself need names of their own. */
+function nameFaults(path: string, each: TableMapping): Fault[] {
+  const names = each.fields.map((one) => one.property);
+  const remedy = 'give it a name that no field has';
+  const faults: Fault[] = [];
+  if (names.indexOf(each.idProperty) < names.length - 1)
+    faults.push({ path: `${path}.idProperty`, message: `is ${each.idProperty}, as a field is`, remedy });
+  if (each.lastSyncedProperty !== null && names.includes(each.lastSyncedProperty))
+    faults.push({
+      path: `${path}.lastSyncedProperty`,
+      message: `is ${each.lastSyncedProperty}, as another property is`,
+      remedy,
+    });
+  return faults;
+}
+
+/** A column that two properties write would hold whichever came last. */
+function writerFaults(path: string, each: TableMapping): Fault[] {
+  const writers = new Map<string, string>();
+  return each.fields.filter(goesToPostgres).flatMap(({ property, source }) => {
+    if (source.kind !== 'column') return [];
+    const first = writers.get(source.column);
+    if (first === undefined) writers.set(source.column, property);
+    if (first === undefined) return [];
+    return [
+      {
+        path: `${path}.fields.${property}`,
+        message: `writes the column ${source.column}, as ${first} does`,
+        remedy: 'set the direction of one of them to "to-notion"',
+      },
+    ];
+  });
+}
+
+function fieldFaults(path: string, one: FieldMapping, tables: readonly TableMapping[]): Fault[] {
+  const faults: Fault[] = [];
+  if (one.relatedTable !== undefined && !tables.some((other) => other.name === one.relatedTable)) {
+    faults.push({
+      path: `${path}.relatedTable`,
+      message: `names ${one.relatedTable}, which is not a table of this configuration`,
+      remedy: `use one of ${tables.map((other) => other.name).join(', ')}, or add that table`,
+    });
+  }
+  if (one.transform !== undefined && one.reverseTransform === undefined && goesToPostgres(one)) {
+    faults.push({
+      path: `${path}.transform`,
+      message: 'cannot be undone when the property is edited',
+      remedy: 'add a reverseTransform, or set direction to "to-notion"',
+    });
+  }
+  if (!codecs[one.type].writable && one.direction !== 'to-postgres') {
+    faults.push({
+      path: `${path}.direction`,
+      message: `Notion computes ${one.type} itself, so nothing can be written to it`,
+      remedy: 'set direction to "to-postgres" with a column, or choose another type',
+    });
+  }
+  return faults;
+}

@@ -1,0 +1,91 @@
+import type { PageImage, RowImage } from '../model/change.ts';
+import type { Lookups } from '../model/codecs/codec.ts';
+import { encodeField } from '../model/fields.ts';
+import { goesToNotion, type ResolvedField } from '../model/mapping.ts';
+import type { Actor, ColumnValues } from '../postgres/write.ts';
+import { beginOperation, endOperation } from '../state/operations.ts';
+import { markDirty, markRestore } from '../state/outbox.ts';
+import { advanceBase, type SyncRecord } from '../state/records.ts';
+import type { Sql } from '../state/sql.ts';
+import type { Sighting } from './context.ts';
+
+/** What the merge makes of the edited fields. */
+export type Chosen = {
+  readonly values: ColumnValues;
+  /** Fields whose page value has been taken over, or was the row's already. */
+  readonly taken: readonly ResolvedField[];
+  /** Fields that the row wins: they are written back to the page. */
+  readonly kept: readonly ResolvedField[];
+};
+
+/** An edit that has been written to its row, in the transaction that is still open. */
+export type AppliedEdit = {
+  readonly sighting: Sighting;
+  readonly record: SyncRecord;
+  readonly before: RowImage;
+  /** The row as it is after the write and its triggers. */
+  readonly after: RowImage;
+  readonly chosen: Chosen;
+  readonly actor: Actor;
+  readonly lookups: Lookups;
+};
+
+/** Base, outbox line and audit line of an applied edit; they commit with the row. */
+export async function remember(sql: Sql, edit: AppliedEdit): Promise<void> {
+  const { sighting, record, after, chosen } = edit;
+  const taken = chosen.taken.map((field) => field.property);
+  const row = pickAll(after, taken);
+  const page = pickAll(sighting.image, taken) as PageImage;
+  await advanceBase(sql, record, { row, page, pageEditedAt: sighting.page.lastEditedTime });
+  const written = chosen.taken.filter(
+    ({ source }) => source.kind === 'column' && source.column in chosen.values,
+  );
+  await writeBack(sql, edit, written, { ...record.baseRow, ...row });
+  if (written.length > 0) await audit(sql, edit, written);
+}
+
+/** What the page has to get now: fields that the row wins, and what triggers made of it. */
+async function writeBack(
+  sql: Sql,
+  { sighting, record, after, chosen, lookups }: AppliedEdit,
+  written: readonly ResolvedField[],
+  base: Readonly<Record<string, string | null>>,
+): Promise<void> {
+  // A trigger that made something else of a value, or refused it silently: the page shows what the row really holds.
+  const altered = written.filter((field) => !holds(field, after, sighting.image, lookups));
+  const back = [...chosen.kept, ...altered].map((field) => field.property);
+  if (back.length > 0) await markRestore(sql, record.table, record.key, back);
+  const news = sighting.table.fields.some(
+    (field) => goesToNotion(field) && (after[field.property] ?? null) !== base[field.property],
+  );
+  if (!news) return;
+  const { table, key } = record;
+  await markDirty(sql, [{ table, key, kind: 'write', changedAt: new Date(), lsn: null }]);
+}
+
+async function audit(sql: Sql, edit: AppliedEdit, written: readonly ResolvedField[]): Promise<void> {
+  const { sighting, record, before, after, actor } = edit;
+  const edited = written.map((field) => field.property);
+  const operation = await beginOperation(sql, {
+    direction: 'to-postgres',
+    table: record.table,
+    key: record.key,
+    page: record.page,
+    kind: 'update',
+    before: pickAll(before, edited),
+    after: pickAll(after, edited),
+    changedAt: sighting.page.lastEditedTime,
+    actor: actor.name,
+  });
+  await endOperation(sql, operation, { status: 'done' });
+}
+
+/** These members of an image; one that it lacks is null. */
+const pickAll = <T>(image: Readonly<Record<string, T>>, names: readonly string[]): Record<string, T | null> =>
+  Object.fromEntries(names.map((name) => [name, image[name] ?? null]));
+
+/** Whether the page may be what Notion makes of the row's value. */
+export function holds(field: ResolvedField, row: RowImage, page: PageImage, lookups: Lookups): boolean {
+  const encoded = encodeField(field, row[field.property] ?? null, lookups);
+  return encoded.kind === 'value' && field.codec.same(encoded.value, page[field.property] ?? null);
+}

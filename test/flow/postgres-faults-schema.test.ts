@@ -1,0 +1,161 @@
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import type { ConfigInput } from '../../src/config.ts';
+import { agreed, disagreements } from '../support/agreement.ts';
+import { eventually } from '../support/eventually.ts';
+import { shopConfig, shopRows, shopSchema } from '../support/shop.ts';
+import { type Sides, sidesOf, typed } from '../support/sides.ts';
+import { createStack, type Stack } from '../support/stack.ts';
+
+const { items } = shopConfig.tables;
+const parts = {
+  ...items,
+  source: 'public.parts',
+  title: 'Parts',
+  fields: { Name: items.fields.Name, Note: items.fields.Note, Stock: items.fields.Stock },
+} as const;
+
+const config: ConfigInput = {
+  ...shopConfig,
+  deleteGuard: { number: 1_000 },
+  tables: { items, others: { ...items, source: 'public.others', title: 'Others' }, parts },
+};
+
+const schema = `${shopSchema};
+  create table others (like items including all);
+  create table parts (id integer, name text not null, note text, stock integer, primary key (id, name))
+    partition by range (id);
+  create table parts_low partition of parts for values from (0) to (100);
+  create table parts_high partition of parts for values from (100) to (1000)`;
+
+const tables = ['items', 'others'];
+
+let stack: Stack;
+let sides: Sides;
+
+beforeAll(async () => {
+  stack = await createStack({
+    config: { ...config, tables: { ...config.tables, parts: { ...parts, key: ['id', 'name'] } } },
+    schema,
+    pollSeconds: 0.2,
+  });
+  sides = sidesOf(stack);
+  await sides.sql(shopRows(4));
+  await sides.sql('insert into others select * from items');
+  await stack.apply();
+  await stack.start();
+  await agreed(stack, { tables });
+});
+afterAll(() => stack[Symbol.asyncDispose]());
+
+const reason = async (table: string): Promise<string | null> =>
+  (
+    await sides.sql<{ reason: string | null }>(
+      'select paused_reason as reason from pgnotion.status where table_name = $1',
+      [table],
+    )
+  )[0]?.reason ?? null;
+
+/** Waits until `items` stands still with a reason, and shows that the other tables do not. */
+async function suspended(words: RegExp): Promise<void> {
+  await eventually(async () => words.test((await reason('items')) ?? ''));
+  await sides.sql(`update others set note = coalesce(note, '') || '+' where id = 1`);
+  await eventually(async () => (await disagreements(stack, 'others')).length === 0);
+  expect(await reason('others')).toBeNull();
+}
+
+test.each([
+  ['a mapped column is renamed', 'rename note to remark', 'rename remark to note', /note/],
+  ['a mapped column is dropped', 'drop note', 'add note text', /note/],
+  ['the key is renamed', 'rename id to number', 'rename number to id', /id/],
+])(
+  'invariant 1: %s: its table is suspended, others go on, and it resumes when mended',
+  async (...[, breaks, mends, words]) => {
+    const page = await sides.pageOf('items', '2');
+    await sides.sql(`alter table items ${breaks}`);
+    await sides.sql(`update items set name = 'while suspended: ' || $1::text where stock = 1`, [breaks]);
+    await sides.sql(`insert into items (name, stock) values ('new while suspended', 50)`);
+    await sides.sql('delete from items where name = $1', ['gone while suspended']);
+    sides.edit(page, { Stock: typed('number', breaks.length) });
+    await suspended(words);
+    await sides.sql(`alter table items ${mends}`);
+    await agreed(stack, { tables });
+    expect(await sides.sql('select stock from items where id = 2')).toEqual([{ stock: breaks.length }]);
+  },
+);
+
+test('a column that is not mapped comes and goes unnoticed', async () => {
+  await sides.sql('alter table items add extra text default $$x$$');
+  await sides.sql(`update items set note = 'with an extra' where id = 1`);
+  await agreed(stack, { tables });
+  await sides.sql('alter table items drop extra');
+  await sides.sql(`update items set note = 'without it' where id = 1`);
+  await agreed(stack, { tables });
+  expect(await reason('items')).toBeNull();
+});
+
+test('a changed primary key is a deletion and a new record', async () => {
+  await sides.sql('update items set id = 5000 where id = 3');
+  await agreed(stack, { tables });
+});
+
+test('TRUNCATE of a few rows trashes their pages, but for what the same transaction inserts', async () => {
+  await sides.sql(`begin; truncate items; insert into items (id, name) values (1, 'after truncate'); commit`);
+  await agreed(stack, { tables });
+  await sides.sql(shopRows(3).replace('insert into items', 'insert into items'));
+  await agreed(stack, { tables });
+});
+
+test('rows of a partitioned table are synced under its root, and move between partitions', async () => {
+  await sides.sql(`insert into parts values (1, 'bolt', 'low', 1), (200, 'nut', 'high', 2)`);
+  await eventually(async () => (await partPages()).length === 2);
+  await sides.sql(`update parts set note = 'changed' where id = 1`);
+  await sides.sql('update parts set id = 300 where id = 1');
+  await sides.sql('delete from parts where id = 200');
+  await sides.sql(`create table parts_top partition of parts for values from (1000) to (2000)`);
+  await sides.sql(`insert into parts values (1500, 'cog', 'top', 3)`);
+  await eventually(async () => {
+    expect(await partPages()).toEqual(['bolt changed 1', 'cog top 3']);
+    return true;
+  });
+});
+
+async function partPages(): Promise<string[]> {
+  const pages = stack.sandbox.control.pages(await sides.source('parts'));
+  return pages
+    .map(({ id }) => ['Name', 'Note', 'Stock'].map((name) => sides.shown(id, name)).join(' '))
+    .sort();
+}
+
+test.each([
+  ['the publication is dropped', (name: string) => `drop publication ${name}`],
+  [
+    'the table is taken out of the publication',
+    (name: string) => `alter publication ${name} drop table items`,
+  ],
+  [
+    'deletions are no longer published',
+    (name: string) => `alter publication ${name} set (publish = 'insert')`,
+  ],
+])('invariant 1: %s: it is made again, and what was missed is found', async (_, change) => {
+  const [row] = await sides.sql<{ name: string }>(
+    'select quote_ident(pubname) as name from pg_publication order by 1 limit 1',
+  );
+  await sides.sql(change(row?.name ?? ''));
+  await sides.sql(`insert into items (name) values ('unpublished 1'), ('unpublished 2')`);
+  await sides.sql(`update items set note = 'unpublished' where id = (select max(id) - 3 from items)`);
+  await sides.sql(`delete from items where name = 'unpublished 2' or note = 'note 2'`);
+  await agreed(stack, { tables });
+  await sides.sql(`update items set note = 'published again' where name = 'unpublished 1'`);
+  await agreed(stack, { tables });
+});
+
+test('invariant 1: a table is dropped and made again: it goes on with the rows of the new one', async () => {
+  await sides.sql('alter table items rename to old_items');
+  await suspended(/items/);
+  await sides.sql('drop table old_items');
+  await sides.sql(`${shopSchema}; insert into items (id, name) values (1, 'of the new table')`);
+  await agreed(stack, { tables });
+  await sides.sql(`update items set note = 'goes on' where id = 1`);
+  await sides.sql(`insert into items (id, name) values (7, 'goes on')`);
+  await agreed(stack, { tables });
+});
