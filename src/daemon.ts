@@ -1,4 +1,5 @@
 import type { Config } from './config.ts';
+import { prepareSlot } from './daemon-slot.ts';
 import type { Environment } from './environment.ts';
 import { checkNotion, type Installation, openInstallation, openNotion } from './installation.ts';
 import { createNotionClock } from './model/clock.ts';
@@ -7,23 +8,19 @@ import type { PageId, TableName } from './model/ids.ts';
 import type { NotionClient } from './notion/client.ts';
 import { createPeople } from './notion/people.ts';
 import { preflight } from './postgres/preflight.ts';
-import { ensurePublication } from './postgres/publication.ts';
-import { publicationSeal } from './postgres/publication-seal.ts';
-import { dropSlot, endReader, ensureSlot, identifySystem, inspectSlot } from './postgres/slot.ts';
 import { openWalStream } from './postgres/wal.ts';
 import { runBackfill } from './reconcile/backfill.ts';
-import { isAnotherPublication, publishedTables, watchPublication } from './reconcile/publication.ts';
+import { watchPublication } from './reconcile/publication.ts';
 import { createKeyLock } from './runtime/keylock.ts';
 import type { Log } from './runtime/log.ts';
-import { keepTrying, pause } from './runtime/retry.ts';
+import { keepTrying, mayPass, pause } from './runtime/retry.ts';
 import { runTogether, type Service } from './runtime/service.ts';
-import { createWake } from './runtime/wake.ts';
-import { readCheckpoint, resetCheckpoint } from './state/checkpoint.ts';
+import { createWake, type Wake } from './runtime/wake.ts';
+import { readCheckpoint } from './state/checkpoint.ts';
 import { takeLease } from './state/lease.ts';
 import { type Answer, pruneRequests, recordAnswers } from './state/requests.ts';
-import { saveSeal } from './state/seal.ts';
 import { tagSecret } from './state/secret.ts';
-import { forgetProgress, readSources, type Source } from './state/sources.ts';
+import { readSources, type Source } from './state/sources.ts';
 import { createStore, type Store } from './state/sql.ts';
 import { runCapture } from './to-notion/capture.ts';
 import { runDeliver } from './to-notion/deliver.ts';
@@ -62,12 +59,15 @@ export async function runDaemon(options: DaemonOptions, signal: AbortSignal): Pr
       healthy();
       options.onReady?.();
     };
-    do await runOnce({ ...options, onReady }, signal);
+    do await runOnce({ ...options, onReady, wasReady: () => ready }, signal);
     while (options.environment.SYNC_ENABLED && !signal.aborted);
   }, retry);
 }
 
-async function runOnce(options: DaemonOptions, signal: AbortSignal): Promise<void> {
+/** One of the runs of a daemon, and whether one of them has been as far as to sync. */
+type Run = DaemonOptions & { readonly wasReady: () => boolean };
+
+async function runOnce(options: Run, signal: AbortSignal): Promise<void> {
   const installation = await openInstallation(options.config, options.environment, options.log);
   try {
     const { log, pool, config } = installation;
@@ -107,7 +107,7 @@ function severAfter(lost: AbortSignal, sever: () => void): Disposable {
 }
 
 async function work(
-  options: DaemonOptions,
+  options: Run,
   installation: Installation,
   store: Store,
   signal: AbortSignal,
@@ -117,19 +117,23 @@ async function work(
   // What is under way is finished; what waits for its place in the window would hold the stop for a minute.
   const letNothingLeave = (): void => void throttle.stop();
   signal.addEventListener('abort', letNothingLeave, { once: true });
-  try {
-    const self = await notion.me({ priority: 'live', signal });
+  const greet = async (given: AbortSignal): Promise<Self> => {
+    const self = await notion.me({ priority: 'live', signal: given });
     await checkNotion(installation, notion);
+    return self;
+  };
+  try {
+    // Before there is a slot, whatever is wrong in Notion must be right; a slot that exists is read whatever it is.
+    const fresh = (await readCheckpoint(store, config.slot)) === null;
+    const known = fresh || !environment.SYNC_ENABLED ? await greet(signal) : null;
     const url = environment.REPLICATION_URL ?? environment.DATABASE_URL;
     await prepareSlot(installation, store, url);
     if (!environment.SYNC_ENABLED) {
       log.info('everything is in order; SYNC_ENABLED is false, so nothing is synced');
       return;
     }
-    const services = await servicesOf(options, installation, store, { notion, answers, botId: self.id, url });
-    log.info({ tables: config.tables.map((table) => table.name), as: self.name }, 'syncing');
-    options.onReady?.();
-    await runTogether(services, signal, log);
+    const ends = { notion, answers, url, greet: async (given: AbortSignal) => known ?? greet(given) };
+    await runTogether(await servicesOf(options, installation, store, ends), signal, log);
     log.info('stopped; everything in flight is recorded');
   } finally {
     signal.removeEventListener('abort', letNothingLeave);
@@ -137,27 +141,74 @@ async function work(
   }
 }
 
+type Self = Awaited<ReturnType<NotionClient['me']>>;
+
 type Ends = {
   readonly notion: NotionClient;
   readonly answers: Answer[];
-  readonly botId: string;
+  /** Who we are in Notion, once Notion answers and has what the mapping needs. */
+  readonly greet: (signal: AbortSignal) => Promise<Self>;
   /** PostgreSQL's direct address. */
   readonly url: string;
 };
 
+/** Capture needs nothing of Notion and goes on whatever Notion does; the rest begins when Notion answers (invariant 13). */
 async function servicesOf(
-  options: DaemonOptions,
+  options: Run,
   installation: Installation,
   store: Store,
   ends: Ends,
 ): Promise<readonly Service[]> {
-  const { log, config, environment } = installation;
+  const { log, config } = installation;
   const bells = { live: createWake(), backfill: createWake(), poll: createWake() };
-  const hints = new Set<PageId>();
   const shared = await sharedContext(installation, store, ends, () => {
     bells.live.ring();
     bells.backfill.ring();
   });
+  const { slot, publication } = config;
+  const stream = { url: ends.url, slot, publication, senderTimeoutMs: options.senderTimeoutMs, log };
+  const capture = { ...shared, slot, open: () => openWalStream(stream), tables: installation.tables };
+  const published = { ...shared, pool: installation.pool, publication };
+  const flow = async (signal: AbortSignal): Promise<void> => {
+    const self = await greetPatiently(options, ends, signal);
+    if (self === null) return;
+    log.info({ tables: config.tables.map((table) => table.name), as: self.name }, 'syncing');
+    options.onReady?.();
+    const flows = flowsOf(options, installation, { ...shared, botId: self.id }, bells);
+    await runTogether(flows, signal, log);
+  };
+  return [
+    { name: 'capture', run: (signal) => runCapture(capture, signal) },
+    { name: 'publication', run: (signal) => watchPublication(published, signal) },
+    { name: 'housekeeping', run: (signal) => keepHouse(store, ends.answers, log, signal) },
+    { name: 'flows', run: flow },
+  ];
+}
+
+/** Null if the signal comes first. What no waiting mends ends a daemon that has just been started. */
+async function greetPatiently(
+  { log, wasReady }: Run,
+  { greet }: Ends,
+  signal: AbortSignal,
+): Promise<Self | null> {
+  let self: Self | null = null;
+  const retry = { name: 'Notion', log, signal, mayPass: (error: unknown) => wasReady() || mayPass(error) };
+  await keepTrying(async () => {
+    self = await greet(signal);
+  }, retry);
+  return self;
+}
+
+type Bells = Readonly<Record<'live' | 'backfill' | 'poll', Wake>>;
+type Shared = Awaited<ReturnType<typeof sharedContext>> & { readonly botId: string };
+
+function flowsOf(
+  options: DaemonOptions,
+  { config, environment }: Installation,
+  shared: Shared,
+  bells: Bells,
+): readonly Service[] {
+  const hints = new Set<PageId>();
   const hint = (page: PageId): void => {
     hints.add(page);
     bells.poll.ring();
@@ -171,9 +222,6 @@ async function servicesOf(
     wholePollPages: config.wholePollPages,
     sweepMs: config.sweepHours * 3_600_000,
   };
-  const { slot, publication } = config;
-  const stream = { url: ends.url, slot, publication, senderTimeoutMs: options.senderTimeoutMs, log };
-  const capture = { ...shared, slot, open: () => openWalStream(stream), tables: installation.tables };
   const poll = {
     intervalMs: environment.SYNC_INTERVAL_SECONDS * 1_000,
     wake: bells.poll,
@@ -183,15 +231,11 @@ async function servicesOf(
   const rounds = { batchSize: environment.SYNC_BATCH_SIZE, busy: new Set<string>() };
   const live = { ...rounds, urgency: 0, wake: bells.live } as const;
   const backfill = { ...rounds, urgency: 1, wake: bells.backfill } as const;
-  const published = { ...shared, pool: installation.pool, publication };
   return [
-    { name: 'capture', run: (signal) => runCapture(capture, signal) },
     { name: 'deliver', run: (signal) => runDeliver(outbound, live, signal) },
     { name: 'backfill delivery', run: (signal) => runDeliver(outbound, backfill, signal) },
     { name: 'poll', run: (signal) => runPoll(inbound, poll, signal) },
     { name: 'backfill', run: (signal) => runBackfill(shared, signal) },
-    { name: 'publication', run: (signal) => watchPublication(published, signal) },
-    { name: 'housekeeping', run: (signal) => keepHouse(store, ends.answers, log, signal) },
   ];
 }
 
@@ -205,7 +249,6 @@ async function sharedContext(installation: Installation, store: Store, ends: End
     onDirty,
     tables: new Map(installation.tables.map((table) => [table.name, table])),
     notion: ends.notion,
-    botId: ends.botId,
     people: createPeople(ends.notion),
     locks: createKeyLock(),
     now: () => new Date(),
@@ -222,45 +265,6 @@ async function sourceOf(store: Store, name: TableName): Promise<Source> {
     code: 'source_unknown',
     message: `the state of ${name} is gone from pgnotion.data_sources`,
     remedy: 'run `pgnotion apply` and start again',
-  });
-}
-
-/**
- * Publication before slot, because a table that is published later gives only later changes. A slot that cannot have
- * every change since the checkpoint (lost, or of a restored or branched database) is made anew, and everything is
- * compared: never a silent skip.
- */
-async function prepareSlot(installation: Installation, store: Store, url: string): Promise<void> {
-  const { pool, config, tables, log } = installation;
-  const { publication } = config;
-  await ensurePublication(pool, { name: publication, tables: publishedTables(tables) });
-  const system = await identifySystem(url);
-  const checkpoint = await readCheckpoint(store, config.slot);
-  const slot = await inspectSlot(pool, config.slot);
-  const reason = !slot.exists
-    ? 'there is no slot'
-    : slot.walStatus === 'lost'
-      ? 'the slot was lost'
-      : checkpoint === null
-        ? null
-        : checkpoint.systemId !== system.systemId || checkpoint.timeline !== system.timeline
-          ? 'the database is a copy'
-          : checkpoint.lsn > system.position
-            ? 'the database was restored to an earlier time'
-            : (await isAnotherPublication({ store, pool, publication }))
-              ? 'the publication was made anew'
-              : null;
-  // We hold the lease: whoever reads the slot still is a daemon that was frozen or cut off.
-  if (slot.exists && slot.activePid !== null) await endReader(pool, config.slot, log);
-  if (reason !== null && slot.exists) await dropSlot(pool, config.slot);
-  const ensured = await ensureSlot({ db: pool, url, name: config.slot, log });
-  if (reason === null && checkpoint !== null) return;
-  if (checkpoint !== null) log.warn({ reason }, 'a new slot was made; every row and page is compared');
-  await store.transaction(async (sql) => {
-    const { systemId, timeline } = system;
-    await resetCheckpoint(sql, config.slot, { systemId, timeline, lsn: ensured.position });
-    await forgetProgress(sql);
-    await saveSeal(sql, await publicationSeal(pool, publication, publishedTables(tables)));
   });
 }
 

@@ -30,7 +30,9 @@ export async function runBackfill(context: BackfillContext, signal: AbortSignal)
       while (!signal.aborted) {
         for (const source of (await readSources(context.store)).values()) {
           const table = context.tables.get(source.table);
-          if (table === undefined || source.backfilledAt !== null || signal.aborted) continue;
+          // One that cannot be read has its turn when it can, and keeps no other waiting.
+          if (table === undefined || source.backfilledAt !== null || source.pausedBy === 'trouble') continue;
+          if (signal.aborted) return;
           await backfillTable(context, table, signal);
         }
         healthy();

@@ -21,6 +21,11 @@ export async function resetCheckpoint(sql: Sql, slot: string, checkpoint: Checkp
   );
 }
 
+/** As long as there is no checkpoint, a slot counts as new, and everything is compared. */
+export async function forgetCheckpoint(sql: Sql, slot: string): Promise<void> {
+  await sql.query('delete from pgnotion.checkpoint where slot = $1', [slot]);
+}
+
 /** Moves the checkpoint on; belongs in the transaction that stores the outbox lines before it (invariant 2). */
 export async function advanceCheckpoint(sql: Sql, slot: string, lsn: Lsn): Promise<void> {
   await sql.query(

@@ -1,6 +1,7 @@
 import type { WalEvent, WalTuple } from '../model/change.ts';
 import { type Lsn, type QualifiedName, type RowKey, rowKey, type TableName } from '../model/ids.ts';
 import type { ResolvedDependency, ResolvedTable } from '../model/mapping.ts';
+import { tableTrouble } from '../model/table-trouble.ts';
 import { dependentKeys, type UserDatabase } from '../postgres/rows.ts';
 import { TAG_PREFIX, verifyTag } from '../postgres/tag.ts';
 import type { WalStream } from '../postgres/wal.ts';
@@ -9,6 +10,7 @@ import { keepTrying } from '../runtime/retry.ts';
 import { advanceCheckpoint } from '../state/checkpoint.ts';
 import { type DirtyRecord, markAllDeleted, markDirty } from '../state/outbox.ts';
 import { recordsByKey } from '../state/records.ts';
+import { compareAgain, suspend } from '../state/sources.ts';
 import type { Store } from '../state/sql.ts';
 
 export type CaptureOptions = {
@@ -276,9 +278,23 @@ const holds = (
 async function dependantsOf(options: CaptureOptions, joined: Held['joined']): Promise<DirtyRecord[]> {
   const records: DirtyRecord[] = [];
   for (const { table, dependency, values } of joined.values()) {
-    const keys = await dependentKeys(options.db, table, dependency, [...values.values()]);
+    const keys = await dependentKeys(options.db, table, dependency, [...values.values()]).catch(
+      (error: unknown) => suspendFor(options, table.name, error),
+    );
     const changedAt = new Date();
     for (const key of keys) records.push({ table: table.name, key, kind: 'write', changedAt, lsn: null });
   }
   return records;
+}
+
+/** A table that cannot be asked must not hold the log up for the others; all of its rows are compared later. */
+async function suspendFor(options: CaptureOptions, table: TableName, error: unknown): Promise<RowKey[]> {
+  const reason = tableTrouble(error);
+  if (reason === null) throw error;
+  options.log.error({ table, reason }, 'a table is suspended');
+  await options.store.transaction(async (sql) => {
+    await suspend(sql, table, reason);
+    await compareAgain(sql, [table]);
+  });
+  return [];
 }

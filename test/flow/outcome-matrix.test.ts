@@ -6,7 +6,7 @@ import { shopConfig, shopRows, shopSchema } from '../support/shop.ts';
 import { type Sides, sidesOf, typed } from '../support/sides.ts';
 import { createStack, type Stack } from '../support/stack.ts';
 
-const REQUEST_TIMEOUT_MS = 1_000;
+const REQUEST_TIMEOUT_MS = 600;
 const SAVED = { retry_guidance: ['Do not repeat the write.'], committed_resource_id: '$id' };
 const limited = (reason: string) => ({
   status: 429,

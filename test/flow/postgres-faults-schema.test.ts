@@ -17,11 +17,26 @@ const parts = {
 const config: ConfigInput = {
   ...shopConfig,
   deleteGuard: { number: 1_000 },
-  tables: { items, others: { ...items, source: 'public.others', title: 'Others' }, parts },
+  tables: {
+    items,
+    others: { ...items, source: 'public.others', title: 'Others' },
+    parts,
+    labels: {
+      source: 'public.labels',
+      query:
+        'select labels.*, owner.name as owner from public.labels join public.others owner on owner.id = labels.owner_id',
+      dependsOn: [{ table: 'public.others', on: { id: 'owner_id' } }],
+      key: 'id',
+      title: 'Labels',
+      direction: 'to-notion',
+      fields: { Owner: { column: 'owner', type: 'title' } },
+    },
+  },
 };
 
 const schema = `${shopSchema};
   create table others (like items including all);
+  create table labels (id integer primary key, owner_id integer references others);
   create table parts (id integer, name text not null, note text, stock integer, primary key (id, name))
     partition by range (id);
   create table parts_low partition of parts for values from (0) to (100);
@@ -40,7 +55,7 @@ beforeAll(async () => {
   });
   sides = sidesOf(stack);
   await sides.sql(shopRows(4));
-  await sides.sql('insert into others select * from items');
+  await sides.sql('insert into others select * from items; insert into labels values (1, 1), (2, 2)');
   await stack.apply();
   await stack.start();
   await agreed(stack, { tables });
@@ -158,4 +173,16 @@ test('invariant 1: a table is dropped and made again: it goes on with the rows o
   await sides.sql(`update items set note = 'goes on' where id = 1`);
   await sides.sql(`insert into items (id, name) values (7, 'goes on')`);
   await agreed(stack, { tables });
+});
+
+test('invariant 13: a table whose join no longer works does not hold the log up for the others', async () => {
+  await sides.sql('alter table labels rename owner_id to old_owner_id');
+  await sides.sql(`update others set name = 'renamed' where id = 2`);
+  await sides.sql(`insert into others (id, name) values (900, 'meanwhile')`);
+  await eventually(async () => (await disagreements(stack, 'others')).length === 0);
+  await eventually(async () => (await reason('labels'))?.includes('owner_id'));
+  await sides.sql('alter table labels rename old_owner_id to owner_id');
+  await agreed(stack, { tables });
+  const page = await sides.pageOf('labels', '2');
+  await eventually(() => sides.shown(page, 'Owner') === 'renamed');
 });

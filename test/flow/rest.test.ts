@@ -160,7 +160,7 @@ test('invariants 1 and 5: a refused edit and an older change of the same field r
   } finally {
     await later[Symbol.asyncDispose]();
   }
-});
+}, 120_000);
 
 async function restsNow(where = stack, there = sides): Promise<void> {
   const before = await everything(where, there);

@@ -93,7 +93,7 @@ describe.each(Object.entries(places))(
   (_, place) => {
     test.each(faults)('%s: both sides converge', async (_what, strike) => {
       strike(place());
-      await traffic(20);
+      await traffic(12);
       place().heal();
       await traffic(2);
       await agreed(stack, { timeoutMs: 25_000 });
