@@ -13,6 +13,8 @@ export type WaitingEdit = {
   readonly quietMs: number;
   readonly attempts: number;
   readonly parked: boolean;
+  /** Why it could not be taken over; null while it only settles. */
+  readonly code: string | null;
   /** Its time has come: see `dueEdits`. */
   readonly due: boolean;
 };
@@ -105,7 +107,7 @@ export async function dropEdit(sql: Sql, page: PageId): Promise<void> {
   await sql.query('delete from pgnotion.edits where page_id = $1', [page]);
 }
 
-const SELECT = `select page_id as page, table_name as "table", key, digest, attempts, parked_at is not null as parked,
+const SELECT = `select page_id as page, table_name as "table", key, digest, attempts, code, parked_at is not null as parked,
     coalesce(next_at <= clock_timestamp(), false) as due,
     (extract(epoch from clock_timestamp() - quiet_from) * 1000)::float8 as quiet_ms from pgnotion.edits e`;
 

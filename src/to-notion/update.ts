@@ -8,7 +8,7 @@ import { NotionFailure } from '../notion/outcome.ts';
 import { type WholePage, wholeImage } from '../notion/pages.ts';
 import { editsOf, waitForEdit } from '../state/edits.ts';
 import { closeDoubts, doubtfulWrites, type RequestOperation, requestOperation } from '../state/operations.ts';
-import { settle } from '../state/outbox.ts';
+import { HELD_BY_EDIT, settle } from '../state/outbox.ts';
 import { advanceBase, type SyncRecord } from '../state/records.ts';
 import { awaitTargets } from '../state/waiting.ts';
 import {
@@ -51,14 +51,14 @@ export async function updatePage(
     lookups: delivery.lookups,
     winner: () => lastWriteWins(line.changedAt, now?.page.lastEditedTime ?? new Date(0)),
   });
+  // What both changed is settled first, if it can be; what only the page changed keeps no news of the row's back.
+  const held = plan.handedOver.filter((name) => plan.conflicts.includes(name));
   if (plan.handedOver.length > 0 && !(await isSetAside(context, record, own, page))) {
-    // What both changed must be settled first; what only the page changed is no reason to keep the row's news back.
-    if (plan.handedOver.some((name) => plan.conflicts.includes(name)))
-      return handOver(context, delivery, record);
+    if (held.length > 0) return handOver(context, delivery, record);
     context.hint(record.page);
   }
   if (Object.keys(plan.writes).length === 0)
-    return conclude(context, delivery, plan, { page, written: null });
+    return conclude(context, delivery, plan, { page, held, written: null });
   const operation = requestOperation(context.store, {
     direction: 'to-notion',
     table: table.name,
@@ -78,7 +78,7 @@ export async function updatePage(
   const image = await wholeImage(context.notion, table, delivery.source.properties, answer, ask);
   const strangers = strangerFields(table, page, image, Object.keys(plan.writes), sameJson);
   if (strangers.length > 0) context.hint(record.page);
-  return conclude(context, delivery, plan, { page: image, written: { answer, operation } });
+  return conclude(context, delivery, plan, { page: image, held, written: { answer, operation } });
 }
 
 /** Fields that differ from their base without anybody's edit: our own write, whose answer was lost. */
@@ -123,11 +123,14 @@ async function conclude(
   plan: PagePlan,
   seen: {
     readonly page: PageImage;
+    /** Fields whose later edit on the page is set aside. */
+    readonly held: readonly string[];
     readonly written: { readonly answer: NotionPage; readonly operation: RequestOperation } | null;
   },
 ): Promise<Delivered> {
   const moved = [...Object.keys(plan.writes), ...plan.agreed];
   const whole = moved.filter((name) => !plan.partial.has(name));
+  const aside = plan.faults.length > 0 ? parkedBy(plan.faults) : heldBy(seen.held);
   await context.store.transaction(async (sql) => {
     await advanceBase(
       sql,
@@ -140,13 +143,26 @@ async function conclude(
     );
     if (seen.written !== null) await seen.written.operation.end(sql, { status: 'done' });
     await closeDoubts(sql, table.name, line.key);
-    if (plan.faults.length === 0) await settle(sql, line);
+    if (aside === null) await settle(sql, line);
     await awaitTargets(sql, table.name, line.key, plan.missing);
   });
-  return plan.faults.length === 0 ? SETTLED : parkedBy(plan.faults);
+  return aside ?? SETTLED;
 }
 
-/** Whether PostgreSQL has refused what the page holds: it stands in the failures, and waits for a person. */
+/** A person was last, and their value cannot be taken over: the row's stands in the failures beside it. */
+const heldBy = (fields: readonly string[]): Delivered | null =>
+  fields.length === 0
+    ? null
+    : {
+        kind: 'parked',
+        trouble: {
+          code: HELD_BY_EDIT,
+          reason: `the page holds a later edit of ${fields.join(', ')}, which PostgreSQL has not taken over`,
+          remedy: 'correct the value in Notion, or change it in the row; then both go on by themselves',
+        },
+      };
+
+/** Whether what the page holds cannot be taken over now: it stands in the failures with its reason. */
 async function isSetAside(
   context: DeliverContext,
   record: Linked,
@@ -154,7 +170,7 @@ async function isSetAside(
   page: PageImage,
 ): Promise<boolean> {
   const edit = (await editsOf(context.store, [record.page])).get(record.page);
-  if (edit === undefined || !edit.parked) return false;
+  if (edit === undefined || edit.code === null) return false;
   const base = { ...record.basePage, ...pick(page, own) };
   const table = context.tables.get(record.table);
   return table !== undefined && edit.digest === editDigest(changedOnPage(table.fields, base, page), page);

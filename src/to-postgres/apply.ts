@@ -9,9 +9,9 @@ import { readRows } from '../postgres/rows.ts';
 import { type Actor, lockRow, settleConstraints, updateRow, writeAs } from '../postgres/write.ts';
 import { dropEdit, editsOf, parkEdit, waitForEdit } from '../state/edits.ts';
 import { closeDoubts, doubtfulWrites } from '../state/operations.ts';
-import { changedAtOf, markRestore, type Trouble } from '../state/outbox.ts';
+import { changedAtOf, markRestore, releaseHeld, type Trouble } from '../state/outbox.ts';
 import { advanceBase, type SyncRecord } from '../state/records.ts';
-import { FENCE } from '../state/sql.ts';
+import { FENCE, type Sql } from '../state/sql.ts';
 import {
   type DecodedField,
   decodeAll,
@@ -36,7 +36,7 @@ export async function applyEdit(context: InboundContext, sighting: Sighting, kno
   const digest = editDigest(changed, image);
   const waiting = (await editsOf(context.store, [page.id])).get(page.id);
   if (changed.length === 0) {
-    if (waiting !== undefined) await context.store.transaction((sql) => dropEdit(sql, page.id));
+    if (waiting !== undefined) await context.store.transaction((sql) => closeEdit(sql, record));
     return;
   }
   // Refused before, and the page is as it was: only another value, or a person's retry, can change the answer.
@@ -63,7 +63,7 @@ export async function applyEdit(context: InboundContext, sighting: Sighting, kno
     fields: theirs.map((f) => f.property),
   };
   await context.store.transaction(async (sql) => {
-    if (trouble === null) await dropEdit(sql, page.id);
+    if (trouble === null) await closeEdit(sql, record);
     else if (trouble.kind === 'wait')
       await waitForEdit(sql, edit, relatedWaitMs(waiting, digest), trouble.trouble);
     else await parkEdit(sql, edit, trouble.trouble);
@@ -74,6 +74,11 @@ export async function applyEdit(context: InboundContext, sighting: Sighting, kno
       'an edit made in Notion was refused',
     );
   }
+}
+
+async function closeEdit(sql: Sql, { table, key, page }: Linked): Promise<void> {
+  await dropEdit(sql, page);
+  await releaseHeld(sql, table, key);
 }
 
 /** Our own write whose answer was lost is no edit: the page's base takes it in, and the row's value is written again. */

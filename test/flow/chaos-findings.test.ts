@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, test } from 'vitest';
 import { createPool } from '../../src/postgres/pool.ts';
 import { silentLog } from '../../src/runtime/log.ts';
+import type { SandboxOptions } from '../../src/sandbox/notion/server.ts';
 import { chaosConfig, chaosSchema } from '../support/chaos-shop.ts';
 import { eventually } from '../support/eventually.ts';
 import { createDatabase } from '../support/postgres.ts';
@@ -12,8 +13,10 @@ import { createStack, type Stack } from '../support/stack.ts';
 
 const SLOW = { timeoutMs: 20_000 };
 
-async function started(): Promise<{ readonly stack: Stack; readonly sides: Sides }> {
-  const stack = await createStack({ config: chaosConfig, schema: chaosSchema, pollSeconds: 0.1 });
+async function started(
+  sandbox: SandboxOptions = {},
+): Promise<{ readonly stack: Stack; readonly sides: Sides }> {
+  const stack = await createStack({ config: chaosConfig, schema: chaosSchema, pollSeconds: 0.1, sandbox });
   const sides = sidesOf(stack);
   await sides.sql(`insert into parents (id, name) values (901, 'Parent')`);
   await sides.sql(
@@ -135,4 +138,33 @@ test("invariant 3: a person's copies of a page whose creation nobody answered ar
   expect(new Set([...keys, '902', null]).size).toBe(5);
   for (const page of [ours, ...copies]) expect(control.page(page).in_trash).toBe(false);
   expect(await sides.failures()).toEqual([]);
+});
+
+test('invariants 1 and 5: a conflict whose winner cannot be taken over yet stands in the failures, and the rest goes on', async () => {
+  // By this clock, whoever edits in Notion is always the last.
+  const { stack, sides } = await started({ now: () => new Date(Date.now() + 180_000) });
+  await using _ = stack;
+  const child = await sides.pageOf('children', CHILD);
+  await stack.stop();
+  const empty = stack.sandbox.control.createPage(await sides.source('parents'), {});
+  sides.edit(child, { Parent: typed('relation', [empty.id]) });
+  await sides.sql('update children set parent_id = null, qty = 6');
+  await stack.start();
+
+  await eventually(() => sides.shown(child, 'Qty') === 6, SLOW);
+  const codes = async () => (await sides.failures()).map(({ code }) => code).sort();
+  await eventually(async () => (await codes()).includes('held_by_edit'), SLOW);
+  expect(await codes()).toEqual(['held_by_edit', 'page_incomplete', 'related_page_unknown']);
+  const before = stack.sandbox.control.requests().length;
+  await sides.polls(10);
+  const since = stack.sandbox.control.requests().slice(before);
+  expect(since.filter(({ operation }) => operation !== 'dataSources.query').length).toBeLessThan(4);
+
+  sides.edit(empty.id, { Name: typed('title', 'Filled in') });
+  await eventually(async () => (await codes()).length === 0, SLOW);
+  await sides.rest();
+  expect(sides.shown(child, 'Parent')).toEqual([empty.id]);
+  expect(
+    await sides.sql('select p.name, c.qty from children c join parents p on p.id = c.parent_id'),
+  ).toEqual([{ name: 'Filled in', qty: 6 }]);
 });
