@@ -41,6 +41,15 @@ export type Command =
       readonly skip: number;
       readonly action: FaultAction;
     }
+  /** A row's change whose write loses its answer, and the daemon's end soon after, if at all. */
+  | {
+      readonly do: 'lose';
+      readonly table: ChaosTable;
+      readonly pick: number;
+      readonly what: 'create' | 'update';
+      readonly action: FaultAction;
+      readonly killAfterMs: number | null;
+    }
   | { readonly do: 'lag'; readonly ms: number }
   | { readonly do: 'terminate'; readonly which: 'all' | 'replication' | 'one' }
   | { readonly do: 'kill'; readonly signal: 'SIGKILL' | 'SIGTERM'; readonly down: number }
@@ -75,6 +84,7 @@ const ACTIONS: readonly FaultAction[] = [
   { kind: 'reset', when: 'after' },
   { kind: 'stall-body' },
 ];
+const LOSSES = ACTIONS.filter((action) => action.kind !== 'status' || action.when === 'after');
 const delay = fc.record({
   kind: fc.constant<'delay'>('delay'),
   ms: fc.integer({ min: 20, max: TIMES.delayMs }),
@@ -95,6 +105,15 @@ const one = <Do extends Command['do'], Rest extends object>(
   rest: { readonly [K in keyof Rest]: fc.Arbitrary<Rest[K]> },
 ): fc.Arbitrary<{ do: Do } & Rest> =>
   fc.record({ do: fc.constant(what), ...rest }) as unknown as fc.Arbitrary<{ do: Do } & Rest>;
+
+const lose: fc.Arbitrary<Command> = fc.record({
+  do: fc.constant<'lose'>('lose'),
+  table,
+  pick,
+  what: fc.constantFrom<'create' | 'update'>('create', 'create', 'update'),
+  action: fc.oneof<fc.Arbitrary<FaultAction>[]>(fc.constantFrom(...LOSSES), delay),
+  killAfterMs: fc.oneof<fc.Arbitrary<number | null>[]>(fc.constant(null), fc.integer({ min: 20, max: 400 })),
+});
 
 const command: fc.Arbitrary<Command> = fc.oneof(
   { weight: 8, arbitrary: one('insert', { table, pick, rows: fc.constantFrom(1, 1, 1, 3, 8) }) },
@@ -139,6 +158,7 @@ const command: fc.Arbitrary<Command> = fc.oneof(
       ),
     }),
   },
+  { weight: 6, arbitrary: lose },
   { weight: 2, arbitrary: one('lag', { ms: fc.constantFrom(0, 0, 100, TIMES.lagMs) }) },
   {
     weight: 2,

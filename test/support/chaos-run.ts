@@ -80,6 +80,16 @@ async function begin(world: World): Promise<void> {
   await eventually(() => world.pages('parents').length === 5 && world.pages('children').length === 4);
 }
 
+/** How many writes nobody ever heard of again: what invariant 3 is about. */
+async function lostWrites(world: World): Promise<Counts> {
+  const [row] = await world.sql<{ creates: number; updates: number }>(
+    `select count(*) filter (where kind = 'create')::int as creates,
+            count(*) filter (where kind = 'update')::int as updates
+       from pgnotion.operations where direction = 'to-notion' and (status in ('unknown', 'started') or error is not null)`,
+  );
+  return { lostCreates: row?.creates ?? 0, lostUpdates: row?.updates ?? 0 };
+}
+
 /** One run from a few tables to rest. Throws with everything that was wrong; the evidence stays in a folder then. */
 export async function runChaos(name: string, steps: readonly Command[]): Promise<Counts> {
   await using world = await createWorld(name);
@@ -102,7 +112,7 @@ export async function runChaos(name: string, steps: readonly Command[]): Promise
   if (faults.length > 0)
     throw new Error(`${faults.join('\n')}\nevidence: ${await keepEvidence(world, name, steps)}`);
   await rm(world.journal, { force: true });
-  return { steps: steps.length, ...counts, ...verdict.counts };
+  return { steps: steps.length, ...counts, ...verdict.counts, ...(await lostWrites(world)) };
 }
 
 /** The daemon's log, the commands, the state and the sandbox's journal, in a folder whose name is given. */

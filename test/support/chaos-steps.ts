@@ -213,6 +213,23 @@ async function disturb(world: World, step: Command): Promise<void> {
   }
 }
 
+/** A change whose write will get no answer; the daemon may end while nobody knows what became of it. */
+async function lose(world: World, step: Extract<Command, { readonly do: 'lose' }>): Promise<void> {
+  const { faults } = world.stage.sandbox.control;
+  if (step.killAfterMs !== null) await world.daemon.ready();
+  faults.add({ match: { operation: `pages.${step.what}` }, times: 1, action: step.action });
+  const column = Object.keys(TRACKED[step.table])[0] ?? '';
+  await changeRows(
+    world,
+    step.what === 'create'
+      ? { do: 'insert', table: step.table, pick: step.pick, rows: 1 }
+      : { do: 'update', table: step.table, pick: step.pick, what: [column] },
+  );
+  if (step.killAfterMs === null) return;
+  await sleep(step.killAfterMs);
+  await world.daemon.end('SIGKILL');
+}
+
 const ROWS: readonly Command['do'][] = [
   'insert',
   'update',
@@ -232,10 +249,12 @@ const STEP_MS = 40;
 export async function carryOut(world: World, steps: readonly Command[]): Promise<void> {
   let down = 0;
   for (const step of steps) {
-    if (step.do === 'kill') {
+    // One that is just starting has done nothing yet: most kills are for those at work.
+    if (step.do === 'kill' && (world.daemon.syncing() || step.down === 0)) {
       await world.daemon.end(step.signal);
       down = step.down;
-    } else if (ROWS.includes(step.do)) await attempt(() => changeRows(world, step));
+    } else if (step.do === 'lose') await attempt(() => lose(world, step));
+    else if (ROWS.includes(step.do)) await attempt(() => changeRows(world, step));
     else if (DISTURBANCES.includes(step.do)) await disturb(world, step);
     else changePages(world, step);
     if (down > 0) down -= 1;

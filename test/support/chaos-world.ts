@@ -36,6 +36,7 @@ export type Daemon = {
   readonly ready: () => Promise<void>;
   readonly end: (signal: 'SIGKILL' | 'SIGTERM') => Promise<void>;
   readonly running: () => boolean;
+  readonly syncing: () => boolean;
   /** Why it ended by itself although it had been syncing: it never may. */
   readonly died: () => string | null;
   readonly output: () => string;
@@ -57,6 +58,7 @@ function superviseDaemon(stage: CliStage): Daemon {
   return {
     start,
     running,
+    syncing: () => running() && present !== null && syncs(present),
     died: () => {
       if (present?.ended() && syncs(present)) died ??= present.stderr().slice(-2_000);
       return died;
@@ -67,7 +69,7 @@ function superviseDaemon(stage: CliStage): Daemon {
         try {
           return await present?.says('"msg":"syncing"', 20_000);
         } catch (error) {
-          if (tries === 6) throw error;
+          if (tries === 6 || running()) throw error;
         }
       }
     },
