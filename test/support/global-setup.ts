@@ -1,3 +1,5 @@
+import { existsSync } from 'node:fs';
+import { delimiter, join } from 'node:path';
 import type { TestProject } from 'vitest/node';
 import { findChromium } from './chromium.ts';
 import { findPostgresBinaries, hasWal2json, startTestServer } from './servers.ts';
@@ -13,8 +15,13 @@ declare module 'vitest' {
     /** Whether a second server with the wal2json plug-in can be started (`startDebianPostgres15`). */
     hasWal2json: boolean;
     hasPostgres15: boolean;
+    /** Whether the protocol's model can be checked: Spin, and the C compiler that it needs. */
+    hasSpin: boolean;
   }
 }
+
+const onPath = (program: string): boolean =>
+  (process.env.PATH ?? '').split(delimiter).some((folder) => existsSync(join(folder, program)));
 
 const leftOut = (what: string): void => void process.stderr.write(`left out: ${what}\n`);
 
@@ -27,11 +34,14 @@ export default async function setup(project: TestProject): Promise<() => Promise
   if (chromium === null) leftOut('browser tests (no Chromium; set CHROMIUM_PATH or install one)');
   if (postgres15 === null) leftOut('tests on PostgreSQL 15 (apt-get install postgresql-15)');
   if (!wal2json) leftOut('wal2json tests (apt-get install postgresql-15-wal2json)');
+  const spin = onPath('spin') && onPath('cc');
+  if (!spin) leftOut("the check of the protocol's model (apt-get install spin gcc)");
   project.provide('postgresUrl', server.url);
   project.provide('postgresKind', server.kind);
   project.provide('hasChromium', chromium !== null);
   project.provide('chromiumPath', chromium);
   project.provide('hasWal2json', wal2json);
   project.provide('hasPostgres15', postgres15 !== null);
+  project.provide('hasSpin', spin);
   return () => server.stop();
 }
