@@ -5,6 +5,8 @@ import { type DataSourceId, dataSourceId, type PageId, pageId } from '../model/i
 
 /** A page as Notion gives it, whatever the API version. */
 export type NotionPage = {
+  /** When the request that showed it left, by `performance.now`: it shows all that was done before. */
+  readonly askedAt: number;
   readonly id: PageId;
   /** Rounded down to the minute by Notion, as is `lastEditedTime`. */
   readonly createdTime: Date;
@@ -87,11 +89,17 @@ export class Unreadable extends Error {
   }
 }
 
+/** `askedAt`: when the request left, by `performance.now`. */
+export type Read<T> = (answer: unknown, askedAt: number) => T;
+
 /** New members may appear on any version at any time (changelog of 2026-07-15): only what is needed is named. */
-function reader<S extends z.ZodType, T>(schema: S, shape: (value: z.output<S>) => T): (answer: unknown) => T {
-  return (answer) => {
+function reader<S extends z.ZodType, T>(
+  schema: S,
+  shape: (value: z.output<S>, askedAt: number) => T,
+): Read<T> {
+  return (answer, askedAt) => {
     try {
-      return shape(schema.parse(answer));
+      return shape(schema.parse(answer), askedAt);
     } catch (error) {
       const id = z.object({ id: z.string() }).safeParse(answer).data?.id ?? null;
       if (error instanceof Unreadable) throw new Unreadable(error.message, error.id ?? id);
@@ -131,9 +139,10 @@ export const readPage = reader(
     properties,
     ...trash,
   }),
-  (page): NotionPage => {
+  (page, askedAt): NotionPage => {
     const source = page.parent?.data_source_id;
     return {
+      askedAt,
       id: pageId(page.id),
       createdTime: page.created_time,
       lastEditedTime: page.last_edited_time,
@@ -177,8 +186,11 @@ export const readDatabase = reader(
 );
 
 /** A new database and its first data source. */
-export const readCreatedDatabase = (answer: unknown): { databaseId: string; dataSourceId: DataSourceId } => {
-  const { id, dataSources } = readDatabase(answer);
+export const readCreatedDatabase: Read<{ databaseId: string; dataSourceId: DataSourceId }> = (
+  answer,
+  askedAt,
+) => {
+  const { id, dataSources } = readDatabase(answer, askedAt);
   if (!dataSources[0]) throw new Unreadable('a database without a data source', id);
   return { databaseId: id, dataSourceId: dataSources[0].id };
 };
@@ -240,14 +252,17 @@ const isObject = (kind: string) => (item: unknown) =>
   typeof item === 'object' && item !== null && 'object' in item && item.object === kind;
 
 /** A list whose items are read by `item`. */
-export const readList = <T>(item: (answer: unknown) => T): ((answer: unknown) => Listed<T>) =>
-  reader(list, (answer) => ({ items: answer.results.map(item), nextCursor: cursorOf(answer) }));
+export const readList = <T>(item: Read<T>): Read<Listed<T>> =>
+  reader(list, (answer, askedAt) => ({
+    items: answer.results.map((one) => item(one, askedAt)),
+    nextCursor: cursorOf(answer),
+  }));
 
 /** A query may also answer with data sources (in wikis); they are no rows. */
 export const readQuery = reader(
   list,
-  (answer): QueryAnswer => ({
-    pages: answer.results.filter(isObject('page')).map(readPage),
+  (answer, askedAt): QueryAnswer => ({
+    pages: answer.results.filter(isObject('page')).map((page) => readPage(page, askedAt)),
     nextCursor: cursorOf(answer),
     incomplete: answer.request_status?.type === 'incomplete',
   }),
@@ -255,19 +270,19 @@ export const readQuery = reader(
 
 export const readSearch = reader(
   list,
-  (answer): SearchAnswer => ({
-    pages: answer.results.filter(isObject('page')).map(readPage),
-    dataSources: answer.results.filter(isObject('data_source')).map(readDataSource),
+  (answer, askedAt): SearchAnswer => ({
+    pages: answer.results.filter(isObject('page')).map((page) => readPage(page, askedAt)),
+    dataSources: answer.results.filter(isObject('data_source')).map((one) => readDataSource(one, askedAt)),
     nextCursor: cursorOf(answer),
   }),
 );
 
 /** A property's items: a list for what Notion pages (text, people, relations), a single item for the rest. */
-export const readPropertyItems = (answer: unknown): Listed<Json> => {
+export const readPropertyItems: Read<Listed<Json>> = (answer, askedAt) => {
   const kind = z.object({ object: z.string() }).safeParse(answer).data?.object;
-  if (kind === 'list') return readList((item) => item as Json)(answer);
+  if (kind === 'list') return readList((item) => item as Json)(answer, askedAt);
   return reader(z.looseObject({ object: z.literal('property_item'), type: z.string() }), (item) => ({
     items: [item as Json],
     nextCursor: null,
-  }))(answer);
+  }))(answer, askedAt);
 };

@@ -2,7 +2,7 @@ import { Client } from '@notionhq/client';
 import { messageOf, PgnotionError } from '../model/errors.ts';
 import type { Log } from '../runtime/log.ts';
 import { backoff, pause } from '../runtime/retry.ts';
-import { Unreadable } from './answers.ts';
+import { type Read, Unreadable } from './answers.ts';
 import { boundedFetch } from './deadline.ts';
 import type { Priority } from './lobby.ts';
 import { classify, NotionFailure, type Verdict } from './outcome.ts';
@@ -53,7 +53,7 @@ export type Call<T> = Operation & {
   readonly name: string;
   readonly send: (notion: Client) => Promise<unknown>;
   /** Takes what is needed out of the answer; throws when it is not there. */
-  readonly read: (answer: unknown) => T;
+  readonly read: Read<T>;
 };
 
 /** Makes a call through the throttle, trying again where that is safe. Throws `NotionFailure`, and what the
@@ -83,9 +83,9 @@ function checkSettings(options: NotionClientOptions): void {
   }
 }
 
-function readAnswer<T>(call: Call<T>, answer: unknown): Outcome<T> {
+function readAnswer<T>(call: Call<T>, answer: unknown, askedAt: number): Outcome<T> {
   try {
-    return { value: call.read(answer) };
+    return { value: call.read(answer, askedAt) };
   } catch (error) {
     const committedId = error instanceof Unreadable ? error.id : null;
     const operation = { method: call.method, effect: call.effect };
@@ -111,7 +111,7 @@ function createSender(options: NotionClientOptions) {
     using bounded = boundedFetch(timeoutMs, signal);
     const left = performance.now();
     try {
-      return readAnswer(call, await call.send(new Client({ ...settings, fetch: bounded.fetch })));
+      return readAnswer(call, await call.send(new Client({ ...settings, fetch: bounded.fetch })), left);
     } catch (error) {
       const verdict = classify(problemOf(error, { method: call.method, effect: call.effect }));
       return { verdict: { ...verdict, message: verdict.message.replaceAll(token, '[secret]') } };

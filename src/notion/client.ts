@@ -9,6 +9,7 @@ import {
   type NotionSelf,
   type NotionUser,
   type QueryAnswer,
+  type Read,
   readCreatedDatabase,
   readDatabase,
   readDataSource,
@@ -168,7 +169,7 @@ const pageQuery = (cursor: string | undefined): Query => ({
 function reads(
   call: Caller,
 ): Pick<NotionClient, 'me' | 'listUsers' | 'retrievePage' | 'retrieveDatabase' | 'retrieveDataSource'> {
-  const get = <T>(name: string, path: string, read: (answer: unknown) => T, ask: Ask, query?: Query) =>
+  const get = <T>(name: string, path: string, read: Read<T>, ask: Ask, query?: Query) =>
     call({ name, method: 'GET', effect: 'read', send: byPath('GET', path, undefined, query), read }, ask);
   return {
     me: (ask) => get('me', 'users/me', readSelf, ask),

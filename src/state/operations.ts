@@ -1,6 +1,6 @@
 import type { Json, PageImage } from '../model/change.ts';
 import type { PageId, RowKey, TableName } from '../model/ids.ts';
-import type { Sql } from './sql.ts';
+import type { Sql, Store } from './sql.ts';
 
 export type OperationId = string;
 
@@ -71,19 +71,37 @@ export type RequestOperation = {
   readonly end: (sql: Sql, outcome: Parameters<typeof endOperation>[2]) => Promise<void>;
 };
 
-export function requestOperation(sql: Sql, operation: Operation): RequestOperation {
+/** `also` is stored together with the line. */
+export function requestOperation(
+  store: Store,
+  operation: Operation,
+  also: (sql: Sql) => Promise<void> = async () => undefined,
+): RequestOperation {
   let id: OperationId | null = null;
   return {
-    begin: async () => {
-      if (id === null) id = await beginOperation(sql, operation);
-      // Notion sent it away before; what may be in doubt is this try.
-      else
-        await sql.query('update pgnotion.operations set started_at = clock_timestamp() where id = $1', [id]);
-    },
+    begin: () =>
+      store.transaction(async (sql) => {
+        await also(sql);
+        if (id === null) id = await beginOperation(sql, operation);
+        // Notion sent it away before; what may be in doubt is this try.
+        else
+          await sql.query('update pgnotion.operations set started_at = clock_timestamp() where id = $1', [id]);
+      }),
     end: async (on, outcome) => {
       if (id !== null) await endOperation(on, id, outcome);
     },
   };
+}
+
+/** Whether a create of this record's page is on record whose answer was lost, so that a second page may be ours. */
+export async function lostCreate(sql: Sql, table: TableName, key: RowKey): Promise<boolean> {
+  const rows = await sql.query(
+    `select from pgnotion.operations
+      where table_name = $1 and key = $2 and direction = 'to-notion' and kind = 'create'
+        and (status in ('started', 'unknown') or error is not null) limit 1`,
+    [table, key],
+  );
+  return rows.length > 0;
 }
 
 /** Whether this page's row was deleted because the page went to the trash, or the other way about. */
@@ -109,17 +127,34 @@ export async function doubtfulWrites(sql: Sql, table: TableName, key: RowKey): P
   return rows.map((row) => row.after);
 }
 
+/** How long after it was given up a write may still land: Notion's own deadline is 55 s. */
+const LATE_SECONDS = 70;
+
 /**
- * The page has been looked at, so what was in doubt has shown itself and must not explain later edits. A write may land
- * up to Notion's own deadline (55 s) after it was given up; younger doubts stay open.
+ * The page has been looked at, so what was in doubt has shown itself and must not explain later edits. It counts when
+ * the look was asked for (`askedAt`, by `performance.now`), not when the doubt is closed: a write may land in between.
  */
-export async function closeDoubts(sql: Sql, table: TableName, key: RowKey): Promise<void> {
+export async function closeDoubts(sql: Sql, table: TableName, key: RowKey, askedAt: number): Promise<void> {
+  const seconds = LATE_SECONDS + (performance.now() - askedAt) / 1_000;
   await sql.query(
     `update pgnotion.operations
         set status = 'done', finished_at = coalesce(finished_at, clock_timestamp()),
             error = coalesce(error, 'the answer was lost; a later look at the page settled it')
       where table_name = $1 and key = $2 and direction = 'to-notion' and kind in ('create', 'update')
-        and status in ('started', 'unknown') and started_at < clock_timestamp() - interval '70 seconds'`,
-    [table, key],
+        and status in ('started', 'unknown') and started_at < clock_timestamp() - make_interval(secs => $3)`,
+    [table, key, seconds],
+  );
+}
+
+/** Linked pages whose lost writes can no longer land: a look at them now ends the doubt. */
+export async function ripeDoubts(sql: Sql, limit: number): Promise<{ table: TableName; page: PageId }[]> {
+  return sql.query(
+    `select distinct r.table_name as "table", r.page_id as page
+       from pgnotion.operations o
+       join pgnotion.records r using (table_name, key)
+       join pgnotion.data_sources d using (table_name)
+      where d.paused_at is null and o.direction = 'to-notion' and o.kind in ('create', 'update') and o.status in ('started', 'unknown')
+        and r.state = 'linked' and o.started_at < clock_timestamp() - make_interval(secs => $1) limit $2`,
+    [LATE_SECONDS, limit],
   );
 }

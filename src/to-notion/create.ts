@@ -3,12 +3,7 @@ import { planPage } from '../model/plan.ts';
 import type { NotionPage } from '../notion/client.ts';
 import { NotionFailure } from '../notion/outcome.ts';
 import { wholeImage } from '../notion/pages.ts';
-import {
-  beginOperation,
-  endOperation,
-  type RequestOperation,
-  requestOperation,
-} from '../state/operations.ts';
+import { type RequestOperation, requestOperation } from '../state/operations.ts';
 import { pendingAmong, settle } from '../state/outbox.ts';
 import { forget, intend, link, type SyncRecord } from '../state/records.ts';
 import { awaitTargets, releaseWaiting } from '../state/waiting.ts';
@@ -41,19 +36,23 @@ export async function createPage(context: DeliverContext, delivery: Delivery): P
   });
   if (await targetsAreComing(context, delivery, plan.missing))
     return { kind: 'postponed', ms: TARGET_WAIT_MS };
-  const operation = requestOperation(context.store, {
-    direction: 'to-notion',
-    table: table.name,
-    key: line.key,
-    page: null,
-    kind: 'create',
-    before: {},
-    after: plan.writes,
-    lsn: line.lsn,
-    changedAt: line.changedAt,
-    attempt: line.attempts + 1,
-    batch: line.urgency === 1 ? 'backfill' : null,
-  });
+  const operation = requestOperation(
+    context.store,
+    {
+      direction: 'to-notion',
+      table: table.name,
+      key: line.key,
+      page: null,
+      kind: 'create',
+      before: {},
+      after: plan.writes,
+      lsn: line.lsn,
+      changedAt: line.changedAt,
+      attempt: line.attempts + 1,
+      batch: line.urgency === 1 ? 'backfill' : null,
+    },
+    (sql) => intend(sql, table.name, line.key),
+  );
   const page = await send(context, delivery, plan.writes, operation);
   if (!('id' in page)) return page;
   const image = await wholeImage(context.notion, table, source.properties, page, {
@@ -94,14 +93,10 @@ async function send(
   operation: RequestOperation,
 ): Promise<NotionPage | Delivered> {
   const { line, table, source } = delivery;
-  const beforeLeaving = async (): Promise<void> => {
-    await intend(context.store, table.name, line.key);
-    await operation.begin();
-  };
   try {
     return await context.notion.createPage(
       { dataSourceId: source.dataSource, properties: toProperties(context, delivery, writes) },
-      { priority: urgencyOf(line), beforeLeaving },
+      { priority: urgencyOf(line), beforeLeaving: operation.begin },
     );
   } catch (error) {
     if (!(error instanceof NotionFailure)) throw error;
@@ -167,7 +162,7 @@ async function trashTwin(
   twin: NotionPage,
 ): Promise<void> {
   if (twin.createdBy !== context.botId) return;
-  const operation = await beginOperation(context.store, {
+  const operation = requestOperation(context.store, {
     direction: 'to-notion',
     table: table.name,
     key: line.key,
@@ -177,6 +172,9 @@ async function trashTwin(
     after: {},
     changedAt: line.changedAt,
   });
-  await context.notion.setTrash(twin.id, true, { priority: urgencyOf(line) });
-  await endOperation(context.store, operation, { status: 'done' });
+  await context.notion.setTrash(twin.id, true, {
+    priority: urgencyOf(line),
+    beforeLeaving: operation.begin,
+  });
+  await context.store.transaction((sql) => operation.end(sql, { status: 'done' }));
 }

@@ -48,11 +48,13 @@ export async function removePage(
   } catch (error) {
     // Gone already, by hand or for good: that is what was wanted.
     const gone = isGone(error);
-    await operation.end(context.store, { status: gone ? 'done' : 'failed', error: String(error) });
+    await context.store.transaction((sql) =>
+      operation.end(sql, { status: gone ? 'done' : 'failed', error: String(error) }),
+    );
     if (!gone) return troubleOf(error);
     return done();
   }
-  await operation.end(context.store, { status: 'done' });
+  await context.store.transaction((sql) => operation.end(sql, { status: 'done' }));
   return done();
 }
 

@@ -41,6 +41,7 @@ export async function updatePage(
   const { line, table, row } = delivery;
   if (now !== null && (now.page.inTrash || now.page.isArchived)) return inTrash(context, record);
   const page = now?.image ?? record.basePage;
+  const askedAt = now?.page.askedAt ?? null;
   const own = await ownFields(context, delivery, record, page);
   const plan = planPage({
     table,
@@ -58,7 +59,7 @@ export async function updatePage(
     context.hint(record.page);
   }
   if (Object.keys(plan.writes).length === 0)
-    return conclude(context, delivery, plan, { page, held, written: null });
+    return conclude(context, delivery, plan, { page, askedAt, held, written: null });
   const operation = requestOperation(context.store, {
     direction: 'to-notion',
     table: table.name,
@@ -78,7 +79,7 @@ export async function updatePage(
   const image = await wholeImage(context.notion, table, delivery.source.properties, answer, ask);
   const strangers = strangerFields(table, page, image, Object.keys(plan.writes), sameJson);
   if (strangers.length > 0) context.hint(record.page);
-  return conclude(context, delivery, plan, { page: image, held, written: { answer, operation } });
+  return conclude(context, delivery, plan, { page: image, askedAt, held, written: { answer, operation } });
 }
 
 /** Fields that differ from their base without anybody's edit: our own write, whose answer was lost. */
@@ -108,10 +109,12 @@ async function send(
   } catch (error) {
     // Writing the same values again is harmless, so a doubtful update needs no search: the next try looks at the page.
     const unknown = error instanceof NotionFailure && error.verdict.effect !== 'none';
-    await operation.end(context.store, {
-      status: unknown ? 'unknown' : 'failed',
-      error: error instanceof Error ? error.message : String(error),
-    });
+    await context.store.transaction((sql) =>
+      operation.end(sql, {
+        status: unknown ? 'unknown' : 'failed',
+        error: error instanceof Error ? error.message : String(error),
+      }),
+    );
     return troubleOf(error);
   }
 }
@@ -123,6 +126,8 @@ async function conclude(
   plan: PagePlan,
   seen: {
     readonly page: PageImage;
+    /** When the page was looked at before the write, if it was. */
+    readonly askedAt: number | null;
     /** Fields whose later edit on the page is set aside. */
     readonly held: readonly string[];
     readonly written: { readonly answer: NotionPage; readonly operation: RequestOperation } | null;
@@ -142,7 +147,7 @@ async function conclude(
       },
     );
     if (seen.written !== null) await seen.written.operation.end(sql, { status: 'done' });
-    await closeDoubts(sql, table.name, line.key);
+    if (seen.askedAt !== null) await closeDoubts(sql, table.name, line.key, seen.askedAt);
     if (aside === null) await settle(sql, line);
     await awaitTargets(sql, table.name, line.key, plan.missing);
   });
@@ -184,12 +189,8 @@ async function handOver(
   { line, table }: Delivery,
   record: Linked,
 ): Promise<Delivered> {
-  await waitForEdit(
-    context.store,
-    { page: record.page, table: table.name, key: line.key, digest: '' },
-    0,
-    null,
-  );
+  const edit = { page: record.page, table: table.name, key: line.key, digest: '' };
+  await context.store.transaction((sql) => waitForEdit(sql, edit, 0, null));
   context.hint(record.page);
   return { kind: 'postponed', ms: HAND_OVER_MS };
 }

@@ -93,7 +93,7 @@ async function withoutOurWrites(
   const seen = Object.fromEntries(own.map((name) => [name, image[name] ?? null]));
   await context.store.transaction(async (sql) => {
     await advanceBase(sql, record, { row: {}, page: seen, pageEditedAt: page.lastEditedTime });
-    await closeDoubts(sql, table.name, record.key);
+    await closeDoubts(sql, table.name, record.key, page.askedAt);
     if (own.length > 0) await markRestore(sql, table.name, record.key, own);
   });
   if (own.length > 0) context.onDirty();

@@ -2,7 +2,7 @@ import type { RowKey } from '../model/ids.ts';
 import { digestOf } from '../model/page.ts';
 import { readRows } from '../postgres/rows.ts';
 import { dropEdit, editsOf, parkEdit, waitForEdit } from '../state/edits.ts';
-import { wasDeletedHere } from '../state/operations.ts';
+import { lostCreate, requestOperation, wasDeletedHere } from '../state/operations.ts';
 import { markRestore, type Trouble } from '../state/outbox.ts';
 import { link, recordsByKey, recordsByPage } from '../state/records.ts';
 import { releaseWaiting } from '../state/waiting.ts';
@@ -28,7 +28,7 @@ export async function receiveNewcomer(context: InboundContext, sighting: Sightin
     // A person's copy of a page carries its key: it is a new record, and gets a key of its own.
     if (owner?.page != null) {
       return page.createdBy === context.botId
-        ? setAsideTwin(context, sighting, key)
+        ? receiveTwin(context, sighting, key)
         : receiveNew(context, sighting, null);
     }
     // While our own page may come true, a person's copy of it is not taken for it: the delivery decides.
@@ -103,6 +103,33 @@ async function receiveNew(context: InboundContext, sighting: Sighting, key: RowK
     { table: table.name, page: page.id, ...trouble.trouble },
     'a new page cannot become a row yet',
   );
+}
+
+/**
+ * A second page of ours for one record: the create that nobody answered came true after all. The first one is the
+ * record's; this one goes to the trash, unless a person has been at it.
+ */
+async function receiveTwin(context: InboundContext, sighting: Sighting, key: RowKey): Promise<void> {
+  const { table, page, image } = sighting;
+  const untouched = page.lastEditedBy === context.botId && !(await wasDeletedHere(context.store, page.id));
+  if (!untouched || !(await lostCreate(context.store, table.name, key)))
+    return setAsideTwin(context, sighting, key);
+  const operation = requestOperation(context.store, {
+    direction: 'to-notion',
+    table: table.name,
+    key,
+    page: page.id,
+    kind: 'delete',
+    before: image,
+    after: {},
+    changedAt: null,
+  });
+  await context.notion.setTrash(page.id, true, { priority: 'poll', beforeLeaving: operation.begin });
+  await context.store.transaction(async (sql) => {
+    await operation.end(sql, { status: 'done' });
+    await dropEdit(sql, page.id);
+  });
+  context.log.warn({ table: table.name, key, page: page.id }, 'a second page for one record was trashed');
 }
 
 const setAsideUnknown = (context: InboundContext, sighting: Sighting, key: RowKey): Promise<void> =>

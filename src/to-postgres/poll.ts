@@ -5,6 +5,7 @@ import { probeRows } from '../postgres/rows.ts';
 import { keepTrying, pause } from '../runtime/retry.ts';
 import type { Wake } from '../runtime/wake.ts';
 import { dueEdits, editsOf, nextEditMs, strangers } from '../state/edits.ts';
+import { ripeDoubts } from '../state/operations.ts';
 import { linkedPages, recordsByPage } from '../state/records.ts';
 import { recover, type Source, saveWatermark, suspend } from '../state/sources.ts';
 import type { InboundContext } from './context.ts';
@@ -147,11 +148,17 @@ async function lookAtWaiting(
       const edit = (await editsOf(context.store, [page])).get(page) ?? null;
       if (record !== undefined) await inspectAgain(context, record.table, page, edit);
     }
+    for (const { table, page } of await ripeDoubts(context.store, DOUBTS)) {
+      if (signal.aborted) return;
+      await inspectAgain(context, table, page, null);
+    }
     healthy();
     const due = await nextEditMs(context.store);
     await options.wake.wait(Math.max(50, Math.min(due ?? IDLE_MS, IDLE_MS)), signal);
   }
 }
 
+/** How many pages with a lost write are looked at in one go. */
+const DOUBTS = 20;
 /** How often waiting edits are looked for when nobody rings: retries asked for in SQL. */
 const IDLE_MS = 2_000;

@@ -4,7 +4,7 @@ import type { ResolvedTable } from '../model/mapping.ts';
 import { deleteRow, settleConstraints, writeAs } from '../postgres/write.ts';
 import { deletionLoad, massDeletion } from '../state/deletes.ts';
 import { dropEdit, parkEdit } from '../state/edits.ts';
-import { beginOperation, endOperation } from '../state/operations.ts';
+import { beginOperation, endOperation, requestOperation } from '../state/operations.ts';
 import { discard, type Trouble } from '../state/outbox.ts';
 import { forget, markLinked, markTrashed, type SyncRecord } from '../state/records.ts';
 import type { Source } from '../state/sources.ts';
@@ -100,7 +100,7 @@ async function deleteRecord(context: InboundContext, left: Left, record: SyncRec
 }
 
 async function restorePage(context: InboundContext, left: Left, record: SyncRecord): Promise<void> {
-  const operation = await beginOperation(context.store, {
+  const operation = requestOperation(context.store, {
     direction: 'to-notion',
     table: left.table.name,
     key: record.key,
@@ -110,9 +110,9 @@ async function restorePage(context: InboundContext, left: Left, record: SyncReco
     after: { page: left.page },
     changedAt: null,
   });
-  await context.notion.setTrash(left.page, false, { priority: 'poll' });
+  await context.notion.setTrash(left.page, false, { priority: 'poll', beforeLeaving: operation.begin });
   await context.store.transaction(async (sql) => {
-    await endOperation(sql, operation, { status: 'done' });
+    await operation.end(sql, { status: 'done' });
     await markLinked(sql, record.table, record.key);
     await dropEdit(sql, left.page);
   });
