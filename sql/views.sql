@@ -85,6 +85,19 @@ create view pgnotion.status as
     left join last using (table_name)
    order by d.table_name;
 
+create view pgnotion.sweep as
+  select d.table_name, d.swept_at as last_finished,
+         case when s.finished_at is null then s.started_at end as under_way_since,
+         case when s.finished_at is null and s.started_at is not null then s.pages end as pages_read,
+         coalesce(nullif(greatest(s.expected, case when s.finished_at is not null then s.pages end), 0), l.linked)
+           as pages_expected,
+         s.asked_at
+    from pgnotion.data_sources d
+    left join pgnotion.sweeps s using (table_name)
+    left join lateral (select count(*) as linked from pgnotion.records r
+                        where r.table_name = d.table_name and r.state = 'linked') l on true
+   order by d.table_name;
+
 create view pgnotion.slot as
   select c.slot, s.slot_name is not null as exists, coalesce(s.active, false) as active, s.wal_status,
          c.lsn as checkpoint, s.confirmed_flush_lsn,
@@ -143,8 +156,11 @@ $$;
 -- Has every row and every page of a table compared again; only what differs is written. Null: all tables.
 create function pgnotion.resync(name text default null) returns bigint language sql as $$
   with asked as (
-    update pgnotion.data_sources set backfilled_at = null, swept_at = null, watermark = null
-     where name is null or table_name = name returning 1)
+    update pgnotion.data_sources set backfilled_at = null
+     where name is null or table_name = name returning table_name),
+  sweep as (
+    insert into pgnotion.sweeps (table_name, asked_at) select table_name, clock_timestamp() from asked
+    on conflict (table_name) do update set asked_at = excluded.asked_at)
   select count(*) from asked;
 $$;
 

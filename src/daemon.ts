@@ -25,6 +25,7 @@ import { createStore, type Store } from './state/sql.ts';
 import { runCapture } from './to-notion/capture.ts';
 import { runDeliver } from './to-notion/deliver.ts';
 import { runPoll } from './to-postgres/poll.ts';
+import { runSweep } from './to-postgres/sweep.ts';
 
 export type DaemonOptions = {
   readonly config: Config;
@@ -235,6 +236,7 @@ function flowsOf(
     { name: 'deliver', run: (signal) => runDeliver(outbound, live, signal) },
     { name: 'backfill delivery', run: (signal) => runDeliver(outbound, backfill, signal) },
     { name: 'poll', run: (signal) => runPoll(inbound, poll, signal) },
+    { name: 'sweep', run: (signal) => runSweep(inbound, signal) },
     { name: 'backfill', run: (signal) => runBackfill(shared, signal) },
   ];
 }

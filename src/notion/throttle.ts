@@ -12,7 +12,8 @@ const CALLERS: Readonly<Record<Priority, Caller>> = {
   live: { rank: 1, patient: false },
   poll: { rank: 3, patient: false },
   backfill: { rank: 5, patient: true },
-  bookkeeping: { rank: 7, patient: true },
+  sweep: { rank: 7, patient: true },
+  bookkeeping: { rank: 8, patient: true },
 };
 
 /** Remembers across restarts what has left, so that a crash does not empty the window. */

@@ -85,7 +85,9 @@ export function requestOperation(
         if (id === null) id = await beginOperation(sql, operation);
         // Notion sent it away before; what may be in doubt is this try.
         else
-          await sql.query('update pgnotion.operations set started_at = clock_timestamp() where id = $1', [id]);
+          await sql.query('update pgnotion.operations set started_at = clock_timestamp() where id = $1', [
+            id,
+          ]);
       }),
     end: async (on, outcome) => {
       if (id !== null) await endOperation(on, id, outcome);

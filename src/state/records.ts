@@ -10,7 +10,8 @@ export type SyncRecord = {
   readonly state: 'creating' | 'linked' | 'trashed';
   readonly baseRow: RowImage;
   readonly basePage: PageImage;
-  readonly intentAt: Date | null;
+  /** How long ago a create was sent that is in doubt, by PostgreSQL's clock; null if none is. */
+  readonly intentAgeMs: number | null;
   /** Notion's time of the last edit that we know of. */
   readonly pageEditedAt: Date | null;
 };
@@ -130,16 +131,25 @@ export async function forget(sql: Sql, table: TableName, key: RowKey): Promise<v
   await sql.query('delete from pgnotion.waiting where table_name = $1 and key = $2', [table, key]);
 }
 
-/** The pages of a table that should be alive, for a comparison with Notion. */
-export async function linkedPages(sql: Sql, table: TableName): Promise<{ key: RowKey; page: PageId }[]> {
-  return sql.query(
-    `select key, page_id as page from pgnotion.records
-      where table_name = $1 and state = 'linked' and page_id is not null`,
-    [table],
-  );
+/** Pages of linked records, at most `limit`. */
+export async function linkedPages(sql: Sql, table: TableName, limit: number): Promise<PageId[]> {
+  const rows = await sql.query<{ page: PageId }>(`select page_id as page ${LINKED} limit $2`, [table, limit]);
+  return rows.map(({ page }) => page);
 }
 
-const SELECT = `select table_name, key, page_id, state, base_row, base_page, intent_at, page_edited_at
+/** How many there are, counted no further than `limit`. */
+export async function linkedCount(sql: Sql, table: TableName, limit: number): Promise<number> {
+  const [row] = await sql.query<{ n: number }>(
+    `select count(*)::int as n from (select ${LINKED} limit $2) linked`,
+    [table, limit],
+  );
+  return row?.n ?? 0;
+}
+
+const LINKED = `from pgnotion.records where table_name = $1 and state = 'linked' and page_id is not null`;
+
+const SELECT = `select table_name, key, page_id, state, base_row, base_page, page_edited_at,
+                         (extract(epoch from clock_timestamp() - intent_at) * 1000)::float8 as intent_age_ms
                   from pgnotion.records`;
 
 type Row = {
@@ -149,7 +159,7 @@ type Row = {
   state: SyncRecord['state'];
   base_row: RowImage;
   base_page: PageImage;
-  intent_at: Date | null;
+  intent_age_ms: number | null;
   page_edited_at: Date | null;
 };
 
@@ -160,7 +170,7 @@ const toRecord = (row: Row): SyncRecord => ({
   state: row.state,
   baseRow: row.base_row,
   basePage: row.base_page,
-  intentAt: row.intent_at,
+  intentAgeMs: row.intent_age_ms,
   pageEditedAt: row.page_edited_at,
 });
 

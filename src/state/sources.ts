@@ -66,16 +66,19 @@ export async function saveSource(
   );
 }
 
-export async function saveWatermark(
-  sql: Sql,
-  table: TableName,
-  seen: { readonly watermark: Date | null; readonly whole: boolean },
-): Promise<void> {
+/** The watermark never goes back. */
+export async function saveWatermark(sql: Sql, table: TableName, watermark: Date): Promise<void> {
   await sql.query(
-    `update pgnotion.data_sources set watermark = greatest(watermark, $2),
-            swept_at = case when $3 then clock_timestamp() else swept_at end where table_name = $1`,
-    [table, seen.watermark, seen.whole],
+    'update pgnotion.data_sources set watermark = greatest(watermark, $2) where table_name = $1',
+    [table, watermark],
   );
+}
+
+/** The data source has been read whole. */
+export async function markSwept(sql: Sql, table: TableName): Promise<void> {
+  await sql.query('update pgnotion.data_sources set swept_at = clock_timestamp() where table_name = $1', [
+    table,
+  ]);
 }
 
 export async function markBackfilled(sql: Sql, table: TableName): Promise<void> {
@@ -88,6 +91,7 @@ export async function markBackfilled(sql: Sql, table: TableName): Promise<void> 
 /** Has every row looked at again, and every page: after a lost slot nobody knows what was missed. */
 export async function forgetProgress(sql: Sql): Promise<void> {
   await sql.query('update pgnotion.data_sources set backfilled_at = null, swept_at = null, watermark = null');
+  await sql.query('delete from pgnotion.sweeps');
 }
 
 /** Has every row of these tables compared: changes of theirs may be in no log. */

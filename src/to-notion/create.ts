@@ -36,23 +36,7 @@ export async function createPage(context: DeliverContext, delivery: Delivery): P
   });
   if (await targetsAreComing(context, delivery, plan.missing))
     return { kind: 'postponed', ms: TARGET_WAIT_MS };
-  const operation = requestOperation(
-    context.store,
-    {
-      direction: 'to-notion',
-      table: table.name,
-      key: line.key,
-      page: null,
-      kind: 'create',
-      before: {},
-      after: plan.writes,
-      lsn: line.lsn,
-      changedAt: line.changedAt,
-      attempt: line.attempts + 1,
-      batch: line.urgency === 1 ? 'backfill' : null,
-    },
-    (sql) => intend(sql, table.name, line.key),
-  );
+  const operation = creation(context, delivery, plan.writes);
   const page = await send(context, delivery, plan.writes, operation);
   if (!('id' in page)) return page;
   const image = await wholeImage(context.notion, table, source.properties, page, {
@@ -75,6 +59,30 @@ export async function createPage(context: DeliverContext, delivery: Delivery): P
   });
   return plan.faults.length === 0 ? SETTLED : parkedBy(plan.faults);
 }
+
+/** The audit line of a create, stored together with the intent right before the request leaves. */
+const creation = (
+  { store }: DeliverContext,
+  { line, table }: Delivery,
+  writes: Parameters<typeof toProperties>[2],
+): RequestOperation =>
+  requestOperation(
+    store,
+    {
+      direction: 'to-notion',
+      table: table.name,
+      key: line.key,
+      page: null,
+      kind: 'create',
+      before: {},
+      after: writes,
+      lsn: line.lsn,
+      changedAt: line.changedAt,
+      attempt: line.attempts + 1,
+      batch: line.urgency === 1 ? 'backfill' : null,
+    },
+    (sql) => intend(sql, table.name, line.key),
+  );
 
 /** Whether a page that this one points to is on its way. In a circle nobody waits: the relation is written later. */
 async function targetsAreComing(
@@ -148,8 +156,7 @@ export async function findCreated(
     );
   const [first, ...others] = twins;
   if (first === undefined) {
-    const age = context.now().getTime() - (record.intentAt?.getTime() ?? 0);
-    return age > context.createGraceMs ? 'absent' : 'doubtful';
+    return (record.intentAgeMs ?? 0) > context.createGraceMs ? 'absent' : 'doubtful';
   }
   for (const twin of others) await trashTwin(context, delivery, twin);
   return first;

@@ -63,7 +63,7 @@ async function pageOfIntent(
   delivery: Omit<Delivery, 'row' | 'lookups'>,
   record: SyncRecord,
 ): Promise<SyncRecord['page'] | 'doubtful'> {
-  if (record.intentAt === null) return null;
+  if (record.intentAgeMs === null) return null;
   const found = await findCreated(context, delivery, record);
   if (found === 'doubtful') return 'doubtful';
   return found === 'absent' ? null : found.id;

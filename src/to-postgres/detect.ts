@@ -81,8 +81,9 @@ export async function inspectAbsent(
   context: InboundContext,
   table: ResolvedTable,
   absent: readonly PageId[],
+  together = absent.length,
 ): Promise<void> {
-  for (const page of absent) await inspectAgain(context, table.name, page, null, absent.length);
+  for (const page of absent) await inspectAgain(context, table.name, page, null, together);
 }
 
 function evidenceOf(page: NotionPage, source: Source): Evidence | null {

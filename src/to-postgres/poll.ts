@@ -6,11 +6,13 @@ import { keepTrying, pause } from '../runtime/retry.ts';
 import type { Wake } from '../runtime/wake.ts';
 import { dueEdits, editsOf, nextEditMs, strangers } from '../state/edits.ts';
 import { ripeDoubts } from '../state/operations.ts';
-import { linkedPages, recordsByPage } from '../state/records.ts';
+import { linkedCount, linkedPages, recordsByPage } from '../state/records.ts';
 import { recover, type Source, saveWatermark, suspend } from '../state/sources.ts';
+import { askSweep, pagesAtLast } from '../state/sweeps.ts';
 import type { InboundContext } from './context.ts';
 import { inspectAbsent, inspectAgain, inspectPages } from './detect.ts';
 import { scan } from './scan.ts';
+import { sweep } from './sweep.ts';
 
 /**
  * Notion's times are floored to the minute and its queries may lag: each poll looks this far behind the watermark.
@@ -63,7 +65,7 @@ async function pollTable(
     const started = options.steadyMs();
     const source = await context.sourceOf(table.name);
     if (source.pausedBy !== 'hand') {
-      await pollOrSuspend(context, table, source);
+      await pollOrSuspend(context, table, source, signal);
       healthy();
       options.onPolled?.(table.name);
     }
@@ -76,10 +78,15 @@ async function pollTable(
  * A database that is gone, or a table that changed under us, stops this table alone: it says so in `status`, and goes on
  * by itself once a poll and a look at the columns succeed.
  */
-async function pollOrSuspend(context: InboundContext, table: ResolvedTable, source: Source): Promise<void> {
+async function pollOrSuspend(
+  context: InboundContext,
+  table: ResolvedTable,
+  source: Source,
+  signal: AbortSignal,
+): Promise<void> {
   try {
     await probeRows(context.db, table);
-    await pollOnce(context, table, source);
+    await pollOnce(context, table, source, signal);
   } catch (error) {
     const reason = tableTrouble(error);
     if (reason === null) throw error;
@@ -93,43 +100,121 @@ async function pollOrSuspend(context: InboundContext, table: ResolvedTable, sour
   context.onDirty();
 }
 
-/** One poll of one data source. Exported for tests and for the first sync. */
-export async function pollOnce(context: InboundContext, table: ResolvedTable, source: Source): Promise<void> {
+/** One poll of one data source. Exported for tests. */
+export async function pollOnce(
+  context: InboundContext,
+  table: ResolvedTable,
+  source: Source,
+  signal: AbortSignal = new AbortController().signal,
+): Promise<void> {
+  // Nothing is delivered before the pages that may exist already are known, so the first reading is not put off.
+  if (source.sweptAt === null) return firstReading(context, table, source, signal);
+  if (await isSmall(context, table.name)) return pollWhole(context, table, source);
+  await pollEdited(context, table, source);
+}
+
+async function firstReading(
+  context: InboundContext,
+  table: ResolvedTable,
+  source: Source,
+  signal: AbortSignal,
+): Promise<void> {
+  if (source.watermark === null) {
+    // What is edited from here on lies behind it, and the next poll sees it.
+    const watermark = context.clock.atLeast() ?? (await newestEdit(context, source));
+    if (watermark !== null)
+      await context.store.transaction((sql) => saveWatermark(sql, table.name, watermark));
+  }
+  await sweep(context, table, 'poll', signal);
+}
+
+async function newestEdit(context: InboundContext, source: Source): Promise<Date | null> {
+  const sorts = [{ timestamp: 'last_edited_time', direction: 'descending' }];
+  const { pages } = await context.notion.query(
+    { dataSourceId: source.dataSource, sorts, pageSize: 1 },
+    { priority: 'poll' },
+  );
+  return pages[0]?.lastEditedTime ?? null;
+}
+
+/** A small data source is read whole each time, so that a page in the trash shows at once. */
+async function isSmall(context: InboundContext, table: TableName): Promise<boolean> {
+  const { wholePollPages: most } = context;
+  if ((await pagesAtLast(context.store, table)) > most) return false;
+  return (await linkedCount(context.store, table, most + 1)) <= most;
+}
+
+async function pollWhole(context: InboundContext, table: ResolvedTable, source: Source): Promise<void> {
+  const before = await linkedPages(context.store, table.name, context.wholePollPages + 1);
+  const known = await strangers(context.store, table.name);
+  const { watermark, seen } = await readFrom(context, table, source, null);
+  const absent = before.filter((page) => !seen.has(page));
+  await inspectAbsent(context, table, absent);
+  for (const page of known) if (!seen.has(page)) await inspectAgain(context, table.name, page, null);
+  await moveWatermark(context, source, watermark, IDLE_STEP_MS);
+}
+
+async function pollEdited(context: InboundContext, table: ResolvedTable, source: Source): Promise<void> {
+  const from = source.watermark === null ? null : new Date(source.watermark.getTime() - OVERLAP_MS);
+  const { watermark, seen } = await readFrom(context, table, source, from);
+  // What was seen will be seen again from here; if it was nothing, staying costs nothing.
+  await moveWatermark(context, source, watermark, seen.size > 0 ? STEP_MS : IDLE_STEP_MS);
+}
+
+type Seen = { readonly seen: ReadonlySet<PageId>; readonly watermark: Date | null };
+
+/** Inspects all pages, or those edited since `from`; gives what may be the next watermark. */
+async function readFrom(
+  context: InboundContext,
+  table: ResolvedTable,
+  source: Source,
+  from: Date | null,
+): Promise<Seen> {
   // Taken first: what is edited during the scan lies behind it, and the next poll sees it.
   const notionNow = context.clock.atLeast();
-  const before = await linkedPages(context.store, table.name);
-  const known = await strangers(context.store, table.name);
-  const whole = isWhole(context, source, before.length);
   const seen = new Set<PageId>();
+  const gaps: Date[] = [];
   let newest: Date | null = null;
-  const from = whole || source.watermark === null ? null : new Date(source.watermark.getTime() - OVERLAP_MS);
-  for await (const pages of scan(context.notion, source.dataSource, from)) {
+  const by = from === null ? 'created_time' : 'last_edited_time';
+  const onGap = (minute: Date): void => void gaps.push(minute);
+  const what = { dataSource: source.dataSource, by, from, priority: 'poll', onGap } as const;
+  for await (const pages of scan(context.notion, what)) {
     for (const page of pages) {
       seen.add(page.id);
       if (newest === null || page.lastEditedTime > newest) newest = page.lastEditedTime;
     }
     await inspectPages(context, table, source, pages);
   }
-  const absent = before.map(({ page }) => page).filter((page) => !seen.has(page));
-  if (whole) {
-    await inspectAbsent(context, table, absent);
-    for (const page of known) if (!seen.has(page)) await inspectAgain(context, table.name, page, null);
-  }
-  const watermark = notionNow ?? newest;
-  if (whole || (watermark !== null && isNews(source.watermark, watermark))) {
-    await context.store.transaction((sql) => saveWatermark(sql, table.name, { watermark, whole }));
-  }
+  if (gaps.length > 0) await askForSweep(context, table.name, gaps);
+  return { seen, watermark: notionNow ?? newest };
 }
 
-/** Whether this poll reads everything: the first one, a small data source, or a sweep that is due. */
-function isWhole(context: InboundContext, source: Source, pages: number): boolean {
-  if (source.sweptAt === null || source.watermark === null || pages <= context.wholePollPages) return true;
-  return context.now().getTime() - source.sweptAt.getTime() > context.sweepMs;
+/** More pages were edited within a minute than a query gives: only a whole reading shows the rest. */
+async function askForSweep(
+  context: InboundContext,
+  table: TableName,
+  minutes: readonly Date[],
+): Promise<void> {
+  context.log.warn(
+    { table, minutes },
+    'more pages were edited in a minute than Notion lists: all pages are compared',
+  );
+  await context.store.transaction((sql) => askSweep(sql, table));
 }
 
-/** An idle system writes nothing: the watermark moves by whole minutes, which is all that Notion's times tell. */
-const isNews = (old: Date | null, watermark: Date): boolean =>
-  old === null || watermark.getTime() - old.getTime() >= 60_000;
+/** Notion's times tell no more than minutes; and an idle system hardly writes. */
+const STEP_MS = 60_000;
+const IDLE_STEP_MS = 3_600_000;
+
+async function moveWatermark(
+  { store }: InboundContext,
+  { table, watermark: old }: Source,
+  watermark: Date | null,
+  stepMs: number,
+): Promise<void> {
+  if (watermark === null || (old !== null && watermark.getTime() - old.getTime() < stepMs)) return;
+  await store.transaction((sql) => saveWatermark(sql, table, watermark));
+}
 
 async function lookAtWaiting(
   context: InboundContext,

@@ -1,75 +1,104 @@
 import { PgnotionError } from '../model/errors.ts';
 import type { DataSourceId } from '../model/ids.ts';
-import type { NotionClient, NotionPage } from '../notion/client.ts';
+import type { NotionClient, NotionPage, QueryAnswer } from '../notion/client.ts';
+import type { Priority } from '../notion/lobby.ts';
+import { NotionFailure } from '../notion/outcome.ts';
 
-const ASK = { priority: 'poll' } as const;
+/** What a scan reads, and in which order. */
+export type Scan = {
+  readonly dataSource: DataSourceId;
+  /** Creation times never change, so a scan by them cannot lose a page that is edited meanwhile. */
+  readonly by: 'created_time' | 'last_edited_time';
+  /** Pages of this time and later; null reads all. */
+  readonly from: Date | null;
+  readonly priority: Priority;
+  /** More pages are dated to one minute than a query can give: some of that minute were left out. */
+  readonly onGap: (minute: Date) => void;
+};
+
+const MINUTE_MS = 60_000;
+/** A cursor may turn invalid at any moment; one that always does must not have us begin again for ever. */
+const MAX_CUTS = 5;
 
 /**
- * All pages of a data source, or those edited at or after `from`, a batch at a time. One query gives at most 10,000
- * results and then says that it is incomplete: the scan goes on from the last time that it saw. A page may come twice.
+ * The pages of a data source, a batch at a time, oldest first. One query gives at most 10,000 results and then says
+ * that it is incomplete, and a cursor may break off: the scan goes on from the last time that it saw, so that a page
+ * may come twice. Throws `scan_stuck` if cursors break off again and again.
  */
-export async function* scan(
-  notion: NotionClient,
-  dataSource: DataSourceId,
-  from: Date | null,
-): AsyncIterable<readonly NotionPage[]> {
-  // Creation times never change, so a whole reading cannot lose a page that is edited meanwhile.
-  const timestamp = from === null ? 'created_time' : 'last_edited_time';
-  let start = from;
-  for (;;) {
+export async function* scan(notion: NotionClient, what: Scan): AsyncIterable<readonly NotionPage[]> {
+  let start = what.from;
+  for (let cuts = 0; ; ) {
     let last: Date | null = null;
-    let incomplete = false;
-    for await (const answer of window(notion, dataSource, timestamp, start)) {
-      incomplete ||= answer.incomplete;
-      const page = answer.pages.at(-1);
-      if (page !== undefined) last = timestamp === 'created_time' ? page.createdTime : page.lastEditedTime;
-      yield answer.pages;
+    let ended: Ended = 'whole';
+    const reading = window(notion, what, start);
+    for (let step = await reading.next(); ; step = await reading.next()) {
+      if (step.done) {
+        ended = step.value;
+        break;
+      }
+      const page = step.value.at(-1);
+      if (page !== undefined) last = what.by === 'created_time' ? page.createdTime : page.lastEditedTime;
+      yield step.value;
     }
-    if (!incomplete) return;
-    if (last === null || (start !== null && last <= start)) throw stuck(dataSource, start);
-    start = last;
+    if (ended === 'whole') return;
+    const moved = last !== null && (start === null || last > start);
+    cuts = moved ? 0 : cuts + 1;
+    if (moved) start = last;
+    else if (ended === 'incomplete' && start !== null) start = skipped(what, start);
+    if (cuts > MAX_CUTS) throw stuck(what);
   }
+}
+
+/** How a query's pages ended: all were given, its limit was reached, or its cursor was refused. */
+type Ended = 'whole' | 'incomplete' | 'cut';
+
+function skipped({ onGap }: Scan, minute: Date): Date {
+  onGap(minute);
+  return new Date(minute.getTime() + MINUTE_MS);
 }
 
 async function* window(
   notion: NotionClient,
-  dataSource: DataSourceId,
-  timestamp: 'created_time' | 'last_edited_time',
+  { dataSource, by, priority }: Scan,
   start: Date | null,
-): AsyncIterable<{ readonly pages: readonly NotionPage[]; readonly incomplete: boolean }> {
+): AsyncGenerator<readonly NotionPage[], Ended> {
   let cursor: string | null = null;
+  let incomplete = false;
   const seen = new Set<string>();
   do {
-    const answer: Awaited<ReturnType<NotionClient['query']>> = await notion.query(
-      {
-        dataSourceId: dataSource,
-        sorts: [{ timestamp, direction: 'ascending' }],
-        ...(start === null
-          ? {}
-          : { filter: { timestamp, [timestamp]: { on_or_after: start.toISOString() } } }),
-        ...(cursor === null ? {} : { cursor }),
-      },
-      ASK,
-    );
-    yield answer;
+    const answer: QueryAnswer | null = await notion
+      .query(
+        {
+          dataSourceId: dataSource,
+          sorts: [{ timestamp: by, direction: 'ascending' }],
+          ...(start === null
+            ? {}
+            : { filter: { timestamp: by, [by]: { on_or_after: start.toISOString() } } }),
+          ...(cursor === null ? {} : { cursor }),
+        },
+        { priority },
+      )
+      .catch(whenCut);
+    if (answer === null) return 'cut';
+    incomplete ||= answer.incomplete;
+    yield answer.pages;
     cursor = answer.nextCursor;
-    if (cursor !== null && seen.has(cursor)) throw repeating(dataSource);
+    // The same cursor twice would have us read the same pages for ever.
+    if (cursor !== null && seen.has(cursor)) return 'cut';
     if (cursor !== null) seen.add(cursor);
   } while (cursor !== null);
+  return incomplete ? 'incomplete' : 'whole';
 }
 
-const stuck = (dataSource: DataSourceId, start: Date | null): PgnotionError =>
+function whenCut(error: unknown): null {
+  if (error instanceof NotionFailure && error.verdict.code === 'notion_cursor_invalid') return null;
+  throw error;
+}
+
+const stuck = ({ dataSource }: Scan): PgnotionError =>
   new PgnotionError({
     code: 'scan_stuck',
-    message: `more than one query can give was written to ${dataSource} within the minute of ${start?.toISOString()}`,
-    remedy: 'edit some of these pages at another time, so that the scan can tell them apart',
-    retryable: true,
-  });
-
-const repeating = (dataSource: DataSourceId): PgnotionError =>
-  new PgnotionError({
-    code: 'scan_repeats',
-    message: `Notion gave the same cursor twice while ${dataSource} was read`,
-    remedy: 'nothing to do: the scan starts over',
+    message: `Notion broke off each of several readings of ${dataSource} at the same place`,
+    remedy: 'nothing to do: the scan starts over; if it lasts, report it to Notion',
     retryable: true,
   });

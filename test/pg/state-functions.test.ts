@@ -51,16 +51,18 @@ describe('asking from SQL', () => {
     expect(await rows(`select pgnotion.retry('suppliers', 'nobody')::int as n`)).toEqual([{ n: 0 }]);
   });
 
-  test('resync forgets how far a table was read, both ways; without a name it takes all', async () => {
+  test('resync has every row and every page compared again, and holds nothing up meanwhile; without a name it takes all', async () => {
     const seen = () =>
       rows(
-        `select table_name from pgnotion.data_sources where num_nulls(backfilled_at, swept_at, watermark) = 3 order by 1`,
+        `select table_name from pgnotion.data_sources join pgnotion.sweeps using (table_name)
+          where backfilled_at is null and asked_at is not null order by 1`,
       );
     expect(await rows(`select pgnotion.resync('suppliers')::int as n`)).toEqual([{ n: 1 }]);
     expect(await seen()).toEqual([{ table_name: 'suppliers' }]);
     expect(await rows(`select pgnotion.resync('nobody')::int as n`)).toEqual([{ n: 0 }]);
     expect(await rows('select pgnotion.resync()::int as n')).toEqual([{ n: 2 }]);
     expect(await seen()).toEqual([{ table_name: 'products' }, { table_name: 'suppliers' }]);
+    expect(await rows('select from pgnotion.data_sources where swept_at is null')).toEqual([]);
   });
 });
 

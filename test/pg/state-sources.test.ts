@@ -6,6 +6,7 @@ import { tagSecret } from '../../src/state/secret.ts';
 import {
   forgetProgress,
   markBackfilled,
+  markSwept,
   readSources,
   recover,
   saveSource,
@@ -59,7 +60,8 @@ test('a new data source starts from nothing seen', async () => {
 describe('saving it again', () => {
   const seen = async (): Promise<void> => {
     await saveSource(sql, source);
-    await saveWatermark(sql, suppliers, { watermark: at(1), whole: true });
+    await saveWatermark(sql, suppliers, at(1));
+    await markSwept(sql, suppliers);
     await markBackfilled(sql, suppliers);
   };
   test.each([
@@ -105,15 +107,15 @@ function without(value: object, name: string): object {
   return Object.fromEntries(Object.entries(value).filter(([each]) => each !== name));
 }
 
-test('a watermark never goes back; a poll that was not whole does not count as a sweep', async () => {
+test('a watermark never goes back, and says nothing of sweeps', async () => {
   await saveSource(sql, source);
-  await saveWatermark(sql, suppliers, { watermark: at(5), whole: false });
-  await saveWatermark(sql, suppliers, { watermark: at(3), whole: false });
+  await saveWatermark(sql, suppliers, at(5));
+  await saveWatermark(sql, suppliers, at(3));
   expect(await read()).toMatchObject({ watermark: at(5), sweptAt: null });
-  await saveWatermark(sql, suppliers, { watermark: null, whole: true });
+  await markSwept(sql, suppliers);
   const swept = await read();
   expect([swept?.watermark, swept?.sweptAt]).toEqual([at(5), expect.any(Date)]);
-  await saveWatermark(sql, suppliers, { watermark: at(6), whole: false });
+  await saveWatermark(sql, suppliers, at(6));
   expect(await read()).toMatchObject({ watermark: at(6), sweptAt: swept?.sweptAt });
 });
 

@@ -10,7 +10,7 @@ import {
 } from '../../src/model/ids.ts';
 import { migrate } from '../../src/state/migrate.ts';
 import type { DirtyRecord } from '../../src/state/outbox.ts';
-import { markBackfilled, saveSource, saveWatermark } from '../../src/state/sources.ts';
+import { markBackfilled, markSwept, saveSource, saveWatermark } from '../../src/state/sources.ts';
 import { createStore, type Sql, type Store } from '../../src/state/sql.ts';
 import { createDatabase, type TestDatabase } from './postgres.ts';
 
@@ -37,7 +37,7 @@ export async function createState(): Promise<StateStage> {
     rows: (text, values) => store.query(text, values),
     clear: async () => {
       await pool.query(`truncate pgnotion.checkpoint, pgnotion.data_sources, pgnotion.records, pgnotion.outbox,
-        pgnotion.waiting, pgnotion.edits, pgnotion.operations, pgnotion.runs, pgnotion.requests restart identity`);
+        pgnotion.waiting, pgnotion.edits, pgnotion.operations, pgnotion.sweeps, pgnotion.runs, pgnotion.requests restart identity`);
       await pool.query(`update pgnotion.settings set value = '0' where name = 'epoch'`);
     },
     [Symbol.asyncDispose]: database.drop,
@@ -57,7 +57,8 @@ export const dataSourceOf = (number: number): DataSourceId => dataSourceId(uuid(
 export async function addSource(sql: Sql, table: TableName, number: number): Promise<void> {
   const source = { table, dataSource: dataSourceOf(number), database: null, properties: {}, mapping: 'm' };
   await saveSource(sql, source);
-  await saveWatermark(sql, table, { watermark: new Date(0), whole: true });
+  await saveWatermark(sql, table, new Date(0));
+  await markSwept(sql, table);
   await markBackfilled(sql, table);
 }
 

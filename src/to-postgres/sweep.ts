@@ -1,0 +1,98 @@
+import type { TableName } from '../model/ids.ts';
+import type { ResolvedTable } from '../model/mapping.ts';
+import type { Priority } from '../notion/lobby.ts';
+import { keepTrying, pause } from '../runtime/retry.ts';
+import {
+  advanceSweep,
+  beginSweep,
+  dueSweeps,
+  endSweep,
+  markMet,
+  type Sweep,
+  unmet,
+} from '../state/sweeps.ts';
+import type { InboundContext } from './context.ts';
+import { inspectAbsent, inspectPages } from './detect.ts';
+import { scan } from './scan.ts';
+
+/** How often a sweep is looked for that is due or was asked for. */
+const LOOK_MS = 2_000;
+const ABSENT_BATCH = 50;
+
+/**
+ * Finds, for ever, what no watermark shows: a relation that was edited from its other end, a page that a lagging query
+ * left out, one that was trashed or moved. Each data source is read whole now and then, behind everything else.
+ */
+export async function runSweep(context: InboundContext, signal: AbortSignal): Promise<void> {
+  await keepTrying(
+    async (healthy) => {
+      while (!signal.aborted) {
+        for (const name of await dueSweeps(context.store, context.sweepMs)) {
+          const table = context.tables.get(name);
+          if (table !== undefined) await sweep(context, table, 'sweep', signal);
+        }
+        healthy();
+        await pause(LOOK_MS, signal);
+      }
+    },
+    { name: 'sweep', log: context.log, signal, mayPass: () => true },
+  );
+}
+
+/**
+ * Reads a data source whole and compares every page; then looks at each known page that was not there, because absence
+ * is only a reason to look. Goes on where a stop or a crash broke it off.
+ */
+export async function sweep(
+  context: InboundContext,
+  table: ResolvedTable,
+  priority: Priority,
+  signal: AbortSignal,
+): Promise<void> {
+  const source = await context.sourceOf(table.name);
+  const begun = await context.store.transaction((sql) => beginSweep(sql, table.name, source.dataSource));
+  context.log.debug({ table: table.name, from: begun.position }, 'a sweep begins');
+  const pages = scan(context.notion, {
+    dataSource: source.dataSource,
+    by: 'created_time',
+    from: begun.position,
+    priority,
+    onGap: (minute) => {
+      context.log.warn(
+        { table: table.name, minute },
+        'more pages were made in one minute than Notion lists: those that are records are looked at one by one, others once they are edited',
+      );
+    },
+  });
+  for await (const batch of pages) {
+    if (signal.aborted || (await isPaused(context, table.name))) return;
+    await inspectPages(context, table, source, batch);
+    const position = batch.at(-1)?.createdTime;
+    if (position === undefined) continue;
+    const met = batch.map(({ id }) => id);
+    await context.store.transaction((sql) => advanceSweep(sql, begun, { pages: met, position }));
+  }
+  if (!(await lookForAbsent(context, table, begun, signal))) return;
+  await context.store.transaction((sql) => endSweep(sql, begun));
+}
+
+const isPaused = async (context: InboundContext, table: TableName): Promise<boolean> =>
+  (await context.sourceOf(table)).pausedBy === 'hand';
+
+/** False if it was stopped before the end. */
+async function lookForAbsent(
+  context: InboundContext,
+  table: ResolvedTable,
+  begun: Sweep,
+  signal: AbortSignal,
+): Promise<boolean> {
+  for (;;) {
+    const absent = await unmet(context.store, begun, ABSENT_BATCH);
+    if (absent.length === 0) return true;
+    for (const { page, of } of absent) {
+      if (signal.aborted) return false;
+      await inspectAbsent(context, table, [page], of);
+      await context.store.transaction((sql) => markMet(sql, [page]));
+    }
+  }
+}
