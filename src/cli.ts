@@ -12,6 +12,8 @@ import {
   resyncCommand,
   retryCommand,
   statusCommand,
+  webhookResetCommand,
+  webhookTokenCommand,
 } from './commands.ts';
 import { type Config, parseConfig } from './config.ts';
 import { runDaemon } from './daemon.ts';
@@ -146,6 +148,16 @@ for (const [name, description] of [
       print(await decideDeletesCommand(await load(true), name, table, key ?? null)),
     );
 }
+
+const webhook = program.command('webhook').description("Notion's webhooks, which make edits arrive at once");
+webhook
+  .command('token')
+  .description('the token of the last handshake, to be pasted into Notion')
+  .action(async () => print(await webhookTokenCommand(await load(true), json())));
+webhook
+  .command('reset')
+  .description('forget the token, and take the next handshake')
+  .action(async () => print(await webhookResetCommand(await load(true))));
 
 program
   .command('sandbox')

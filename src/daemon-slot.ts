@@ -11,9 +11,13 @@ import type { Store } from './state/sql.ts';
 /**
  * Publication before slot, because a table that is published later gives only later changes. A slot that cannot have
  * every change since the checkpoint (lost, or of a restored or branched database) is made anew, and everything is
- * compared: never a silent skip.
+ * compared: never a silent skip. Gives why it was made anew, or null.
  */
-export async function prepareSlot(installation: Installation, store: Store, url: string): Promise<void> {
+export async function prepareSlot(
+  installation: Installation,
+  store: Store,
+  url: string,
+): Promise<string | null> {
   const { pool, config, tables, log } = installation;
   const { publication } = config;
   await ensurePublication(pool, { name: publication, tables: publishedTables(tables) });
@@ -39,7 +43,7 @@ export async function prepareSlot(installation: Installation, store: Store, url:
   if (reason !== null) await store.transaction((sql) => forgetCheckpoint(sql, config.slot));
   if (reason !== null && slot.exists) await dropSlot(pool, config.slot);
   const ensured = await ensureSlot({ db: pool, url, name: config.slot, log });
-  if (reason === null && checkpoint !== null) return;
+  if (reason === null && checkpoint !== null) return null;
   if (checkpoint !== null) log.warn({ reason }, 'a new slot was made; every row and page is compared');
   await store.transaction(async (sql) => {
     const { systemId, timeline } = system;
@@ -47,4 +51,5 @@ export async function prepareSlot(installation: Installation, store: Store, url:
     await forgetProgress(sql);
     await saveSeal(sql, await publicationSeal(pool, publication, publishedTables(tables)));
   });
+  return checkpoint === null ? null : reason;
 }

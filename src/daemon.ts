@@ -1,31 +1,26 @@
+import type { AlertTiming } from './admin/alerts.ts';
+import { type Desk, openDesk } from './admin/desk.ts';
 import type { Config } from './config.ts';
+import { type Bells, flowsOf, sharedContext } from './daemon-flows.ts';
+import { keepHouse } from './daemon-house.ts';
 import { prepareSlot } from './daemon-slot.ts';
 import type { Environment } from './environment.ts';
 import { checkNotion, type Installation, openInstallation, openNotion } from './installation.ts';
-import { createNotionClock } from './model/clock.ts';
 import { PgnotionError } from './model/errors.ts';
-import type { PageId, TableName } from './model/ids.ts';
 import type { NotionClient } from './notion/client.ts';
-import { createPeople } from './notion/people.ts';
 import { preflight } from './postgres/preflight.ts';
 import { openWalStream } from './postgres/wal.ts';
-import { runBackfill } from './reconcile/backfill.ts';
 import { watchPublication } from './reconcile/publication.ts';
-import { createKeyLock } from './runtime/keylock.ts';
 import type { Log } from './runtime/log.ts';
-import { keepTrying, mayPass, pause } from './runtime/retry.ts';
+import { keepTrying, mayPass } from './runtime/retry.ts';
 import { runTogether, type Service } from './runtime/service.ts';
-import { createWake, type Wake } from './runtime/wake.ts';
+import { createWake } from './runtime/wake.ts';
 import { readCheckpoint } from './state/checkpoint.ts';
-import { takeLease } from './state/lease.ts';
-import { type Answer, pruneRequests, recordAnswers } from './state/requests.ts';
-import { tagSecret } from './state/secret.ts';
-import { readSources, type Source } from './state/sources.ts';
+import { type Holder, takeLease } from './state/lease.ts';
+import type { Answer } from './state/requests.ts';
 import { createStore, type Store } from './state/sql.ts';
 import { runCapture } from './to-notion/capture.ts';
-import { runDeliver } from './to-notion/deliver.ts';
-import { runPoll } from './to-postgres/poll.ts';
-import { runSweep } from './to-postgres/sweep.ts';
+import { createHints, type Hint } from './to-postgres/hints.ts';
 
 export type DaemonOptions = {
   readonly config: Config;
@@ -37,10 +32,11 @@ export type DaemonOptions = {
   readonly createGraceMs?: number;
   /** After this silence either end of the replication stream gives the other up. */
   readonly senderTimeoutMs?: number;
+  /** Called with `http://host:port` once the port answers. */
+  readonly onListening?: (address: string) => void;
+  readonly alertTiming?: AlertTiming;
 };
 
-const PRUNE_MS = 600_000;
-const ANSWERS_MS = 2_000;
 /** What is in flight when the lock is lost may be finished and recorded within this time. */
 const FINISH_MS = 2_000;
 
@@ -50,6 +46,37 @@ const FINISH_MS = 2_000;
  * connection while it runs leads back to waiting for its turn.
  */
 export async function runDaemon(options: DaemonOptions, signal: AbortSignal): Promise<void> {
+  const desk = await openDesk(deskOptions(options));
+  const stopping = (): void => desk.report({ kind: 'stopping' });
+  signal.addEventListener('abort', stopping, { once: true });
+  const address = desk.address();
+  if (address !== null) options.onListening?.(address);
+  try {
+    await runUntilStopped(options, desk, signal);
+  } finally {
+    signal.removeEventListener('abort', stopping);
+    await desk.close();
+  }
+}
+
+function deskOptions({
+  config,
+  environment,
+  log,
+  alertTiming,
+}: DaemonOptions): Parameters<typeof openDesk>[0] {
+  return {
+    host: environment.ADMIN_HOST,
+    port: environment.ADMIN_PORT,
+    alertUrl: environment.ALERT_WEBHOOK_URL ?? null,
+    slot: config.slot,
+    tables: config.tables.map((table) => table.name),
+    log,
+    ...(alertTiming && { alertTiming }),
+  };
+}
+
+async function runUntilStopped(options: DaemonOptions, desk: Desk, signal: AbortSignal): Promise<void> {
   let ready = false;
   // At the start a person is looking, and an answer now beats a patient retry; later nobody is, and whatever is
   // wrong may be mended while we wait: a lost slot by a new one, the rest by an operator who reads the log.
@@ -58,23 +85,44 @@ export async function runDaemon(options: DaemonOptions, signal: AbortSignal): Pr
     const onReady = (): void => {
       ready = true;
       healthy();
+      desk.report({ kind: 'syncing' });
       options.onReady?.();
     };
-    do await runOnce({ ...options, onReady, wasReady: () => ready }, signal);
+    do await runOnce({ ...options, desk, onReady, wasReady: () => ready }, signal);
     while (options.environment.SYNC_ENABLED && !signal.aborted);
   }, retry);
 }
 
 /** One of the runs of a daemon, and whether one of them has been as far as to sync. */
-type Run = DaemonOptions & { readonly wasReady: () => boolean };
+type Run = DaemonOptions & { readonly wasReady: () => boolean; readonly desk: Desk };
 
 async function runOnce(options: Run, signal: AbortSignal): Promise<void> {
+  const { desk } = options;
+  desk.report({ kind: 'run' });
+  try {
+    await takeTurn(options, signal);
+  } catch (error) {
+    desk.report({ kind: 'failed', code: error instanceof PgnotionError ? error.code : 'unexpected' });
+    throw error;
+  }
+}
+
+async function takeTurn(options: Run, signal: AbortSignal): Promise<void> {
+  const { desk } = options;
   const installation = await openInstallation(options.config, options.environment, options.log);
   try {
     const { log, pool, config } = installation;
+    using _open = desk.opened(createStore(pool, 0));
     await preflight(pool, config.slot);
-    const lease = await takeLease({ pool, log }, signal);
+    let before: { readonly holder: Holder | null } | null = null;
+    const onStandby = (holder: Holder | null): void => {
+      before = { holder };
+      desk.report({ kind: 'standby', holder });
+    };
+    const lease = await takeLease({ pool, log, onStandby }, signal);
     if (lease === null) return;
+    desk.report({ kind: 'turn' });
+    tellTakeOver(desk, before);
     using _ = severAfter(lease.lost, installation.sever);
     try {
       await work(
@@ -90,6 +138,12 @@ async function runOnce(options: Run, signal: AbortSignal): Promise<void> {
   } finally {
     await installation.close();
   }
+}
+
+function tellTakeOver(desk: Desk, before: { readonly holder: Holder | null } | null): void {
+  if (before === null) return;
+  const from = before.holder === null ? null : `${before.holder.host}, process ${before.holder.process}`;
+  desk.happened({ kind: 'taken-over', from, at: new Date() });
 }
 
 /** A lock that is lost because the server fell silent takes every connection with it: none would ever answer. */
@@ -114,7 +168,7 @@ async function work(
   signal: AbortSignal,
 ): Promise<void> {
   const { log, config, environment } = installation;
-  const { notion, throttle, answers } = openNotion(installation, store.epoch);
+  const { notion, throttle, answers } = openNotion(installation, store.epoch, options.desk.answered);
   // What is under way is finished; what waits for its place in the window would hold the stop for a minute.
   const letNothingLeave = (): void => void throttle.stop();
   signal.addEventListener('abort', letNothingLeave, { once: true });
@@ -128,7 +182,8 @@ async function work(
     const fresh = (await readCheckpoint(store, config.slot)) === null;
     const known = fresh || !environment.SYNC_ENABLED ? await greet(signal) : null;
     const url = environment.REPLICATION_URL ?? environment.DATABASE_URL;
-    await prepareSlot(installation, store, url);
+    const renewed = await prepareSlot(installation, store, url);
+    if (renewed !== null) options.desk.happened({ kind: 'slot-renewed', reason: renewed, at: new Date() });
     if (!environment.SYNC_ENABLED) {
       log.info('everything is in order; SYNC_ENABLED is false, so nothing is synced');
       return;
@@ -161,8 +216,8 @@ async function servicesOf(
   ends: Ends,
 ): Promise<readonly Service[]> {
   const { log, config } = installation;
-  const bells = { live: createWake(), backfill: createWake(), poll: createWake() };
-  const shared = await sharedContext(installation, store, ends, () => {
+  const bells: Bells = { live: createWake(), backfill: createWake(), poll: createWake() };
+  const shared = await sharedContext(installation, store, ends.notion, () => {
     bells.live.ring();
     bells.backfill.ring();
   });
@@ -174,8 +229,15 @@ async function servicesOf(
     const self = await greetPatiently(options, ends, signal);
     if (self === null) return;
     log.info({ tables: config.tables.map((table) => table.name), as: self.name }, 'syncing');
+    const hints = createHints();
+    const hint = (one: Hint): boolean => {
+      const taken = hints.add(one);
+      bells.poll.ring();
+      return taken;
+    };
+    using _ = options.desk.atWork({ store, tables: shared.tables, botId: self.id, hint });
     options.onReady?.();
-    const flows = flowsOf(options, installation, { ...shared, botId: self.id }, bells);
+    const flows = flowsOf(options, installation, { ...shared, botId: self.id }, bells, hints);
     await runTogether(flows, signal, log);
   };
   return [
@@ -198,93 +260,4 @@ async function greetPatiently(
     self = await greet(signal);
   }, retry);
   return self;
-}
-
-type Bells = Readonly<Record<'live' | 'backfill' | 'poll', Wake>>;
-type Shared = Awaited<ReturnType<typeof sharedContext>> & { readonly botId: string };
-
-function flowsOf(
-  options: DaemonOptions,
-  { config, environment }: Installation,
-  shared: Shared,
-  bells: Bells,
-): readonly Service[] {
-  const hints = new Set<PageId>();
-  const hint = (page: PageId): void => {
-    hints.add(page);
-    bells.poll.ring();
-  };
-  const createGraceMs = options.createGraceMs ?? environment.SYNC_CREATE_GRACE_SECONDS * 1_000;
-  const outbound = { ...shared, hint, createGraceMs };
-  const inbound = {
-    ...shared,
-    clock: createNotionClock(() => performance.now()),
-    settleMs: config.settleSeconds * 1_000,
-    wholePollPages: config.wholePollPages,
-    sweepMs: config.sweepHours * 3_600_000,
-  };
-  const poll = {
-    intervalMs: environment.SYNC_INTERVAL_SECONDS * 1_000,
-    wake: bells.poll,
-    hints,
-    steadyMs: () => performance.now(),
-  };
-  const rounds = { batchSize: environment.SYNC_BATCH_SIZE, busy: new Set<string>() };
-  const live = { ...rounds, urgency: 0, wake: bells.live } as const;
-  const backfill = { ...rounds, urgency: 1, wake: bells.backfill } as const;
-  return [
-    { name: 'deliver', run: (signal) => runDeliver(outbound, live, signal) },
-    { name: 'backfill delivery', run: (signal) => runDeliver(outbound, backfill, signal) },
-    { name: 'poll', run: (signal) => runPoll(inbound, poll, signal) },
-    { name: 'sweep', run: (signal) => runSweep(inbound, signal) },
-    { name: 'backfill', run: (signal) => runBackfill(shared, signal) },
-  ];
-}
-
-/** What the flows have in common. */
-async function sharedContext(installation: Installation, store: Store, ends: Ends, onDirty: () => void) {
-  const { log, config, db } = installation;
-  return {
-    store,
-    db,
-    log,
-    onDirty,
-    tables: new Map(installation.tables.map((table) => [table.name, table])),
-    notion: ends.notion,
-    people: createPeople(ends.notion),
-    locks: createKeyLock(),
-    now: () => new Date(),
-    guard: config.deleteGuard,
-    tagSecret: await tagSecret(store),
-    sourceOf: (name: TableName) => sourceOf(store, name),
-  };
-}
-
-async function sourceOf(store: Store, name: TableName): Promise<Source> {
-  const source = (await readSources(store)).get(name);
-  if (source !== undefined) return source;
-  throw new PgnotionError({
-    code: 'source_unknown',
-    message: `the state of ${name} is gone from pgnotion.data_sources`,
-    remedy: 'run `pgnotion apply` and start again',
-  });
-}
-
-/** Writes answers to the ledger now and then, and forgets old lines. */
-async function keepHouse(store: Store, answers: Answer[], log: Log, signal: AbortSignal): Promise<void> {
-  let pruned = Number.NEGATIVE_INFINITY;
-  await keepTrying(
-    async (healthy) => {
-      while (!signal.aborted) {
-        await recordAnswers(store, answers.splice(0));
-        if (performance.now() - pruned > PRUNE_MS) {
-          await pruneRequests(store);
-          pruned = performance.now();
-        }
-        healthy();
-        await pause(ANSWERS_MS, signal);
-      }
-    },
-    { name: 'housekeeping', log, signal, mayPass: () => true },
-  );
 }

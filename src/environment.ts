@@ -22,6 +22,14 @@ const rate = z.string().transform((value, context) => {
   }
 });
 
+/** A port, 0 for any free one, or null for none. */
+const port = z.string().transform((value, context) => {
+  if (value === 'off') return null;
+  if (/^\d{1,5}$/.test(value) && Number(value) <= 65_535) return Number(value);
+  context.addIssue({ code: 'custom', message: 'is neither a port nor `off`' });
+  return z.NEVER;
+});
+
 const shape = {
   DATABASE_URL: postgresUrl,
   REPLICATION_URL: postgresUrl.optional(),
@@ -36,6 +44,9 @@ const shape = {
   SYNC_BATCH_SIZE: whole(1, 1_000).default(100),
   SYNC_CREATE_GRACE_SECONDS: z.coerce.number({ error: 'is not a number' }).min(0.1).max(3_600).default(60),
   SYNC_CONFLICT_STRATEGY: z.enum(['lww'], { error: 'only lww exists so far' }).default('lww'),
+  ADMIN_HOST: text.default('127.0.0.1'),
+  ADMIN_PORT: port.default(7420),
+  ALERT_WEBHOOK_URL: address.optional(),
   LOG_LEVEL: z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']).default('info'),
 };
 
@@ -54,6 +65,10 @@ export const HELP: Readonly<Record<keyof typeof shape, string>> = {
   SYNC_CREATE_GRACE_SECONDS:
     'how long a page whose creation got no answer may still appear in Notion before it is created again',
   SYNC_CONFLICT_STRATEGY: 'who wins a field that both sides changed: lww (the last write)',
+  ADMIN_HOST:
+    "the address that health checks and Notion's webhooks are answered at; 0.0.0.0 for all of the machine's",
+  ADMIN_PORT: 'its port; 0 for any free one, off for none',
+  ALERT_WEBHOOK_URL: 'where alerts are posted as JSON, such as an incoming webhook of Slack',
   LOG_LEVEL: 'fatal, error, warn, info, debug, trace or silent',
 };
 

@@ -7,7 +7,7 @@ import { type Fault, PgnotionError } from './model/errors.ts';
 import { dataSourceId, type TableName } from './model/ids.ts';
 import type { ResolvedTable } from './model/mapping.ts';
 import { type AppliedTable, applyTables, hiddenSource, seenSource } from './notion/apply-schema.ts';
-import { createNotionClient, type NotionClient } from './notion/client.ts';
+import { createNotionClient, type NotionClient, type RequestInfo } from './notion/client.ts';
 import { NotionFailure } from './notion/outcome.ts';
 import { planDatabase, type Sources } from './notion/schema.ts';
 import { createThrottle, type Throttle } from './notion/throttle.ts';
@@ -77,7 +77,11 @@ export type NotionSide = {
 };
 
 /** Notion through the one door, whose window outlives the process. A daemon gives its epoch: see `recordRequest`. */
-export function openNotion(installation: Installation, epoch: number | null = null): NotionSide {
+export function openNotion(
+  installation: Installation,
+  epoch: number | null = null,
+  onRequest?: (request: RequestInfo) => void,
+): NotionSide {
   const { environment, pool, log } = installation;
   const limit = environment.NOTION_RATE_LIMIT;
   const store = createStore(pool, 0);
@@ -93,7 +97,11 @@ export function openNotion(installation: Installation, epoch: number | null = nu
   });
   const answers: Answer[] = [];
   const notion = createNotionClient({
-    onRequest: ({ priority, status, ms }) => void answers.push({ priority, status, ms }),
+    onRequest: (request) => {
+      const { priority, status, ms } = request;
+      answers.push({ priority, status, ms });
+      onRequest?.(request);
+    },
     token: environment.NOTION_API_KEY,
     version: environment.NOTION_VERSION,
     timeoutMs: environment.NOTION_TIMEOUT_SECONDS * 1_000,

@@ -21,6 +21,8 @@ export type RequestInfo = {
   /** From leaving to the answer's end, in milliseconds. */
   readonly ms: number;
   readonly priority: Priority;
+  /** Null if it gave what was asked for. */
+  readonly verdict: Verdict | null;
 };
 
 export type NotionClientOptions = {
@@ -110,16 +112,20 @@ function createSender(options: NotionClientOptions) {
   return async <T>(call: Call<T>, { priority, signal }: Ask): Promise<Outcome<T>> => {
     using bounded = boundedFetch(timeoutMs, signal);
     const left = performance.now();
-    try {
-      return readAnswer(call, await call.send(new Client({ ...settings, fetch: bounded.fetch })), left);
-    } catch (error) {
-      const verdict = classify(problemOf(error, { method: call.method, effect: call.effect }));
-      return { verdict: { ...verdict, message: verdict.message.replaceAll(token, '[secret]') } };
-    } finally {
-      const ms = performance.now() - left;
-      const { name: operation, method } = call;
-      options.onRequest?.({ operation, method, status: bounded.status(), ms, priority });
-    }
+    const attempt = async (): Promise<Outcome<T>> => {
+      try {
+        return readAnswer(call, await call.send(new Client({ ...settings, fetch: bounded.fetch })), left);
+      } catch (error) {
+        const verdict = classify(problemOf(error, { method: call.method, effect: call.effect }));
+        return { verdict: { ...verdict, message: verdict.message.replaceAll(token, '[secret]') } };
+      }
+    };
+    const outcome = await attempt();
+    const ms = performance.now() - left;
+    const { name: operation, method } = call;
+    const verdict = 'verdict' in outcome ? outcome.verdict : null;
+    options.onRequest?.({ operation, method, status: bounded.status(), ms, priority, verdict });
+    return outcome;
   };
 }
 

@@ -135,6 +135,8 @@ async function syncUntilStopped({ url, sandbox, log, print }: Running, signal: A
       NOTION_PARENT_PAGE_ID: sandbox.parentPageId,
       NOTION_RATE_LIMIT: `${LIMIT.requests}/${LIMIT.windowMs / 1_000}s`,
       SYNC_INTERVAL_SECONDS: POLL_SECONDS,
+      // A free one: a daemon of the user's own may have the usual one.
+      ADMIN_PORT: '0',
     },
     config,
   );
@@ -142,11 +144,15 @@ async function syncUntilStopped({ url, sandbox, log, print }: Running, signal: A
   if (signal.aborted) return;
   const stop = new AbortController();
   const both = AbortSignal.any([signal, stop.signal]);
-  const daemon = runDaemon({ config, environment, log, createGraceMs: 10_000 }, both);
+  let health = '';
+  const onListening = (address: string): void => {
+    health = `${address}/readyz`;
+  };
+  const daemon = runDaemon({ config, environment, log, createGraceMs: 10_000, onListening }, both);
   try {
     await Promise.race([daemon, showProgress(url, config, print, both)]);
     if (!both.aborted) {
-      print(welcome(url, sandbox));
+      print(welcome(url, sandbox, health));
       await Promise.race([daemon, once(signal, 'abort')]);
     }
   } finally {
@@ -166,11 +172,12 @@ async function applyOnce(config: Config, environment: Environment, log: Log): Pr
   }
 }
 
-const welcome = (url: string, sandbox: Sandbox): string => `
+const welcome = (url: string, sandbox: Sandbox, health: string): string => `
 Everything is in sync, and stays so.
 
   Notion (sandbox)   ${sandbox.url}
   PostgreSQL         psql '${url}'
+  Health             ${health}
 
 Try it:
   - open the sandbox in a browser, edit a cell, add a page, trash one; within ${POLL_SECONDS} s it is in PostgreSQL

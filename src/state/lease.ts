@@ -1,3 +1,4 @@
+import { hostname } from 'node:os';
 import type { Pool, PoolClient } from 'pg';
 import { messageOf } from '../model/errors.ts';
 import type { Log } from '../runtime/log.ts';
@@ -11,11 +12,19 @@ export type Lease = {
   readonly release: () => Promise<void>;
 };
 
+/** The daemon at work, as it named itself when its turn came. */
+export type Holder = {
+  readonly host: string;
+  readonly process: number;
+  /** ISO 8601. */
+  readonly since: string;
+};
+
 export type LeaseOptions = {
   readonly pool: Pool;
   readonly log: Log;
-  /** Called once if another daemon is at work. */
-  readonly onStandby?: () => void;
+  /** Called if another daemon is at work, and again if yet another is. */
+  readonly onStandby?: (holder: Holder | null) => void;
   readonly timing?: LeaseTiming;
 };
 
@@ -49,9 +58,14 @@ export async function takeLease(options: LeaseOptions, signal: AbortSignal): Pro
     const raised = client.query<{ epoch: string }>(
       `with beat as (
          insert into pgnotion.settings (name, value) values ('beat', to_jsonb(clock_timestamp()))
+         on conflict (name) do update set value = excluded.value),
+       holder as (
+         insert into pgnotion.settings (name, value)
+         values ('holder', jsonb_build_object('host', $1::text, 'process', $2::int, 'since', clock_timestamp()))
          on conflict (name) do update set value = excluded.value)
        update pgnotion.settings set value = to_jsonb((value #>> '{}')::bigint + 1) where name = 'epoch'
        returning value #>> '{}' as epoch`,
+      [hostname(), process.pid],
     );
     const { rows } = await within(ANSWER_MS, 'raising the epoch', raised);
     const epoch = Number(rows[0]?.epoch);
@@ -73,18 +87,21 @@ async function waitForTurn(
   timing: LeaseTiming,
   signal: AbortSignal,
 ): Promise<boolean> {
-  for (let told = false; !signal.aborted; told = true) {
-    const asked = client.query<{ got: boolean; silent_ms: number | null }>(
+  for (let told: string | null = null; !signal.aborted; ) {
+    const asked = client.query<{ got: boolean; silent_ms: number | null; holder: Holder | null }>(
       `select pg_try_advisory_lock($1) as got,
-              (extract(epoch from clock_timestamp() - (value #>> '{}')::timestamptz) * 1000)::float8 as silent_ms
+              (extract(epoch from clock_timestamp() - (value #>> '{}')::timestamptz) * 1000)::float8 as silent_ms,
+              (select value from pgnotion.settings where name = 'holder') as holder
          from (select 1) as one left join pgnotion.settings on name = 'beat'`,
       [LOCK],
     );
     const { rows } = await within(ANSWER_MS, 'asking for the lock', asked);
     if (rows[0]?.got) return true;
-    if (!told) {
-      log.info('another daemon is at work here; standing by');
-      onStandby?.();
+    const holder = rows[0]?.holder ?? null;
+    if (told !== (holder?.since ?? '')) {
+      told = holder?.since ?? '';
+      log.info({ holder }, 'another daemon is at work here; standing by');
+      onStandby?.(holder);
     }
     const silentMs = rows[0]?.silent_ms ?? 0;
     if (silentMs > timing.staleMs) await evict(client, log, silentMs);

@@ -148,6 +148,22 @@ export async function linkedCount(sql: Sql, table: TableName, limit: number): Pr
 
 const LINKED = `from pgnotion.records where table_name = $1 and state = 'linked' and page_id is not null`;
 
+/** Pages of a table whose base shows `page` in a relation; at most 10,000. */
+export async function pagesShowing(
+  sql: Sql,
+  table: TableName,
+  property: string,
+  page: PageId,
+): Promise<PageId[]> {
+  const rows = await sql.query<{ page: PageId }>(
+    `select page_id as page from pgnotion.records
+      where table_name = $1 and state = 'linked' and page_id is not null and base_page -> $2 @> to_jsonb($3::text)
+      limit 10000`,
+    [table, property, page],
+  );
+  return rows.map((row) => row.page);
+}
+
 const SELECT = `select table_name, key, page_id, state, base_row, base_page, page_edited_at,
                          (extract(epoch from clock_timestamp() - intent_at) * 1000)::float8 as intent_age_ms
                   from pgnotion.records`;

@@ -4,13 +4,15 @@ import { tableTrouble } from '../model/table-trouble.ts';
 import { probeRows } from '../postgres/rows.ts';
 import { keepTrying, pause } from '../runtime/retry.ts';
 import type { Wake } from '../runtime/wake.ts';
-import { dueEdits, editsOf, nextEditMs, strangers } from '../state/edits.ts';
+import { dueEdits, nextEditMs, strangers } from '../state/edits.ts';
 import { ripeDoubts } from '../state/operations.ts';
-import { linkedCount, linkedPages, recordsByPage } from '../state/records.ts';
+import { linkedCount, linkedPages } from '../state/records.ts';
 import { recover, type Source, saveWatermark, suspend } from '../state/sources.ts';
 import { askSweep, pagesAtLast } from '../state/sweeps.ts';
 import type { InboundContext } from './context.ts';
 import { inspectAbsent, inspectAgain, inspectPages } from './detect.ts';
+import { type Hints, lookAtHints } from './hints.ts';
+import type { Mirrors } from './mirrors.ts';
 import { scan } from './scan.ts';
 import { sweep } from './sweep.ts';
 
@@ -24,7 +26,8 @@ export type PollOptions = {
   readonly intervalMs: number;
   readonly wake: Wake;
   /** Pages that somebody saw a person's edit on; emptied as they are looked at. */
-  readonly hints: Set<PageId>;
+  readonly hints: Hints;
+  readonly mirrors: Mirrors;
   /** Counts up without jumps. */
   readonly steadyMs: () => number;
   readonly onPolled?: (table: TableName) => void;
@@ -227,12 +230,7 @@ async function lookAtWaiting(
       if (signal.aborted) return;
       await inspectAgain(context, edit.table, edit.page, edit);
     }
-    for (const page of [...options.hints]) {
-      options.hints.delete(page);
-      const record = (await recordsByPage(context.store, [page])).get(page);
-      const edit = (await editsOf(context.store, [page])).get(page) ?? null;
-      if (record !== undefined) await inspectAgain(context, record.table, page, edit);
-    }
+    await lookAtHints(context, options.hints, options.mirrors, signal);
     for (const { table, page } of await ripeDoubts(context.store, DOUBTS)) {
       if (signal.aborted) return;
       await inspectAgain(context, table, page, null);

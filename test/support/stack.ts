@@ -19,6 +19,8 @@ export type Stack = {
   readonly start: () => Promise<void>;
   /** Stops the daemon in an orderly way; rejects with what it failed of. */
   readonly stop: () => Promise<void>;
+  /** Where the running daemon answers HTTP. */
+  readonly admin: () => string;
   /** Resolves once all rows are in Notion and nothing waits. */
   readonly settled: (timeoutMs?: number) => Promise<void>;
   readonly [Symbol.asyncDispose]: () => Promise<void>;
@@ -31,7 +33,7 @@ export type StackOptions = {
   readonly pollSeconds?: number;
   readonly sandbox?: SandboxOptions;
   readonly createGraceMs?: number;
-  readonly daemon?: Pick<Partial<DaemonOptions>, 'log' | 'senderTimeoutMs'>;
+  readonly daemon?: Pick<Partial<DaemonOptions>, 'log' | 'senderTimeoutMs' | 'alertTiming'>;
   readonly variables?: Readonly<Record<string, string>>;
   /** Another server than the run's. */
   readonly serverUrl?: string;
@@ -55,12 +57,14 @@ export async function createStack(options: StackOptions): Promise<Stack> {
       NOTION_PARENT_PAGE_ID: sandbox.parentPageId,
       NOTION_RATE_LIMIT: '100000/1s',
       SYNC_INTERVAL_SECONDS: String(options.pollSeconds ?? 0.25),
+      ADMIN_PORT: '0',
       ...options.variables,
       ...(await options.network?.(database)),
     },
     config,
   );
   const log = silentLog();
+  let address = '';
   let running: { readonly stop: AbortController; readonly done: Promise<void> } | null = null;
 
   const apply = async (): Promise<void> => {
@@ -81,6 +85,9 @@ export async function createStack(options: StackOptions): Promise<Stack> {
       environment,
       log,
       onReady: ready.resolve,
+      onListening: (at: string) => {
+        address = at;
+      },
       createGraceMs: options.createGraceMs ?? 500,
       ...options.daemon,
     };
@@ -103,6 +110,7 @@ export async function createStack(options: StackOptions): Promise<Stack> {
     apply,
     start,
     stop,
+    admin: () => address,
     settled,
     [Symbol.asyncDispose]: async () => {
       await stop().catch(() => undefined);

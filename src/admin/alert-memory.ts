@@ -1,0 +1,54 @@
+import { messageOf } from '../model/errors.ts';
+import type { Log } from '../runtime/log.ts';
+import { readAlerts, saveAlerts } from '../state/alerts.ts';
+import type { Store } from '../state/sql.ts';
+import type { Told } from './alert.ts';
+
+export type AlertMemory = {
+  readonly read: () => Promise<Told>;
+  readonly save: (told: Told) => Promise<void>;
+};
+
+/**
+ * What has been told of, kept in the database too while this daemon is at work, so that neither a restart nor a take-over
+ * tells it again. Without the database it is what this process knows.
+ */
+export function createAlertMemory(store: () => Store | null, log: Log): AlertMemory {
+  let told: Told = {};
+  let stored = '';
+  let from: Store | null = null;
+  return {
+    read: async () => {
+      const now = store();
+      if (now === null || now === from) return told;
+      try {
+        const before = await readAlerts(now);
+        told = { ...before, ...told };
+        stored = gist(before);
+        from = now;
+      } catch (error) {
+        log.warn({ reason: messageOf(error) }, 'which alerts were sent before cannot be read');
+      }
+      return told;
+    },
+    save: async (next) => {
+      told = next;
+      const now = store();
+      // An idle daemon writes nothing: when a cause was last seen is worth no line of its own.
+      if (now === null || now !== from || gist(next) === stored) return;
+      try {
+        await now.transaction((sql) => saveAlerts(sql, next));
+        stored = gist(next);
+      } catch (error) {
+        log.warn({ reason: messageOf(error) }, 'which alerts were sent cannot be written down');
+      }
+    },
+  };
+}
+
+const gist = (told: Told): string =>
+  JSON.stringify(
+    Object.entries(told)
+      .map(([key, { nextAt }]) => [key, nextAt])
+      .sort(),
+  );

@@ -1,0 +1,148 @@
+import type { Health } from './health.ts';
+
+/** Something that a person has to know of. */
+export type Cause =
+  | { readonly kind: 'notion-refuses'; readonly code: string; readonly remedy: string }
+  | { readonly kind: 'table-suspended'; readonly table: string; readonly reason: string }
+  | { readonly kind: 'deletions-wait'; readonly table: string; readonly count: number }
+  | Occurrence;
+
+/** A cause that does not last: it is told once. */
+export type Occurrence =
+  | { readonly kind: 'slot-renewed'; readonly reason: string; readonly at: Date }
+  | { readonly kind: 'taken-over'; readonly from: string | null; readonly at: Date };
+
+/** What is posted: `text` is what Slack and its like show. */
+export type Alert = {
+  readonly text: string;
+  readonly source: 'pgnotion';
+  readonly cause: Cause['kind'];
+  readonly slot: string;
+  readonly at: string;
+  readonly [detail: string]: string | number | null;
+};
+
+/** By key: when a cause is told next if it lasts, and when it was last there. Milliseconds since 1970. */
+export type Told = Readonly<Record<string, { readonly nextAt: number; readonly seenAt: number }>>;
+
+/** A cause that lasts is told again after this time. */
+const REPEAT_MS = 6 * 3_600_000;
+/** What could not be sent is sent again after this time. */
+const AGAIN_MS = 600_000;
+/** A cause counts as cleared only after this time, so that one which comes and goes is told once. */
+const CLEARED_MS = 600_000;
+/** An occurrence that could not be told in this time is forgotten; the log has it. */
+export const OCCURRENCE_MS = 3_600_000;
+const MOST_CHARS = 1_000;
+
+/** What tells one cause from another of its kind. */
+export function keyOf(cause: Cause): string {
+  switch (cause.kind) {
+    case 'notion-refuses':
+      return `${cause.kind} ${cause.code}`;
+    case 'table-suspended':
+    case 'deletions-wait':
+      return `${cause.kind} ${cause.table}`;
+    case 'slot-renewed':
+    case 'taken-over':
+      return `${cause.kind} ${cause.at.toISOString()}`;
+    default:
+      return cause satisfies never;
+  }
+}
+
+/** Everything that alerts. */
+export function causesOf(seen: {
+  readonly health: Health;
+  readonly suspended: readonly { readonly table: string; readonly reason: string }[];
+  readonly deletions: readonly { readonly table: string; readonly count: number }[];
+  readonly occurrences: readonly Occurrence[];
+}): readonly Cause[] {
+  const { refused } = seen.health.notion;
+  return [
+    ...(refused === null ? [] : [{ kind: 'notion-refuses', ...refused } as const]),
+    ...seen.suspended.map((each) => ({ kind: 'table-suspended', ...each }) as const),
+    ...seen.deletions.map((each) => ({ kind: 'deletions-wait', ...each }) as const),
+    ...seen.occurrences,
+  ];
+}
+
+/** Which causes are told now: those that are new, and those that have lasted since they were told long ago. */
+export function dueCauses(causes: readonly Cause[], told: Told, now: number): readonly Cause[] {
+  return causes.filter((cause) => {
+    const before = told[keyOf(cause)];
+    return before === undefined || now >= before.nextAt;
+  });
+}
+
+/** What has been told, after these causes were there and `sent` says of those that were due whether they arrived. */
+export function afterTelling(
+  told: Told,
+  causes: readonly Cause[],
+  sent: ReadonlyMap<string, boolean>,
+  now: number,
+): Told {
+  const recent = Object.entries(told).filter(([, { seenAt }]) => now - seenAt <= CLEARED_MS);
+  const present = causes.map((cause) => {
+    const key = keyOf(cause);
+    const before = told[key] ?? { nextAt: now };
+    const arrived = sent.get(key);
+    if (arrived === undefined) return [key, { ...before, seenAt: now }] as const;
+    const nextAt = now + (arrived ? REPEAT_MS : AGAIN_MS);
+    return [key, { nextAt, seenAt: now }] as const;
+  });
+  return { ...Object.fromEntries(recent), ...Object.fromEntries(present) };
+}
+
+/** The message for a cause. Secrets have no way into it: causes are made of names, codes and reasons (invariant 14). */
+export function alertOf(cause: Cause, slot: string, now: Date): Alert {
+  const { text, ...details } = wording(cause);
+  // Slack reads these three as markup.
+  const escaped = text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;');
+  const short = escaped.length > MOST_CHARS ? `${escaped.slice(0, MOST_CHARS)}…` : escaped;
+  return {
+    text: `pgnotion (${slot}): ${short}`,
+    source: 'pgnotion',
+    cause: cause.kind,
+    slot,
+    at: now.toISOString(),
+    ...details,
+  };
+}
+
+type Wording = { readonly text: string; readonly [detail: string]: string | number | null };
+
+function wording(cause: Cause): Wording {
+  switch (cause.kind) {
+    case 'notion-refuses': {
+      const { code, remedy } = cause;
+      return { text: `Notion refuses every request (${code}). ${remedy}`, code, remedy };
+    }
+    case 'table-suspended': {
+      const { table, reason } = cause;
+      const text = `${table} is suspended: ${reason}. It goes on by itself once that is mended.`;
+      return { text, table, reason: reason.slice(0, MOST_CHARS) };
+    }
+    case 'deletions-wait': {
+      const { table, count } = cause;
+      const remedy = 'see `pgnotion deletes list`, then `pgnotion deletes approve` or `reject`';
+      return {
+        text: `${count} deletions of ${table} wait for a person, because they are so many: ${remedy}`,
+        table,
+        count,
+        remedy,
+      };
+    }
+    case 'slot-renewed': {
+      const { reason } = cause;
+      return { text: `A new replication slot was made (${reason}); every row and page is compared.`, reason };
+    }
+    case 'taken-over': {
+      const { from } = cause;
+      const text = `A daemon that stood by is at work now${from === null ? '' : `, instead of the one on ${from}`}.`;
+      return { text, from };
+    }
+    default:
+      return cause satisfies never;
+  }
+}

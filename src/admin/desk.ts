@@ -1,0 +1,185 @@
+import type { TableName } from '../model/ids.ts';
+import type { RequestInfo } from '../notion/client.ts';
+import type { Log } from '../runtime/log.ts';
+import { within } from '../runtime/retry.ts';
+import { createWake } from '../runtime/wake.ts';
+import { readState, type StateReading, waitingDeletions } from '../state/readiness.ts';
+import type { Sql } from '../state/sql.ts';
+import { type Cause, causesOf, OCCURRENCE_MS, type Occurrence } from './alert.ts';
+import { createAlertMemory } from './alert-memory.ts';
+import { type AlertTiming, runAlerts } from './alerts.ts';
+import { createApp } from './app.ts';
+import { afterEvent, type Health, type HealthEvent, NEWBORN, readinessOf } from './health.ts';
+import { type AdminServer, startServer } from './server.ts';
+import { type WebhookTarget, webhookRoutes } from './webhooks.ts';
+
+export type DeskOptions = {
+  readonly host: string;
+  /** Null for none. */
+  readonly port: number | null;
+  readonly alertUrl: string | null;
+  readonly alertTiming?: AlertTiming;
+  readonly slot: string;
+  readonly tables: readonly TableName[];
+  readonly log: Log;
+};
+
+/** Where a daemon says how it is, and where others ask. It lives as long as the process, over every run. */
+export type Desk = {
+  readonly report: (event: HealthEvent) => void;
+  /** Of each request to Notion. */
+  readonly answered: (request: RequestInfo) => void;
+  readonly happened: (occurrence: Occurrence) => void;
+  /** The state can be read, until the disposal. */
+  readonly opened: (sql: Sql) => Disposable;
+  /** This daemon takes webhooks, until the disposal. */
+  readonly atWork: (target: WebhookTarget) => Disposable;
+  /** `http://host:port`, or null without a port. */
+  readonly address: () => string | null;
+  readonly close: () => Promise<void>;
+};
+
+/** Anybody may ask, so a moment's answer is given to all who ask in it. */
+const FRESH_MS = 1_000;
+const ANSWER_MS = 2_000;
+
+/** Opens the port and begins to send alerts, as far as they are wanted. Never fails for want of either. */
+export async function openDesk(options: DeskOptions): Promise<Desk> {
+  const { log, port } = options;
+  let health: Health = NEWBORN;
+  let occurrences: readonly Occurrence[] = [];
+  const sql = createHolder<Sql>();
+  const target = createHolder<WebhookTarget>();
+  const reading = createReading(sql.now, options);
+  const wake = createWake();
+  const stop = new AbortController();
+  const readiness = async () => readinessOf(health, withoutReasons(await reading()), new Date());
+  const webhooks = webhookRoutes(target.now, log);
+  const server: AdminServer | null =
+    port === null
+      ? null
+      : await startServer({ host: options.host, port, app: createApp({ readiness, webhooks }), log });
+  const memory = createAlertMemory(() => target.now()?.store ?? null, log);
+  const causes = createCauses({
+    target: target.now,
+    reading,
+    health: () => health,
+    happened: () => occurrences,
+  });
+  const { alertUrl: url, slot, alertTiming: timing } = options;
+  const alerts =
+    url === null
+      ? Promise.resolve()
+      : runAlerts({ url, slot, log, wake, causes, memory, ...(timing && { timing }) }, stop.signal);
+  const report = (event: HealthEvent): void => {
+    const before = health;
+    health = afterEvent(health, event);
+    if (health.notion.refused?.code !== before.notion.refused?.code) wake.ring();
+  };
+  return {
+    report,
+    answered: (request) => {
+      const outcome = outcomeOf(request);
+      if (outcome !== null) report({ kind: 'notion', at: new Date(), outcome });
+    },
+    happened: (occurrence) => {
+      const recent = occurrences.filter(({ at }) => Date.now() - at.getTime() < OCCURRENCE_MS);
+      occurrences = [...recent, occurrence].slice(-MOST_OCCURRENCES);
+      wake.ring();
+    },
+    opened: sql.hold,
+    atWork: (given) => {
+      wake.ring();
+      return target.hold(given);
+    },
+    address: () => server?.address() ?? null,
+    close: async () => {
+      stop.abort();
+      await Promise.all([alerts, server?.close()]);
+    },
+  };
+}
+
+const MOST_OCCURRENCES = 20;
+
+/** What there is while somebody holds it out, and null otherwise. */
+function createHolder<T>() {
+  let held: T | null = null;
+  return {
+    now: (): T | null => held,
+    hold: (given: T): Disposable => {
+      held = given;
+      return {
+        [Symbol.dispose]: () => {
+          if (held === given) held = null;
+        },
+      };
+    },
+  };
+}
+
+/** What a request's end says of Notion; null if it says nothing, because we gave the request up ourselves. */
+function outcomeOf({
+  status,
+  verdict,
+}: RequestInfo): (HealthEvent & { readonly kind: 'notion' })['outcome'] | null {
+  if (verdict === null) return 'answer';
+  if (verdict.code === 'notion_aborted') return null;
+  if (verdict.retry === 'stop') return { code: verdict.code, remedy: verdict.remedy };
+  return status === null || status >= 500 ? 'silence' : 'answer';
+}
+
+/** What the database says, or null if it says nothing in time. */
+function createReading(
+  sql: () => Sql | null,
+  { slot, tables }: DeskOptions,
+): () => Promise<StateReading | null> {
+  let last: { readonly at: number; readonly reading: Promise<StateReading | null> } | null = null;
+  const read = async (): Promise<StateReading | null> => {
+    const open = sql();
+    if (open === null) return null;
+    try {
+      return await within(ANSWER_MS, 'the state', readState(open, slot, tables));
+    } catch {
+      // That it cannot be read is the answer.
+      return null;
+    }
+  };
+  return () => {
+    if (last === null || performance.now() - last.at > FRESH_MS)
+      last = { at: performance.now(), reading: read() };
+    return last.reading;
+  };
+}
+
+/** The reasons hold PostgreSQL's and Notion's words, which are for the log and for `pgnotion.status`. */
+const withoutReasons = (reading: StateReading | null) =>
+  reading === null ? null : { ...reading, paused: reading.paused.map(({ table, by }) => ({ table, by })) };
+
+type Sources = {
+  readonly target: () => WebhookTarget | null;
+  readonly reading: () => Promise<StateReading | null>;
+  readonly health: () => Health;
+  readonly happened: () => readonly Occurrence[];
+};
+
+/** Tables and deletions are the daemon's to tell of that is at work; while they cannot be read, they are as they were. */
+function createCauses({ target, reading, health, happened }: Sources): () => Promise<readonly Cause[]> {
+  let seen: Pick<Parameters<typeof causesOf>[0], 'suspended' | 'deletions'> = {
+    suspended: [],
+    deletions: [],
+  };
+  return async () => {
+    const at = target();
+    const now = await reading();
+    if (at === null) seen = { suspended: [], deletions: [] };
+    else if (now !== null) {
+      const suspended = now.paused.filter(({ by }) => by === 'trouble');
+      seen = {
+        suspended: suspended.map(({ table, reason }) => ({ table, reason })),
+        deletions: await waitingDeletions(at.store),
+      };
+    }
+    return causesOf({ health: health(), occurrences: happened(), ...seen });
+  };
+}

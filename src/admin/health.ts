@@ -1,0 +1,149 @@
+import type { Holder } from '../state/lease.ts';
+
+/** What a daemon does at the moment, told by the parts that do it. */
+export type Health = {
+  readonly phase: Phase;
+  readonly notion: NotionHealth;
+  /** Why the last attempt to sync ended, until one succeeds: an error's code. */
+  readonly trouble: string | null;
+};
+
+export type Phase =
+  | { readonly kind: 'starting' }
+  | { readonly kind: 'standby'; readonly holder: Holder | null }
+  | { readonly kind: 'syncing' }
+  | { readonly kind: 'stopping' };
+
+export type NotionHealth = {
+  readonly answeredAt: Date | null;
+  /** Since when nothing but failures came; null while it answers. */
+  readonly silentSince: Date | null;
+  /** What Notion refuses everything for until a person acts. */
+  readonly refused: Refusal | null;
+};
+
+export type Refusal = { readonly code: string; readonly remedy: string };
+
+export type HealthEvent =
+  /** Both ends are opened, for the first time or again. */
+  | { readonly kind: 'run' }
+  | { readonly kind: 'standby'; readonly holder: Holder | null }
+  | { readonly kind: 'turn' }
+  | { readonly kind: 'syncing' }
+  | { readonly kind: 'failed'; readonly code: string }
+  | { readonly kind: 'stopping' }
+  | { readonly kind: 'notion'; readonly at: Date; readonly outcome: 'answer' | 'silence' | Refusal };
+
+export const NEWBORN: Health = {
+  phase: { kind: 'starting' },
+  notion: { answeredAt: null, silentSince: null, refused: null },
+  trouble: null,
+};
+
+/** The health after an event. A daemon that stops does nothing else any more. */
+export function afterEvent(health: Health, event: HealthEvent): Health {
+  if (event.kind === 'notion') return { ...health, notion: afterAnswer(health.notion, event) };
+  if (health.phase.kind === 'stopping') return health;
+  switch (event.kind) {
+    case 'run':
+    case 'turn':
+      return { ...health, phase: { kind: 'starting' } };
+    case 'standby':
+      return { ...health, phase: { kind: 'standby', holder: event.holder }, trouble: null };
+    case 'syncing':
+      return { ...health, phase: { kind: 'syncing' }, trouble: null };
+    case 'failed':
+      return { ...health, phase: { kind: 'starting' }, trouble: event.code };
+    case 'stopping':
+      return { ...health, phase: { kind: 'stopping' } };
+    default:
+      return event satisfies never;
+  }
+}
+
+function afterAnswer(
+  notion: NotionHealth,
+  { at, outcome }: HealthEvent & { readonly kind: 'notion' },
+): NotionHealth {
+  if (outcome === 'answer') return { answeredAt: at, silentSince: null, refused: null };
+  if (outcome === 'silence') return { ...notion, silentSince: notion.silentSince ?? at };
+  return { answeredAt: at, silentSince: null, refused: outcome };
+}
+
+/** What the database says of a daemon's work. */
+export type Reading = {
+  readonly slotActive: boolean;
+  readonly paused: readonly { readonly table: string; readonly by: 'hand' | 'trouble' }[];
+  /** Tables whose first sync, or a comparison of all rows, is under way. */
+  readonly backfilling: readonly string[];
+};
+
+export type Readiness = {
+  readonly ready: boolean;
+  readonly state: 'starting' | 'standby' | 'catching-up' | 'syncing' | 'stopping';
+  readonly reasons: readonly string[];
+  readonly checks: object;
+  readonly holder?: Holder;
+};
+
+/** Notion may be silent for so long before a daemon counts as unable to work. */
+const SILENCE_MS = 60_000;
+
+/**
+ * Whether a daemon does its work, and why not. `reading` is null if PostgreSQL gives none. Holds names of tables and
+ * codes, and no text of anybody's: anyone who reaches the port may read it (invariant 14).
+ */
+export function readinessOf(health: Health, reading: Reading | null, now: Date): Readiness {
+  const { phase, notion } = health;
+  const state = stateOf(phase, reading);
+  const reasons = [...phaseReasons(health), ...(works(phase) ? faults(notion, reading, now) : [])];
+  return {
+    ready: reasons.length === 0,
+    state,
+    reasons,
+    ...(phase.kind === 'standby' && phase.holder !== null ? { holder: phase.holder } : {}),
+    checks: {
+      postgres: { reachable: reading !== null },
+      slot: { read: reading?.slotActive ?? null },
+      notion: {
+        answered_at: notion.answeredAt?.toISOString() ?? null,
+        silent_since: notion.silentSince?.toISOString() ?? null,
+        refused: notion.refused?.code ?? null,
+      },
+      paused: reading?.paused ?? null,
+      first_sync: reading?.backfilling ?? null,
+    },
+  };
+}
+
+const works = (phase: Phase): boolean => phase.kind === 'syncing' || phase.kind === 'starting';
+
+function stateOf(phase: Phase, reading: Reading | null): Readiness['state'] {
+  if (phase.kind !== 'syncing') return phase.kind;
+  return (reading?.backfilling.length ?? 0) > 0 ? 'catching-up' : 'syncing';
+}
+
+function phaseReasons({ phase, trouble }: Health): readonly string[] {
+  switch (phase.kind) {
+    case 'starting':
+      return [trouble === null ? 'it has not begun to sync' : `it cannot sync (${trouble}): see the log`];
+    case 'standby':
+      return ['another daemon is at work; this one takes over when that one ends'];
+    case 'stopping':
+      return ['it stops'];
+    case 'syncing':
+      return [];
+    default:
+      return phase satisfies never;
+  }
+}
+
+function faults({ refused, silentSince }: NotionHealth, reading: Reading | null, now: Date): string[] {
+  const silent = silentSince !== null && now.getTime() - silentSince.getTime() > SILENCE_MS;
+  return [
+    ...(reading === null ? ['PostgreSQL does not answer'] : []),
+    ...(reading?.slotActive === false ? ['nobody reads the replication slot'] : []),
+    ...(refused === null ? [] : [`Notion refuses every request (${refused.code}): ${refused.remedy}`]),
+    ...(silent ? [`Notion has not answered since ${silentSince.toISOString()}`] : []),
+  ];
+}

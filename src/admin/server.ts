@@ -1,0 +1,109 @@
+import type { Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { createAdaptorServer } from '@hono/node-server';
+import type { Hono } from 'hono';
+import { messageOf } from '../model/errors.ts';
+import type { Log } from '../runtime/log.ts';
+import { pause } from '../runtime/retry.ts';
+
+export type AdminServer = {
+  /** `http://host:port`, or null while the port cannot be had. */
+  readonly address: () => string | null;
+  /** Answers what is being asked, then ends every connection. */
+  readonly close: () => Promise<void>;
+};
+
+export type ServerOptions = {
+  readonly host: string;
+  /** 0 takes a free one. */
+  readonly port: number;
+  readonly app: Hono;
+  readonly log: Log;
+  /** How long to wait before a port that cannot be had is asked for again. */
+  readonly againMs?: number;
+};
+
+const AGAIN_MS = 15_000;
+/** What is being asked at the end is answered within this time. */
+const CLOSE_MS = 1_000;
+const REQUEST_MS = 10_000;
+const MOST_CONNECTIONS = 200;
+
+/**
+ * Answers HTTP for as long as the daemon runs. A port that cannot be had stops nothing: it is said once, and asked for
+ * again until it is free. Resolves after the first attempt.
+ */
+export async function startServer(options: ServerOptions): Promise<AdminServer> {
+  const { host, log } = options;
+  const stop = new AbortController();
+  let server: Server | null = null;
+  const attempt = async (): Promise<unknown> => {
+    try {
+      server = await listen(options);
+      log.info({ address: addressOf(server, host) }, 'health checks and webhooks are answered');
+      return null;
+    } catch (error) {
+      return error;
+    }
+  };
+  const failure = await attempt();
+  if (failure !== null)
+    log.error(portTrouble(options, failure), 'the admin port cannot be had; the sync goes on');
+  const trying = failure === null ? Promise.resolve() : tryAgain(options, attempt, stop.signal);
+  return {
+    address: () => (server === null ? null : addressOf(server, host)),
+    close: async () => {
+      stop.abort();
+      await trying;
+      if (server !== null) await closeServer(server);
+    },
+  };
+}
+
+async function tryAgain(
+  { againMs = AGAIN_MS }: ServerOptions,
+  attempt: () => Promise<unknown>,
+  signal: AbortSignal,
+): Promise<void> {
+  for (;;) {
+    await pause(againMs, signal);
+    if (signal.aborted || (await attempt()) === null) return;
+  }
+}
+
+function listen({ host, port, app, log }: ServerOptions): Promise<Server> {
+  const server = createAdaptorServer({ fetch: app.fetch }) as Server;
+  server.maxConnections = MOST_CONNECTIONS;
+  server.requestTimeout = REQUEST_MS;
+  server.headersTimeout = REQUEST_MS;
+  return new Promise((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(port, host, () => {
+      server.off('error', reject);
+      server.on('error', (error) => log.warn({ reason: messageOf(error) }, 'the admin port failed'));
+      resolve(server);
+    });
+  });
+}
+
+async function closeServer(server: Server): Promise<void> {
+  const closed = new Promise<void>((resolve) => server.close(() => resolve()));
+  server.closeIdleConnections();
+  const forced = setTimeout(() => server.closeAllConnections(), CLOSE_MS);
+  await closed;
+  clearTimeout(forced);
+}
+
+function addressOf(server: Server, host: string): string {
+  const { port } = server.address() as AddressInfo;
+  return `http://${host.includes(':') ? `[${host}]` : host}:${port}`;
+}
+
+function portTrouble({ host, port }: ServerOptions, error: unknown) {
+  const code = error instanceof Error && 'code' in error ? error.code : null;
+  return {
+    code: code === 'EADDRINUSE' ? 'admin_port_taken' : 'admin_port_refused',
+    reason: messageOf(error),
+    remedy: `set ADMIN_HOST and ADMIN_PORT to an address of this machine that is free (0: any port, off: none) instead of ${host}:${port}`,
+  };
+}

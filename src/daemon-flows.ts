@@ -1,0 +1,96 @@
+import type { Installation } from './installation.ts';
+import { createNotionClock } from './model/clock.ts';
+import { PgnotionError } from './model/errors.ts';
+import type { PageId, TableName } from './model/ids.ts';
+import type { NotionClient } from './notion/client.ts';
+import { createPeople } from './notion/people.ts';
+import { runBackfill } from './reconcile/backfill.ts';
+import { createKeyLock } from './runtime/keylock.ts';
+import type { Service } from './runtime/service.ts';
+import type { Wake } from './runtime/wake.ts';
+import { tagSecret } from './state/secret.ts';
+import { readSources, type Source } from './state/sources.ts';
+import type { Store } from './state/sql.ts';
+import { runDeliver } from './to-notion/deliver.ts';
+import type { Hints } from './to-postgres/hints.ts';
+import { createMirrors } from './to-postgres/mirrors.ts';
+import { runPoll } from './to-postgres/poll.ts';
+import { runSweep } from './to-postgres/sweep.ts';
+
+const steadyMs = (): number => performance.now();
+
+export type Bells = Readonly<Record<'live' | 'backfill' | 'poll', Wake>>;
+type Flowing = Awaited<ReturnType<typeof sharedContext>> & { readonly botId: string };
+
+export function flowsOf(
+  options: { readonly createGraceMs?: number },
+  { config, environment }: Installation,
+  shared: Flowing,
+  bells: Bells,
+  hints: Hints,
+): readonly Service[] {
+  const hint = (page: PageId): void => {
+    hints.add({ page, table: null, changed: [], left: false });
+    bells.poll.ring();
+  };
+  const createGraceMs = options.createGraceMs ?? environment.SYNC_CREATE_GRACE_SECONDS * 1_000;
+  const outbound = { ...shared, hint, createGraceMs };
+  const inbound = {
+    ...shared,
+    clock: createNotionClock(steadyMs),
+    settleMs: config.settleSeconds * 1_000,
+    wholePollPages: config.wholePollPages,
+    sweepMs: config.sweepHours * 3_600_000,
+  };
+  const poll = {
+    intervalMs: environment.SYNC_INTERVAL_SECONDS * 1_000,
+    wake: bells.poll,
+    hints,
+    mirrors: createMirrors(shared.notion, steadyMs),
+    steadyMs,
+  };
+  const rounds = { batchSize: environment.SYNC_BATCH_SIZE, busy: new Set<string>() };
+  const live = { ...rounds, urgency: 0, wake: bells.live } as const;
+  const backfill = { ...rounds, urgency: 1, wake: bells.backfill } as const;
+  return [
+    { name: 'deliver', run: (signal) => runDeliver(outbound, live, signal) },
+    { name: 'backfill delivery', run: (signal) => runDeliver(outbound, backfill, signal) },
+    { name: 'poll', run: (signal) => runPoll(inbound, poll, signal) },
+    { name: 'sweep', run: (signal) => runSweep(inbound, signal) },
+    { name: 'backfill', run: (signal) => runBackfill(shared, signal) },
+  ];
+}
+
+/** What the flows have in common. */
+export async function sharedContext(
+  installation: Installation,
+  store: Store,
+  notion: NotionClient,
+  onDirty: () => void,
+) {
+  const { log, config, db } = installation;
+  return {
+    store,
+    db,
+    log,
+    onDirty,
+    tables: new Map(installation.tables.map((table) => [table.name, table])),
+    notion,
+    people: createPeople(notion),
+    locks: createKeyLock(),
+    now: () => new Date(),
+    guard: config.deleteGuard,
+    tagSecret: await tagSecret(store),
+    sourceOf: (name: TableName) => sourceOf(store, name),
+  };
+}
+
+async function sourceOf(store: Store, name: TableName): Promise<Source> {
+  const source = (await readSources(store)).get(name);
+  if (source !== undefined) return source;
+  throw new PgnotionError({
+    code: 'source_unknown',
+    message: `the state of ${name} is gone from pgnotion.data_sources`,
+    remedy: 'run `pgnotion apply` and start again',
+  });
+}

@@ -1,0 +1,41 @@
+import type { TableName } from '../model/ids.ts';
+import type { Sql } from './sql.ts';
+
+/** What the state says of the work as a whole, cheap enough to be asked every few seconds. */
+export type StateReading = {
+  readonly slotActive: boolean;
+  readonly paused: readonly {
+    readonly table: TableName;
+    readonly by: 'hand' | 'trouble';
+    readonly reason: string;
+  }[];
+  readonly backfilling: readonly TableName[];
+};
+
+export async function readState(sql: Sql, slot: string, tables: readonly TableName[]): Promise<StateReading> {
+  const [row] = await sql.query<{
+    active: boolean;
+    paused: StateReading['paused'];
+    backfilling: TableName[];
+  }>(
+    `select coalesce((select active from pg_replication_slots where slot_name = $1), false) as active,
+            coalesce(jsonb_agg(jsonb_build_object('table', table_name, 'by', paused_by, 'reason', paused_reason)
+                               order by table_name) filter (where paused_at is not null), '[]') as paused,
+            coalesce(array_agg(table_name order by table_name) filter (where backfilled_at is null), '{}') as backfilling
+       from pgnotion.data_sources where table_name = any($2::text[])`,
+    [slot, tables],
+  );
+  return {
+    slotActive: row?.active ?? false,
+    paused: row?.paused ?? [],
+    backfilling: row?.backfilling ?? [],
+  };
+}
+
+/** How many deletions of each table wait for a person. */
+export const waitingDeletions = (
+  sql: Sql,
+): Promise<{ readonly table: TableName; readonly count: number }[]> =>
+  sql.query(
+    'select table_name as "table", count(*)::int as count from pgnotion.deletes group by 1 order by 1',
+  );
