@@ -1,8 +1,11 @@
 import { messageOf } from '../model/errors.ts';
 import type { Log } from '../runtime/log.ts';
+import { within } from '../runtime/retry.ts';
 import { readAlerts, saveAlerts } from '../state/alerts.ts';
 import type { Store } from '../state/sql.ts';
 import type { Told } from './alert.ts';
+
+const ANSWER_MS = 5_000;
 
 export type AlertMemory = {
   readonly read: () => Promise<Told>;
@@ -22,7 +25,7 @@ export function createAlertMemory(store: () => Store | null, log: Log): AlertMem
       const now = store();
       if (now === null || now === from) return told;
       try {
-        const before = await readAlerts(now);
+        const before = await within(ANSWER_MS, 'the alerts', readAlerts(now));
         told = { ...before, ...told };
         stored = gist(before);
         from = now;
@@ -37,7 +40,11 @@ export function createAlertMemory(store: () => Store | null, log: Log): AlertMem
       // An idle daemon writes nothing: when a cause was last seen is worth no line of its own.
       if (now === null || now !== from || gist(next) === stored) return;
       try {
-        await now.transaction((sql) => saveAlerts(sql, next));
+        await within(
+          ANSWER_MS,
+          'the alerts',
+          now.transaction((sql) => saveAlerts(sql, next)),
+        );
         stored = gist(next);
       } catch (error) {
         log.warn({ reason: messageOf(error) }, 'which alerts were sent cannot be written down');

@@ -46,47 +46,32 @@ const ANSWER_MS = 2_000;
 /** Opens the port and begins to send alerts, as far as they are wanted. Never fails for want of either. */
 export async function openDesk(options: DeskOptions): Promise<Desk> {
   const { log, port } = options;
-  let health: Health = NEWBORN;
-  let occurrences: readonly Occurrence[] = [];
+  const wake = createWake();
+  const diary = createDiary(wake.ring);
   const sql = createHolder<Sql>();
   const target = createHolder<WebhookTarget>();
   const reading = createReading(sql.now, options);
-  const wake = createWake();
   const stop = new AbortController();
-  const readiness = async () => readinessOf(health, withoutReasons(await reading()), new Date());
+  const readiness = async () => readinessOf(diary.health(), withoutReasons(await reading()), new Date());
   const webhooks = webhookRoutes(target.now, log);
   const server: AdminServer | null =
     port === null
       ? null
       : await startServer({ host: options.host, port, app: createApp({ readiness, webhooks }), log });
   const memory = createAlertMemory(() => target.now()?.store ?? null, log);
-  const causes = createCauses({
-    target: target.now,
-    reading,
-    health: () => health,
-    happened: () => occurrences,
-  });
+  const causes = createCauses({ target: target.now, reading, ...diary });
   const { alertUrl: url, slot, alertTiming: timing } = options;
   const alerts =
     url === null
       ? Promise.resolve()
       : runAlerts({ url, slot, log, wake, causes, memory, ...(timing && { timing }) }, stop.signal);
-  const report = (event: HealthEvent): void => {
-    const before = health;
-    health = afterEvent(health, event);
-    if (health.notion.refused?.code !== before.notion.refused?.code) wake.ring();
-  };
   return {
-    report,
+    report: diary.report,
     answered: (request) => {
       const outcome = outcomeOf(request);
-      if (outcome !== null) report({ kind: 'notion', at: new Date(), outcome });
+      if (outcome !== null) diary.report({ kind: 'notion', at: new Date(), outcome });
     },
-    happened: (occurrence) => {
-      const recent = occurrences.filter(({ at }) => Date.now() - at.getTime() < OCCURRENCE_MS);
-      occurrences = [...recent, occurrence].slice(-MOST_OCCURRENCES);
-      wake.ring();
-    },
+    happened: diary.add,
     opened: sql.hold,
     atWork: (given) => {
       wake.ring();
@@ -101,6 +86,27 @@ export async function openDesk(options: DeskOptions): Promise<Desk> {
 }
 
 const MOST_OCCURRENCES = 20;
+
+/** What has been reported. `ring` is called at news that may have to be told at once. */
+function createDiary(ring: () => void) {
+  let health: Health = NEWBORN;
+  let occurrences: readonly Occurrence[] = [];
+  const happened = (): readonly Occurrence[] =>
+    occurrences.filter(({ at }) => Date.now() - at.getTime() < OCCURRENCE_MS);
+  return {
+    health: () => health,
+    happened,
+    report: (event: HealthEvent): void => {
+      const before = health;
+      health = afterEvent(health, event);
+      if (health.notion.refused?.code !== before.notion.refused?.code) ring();
+    },
+    add: (occurrence: Occurrence): void => {
+      occurrences = [...happened(), occurrence].slice(-MOST_OCCURRENCES);
+      ring();
+    },
+  };
+}
 
 /** What there is while somebody holds it out, and null otherwise. */
 function createHolder<T>() {
@@ -177,7 +183,7 @@ function createCauses({ target, reading, health, happened }: Sources): () => Pro
       const suspended = now.paused.filter(({ by }) => by === 'trouble');
       seen = {
         suspended: suspended.map(({ table, reason }) => ({ table, reason })),
-        deletions: await waitingDeletions(at.store),
+        deletions: await within(ANSWER_MS, 'the deletions that wait', waitingDeletions(at.store)),
       };
     }
     return causesOf({ health: health(), occurrences: happened(), ...seen });

@@ -103,8 +103,8 @@ async function lookAtHint(
     // The guard against mass deletion counts what left together, as it does for a whole reading.
     const together = batch.filter((each) => each.left && each.table === hint.table).length;
     await inspectAgain(context, name, page, edit, Math.max(together, 1));
-    if (record === undefined || hint.left) return;
-    for (const end of await otherEnds(context, mirrors, record.table, page, hint.changed))
+    if (hint.left) return;
+    for (const end of await otherEnds(context, mirrors, name, page, hint.changed))
       hints.add({ ...end, changed: [], left: false });
   } catch (error) {
     // A table that no longer fits is the poll's to suspend.

@@ -37,10 +37,12 @@ test('what is not set has its default', () => {
     SYNC_BATCH_SIZE: 100,
     SYNC_CREATE_GRACE_SECONDS: 60,
     SYNC_CONFLICT_STRATEGY: 'lww',
+    ADMIN_HOST: '127.0.0.1',
+    ADMIN_PORT: 7420,
     LOG_LEVEL: 'info',
     databaseIds: new Map(),
   });
-  for (const name of ['REPLICATION_URL', 'NOTION_BASE_URL', 'NOTION_PARENT_PAGE_ID'])
+  for (const name of ['REPLICATION_URL', 'NOTION_BASE_URL', 'NOTION_PARENT_PAGE_ID', 'ALERT_WEBHOOK_URL'])
     expect(read()).not.toHaveProperty(name);
 });
 
@@ -61,6 +63,11 @@ test.each([
   ['SYNC_BATCH_SIZE', '1000', 1000],
   ['SYNC_CREATE_GRACE_SECONDS', '0.5', 0.5],
   ['SYNC_CONFLICT_STRATEGY', 'lww', 'lww'],
+  ['ADMIN_HOST', '0.0.0.0', '0.0.0.0'],
+  ['ADMIN_PORT', '0', 0],
+  ['ADMIN_PORT', '65535', 65_535],
+  ['ADMIN_PORT', 'off', null],
+  ['ALERT_WEBHOOK_URL', 'https://hooks.example/1', 'https://hooks.example/1'],
   ['LOG_LEVEL', 'debug', 'debug'],
 ])('%s takes %j', (name, text, value) => {
   expect(read({ [name]: text })).toHaveProperty(name, value);
@@ -97,6 +104,11 @@ describe('invariant 14: a fault names its variable and what belongs there, and n
     ['SYNC_BATCH_SIZE', 'hunter2'],
     ['SYNC_CREATE_GRACE_SECONDS', 'hunter2'],
     ['SYNC_CONFLICT_STRATEGY', 'hunter2'],
+    ['ADMIN_PORT', 'hunter2'],
+    ['ADMIN_PORT', '65536'],
+    ['ADMIN_PORT', '-1'],
+    ['ALERT_WEBHOOK_URL', 'hunter2'],
+    ['ALERT_WEBHOOK_URL', 'ftp://hunter2.example'],
     ['LOG_LEVEL', 'hunter2'],
   ])('%s=%s', (name, text) => {
     const told = refusal({ ...LEAST, [name]: text });
