@@ -81,8 +81,10 @@ export function hintOf(
   if (source === undefined && kind !== 'left' && type !== 'page.moved') return null;
   const named = data.updated_properties ?? [];
   const ours = authors.length > 0 && authors.every(({ id }) => plain(id) === plain(botId));
+  // Whose event it is when a page comes and goes is no matter: that is rare, and worth a look.
+  const written = type === 'page.created' || type.endsWith('_updated');
   // But writing one end of a two-way relation changes a page that no write of ours was meant for.
-  if (ours && !named.some((id) => source?.relations.includes(id))) return null;
+  if (ours && written && !named.some((id) => source?.relations.includes(id))) return null;
   const changed = kind === 'named' ? (data.updated_properties ?? 'all') : kind === 'all' ? 'all' : [];
   try {
     return { page: pageId(entity.id), table: source?.table ?? null, changed, left: kind === 'left' };

@@ -100,6 +100,8 @@ async function lookAtHint(
     const name = record?.table ?? hint.table;
     if (name === null || (await context.sourceOf(name)).pausedBy !== null) return;
     const edit = (await editsOf(context.store, [page])).get(page) ?? null;
+    // Of a page that is nothing of ours any more there is nothing to see.
+    if (hint.left && record === undefined && edit === null) return;
     // The guard against mass deletion counts what left together, as it does for a whole reading.
     const together = batch.filter((each) => each.left && each.table === hint.table).length;
     await inspectAgain(context, name, page, edit, Math.max(together, 1));

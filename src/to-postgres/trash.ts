@@ -54,12 +54,15 @@ export async function pageLeft(
   }
 }
 
-async function deleteUnlessMany(context: InboundContext, left: Left, record: SyncRecord): Promise<void> {
-  const { windowMinutes } = context.guard;
-  const load = await deletionLoad(context.store, left.table.name, 'to-postgres', windowMinutes);
-  const all = { ...load, coming: load.coming + left.together };
-  if (isMassDeletion(all, context.guard)) return setAside(context, left, record, massDeletion(all));
-  return deleteRecord(context, left, record);
+/** One after the other for each table: side by side, none would count the others. */
+function deleteUnlessMany(context: InboundContext, left: Left, record: SyncRecord): Promise<void> {
+  return context.locks.run(`deletions of ${left.table.name}`, async () => {
+    const { windowMinutes } = context.guard;
+    const load = await deletionLoad(context.store, left.table.name, 'to-postgres', windowMinutes);
+    const all = { ...load, coming: load.coming + left.together };
+    if (isMassDeletion(all, context.guard)) return setAside(context, left, record, massDeletion(all));
+    return deleteRecord(context, left, record);
+  });
 }
 
 async function deleteRecord(context: InboundContext, left: Left, record: SyncRecord): Promise<void> {

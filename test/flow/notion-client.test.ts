@@ -20,7 +20,14 @@ describe('what goes out', () => {
     await notion.retrievePage(PAGE, { priority: 'poll' });
     expect(headers[0]).toMatchObject({ authorization: `Bearer ${TOKEN}`, 'notion-version': '2026-03-11' });
     expect(infos).toEqual([
-      { operation: 'retrievePage', method: 'GET', status: 200, ms: expect.any(Number), priority: 'poll' },
+      {
+        operation: 'retrievePage',
+        method: 'GET',
+        status: 200,
+        ms: expect.any(Number),
+        priority: 'poll',
+        verdict: null,
+      },
     ]);
   });
 

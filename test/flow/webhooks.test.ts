@@ -30,8 +30,11 @@ const schema = `${shopSchema};
 type Scene = { readonly stack: Stack; readonly sides: Sides; readonly hook: string };
 
 /** A stack that has synced and polls once an hour: what arrives, arrives by a webhook. */
-async function scene(prepare?: (stack: Stack) => Promise<void>): Promise<Scene> {
-  const stack = await createStack({ config, schema, pollSeconds: 3_600 });
+async function scene(
+  more: Partial<ConfigInput> = {},
+  prepare?: (stack: Stack) => Promise<void>,
+): Promise<Scene> {
+  const stack = await createStack({ config: { ...config, ...more }, schema, pollSeconds: 3_600 });
   onTestFinished(() => stack[Symbol.asyncDispose]());
   await stack.apply();
   await prepare?.(stack);
@@ -200,7 +203,7 @@ describe('with a subscription', () => {
 });
 
 test('invariant 4: a relation that was edited from its other end reaches its row at once', async () => {
-  const { stack, sides, hook } = await scene(async ({ sandbox: { control }, database }) => {
+  const { stack, sides, hook } = await scene({}, async ({ sandbox: { control }, database }) => {
     const { rows } = await database.pool.query<{ name: string; id: string }>(
       'select table_name as name, data_source_id as id from pgnotion.data_sources',
     );
@@ -272,4 +275,17 @@ test('the first handshake is kept, and no other one before a person asks for it'
   const next = await soon(() => webhooks.subscribe(hook).catch(() => null), 200);
   expect(next).not.toBe(token);
   expect(await tokenOf(stack)).toBe(next);
+});
+
+test('invariant 10: pages trashed in bulk, and told of one by one, wait for a person above the guard', async () => {
+  const { stack, sides, hook } = await scene({ deleteGuard: { number: 1 } });
+  const { control } = stack.sandbox;
+  await control.webhooks.subscribe(hook);
+  await sides.sql('update orders set item_id = null');
+  await stack.settled();
+  for (const key of ['1', '2', '3']) control.trashPage(await sides.pageOf('items', key));
+  await control.webhooks.deliver();
+  await soon(async () => (await sides.sql('select from pgnotion.deletes')).length >= 2);
+  const left = await sides.sql('select from items');
+  expect(left.length).toBe((await sides.sql('select from pgnotion.deletes')).length);
 });

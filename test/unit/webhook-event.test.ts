@@ -69,6 +69,7 @@ test("the connection's own writes ask for nothing, but for the other ends of rel
     ...looked,
     changed,
   });
+  expect(told('page.deleted', { parent }, bot)).toEqual({ ...looked, left: true });
   const both = [...bot, { id: 'p', type: 'person' }];
   expect(told('page.properties_updated', { parent, updated_properties: ['x'] }, both)).not.toBeNull();
   expect(told('page.created', { parent }, [])).not.toBeNull();
