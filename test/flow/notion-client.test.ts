@@ -82,6 +82,7 @@ describe('what comes back', () => {
   test('a page is the same thing whatever the version', async () => {
     const { notion } = await stage([reply(200, page({ a_member_of_tomorrow: 1 }))]);
     expect(await notion.retrievePage(PAGE, LIVE)).toEqual({
+      askedAt: expect.any(Number),
       id: PAGE,
       createdTime: new Date('2026-11-22T10:00:00Z'),
       lastEditedTime: new Date('2026-11-22T10:01:00Z'),
