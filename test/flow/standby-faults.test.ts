@@ -1,6 +1,4 @@
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import type { CliStage } from '../support/cli-stage.ts';
-import type { CliProcess } from '../support/daemon-process.ts';
+import { describe, expect, test } from 'vitest';
 import {
   createPair,
   everything,
@@ -32,15 +30,17 @@ async function staysOut(pair: Pair, wake: () => void): Promise<void> {
 }
 
 describe('invariant 11: a daemon that is frozen is taken over from, and writes nothing when it wakes up', () => {
-  test('with requests under way and others in its memory', async () => {
-    await using pair = await createPair();
-    await loaded(pair);
-    const ms = await takesOver(pair.second, () => process.kill(pair.first.pid, 'SIGSTOP') as unknown as void);
-    console.error('frozen', ms);
-    expect(ms).toBeLessThan(TAKE_OVER_MS);
-    await goesOn(pair, 'by the second');
-    await staysOut(pair, () => process.kill(pair.first.pid, 'SIGCONT'));
-  });
+  test.each(['pages.create', 'pages.update'] as const)(
+    'with %s under way and others in its memory',
+    async (operation) => {
+      await using pair = await createPair();
+      await loaded(pair, operation);
+      const ms = await takesOver(pair.second, () => void process.kill(pair.first.pid, 'SIGSTOP'));
+      expect(ms).toBeLessThan(TAKE_OVER_MS);
+      await goesOn(pair, 'by the second');
+      await staysOut(pair, () => process.kill(pair.first.pid, 'SIGCONT'));
+    },
+  );
 
   test('in the middle of a transaction, whose locks nobody else would end for a minute', async () => {
     await using pair = await createPair();
@@ -64,7 +64,6 @@ describe('invariant 11: a daemon that is frozen is taken over from, and writes n
     };
     await eventually(sleeps, { everyMs: 5 });
     const ms = await takesOver(pair.second, () => void process.kill(pair.first.pid, 'SIGSTOP'));
-    console.error('frozen in transaction', ms);
     expect(ms).toBeLessThan(TAKE_OVER_MS);
     await eventually(
       async () => (await pool.query(`select from items where name = 'applied by either'`)).rowCount === 1,
@@ -80,18 +79,17 @@ const proxyTo = (url: string): Promise<TcpProxy> => {
 };
 
 describe('invariant 11: a daemon whose network to PostgreSQL fails is taken over from, and writes nothing when it heals', () => {
-  const faults: readonly (readonly [what: string, strike: (proxy: TcpProxy) => void])[] = [
-    [
-      'cut',
-      (proxy) => {
-        proxy.refuse(true);
-        proxy.cut('reset');
-      },
-    ],
-    ['stalled both ways', (proxy) => proxy.flow('stall')],
-    ['half open', (proxy) => proxy.flow('swallow')],
-  ];
-  test.each(faults)('%s', async (what, strike) => {
+  const stall = (proxy: TcpProxy): void => proxy.flow('stall');
+  const cut = (proxy: TcpProxy): void => {
+    proxy.refuse(true);
+    proxy.cut('reset');
+  };
+  test.each([
+    ['cut', 'pages.create', cut],
+    ['stalled both ways', 'pages.create', stall],
+    ['stalled both ways', 'pages.update', stall],
+    ['half open', 'pages.update', (proxy: TcpProxy): void => proxy.flow('swallow')],
+  ] as const)('%s, with %s under way', async (_, operation, strike) => {
     let proxy: TcpProxy | null = null;
     await using pair = await createPair(async ({ database }) => {
       proxy = await proxyTo(database.url);
@@ -99,9 +97,8 @@ describe('invariant 11: a daemon whose network to PostgreSQL fails is taken over
     });
     const way = proxy as unknown as TcpProxy;
     try {
-      await loaded(pair);
+      await loaded(pair, operation);
       const ms = await takesOver(pair.second, () => strike(way));
-      console.error(what, ms);
       expect(ms).toBeLessThan(TAKE_OVER_MS);
       await goesOn(pair, 'by the second');
       await staysOut(pair, way.heal);

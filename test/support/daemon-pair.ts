@@ -35,19 +35,19 @@ export async function createPair(
 }
 
 /**
- * Gives the daemon at work more than it can do at once: some updates have left and hang at Notion, the others are in its
+ * Gives the daemon at work more than it can do at once: some requests have left and hang at Notion, others are in its
  * memory. What has left is carried out, whatever becomes of the daemon.
  */
-export async function loaded({ stage }: Pair): Promise<void> {
+export async function loaded({ stage }: Pair, operation: 'pages.create' | 'pages.update'): Promise<void> {
   const { faults, requests } = stage.sandbox.control;
-  faults.add({
-    match: { operation: 'pages.update' },
-    times: null,
-    action: { kind: 'delay', ms: 500, when: 'before' },
-  });
-  await stage.database.pool.query(`update items set note = 'in hand', stock = stock + 1`);
+  faults.add({ match: { operation }, times: null, action: { kind: 'delay', ms: 500, when: 'before' } });
+  await stage.database.pool.query(
+    operation === 'pages.update'
+      ? `update items set note = 'in hand', stock = stock + 1`
+      : `insert into items (name) select 'in hand ' || i from generate_series(1, ${ROWS}) i`,
+  );
   await eventually(
-    () => requests().filter((each) => each.operation === 'pages.update' && each.status === null).length >= 4,
+    () => requests().filter((each) => each.operation === operation && each.status === null).length >= 4,
     { everyMs: 5 },
   );
   faults.clear();

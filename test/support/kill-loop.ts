@@ -34,7 +34,12 @@ export type KillReport = {
   readonly seconds: number;
 };
 
-type Scene = { readonly stage: CliStage; readonly written: Written; readonly random: () => number; n: number };
+type Scene = {
+  readonly stage: CliStage;
+  readonly written: Written;
+  readonly random: () => number;
+  n: number;
+};
 
 /** The same numbers at every run. */
 function numbers(seed: number): () => number {
@@ -199,9 +204,12 @@ export async function killLoop(kills: number, serverUrl: string): Promise<KillRe
 }
 
 async function expectWritten({ stage, written }: Scene): Promise<void> {
-  const { rows } = await stage.database.pool.query<{ id: number; name: string; stock: number; price: string }>(
-    'select id, name, stock, price::text from items',
-  );
+  const { rows } = await stage.database.pool.query<{
+    id: number;
+    name: string;
+    stock: number;
+    price: string;
+  }>('select id, name, stock, price::text from items');
   const byId = new Map(rows.map((row) => [row.id, row]));
   const holds = <T>(of: ReadonlyMap<number, T>, read: (id: number) => T | undefined) =>
     new Map([...of.keys()].map((id) => [id, read(id)]));
@@ -209,12 +217,18 @@ async function expectWritten({ stage, written }: Scene): Promise<void> {
   expect(holds(written.stock, (id) => Number(byId.get(id)?.price))).toEqual(written.stock);
   expect(holds(written.name, (id) => byId.get(id)?.name)).toEqual(written.name);
   const old = Array.from({ length: ROWS + VICTIMS }, (_, at) => at + 1);
-  expect(rows.filter(({ id }) => id <= ROWS + VICTIMS).map(({ id }) => id).sort((a, b) => a - b)).toEqual(
-    old.filter((id) => !written.gone.includes(id)),
-  );
-  expect(rows.filter(({ id }) => id > ROWS + VICTIMS).map(({ name }) => name).sort()).toEqual(
-    [...written.added].sort(),
-  );
+  expect(
+    rows
+      .filter(({ id }) => id <= ROWS + VICTIMS)
+      .map(({ id }) => id)
+      .sort((a, b) => a - b),
+  ).toEqual(old.filter((id) => !written.gone.includes(id)));
+  expect(
+    rows
+      .filter(({ id }) => id > ROWS + VICTIMS)
+      .map(({ name }) => name)
+      .sort(),
+  ).toEqual([...written.added].sort());
 }
 
 /** Keys that more than one page has ever shown, those in the trash included: not even one was made twice and cleared away. */
