@@ -78,7 +78,11 @@ async function idleFor(
   );
   const others = asked.filter((each) => !(each in polls));
   const lines = await linesOf(pool);
-  collectGarbage();
+  // Twice: what the first one finalises, the second one frees.
+  for (const _ of [1, 2]) {
+    collectGarbage();
+    await new Promise((resolve) => void setImmediate(resolve));
+  }
   const { heapUsed: heap } = process.memoryUsage();
   return { polls, others, wal: log?.wal ?? Number.NaN, retained: log?.retained ?? Number.NaN, heap, lines };
 }
@@ -158,7 +162,8 @@ function expectRest(hours: readonly Idle[]): void {
   const [first] = hours;
   const last = hours.at(-1);
   if (first === undefined || last === undefined) throw new Error('no hours');
-  expect(last.heap - first.heap).toBeLessThan(4 * MB);
+  // What comes and goes by itself is up to 5 MB; a hundred bytes kept by each idle look would be 20 MB in a day.
+  expect(last.heap - first.heap).toBeLessThan(8 * MB);
   const { requests: _, ...before } = first.lines;
   const { requests, ...after } = last.lines;
   expect(after).toEqual(before);
