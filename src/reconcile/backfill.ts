@@ -51,7 +51,8 @@ async function backfillTable(
   if (table.direction === 'to-postgres') {
     return context.store.transaction((sql) => markBackfilled(sql, table.name));
   }
-  const run = await beginRun(context.store, 'backfill', table.name, await countRows(context.db, table));
+  const total = await countRows(context.db, table);
+  const run = await context.store.transaction((sql) => beginRun(sql, 'backfill', table.name, total));
   for await (const keys of readKeys(context.db, table, CHUNK)) {
     if (signal.aborted) return;
     await enqueue(context, table, keys, 'write');

@@ -31,10 +31,13 @@ export type LeaseOptions = {
 /** Milliseconds. A holder gives up before a standby may take over: `giveUpMs` < `staleMs`. */
 export type LeaseTiming = { readonly beatMs: number; readonly giveUpMs: number; readonly staleMs: number };
 
-const TIMING: LeaseTiming = { beatMs: 700, giveUpMs: 2_500, staleMs: 3_500 };
+/** With these, a standby is at work within 5 s of the moment at which the daemon at work freezes or is cut off. */
+const TIMING: LeaseTiming = { beatMs: 500, giveUpMs: 2_000, staleMs: 3_000 };
 /** Advisory locks are per database, and so is our schema: one number is enough. */
 const LOCK = 7_420_002;
-const ASK_AGAIN_MS = 300;
+const ASK_AGAIN_MS = 200;
+/** How long the transactions that a former daemon left open may keep the one that takes over waiting. */
+const FORMER_MS = 300;
 /** A connection that is silent for longer is given up: the server behind it may be gone without a word. */
 const ANSWER_MS = 5_000;
 
@@ -55,20 +58,7 @@ export async function takeLease(options: LeaseOptions, signal: AbortSignal): Pro
       client.release();
       return null;
     }
-    const raised = client.query<{ epoch: string }>(
-      `with beat as (
-         insert into pgnotion.settings (name, value) values ('beat', to_jsonb(clock_timestamp()))
-         on conflict (name) do update set value = excluded.value),
-       holder as (
-         insert into pgnotion.settings (name, value)
-         values ('holder', jsonb_build_object('host', $1::text, 'process', $2::int, 'since', clock_timestamp()))
-         on conflict (name) do update set value = excluded.value)
-       update pgnotion.settings set value = to_jsonb((value #>> '{}')::bigint + 1) where name = 'epoch'
-       returning value #>> '{}' as epoch`,
-      [hostname(), process.pid],
-    );
-    const { rows } = await within(ANSWER_MS, 'raising the epoch', raised);
-    const epoch = Number(rows[0]?.epoch);
+    const epoch = await raiseEpoch(client, options);
     const stopBeating = beat(client, options, timing, epoch, lost);
     const release = async (): Promise<void> => {
       stopBeating();
@@ -108,6 +98,49 @@ async function waitForTurn(
     await pause(ASK_AGAIN_MS, signal);
   }
   return false;
+}
+
+/** From here on, whatever a former daemon still does to our tables fails. */
+async function raiseEpoch(client: PoolClient, { pool, log }: LeaseOptions): Promise<number> {
+  const { rows: own } = await client.query<{ pid: number }>('select pg_backend_pid() as pid');
+  const hurry = setInterval(() => {
+    // Whoever waits in vain says so below.
+    endBlockers(pool, own[0]?.pid ?? 0, log).catch((error: unknown) =>
+      log.warn({ reason: messageOf(error) }, 'what a former daemon left open could not be ended'),
+    );
+  }, FORMER_MS);
+  try {
+    const raised = client.query<{ epoch: string }>(
+      `with beat as (
+         insert into pgnotion.settings (name, value) values ('beat', to_jsonb(clock_timestamp()))
+         on conflict (name) do update set value = excluded.value),
+       holder as (
+         insert into pgnotion.settings (name, value)
+         values ('holder', jsonb_build_object('host', $1::text, 'process', $2::int, 'since', clock_timestamp()))
+         on conflict (name) do update set value = excluded.value)
+       update pgnotion.settings set value = to_jsonb((value #>> '{}')::bigint + 1) where name = 'epoch'
+       returning value #>> '{}' as epoch`,
+      [hostname(), process.pid],
+    );
+    const { rows } = await within(ANSWER_MS, 'raising the epoch', raised);
+    // A sign of life need not outlive a crash, and must not wait for a slow disk or a replica.
+    await client.query('set synchronous_commit = off');
+    return Number(rows[0]?.epoch);
+  } finally {
+    clearInterval(hurry);
+  }
+}
+
+/**
+ * A daemon that was frozen or cut off in the middle of a transaction holds the lock of its fence until the server gives
+ * up its session, which may take a minute. Ended, the transaction leaves nothing, and we do its work again.
+ */
+async function endBlockers(pool: Pool, pid: number, log: Log): Promise<void> {
+  const { rows } = await pool.query<{ pid: number }>(
+    'select pid from unnest(pg_blocking_pids($1)) as blocking(pid) where pg_terminate_backend(pid)',
+    [pid],
+  );
+  if (rows.length > 0) log.warn({ pids: rows.map((row) => row.pid) }, 'ended what a former daemon left open');
 }
 
 /** Ends the session that holds the lock: its daemon has shown no life for longer than it may. */
@@ -163,9 +196,9 @@ async function unlock(client: PoolClient, lost: AbortSignal): Promise<void> {
   try {
     lost.throwIfAborted();
     await within(ANSWER_MS, 'giving the lock back', client.query('select pg_advisory_unlock($1)', [LOCK]));
-    client.release();
   } catch {
     // The connection is gone or goes now, and the lock with it.
-    client.release(true);
   }
+  // Its session commits in a way that is for signs of life alone.
+  client.release(true);
 }

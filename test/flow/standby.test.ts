@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
 import { createCliStage } from '../support/cli-stage.ts';
+import { TAKE_OVER_MS, takesOver } from '../support/daemon-pair.ts';
 import { differences } from '../support/differences.ts';
 import { eventually } from '../support/eventually.ts';
 import { shopConfig, shopRows, shopSchema } from '../support/shop.ts';
@@ -27,8 +28,7 @@ test('of two daemons the second stands by, and takes over after a kill -9 of the
       .requests()
       .some((each) => each.operation === 'pages.update' && each.status === null),
   );
-  await first.kill9();
-  await second.says('"msg":"syncing"', 15_000);
+  expect(await takesOver(second, () => first.kill9())).toBeLessThan(TAKE_OVER_MS);
   await stage.database.pool.query(`update items set name = 'by the second' where id = 3`);
   await eventually(async () => {
     await stage.settled();
