@@ -2,6 +2,7 @@ import type { Config } from './config.ts';
 import { databaseVariable, type Environment } from './environment.ts';
 import { applyToNotion, type Installation, openInstallation, openNotion } from './installation.ts';
 import { PgnotionError } from './model/errors.ts';
+import { applyNotebooks } from './notebooks.ts';
 import type { Log } from './runtime/log.ts';
 import { formatTable } from './runtime/table.ts';
 import { readDeletes } from './state/deletes.ts';
@@ -34,7 +35,8 @@ export function applyCommand(loaded: Loaded, asJson: boolean): Promise<string> {
         faults.map((fault) => `  ${table}, ${fault.path}: ${fault.message}. ${fault.remedy}`),
       );
       if (faults.length > 0) throw notionFaults(faults);
-      if (asJson) return JSON.stringify(applied, null, 2);
+      const notebooks = await applyNotebooks(installation, notion);
+      if (asJson) return JSON.stringify([...applied, ...notebooks], null, 2);
       const lines = applied.map(({ table, databaseId, dataSourceId, created, changed }) => {
         const what = created
           ? 'created'
@@ -43,6 +45,8 @@ export function applyCommand(loaded: Loaded, asJson: boolean): Promise<string> {
             : 'as it should be';
         return `# ${table}: ${what}\n${databaseVariable(table)}=${databaseId ?? dataSourceId}`;
       });
+      for (const { title, variable, id, created } of notebooks)
+        lines.push(`# ${title}: ${created ? 'created' : 'as it should be'}\n${variable}=${id}`);
       return lines.join('\n');
     } finally {
       await throttle.stop();

@@ -6,6 +6,7 @@ import { type Fault, PgnotionError } from './model/errors.ts';
 import type { DeleteGuard } from './model/guard.ts';
 import { type QualifiedName, type TableName, tableName } from './model/ids.ts';
 import type { Direction, FieldMapping, FieldSource, TableMapping } from './model/mapping.ts';
+import type { SyncLogSettings } from './model/sync-log.ts';
 
 const direction = z.enum(['both', 'to-notion', 'to-postgres']);
 const propertyType = z.enum(Object.keys(codecs) as [PropertyType, ...PropertyType[]]);
@@ -81,6 +82,16 @@ const config = z.strictObject({
       sweepHours: z.number().positive().optional(),
     })
     .optional(),
+  syncLog: z
+    .strictObject({
+      /** What the Sync Log in Notion tells: nothing, what went wrong, or every write. */
+      level: z.enum(['off', 'problems', 'all']).optional(),
+      /** Days after which its entries go to the trash. */
+      days: z.number().int().positive().optional(),
+      /** How many entries it keeps at most. */
+      entries: z.number().int().positive().optional(),
+    })
+    .optional(),
 });
 
 export type ConfigInput = z.input<typeof config>;
@@ -95,6 +106,7 @@ export type Config = {
   readonly wholePollPages: number;
   readonly sweepHours: number;
   readonly deleteGuard: DeleteGuard;
+  readonly syncLog: SyncLogSettings;
 };
 
 /** Gives the configuration its type in an editor; what it says is checked when it is loaded. */
@@ -120,6 +132,11 @@ export function parseConfig(input: unknown): Config {
       number: parsed.data.deleteGuard?.number ?? 20,
       share: parsed.data.deleteGuard?.share ?? 0.2,
       windowMinutes: parsed.data.deleteGuard?.windowMinutes ?? 10,
+    },
+    syncLog: {
+      level: parsed.data.syncLog?.level ?? 'problems',
+      days: parsed.data.syncLog?.days ?? 30,
+      entries: parsed.data.syncLog?.entries ?? 2_000,
     },
   };
 }

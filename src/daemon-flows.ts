@@ -1,3 +1,4 @@
+import type { Config } from './config.ts';
 import type { Installation } from './installation.ts';
 import { createNotionClock } from './model/clock.ts';
 import { PgnotionError } from './model/errors.ts';
@@ -12,6 +13,7 @@ import { tagSecret } from './state/secret.ts';
 import { readSources, type Source } from './state/sources.ts';
 import type { Store } from './state/sql.ts';
 import { runDeliver } from './to-notion/deliver.ts';
+import { runSyncLog, type SyncLogContext } from './to-notion/sync-log.ts';
 import type { Hints } from './to-postgres/hints.ts';
 import { createMirrors } from './to-postgres/mirrors.ts';
 import { runPoll } from './to-postgres/poll.ts';
@@ -58,7 +60,17 @@ export function flowsOf(
     { name: 'poll', run: (signal) => runPoll(inbound, poll, signal) },
     { name: 'sweep', run: (signal) => runSweep(inbound, signal) },
     { name: 'backfill', run: (signal) => runBackfill(shared, signal) },
+    ...syncLogOf(config.syncLog, { ...outbound, limit: environment.NOTION_RATE_LIMIT }),
   ];
+}
+
+function syncLogOf(
+  { level, ...keep }: Config['syncLog'],
+  shared: Omit<SyncLogContext, 'settings'>,
+): readonly Service[] {
+  if (level === 'off') return [];
+  const context = { ...shared, settings: { level, ...keep } };
+  return [{ name: 'sync log', run: (signal) => runSyncLog(context, signal) }];
 }
 
 /** What the flows have in common. */

@@ -75,7 +75,12 @@ export const HELP: Readonly<Record<keyof typeof shape, string>> = {
 export type Environment = z.output<z.ZodObject<typeof shape>> & {
   /** `NOTION_DATABASE_<TABLE>_ID`, as far as they are set. */
   readonly databaseIds: ReadonlyMap<TableName, string>;
+  /** `NOTION_DATABASE_SYNC_LOG_ID` and `NOTION_DATABASE_CONFLICTS_ID`, as far as they are set. */
+  readonly notebookIds: ReadonlyMap<Notebook, string>;
 };
+
+const NOTEBOOKS = ['sync_log', 'conflicts'] as const;
+type Notebook = (typeof NOTEBOOKS)[number];
 
 export const OPTIONS: readonly Option[] = Object.entries(shape).map(([name, schema]) => ({
   name,
@@ -102,7 +107,14 @@ export function readEnvironment(
     const id = given[databaseVariable(table.name)];
     if (id !== undefined) databaseIds.set(table.name, id);
   }
-  return { ...parsed.data, databaseIds };
+  const notebookIds = new Map<Notebook, string>();
+  for (const name of NOTEBOOKS) {
+    const id = given[databaseVariable(name)];
+    // A synced table of that name has the variable for itself.
+    const isTable = config.tables.some((table) => databaseVariable(table.name) === databaseVariable(name));
+    if (id !== undefined && !isTable) notebookIds.set(name, id);
+  }
+  return { ...parsed.data, databaseIds, notebookIds };
 }
 
 function toFault(issue: z.core.$ZodIssue, given: Readonly<Record<string, string | undefined>>): Fault {

@@ -126,7 +126,7 @@ export async function knownSources(installation: Installation, notion: NotionCli
 }
 
 /** People copy the id of a database out of its address; a data source's own id is taken too. */
-async function dataSourceOf(
+export async function dataSourceOf(
   notion: NotionClient,
   variable: string,
   id: string,

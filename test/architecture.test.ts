@@ -67,7 +67,7 @@ const imports = sources.flatMap(importsOf);
 const LAYERS: readonly (readonly string[])[] = [
   ['sandbox'],
   ['cli', 'commands'],
-  ['daemon', 'installation', 'environment', 'config'],
+  ['daemon', 'installation', 'notebooks', 'environment', 'config'],
   ['admin', 'reconcile', 'to-notion', 'to-postgres'],
   ['state', 'notion', 'postgres'],
   ['runtime'],

@@ -11,6 +11,7 @@ import { runDaemon } from '../daemon.ts';
 import { type Environment, readEnvironment } from '../environment.ts';
 import { applyToNotion, openInstallation, openNotion } from '../installation.ts';
 import { PgnotionError } from '../model/errors.ts';
+import { applyNotebooks } from '../notebooks.ts';
 import { createLog, type Log } from '../runtime/log.ts';
 import { type Sandbox, startSandbox } from './notion/server.ts';
 import { deleteEmbeddedPostgres, startEmbeddedPostgres } from './postgres.ts';
@@ -166,6 +167,7 @@ async function applyOnce(config: Config, environment: Environment, log: Log): Pr
   const { notion, throttle } = openNotion(installation);
   try {
     await applyToNotion(installation, notion);
+    await applyNotebooks(installation, notion);
   } finally {
     await throttle.stop();
     await installation.close();

@@ -61,7 +61,8 @@ async function sql<Row extends object>(url: string, text: string): Promise<Row[]
 /** Ids and titles of all live pages. */
 async function titles(control: RemoteControl): Promise<Map<string, string>> {
   const databases = await control.listDatabases();
-  const lists = await Promise.all(databases.map((each) => control.titles(each.dataSourceId)));
+  const synced = databases.filter(({ title }) => title !== 'Sync Log');
+  const lists = await Promise.all(synced.map((each) => control.titles(each.dataSourceId)));
   return new Map(lists.flat().map(({ id, title }) => [id, title]));
 }
 

@@ -47,7 +47,7 @@ export async function createCliStage(options: CliStageOptions): Promise<CliStage
   const sandbox = await startSandbox({ limit: null, ...options.sandbox });
   const folder = await mkdtemp(join(tmpdir(), 'pgnotion-cli-'));
   // Each database has a slot of its own on the server that they share.
-  const input = { slot: database.name, ...options.config };
+  const input: ConfigInput = { slot: database.name, syncLog: { level: 'off' }, ...options.config };
   await writeFile(join(folder, 'pgnotion.config.ts'), `export default ${JSON.stringify(input, null, 2)};\n`);
   const config = parseConfig(input);
   const variables: Variables = {

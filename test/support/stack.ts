@@ -3,6 +3,7 @@ import { type ConfigInput, parseConfig } from '../../src/config.ts';
 import { type DaemonOptions, runDaemon } from '../../src/daemon.ts';
 import { type Environment, readEnvironment } from '../../src/environment.ts';
 import { applyToNotion, openInstallation, openNotion } from '../../src/installation.ts';
+import { applyNotebooks } from '../../src/notebooks.ts';
 import { silentLog } from '../../src/runtime/log.ts';
 import { type Sandbox, type SandboxOptions, startSandbox } from '../../src/sandbox/notion/server.ts';
 import { eventually } from './eventually.ts';
@@ -48,7 +49,8 @@ export async function createStack(options: StackOptions): Promise<Stack> {
   await database.pool.query(options.schema);
   const sandbox = await startSandbox({ limit: null, ...options.sandbox });
   // Slots belong to the whole server, and other stacks may run on it.
-  const config = parseConfig({ slot: database.name, ...options.config });
+  // The log's own pages would stand among those that tests count.
+  const config = parseConfig({ slot: database.name, syncLog: { level: 'off' }, ...options.config });
   const environment = readEnvironment(
     {
       DATABASE_URL: (await options.login?.(database)) ?? database.url,
@@ -72,6 +74,7 @@ export async function createStack(options: StackOptions): Promise<Stack> {
     const { notion, throttle } = openNotion(installation);
     try {
       await applyToNotion(installation, notion);
+      await applyNotebooks(installation, notion);
     } finally {
       await throttle.stop();
       await installation.close();

@@ -39,6 +39,7 @@ test('what is left out has its default', () => {
     settleSeconds: 5,
     wholePollPages: 200,
     sweepHours: 24,
+    syncLog: { level: 'problems', days: 30, entries: 2_000 },
   });
   expect(parsed.tables).toEqual([
     {

@@ -1,0 +1,151 @@
+import type { Json } from '../model/change.ts';
+import { messageOf } from '../model/errors.ts';
+import type { PageId } from '../model/ids.ts';
+import {
+  entryProperties,
+  type LogEntry,
+  type SyncLogLevel,
+  type SyncLogSettings,
+} from '../model/sync-log.ts';
+import type { NotionClient } from '../notion/client.ts';
+import { isGone, NotionFailure } from '../notion/outcome.ts';
+import type { RateLimit } from '../notion/throttle.ts';
+import type { Log } from '../runtime/log.ts';
+import { keepTrying, pause } from '../runtime/retry.ts';
+import { type NotebookPlace, readNotebook } from '../state/notebooks.ts';
+import type { Store } from '../state/sql.ts';
+import {
+  collapse,
+  collect,
+  countAttempt,
+  expired,
+  forgetEntry,
+  markSent,
+  markWritten,
+  nextEntry,
+} from '../state/sync-log.ts';
+
+export type SyncLogContext = {
+  readonly store: Store;
+  readonly notion: NotionClient;
+  readonly settings: SyncLogSettings & { readonly level: Exclude<SyncLogLevel, 'off'> };
+  readonly limit: RateLimit;
+  /** How long a page that nobody confirmed may still appear. */
+  readonly createGraceMs: number;
+  readonly log: Log;
+};
+
+const LOOK_MS = 5_000;
+/** Lines that may wait for their pages before the oldest are left out. */
+const MOST_WAITING = 500;
+/** Of the window's requests: people's data goes first, and has nearly all of it. */
+const SHARE = 0.1;
+const MAX_ATTEMPTS = 5;
+const TRASH_BATCH = 20;
+
+/**
+ * Tells people in Notion what was synced and what went wrong, for ever: a page for each line. It is never in the way:
+ * lowest priority, a tenth of the window, and what would be too much is left out, which one line says.
+ */
+export async function runSyncLog(context: SyncLogContext, signal: AbortSignal): Promise<void> {
+  const { level } = context.settings;
+  await keepTrying(
+    async (healthy) => {
+      while (!signal.aborted) {
+        const place = await readNotebook(context.store, 'sync_log');
+        if (place !== null) {
+          await context.store.transaction((sql) => collect(sql, level));
+          await context.store.transaction((sql) => collapse(sql, MOST_WAITING));
+          await writeAll(context, place, signal);
+          await trashOld(context, signal);
+        }
+        healthy();
+        await pause(LOOK_MS, signal);
+      }
+    },
+    { name: 'sync log', log: context.log, signal, mayPass: () => true },
+  );
+}
+
+async function writeAll(context: SyncLogContext, place: NotebookPlace, signal: AbortSignal): Promise<void> {
+  const between = context.limit.windowMs / Math.max(1, context.limit.requests * SHARE);
+  for (;;) {
+    const entry = await nextEntry(context.store);
+    if (entry === null || signal.aborted) return;
+    if (entry.attempts >= MAX_ATTEMPTS) {
+      context.log.warn({ entry: entry.syncId }, 'a line of the sync log cannot be written');
+      await context.store.transaction((sql) => forgetEntry(sql, entry.syncId));
+      continue;
+    }
+    const page = await write(context, place, entry, signal).catch(async (error: unknown) => {
+      // What Notion refuses is tried a few times, in case somebody mends the database; a line must not block the log.
+      if (error instanceof NotionFailure && error.verdict.retry === 'never')
+        await context.store.transaction((sql) => countAttempt(sql, entry.syncId));
+      throw error;
+    });
+    await context.store.transaction((sql) => markWritten(sql, entry.syncId, page));
+    await pause(between, signal);
+  }
+}
+
+/** Makes the entry's page, unless an earlier try, whose answer was lost, has made it. */
+async function write(
+  context: SyncLogContext,
+  place: NotebookPlace,
+  entry: LogEntry & { readonly sent: boolean },
+  signal: AbortSignal,
+): Promise<PageId> {
+  const found = entry.sent ? await find(context, place, entry, signal) : null;
+  if (found !== null) return found;
+  const properties = Object.fromEntries(
+    Object.entries(entryProperties(entry)).map(([name, value]) => [place.properties[name] ?? name, value]),
+  );
+  const beforeLeaving = () => context.store.transaction((sql) => markSent(sql, entry.syncId));
+  try {
+    const page = await context.notion.createPage(
+      { dataSourceId: place.dataSource, properties },
+      { priority: 'bookkeeping', signal, beforeLeaving },
+    );
+    return page.id;
+  } catch (error) {
+    if (isGone(error)) throw error;
+    const id = error instanceof NotionFailure ? error.verdict.committedId : null;
+    if (id !== null) return id as PageId;
+    throw error;
+  }
+}
+
+async function find(
+  context: SyncLogContext,
+  place: NotebookPlace,
+  entry: LogEntry,
+  signal: AbortSignal,
+): Promise<PageId | null> {
+  const filter: Json = { property: 'title', title: { equals: entry.syncId } };
+  const ask = { priority: 'bookkeeping', signal } as const;
+  const look = async () =>
+    (await context.notion.query({ dataSourceId: place.dataSource, filter, pageSize: 1 }, ask)).pages[0];
+  const page = await look();
+  if (page !== undefined) return page.id;
+  // It may come to exist until the grace is over.
+  await pause(context.createGraceMs, signal);
+  return (await look())?.id ?? null;
+}
+
+async function trashOld(context: SyncLogContext, signal: AbortSignal): Promise<void> {
+  for (const { syncId, page } of await expired(context.store, context.settings, TRASH_BATCH)) {
+    if (signal.aborted) return;
+    try {
+      await context.notion.setTrash(page, true, { priority: 'bookkeeping', signal });
+    } catch (error) {
+      // A person was quicker.
+      if (
+        !isGone(error) &&
+        !(error instanceof NotionFailure && error.verdict.code === 'notion_page_in_trash')
+      )
+        throw error;
+      context.log.debug({ page, why: messageOf(error) }, 'an entry of the sync log was gone already');
+    }
+    await context.store.transaction((sql) => forgetEntry(sql, syncId));
+  }
+}
