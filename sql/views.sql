@@ -34,7 +34,7 @@ create view pgnotion.recent_operations as
   select id, started_at, finished_at,
          round(extract(epoch from finished_at - started_at) * 1000) as duration_ms,
          direction, table_name, key, page_id, kind, fields, before, after, lsn, changed_at,
-         actor, attempt, status, error, batch
+         actor, actor_id, attempt, status, error, batch, row_before, row_after
     from pgnotion.operations
    order by id desc
    limit 1000;
@@ -189,3 +189,119 @@ create function pgnotion.reject_delete(name text, record_key text default null) 
      where table_name = name and (record_key is null or key = record_key) and code = 'mass_deletion' returning 1)
   select (select count(*) from o) + (select count(*) from e);
 $$;
+
+-- A record's journey: what it is and waits for now, then what happened to it, newest first. A page that is no record
+-- yet goes by its page id.
+create function pgnotion.explain(name text, record_key text)
+  returns table (at timestamptz, what text, detail text) language plpgsql stable as $$
+declare
+  source pgnotion.data_sources;
+  pair pgnotion.records;
+  line pgnotion.outbox;
+  reader record;
+begin
+  select * into source from pgnotion.data_sources d where d.table_name = name;
+  if not found then raise exception 'no synced table is called %', name using errcode = 'PGN02'; end if;
+  select * into pair from pgnotion.records r where r.table_name = name and r.key = record_key;
+  select * into line from pgnotion.outbox o where o.table_name = name and o.key = record_key;
+  if pair.key is null and line.key is null
+     and not exists (select from pgnotion.edits e
+                      where e.table_name = name and (e.key = record_key or e.page_id::text = record_key))
+     and not exists (select from pgnotion.operations o where o.table_name = name and o.key = record_key) then
+    raise exception 'pgnotion knows no record % of %', record_key, name
+      using errcode = 'PGN02',
+            hint = 'The key is the primary key as text; of several columns, a JSON array of texts.';
+  end if;
+  if source.paused_at is not null then
+    return query select source.paused_at, 'table paused', source.paused_reason;
+  end if;
+  select s.active, c.lsn into reader
+    from pgnotion.checkpoint c left join pg_replication_slots s on s.slot_name = c.slot order by c.at desc limit 1;
+  if reader.active is not true then
+    return query select clock_timestamp(), 'log not read',
+      format('nobody reads the replication slot: changes of the row after %s are not known here', reader.lsn);
+  end if;
+  if line.parked_at is not null then
+    return query select line.parked_at, 'set aside',
+      format('%s (%s). What to do: %s', line.reason, line.code, line.remedy);
+  elsif line.key is not null then
+    return query select line.first_at, 'waits for Notion',
+      format('%s, committed at %s%s; tries so far: %s, next at %s%s',
+             case line.kind when 'delete' then 'the row was deleted' else 'the row changed' end, line.changed_at,
+             coalesce(', stored up to ' || line.lsn, ''), line.attempts, line.next_at,
+             coalesce('; ' || line.reason || ' (' || line.code || ')', ''));
+  end if;
+  return query
+    select e.seen_at, case when e.parked_at is null then 'edit waits' else 'edit set aside' end,
+           coalesce(format('%s (%s). What to do: %s', e.reason, e.code, e.remedy), 'the page has just been edited')
+             || coalesce('; next look at ' || e.next_at, '')
+      from pgnotion.edits e
+     where e.table_name = name and (e.key = record_key or e.page_id::text = record_key);
+  return query
+    select null::timestamptz, 'relation waits', format('for a page of %s %s', w.target_table, w.target_key)
+      from pgnotion.waiting w where w.table_name = name and w.key = record_key;
+  return query select pair.synced_at,
+    case when pair.key is null then 'no record'
+         when pair.state = 'linked' and line.key is null
+              and not exists (select from pgnotion.edits e where e.page_id = pair.page_id) then 'in sync'
+         else pair.state end,
+    case when pair.key is null then 'there is no pair of row and page now'
+         else format('page %s; page edited at %s', coalesce(pair.page_id::text, 'not known yet'),
+                     coalesce(pair.page_edited_at::text, 'a time not known')) end;
+  return query
+    select o.started_at, format('%s %s %s', o.status, o.direction, o.kind),
+           concat_ws('; ', format('operation %s: %s', o.id, array_to_string(o.fields, ', ')), 'by ' || o.actor,
+             'committed at ' || case o.direction when 'to-notion' then o.changed_at end, 'log ' || o.lsn,
+             'edited at ' || case o.direction when 'to-postgres' then o.changed_at end,
+             case when o.attempt > 1 then 'try ' || o.attempt end,
+             round(extract(epoch from o.finished_at - o.started_at) * 1000) || ' ms', 'run ' || o.batch, o.error)
+      from pgnotion.operations o
+     where o.table_name = name and o.key = record_key
+     order by o.id desc limit 50;
+end $$;
+
+-- Returns true once Notion holds the record as it was committed before the call, or newer; false when the time is up.
+-- Raises if the record is set aside. Runs with its owner's rights: a caller needs no more than USAGE of this schema.
+create function pgnotion.wait_for(name text, record_key text, timeout interval default '30 seconds')
+  returns boolean language plpgsql volatile security definer set search_path = pg_catalog as $$
+declare
+  wanted constant pg_lsn := pg_current_wal_insert_lsn();
+  deadline constant timestamptz := clock_timestamp() + timeout;
+  captured boolean := false;
+  waits boolean;
+  line record;
+begin
+  if pg_current_xact_id_if_assigned() is not null then
+    raise exception 'wait_for in a transaction that has written would wait for that transaction itself'
+      using errcode = '25001', hint = 'Commit first, and call it in a transaction of its own.';
+  end if;
+  if current_setting('transaction_isolation') not in ('read committed', 'read uncommitted') then
+    raise exception 'wait_for cannot see anything new under %', current_setting('transaction_isolation')
+      using errcode = '25001', hint = 'Call it in a transaction that is READ COMMITTED.';
+  end if;
+  perform from pgnotion.data_sources where table_name = name;
+  if not found then raise exception 'no synced table is called %', name using errcode = 'PGN02'; end if;
+  loop
+    -- What was committed before the call is in the outbox once all of the log up to here has been stored.
+    captured := captured or exists (
+      select from pgnotion.checkpoint c join pg_replication_slots s on s.slot_name = c.slot
+       where s.confirmed_flush_lsn >= wanted);
+    if captured and exists (select from pgnotion.data_sources where table_name = name and backfilled_at is not null) then
+      select parked_at, reason, remedy into line from pgnotion.outbox where table_name = name and key = record_key;
+      waits := found;
+      if line.parked_at is not null then
+        raise exception '% % is set aside: %', name, record_key, line.reason using errcode = 'PGN03', hint = line.remedy;
+      end if;
+      if not waits and not exists (select from pgnotion.waiting where table_name = name and key = record_key) then
+        exit;
+      end if;
+    end if;
+    if clock_timestamp() >= deadline then return false; end if;
+    perform pg_sleep(0.05);
+  end loop;
+  if not exists (select from pgnotion.records where table_name = name and key = record_key)
+     and not exists (select from pgnotion.operations where table_name = name and key = record_key) then
+    raise exception 'pgnotion knows no record % of %', record_key, name using errcode = 'PGN02';
+  end if;
+  return true;
+end $$;

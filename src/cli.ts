@@ -15,6 +15,8 @@ import {
   webhookResetCommand,
   webhookTokenCommand,
 } from './commands.ts';
+import { explainCommand } from './commands-explain.ts';
+import { type RollbackArguments, rollbackCommand } from './commands-rollback.ts';
 import { type Config, parseConfig } from './config.ts';
 import { runDaemon } from './daemon.ts';
 import { type Environment, readEnvironment } from './environment.ts';
@@ -86,7 +88,11 @@ function stopSignal(): AbortSignal {
   return stop.signal;
 }
 
-const print = (text: string): void => void process.stdout.write(text.endsWith('\n') ? text : `${text}\n`);
+/** Resolves once whoever reads has taken it, so that much of it neither piles up here nor is cut off at the end. */
+const print = (text: string): Promise<void> =>
+  new Promise((done) => {
+    process.stdout.write(text.endsWith('\n') ? text : `${text}\n`, () => done());
+  });
 const json = (): boolean => program.opts<Globals>().json === true;
 
 program
@@ -158,6 +164,33 @@ webhook
   .command('reset')
   .description('forget the token, and take the next handshake')
   .action(async () => print(await webhookResetCommand(await load(true))));
+
+program
+  .command('explain')
+  .argument('<table>')
+  .argument('<key>')
+  .description("a record's journey, newest first, and what it waits for")
+  .action(async (table: string, key: string) =>
+    print(await explainCommand(await load(true), table, key, json())),
+  );
+
+program
+  .command('rollback')
+  .description('take changes back in the rows; the pages follow')
+  .option('--operation <id>', 'one operation, as `explain` and `recent_operations` number them')
+  .option('--record <table-key...>', "one record's last change, or all changes after --to")
+  .option('--to <time>', 'the time to which the record goes back')
+  .option('--since <time>', 'all changes since then: 2026-03-01T12:00:00Z, or 15m, 2h, 3d ago')
+  .option('--until <time>', 'no later ones')
+  .option('--table <name>', 'those of one table')
+  .option('--actor <who>', "one person's, by name or id")
+  .option('--run <id>', 'what another rollback did')
+  .option('--dry-run', 'only tell what would change, and what it costs')
+  .option('--force', 'also what somebody changed since, and deletions beyond the guard')
+  .action(async (given: RollbackArguments) => {
+    const whole = await rollbackCommand(await load(true), given, json(), print);
+    if (!whole) process.exitCode = 2;
+  });
 
 program
   .command('sandbox')

@@ -10,9 +10,12 @@ import { createStore, type Sql } from './state/sql.ts';
 import { readFailures, readStatus } from './state/status.ts';
 import { forgetWebhookToken, webhookToken } from './state/webhook.ts';
 
-type Loaded = { readonly config: Config; readonly environment: Environment; readonly log: Log };
+export type Loaded = { readonly config: Config; readonly environment: Environment; readonly log: Log };
 
-async function within<T>(loaded: Loaded, work: (installation: Installation) => Promise<T>): Promise<T> {
+export async function within<T>(
+  loaded: Loaded,
+  work: (installation: Installation) => Promise<T>,
+): Promise<T> {
   const installation = await openInstallation(loaded.config, loaded.environment, loaded.log);
   try {
     return await work(installation);
@@ -21,7 +24,7 @@ async function within<T>(loaded: Loaded, work: (installation: Installation) => P
   }
 }
 
-const withState = <T>(loaded: Loaded, work: (sql: Sql) => Promise<T>): Promise<T> =>
+export const withState = <T>(loaded: Loaded, work: (sql: Sql) => Promise<T>): Promise<T> =>
   within(loaded, ({ pool }) => work(createStore(pool, 0)));
 
 /** Creates and completes the databases in Notion. Returns lines for an `.env` file, or JSON. */
@@ -197,7 +200,7 @@ export function webhookResetCommand(loaded: Loaded): Promise<string> {
   );
 }
 
-const unknownTable = (table: string | null, config: Config): PgnotionError =>
+export const unknownTable = (table: string | null, config: Config): PgnotionError =>
   new PgnotionError({
     code: 'table_unknown',
     message: table === null ? 'no table has been applied yet' : `${table} is no synced table`,

@@ -72,6 +72,12 @@ const config = z.strictObject({
       windowMinutes: z.number().int().min(1).optional(),
     })
     .optional(),
+  retention: z
+    .strictObject({
+      /** Days for which finished operations are kept: what is older can no longer be rolled back. */
+      days: z.number().int().min(1).optional(),
+    })
+    .optional(),
   sync: z
     .strictObject({
       /** Seconds that a page made in Notion must have been left alone before it becomes a row. */
@@ -107,6 +113,7 @@ export type Config = {
   readonly sweepHours: number;
   readonly deleteGuard: DeleteGuard;
   readonly syncLog: SyncLogSettings;
+  readonly retentionDays: number;
 };
 
 /** Gives the configuration its type in an editor; what it says is checked when it is loaded. */
@@ -128,6 +135,7 @@ export function parseConfig(input: unknown): Config {
     settleSeconds: parsed.data.sync?.settleSeconds ?? 5,
     wholePollPages: parsed.data.sync?.wholePollPages ?? 200,
     sweepHours: parsed.data.sync?.sweepHours ?? 24,
+    retentionDays: parsed.data.retention?.days ?? 90,
     deleteGuard: {
       number: parsed.data.deleteGuard?.number ?? 20,
       share: parsed.data.deleteGuard?.share ?? 0.2,

@@ -1,18 +1,23 @@
 import type { Log } from './runtime/log.ts';
 import { keepTrying, pause } from './runtime/retry.ts';
 import { type Answer, pruneRequests, recordAnswers } from './state/requests.ts';
+import { pruneHistory } from './state/retention.ts';
 import type { Store } from './state/sql.ts';
+
+export type House = {
+  readonly store: Store;
+  /** Emptied as they are written. */
+  readonly answers: Answer[];
+  /** For how many days finished operations are kept. */
+  readonly days: number;
+  readonly log: Log;
+};
 
 const PRUNE_MS = 600_000;
 const ANSWERS_MS = 2_000;
 
-/** Writes answers to the ledger now and then, and forgets old lines. */
-export async function keepHouse(
-  store: Store,
-  answers: Answer[],
-  log: Log,
-  signal: AbortSignal,
-): Promise<void> {
+/** Writes answers to the ledger now and then, and forgets old lines: a batch each time, so that nobody waits for it. */
+export async function keepHouse({ store, answers, days, log }: House, signal: AbortSignal): Promise<void> {
   let pruned = Number.NEGATIVE_INFINITY;
   await keepTrying(
     async (healthy) => {
@@ -20,7 +25,8 @@ export async function keepHouse(
         await recordAnswers(store, answers.splice(0));
         if (performance.now() - pruned > PRUNE_MS) {
           await pruneRequests(store);
-          pruned = performance.now();
+          const more = await pruneHistory(store, days);
+          if (!more) pruned = performance.now();
         }
         healthy();
         await pause(ANSWERS_MS, signal);

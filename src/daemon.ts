@@ -243,7 +243,10 @@ async function servicesOf(
   return [
     { name: 'capture', run: (signal) => runCapture(capture, signal) },
     { name: 'publication', run: (signal) => watchPublication(published, signal) },
-    { name: 'housekeeping', run: (signal) => keepHouse(store, ends.answers, log, signal) },
+    {
+      name: 'housekeeping',
+      run: (signal) => keepHouse({ store, log, answers: ends.answers, days: config.retentionDays }, signal),
+    },
     { name: 'flows', run: flow },
   ];
 }

@@ -288,6 +288,8 @@ create table public.audit_log (
   record_id text not null,
   action text not null check (action in ('insert', 'update', 'delete')),
   actor text not null,
+  actor_id text, -- of a person in Notion; null: the change was made in PostgreSQL
+  application text not null default '',
   before jsonb,
   after jsonb,
   changed_at timestamptz not null default now()
@@ -312,7 +314,7 @@ begin
 end $$;
 
 -- Argument: the table's key column. pgnotion names the person who made an edit in Notion in
--- `pgnotion.actor`, for its transaction; a session that once had the setting keeps it as an empty text.
+-- `pgnotion.actor` and `pgnotion.actor_id`, for its transaction; a session that once had the setting keeps it as an empty text.
 -- Its owner's rights, so that whoever may write a table needs none on the log.
 create function public.write_audit_log() returns trigger
   language plpgsql security definer set search_path = '' as $$
@@ -320,9 +322,10 @@ declare
   old_row jsonb := case when tg_op <> 'INSERT' then to_jsonb(old) end;
   new_row jsonb := case when tg_op <> 'DELETE' then to_jsonb(new) end;
 begin
-  insert into public.audit_log (table_name, record_id, action, actor, before, after)
+  insert into public.audit_log (table_name, record_id, action, actor, actor_id, application, before, after)
   values (tg_table_name, coalesce(new_row, old_row) ->> tg_argv[0], lower(tg_op),
-    coalesce(nullif(current_setting('pgnotion.actor', true), ''), session_user), old_row, new_row);
+    coalesce(nullif(current_setting('pgnotion.actor', true), ''), session_user),
+    nullif(current_setting('pgnotion.actor_id', true), ''), current_setting('application_name'), old_row, new_row);
   return null;
 end $$;
 

@@ -120,3 +120,16 @@ export function changedInRow(
         rowChanged({ row: row[field.property] ?? null, baseRow: base[field.property] })),
   );
 }
+
+/** Those of a row's fields that differ from the base, as they were and as they are; null if none does. */
+export function rowChangeOf(
+  base: RowImage,
+  row: RowImage,
+  properties: readonly string[],
+): { readonly before: RowImage; readonly after: RowImage } | null {
+  const changed = properties.filter((name) => name in base && base[name] !== (row[name] ?? null));
+  if (changed.length === 0) return null;
+  const of = (image: RowImage): RowImage =>
+    Object.fromEntries(changed.map((name) => [name, image[name] ?? null]));
+  return { before: of(base), after: of(row) };
+}

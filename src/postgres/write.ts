@@ -1,4 +1,4 @@
-import { sql, type Transaction } from 'kysely';
+import { CompiledQuery, sql, type Transaction } from 'kysely';
 import type { SqlText } from '../model/change.ts';
 import type { RowKey } from '../model/ids.ts';
 import { rowKey } from '../model/ids.ts';
@@ -20,17 +20,29 @@ const MAX_TRIES = 4;
  * One transaction on the users' tables. The tag goes first, so that capture meets it before the rows that it names.
  * Deadlocks and serialization failures are tried again.
  */
-export async function writeAs<T>(
+export const writeAs = <T>(
   db: UserDatabase,
   tag: { readonly secret: Buffer; readonly write: OwnWrite; readonly actor: Actor },
+  work: (transaction: UserTransaction) => Promise<T>,
+): Promise<T> =>
+  changeAs(db, tag.actor, async (transaction) => {
+    await sql`select pg_logical_emit_message(true, ${TAG_PREFIX}, ${signTag(tag.secret, tag.write)})`.execute(
+      transaction,
+    );
+    return work(transaction);
+  });
+
+/** The same without the tag: capture takes the change for anybody's, so it is carried to Notion. */
+export async function changeAs<T>(
+  db: UserDatabase,
+  actor: Actor,
   work: (transaction: UserTransaction) => Promise<T>,
 ): Promise<T> {
   for (let attempt = 1; ; attempt += 1) {
     try {
       return await db.transaction().execute(async (transaction) => {
-        await sql`select pg_logical_emit_message(true, ${TAG_PREFIX}, ${signTag(tag.secret, tag.write)}),
-                         set_config('pgnotion.actor', ${tag.actor.name ?? ''}, true),
-                         set_config('pgnotion.actor_id', ${tag.actor.id ?? ''}, true)`.execute(transaction);
+        await sql`select set_config('pgnotion.actor', ${actor.name ?? ''}, true),
+                         set_config('pgnotion.actor_id', ${actor.id ?? ''}, true)`.execute(transaction);
         return work(transaction);
       });
     } catch (error) {
@@ -38,6 +50,12 @@ export async function writeAs<T>(
     }
   }
 }
+
+/** Statements on tables that are not the users', in the same transaction. Values come as PostgreSQL's text. */
+export const statementsOn = (transaction: UserTransaction) => ({
+  query: async <Row extends object>(text: string, values: readonly unknown[] = []): Promise<Row[]> =>
+    (await transaction.executeQuery<Row>(CompiledQuery.raw(text, [...values]))).rows,
+});
 
 /** The five-character SQLSTATE of an error of the server's, if it is one. */
 export function sqlState(error: unknown): string | null {

@@ -8,25 +8,33 @@ const FOLDER = new URL('../../sql/', import.meta.url);
 /** Any fixed number: it keeps two processes from migrating at once. */
 const MIGRATION_LOCK = 7_420_001;
 
+type Migration = { readonly version: number; readonly file: string };
+
+/** In the order of their numbers. Numbers may be left out: each database is given those that it has not had yet. */
+export async function migrations(): Promise<readonly Migration[]> {
+  return (await readdir(FOLDER))
+    .filter((name) => /^\d{4}_.+\.sql$/.test(name))
+    .sort()
+    .map((file) => ({ version: Number.parseInt(file, 10), file }));
+}
+
 /**
  * Brings our schema up to this version, in one transaction under a lock, and makes the views anew if their file
  * changed. Throws `state_newer` if the database was already used by a later version of pgnotion.
  */
 export async function migrate(pool: Pool): Promise<void> {
-  const files = (await readdir(FOLDER)).filter((name) => /^\d{4}_.+\.sql$/.test(name)).sort();
+  const known = await migrations();
   const views = await readFile(new URL('views.sql', FOLDER), 'utf8');
   const work = async (sql: Sql): Promise<void> => {
     await sql.query('select pg_advisory_xact_lock($1)', [MIGRATION_LOCK]);
     await createBookkeeping(sql);
-    const [row] = await sql.query<{ version: number | null }>(
-      'select max(version) as version from pgnotion.migrations',
-    );
-    const present = row?.version ?? 0;
-    refuseNewer(present, files.length);
-    for (const [index, file] of files.entries()) {
-      if (index < present) continue;
+    const rows = await sql.query<{ version: number }>('select version from pgnotion.migrations');
+    const present = rows.map((row) => row.version);
+    refuseNewer(Math.max(0, ...present), known.at(-1)?.version ?? 0);
+    for (const { version, file } of known) {
+      if (present.includes(version)) continue;
       await sql.query(await readFile(new URL(file, FOLDER), 'utf8'));
-      await sql.query('insert into pgnotion.migrations (version, name) values ($1, $2)', [index + 1, file]);
+      await sql.query('insert into pgnotion.migrations (version, name) values ($1, $2)', [version, file]);
     }
     await renewViews(sql, views);
   };

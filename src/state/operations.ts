@@ -1,8 +1,10 @@
-import type { Json, PageImage } from '../model/change.ts';
+import type { Json, PageImage, RowImage } from '../model/change.ts';
 import type { PageId, RowKey, TableName } from '../model/ids.ts';
 import type { Sql, Store } from './sql.ts';
 
 export type OperationId = string;
+
+type Values = Readonly<Record<string, Json>>;
 
 /** One change made to one side. `before` holds what is needed to bring the old values back (invariant 7). */
 export type Operation = {
@@ -11,22 +13,37 @@ export type Operation = {
   readonly key: RowKey | null;
   readonly page: PageId | null;
   readonly kind: 'create' | 'update' | 'delete' | 'restore' | 'link';
-  readonly before: Readonly<Record<string, Json>>;
-  readonly after: Readonly<Record<string, Json>>;
+  /** A text is JSON of PostgreSQL's making, kept as it is: parsing it here would round its wide numbers. */
+  readonly before: Values | string;
+  readonly after: Values;
+  /** The whole change of the row, by property: the one that a copy to Notion copies, or what triggers made of an edit. */
+  readonly row?: RowChange | null;
   readonly lsn?: string | null;
   readonly changedAt: Date | null;
   readonly actor?: string | null;
+  /** The actor's user id in Notion. */
+  readonly actorId?: string | null;
   readonly attempt?: number;
   readonly batch?: string | null;
 };
 
+/** The values that a row's change replaced, and those that it brought; null where there was no row. */
+export type RowChange = { readonly before: RowImage | null; readonly after: RowImage | null };
+
+const membersOf = (values: Values | string): Values =>
+  typeof values === 'string' ? (JSON.parse(values) as Values) : values;
+
 /** Writes the line before the change is made: a crash between the two leaves the old values on record. */
 export async function beginOperation(sql: Sql, operation: Operation): Promise<OperationId> {
-  const fields = [...new Set([...Object.keys(operation.before), ...Object.keys(operation.after)])];
+  const { before, after, row: change } = operation;
+  const fields = [...new Set([...Object.keys(membersOf(before)), ...Object.keys(after)])];
+  const jsonOf = (image: RowImage | null | undefined): string | null =>
+    image == null ? null : JSON.stringify(image);
   const [row] = await sql.query<{ id: OperationId }>(
     `insert into pgnotion.operations
-       (direction, table_name, key, page_id, kind, fields, before, after, lsn, changed_at, actor, attempt, batch)
-     values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13) returning id::text`,
+       (direction, table_name, key, page_id, kind, fields, before, after, lsn, changed_at, actor, attempt, batch,
+        actor_id, row_before, row_after)
+     values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16) returning id::text`,
     [
       operation.direction,
       operation.table,
@@ -34,13 +51,16 @@ export async function beginOperation(sql: Sql, operation: Operation): Promise<Op
       operation.page,
       operation.kind,
       fields,
-      JSON.stringify(operation.before),
-      JSON.stringify(operation.after),
+      typeof before === 'string' ? before : JSON.stringify(before),
+      JSON.stringify(after),
       operation.lsn ?? null,
       operation.changedAt,
       operation.actor ?? null,
       operation.attempt ?? 1,
       operation.batch ?? null,
+      operation.actorId ?? null,
+      jsonOf(change?.before),
+      jsonOf(change?.after),
     ],
   );
   if (row === undefined) throw new Error('insert into pgnotion.operations returned no id');

@@ -12,6 +12,8 @@ export type DirtyRecord = {
   /** Commit time of the change. */
   readonly changedAt: Date;
   readonly lsn: Lsn | null;
+  /** The row was not there before this change. */
+  readonly inserted?: boolean;
 };
 
 export type OutboxLine = {
@@ -26,6 +28,8 @@ export type OutboxLine = {
   /** A person let this deletion pass the guard. */
   readonly approved: boolean;
   readonly attempts: number;
+  /** The row was not there before the changes that wait. */
+  readonly inserted: boolean;
 };
 
 /**
@@ -39,9 +43,10 @@ export async function markDirty(
 ): Promise<void> {
   if (records.length === 0) return;
   await sql.query(
-    `insert into pgnotion.outbox as o (table_name, key, kind, lsn, changed_at, first_at, priority)
-     select t, k, kind, lsn, at, at, $6
-       from unnest($1::text[], $2::text[], $3::text[], $4::pg_lsn[], $5::timestamptz[]) as u(t, k, kind, lsn, at)
+    `insert into pgnotion.outbox as o (table_name, key, kind, lsn, changed_at, first_at, priority, inserted)
+     select t, k, kind, lsn, at, at, $6, inserted
+       from unnest($1::text[], $2::text[], $3::text[], $4::pg_lsn[], $5::timestamptz[], $7::boolean[])
+         as u(t, k, kind, lsn, at, inserted)
      on conflict (table_name, key) do update
        set kind = excluded.kind, lsn = coalesce(excluded.lsn, o.lsn), changed_at = excluded.changed_at,
            approved = false, priority = least(o.priority, excluded.priority), version = o.version + 1,
@@ -53,6 +58,7 @@ export async function markDirty(
       records.map((each) => (each.lsn === null ? null : formatLsn(each.lsn))),
       records.map((each) => each.changedAt),
       urgency,
+      records.map((each) => each.inserted ?? false),
     ],
   );
 }
@@ -118,7 +124,7 @@ export async function claimDue(
           and o.table_name = any($1::text[]) and o.table_name || '/' || o.key <> all($3::text[])),
      first as (select place from due order by place limit 1)
      select due.table_name, due.key, due.kind, due.priority, due.lsn::text, due.changed_at, due.version::text,
-            due.restore, due.approved, due.attempts
+            due.restore, due.approved, due.attempts, due.inserted
        from due join first using (place)
       order by due.first_at, due.key limit $2`,
     [options.tables, options.limit, options.busy, options.urgency],
@@ -263,6 +269,7 @@ type LineRow = {
   restore: string[];
   approved: boolean;
   attempts: number;
+  inserted: boolean;
 };
 
 const toLine = (row: LineRow): OutboxLine => ({
@@ -276,4 +283,5 @@ const toLine = (row: LineRow): OutboxLine => ({
   restore: row.restore,
   approved: row.approved,
   attempts: row.attempts,
+  inserted: row.inserted,
 });

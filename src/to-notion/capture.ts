@@ -151,23 +151,22 @@ function note(held: Held, routes: Routes, transaction: Transaction, event: RowEv
   if (route === undefined) return;
   const now = event.kind === 'delete' ? null : event.row;
   const before = event.kind === 'insert' ? null : event.old;
-  if (route.source !== null) noteRecord(held, route.source, transaction, now, before);
+  if (route.source !== null) noteRecord(held, route.source, transaction, event);
   for (const dependant of route.dependants) noteJoined(held, dependant, now ?? before);
 }
 
-function noteRecord(
-  held: Held,
-  table: ResolvedTable,
-  transaction: Transaction,
-  now: WalTuple | null,
-  before: WalTuple | null,
-): void {
+function noteRecord(held: Held, table: ResolvedTable, transaction: Transaction, event: RowEvent): void {
+  const now = event.kind === 'delete' ? null : event.row;
   const key = now === null ? null : keyOf(table, now);
-  const old = before === null ? null : keyOf(table, before);
+  const old = event.kind === 'insert' || event.old === null ? null : keyOf(table, event.old);
   // A changed key is another record: the old one is gone.
   if (old !== null && old !== key)
     hold(held, dirtyRecord(table.name, old, 'delete', transaction), transaction, null);
-  if (key !== null) hold(held, dirtyRecord(table.name, key, 'write', transaction), transaction, now);
+  if (key === null) return;
+  const name = `${table.name}/${key}`;
+  const first = held.dirty.get(name) ?? held.tagged.get(name)?.record;
+  const inserted = first === undefined ? event.kind === 'insert' : first.inserted === true;
+  hold(held, { ...dirtyRecord(table.name, key, 'write', transaction), inserted }, transaction, now);
 }
 
 const dirtyRecord = (

@@ -1,3 +1,4 @@
+import { messageOf } from '../model/errors.ts';
 import type { PageId } from '../model/ids.ts';
 import { planPage } from '../model/plan.ts';
 import type { NotionPage } from '../notion/client.ts';
@@ -63,7 +64,7 @@ export async function createPage(context: DeliverContext, delivery: Delivery): P
 /** The audit line of a create, stored together with the intent right before the request leaves. */
 const creation = (
   { store }: DeliverContext,
-  { line, table }: Delivery,
+  { line, table, row }: Delivery,
   writes: Parameters<typeof toProperties>[2],
 ): RequestOperation =>
   requestOperation(
@@ -76,6 +77,7 @@ const creation = (
       kind: 'create',
       before: {},
       after: writes,
+      row: line.inserted ? { before: null, after: row } : null,
       lsn: line.lsn,
       changedAt: line.changedAt,
       attempt: line.attempts + 1,
@@ -175,13 +177,19 @@ async function trashTwin(
     key: line.key,
     page: twin.id,
     kind: 'delete',
+    // The page keeps its values in the trash.
     before: { page: twin.id },
     after: {},
     changedAt: line.changedAt,
   });
-  await context.notion.setTrash(twin.id, true, {
-    priority: urgencyOf(line),
-    beforeLeaving: operation.begin,
-  });
-  await context.store.transaction((sql) => operation.end(sql, { status: 'done' }));
+  const { store, notion } = context;
+  const ask = { priority: urgencyOf(line), beforeLeaving: operation.begin };
+  try {
+    await notion.setTrash(twin.id, true, ask);
+  } catch (error) {
+    const outcome = { status: 'failed', error: messageOf(error) } as const;
+    await store.transaction((sql) => operation.end(sql, outcome));
+    throw error;
+  }
+  await store.transaction((sql) => operation.end(sql, { status: 'done' }));
 }

@@ -39,6 +39,7 @@ export async function removePage(
     kind: 'delete',
     before: record.basePage,
     after: {},
+    row: { before: record.baseRow, after: null },
     lsn: line.lsn,
     changedAt: line.changedAt,
     attempt: line.attempts + 1,

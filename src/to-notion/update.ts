@@ -1,6 +1,6 @@
 import type { PageImage } from '../model/change.ts';
 import { sameJson } from '../model/json.ts';
-import { changedInRow, changedOnPage, lastWriteWins, ownWrites } from '../model/merge.ts';
+import { changedInRow, changedOnPage, lastWriteWins, ownWrites, rowChangeOf } from '../model/merge.ts';
 import { editDigest } from '../model/page.ts';
 import { type PagePlan, planPage } from '../model/plan.ts';
 import type { NotionPage } from '../notion/client.ts';
@@ -68,6 +68,7 @@ export async function updatePage(
     kind: 'update',
     before: pick(page, Object.keys(plan.writes)),
     after: plan.writes,
+    row: rowChangeOf(record.baseRow, row, Object.keys(plan.writes)),
     lsn: line.lsn,
     changedAt: line.changedAt,
     attempt: line.attempts + 1,

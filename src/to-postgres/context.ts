@@ -1,4 +1,3 @@
-import { CompiledQuery } from 'kysely';
 import type { PageImage, PageValue } from '../model/change.ts';
 import type { NotionClock } from '../model/clock.ts';
 import type { Decoded, Lookups } from '../model/codecs/codec.ts';
@@ -10,7 +9,7 @@ import { lookupsOver } from '../model/page.ts';
 import type { NotionClient, NotionPage } from '../notion/client.ts';
 import type { People } from '../notion/people.ts';
 import type { UserDatabase } from '../postgres/rows.ts';
-import type { UserTransaction } from '../postgres/write.ts';
+import { statementsOn, type UserTransaction } from '../postgres/write.ts';
 import type { KeyLock } from '../runtime/keylock.ts';
 import type { Log } from '../runtime/log.ts';
 import { recordsByPage } from '../state/records.ts';
@@ -76,10 +75,7 @@ export async function inboundLookups(
 const idsIn = (value: PageValue): PageId[] => (Array.isArray(value) ? (value as PageId[]) : []);
 
 /** The state's statements on a connection of Kysely's, so that row and state commit together. */
-export const stateOn = (transaction: UserTransaction): Sql => ({
-  query: async <Row extends object>(text: string, values: readonly unknown[] = []) =>
-    (await transaction.executeQuery<Row>(CompiledQuery.raw(text, [...values]))).rows,
-});
+export const stateOn = (transaction: UserTransaction): Sql => statementsOn(transaction);
 
 export type DecodedField = { readonly field: ResolvedField; readonly decoded: Decoded };
 

@@ -172,6 +172,7 @@ async function remember(
     after,
     changedAt: page.lastEditedTime,
     actor: made.actor.name,
+    actorId: made.actor.id,
   });
   await endOperation(sql, operation, { status: 'done' });
   const altered = filled

@@ -2,6 +2,7 @@ import type { PageImage, RowImage } from '../model/change.ts';
 import type { Lookups } from '../model/codecs/codec.ts';
 import { encodeField } from '../model/fields.ts';
 import { goesToNotion, type ResolvedField } from '../model/mapping.ts';
+import { rowChangeOf } from '../model/merge.ts';
 import type { Actor, ColumnValues } from '../postgres/write.ts';
 import { beginOperation, endOperation } from '../state/operations.ts';
 import { markDirty, markRestore } from '../state/outbox.ts';
@@ -66,6 +67,7 @@ async function writeBack(
 async function audit(sql: Sql, edit: AppliedEdit, written: readonly ResolvedField[]): Promise<void> {
   const { sighting, record, before, after, actor } = edit;
   const edited = written.map((field) => field.property);
+  const columns = sighting.table.fields.filter(({ source }) => source.kind === 'column');
   const operation = await beginOperation(sql, {
     direction: 'to-postgres',
     table: record.table,
@@ -74,8 +76,15 @@ async function audit(sql: Sql, edit: AppliedEdit, written: readonly ResolvedFiel
     kind: 'update',
     before: pickAll(before, edited),
     after: pickAll(after, edited),
+    // Triggers' work included: what of it goes back to the page is a consequence of this edit, not a change by itself.
+    row: rowChangeOf(
+      before,
+      after,
+      columns.map((field) => field.property),
+    ),
     changedAt: sighting.page.lastEditedTime,
     actor: actor.name,
+    actorId: actor.id,
   });
   await endOperation(sql, operation, { status: 'done' });
 }

@@ -1,3 +1,4 @@
+import { messageOf } from '../model/errors.ts';
 import { isMassDeletion } from '../model/guard.ts';
 import type { PageId, RowKey } from '../model/ids.ts';
 import type { ResolvedTable } from '../model/mapping.ts';
@@ -5,12 +6,14 @@ import { deleteRow, settleConstraints, writeAs } from '../postgres/write.ts';
 import { deletionLoad, massDeletion } from '../state/deletes.ts';
 import { dropEdit, parkEdit } from '../state/edits.ts';
 import { beginOperation, endOperation, requestOperation } from '../state/operations.ts';
-import { discard, type Trouble } from '../state/outbox.ts';
+import { discard, markRestore, type Trouble } from '../state/outbox.ts';
 import { forget, markLinked, markTrashed, type SyncRecord } from '../state/records.ts';
 import type { Source } from '../state/sources.ts';
 import { FENCE } from '../state/sql.ts';
+import { releaseWaiting } from '../state/waiting.ts';
 import { type InboundContext, stateOn } from './context.ts';
 import { refusalOf } from './refusal.ts';
+import { noteUndelivered } from './undelivered.ts';
 
 /** What a GET says of a page that is not among the live ones. */
 export type Evidence = 'trashed' | 'archived' | 'moved' | 'gone';
@@ -37,7 +40,10 @@ export async function pageLeft(
     await context.store.transaction((sql) => dropEdit(sql, left.page));
     return;
   }
-  if (left.decision === 'rejected') return restorePage(context, left, record);
+  if (left.decision === 'rejected') {
+    if (evidence === 'gone') return setAside(context, left, record, strayed(evidence));
+    return restorePage(context, left, record);
+  }
   if (left.decision === 'approved') return deleteRecord(context, left, record);
   if (record.state === 'trashed' && left.decision !== 'retry') return;
   // Only the trash is a deletion; what was archived, moved or hidden from us still exists.
@@ -74,6 +80,7 @@ async function deleteRecord(context: InboundContext, left: Left, record: SyncRec
     await writeAs(context.db, { secret: context.tagSecret, write, actor }, async (transaction) => {
       const sql = stateOn(transaction);
       await sql.query(FENCE, [context.store.epoch]);
+      await noteUndelivered(transaction, table, record.key, record);
       const row = await deleteRow(transaction, table, record.key);
       await settleConstraints(transaction);
       await forget(sql, table.name, record.key);
@@ -85,10 +92,11 @@ async function deleteRecord(context: InboundContext, left: Left, record: SyncRec
         key: record.key,
         page: left.page,
         kind: 'delete',
-        before: JSON.parse(row),
+        before: row,
         after: {},
         changedAt: page.lastEditedTime,
         actor: actor.name,
+        actorId: actor.id,
       });
       await endOperation(sql, operation, { status: 'done' });
     });
@@ -113,12 +121,23 @@ async function restorePage(context: InboundContext, left: Left, record: SyncReco
     after: { page: left.page },
     changedAt: null,
   });
-  await context.notion.setTrash(left.page, false, { priority: 'poll', beforeLeaving: operation.begin });
+  const ask = { priority: 'poll', beforeLeaving: operation.begin } as const;
+  try {
+    await context.notion.setTrash(left.page, false, ask);
+  } catch (error) {
+    const outcome = { status: 'failed', error: messageOf(error) } as const;
+    await context.store.transaction((sql) => operation.end(sql, outcome));
+    throw error;
+  }
   await context.store.transaction(async (sql) => {
     await operation.end(sql, { status: 'done' });
     await markLinked(sql, record.table, record.key);
     await dropEdit(sql, left.page);
+    // What the row changed while its page was away goes on, and so does what points to the page.
+    await markRestore(sql, record.table, record.key, []);
+    await releaseWaiting(sql, record.table, record.key);
   });
+  context.onDirty();
 }
 
 /** Keeps the row; the pair rests, and stands in the failures, until the page is back. */

@@ -1,0 +1,271 @@
+import type { Pool } from 'pg';
+import { PgnotionError } from '../model/errors.ts';
+import { type DeleteGuard, isMassDeletion } from '../model/guard.ts';
+import type { RowKey, TableName } from '../model/ids.ts';
+import type { ResolvedField, ResolvedTable } from '../model/mapping.ts';
+import {
+  decideUndo,
+  foldEvent,
+  onlyFields,
+  restorableFields,
+  type UndoCount,
+  type UndoDecision,
+  type Undoing,
+} from '../model/rollback.ts';
+import { writableColumns } from '../postgres/restore.ts';
+import { readRows, type UserDatabase } from '../postgres/rows.ts';
+import { deletionLoad } from '../state/deletes.ts';
+import { beginRollback, endRun, lockRollbacks } from '../state/runs.ts';
+import type { Sql } from '../state/sql.ts';
+import {
+  countWaiting,
+  selectedEvents,
+  selectedKeys,
+  selectedTables,
+  type UndoSelection,
+} from '../state/undo.ts';
+import { undoRecord } from './undo.ts';
+import { type Case, linesOf, refusal, type UndoLine } from './undo-lines.ts';
+
+export type RollbackContext = {
+  readonly pool: Pool;
+  readonly store: Sql;
+  readonly db: UserDatabase;
+  readonly tables: ReadonlyMap<TableName, ResolvedTable>;
+  readonly guard: DeleteGuard;
+};
+
+export type RollbackOptions = {
+  readonly selection: UndoSelection;
+  /** Takes back what somebody changed since, and deletes beyond the guard. */
+  readonly force: boolean;
+  readonly dryRun: boolean;
+  /** Who asks for it, for the audit trail. */
+  readonly actor: string;
+  /** Gets each value that would change, or, if it is not a dry run, each one that does not. */
+  readonly onLine: (line: UndoLine) => Promise<void>;
+};
+
+export type RollbackResult = UndoCount & {
+  /** Null for a dry run, and if there was nothing to do. */
+  readonly run: string | null;
+  /** Deletions that wait for `--force`. */
+  readonly guarded: number;
+  /** Changes of these tables that wait in the outbox and cannot be taken back yet. */
+  readonly waiting: number;
+};
+
+/** One table as a rollback works on it. */
+type Ground = {
+  readonly table: ResolvedTable;
+  readonly columns: ReadonlySet<string>;
+  readonly fields: readonly ResolvedField[];
+};
+
+const KEYS_AT_ONCE = 200;
+const NONE = { records: 0, values: 0, updated: 0, inserted: 0, deleted: 0, left: 0, refused: 0 };
+
+/**
+ * Takes selected changes back in the rows; the sync carries that to the pages like any other change. Each record is a
+ * transaction of its own, and one that is as it was needs nothing: after a crash, the same rollback does the rest.
+ */
+export async function rollBack(context: RollbackContext, options: RollbackOptions): Promise<RollbackResult> {
+  const grounds = await groundsOf(context, options);
+  const preview = await look(context, options, grounds);
+  const waiting = await countWaiting(
+    context.store,
+    grounds.map(({ table }) => table.name),
+  );
+  const { guarded, ...count } = preview;
+  const held = [...guarded.values()].reduce((sum, number) => sum + number, 0);
+  if (options.dryRun || count.records === 0) return { ...count, guarded: held, waiting, run: null };
+  const unlock = await lockRollbacks(context.pool);
+  if (unlock === null) throw alreadyRunning();
+  try {
+    const run = await beginRollback(context.store, {
+      selection: JSON.stringify([options.selection, options.force]),
+      actor: options.actor,
+      total: count.records,
+    });
+    const done = await carryOut(context, options, grounds, { run, guarded });
+    await endRun(context.store, run);
+    return { ...done, left: done.left + count.left, guarded: held, waiting, run };
+  } finally {
+    await unlock();
+  }
+}
+
+async function groundsOf(context: RollbackContext, { selection }: RollbackOptions): Promise<Ground[]> {
+  const grounds: Ground[] = [];
+  for (const name of await selectedTables(context.store, selection)) {
+    const table = context.tables.get(name);
+    if (table === undefined) throw notConfigured(name);
+    const columns = await writableColumns(context.db, table);
+    grounds.push({ table, columns, fields: restorableFields(table, columns) });
+  }
+  // What others refer to comes first; deletions go the other way.
+  return grounds.sort((a, b) => a.table.rank - b.table.rank);
+}
+
+/** The concerned records of a table with what is to be done now, a chunk at a time. */
+async function* casesOf(
+  context: RollbackContext,
+  { selection, force }: RollbackOptions,
+  { table, fields }: Ground,
+): AsyncIterable<Case[]> {
+  for await (const keys of selectedKeys(context.store, selection, table.name, KEYS_AT_ONCE)) {
+    const known = new Map<RowKey, Undoing>();
+    for await (const event of selectedEvents(context.store, selection, table.name, keys)) {
+      const { key, before, after } = event;
+      const own = { ...event, before: onlyFields(before, fields), after: onlyFields(after, fields) };
+      known.set(key, foldEvent(known.get(key), own, force));
+    }
+    const rows = await readRows(context.db, table, keys);
+    yield [...known].map(([key, undoing]) => ({
+      key,
+      undoing,
+      decision: decideUndo(undoing, rows.get(key) ?? null, force),
+    }));
+  }
+}
+
+type Preview = UndoCount & {
+  /** Tables with more deletions than cross by themselves (invariant 10), and how many. */
+  readonly guarded: ReadonlyMap<TableName, number>;
+};
+
+async function look(
+  context: RollbackContext,
+  options: RollbackOptions,
+  grounds: readonly Ground[],
+): Promise<Preview> {
+  let count: UndoCount = NONE;
+  const guarded = new Map<TableName, number>();
+  for (const ground of grounds) {
+    const { name } = ground.table;
+    let deleted = 0;
+    for await (const cases of casesOf(context, options, ground)) {
+      for (const one of cases) {
+        for (const line of linesOf(name, one))
+          if (options.dryRun || line.what === 'left') await options.onLine(line);
+        count = added(count, one.decision);
+        if (one.decision.kind === 'delete') deleted += 1;
+      }
+    }
+    if (deleted > 0 && !options.force && (await isTooMany(context, name, deleted)))
+      guarded.set(name, deleted);
+  }
+  return { ...count, guarded };
+}
+
+async function isTooMany({ store, guard }: RollbackContext, name: TableName, more: number): Promise<boolean> {
+  const load = await deletionLoad(store, name, 'to-postgres', guard.windowMinutes);
+  return isMassDeletion({ ...load, coming: load.coming + more }, guard);
+}
+
+function added(count: UndoCount, decision: UndoDecision): UndoCount {
+  const more = { ...count, records: count.records + 1 };
+  switch (decision.kind) {
+    case 'nothing':
+      return count;
+    case 'update':
+      return {
+        ...more,
+        updated: count.updated + 1,
+        values: count.values + decision.changes.length,
+        left: count.left + decision.left.length,
+      };
+    case 'insert':
+      return { ...more, inserted: count.inserted + 1 };
+    case 'delete':
+      return { ...more, deleted: count.deleted + 1 };
+    case 'leave':
+      return { ...count, left: count.left + Math.max(1, decision.left.length) };
+    default:
+      return decision satisfies never;
+  }
+}
+
+/** Rows come back before values that may name them are set, and go after that: one pass for each. */
+const STEPS = ['insert', 'update', 'delete'] as const;
+
+type Task = { readonly run: string; readonly guarded: ReadonlyMap<TableName, number> };
+type Pass = { readonly count: UndoCount; readonly refusals: readonly UndoLine[] };
+
+/** What PostgreSQL refuses may fit once other records are done, so passes go on as long as one gets further. */
+async function carryOut(
+  context: RollbackContext,
+  options: RollbackOptions,
+  grounds: readonly Ground[],
+  task: Task,
+): Promise<UndoCount> {
+  let count: UndoCount = NONE;
+  for (;;) {
+    const pass = await onePass(context, options, grounds, task);
+    const { refused, records } = pass.count;
+    count = sum(count, pass.count);
+    if (refused > 0 && records > 0) continue;
+    for (const line of pass.refusals) await options.onLine(line);
+    return { ...count, refused };
+  }
+}
+
+const sum = (a: UndoCount, b: UndoCount): UndoCount => ({
+  records: a.records + b.records,
+  values: a.values + b.values,
+  updated: a.updated + b.updated,
+  inserted: a.inserted + b.inserted,
+  deleted: a.deleted + b.deleted,
+  left: a.left + b.left,
+  refused: b.refused,
+});
+
+/** Of more refusals than this, the first ones are told. */
+const MAX_REFUSALS = 1_000;
+
+async function onePass(
+  context: RollbackContext,
+  options: RollbackOptions,
+  grounds: readonly Ground[],
+  { run, guarded }: Task,
+): Promise<Pass> {
+  let count: UndoCount = NONE;
+  const refusals: UndoLine[] = [];
+  for (const step of STEPS) {
+    for (const ground of step === 'delete' ? grounds.toReversed() : grounds) {
+      const { name } = ground.table;
+      if (step === 'delete' && guarded.has(name)) continue;
+      for await (const cases of casesOf(context, options, ground)) {
+        for (const one of cases.filter(({ decision }) => decision.kind === step)) {
+          const { force, actor } = options;
+          const outcome = await undoRecord(context, { ...ground, ...one, force, actor, run });
+          if ('kind' in outcome) count = added(count, withoutLeft(outcome));
+          else {
+            count = { ...count, refused: count.refused + 1 };
+            if (refusals.length < MAX_REFUSALS) refusals.push(refusal(name, one.key, outcome.refused));
+          }
+        }
+      }
+    }
+  }
+  return { count, refusals };
+}
+
+/** What stays beside what was changed has been told by the preview. */
+const withoutLeft = (done: UndoDecision): UndoDecision =>
+  done.kind === 'update' ? { ...done, left: [] } : done;
+
+const alreadyRunning = (): PgnotionError =>
+  new PgnotionError({
+    code: 'rollback_running',
+    message: 'another rollback is at work in this database',
+    remedy: 'wait until it has ended, look at the preview again, and start this one then',
+    retryable: true,
+  });
+
+const notConfigured = (table: TableName): PgnotionError =>
+  new PgnotionError({
+    code: 'table_unknown',
+    message: `some of these changes are of ${table}, which is no table of this configuration`,
+    remedy: 'use the configuration that has it, or choose other tables with --table',
+  });

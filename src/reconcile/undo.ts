@@ -1,0 +1,163 @@
+import type { RowImage } from '../model/change.ts';
+import { messageOf } from '../model/errors.ts';
+import type { RowKey } from '../model/ids.ts';
+import type { ResolvedField, ResolvedTable } from '../model/mapping.ts';
+import { rowChangeOf } from '../model/merge.ts';
+import { decideUndo, onlyFields, type Restored, type UndoDecision, type Undoing } from '../model/rollback.ts';
+import { insertAgain } from '../postgres/restore.ts';
+import { readRows, type UserDatabase } from '../postgres/rows.ts';
+import {
+  type ColumnValues,
+  changeAs,
+  deleteRow,
+  lockRow,
+  settleConstraints,
+  sqlState,
+  statementsOn,
+  type UserTransaction,
+  updateRow,
+} from '../postgres/write.ts';
+import { beginOperation, endOperation, type Operation } from '../state/operations.ts';
+import { recordsByKey } from '../state/records.ts';
+import type { Sql } from '../state/sql.ts';
+import { revive } from '../state/undo.ts';
+
+/** One record that is to become what it was. */
+export type UndoTask = {
+  readonly table: ResolvedTable;
+  /** The columns that take values. */
+  readonly columns: ReadonlySet<string>;
+  /** The fields that can be set. */
+  readonly fields: readonly ResolvedField[];
+  readonly key: RowKey;
+  readonly undoing: Undoing;
+  readonly force: boolean;
+  readonly actor: string;
+  readonly run: string;
+};
+
+/** What was done, or why PostgreSQL refused it. */
+export type UndoOutcome = UndoDecision | { readonly refused: string };
+
+/**
+ * Takes one record's changes back in one transaction, with an operation of its own. It is decided anew under the row's
+ * lock, so nothing that came after the preview is lost. Capture takes the change for anybody's and carries it to Notion.
+ */
+export async function undoRecord(
+  context: { readonly db: UserDatabase; readonly store: Sql },
+  task: UndoTask,
+): Promise<UndoOutcome> {
+  const { table, key, undoing, force } = task;
+  const known = (await recordsByKey(context.store, table.name, [key])).get(key);
+  try {
+    return await changeAs(context.db, { id: null, name: task.actor }, async (transaction) => {
+      await lockRow(transaction, table, key);
+      const row = (await readRows(transaction, table, [key])).get(key) ?? null;
+      const decision = decideUndo(undoing, row, force);
+      const done = await apply(transaction, task, decision, row ?? {});
+      await settleConstraints(transaction);
+      if (done !== null) await note(statementsOn(transaction), task, known?.page ?? undoing.page, done);
+      return decision;
+    });
+  } catch (error) {
+    if (error instanceof KeptByPostgres) return { kind: 'nothing' };
+    const refused = refusedBy(error);
+    if (refused === null) throw error;
+    return { refused };
+  }
+}
+
+type Done = Pick<Operation, 'kind' | 'before' | 'after' | 'row'>;
+
+async function apply(
+  transaction: UserTransaction,
+  task: UndoTask,
+  decision: UndoDecision,
+  row: RowImage,
+): Promise<Done | null> {
+  const { table, key, fields } = task;
+  const imageNow = async () => (await readRows(transaction, table, [key])).get(key) ?? {};
+  switch (decision.kind) {
+    case 'nothing':
+    case 'leave':
+      return null;
+    case 'update':
+      return setBack(transaction, task, decision.changes, row);
+    case 'insert': {
+      const values = columnValues(fields, decision.values);
+      await insertAgain(transaction, table, task.columns, { key, whole: decision.whole, values });
+      const after = await imageNow();
+      return {
+        kind: 'create',
+        before: {},
+        after: onlyFields(after, fields),
+        row: { before: null, after },
+      };
+    }
+    case 'delete': {
+      const gone = await deleteRow(transaction, table, key);
+      return gone === null
+        ? null
+        : { kind: 'delete', before: gone, after: {}, row: { before: row, after: null } };
+    }
+    default:
+      return decision satisfies never;
+  }
+}
+
+async function setBack(
+  transaction: UserTransaction,
+  { table, key, fields }: UndoTask,
+  changes: readonly Restored[],
+  row: RowImage,
+): Promise<Done> {
+  const wanted = Object.fromEntries(changes.map((one) => [one.property, one.becomes]));
+  await updateRow(transaction, table, key, columnValues(fields, wanted));
+  const now = (await readRows(transaction, table, [key])).get(key) ?? {};
+  // Only a trigger's own values were left, such as a time of change: setting them again would never end.
+  if (!changes.some(({ property, becomes }) => now[property] === becomes)) throw new KeptByPostgres();
+  const properties = table.fields.map(({ property }) => property);
+  return {
+    kind: 'update',
+    before: Object.fromEntries(changes.map((one) => [one.property, one.now])),
+    after: Object.fromEntries(changes.map(({ property }) => [property, now[property] ?? null])),
+    row: rowChangeOf(row, now, properties),
+  };
+}
+
+const columnValues = (
+  fields: readonly ResolvedField[],
+  image: Readonly<Record<string, string | null>>,
+): ColumnValues =>
+  Object.fromEntries(
+    fields.flatMap(({ property, source }) =>
+      source.kind === 'column' && property in image ? [[source.column, image[property] ?? null]] : [],
+    ),
+  );
+
+async function note(sql: Sql, task: UndoTask, page: Operation['page'], done: Done): Promise<void> {
+  const { table, key } = task;
+  const operation = await beginOperation(sql, {
+    ...done,
+    direction: 'to-postgres',
+    table: table.name,
+    key,
+    page,
+    changedAt: null,
+    actor: task.actor,
+    batch: task.run,
+  });
+  await endOperation(sql, operation, { status: 'done' });
+  if (done.kind === 'create' && page !== null) await revive(sql, table.name, key, page);
+}
+
+/** Ends a transaction that came to nothing. */
+class KeptByPostgres extends Error {}
+
+/** A constraint, a trigger or a missing right speaks of this record alone; anything else ends the rollback. */
+function refusedBy(error: unknown): string | null {
+  const state = sqlState(error);
+  if (state === null) return null;
+  const own = /^(22|23|27|44|P0)/.test(state) || state === '42501' || state === '428C9';
+  return own ? `${messageOf(error)} (${state})` : null;
+}

@@ -1,0 +1,168 @@
+import pg from 'pg';
+import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
+import { eventually } from '../support/eventually.ts';
+import { addSource, createState, products, type StateStage, suppliers } from '../support/state.ts';
+
+// The test itself reads the slot, so that it decides when a change has been captured and when it has been delivered.
+
+let state: StateStage;
+let slot: string;
+let rows: StateStage['rows'];
+
+beforeAll(async () => {
+  state = await createState();
+  rows = state.rows;
+  slot = state.database.name;
+  await rows(`select pg_create_logical_replication_slot($1, 'pgoutput')`, [slot]);
+});
+afterAll(() => state.database.drop());
+beforeEach(async () => {
+  await state.clear();
+  await rows(`insert into pgnotion.checkpoint (slot, system_id, timeline, lsn) values ($1, 's', 1, '0/1')`, [
+    slot,
+  ]);
+  await addSource(state.store, suppliers, 1);
+  await rows(`insert into pgnotion.records (table_name, key, state) values ('suppliers', 'a', 'linked')`);
+});
+
+/** As the daemon reads: all of the log so far. A commit first, so that the log is on disk. */
+async function capture(): Promise<void> {
+  await rows('update pgnotion.checkpoint set at = clock_timestamp()');
+  await rows('select pg_replication_slot_advance($1, pg_current_wal_flush_lsn())', [slot]);
+}
+
+const dirty = (parked: boolean) =>
+  rows(
+    `insert into pgnotion.outbox (table_name, key, kind, parked_at, code, reason, remedy)
+     select 'suppliers', 'a', 'write', why.* from (values (true, now(), 'c', 'it is refused', 'mend it'), (false, null, null, null, null))
+         as one (parked, at, code, reason, remedy), lateral (select at, code, reason, remedy) as why where parked = $1`,
+    [parked],
+  );
+
+const waitFor = async (timeout = '20 seconds', key = 'a', table = 'suppliers'): Promise<boolean> => {
+  const [row] = await rows<{ there: boolean }>('select pgnotion.wait_for($1, $2, $3) as there', [
+    table,
+    key,
+    timeout,
+  ]);
+  return row?.there ?? false;
+};
+
+/** Resolves once a session sleeps inside of the function. */
+const isWaiting = () =>
+  eventually(async () => {
+    const found = await rows(
+      `select from pg_stat_activity
+        where datname = current_database() and query like '%wait_for%' and wait_event = 'PgSleep'`,
+    );
+    return found.length > 0;
+  });
+
+test('a record at rest is there at once, after the log up to the call has been read', async () => {
+  expect(await waitFor('200 ms')).toBe(false);
+  const answer = waitFor();
+  await isWaiting();
+  await capture();
+  expect(await answer).toBe(true);
+});
+
+test('a change that was captured in time is waited for until it has left the outbox', async () => {
+  const answer = waitFor();
+  await isWaiting();
+  // What was committed before the call reaches the outbox first, and the slot moves after that.
+  await dirty(false);
+  await capture();
+  const early = await Promise.race([answer, waitFor('300 ms')]);
+  expect(early).toBe(false);
+  await rows('delete from pgnotion.outbox');
+  expect(await answer).toBe(true);
+});
+
+test('a relation whose target has no page yet is part of the version', async () => {
+  await rows(`insert into pgnotion.waiting values ('suppliers', 'a', 'products', 'p')`);
+  const answer = waitFor();
+  await capture();
+  expect(await waitFor('300 ms')).toBe(false);
+  await rows('delete from pgnotion.waiting');
+  await capture();
+  expect(await answer).toBe(true);
+});
+
+test('a record that is set aside raises with the reason and the remedy, but only once the log has been read', async () => {
+  await dirty(true);
+  expect(await waitFor('200 ms')).toBe(false);
+  const answer = waitFor().catch((error: unknown) => error);
+  await capture();
+  const error = await answer;
+  expect(error).toBeInstanceOf(pg.DatabaseError);
+  expect(error).toMatchObject({ code: 'PGN03', hint: 'mend it' });
+  expect(String(error)).toContain('suppliers a is set aside: it is refused');
+});
+
+test('rows that the first sync has not found yet are not there', async () => {
+  await rows('update pgnotion.data_sources set backfilled_at = null');
+  const answer = waitFor('600 ms');
+  await capture();
+  expect(await answer).toBe(false);
+});
+
+test('a slot that nobody has, or that is gone, never counts as read', async () => {
+  await rows(`update pgnotion.checkpoint set slot = 'another', lsn = 'FFFFFFFF/FFFFFFFF'`);
+  expect(await waitFor('200 ms')).toBe(false);
+});
+
+test('unknown tables and records are refused', async () => {
+  await expect(waitFor('1 s', 'a', 'nobody')).rejects.toThrow('no synced table is called nobody');
+  const answer = waitFor('20 s', 'b').catch(String);
+  await isWaiting();
+  await capture();
+  expect(await answer).toContain('pgnotion knows no record b of suppliers');
+});
+
+test('a transaction that has written, or that sees one moment only, is refused', async () => {
+  const client = await state.pool.connect();
+  const refused = async (...before: string[]): Promise<string> => {
+    for (const statement of before) await client.query(statement);
+    const told = await client.query(`select pgnotion.wait_for('suppliers', 'a')`).catch(String);
+    await client.query('rollback');
+    return String(told);
+  };
+  try {
+    expect(await refused('begin', `update pgnotion.records set synced_at = now()`)).toContain(
+      'would wait for that transaction itself',
+    );
+    expect(await refused('begin isolation level repeatable read')).toContain('under repeatable read');
+    expect(await refused('begin isolation level serializable')).toContain('under serializable');
+  } finally {
+    client.release();
+  }
+});
+
+test('a role needs no more than usage of the schema', async () => {
+  const role = `waiter_${state.database.name}`;
+  await rows(`create role ${role}`);
+  await rows(`grant usage on schema pgnotion to ${role}`);
+  const client = await state.pool.connect();
+  try {
+    await client.query(`set role ${role}`);
+    const answer = client.query<{ there: boolean }>(`select pgnotion.wait_for('suppliers', 'a') as there`);
+    await isWaiting();
+    await capture();
+    expect((await answer).rows).toEqual([{ there: true }]);
+  } finally {
+    await client.query('reset role');
+    client.release();
+    await rows(`revoke usage on schema pgnotion from ${role}`);
+    await rows(`drop role ${role}`);
+  }
+});
+
+test('each table is asked for by itself', async () => {
+  await addSource(state.store, products, 2);
+  await rows(`insert into pgnotion.records (table_name, key, state) values ('products', 'a', 'linked')`);
+  await dirty(true);
+  const answer = waitFor('20 s', 'a', 'products');
+  await isWaiting();
+  await capture();
+  expect(await answer).toBe(true);
+});
