@@ -103,6 +103,7 @@ async function groundsOf(context: RollbackContext, { selection }: RollbackOption
     const columns = await writableColumns(context.db, table);
     grounds.push({ table, columns, fields: restorableFields(table, columns) });
   }
+  if (grounds.length === 0 && selection.by !== 'time') throw nothingSelected();
   // What others refer to comes first; deletions go the other way.
   return grounds.sort((a, b) => a.table.rank - b.table.rank);
 }
@@ -268,4 +269,12 @@ const notConfigured = (table: TableName): PgnotionError =>
     code: 'table_unknown',
     message: `some of these changes are of ${table}, which is no table of this configuration`,
     remedy: 'use the configuration that has it, or choose other tables with --table',
+  });
+
+const nothingSelected = (): PgnotionError =>
+  new PgnotionError({
+    code: 'nothing_to_undo',
+    message: 'no change of a row is on record under that name that could be taken back',
+    remedy:
+      'see `pgnotion explain TABLE KEY` for the operations of a record; those of a first sync changed no row, and old ones are forgotten after `retention.days`',
   });

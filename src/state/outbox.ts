@@ -155,7 +155,7 @@ export async function settle(
   ]);
   await sql.query(
     `update pgnotion.outbox
-        set first_at = changed_at, restore = array(select unnest(restore) except select unnest($3::text[]))
+        set first_at = changed_at, inserted = false, restore = array(select unnest(restore) except select unnest($3::text[]))
       where table_name = $1 and key = $2`,
     [line.table, line.key, line.restore],
   );

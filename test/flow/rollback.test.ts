@@ -152,6 +152,14 @@ describe('a mistake of one person in Notion', () => {
     await stage.settled(90_000);
     const unclear = await stage.run(['rollback', '--operation', '1', '--run', '1']);
     expect([unclear.code, unclear.stderr.includes('rollback_unclear')]).toEqual([1, true]);
+    // The first operation is of the first sync, which changed no row.
+    for (const which of [
+      ['--operation', '1'],
+      ['--run', '999'],
+    ]) {
+      const none = await stage.run(['rollback', ...which]);
+      expect([none.code, none.stderr.includes('nothing_to_undo')]).toEqual([1, true]);
+    }
   });
 
   test('two rollbacks at once exclude each other', async () => {

@@ -34,6 +34,20 @@ describe('marking records dirty', () => {
     expect(await pendingCount(sql)).toBe(2);
   });
 
+  test('a row is new until its page is made, however often it changes before', async () => {
+    await markDirty(sql, [dirty('a', { inserted: true })]);
+    await markDirty(sql, [dirty('a')]);
+    const line = await only();
+    expect(line.inserted).toBe(true);
+    await markDirty(sql, [dirty('a')]);
+    await settle(sql, line);
+    expect((await only()).inserted).toBe(false);
+    // A row that is deleted and inserted again before either was delivered was there all along.
+    await markDirty(sql, [dirty('a', { kind: 'delete' })]);
+    await markDirty(sql, [dirty('a', { inserted: true })]);
+    expect((await only()).inserted).toBe(false);
+  });
+
   test('the same key in another table is another record', async () => {
     await markDirty(sql, [dirty('a'), dirty('a', { table: products })]);
     expect(await pendingCount(sql)).toBe(2);
