@@ -1,16 +1,24 @@
 import type { Log } from './runtime/log.ts';
 import { keepTrying, pause } from './runtime/retry.ts';
+import { pruneNotices } from './state/notices.ts';
+import { pruneResting } from './state/records.ts';
 import { type Answer, pruneRequests, recordAnswers } from './state/requests.ts';
 import type { Store } from './state/sql.ts';
 
 const PRUNE_MS = 600_000;
 const ANSWERS_MS = 2_000;
 
-/** Writes answers to the ledger now and then, and forgets old lines. */
+export type House = {
+  readonly store: Store;
+  /** Answers that have not been written to the ledger yet. */
+  readonly answers: Answer[];
+  readonly rememberDays: number;
+  readonly log: Log;
+};
+
+/** Writes answers to the ledger now and then, and forgets what is old. */
 export async function keepHouse(
-  store: Store,
-  answers: Answer[],
-  log: Log,
+  { store, answers, rememberDays, log }: House,
   signal: AbortSignal,
 ): Promise<void> {
   let pruned = Number.NEGATIVE_INFINITY;
@@ -19,7 +27,11 @@ export async function keepHouse(
       while (!signal.aborted) {
         await recordAnswers(store, answers.splice(0));
         if (performance.now() - pruned > PRUNE_MS) {
-          await pruneRequests(store);
+          await store.transaction(async (sql) => {
+            await pruneRequests(sql);
+            await pruneResting(sql, rememberDays);
+            await pruneNotices(sql, rememberDays);
+          });
           pruned = performance.now();
         }
         healthy();

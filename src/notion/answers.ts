@@ -51,6 +51,14 @@ export type NotionUser = {
   readonly kind: 'person' | 'bot' | 'other';
 };
 
+export type NotionComment = {
+  readonly id: string;
+  readonly text: string;
+  /** Rounded down to the minute by Notion. */
+  readonly createdTime: Date;
+  readonly createdBy: string | null;
+};
+
 /** Who this token is. */
 export type NotionSelf = {
   readonly id: string;
@@ -194,6 +202,17 @@ export const readCreatedDatabase: Read<{ databaseId: string; dataSourceId: DataS
   if (!dataSources[0]) throw new Unreadable('a database without a data source', id);
   return { databaseId: id, dataSourceId: dataSources[0].id };
 };
+
+/** A connection without the capability to read comments is told the id alone. */
+export const readComment = reader(
+  z.object({ id: z.string(), created_time: time.optional(), created_by: actor, rich_text: richText }),
+  (comment): NotionComment => ({
+    id: comment.id,
+    text: plain(comment.rich_text),
+    createdTime: comment.created_time ?? new Date(0),
+    createdBy: comment.created_by?.id ?? null,
+  }),
+);
 
 export const readUser = reader(
   z.object({

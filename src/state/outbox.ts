@@ -155,7 +155,23 @@ export async function settle(
   );
 }
 
-export type Trouble = { readonly code: string; readonly reason: string; readonly remedy: string };
+export type Trouble = {
+  readonly code: string;
+  readonly reason: string;
+  readonly remedy: string;
+  /** The same in the words of Notion, a line for each property: see `state/notices.ts`. */
+  readonly told?: readonly Told[];
+};
+
+/** What is wrong with a property, for the person who edited it. */
+export type Told = {
+  /** Null: with the page as a whole. */
+  readonly property: string | null;
+  /** Such as `must be at least 0`. */
+  readonly wrong: string;
+  /** What the row holds instead; left out where that is no help. */
+  readonly kept?: string;
+};
 
 /** Drops what waits for a row that this transaction deleted: there is nothing left to bring to its page. */
 export async function discard(sql: Sql, table: TableName, key: RowKey): Promise<void> {
@@ -243,7 +259,8 @@ export async function markAllDeleted(
 ): Promise<void> {
   await sql.query(
     `insert into pgnotion.outbox as o (table_name, key, kind, lsn, changed_at, first_at)
-     select table_name, key, 'delete', $2, $3, $3 from pgnotion.records where table_name = $1
+     select table_name, key, 'delete', $2, $3, $3 from pgnotion.records
+      where table_name = $1 and state <> 'resting'
      on conflict (table_name, key) do update
        set kind = 'delete', lsn = excluded.lsn, changed_at = excluded.changed_at, version = o.version + 1,
            approved = false, priority = 0,

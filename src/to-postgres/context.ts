@@ -68,7 +68,9 @@ export async function inboundLookups(
   );
   const records = await recordsByPage(context.store, pages);
   const pairs = [...records.values()].flatMap((record) =>
-    record.page === null ? [] : [{ table: record.table, key: record.key, page: record.page }],
+    record.page === null || record.state === 'resting'
+      ? []
+      : [{ table: record.table, key: record.key, page: record.page }],
   );
   return lookupsOver({ pairs, users });
 }

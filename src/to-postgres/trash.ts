@@ -1,12 +1,13 @@
 import { isMassDeletion } from '../model/guard.ts';
 import type { PageId, RowKey } from '../model/ids.ts';
-import type { ResolvedTable } from '../model/mapping.ts';
-import { deleteRow, settleConstraints, writeAs } from '../postgres/write.ts';
-import { deletionLoad, massDeletion } from '../state/deletes.ts';
+import { type ResolvedTable, softDeleteColumn } from '../model/mapping.ts';
+import { setSoftDeleted } from '../postgres/soft-delete.ts';
+import { deleteRow, lockRow, settleConstraints, type UserTransaction, writeAs } from '../postgres/write.ts';
+import { deletionLoad, deletionToReview, massDeletion } from '../state/deletes.ts';
 import { dropEdit, parkEdit } from '../state/edits.ts';
-import { beginOperation, endOperation, requestOperation } from '../state/operations.ts';
-import { discard, type Trouble } from '../state/outbox.ts';
-import { forget, markLinked, markTrashed, type SyncRecord } from '../state/records.ts';
+import { beginOperation, endOperation, type Operation, requestOperation } from '../state/operations.ts';
+import { discard, markRestore, type Trouble } from '../state/outbox.ts';
+import { forget, markLinked, markTrashed, type RestedAs, rest, type SyncRecord } from '../state/records.ts';
 import type { Source } from '../state/sources.ts';
 import { FENCE } from '../state/sql.ts';
 import { type InboundContext, stateOn } from './context.ts';
@@ -37,12 +38,18 @@ export async function pageLeft(
     await context.store.transaction((sql) => dropEdit(sql, left.page));
     return;
   }
+  // It rests where it should; what waited for it to come back waits no more.
+  if (record.state === 'resting') return endReturn(context, left, record, evidence);
   if (left.decision === 'rejected') return restorePage(context, left, record);
   if (left.decision === 'approved') return deleteRecord(context, left, record);
   if (record.state === 'trashed' && left.decision !== 'retry') return;
   // Only the trash is a deletion; what was archived, moved or hidden from us still exists.
   if (evidence !== 'trashed') return setAside(context, left, record, strayed(evidence));
-  switch (left.table.onNotionTrash) {
+  const policy = left.table.onNotionTrash;
+  if (typeof policy === 'object') return deleteUnlessMany(context, left, record);
+  switch (policy) {
+    case 'review':
+      return setAside(context, left, record, deletionToReview);
     case 'restore':
       return restorePage(context, left, record);
     case 'delete':
@@ -50,8 +57,21 @@ export async function pageLeft(
     case 'ignore':
       return setAside(context, left, record, trashIgnored);
     default:
-      return left.table.onNotionTrash satisfies never;
+      return policy satisfies never;
   }
+}
+
+/** A page that is gone for good cannot come back, and a row that does gets a new one. */
+async function endReturn(
+  context: InboundContext,
+  { page }: Left,
+  { table, key, restedAs }: SyncRecord,
+  evidence: Evidence,
+): Promise<void> {
+  await context.store.transaction(async (sql) => {
+    await dropEdit(sql, page);
+    if (evidence === 'gone' && restedAs !== 'soft') await forget(sql, table, key);
+  });
 }
 
 /** One after the other for each table: side by side, none would count the others. */
@@ -74,19 +94,19 @@ async function deleteRecord(context: InboundContext, left: Left, record: SyncRec
     await writeAs(context.db, { secret: context.tagSecret, write, actor }, async (transaction) => {
       const sql = stateOn(transaction);
       await sql.query(FENCE, [context.store.epoch]);
-      const row = await deleteRow(transaction, table, record.key);
+      const gone = await takeRow(transaction, table, record.key);
       await settleConstraints(transaction);
-      await forget(sql, table.name, record.key);
+      await rest(sql, table.name, record.key, gone.as);
       await discard(sql, table.name, record.key);
-      if (row === null) return;
+      if (gone.before === null) return;
       const operation = await beginOperation(sql, {
         direction: 'to-postgres',
         table: table.name,
         key: record.key,
         page: left.page,
         kind: 'delete',
-        before: JSON.parse(row),
-        after: {},
+        before: gone.before,
+        after: gone.after,
         changedAt: page.lastEditedTime,
         actor: actor.name,
       });
@@ -100,6 +120,29 @@ async function deleteRecord(context: InboundContext, left: Left, record: SyncRec
       remedy: `${refusal.remedy}; then retry, or restore the page to keep the row`,
     });
   }
+}
+
+type Gone = Pick<Operation, 'after'> & {
+  readonly as: RestedAs;
+  /** The whole row; null if there was none. */
+  readonly before: Operation['before'] | null;
+};
+
+/** Deletes the row, or marks it where the table's policy says so: then `after` tells what was set. */
+async function takeRow(transaction: UserTransaction, table: ResolvedTable, key: RowKey): Promise<Gone> {
+  const column = softDeleteColumn(table);
+  if (column === null) {
+    const row = await deleteRow(transaction, table, key);
+    return { as: 'trashed', before: row === null ? null : JSON.parse(row), after: {} };
+  }
+  if (!(await lockRow(transaction, table, key))) return { as: 'trashed', before: null, after: {} };
+  const rows = await setSoftDeleted(transaction, table, key, column, true);
+  if (rows === null) return { as: 'soft', before: null, after: {} };
+  return {
+    as: 'soft',
+    before: JSON.parse(rows.before),
+    after: { [column]: JSON.parse(rows.after)[column] },
+  };
 }
 
 async function restorePage(context: InboundContext, left: Left, record: SyncRecord): Promise<void> {
@@ -118,7 +161,10 @@ async function restorePage(context: InboundContext, left: Left, record: SyncReco
     await operation.end(sql, { status: 'done' });
     await markLinked(sql, record.table, record.key);
     await dropEdit(sql, left.page);
+    // What changed in the row meanwhile was set aside.
+    await markRestore(sql, record.table, record.key, []);
   });
+  context.onDirty();
 }
 
 /** Keeps the row; the pair rests, and stands in the failures, until the page is back. */

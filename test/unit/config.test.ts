@@ -39,6 +39,7 @@ test('what is left out has its default', () => {
     settleSeconds: 5,
     wholePollPages: 200,
     sweepHours: 24,
+    rememberDays: 30,
   });
   expect(parsed.tables).toEqual([
     {
@@ -51,7 +52,8 @@ test('what is left out has its default', () => {
       title: 'Suppliers',
       idProperty: 'Supabase ID',
       lastSyncedProperty: 'Last Synced',
-      onNotionTrash: 'ignore',
+      statusProperty: null,
+      onNotionTrash: 'review',
       onPostgresDelete: 'trash',
       fields: [
         { property: 'Name', type: 'title', source: { kind: 'column', column: 'name' }, direction: 'both' },
