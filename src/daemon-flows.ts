@@ -12,6 +12,7 @@ import { tagSecret } from './state/secret.ts';
 import { readSources, type Source } from './state/sources.ts';
 import type { Store } from './state/sql.ts';
 import { runDeliver } from './to-notion/deliver.ts';
+import { runNotices } from './to-postgres/explain-refusal.ts';
 import type { Hints } from './to-postgres/hints.ts';
 import { createMirrors } from './to-postgres/mirrors.ts';
 import { runPoll } from './to-postgres/poll.ts';
@@ -58,6 +59,7 @@ export function flowsOf(
     { name: 'poll', run: (signal) => runPoll(inbound, poll, signal) },
     { name: 'sweep', run: (signal) => runSweep(inbound, signal) },
     { name: 'backfill', run: (signal) => runBackfill(shared, signal) },
+    { name: 'notices', run: (signal) => runNotices({ ...shared, createGraceMs }, signal) },
   ];
 }
 

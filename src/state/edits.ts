@@ -104,8 +104,9 @@ async function upsert(
     ],
   );
   // What waits goes on by itself most often; only what has waited for a while is worth a word.
-  if (how.trouble?.told === undefined || !(how.parked || (kept?.attempts ?? 0) >= TOLD_AFTER)) return;
-  await wishNotice(sql, edit, how.trouble.told, how.trouble.code === 'page_incomplete' ? 'incomplete' : null);
+  const told = how.trouble?.told ?? [];
+  if (told.length === 0 || !(how.parked || (kept?.attempts ?? 0) >= TOLD_AFTER)) return;
+  await wishNotice(sql, edit, told, how.trouble?.code === 'page_incomplete' ? 'incomplete' : null);
 }
 
 const TOLD_AFTER = 4;

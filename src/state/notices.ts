@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
+import type { Told } from '../model/errors.ts';
 import type { PageId, TableName } from '../model/ids.ts';
-import type { Told } from './outbox.ts';
 import type { Sql } from './sql.ts';
 
 /** What a page has to tell the person who edits it, and how far that has come. */
@@ -30,8 +30,12 @@ export function noticeText(told: readonly Told[]): string {
     const what = property === null ? wrong : `${property}: ${wrong}`;
     return kept === undefined ? what : `${what}. PostgreSQL kept ${kept}`;
   });
-  return [...new Set(lines)].join('\n');
+  const text = [...new Set(lines)].join('\n');
+  return text.length <= LONGEST ? text : `${text.slice(0, LONGEST).toWellFormed()}…`;
 }
+
+/** Enough for a person to read, and within one run of Notion's text. */
+const LONGEST = 1_900;
 
 /**
  * Keeps what the page is to tell from now on; belongs in the transaction that sets the edit aside. The same refusal

@@ -1,3 +1,4 @@
+import type { Told } from '../model/errors.ts';
 import type { Lsn, RowKey, TableName } from '../model/ids.ts';
 import { formatLsn } from '../model/ids.ts';
 import type { Sql } from './sql.ts';
@@ -161,16 +162,6 @@ export type Trouble = {
   readonly remedy: string;
   /** The same in the words of Notion, a line for each property: see `state/notices.ts`. */
   readonly told?: readonly Told[];
-};
-
-/** What is wrong with a property, for the person who edited it. */
-export type Told = {
-  /** Null: with the page as a whole. */
-  readonly property: string | null;
-  /** Such as `must be at least 0`. */
-  readonly wrong: string;
-  /** What the row holds instead; left out where that is no help. */
-  readonly kept?: string;
 };
 
 /** Drops what waits for a row that this transaction deleted: there is nothing left to bring to its page. */

@@ -1,5 +1,6 @@
 import type { RowImage } from '../model/change.ts';
 import type { Lookups } from '../model/codecs/codec.ts';
+import type { Fault } from '../model/errors.ts';
 import { keyParts, type RowKey } from '../model/ids.ts';
 import { goesToNotion, goesToPostgres, type ResolvedField, type ResolvedTable } from '../model/mapping.ts';
 import { readRows } from '../postgres/rows.ts';
@@ -63,7 +64,7 @@ export async function insertFrom(
       });
     });
   } catch (error) {
-    const refusal = refusalOf(error);
+    const refusal = refusalOf(error, { table, fields, present: null });
     if (refusal === null) throw error;
     return { kind: 'park', trouble: refusal };
   }
@@ -93,8 +94,10 @@ function problemOf(
     .filter((field) => field.required && field.source.kind === 'column' && !given.has(field.source.column))
     .filter((field) => goesToPostgres(field) && !(key !== null && isKeyColumn(table, field)))
     .map((field) => field.property);
-  if (missing.length > 0 || isUntouched(table, image)) return { kind: 'park', trouble: incomplete(missing) };
   const faults = filled.flatMap(({ decoded }) => (decoded.kind === 'refused' ? [decoded.fault] : []));
+  const untouched = isUntouched(table, image);
+  if (missing.length > 0 || untouched)
+    return { kind: 'park', trouble: incomplete(missing, untouched ? null : faults) };
   if (faults.length > 0) return { kind: 'park', trouble: refusedValues(faults) };
   const waiting = filled
     .filter(({ decoded }) => decoded.kind === 'unresolved')
@@ -112,7 +115,16 @@ const isUntouched = (table: ResolvedTable, image: Sighting['image']): boolean =>
     .filter(goesToPostgres)
     .every((field) => isBlank(image, field) || image[field.property] === false);
 
-const incomplete = (missing: readonly string[]): Trouble => ({
+/** `faults` is null for a page that nobody has typed into yet: there is nobody to be told anything. */
+const incomplete = (missing: readonly string[], faults: readonly Fault[] | null): Trouble => ({
+  ...(faults === null
+    ? {}
+    : {
+        told: [
+          ...missing.map((property) => ({ property, wrong: 'must not be empty' })),
+          ...faults.flatMap(({ told }) => told ?? []),
+        ],
+      }),
   code: 'page_incomplete',
   reason: missing.length === 0 ? 'the page is still empty' : `the page lacks ${missing.join(', ')}`,
   remedy: 'fill it in; the row follows by itself',

@@ -141,6 +141,12 @@ async function receiveTwin(context: InboundContext, sighting: Sighting, key: Row
 const setAsideUnknown = (context: InboundContext, sighting: Sighting, key: RowKey): Promise<void> =>
   setAside(context, sighting, null, {
     code: 'unknown_record_id',
+    told: [
+      {
+        property: sighting.table.idProperty,
+        wrong: 'no record has this key; clear it to make this page a new record, or trash the page',
+      },
+    ],
     reason: `the page's ${sighting.table.idProperty} is ${JSON.stringify(key.slice(0, 80))}, and no row has that key`,
     remedy: `clear ${sighting.table.idProperty} to make the page a new row, or trash the page`,
   });
@@ -148,6 +154,12 @@ const setAsideUnknown = (context: InboundContext, sighting: Sighting, key: RowKe
 const setAsideTwin = (context: InboundContext, sighting: Sighting, key: RowKey): Promise<void> =>
   setAside(context, sighting, key, {
     code: 'second_page',
+    told: [
+      {
+        property: null,
+        wrong: 'this record has another page; move what is worth keeping there, and trash this one',
+      },
+    ],
     reason: `the connection made this page for ${key}, which has another page`,
     remedy: 'trash this page in Notion after moving anything worth keeping to the other one',
   });
