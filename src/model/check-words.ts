@@ -28,8 +28,12 @@ function plain(body: string): string {
   let text = body.replaceAll(new RegExp(String.raw`::${type}(?:\(\d+(?:,\s*\d+)?\))?(?:\[\])?`, 'gi'), '');
   for (let before = ''; before !== text; ) {
     before = text;
-    text = text.replaceAll(/(?<![\w"])\(([^()]*(?:\w\([^()]*\)[^()]*)*)\)/g, '$1');
+    // From the inside out; a function's own are kept apart until all others are gone.
+    text = text
+      .replaceAll(/([\w"])\(([^()]*)\)/g, '$1\u27e8$2\u27e9')
+      .replaceAll(/(?<![\w"])\(([^()]*)\)/g, '$1');
   }
+  text = text.replaceAll('\u27e8', '(').replaceAll('\u27e9', ')');
   return text.replaceAll(/'(-?[\d.]+)'/g, (quoted, digits: string) => (digits === '' ? quoted : digits));
 }
 

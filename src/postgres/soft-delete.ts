@@ -41,7 +41,7 @@ export async function setSoftDeleted(
   const read = async (): Promise<RowText | undefined> =>
     (
       await sql<{ row: RowText }>`
-        select to_jsonb(present) as row from ${tableRef(table)} as present where ${condition}`.execute(
+        select to_jsonb(present.*) as row from ${tableRef(table)} as present where ${condition}`.execute(
         transaction,
       )
     ).rows[0]?.row;

@@ -86,14 +86,17 @@ export async function insertRow(
   return rowKey(table.key.map((_, at) => rows[0]?.[`k${at}`] ?? ''));
 }
 
-/** Deletes a row; returns all of its columns as JSON text, which is what brings it back (invariant 7). */
+/**
+ * Deletes a row; returns all of its columns as JSON text, which is what brings it back (invariant 7). With a star the
+ * alias is the row, even where a column is called so too.
+ */
 export async function deleteRow(
   transaction: UserTransaction,
   table: ResolvedTable,
   key: RowKey,
 ): Promise<string | null> {
   const { rows } = await sql<{ row: string }>`
-    delete from ${tableRef(table)} as gone where ${keyCondition(table, key)} returning to_jsonb(gone) as row`.execute(
+    delete from ${tableRef(table)} as gone where ${keyCondition(table, key)} returning to_jsonb(gone.*) as row`.execute(
     transaction,
   );
   return rows[0]?.row ?? null;
