@@ -90,6 +90,8 @@ export type ResolvedTable = Omit<TableMapping, 'fields' | 'dependsOn'> & {
   readonly keyTypes: readonly string[];
   /** Whether each key column fills itself on insert (a default or an identity). */
   readonly keyDefaults: readonly boolean[];
+  /** The columns that a row can be inserted with: neither generated nor always an identity. */
+  readonly writableColumns: readonly string[];
   /** What a CHECK of the table, or of a column's domain, says: by the constraint's name. */
   readonly checks: Readonly<Record<string, CheckRule>>;
   /** Columns of each foreign key and unique constraint, by its name. */

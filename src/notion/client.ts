@@ -3,7 +3,6 @@ import type { Json } from '../model/change.ts';
 import type { DataSourceId, PageId } from '../model/ids.ts';
 import {
   type Listed,
-  type NotionComment,
   type NotionDatabase,
   type NotionDataSource,
   type NotionPage,
@@ -11,7 +10,6 @@ import {
   type NotionUser,
   type QueryAnswer,
   type Read,
-  readComment,
   readCreatedDatabase,
   readDatabase,
   readDataSource,
@@ -25,11 +23,11 @@ import {
   type SearchAnswer,
 } from './answers.ts';
 import { type Ask, type Call, type Caller, createCaller, type NotionClientOptions } from './call.ts';
+import { type NotionComment, readComment } from './comments.ts';
 import { classify, NotionFailure } from './outcome.ts';
 import type { Operation } from './problem.ts';
 
 export type {
-  NotionComment,
   NotionDatabase,
   NotionDataSource,
   NotionPage,

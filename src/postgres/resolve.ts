@@ -103,6 +103,9 @@ async function resolveTable(
     columnTypes: Object.fromEntries(columns.map((column) => [column.name, assignable(column.type)])),
     keyTypes: mapping.key.map((name) => assignable(own?.columns.get(name)?.type ?? 'text')),
     keyDefaults: mapping.key.map((name) => fillsItself(own?.columns.get(name))),
+    writableColumns: columns
+      .filter(({ generated, identity }) => !generated && identity !== 'always')
+      .map(({ name }) => name),
     ...rulesOf(own),
   };
 }

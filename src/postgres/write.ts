@@ -102,6 +102,23 @@ export async function deleteRow(
   return rows[0]?.row ?? null;
 }
 
+/** The columns of a row that `deleteRow` gave, as text: those that it has, and that a row can be inserted with. */
+export async function columnsOf(
+  transaction: UserTransaction,
+  table: ResolvedTable,
+  row: string,
+): Promise<ColumnValues> {
+  const had = new Set(Object.keys(JSON.parse(row)));
+  const columns = table.writableColumns.filter((column) => had.has(column));
+  if (columns.length === 0) return {};
+  const texts = columns.map((column) => sql`former.${sql.ref(column)}::text as ${sql.ref(column)}`);
+  const { rows } = await sql<ColumnValues>`
+    select ${sql.join(texts)} from jsonb_populate_record(null::${tableRef(table)}, ${row}::jsonb) as former`.execute(
+    transaction,
+  );
+  return rows[0] ?? {};
+}
+
 /** Makes deferred constraints and triggers speak now, while an answer can still be given. */
 export async function settleConstraints(transaction: UserTransaction): Promise<void> {
   await sql`set constraints all immediate`.execute(transaction);

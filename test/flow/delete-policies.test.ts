@@ -238,11 +238,14 @@ const softly = [
 describe('a page in the trash', () => {
   test('invariant 3 and invariant 7: with "delete" its row goes, and comes back with the page', async () => {
     const page = await pageOf('trashed', 7);
+    await sides.sql(`update trashed set hidden = 'seen by nobody', deleted_on = '2020-02-03' where id = 7`);
+    await sides.rest();
+    const whole = await rowOf('trashed', 7);
     stack.sandbox.control.trashPage(page);
     await soon(async () => (await rowOf('trashed', 7)) === undefined);
     expect((await operation('trashed', 7, 'delete'))?.before).toMatchObject({
       id: 7,
-      hidden: 'h',
+      hidden: 'seen by nobody',
       note: 'note 7',
     });
     await atRest();
@@ -254,6 +257,7 @@ describe('a page in the trash', () => {
     stack.sandbox.control.restorePage(page);
     await soon(async () => (await rowOf('trashed', 7)) !== undefined);
     await atRest();
+    expect(await rowOf('trashed', 7)).toEqual(whole);
     expect(pagesWith(7, 'trashed')).toEqual([page]);
   });
 

@@ -48,6 +48,7 @@ const table = (name: string, rank: number, fields: readonly ResolvedField[]): Re
   lastSyncedProperty: 'Last Synced',
   statusProperty: null,
   onNotionTrash: 'review',
+  writableColumns: [],
   checks: {},
   constraints: {},
   onPostgresDelete: 'trash',

@@ -43,6 +43,7 @@ export function resolvedTable(
     lastSyncedProperty: 'Last Synced',
     statusProperty: null,
     onNotionTrash: 'review',
+    writableColumns: [],
     checks: {},
     constraints: {},
     onPostgresDelete: 'trash',

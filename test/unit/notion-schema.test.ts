@@ -41,6 +41,7 @@ function table(fields: readonly ResolvedField[], more: Partial<ResolvedTable> = 
     lastSyncedProperty: 'Last Synced',
     statusProperty: null,
     onNotionTrash: 'review',
+    writableColumns: [],
     checks: {},
     constraints: {},
     onPostgresDelete: 'trash',
