@@ -83,7 +83,11 @@ function wordsFor(field: ResolvedField, value: PageValue): string | null {
   // What a transform makes of the value only PostgreSQL's text can tell.
   if (field.reverseTransform !== undefined) return null;
   if (typeof value === 'number') return breach(plainDecimal(value), field);
-  if (typeof value === 'string') return breach(labelOf(value, field.shape, field).trim(), field);
+  if (typeof value === 'string') {
+    const text = labelOf(value, field.shape, field);
+    // Blanks around it count for some types alone.
+    return breach(text.trim(), field) ?? breach(text, field);
+  }
   if (!Array.isArray(value) || !field.shape.array) return null;
   const shape = elementOf(field.shape);
   const wrong = value.flatMap((each) =>

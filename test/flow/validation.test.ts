@@ -238,6 +238,7 @@ test('invariant 4: fifty bad inputs lose nothing, hold nothing else up, and say 
   await soon(async () => (await row(1))?.note === 'later');
   expect(comments(pages[0] ?? '')).toHaveLength(1);
   // At rest no request is made but the polls'.
+  await sides.rest();
   stack.sandbox.control.clearRequests();
   await sides.polls(5);
   expect(

@@ -82,6 +82,7 @@ describe('what a column does not take is said in words of Notion', () => {
       'Lost',
       'must be one of Open, in\u201aside, Done',
     ],
+    ['a label with a blank', field('select', STATE), 'open ', 'must be one of open, in\u201aside, done'],
     ['a text for an enum', field('rich_text', STATE), 'lost', 'must be one of open, in\u201aside, done'],
     [
       'no UUID',
