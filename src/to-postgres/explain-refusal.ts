@@ -54,12 +54,13 @@ export async function runNotices(context: NoticeContext, signal: AbortSignal): P
   await keepTrying(
     async (healthy) => {
       while (!signal.aborted) {
-        for (const notice of await dueNotices(context.store)) {
-          if (signal.aborted) return;
-          await tell(context, manners, notice);
-        }
+        const due = await dueNotices(context.store);
+        // Side by side: each of them waits at the door behind everything else.
+        const told = await Promise.allSettled(due.map((notice) => tell(context, manners, notice)));
+        const failed = told.find((each) => each.status === 'rejected');
+        if (failed) throw failed.reason;
         healthy();
-        await pause(LOOK_MS, signal);
+        if (due.length === 0) await pause(LOOK_MS, signal);
       }
     },
     { name: 'notices', log: context.log, signal, mayPass: () => true },
@@ -115,7 +116,8 @@ async function comment(context: NoticeContext, manners: Manners, notice: Notice)
       await note(found);
       return null;
     }
-    if (notice.intentMs < context.createGraceMs) return DOUBTFUL_MS;
+    const graceMs = context.createGraceMs - notice.intentMs;
+    if (graceMs > 0) return Math.max(DOUBTFUL_MS, graceMs / 2);
   }
   if (!manners.mayComment) {
     await note(null);

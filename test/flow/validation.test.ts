@@ -3,6 +3,7 @@ import type { ConfigInput } from '../../src/config.ts';
 import type { Json } from '../../src/model/change.ts';
 import type { PropertyType } from '../../src/model/codecs/codec.ts';
 import { createCliStage } from '../support/cli-stage.ts';
+import { eventually } from '../support/eventually.ts';
 import { type Sides, sidesOf, soon, typed } from '../support/sides.ts';
 import { createStack, type Stack } from '../support/stack.ts';
 
@@ -99,7 +100,8 @@ const comments = (page: string): string[] =>
     .map((comment) =>
       (comment.rich_text as { readonly plain_text: string }[]).map((run) => run.plain_text).join(''),
     );
-const commented = (page: string, count = 1): Promise<unknown> => soon(() => comments(page).length === count);
+const commented = (page: string, count = 1): Promise<unknown> =>
+  eventually(() => comments(page).length === count, { timeoutMs: 60_000 });
 
 type Bad = readonly [
   property: keyof typeof config.tables.goods.fields,
