@@ -28,7 +28,7 @@ create view pgnotion.deletes as
   union all
   select 'to-postgres', table_name, key, page_id, reason, coalesce(parked_at, seen_at)
     from pgnotion.edits
-   where code = 'mass_deletion' and parked_at is not null;
+   where code in ('mass_deletion', 'delete_review') and parked_at is not null;
 
 create view pgnotion.recent_operations as
   select id, started_at, finished_at,
@@ -42,7 +42,7 @@ create view pgnotion.recent_operations as
 create view pgnotion.status as
   with
     linked as (
-      select table_name, count(*) as records, count(*) filter (where state = 'linked') as linked
+      select table_name, count(*) filter (where state <> 'resting') as records, count(*) filter (where state = 'linked') as linked
         from pgnotion.records group by 1),
     pending as (
       select table_name, count(*) as pending, min(first_at) as oldest
@@ -164,7 +164,7 @@ create function pgnotion.resync(name text default null) returns bigint language 
   select count(*) from asked;
 $$;
 
--- Lets deletions that the guard holds back cross: all of a table, or one record's. Returns how many.
+-- Lets deletions that wait for a person cross: all of a table, or one record's. Returns how many.
 create function pgnotion.approve_delete(name text, record_key text default null) returns bigint language sql as $$
   with o as (
     update pgnotion.outbox set approved = true, next_at = clock_timestamp(), parked_at = null, attempts = 0,
@@ -172,21 +172,25 @@ create function pgnotion.approve_delete(name text, record_key text default null)
      where table_name = name and (record_key is null or key = record_key) and code = 'mass_deletion' returning 1),
   e as (
     update pgnotion.edits set digest = 'approved', next_at = clock_timestamp(), parked_at = null
-     where table_name = name and (record_key is null or key = record_key) and code = 'mass_deletion' returning 1)
+     where table_name = name and (record_key is null or key = record_key)
+       and code in ('mass_deletion', 'delete_review') returning 1)
   select (select count(*) from o) + (select count(*) from e);
 $$;
 
--- Refuses them: pages whose rows are gone stay, as pages of no record; trashed pages are restored, their rows stay.
+-- Refuses them: pages whose rows are gone stay as they are, until a row comes back under the same key; trashed pages
+-- are restored, their rows stay.
 create function pgnotion.reject_delete(name text, record_key text default null) returns bigint language sql as $$
   with o as (
     delete from pgnotion.outbox
      where table_name = name and (record_key is null or key = record_key) and code = 'mass_deletion'
      returning table_name, key),
   r as (
-    delete from pgnotion.records using o where records.table_name = o.table_name and records.key = o.key),
+    update pgnotion.records set state = 'resting', rested_as = 'left', rested_at = clock_timestamp()
+      from o where records.table_name = o.table_name and records.key = o.key),
   e as (
     update pgnotion.edits set digest = 'rejected', next_at = clock_timestamp(), parked_at = null
-     where table_name = name and (record_key is null or key = record_key) and code = 'mass_deletion' returning 1)
+     where table_name = name and (record_key is null or key = record_key)
+       and code in ('mass_deletion', 'delete_review') returning 1)
   select (select count(*) from o) + (select count(*) from e);
 $$;
 

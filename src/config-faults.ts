@@ -1,6 +1,6 @@
 import { codecs } from './model/codecs/registry.ts';
 import type { Fault } from './model/errors.ts';
-import { type FieldMapping, goesToPostgres, type TableMapping } from './model/mapping.ts';
+import { type FieldMapping, goesToPostgres, markProperty, type TableMapping } from './model/mapping.ts';
 
 /** Faults that show only when a table is looked at as a whole, or beside the others. */
 export function crossFaults(each: TableMapping, tables: readonly TableMapping[]): Fault[] {
@@ -37,12 +37,17 @@ function nameFaults(path: string, each: TableMapping): Fault[] {
   const faults: Fault[] = [];
   if (names.indexOf(each.idProperty) < names.length - 1)
     faults.push({ path: `${path}.idProperty`, message: `is ${each.idProperty}, as a field is`, remedy });
-  if (each.lastSyncedProperty !== null && names.includes(each.lastSyncedProperty))
-    faults.push({
-      path: `${path}.lastSyncedProperty`,
-      message: `is ${each.lastSyncedProperty}, as another property is`,
-      remedy,
-    });
+  const own = [
+    ['lastSyncedProperty', each.lastSyncedProperty],
+    ['statusProperty', each.statusProperty],
+    ['onPostgresDelete.mark', markProperty(each)],
+  ] as const;
+  for (const [option, name] of own) {
+    if (name === null) continue;
+    if (names.includes(name))
+      faults.push({ path: `${path}.${option}`, message: `is ${name}, as another property is`, remedy });
+    names.push(name);
+  }
   return faults;
 }
 

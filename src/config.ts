@@ -50,8 +50,16 @@ const table = z.strictObject({
   fields: z.record(z.string().min(1), field),
   idProperty: z.string().min(1).optional(),
   lastSyncedProperty: z.string().min(1).nullable().optional(),
-  onNotionTrash: z.enum(['delete', 'restore', 'ignore']).optional(),
-  onPostgresDelete: z.enum(['trash', 'ignore']).optional(),
+  statusProperty: z.string().min(1).nullable().optional(),
+  onNotionTrash: z
+    .union([
+      z.enum(['review', 'delete', 'restore', 'ignore']),
+      z.strictObject({ softDelete: z.string().min(1) }),
+    ])
+    .optional(),
+  onPostgresDelete: z
+    .union([z.enum(['trash', 'archive', 'ignore']), z.strictObject({ mark: z.string().min(1) })])
+    .optional(),
 });
 
 const config = z.strictObject({
@@ -86,6 +94,8 @@ const config = z.strictObject({
       wholePollPages: z.number().int().min(0).optional(),
       /** Hours between two full readings of a larger data source. */
       sweepHours: z.number().positive().optional(),
+      /** Days for which a deleted record is remembered, so that it comes back as the same pair. */
+      rememberDays: z.number().positive().optional(),
     })
     .optional(),
   syncLog: z
@@ -111,6 +121,7 @@ export type Config = {
   readonly settleSeconds: number;
   readonly wholePollPages: number;
   readonly sweepHours: number;
+  readonly rememberDays: number;
   readonly deleteGuard: DeleteGuard;
   readonly syncLog: SyncLogSettings;
   readonly retentionDays: number;
@@ -136,6 +147,7 @@ export function parseConfig(input: unknown): Config {
     wholePollPages: parsed.data.sync?.wholePollPages ?? 200,
     sweepHours: parsed.data.sync?.sweepHours ?? 24,
     retentionDays: parsed.data.retention?.days ?? 90,
+    rememberDays: parsed.data.sync?.rememberDays ?? 30,
     deleteGuard: {
       number: parsed.data.deleteGuard?.number ?? 20,
       share: parsed.data.deleteGuard?.share ?? 0.2,
@@ -172,8 +184,25 @@ function toFault(issue: z.core.$ZodIssue): Fault {
     const allowed = issue.values.map((value) => JSON.stringify(value)).join(', ');
     return { path, message: 'has a value that is not allowed', remedy: `use one of ${allowed}` };
   }
+  if (issue.code === 'invalid_union') {
+    const forms = issue.errors.flatMap((errors) => errors.map(toFault)).map(({ remedy }) => remedy);
+    const own = Object.entries(POLICY_FORMS).find(([option]) => path.endsWith(`.${option}`));
+    return {
+      path,
+      message: 'has a value that is not allowed',
+      remedy: [...new Set(forms)]
+        .slice(0, 1)
+        .concat(own?.[1] ?? [])
+        .join(', or '),
+    };
+  }
   return { path, message: issue.message, remedy: 'see the configuration table in the README' };
 }
+
+const POLICY_FORMS = {
+  onNotionTrash: "{ softDelete: 'column' }",
+  onPostgresDelete: "{ mark: 'Property' }",
+};
 
 function toTable(name: TableName, input: z.output<typeof table>): TableMapping {
   const tableDirection = input.direction ?? 'both';
@@ -199,7 +228,8 @@ function toTable(name: TableName, input: z.output<typeof table>): TableMapping {
     fields: [...fields, identity],
     idProperty,
     lastSyncedProperty: input.lastSyncedProperty === undefined ? 'Last Synced' : input.lastSyncedProperty,
-    onNotionTrash: input.onNotionTrash ?? 'ignore',
+    statusProperty: input.statusProperty ?? null,
+    onNotionTrash: input.onNotionTrash ?? 'review',
     onPostgresDelete: input.onPostgresDelete ?? 'trash',
   };
 }

@@ -14,6 +14,7 @@ import { readSources, type Source } from './state/sources.ts';
 import type { Store } from './state/sql.ts';
 import { runDeliver } from './to-notion/deliver.ts';
 import { runSyncLog, type SyncLogContext } from './to-notion/sync-log.ts';
+import { runNotices } from './to-postgres/explain-refusal.ts';
 import type { Hints } from './to-postgres/hints.ts';
 import { createMirrors } from './to-postgres/mirrors.ts';
 import { runPoll } from './to-postgres/poll.ts';
@@ -61,6 +62,7 @@ export function flowsOf(
     { name: 'sweep', run: (signal) => runSweep(inbound, signal) },
     { name: 'backfill', run: (signal) => runBackfill(shared, signal) },
     ...syncLogOf(config.syncLog, { ...outbound, limit: environment.NOTION_RATE_LIMIT }),
+    { name: 'notices', run: (signal) => runNotices({ ...shared, createGraceMs }, signal) },
   ];
 }
 

@@ -1,5 +1,7 @@
 import type { Log } from './runtime/log.ts';
 import { keepTrying, pause } from './runtime/retry.ts';
+import { pruneNotices } from './state/notices.ts';
+import { pruneResting } from './state/records.ts';
 import { type Answer, pruneRequests, recordAnswers } from './state/requests.ts';
 import { pruneHistory } from './state/retention.ts';
 import type { Store } from './state/sql.ts';
@@ -10,6 +12,8 @@ export type House = {
   readonly answers: Answer[];
   /** For how many days finished operations are kept. */
   readonly days: number;
+  /** For how many days a deleted record is remembered. */
+  readonly rememberDays: number;
   readonly log: Log;
 };
 
@@ -17,14 +21,21 @@ const PRUNE_MS = 600_000;
 const ANSWERS_MS = 2_000;
 
 /** Writes answers to the ledger now and then, and forgets old lines: a batch each time, so that nobody waits for it. */
-export async function keepHouse({ store, answers, days, log }: House, signal: AbortSignal): Promise<void> {
+export async function keepHouse(
+  { store, answers, days, rememberDays, log }: House,
+  signal: AbortSignal,
+): Promise<void> {
   let pruned = Number.NEGATIVE_INFINITY;
   await keepTrying(
     async (healthy) => {
       while (!signal.aborted) {
         await recordAnswers(store, answers.splice(0));
         if (performance.now() - pruned > PRUNE_MS) {
-          await pruneRequests(store);
+          await store.transaction(async (sql) => {
+            await pruneRequests(sql);
+            await pruneResting(sql, rememberDays);
+            await pruneNotices(sql, rememberDays);
+          });
           const more = await pruneHistory(store, days);
           if (!more) pruned = performance.now();
         }

@@ -225,6 +225,13 @@ async function servicesOf(
   const stream = { url: ends.url, slot, publication, senderTimeoutMs: options.senderTimeoutMs, log };
   const capture = { ...shared, slot, open: () => openWalStream(stream), tables: installation.tables };
   const published = { ...shared, pool: installation.pool, publication };
+  const house = {
+    store,
+    log,
+    answers: ends.answers,
+    rememberDays: config.rememberDays,
+    days: config.retentionDays,
+  };
   const flow = async (signal: AbortSignal): Promise<void> => {
     const self = await greetPatiently(options, ends, signal);
     if (self === null) return;
@@ -243,10 +250,7 @@ async function servicesOf(
   return [
     { name: 'capture', run: (signal) => runCapture(capture, signal) },
     { name: 'publication', run: (signal) => watchPublication(published, signal) },
-    {
-      name: 'housekeeping',
-      run: (signal) => keepHouse({ store, log, answers: ends.answers, days: config.retentionDays }, signal),
-    },
+    { name: 'housekeeping', run: (signal) => keepHouse(house, signal) },
     { name: 'flows', run: flow },
   ];
 }

@@ -26,7 +26,7 @@ const times = {
 };
 
 // This example shows both ways, so a page in the trash deletes its row, and a foreign key may refuse it.
-// pgnotion's default is 'ignore'.
+// pgnotion's default is 'review': the row stays until somebody approves.
 const onNotionTrash = 'delete' as const;
 
 export default defineConfig({

@@ -28,6 +28,17 @@ export type Fault = {
   readonly path: string;
   readonly message: string;
   readonly remedy: string;
+  readonly told?: Told;
+};
+
+/** What is wrong with a property, in words for the person who edits it in Notion. */
+export type Told = {
+  /** Null: with the page as a whole. */
+  readonly property: string | null;
+  /** Such as `must be at least 0`. */
+  readonly wrong: string;
+  /** What the row holds instead; left out where that is no help. */
+  readonly kept?: string;
 };
 
 /** The text of anything that was thrown. */

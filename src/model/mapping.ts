@@ -28,10 +28,10 @@ export type Dependency = {
   readonly on: Readonly<Record<string, string>>;
 };
 
-/** What a page in the trash means for its row. */
-export type NotionTrashPolicy = 'delete' | 'restore' | 'ignore';
-/** What a deleted row means for its page. */
-export type PostgresDeletePolicy = 'trash' | 'ignore';
+/** What a page in the trash means for its row. `softDelete` names a column of the source table. */
+export type NotionTrashPolicy = 'review' | 'delete' | 'restore' | 'ignore' | { readonly softDelete: string };
+/** What a deleted row means for its page. `mark` names a checkbox property. */
+export type PostgresDeletePolicy = 'trash' | 'archive' | 'ignore' | { readonly mark: string };
 
 export type TableMapping = {
   readonly name: TableName;
@@ -49,9 +49,19 @@ export type TableMapping = {
   readonly idProperty: string;
   /** The date property that tells when pgnotion last wrote the page. */
   readonly lastSyncedProperty: string | null;
+  /** The text property that tells why an edit was refused; pgnotion alone writes it. */
+  readonly statusProperty: string | null;
   readonly onNotionTrash: NotionTrashPolicy;
   readonly onPostgresDelete: PostgresDeletePolicy;
 };
+
+/** The column that a page in the trash sets; null if the policy is another one. */
+export const softDeleteColumn = ({ onNotionTrash }: Pick<TableMapping, 'onNotionTrash'>): string | null =>
+  typeof onNotionTrash === 'object' ? onNotionTrash.softDelete : null;
+
+/** The checkbox that a deleted row ticks; null if the policy is another one. */
+export const markProperty = ({ onPostgresDelete }: Pick<TableMapping, 'onPostgresDelete'>): string | null =>
+  typeof onPostgresDelete === 'object' ? onPostgresDelete.mark : null;
 
 /** A field joined with what the catalog says of its column. */
 export type ResolvedField = FieldMapping & {
@@ -60,6 +70,9 @@ export type ResolvedField = FieldMapping & {
   /** NOT NULL without a default and not generated: a new row needs it. */
   readonly required: boolean;
 };
+
+/** A CHECK constraint as the catalog spells it: `CHECK ((price >= (0)::numeric))`; a domain's says VALUE. */
+export type CheckRule = { readonly columns: readonly string[]; readonly definition: string };
 
 export type ResolvedDependency = {
   readonly table: QualifiedName;
@@ -77,6 +90,12 @@ export type ResolvedTable = Omit<TableMapping, 'fields' | 'dependsOn'> & {
   readonly keyTypes: readonly string[];
   /** Whether each key column fills itself on insert (a default or an identity). */
   readonly keyDefaults: readonly boolean[];
+  /** The columns that a row can be inserted with: neither generated nor always an identity. */
+  readonly writableColumns: readonly string[];
+  /** What a CHECK of the table, or of a column's domain, says: by the constraint's name. */
+  readonly checks: Readonly<Record<string, CheckRule>>;
+  /** Columns of each foreign key and unique constraint, by its name. */
+  readonly constraints: Readonly<Record<string, readonly string[]>>;
   /** Place in the order of creation: a table comes after those that its relations point to. */
   readonly rank: number;
 };

@@ -93,7 +93,7 @@ export class Unreadable extends Error {
 export type Read<T> = (answer: unknown, askedAt: number) => T;
 
 /** New members may appear on any version at any time (changelog of 2026-07-15): only what is needed is named. */
-function reader<S extends z.ZodType, T>(
+export function reader<S extends z.ZodType, T>(
   schema: S,
   shape: (value: z.output<S>, askedAt: number) => T,
 ): Read<T> {
@@ -109,19 +109,20 @@ function reader<S extends z.ZodType, T>(
   };
 }
 
-const time = z.string().transform((text, context) => {
+export const time = z.string().transform((text, context) => {
   const date = new Date(text);
   if (Number.isNaN(date.getTime())) context.addIssue(`not a time: ${text}`);
   return date;
 });
-const actor = z.object({ id: z.string() }).nullish();
+export const actor = z.object({ id: z.string() }).nullish();
 const parent = z.looseObject({ type: z.string().optional() }).nullish();
 const property = z.looseObject({ id: z.string(), type: z.string() });
 const properties = z.record(z.string(), property);
-const richText = z.array(z.object({ plain_text: z.string() })).optional();
+export const richText = z.array(z.object({ plain_text: z.string() })).optional();
 const trash = { in_trash: z.boolean().optional(), archived: z.boolean().optional() };
 
-const plain = (runs: z.output<typeof richText>): string => (runs ?? []).map((run) => run.plain_text).join('');
+export const plain = (runs: z.output<typeof richText>): string =>
+  (runs ?? []).map((run) => run.plain_text).join('');
 // Before 2026-03-11 the trash is called `archived`, beside or instead of `in_trash`.
 const trashed = (value: { in_trash?: boolean | undefined; archived?: boolean | undefined }): boolean =>
   value.in_trash ?? value.archived ?? false;

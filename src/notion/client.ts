@@ -23,6 +23,7 @@ import {
   type SearchAnswer,
 } from './answers.ts';
 import { type Ask, type Call, type Caller, createCaller, type NotionClientOptions } from './call.ts';
+import { type NotionComment, readComment } from './comments.ts';
 import { classify, NotionFailure } from './outcome.ts';
 import type { Operation } from './problem.ts';
 
@@ -79,6 +80,8 @@ export type NotionClient = {
   ) => Promise<NotionPage>;
   /** Moves a page to the trash or back. */
   readonly setTrash: (id: PageId, inTrash: boolean, ask: Ask) => Promise<NotionPage>;
+  /** Archives a page or takes it back: hidden from queries, yet not in the trash. */
+  readonly setArchived: (id: PageId, isArchived: boolean, ask: Ask) => Promise<NotionPage>;
   /** The whole of a value that a page's answer may cut at 25 references. */
   readonly retrieveProperty: (page: PageId, property: string, ask: Ask) => Promise<readonly Json[]>;
   /** One page of results, in no set order unless `sorts` gives one. */
@@ -97,7 +100,10 @@ export type NotionClient = {
   ) => Promise<NotionDataSource>;
   /** By title; lags behind writes, so an absence proves nothing. */
   readonly search: (input: SearchInput, ask: Ask) => Promise<SearchAnswer>;
-  readonly createComment: (page: PageId, text: string, ask: Ask) => Promise<void>;
+  /** Starts a discussion on a page. */
+  readonly createComment: (page: PageId, text: string, ask: Ask) => Promise<NotionComment>;
+  /** The comments on a page that nobody has resolved. */
+  readonly listComments: (page: PageId, ask: Ask) => Promise<readonly NotionComment[]>;
 };
 
 /** The part of a call that its kind decides. */
@@ -181,8 +187,14 @@ function reads(
   };
 }
 
-function lists(call: Caller): Pick<NotionClient, 'retrieveProperty' | 'query' | 'search'> {
+function lists(call: Caller): Pick<NotionClient, 'retrieveProperty' | 'query' | 'search' | 'listComments'> {
   return {
+    listComments: (page, ask) =>
+      collect('listComments', (cursor) => {
+        const send = byPath('GET', 'comments', undefined, { block_id: page, ...pageQuery(cursor) });
+        const read = readList(readComment);
+        return call({ name: 'listComments', method: 'GET', effect: 'read', send, read }, ask);
+      }),
     retrieveProperty: (page, property, ask) =>
       collect('retrieveProperty', (cursor) => {
         // The id is URL-encoded as Notion gives it, and goes back unchanged.
@@ -216,7 +228,7 @@ function lists(call: Caller): Pick<NotionClient, 'retrieveProperty' | 'query' | 
 function pageWrites(
   call: Caller,
   trashMember: 'in_trash' | 'archived',
-): Pick<NotionClient, 'createPage' | 'updatePage' | 'setTrash' | 'createComment'> {
+): Pick<NotionClient, 'createPage' | 'updatePage' | 'setTrash' | 'setArchived' | 'createComment'> {
   const patch = (name: string, id: PageId, body: Body, ask: Ask) => {
     const send = byPath('PATCH', `pages/${id}`, body);
     return call({ name, method: 'PATCH', effect: 'update', send, read: readPage }, ask);
@@ -229,9 +241,10 @@ function pageWrites(
     },
     updatePage: ({ id, properties }, ask) => patch('updatePage', id, { properties }, ask),
     setTrash: (id, inTrash, ask) => patch('setTrash', id, { [trashMember]: inTrash }, ask),
+    setArchived: (id, isArchived, ask) => patch('setArchived', id, { is_archived: isArchived }, ask),
     createComment: (page, text, ask) => {
       const send = byPath('POST', 'comments', { parent: { page_id: page }, rich_text: textRuns(text) });
-      const read = () => undefined;
+      const read = readComment;
       return call({ name: 'createComment', method: 'POST', effect: 'create', send, read }, ask);
     },
   };

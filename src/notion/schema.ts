@@ -2,7 +2,7 @@ import type { Json } from '../model/change.ts';
 import type { PropertyType } from '../model/codecs/codec.ts';
 import type { Fault } from '../model/errors.ts';
 import { type DataSourceId, dataSourceId, type TableName } from '../model/ids.ts';
-import type { ResolvedField, ResolvedTable } from '../model/mapping.ts';
+import { markProperty, type ResolvedField, type ResolvedTable } from '../model/mapping.ts';
 import type { NotionDataSource, SchemaProperty } from './answers.ts';
 
 /** A property that the mapping needs. */
@@ -164,7 +164,7 @@ function wantedField(field: ResolvedField, sources: Sources): WantedProperty {
   return { property, type, schemaJson, relatedDataSource };
 }
 
-/** All properties that a table needs in Notion: its fields, and pgnotion's own two unless they are fields. */
+/** All properties that a table needs in Notion: its fields, and pgnotion's own unless they are fields. */
 export function wantedProperties(table: ResolvedTable, sources: Sources): readonly WantedProperty[] {
   const fields = table.fields.map((field) => wantedField(field, sources));
   const own: WantedProperty[] = [
@@ -173,6 +173,11 @@ export function wantedProperties(table: ResolvedTable, sources: Sources): readon
   if (table.lastSyncedProperty !== null) {
     own.push({ property: table.lastSyncedProperty, type: 'date', schemaJson: { date: {} } });
   }
+  if (table.statusProperty !== null) {
+    own.push({ property: table.statusProperty, type: 'rich_text', schemaJson: { rich_text: {} } });
+  }
+  const mark = markProperty(table);
+  if (mark !== null) own.push({ property: mark, type: 'checkbox', schemaJson: { checkbox: {} } });
   return [...fields, ...own.filter(({ property }) => !fields.some((field) => field.property === property))];
 }
 

@@ -46,6 +46,15 @@ export type TableRow = {
     readonly insert: boolean;
     readonly update: boolean;
   }[];
+  readonly constraints: readonly ConstraintRow[];
+};
+
+/** A rule that PostgreSQL names when it refuses a row. `kind`: c check (a domain's too), f foreign key, u unique. */
+export type ConstraintRow = {
+  readonly name: string;
+  readonly kind: 'c' | 'f' | 'u';
+  readonly columns: readonly string[];
+  readonly definition: string;
 };
 
 const INDEX_COLUMNS = (condition: string): string => `
@@ -53,6 +62,28 @@ const INDEX_COLUMNS = (condition: string): string => `
    FROM pg_index i, unnest(i.indkey::int2[]) WITH ORDINALITY AS k (number, place), pg_attribute a
    WHERE i.indrelid = c.oid AND ${condition} AND k.place <= i.indnkeyatts
      AND a.attrelid = c.oid AND a.attnum = k.number)`;
+
+const COLUMNS_OF = (numbers: string): string => `
+  (SELECT coalesce(json_agg(a.attname ORDER BY k.place), '[]')
+   FROM unnest(${numbers}::int2[]) WITH ORDINALITY AS k (number, place), pg_attribute a
+   WHERE a.attrelid = c.oid AND a.attnum = k.number)`;
+
+/** The table's own constraints, its unique indexes (PostgreSQL names them as constraints), its columns' domains' checks. */
+const CONSTRAINTS = `
+  SELECT coalesce(json_agg(json_build_object('name', name, 'kind', kind, 'columns', columns, 'definition', definition)), '[]')
+  FROM (
+    SELECT conname AS name, contype::text AS kind, ${COLUMNS_OF('conkey')} AS columns, pg_get_constraintdef(oid) AS definition
+      FROM pg_constraint WHERE conrelid = c.oid AND contype IN ('c', 'f')
+    UNION ALL
+    SELECT x.relname, 'u', ${COLUMNS_OF('i.indkey')}, '' FROM pg_index i JOIN pg_class x ON x.oid = i.indexrelid
+     WHERE i.indrelid = c.oid AND i.indisunique
+    UNION ALL
+    SELECT k.conname, 'c', json_build_array(u.attname), pg_get_constraintdef(k.oid) FROM (
+      WITH RECURSIVE types AS (
+        SELECT a.attname, a.atttypid AS id FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
+        UNION SELECT types.attname, t.typbasetype FROM types JOIN pg_type t ON t.oid = types.id AND t.typtype = 'd')
+      SELECT * FROM types) u
+      JOIN pg_constraint k ON k.contypid = u.id AND k.contype = 'c') AS rules`;
 
 const privilegesOf = (names: readonly string[], call: (name: string) => string): string =>
   names.map((name) => `'${name}', ${call(name)}`).join(', ');
@@ -66,6 +97,7 @@ export const TABLES = `
     'primaryKey', ${INDEX_COLUMNS('i.indisprimary')},
     'privileges', json_build_object('owner', pg_has_role(c.relowner, 'USAGE'),
       ${privilegesOf(['select', 'insert', 'update', 'delete'], (name) => `has_table_privilege(c.oid, '${name}')`)}),
+    'constraints', (${CONSTRAINTS}),
     'columns', (SELECT json_agg(json_build_object(
         'name', a.attname, 'typeOid', a.atttypid::bigint, 'modifier', a.atttypmod,
         'formatted', format_type(a.atttypid, a.atttypmod), 'notNull', a.attnotnull,

@@ -3,7 +3,13 @@ import type { ColumnShape } from '../model/codecs/codec.ts';
 import { type Fault, messageOf } from '../model/errors.ts';
 import { type QualifiedName, qualifiedName } from '../model/ids.ts';
 import { checkTable } from './catalog-checks.ts';
-import { type Privileges, TABLES, type TableRequest, type TableRow } from './catalog-rows.ts';
+import {
+  type ConstraintRow,
+  type Privileges,
+  TABLES,
+  type TableRequest,
+  type TableRow,
+} from './catalog-rows.ts';
 import { faultsError, type Queryable, quoteQualified, splitQualified } from './pool.ts';
 import { loadTypes, type TypeResolver } from './types.ts';
 
@@ -34,6 +40,7 @@ export type CatalogTable = {
   readonly privileges: Privileges;
   /** Row-level security may hide rows from this role, which would look deleted or missing. */
   readonly rowSecurity: boolean;
+  readonly constraints: readonly ConstraintRow[];
 };
 
 export type Inspection = {
@@ -107,6 +114,7 @@ function toTable(table: QualifiedName, row: TableRow, resolve: TypeResolver): Ca
     },
     privileges: row.privileges,
     rowSecurity: row.rowSecurity,
+    constraints: row.constraints,
   };
 }
 

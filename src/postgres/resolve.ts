@@ -8,6 +8,7 @@ import {
   type ResolvedDependency,
   type ResolvedField,
   type ResolvedTable,
+  softDeleteColumn,
   type TableMapping,
 } from '../model/mapping.ts';
 import { rankTables } from '../model/rank.ts';
@@ -42,6 +43,7 @@ export async function resolveTables(
   for (const mapping of mappings) {
     const table = await resolveTable(db, mapping, catalog, ranks.get(mapping.name) ?? 0);
     tables.push(table);
+    faults.push(...softDeleteFaults(mapping, catalog));
     faults.push(...table.fields.flatMap((field) => faultsOf(table, field)));
   }
   if (faults.length > 0)
@@ -56,9 +58,10 @@ function requestsOf(mapping: TableMapping): TableRequest[] {
       ? [field.source.column]
       : [],
   );
+  const softDelete = softDeleteColumn(mapping);
   const own: TableRequest = {
     table: mapping.source,
-    columns,
+    columns: softDelete === null ? columns : [...columns, softDelete],
     key: mapping.key,
     writes: mapping.direction !== 'to-notion',
   };
@@ -100,7 +103,45 @@ async function resolveTable(
     columnTypes: Object.fromEntries(columns.map((column) => [column.name, assignable(column.type)])),
     keyTypes: mapping.key.map((name) => assignable(own?.columns.get(name)?.type ?? 'text')),
     keyDefaults: mapping.key.map((name) => fillsItself(own?.columns.get(name))),
+    writableColumns: columns
+      .filter(({ generated, identity }) => !generated && identity !== 'always')
+      .map(({ name }) => name),
+    ...rulesOf(own),
   };
+}
+
+function rulesOf(own: CatalogTable | undefined): Pick<ResolvedTable, 'checks' | 'constraints'> {
+  const rules = own?.constraints ?? [];
+  const checks = rules.filter(({ kind }) => kind === 'c');
+  const others = rules.filter(({ kind }) => kind !== 'c');
+  return {
+    checks: Object.fromEntries(
+      checks.map(({ name, definition }) => [
+        name,
+        // Several columns may be of one domain, and its check has one name.
+        {
+          definition,
+          columns: checks.filter((each) => each.name === name).flatMap(({ columns }) => columns),
+        },
+      ]),
+    ),
+    constraints: Object.fromEntries(others.map(({ name, columns }) => [name, columns])),
+  };
+}
+
+/** A soft deletion has to be written, and taken back when the page comes back. */
+function softDeleteFaults(mapping: TableMapping, catalog: Catalog): Fault[] {
+  const name = softDeleteColumn(mapping);
+  const column = name === null ? undefined : catalog.get(mapping.source)?.columns.get(name);
+  if (name === null || column === undefined) return [];
+  const { type, array, nullable } = column.shape;
+  const path = `tables.${mapping.name}.onNotionTrash.softDelete`;
+  const remedy = 'name a nullable timestamptz, timestamp or date column, or a boolean one';
+  const says = (message: string): Fault[] => [{ path, message: `${name} ${message}`, remedy }];
+  if (array || !['timestamptz', 'timestamp', 'date', 'bool'].includes(type))
+    return says(`is a ${column.type} column`);
+  if (column.generated || mapping.key.includes(name)) return says('cannot be written');
+  return type === 'bool' || nullable ? [] : says('is NOT NULL, so that a deletion could not be taken back');
 }
 
 function resolveField(

@@ -104,17 +104,37 @@ export async function insertRow(
   return rowKey(table.key.map((_, at) => rows[0]?.[`k${at}`] ?? ''));
 }
 
-/** Deletes a row; returns all of its columns as JSON text, which is what brings it back (invariant 7). */
+/**
+ * Deletes a row; returns all of its columns as JSON text, which is what brings it back (invariant 7). With a star the
+ * alias is the row, even where a column is called so too.
+ */
 export async function deleteRow(
   transaction: UserTransaction,
   table: ResolvedTable,
   key: RowKey,
 ): Promise<string | null> {
   const { rows } = await sql<{ row: string }>`
-    delete from ${tableRef(table)} as gone where ${keyCondition(table, key)} returning to_jsonb(gone) as row`.execute(
+    delete from ${tableRef(table)} as gone where ${keyCondition(table, key)} returning to_jsonb(gone.*) as row`.execute(
     transaction,
   );
   return rows[0]?.row ?? null;
+}
+
+/** The columns of a row that `deleteRow` gave, as text: those that it has, and that a row can be inserted with. */
+export async function columnsOf(
+  transaction: UserTransaction,
+  table: ResolvedTable,
+  row: string,
+): Promise<ColumnValues> {
+  const had = new Set(Object.keys(JSON.parse(row)));
+  const columns = table.writableColumns.filter((column) => had.has(column));
+  if (columns.length === 0) return {};
+  const texts = columns.map((column) => sql`former.${sql.ref(column)}::text as ${sql.ref(column)}`);
+  const { rows } = await sql<ColumnValues>`
+    select ${sql.join(texts)} from jsonb_populate_record(null::${tableRef(table)}, ${row}::jsonb) as former`.execute(
+    transaction,
+  );
+  return rows[0] ?? {};
 }
 
 /** Makes deferred constraints and triggers speak now, while an answer can still be given. */

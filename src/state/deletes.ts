@@ -18,10 +18,11 @@ export async function deletionLoad(
                 and started_at > clock_timestamp() - make_interval(mins => $3)) as crossed,
             case $2 when 'to-notion' then
               (select count(*)::int from pgnotion.outbox o join pgnotion.records r using (table_name, key)
-                where o.table_name = $1 and o.kind = 'delete' and not o.approved)
+                where o.table_name = $1 and o.kind = 'delete' and not o.approved and r.state <> 'resting')
             else (select count(*)::int from pgnotion.edits
                    where table_name = $1 and code = 'mass_deletion') end as coming,
-            (select count(*)::int from pgnotion.records where table_name = $1 and page_id is not null) as records`,
+            (select count(*)::int from pgnotion.records
+              where table_name = $1 and page_id is not null and state <> 'resting') as records`,
     [table, side, windowMinutes],
   );
   return row ?? { crossed: 0, coming: 0, records: 0 };
@@ -33,6 +34,14 @@ export const massDeletion = (load: DeletionLoad): Trouble => ({
   reason: `${load.crossed + load.coming} of ${load.records} records of this table would be deleted at once`,
   remedy: 'look at `pgnotion deletes list`, then `pgnotion deletes approve` or `pgnotion deletes reject`',
 });
+
+/** A page in the trash whose row goes only when a person says so. */
+export const deletionToReview: Trouble = {
+  code: 'delete_review',
+  reason: 'the page was put into the trash in Notion, and the row is kept until somebody decides',
+  remedy:
+    '`pgnotion deletes approve` deletes the row, `pgnotion deletes reject` restores the page; or restore it in Notion',
+};
 
 /** A line of the view `deletes`. */
 export type WaitingDelete = {

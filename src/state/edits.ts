@@ -1,4 +1,5 @@
 import type { PageId, RowKey, TableName } from '../model/ids.ts';
+import { clearNotice, wishNotice } from './notices.ts';
 import type { Trouble } from './outbox.ts';
 import type { Sql } from './sql.ts';
 
@@ -24,11 +25,11 @@ export async function editsOf(sql: Sql, pages: readonly PageId[]): Promise<Map<P
   return new Map(rows.map((row) => [row.page, toEdit(row)]));
 }
 
-/** Pages of a table that belong to no record and stand here until they can become one. */
+/** Pages of a table that belong to no record, or to one that rests, and stand here until they can become one. */
 export async function strangers(sql: Sql, table: TableName): Promise<PageId[]> {
   const rows = await sql.query<{ page: PageId }>(
     `select page_id as page from pgnotion.edits e where table_name = $1
-        and not exists (select from pgnotion.records r where r.page_id = e.page_id)`,
+        and not exists (select from pgnotion.records r where r.page_id = e.page_id and r.state <> 'resting')`,
     [table],
   );
   return rows.map((row) => row.page);
@@ -79,7 +80,7 @@ async function upsert(
   edit: Keep,
   how: { readonly afterMs: number | null; readonly parked: boolean; readonly trouble: Trouble | null },
 ): Promise<void> {
-  await sql.query(
+  const [kept] = await sql.query<{ attempts: number }>(
     `insert into pgnotion.edits as e (page_id, table_name, key, digest, fields, next_at, parked_at, attempts, code, reason, remedy)
      values ($1, $2, $3, $4, $5, clock_timestamp() + make_interval(secs => $6::float8),
              case when $7 then clock_timestamp() end, 1, $8, $9, $10)
@@ -87,7 +88,8 @@ async function upsert(
        set key = excluded.key, digest = excluded.digest, fields = excluded.fields, next_at = excluded.next_at,
            quiet_from = case when e.digest = excluded.digest then e.quiet_from else clock_timestamp() end,
            attempts = case when e.digest = excluded.digest then e.attempts + 1 else 1 end,
-           parked_at = excluded.parked_at, code = excluded.code, reason = excluded.reason, remedy = excluded.remedy`,
+           parked_at = excluded.parked_at, code = excluded.code, reason = excluded.reason, remedy = excluded.remedy
+     returning attempts`,
     [
       edit.page,
       edit.table,
@@ -101,10 +103,18 @@ async function upsert(
       how.trouble?.remedy ?? null,
     ],
   );
+  // What waits goes on by itself most often; only what has waited for a while is worth a word.
+  const told = how.trouble?.told ?? [];
+  if (told.length === 0 || !(how.parked || (kept?.attempts ?? 0) >= TOLD_AFTER)) return;
+  await wishNotice(sql, edit, told, how.trouble?.code === 'page_incomplete' ? 'incomplete' : null);
 }
 
+const TOLD_AFTER = 4;
+
+/** Nothing is wrong with the page any more: neither here nor, soon, in what it says of itself. */
 export async function dropEdit(sql: Sql, page: PageId): Promise<void> {
   await sql.query('delete from pgnotion.edits where page_id = $1', [page]);
+  await clearNotice(sql, page);
 }
 
 const SELECT = `select page_id as page, table_name as "table", key, digest, attempts, code, parked_at is not null as parked,

@@ -126,6 +126,16 @@ export async function lostCreate(sql: Sql, table: TableName, key: RowKey): Promi
   return rows.length > 0;
 }
 
+/** The whole row that the record's last deletion took away, as JSON text; null if that was not the page's doing. */
+export async function lastDeletedRow(sql: Sql, table: TableName, key: RowKey): Promise<string | null> {
+  const [last] = await sql.query<{ direction: Operation['direction']; row: string }>(
+    `select direction, before::text as row from pgnotion.operations
+      where table_name = $1 and key = $2 and kind = 'delete' and status = 'done' order by id desc limit 1`,
+    [table, key],
+  );
+  return last?.direction === 'to-postgres' ? last.row : null;
+}
+
 /** Whether this page's row was deleted because the page went to the trash, or the other way about. */
 export async function wasDeletedHere(sql: Sql, page: PageId): Promise<boolean> {
   const rows = await sql.query(

@@ -1,3 +1,4 @@
+import type { Told } from '../model/errors.ts';
 import type { Lsn, RowKey, TableName } from '../model/ids.ts';
 import { formatLsn } from '../model/ids.ts';
 import type { Sql } from './sql.ts';
@@ -161,7 +162,13 @@ export async function settle(
   );
 }
 
-export type Trouble = { readonly code: string; readonly reason: string; readonly remedy: string };
+export type Trouble = {
+  readonly code: string;
+  readonly reason: string;
+  readonly remedy: string;
+  /** The same in the words of Notion, a line for each property: see `state/notices.ts`. */
+  readonly told?: readonly Told[];
+};
 
 /** Drops what waits for a row that this transaction deleted: there is nothing left to bring to its page. */
 export async function discard(sql: Sql, table: TableName, key: RowKey): Promise<void> {
@@ -249,7 +256,8 @@ export async function markAllDeleted(
 ): Promise<void> {
   await sql.query(
     `insert into pgnotion.outbox as o (table_name, key, kind, lsn, changed_at, first_at)
-     select table_name, key, 'delete', $2, $3, $3 from pgnotion.records where table_name = $1
+     select table_name, key, 'delete', $2, $3, $3 from pgnotion.records
+      where table_name = $1 and state <> 'resting'
      on conflict (table_name, key) do update
        set kind = 'delete', lsn = excluded.lsn, changed_at = excluded.changed_at, version = o.version + 1,
            approved = false, priority = 0,

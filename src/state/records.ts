@@ -1,13 +1,23 @@
 import type { PageImage, RowImage } from '../model/change.ts';
 import type { PageId, RowKey, TableName } from '../model/ids.ts';
+import { clearNotice, forgetNotice } from './notices.ts';
 import type { Sql } from './sql.ts';
+
+/**
+ * How the page of a deleted record rests: in the trash, archived, marked, or left as it is. `soft`: the page is in the
+ * trash, and the row is still there, with its column for deletions set.
+ */
+export type RestedAs = 'trashed' | 'archived' | 'marked' | 'left' | 'soft';
 
 /** What is known of one row-and-page pair. */
 export type SyncRecord = {
   readonly table: TableName;
   readonly key: RowKey;
   readonly page: PageId | null;
-  readonly state: 'creating' | 'linked' | 'trashed';
+  /** `trashed`: the page left, and the row is kept. `resting`: the record is deleted, and remembered. */
+  readonly state: 'creating' | 'linked' | 'trashed' | 'resting';
+  /** Null unless the record rests. */
+  readonly restedAs: RestedAs | null;
   readonly baseRow: RowImage;
   readonly basePage: PageImage;
   /** How long ago a create was sent that is in doubt, by PostgreSQL's clock; null if none is. */
@@ -27,6 +37,10 @@ export async function recordsByKey(
   ]);
   return new Map(rows.map((row) => [row.key, toRecord(row)]));
 }
+
+/** What a record's row is known to hold; undefined if there is no such row, as far as we know. */
+export const livingBase = (record: SyncRecord | undefined): RowImage | undefined =>
+  record?.state === 'resting' ? undefined : record?.baseRow;
 
 export async function recordsByPage(sql: Sql, pages: readonly PageId[]): Promise<Map<PageId, SyncRecord>> {
   const rows = await sql.query<Row>(`${SELECT} where page_id = any($1::uuid[])`, [pages]);
@@ -54,7 +68,7 @@ export async function intend(sql: Sql, table: TableName, key: RowKey): Promise<v
   await sql.query(
     `insert into pgnotion.records (table_name, key, state, intent_at) values ($1, $2, 'creating', clock_timestamp())
      on conflict (table_name, key) do update set state = 'creating', intent_at = clock_timestamp(),
-       page_id = null, base_row = '{}', base_page = '{}'`,
+       rested_as = null, rested_at = null, page_id = null, base_row = '{}', base_page = '{}'`,
     [table, key],
   );
 }
@@ -76,7 +90,7 @@ export async function link(
      values ($1, $2, $3, 'linked', $4, $5, $6, clock_timestamp())
      on conflict (table_name, key) do update
        set page_id = excluded.page_id, state = 'linked', base_row = excluded.base_row,
-           base_page = excluded.base_page, intent_at = null, page_edited_at = excluded.page_edited_at,
+           rested_as = null, rested_at = null, base_page = excluded.base_page, intent_at = null, page_edited_at = excluded.page_edited_at,
            synced_at = excluded.synced_at`,
     [
       record.table,
@@ -110,24 +124,52 @@ export async function advanceBase(
   );
 }
 
-export async function markTrashed(sql: Sql, table: TableName, key: RowKey): Promise<void> {
-  await sql.query(`update pgnotion.records set state = 'trashed' where table_name = $1 and key = $2`, [
-    table,
-    key,
-  ]);
+export const markTrashed = (sql: Sql, table: TableName, key: RowKey): Promise<void> =>
+  setState(sql, table, key, 'trashed');
+
+export const markLinked = (sql: Sql, table: TableName, key: RowKey): Promise<void> =>
+  setState(sql, table, key, 'linked');
+
+async function setState(sql: Sql, table: TableName, key: RowKey, state: 'trashed' | 'linked'): Promise<void> {
+  await sql.query(
+    `update pgnotion.records set state = $3, rested_as = null, rested_at = null
+      where table_name = $1 and key = $2`,
+    [table, key, state],
+  );
 }
 
-export async function markLinked(sql: Sql, table: TableName, key: RowKey): Promise<void> {
-  await sql.query(`update pgnotion.records set state = 'linked' where table_name = $1 and key = $2`, [
-    table,
-    key,
-  ]);
+/** Lays a deleted record aside with its page, for either to come back. What waited for it waits no more. */
+export async function rest(sql: Sql, table: TableName, key: RowKey, as: RestedAs): Promise<void> {
+  await endWaits(sql, table, key);
+  const [record] = await sql.query<{ page: PageId | null }>(
+    `update pgnotion.records set state = 'resting', rested_as = $3, rested_at = clock_timestamp()
+      where table_name = $1 and key = $2 returning page_id as page`,
+    [table, key, as],
+  );
+  if (record?.page != null) await clearNotice(sql, record.page, as !== 'left' && as !== 'marked');
+}
+
+/** Forgets records that have rested for longer than that. A soft deletion lasts as long as its row. */
+export async function pruneResting(sql: Sql, days: number): Promise<void> {
+  await sql.query(
+    `delete from pgnotion.records where state = 'resting' and rested_as <> 'soft'
+        and rested_at < clock_timestamp() - make_interval(secs => $1)`,
+    [days * 86_400],
+  );
 }
 
 /** Ends a pair: its page is gone, or its row. What waited for either has nothing to wait for. */
 export async function forget(sql: Sql, table: TableName, key: RowKey): Promise<void> {
+  await endWaits(sql, table, key);
+  const [record] = await sql.query<{ page: PageId | null }>(
+    'delete from pgnotion.records where table_name = $1 and key = $2 returning page_id as page',
+    [table, key],
+  );
+  if (record?.page != null) await forgetNotice(sql, record.page);
+}
+
+async function endWaits(sql: Sql, table: TableName, key: RowKey): Promise<void> {
   await sql.query('delete from pgnotion.edits where table_name = $1 and key = $2', [table, key]);
-  await sql.query('delete from pgnotion.records where table_name = $1 and key = $2', [table, key]);
   await sql.query('delete from pgnotion.waiting where table_name = $1 and key = $2', [table, key]);
 }
 
@@ -164,7 +206,7 @@ export async function pagesShowing(
   return rows.map((row) => row.page);
 }
 
-const SELECT = `select table_name, key, page_id, state, base_row, base_page, page_edited_at,
+const SELECT = `select table_name, key, page_id, state, rested_as, base_row, base_page, page_edited_at,
                          (extract(epoch from clock_timestamp() - intent_at) * 1000)::float8 as intent_age_ms
                   from pgnotion.records`;
 
@@ -173,6 +215,7 @@ type Row = {
   key: RowKey;
   page_id: PageId | null;
   state: SyncRecord['state'];
+  rested_as: RestedAs | null;
   base_row: RowImage;
   base_page: PageImage;
   intent_age_ms: number | null;
@@ -184,18 +227,20 @@ const toRecord = (row: Row): SyncRecord => ({
   key: row.key,
   page: row.page_id,
   state: row.state,
+  restedAs: row.rested_as,
   baseRow: row.base_row,
   basePage: row.base_page,
   intentAgeMs: row.intent_age_ms,
   pageEditedAt: row.page_edited_at,
 });
 
-/** All keys of a table's records, a chunk at a time. */
+/** All keys of a table's records that do not rest, a chunk at a time. */
 export async function* recordKeys(sql: Sql, table: TableName, size: number): AsyncIterable<RowKey[]> {
   let after: string | null = null;
   for (;;) {
     const rows: { key: RowKey }[] = await sql.query<{ key: RowKey }>(
-      `select key from pgnotion.records where table_name = $1 and ($2::text is null or key collate "C" > $2)
+      `select key from pgnotion.records
+        where table_name = $1 and state <> 'resting' and ($2::text is null or key collate "C" > $2)
         order by key collate "C" limit $3`,
       [table, after, size],
     );

@@ -9,7 +9,7 @@ import type { Log } from '../runtime/log.ts';
 import { keepTrying } from '../runtime/retry.ts';
 import { advanceCheckpoint } from '../state/checkpoint.ts';
 import { type DirtyRecord, markAllDeleted, markDirty } from '../state/outbox.ts';
-import { recordsByKey } from '../state/records.ts';
+import { livingBase, recordsByKey } from '../state/records.ts';
 import { compareAgain, suspend } from '../state/sources.ts';
 import type { Store } from '../state/sql.ts';
 
@@ -255,7 +255,7 @@ async function changedSince(options: CaptureOptions, tagged: Held['tagged']): Pr
       rows.map(({ record }) => record.key),
     );
     for (const { record, tuple } of rows) {
-      const base = known.get(record.key)?.baseRow;
+      const base = livingBase(known.get(record.key));
       const asKnown = tuple === null ? base === undefined : base !== undefined && holds(table, tuple, base);
       if (!asKnown) changed.push(record);
     }

@@ -24,6 +24,7 @@ import { type DeliverContext, type Delivered, type Delivery, lookupsFor, SETTLED
 import { createPage, findCreated } from './create.ts';
 import { type Look, openEyes } from './guard.ts';
 import { removePage } from './remove.ts';
+import { revivePage } from './revive.ts';
 import { troubleOf, urgencyOf } from './trouble.ts';
 import { hasNews, updatePage } from './update.ts';
 
@@ -192,6 +193,7 @@ async function withRow(
   const { line, table, source } = delivery;
   if (known === undefined) return createPage(context, delivery);
   if (known.page === null) return afterDoubt(context, delivery, known);
+  if (known.state === 'resting') return revivePage(context, delivery, { ...known, page: known.page });
   if (!hasNews(delivery, known)) {
     await context.store.transaction((sql) => settle(sql, line));
     return SETTLED;
@@ -238,7 +240,7 @@ async function withoutRow(
   if (line.attempts < MISSING_ROW_TRIES) {
     return { kind: 'retry', ms: MISSING_ROW_MS, trouble: rowMissing(table.name, line.key) };
   }
-  if (known === undefined) {
+  if (known === undefined || known.state === 'resting') {
     await context.store.transaction((sql) => settle(sql, line));
     return SETTLED;
   }

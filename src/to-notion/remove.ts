@@ -1,36 +1,40 @@
 import { isMassDeletion } from '../model/guard.ts';
-import { isGone } from '../notion/outcome.ts';
+import type { PageId } from '../model/ids.ts';
+import { markProperty } from '../model/mapping.ts';
+import type { Ask } from '../notion/client.ts';
+import { isGone, NotionFailure } from '../notion/outcome.ts';
 import { deletionLoad, massDeletion } from '../state/deletes.ts';
 import { requestOperation } from '../state/operations.ts';
 import { settle } from '../state/outbox.ts';
-import { forget, type SyncRecord } from '../state/records.ts';
+import { forget, link, type RestedAs, rest, type SyncRecord } from '../state/records.ts';
 import { type DeliverContext, type Delivered, type Delivery, SETTLED } from './context.ts';
 import { findCreated } from './create.ts';
 import { troubleOf, urgencyOf } from './trouble.ts';
 
 const DOUBTFUL_WAIT_MS = 5_000;
 
+type Deletion = Omit<Delivery, 'row' | 'lookups'>;
+
 /** What becomes of the page of a row that the WAL said was deleted. */
 export async function removePage(
   context: DeliverContext,
-  delivery: Omit<Delivery, 'row' | 'lookups'>,
+  delivery: Deletion,
   record: SyncRecord | undefined,
 ): Promise<Delivered> {
   const { line, table } = delivery;
-  const done = async (): Promise<Delivered> => {
-    await context.store.transaction(async (sql) => {
-      await forget(sql, table.name, line.key);
-      await settle(sql, line);
-    });
-    return SETTLED;
-  };
-  if (record === undefined || table.onPostgresDelete === 'ignore') return done();
-  const page = record.page ?? (await pageOfIntent(context, delivery, record));
-  if (page === 'doubtful') return { kind: 'postponed', ms: DOUBTFUL_WAIT_MS };
-  if (page === null) return done();
+  if (record === undefined) return conclude(context, delivery, null);
+  // Its page rests already. A row that was only marked as deleted is gone by now: the page alone can bring it back.
+  if (record.state === 'resting') {
+    const as = record.restedAs === 'soft' ? 'trashed' : record.restedAs;
+    return conclude(context, delivery, as ?? 'left', record.restedAs === 'soft');
+  }
+  const { page } = record;
+  if (page === null) return afterIntent(context, delivery, record);
+  if (table.onPostgresDelete === 'ignore') return conclude(context, delivery, 'left');
   const load = await deletionLoad(context.store, table.name, 'to-notion', context.guard.windowMinutes);
   if (!line.approved && isMassDeletion(load, context.guard))
     return { kind: 'parked', trouble: massDeletion(load) };
+  const farewell = farewellOf(context, delivery, page);
   const operation = requestOperation(context.store, {
     direction: 'to-notion',
     table: table.name,
@@ -38,34 +42,96 @@ export async function removePage(
     page,
     kind: 'delete',
     before: record.basePage,
-    after: {},
+    after: farewell.after,
     row: { before: record.baseRow, after: null },
     lsn: line.lsn,
     changedAt: line.changedAt,
     attempt: line.attempts + 1,
   });
   try {
-    await context.notion.setTrash(page, true, { priority: urgencyOf(line), beforeLeaving: operation.begin });
+    await farewell.send({ priority: urgencyOf(line), beforeLeaving: operation.begin });
   } catch (error) {
-    // Gone already, by hand or for good: that is what was wanted.
-    const gone = isGone(error);
-    await context.store.transaction((sql) =>
-      operation.end(sql, { status: gone ? 'done' : 'failed', error: String(error) }),
-    );
-    if (!gone) return troubleOf(error);
-    return done();
+    const as = await goneAlready(context, page, error);
+    const status = as === undefined ? 'failed' : 'done';
+    await context.store.transaction((sql) => operation.end(sql, { status, error: String(error) }));
+    return as === undefined ? troubleOf(error) : conclude(context, delivery, as);
   }
   await context.store.transaction((sql) => operation.end(sql, { status: 'done' }));
-  return done();
+  return conclude(context, delivery, farewell.as);
 }
 
-async function pageOfIntent(
+type Farewell = {
+  readonly as: RestedAs;
+  readonly after: Readonly<Record<string, boolean>>;
+  readonly send: (ask: Ask) => Promise<unknown>;
+};
+
+/** How the table's policy takes leave of a page. Each can be repeated without harm. */
+function farewellOf(context: DeliverContext, { table, source }: Deletion, page: PageId): Farewell {
+  const { notion } = context;
+  const mark = markProperty(table);
+  if (mark !== null) {
+    const properties = { [source.properties[mark] ?? mark]: { checkbox: true } };
+    return {
+      as: 'marked',
+      after: { [mark]: true },
+      send: (ask) => notion.updatePage({ id: page, properties }, ask),
+    };
+  }
+  if (table.onPostgresDelete === 'archive')
+    return {
+      as: 'archived',
+      after: { is_archived: true },
+      send: (ask) => notion.setArchived(page, true, ask),
+    };
+  return { as: 'trashed', after: {}, send: (ask) => notion.setTrash(page, true, ask) };
+}
+
+/** Ends the line. The record is remembered as resting, or forgotten with its page (`null`). */
+async function conclude(
   context: DeliverContext,
-  delivery: Omit<Delivery, 'row' | 'lookups'>,
+  { line, table }: Deletion,
+  as: RestedAs | null,
+  isNews = true,
+): Promise<Delivered> {
+  await context.store.transaction(async (sql) => {
+    if (as === null) await forget(sql, table.name, line.key);
+    else if (isNews) await rest(sql, table.name, line.key, as);
+    await settle(sql, line);
+  });
+  return SETTLED;
+}
+
+/** By hand, or for good (null): that is what was wanted. A page in the trash takes neither a mark nor the archive. */
+async function goneAlready(
+  context: DeliverContext,
+  page: PageId,
+  error: unknown,
+): Promise<'trashed' | null | undefined> {
+  if (isGone(error)) return null;
+  if (!(error instanceof NotionFailure) || error.verdict.status !== 400) return undefined;
+  const now = await context.notion.retrievePage(page, { priority: 'live' });
+  return now.inTrash ? 'trashed' : undefined;
+}
+
+/** Its page may have come to exist when something broke. What rests has to name its page. */
+async function afterIntent(
+  context: DeliverContext,
+  delivery: Deletion,
   record: SyncRecord,
-): Promise<SyncRecord['page'] | 'doubtful'> {
-  if (record.intentAgeMs === null) return null;
-  const found = await findCreated(context, delivery, record);
-  if (found === 'doubtful') return 'doubtful';
-  return found === 'absent' ? null : found.id;
+): Promise<Delivered> {
+  const found = record.intentAgeMs === null ? 'absent' : await findCreated(context, delivery, record);
+  if (found === 'doubtful') return { kind: 'postponed', ms: DOUBTFUL_WAIT_MS };
+  if (found === 'absent') return conclude(context, delivery, null);
+  await context.store.transaction((sql) =>
+    link(sql, {
+      table: record.table,
+      key: record.key,
+      page: found.id,
+      baseRow: {},
+      basePage: {},
+      pageEditedAt: found.lastEditedTime,
+    }),
+  );
+  return { kind: 'postponed', ms: 0 };
 }

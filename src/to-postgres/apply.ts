@@ -126,7 +126,8 @@ function joined(troubles: readonly EditTrouble[]): EditTrouble | null {
   const all = (part: 'reason' | 'remedy'): string =>
     [...new Set(troubles.map(({ trouble }) => trouble[part]))].join('; ');
   const { code } = first.trouble;
-  return { kind: first.kind, trouble: { code, reason: all('reason'), remedy: all('remedy') } };
+  const told = troubles.flatMap(({ trouble }) => trouble.told ?? []);
+  return { kind: first.kind, trouble: { code, reason: all('reason'), remedy: all('remedy'), told } };
 }
 
 async function tryFields(
@@ -140,12 +141,14 @@ async function tryFields(
   const changedAt = await changedAtOf(context.store, table.name, record.key);
   const actor: Actor = { id: page.lastEditedBy, name: await context.people.nameOf(page.lastEditedBy) };
   const write = { operation: page.id, table: table.name, key: record.key };
+  let present: RowImage = record.baseRow;
   try {
     return await writeAs(context.db, { secret: context.tagSecret, write, actor }, async (transaction) => {
       const sql = stateOn(transaction);
       await sql.query(FENCE, [context.store.epoch]);
       if (!(await lockRow(transaction, table, record.key))) return rowGone(record);
       const row = (await readRows(transaction, table, [record.key])).get(record.key) ?? {};
+      present = row;
       const decoded = decodeAll(fields, image, lookups, row);
       const problem = problemOf(decoded);
       if (problem !== null) return problem;
@@ -158,7 +161,7 @@ async function tryFields(
       return null;
     });
   } catch (error) {
-    const refusal = refusalOf(error);
+    const refusal = refusalOf(error, { table, fields, present });
     if (refusal === null) throw error;
     return { kind: 'park', trouble: refusal };
   } finally {

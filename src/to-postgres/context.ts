@@ -1,4 +1,4 @@
-import type { PageImage, PageValue } from '../model/change.ts';
+import type { PageImage, PageValue, SqlText } from '../model/change.ts';
 import type { NotionClock } from '../model/clock.ts';
 import type { Decoded, Lookups } from '../model/codecs/codec.ts';
 import { decodeField } from '../model/fields.ts';
@@ -6,6 +6,7 @@ import type { DeleteGuard } from '../model/guard.ts';
 import type { PageId, TableName } from '../model/ids.ts';
 import type { ResolvedField, ResolvedTable } from '../model/mapping.ts';
 import { lookupsOver } from '../model/page.ts';
+import { validate } from '../model/validate.ts';
 import type { NotionClient, NotionPage } from '../notion/client.ts';
 import type { People } from '../notion/people.ts';
 import type { UserDatabase } from '../postgres/rows.ts';
@@ -67,7 +68,9 @@ export async function inboundLookups(
   );
   const records = await recordsByPage(context.store, pages);
   const pairs = [...records.values()].flatMap((record) =>
-    record.page === null ? [] : [{ table: record.table, key: record.key, page: record.page }],
+    record.page === null || record.state === 'resting'
+      ? []
+      : [{ table: record.table, key: record.key, page: record.page }],
   );
   return lookupsOver({ pairs, users });
 }
@@ -79,6 +82,14 @@ export const stateOn = (transaction: UserTransaction): Sql => statementsOn(trans
 
 export type DecodedField = { readonly field: ResolvedField; readonly decoded: Decoded };
 
+const decoded = (
+  field: ResolvedField,
+  value: PageValue,
+  lookups: Lookups,
+  current: SqlText | undefined,
+): Decoded => validate(field, value, decodeField(field, value, lookups, current ?? null), current);
+
+/** What PostgreSQL would get of a page's values, judged as far as can be. `current` is the row; empty if there is none. */
 export const decodeAll = (
   fields: readonly ResolvedField[],
   image: PageImage,
@@ -87,5 +98,5 @@ export const decodeAll = (
 ): DecodedField[] =>
   fields.map((field) => ({
     field,
-    decoded: decodeField(field, image[field.property] ?? null, lookups, current[field.property] ?? null),
+    decoded: decoded(field, image[field.property] ?? null, lookups, current[field.property]),
   }));

@@ -6,10 +6,12 @@ import type { NotionPage } from '../notion/client.ts';
 import { isGone } from '../notion/outcome.ts';
 import { fetchPage, wholeImage } from '../notion/pages.ts';
 import { editsOf, type WaitingEdit } from '../state/edits.ts';
+import { remindNotices } from '../state/notices.ts';
 import { markRestore } from '../state/outbox.ts';
 import { markLinked, recordsByPage, type SyncRecord } from '../state/records.ts';
 import type { Source } from '../state/sources.ts';
 import { applyEdit } from './apply.ts';
+import { pageCameBack, restsQuietly } from './comeback.ts';
 import type { InboundContext, Sighting } from './context.ts';
 import { receiveNewcomer } from './newcomer.ts';
 import { type Evidence, pageLeft } from './trash.ts';
@@ -41,11 +43,9 @@ export async function inspectPages(
 }
 
 /** Whether the page is as its base says, or holds what was refused or waits for its time, and nothing else. */
-function isKnown(
-  { table, image }: Sighting,
-  record: SyncRecord | undefined,
-  edit: WaitingEdit | undefined,
-): boolean {
+function isKnown(sighting: Sighting, record: SyncRecord | undefined, edit: WaitingEdit | undefined): boolean {
+  const { table, image } = sighting;
+  if (record?.state === 'resting') return restsQuietly(sighting, record, edit);
   if (record?.state !== 'linked') return false;
   const changed = changedOnPage(table.fields, record.basePage, image);
   if (changed.length === 0) return edit === undefined;
@@ -147,6 +147,7 @@ async function inspect(
   await context.locks.run(`${seen.table}/${seen.key}`, async () => {
     const record = (await recordsByPage(context.store, [sighting.page.id])).get(sighting.page.id);
     if (record === undefined || record.page === null) return;
+    if (record.state === 'resting') return inspectResting(context, sighting, record);
     if (record.state === 'trashed') await relink(context, record);
     const fresh = await noOlderThan(context, sighting, record);
     if (evidenceOf(fresh.page, sighting.source) !== null) return;
@@ -154,11 +155,24 @@ async function inspect(
   });
 }
 
+/** A query that lags shows pages that we have just put away: only a GET tells what came back. */
+async function inspectResting(
+  context: InboundContext,
+  sighting: Sighting,
+  record: SyncRecord,
+): Promise<void> {
+  const { table, source, page } = sighting;
+  if (restsQuietly(sighting, record, undefined)) return;
+  const now = await fetchPage(context.notion, table, source.properties, page.id, ASK);
+  if (evidenceOf(now.page, source) === null) await pageCameBack(context, { ...sighting, ...now }, record);
+}
+
 /** A restored page: the pair goes on where it stopped. */
 async function relink(context: InboundContext, record: SyncRecord): Promise<void> {
   await context.store.transaction(async (sql) => {
     await markLinked(sql, record.table, record.key);
     await markRestore(sql, record.table, record.key, []);
+    if (record.page !== null) await remindNotices(sql, record.page);
   });
   context.onDirty();
 }

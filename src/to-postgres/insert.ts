@@ -1,13 +1,22 @@
 import type { RowImage } from '../model/change.ts';
 import type { Lookups } from '../model/codecs/codec.ts';
+import type { Fault } from '../model/errors.ts';
 import { keyParts, type RowKey } from '../model/ids.ts';
 import { goesToNotion, goesToPostgres, type ResolvedField, type ResolvedTable } from '../model/mapping.ts';
 import { readRows } from '../postgres/rows.ts';
-import { type Actor, insertRow, settleConstraints, writeAs } from '../postgres/write.ts';
+import {
+  type Actor,
+  type ColumnValues,
+  columnsOf,
+  insertRow,
+  settleConstraints,
+  type UserTransaction,
+  writeAs,
+} from '../postgres/write.ts';
 import { dropEdit } from '../state/edits.ts';
-import { beginOperation, endOperation } from '../state/operations.ts';
+import { beginOperation, endOperation, lastDeletedRow } from '../state/operations.ts';
 import { markDirty, markRestore, type Trouble } from '../state/outbox.ts';
-import { link } from '../state/records.ts';
+import { link, recordsByKey } from '../state/records.ts';
 import { FENCE, type Sql } from '../state/sql.ts';
 import { releaseWaiting } from '../state/waiting.ts';
 import {
@@ -37,7 +46,8 @@ export async function insertFrom(
   const { table, page, image } = sighting;
   const fields = table.fields.filter(goesToPostgres);
   const lookups = await inboundLookups(context, fields, image);
-  const filled = decodeAll(fields, image, lookups, {}).filter(
+  const former = key === null ? {} : await formerTexts(context, table, key);
+  const filled = decodeAll(fields, image, lookups, former).filter(
     ({ field, decoded }) =>
       !isEmpty(decoded) && !(isBlank(image, field) && (key === null || decoded.kind === 'refused')),
   );
@@ -50,7 +60,10 @@ export async function insertFrom(
     await writeAs(context.db, { secret: context.tagSecret, write, actor }, async (transaction) => {
       const sql = stateOn(transaction);
       await sql.query(FENCE, [context.store.epoch]);
-      const made = await insertRow(transaction, table, values);
+      const made = await insertRow(transaction, table, {
+        ...(key === null ? {} : await unseenColumns(sql, transaction, table, key)),
+        ...values,
+      });
       await settleConstraints(transaction);
       const row = (await readRows(transaction, table, [made])).get(made) ?? {};
       await remember(sql, {
@@ -63,12 +76,35 @@ export async function insertFrom(
       });
     });
   } catch (error) {
-    const refusal = refusalOf(error);
+    const refusal = refusalOf(error, { table, fields, present: null });
     if (refusal === null) throw error;
     return { kind: 'park', trouble: refusal };
   }
   context.onDirty();
   return null;
+}
+
+/** What the fields of a row that comes back held: a value that the page only shows in part comes back whole. */
+async function formerTexts(context: InboundContext, table: ResolvedTable, key: RowKey): Promise<RowImage> {
+  return (await recordsByKey(context.store, table.name, [key])).get(key)?.baseRow ?? {};
+}
+
+/** What the page cannot bring back, because no field of it writes there: as the deletion found it. */
+async function unseenColumns(
+  sql: Sql,
+  transaction: UserTransaction,
+  table: ResolvedTable,
+  key: RowKey,
+): Promise<ColumnValues> {
+  const row = await lastDeletedRow(sql, table.name, key);
+  if (row === null) return {};
+  const seen = new Set(
+    table.fields
+      .filter(goesToPostgres)
+      .flatMap(({ source }) => (source.kind === 'column' ? [source.column] : [])),
+  );
+  const columns = await columnsOf(transaction, table, row);
+  return Object.fromEntries(Object.entries(columns).filter(([column]) => !seen.has(column)));
 }
 
 const isEmpty = (decoded: DecodedField['decoded']): boolean =>
@@ -93,8 +129,12 @@ function problemOf(
     .filter((field) => field.required && field.source.kind === 'column' && !given.has(field.source.column))
     .filter((field) => goesToPostgres(field) && !(key !== null && isKeyColumn(table, field)))
     .map((field) => field.property);
-  if (missing.length > 0 || isUntouched(table, image)) return { kind: 'park', trouble: incomplete(missing) };
-  const faults = filled.flatMap(({ decoded }) => (decoded.kind === 'refused' ? [decoded.fault] : []));
+  const faults = filled.flatMap(({ decoded }) =>
+    decoded.kind === 'refused' ? [ofNoRow(decoded.fault)] : [],
+  );
+  const untouched = isUntouched(table, image);
+  if (missing.length > 0 || untouched)
+    return { kind: 'park', trouble: incomplete(missing, untouched ? null : faults) };
   if (faults.length > 0) return { kind: 'park', trouble: refusedValues(faults) };
   const waiting = filled
     .filter(({ decoded }) => decoded.kind === 'unresolved')
@@ -112,7 +152,20 @@ const isUntouched = (table: ResolvedTable, image: Sighting['image']): boolean =>
     .filter(goesToPostgres)
     .every((field) => isBlank(image, field) || image[field.property] === false);
 
-const incomplete = (missing: readonly string[]): Trouble => ({
+/** Without what the row holds: there is none. */
+const ofNoRow = ({ told, ...fault }: Fault): Fault =>
+  told === undefined ? fault : { ...fault, told: { property: told.property, wrong: told.wrong } };
+
+/** `faults` is null for a page that nobody has typed into yet: there is nobody to be told anything. */
+const incomplete = (missing: readonly string[], faults: readonly Fault[] | null): Trouble => ({
+  ...(faults === null
+    ? {}
+    : {
+        told: [
+          ...missing.map((property) => ({ property, wrong: 'must not be empty' })),
+          ...faults.flatMap(({ told }) => told ?? []),
+        ],
+      }),
   code: 'page_incomplete',
   reason: missing.length === 0 ? 'the page is still empty' : `the page lacks ${missing.join(', ')}`,
   remedy: 'fill it in; the row follows by itself',

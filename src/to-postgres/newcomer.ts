@@ -51,7 +51,8 @@ const lookLater = (context: InboundContext, { table, page, image }: Sighting): P
     ),
   );
 
-async function rowExists(context: InboundContext, { table }: Sighting, key: RowKey): Promise<boolean> {
+/** Whether the page's table has a row of this key. */
+export async function rowExists(context: InboundContext, { table }: Sighting, key: RowKey): Promise<boolean> {
   try {
     return (await readRows(context.db, table, [key])).size > 0;
   } catch (error) {
@@ -62,7 +63,7 @@ async function rowExists(context: InboundContext, { table }: Sighting, key: RowK
 }
 
 /** The page is its row's: without a base, the first delivery makes them agree, and PostgreSQL wins what differs. */
-async function adopt(context: InboundContext, { table, page }: Sighting, key: RowKey): Promise<void> {
+export async function adopt(context: InboundContext, { table, page }: Sighting, key: RowKey): Promise<void> {
   await context.store.transaction(async (sql) => {
     await link(sql, {
       table: table.name,
@@ -79,7 +80,12 @@ async function adopt(context: InboundContext, { table, page }: Sighting, key: Ro
   context.onDirty();
 }
 
-async function receiveNew(context: InboundContext, sighting: Sighting, key: RowKey | null): Promise<void> {
+/** Makes a row of a page once it has been left alone and has all that a row needs. */
+export async function receiveNew(
+  context: InboundContext,
+  sighting: Sighting,
+  key: RowKey | null,
+): Promise<void> {
   const { table, page, image } = sighting;
   if (table.direction === 'to-notion') return;
   const digest = digestOf(image);
@@ -135,6 +141,12 @@ async function receiveTwin(context: InboundContext, sighting: Sighting, key: Row
 const setAsideUnknown = (context: InboundContext, sighting: Sighting, key: RowKey): Promise<void> =>
   setAside(context, sighting, null, {
     code: 'unknown_record_id',
+    told: [
+      {
+        property: sighting.table.idProperty,
+        wrong: 'no record has this key; clear it to make this page a new record, or trash the page',
+      },
+    ],
     reason: `the page's ${sighting.table.idProperty} is ${JSON.stringify(key.slice(0, 80))}, and no row has that key`,
     remedy: `clear ${sighting.table.idProperty} to make the page a new row, or trash the page`,
   });
@@ -142,6 +154,12 @@ const setAsideUnknown = (context: InboundContext, sighting: Sighting, key: RowKe
 const setAsideTwin = (context: InboundContext, sighting: Sighting, key: RowKey): Promise<void> =>
   setAside(context, sighting, key, {
     code: 'second_page',
+    told: [
+      {
+        property: null,
+        wrong: 'this record has another page; move what is worth keeping there, and trash this one',
+      },
+    ],
     reason: `the connection made this page for ${key}, which has another page`,
     remedy: 'trash this page in Notion after moving anything worth keeping to the other one',
   });

@@ -3,13 +3,14 @@ import { sqlState } from '../postgres/write.ts';
 import { backoff } from '../runtime/retry.ts';
 import type { WaitingEdit } from '../state/edits.ts';
 import type { Trouble } from '../state/outbox.ts';
+import { type Refused, type ServerError, toldOf } from './words.ts';
 
 /**
  * PostgreSQL is the judge of what a row may hold. Its refusal (data 22, integrity 23, a trigger's own words P0, a check
  * option 44, a missing right 42501) is an answer to the person who edited; anything else is our own trouble and is
  * tried again.
  */
-export function refusalOf(error: unknown): Trouble | null {
+export function refusalOf(error: unknown, about: Refused | null = null): Trouble | null {
   const state = sqlState(error);
   if (state === null || !(/^(22|23|44|P0)/.test(state) || state === '42501' || state === '428C9'))
     return null;
@@ -18,6 +19,7 @@ export function refusalOf(error: unknown): Trouble | null {
     code: `sql_${state}`,
     reason: [messageOf(error), told.detail].filter(Boolean).join('. '),
     remedy: told.hint ?? REMEDIES[state] ?? 'change the value in Notion to one that PostgreSQL takes',
+    ...(about === null ? {} : { told: [toldOf(error as ServerError, about)] }),
   };
 }
 
@@ -29,7 +31,9 @@ const REMEDIES: Readonly<Record<string, string>> = {
   '42501': "give pgnotion's role the right that the message names",
 };
 
+/** A value that could not be judged to fit: all of them are told at once. */
 export const refusedValues = (faults: readonly Fault[]): Trouble => ({
+  told: faults.flatMap((fault) => fault.told ?? []),
   code: 'value_refused',
   reason: faults.map((fault) => fault.message).join('; '),
   remedy: faults.map((fault) => fault.remedy).join('; '),
@@ -43,6 +47,7 @@ export const relatedWaitMs = (waiting: WaitingEdit | undefined, digest: string):
 
 export const relatedMissing = (fields: readonly string[]): Trouble => ({
   code: 'related_page_unknown',
+  told: fields.map((property) => ({ property, wrong: 'a page chosen there is no record in PostgreSQL yet' })),
   reason: `${fields.join(', ')}: a related page is no record yet`,
   remedy: 'fill in what the related page lacks; this edit follows by itself',
 });

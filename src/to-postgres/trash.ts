@@ -1,13 +1,14 @@
 import { messageOf } from '../model/errors.ts';
 import { isMassDeletion } from '../model/guard.ts';
 import type { PageId, RowKey } from '../model/ids.ts';
-import type { ResolvedTable } from '../model/mapping.ts';
-import { deleteRow, settleConstraints, writeAs } from '../postgres/write.ts';
-import { deletionLoad, massDeletion } from '../state/deletes.ts';
+import { type ResolvedTable, softDeleteColumn } from '../model/mapping.ts';
+import { setSoftDeleted } from '../postgres/soft-delete.ts';
+import { deleteRow, lockRow, settleConstraints, type UserTransaction, writeAs } from '../postgres/write.ts';
+import { deletionLoad, deletionToReview, massDeletion } from '../state/deletes.ts';
 import { dropEdit, parkEdit } from '../state/edits.ts';
-import { beginOperation, endOperation, requestOperation } from '../state/operations.ts';
+import { beginOperation, endOperation, type Operation, requestOperation } from '../state/operations.ts';
 import { discard, markRestore, type Trouble } from '../state/outbox.ts';
-import { forget, markLinked, markTrashed, type SyncRecord } from '../state/records.ts';
+import { forget, markLinked, markTrashed, type RestedAs, rest, type SyncRecord } from '../state/records.ts';
 import type { Source } from '../state/sources.ts';
 import { FENCE } from '../state/sql.ts';
 import { releaseWaiting } from '../state/waiting.ts';
@@ -40,6 +41,8 @@ export async function pageLeft(
     await context.store.transaction((sql) => dropEdit(sql, left.page));
     return;
   }
+  // It rests where it should; what waited for it to come back waits no more.
+  if (record.state === 'resting') return endReturn(context, left, record, evidence);
   if (left.decision === 'rejected') {
     if (evidence === 'gone') return setAside(context, left, record, strayed(evidence));
     return restorePage(context, left, record);
@@ -48,7 +51,11 @@ export async function pageLeft(
   if (record.state === 'trashed' && left.decision !== 'retry') return;
   // Only the trash is a deletion; what was archived, moved or hidden from us still exists.
   if (evidence !== 'trashed') return setAside(context, left, record, strayed(evidence));
-  switch (left.table.onNotionTrash) {
+  const policy = left.table.onNotionTrash;
+  if (typeof policy === 'object') return deleteUnlessMany(context, left, record);
+  switch (policy) {
+    case 'review':
+      return setAside(context, left, record, deletionToReview);
     case 'restore':
       return restorePage(context, left, record);
     case 'delete':
@@ -56,8 +63,21 @@ export async function pageLeft(
     case 'ignore':
       return setAside(context, left, record, trashIgnored);
     default:
-      return left.table.onNotionTrash satisfies never;
+      return policy satisfies never;
   }
+}
+
+/** A page that is gone for good cannot come back, and a row that does gets a new one. */
+async function endReturn(
+  context: InboundContext,
+  { page }: Left,
+  { table, key, restedAs }: SyncRecord,
+  evidence: Evidence,
+): Promise<void> {
+  await context.store.transaction(async (sql) => {
+    await dropEdit(sql, page);
+    if (evidence === 'gone' && restedAs !== 'soft') await forget(sql, table, key);
+  });
 }
 
 /** One after the other for each table: side by side, none would count the others. */
@@ -80,20 +100,20 @@ async function deleteRecord(context: InboundContext, left: Left, record: SyncRec
     await writeAs(context.db, { secret: context.tagSecret, write, actor }, async (transaction) => {
       const sql = stateOn(transaction);
       await sql.query(FENCE, [context.store.epoch]);
-      await noteUndelivered(transaction, table, record.key, record);
-      const row = await deleteRow(transaction, table, record.key);
+      if (softDeleteColumn(table) === null) await noteUndelivered(transaction, table, record.key, record);
+      const gone = await takeRow(transaction, table, record.key);
       await settleConstraints(transaction);
-      await forget(sql, table.name, record.key);
+      await rest(sql, table.name, record.key, gone.as);
       await discard(sql, table.name, record.key);
-      if (row === null) return;
+      if (gone.before === null) return;
       const operation = await beginOperation(sql, {
         direction: 'to-postgres',
         table: table.name,
         key: record.key,
         page: left.page,
         kind: 'delete',
-        before: row,
-        after: {},
+        before: gone.before,
+        after: gone.after,
         changedAt: page.lastEditedTime,
         actor: actor.name,
         actorId: actor.id,
@@ -108,6 +128,29 @@ async function deleteRecord(context: InboundContext, left: Left, record: SyncRec
       remedy: `${refusal.remedy}; then retry, or restore the page to keep the row`,
     });
   }
+}
+
+type Gone = Pick<Operation, 'after'> & {
+  readonly as: RestedAs;
+  /** The whole row; null if there was none. */
+  readonly before: Operation['before'] | null;
+};
+
+/** Deletes the row, or marks it where the table's policy says so: then `after` tells what was set. */
+async function takeRow(transaction: UserTransaction, table: ResolvedTable, key: RowKey): Promise<Gone> {
+  const column = softDeleteColumn(table);
+  if (column === null) {
+    const row = await deleteRow(transaction, table, key);
+    return { as: 'trashed', before: row, after: {} };
+  }
+  if (!(await lockRow(transaction, table, key))) return { as: 'trashed', before: null, after: {} };
+  const rows = await setSoftDeleted(transaction, table, key, column, true);
+  if (rows === null) return { as: 'soft', before: null, after: {} };
+  return {
+    as: 'soft',
+    before: rows.before,
+    after: { [column]: JSON.parse(rows.after)[column] },
+  };
 }
 
 async function restorePage(context: InboundContext, left: Left, record: SyncRecord): Promise<void> {

@@ -44,6 +44,7 @@ test('a linked record is found by its key and by its page, with its bases as the
     key: 'a',
     page: pageOf(1),
     state: 'linked',
+    restedAs: null,
     ...base,
     intentAgeMs: null,
     pageEditedAt: edited,

@@ -40,6 +40,7 @@ test('what is left out has its default', () => {
     wholePollPages: 200,
     sweepHours: 24,
     syncLog: { level: 'problems', days: 30, entries: 2_000 },
+    rememberDays: 30,
   });
   expect(parsed.tables).toEqual([
     {
@@ -52,7 +53,8 @@ test('what is left out has its default', () => {
       title: 'Suppliers',
       idProperty: 'Supabase ID',
       lastSyncedProperty: 'Last Synced',
-      onNotionTrash: 'ignore',
+      statusProperty: null,
+      onNotionTrash: 'review',
       onPostgresDelete: 'trash',
       fields: [
         { property: 'Name', type: 'title', source: { kind: 'column', column: 'name' }, direction: 'both' },

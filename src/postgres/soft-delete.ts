@@ -1,0 +1,54 @@
+import { sql } from 'kysely';
+import type { RowKey } from '../model/ids.ts';
+import type { ResolvedTable } from '../model/mapping.ts';
+import { keyCondition, tableRef, type UserDatabase } from './rows.ts';
+import type { UserTransaction } from './write.ts';
+
+/** A row as JSON text, whole: what brings it back (invariant 7). */
+export type RowText = string;
+
+/** Whether the row is marked as deleted; null if there is none. */
+export async function isSoftDeleted(
+  db: UserDatabase,
+  table: ResolvedTable,
+  key: RowKey,
+  column: string,
+): Promise<boolean | null> {
+  const set =
+    table.columnTypes[column] === 'boolean'
+      ? sql`${sql.ref(column)} is true`
+      : sql`${sql.ref(column)} is not null`;
+  const { rows } = await sql<{ set: string }>`
+    select (${set})::text as set from ${tableRef(table)} where ${keyCondition(table, key)}`.execute(db);
+  return rows[0] === undefined ? null : rows[0].set === 'true';
+}
+
+/**
+ * Marks a row as deleted, or takes that back, and returns it as it was before and is now; null if there is none or if
+ * nothing was to be done. The caller holds the row's lock.
+ */
+export async function setSoftDeleted(
+  transaction: UserTransaction,
+  table: ResolvedTable,
+  key: RowKey,
+  column: string,
+  deleted: boolean,
+): Promise<{ readonly before: RowText; readonly after: RowText } | null> {
+  if ((await isSoftDeleted(transaction, table, key, column)) === deleted) return null;
+  const isBoolean = table.columnTypes[column] === 'boolean';
+  const value = isBoolean ? sql`${deleted}::boolean` : deleted ? sql`now()` : sql`null`;
+  const condition = keyCondition(table, key);
+  const read = async (): Promise<RowText | undefined> =>
+    (
+      await sql<{ row: RowText }>`
+        select to_jsonb(present.*) as row from ${tableRef(table)} as present where ${condition}`.execute(
+        transaction,
+      )
+    ).rows[0]?.row;
+  const before = await read();
+  if (before === undefined) return null;
+  await sql`update ${tableRef(table)} set ${sql.ref(column)} = ${value} where ${condition}`.execute(
+    transaction,
+  );
+  return { before, after: (await read()) ?? before };
+}

@@ -1,0 +1,137 @@
+import type { Json } from '../model/change.ts';
+import type { PageId } from '../model/ids.ts';
+import { markProperty, softDeleteColumn } from '../model/mapping.ts';
+import type { Ask, NotionPage } from '../notion/client.ts';
+import { isGone, NotionFailure } from '../notion/outcome.ts';
+import { isSoftDeleted } from '../postgres/soft-delete.ts';
+import { requestOperation } from '../state/operations.ts';
+import { settle } from '../state/outbox.ts';
+import { forget, link, markLinked, type SyncRecord } from '../state/records.ts';
+import { releaseWaiting } from '../state/waiting.ts';
+import { type DeliverContext, type Delivered, type Delivery, SETTLED } from './context.ts';
+import { troubleOf, urgencyOf } from './trouble.ts';
+
+type Resting = SyncRecord & { readonly page: PageId };
+
+/**
+ * A row came back under the key of a deleted record: its page comes back too, and never a second one (invariant 3). The
+ * page is looked at first, so that a try that broke off is gone on with; the update follows as a delivery of its own.
+ */
+export async function revivePage(
+  context: DeliverContext,
+  delivery: Delivery,
+  record: Resting,
+): Promise<Delivered> {
+  const { line, table } = delivery;
+  const column = softDeleteColumn(table);
+  if (
+    record.restedAs === 'soft' &&
+    column !== null &&
+    (await isSoftDeleted(context.db, table, line.key, column))
+  ) {
+    await context.store.transaction((sql) => settle(sql, line));
+    return SETTLED;
+  }
+  const ask = { priority: urgencyOf(line) };
+  let page: NotionPage;
+  try {
+    page = await context.notion.retrievePage(record.page, ask);
+    for (const step of stepsBack(context, delivery, record, page)) {
+      const error = await take(context, delivery, record.page, step, ask);
+      if (error !== null) return troubleOf(error);
+    }
+  } catch (error) {
+    if (!isGone(error)) throw error;
+    // Purged from the trash: the row gets a page as any new one does.
+    await context.store.transaction((sql) => forget(sql, table.name, line.key));
+    return { kind: 'postponed', ms: 0 };
+  }
+  await context.store.transaction(async (sql) => {
+    // A row that was only marked is the one that the base knows; any other wins whatever differs.
+    if (record.restedAs === 'soft') await markLinked(sql, table.name, line.key);
+    else
+      await link(sql, {
+        table: table.name,
+        key: line.key,
+        page: record.page,
+        baseRow: {},
+        basePage: {},
+        pageEditedAt: page.lastEditedTime,
+      });
+    await releaseWaiting(sql, table.name, line.key);
+  });
+  return { kind: 'postponed', ms: 0 };
+}
+
+type Step = {
+  readonly before: Readonly<Record<string, Json>>;
+  readonly after: Readonly<Record<string, Json>>;
+  readonly send: (ask: Ask) => Promise<unknown>;
+};
+
+/** What still keeps the page from being an ordinary one. */
+function stepsBack(
+  { notion }: DeliverContext,
+  { table, source }: Delivery,
+  record: Resting,
+  page: NotionPage,
+): Step[] {
+  const { page: id } = record;
+  const steps: Step[] = [];
+  if (page.inTrash)
+    steps.push({
+      before: { in_trash: true },
+      after: { in_trash: false },
+      send: (ask) => notion.setTrash(id, false, ask),
+    });
+  // What a person archived is theirs to take back.
+  if (page.isArchived && record.restedAs === 'archived')
+    steps.push({
+      before: { is_archived: true },
+      after: { is_archived: false },
+      send: (ask) => notion.setArchived(id, false, ask),
+    });
+  const mark = markProperty(table);
+  const marked = mark === null ? undefined : page.properties[source.properties[mark] ?? mark];
+  if (mark !== null && marked?.checkbox === true)
+    steps.push({
+      before: { [mark]: true },
+      after: { [mark]: false },
+      send: (ask) => notion.updatePage({ id, properties: { [marked.id]: { checkbox: false } } }, ask),
+    });
+  return steps;
+}
+
+/** Null once it is done. A page that is gone for good throws. */
+async function take(
+  context: DeliverContext,
+  { line, table }: Delivery,
+  page: PageId,
+  step: Step,
+  ask: Ask,
+): Promise<NotionFailure | null> {
+  const operation = requestOperation(context.store, {
+    direction: 'to-notion',
+    table: table.name,
+    key: line.key,
+    page,
+    kind: 'restore',
+    before: step.before,
+    after: step.after,
+    lsn: line.lsn,
+    changedAt: line.changedAt,
+    attempt: line.attempts + 1,
+  });
+  try {
+    await step.send({ ...ask, beforeLeaving: operation.begin });
+    await context.store.transaction((sql) => operation.end(sql, { status: 'done' }));
+    return null;
+  } catch (error) {
+    if (!(error instanceof NotionFailure)) throw error;
+    const unknown = error.verdict.effect !== 'none';
+    const status = unknown ? 'unknown' : 'failed';
+    await context.store.transaction((sql) => operation.end(sql, { status, error: error.message }));
+    if (isGone(error)) throw error;
+    return error;
+  }
+}

@@ -1,0 +1,90 @@
+import { softDeleteColumn } from '../model/mapping.ts';
+import { digestOf } from '../model/page.ts';
+import { setSoftDeleted } from '../postgres/soft-delete.ts';
+import { lockRow, settleConstraints, writeAs } from '../postgres/write.ts';
+import { dropEdit, parkEdit, type WaitingEdit } from '../state/edits.ts';
+import { beginOperation, endOperation } from '../state/operations.ts';
+import { markRestore } from '../state/outbox.ts';
+import { markLinked, type SyncRecord } from '../state/records.ts';
+import { FENCE } from '../state/sql.ts';
+import { releaseWaiting } from '../state/waiting.ts';
+import { type InboundContext, type Sighting, stateOn } from './context.ts';
+import { adopt, receiveNew, rowExists } from './newcomer.ts';
+import { refusalOf } from './refusal.ts';
+
+/**
+ * Whether a resting record's page, seen among the live ones, needs no look: it rests there by policy, its row cannot be
+ * made from here, or it holds what was refused when it came back.
+ */
+export function restsQuietly(
+  { table, image }: Sighting,
+  record: SyncRecord,
+  edit: WaitingEdit | undefined,
+): boolean {
+  if (record.restedAs === 'marked' || record.restedAs === 'left') return true;
+  if (table.direction === 'to-notion' && record.restedAs !== 'soft') return true;
+  return edit !== undefined && !edit.due && edit.digest === digestOf(image);
+}
+
+/**
+ * A person took a page back out of the trash or the archive: its row comes back under the same key. The caller holds
+ * the record's lock, and has seen by a GET that the page is among the living.
+ */
+export async function pageCameBack(
+  context: InboundContext,
+  sighting: Sighting,
+  record: SyncRecord,
+): Promise<void> {
+  if (record.restedAs === 'soft' && softDeleteColumn(sighting.table) !== null)
+    return takeBack(context, sighting, record);
+  // The row came back as well, or first.
+  if (await rowExists(context, sighting, record.key)) return adopt(context, sighting, record.key);
+  return receiveNew(context, sighting, record.key);
+}
+
+/** The row was only marked: the mark goes, and the pair goes on from its base. */
+async function takeBack(context: InboundContext, sighting: Sighting, record: SyncRecord): Promise<void> {
+  const { table, page, image } = sighting;
+  const { key } = record;
+  const column = softDeleteColumn(table) ?? '';
+  const actor = { id: page.lastEditedBy, name: await context.people.nameOf(page.lastEditedBy) };
+  const write = { operation: page.id, table: table.name, key };
+  try {
+    const found = await writeAs(
+      context.db,
+      { secret: context.tagSecret, write, actor },
+      async (transaction) => {
+        const sql = stateOn(transaction);
+        await sql.query(FENCE, [context.store.epoch]);
+        if (!(await lockRow(transaction, table, key))) return false;
+        const rows = await setSoftDeleted(transaction, table, key, column, false);
+        await settleConstraints(transaction);
+        await markLinked(sql, table.name, key);
+        await dropEdit(sql, page.id);
+        await markRestore(sql, table.name, key, []);
+        await releaseWaiting(sql, table.name, key);
+        if (rows === null) return true;
+        const operation = await beginOperation(sql, {
+          direction: 'to-postgres',
+          table: table.name,
+          key,
+          page: page.id,
+          kind: 'restore',
+          before: { [column]: JSON.parse(rows.before)[column] },
+          after: { [column]: JSON.parse(rows.after)[column] },
+          changedAt: page.lastEditedTime,
+          actor: actor.name,
+        });
+        await endOperation(sql, operation, { status: 'done' });
+        return true;
+      },
+    );
+    if (!found) return await receiveNew(context, sighting, key);
+  } catch (error) {
+    const refusal = refusalOf(error);
+    if (refusal === null) throw error;
+    const edit = { page: page.id, table: table.name, key, digest: digestOf(image) };
+    await context.store.transaction((sql) => parkEdit(sql, edit, refusal));
+  }
+  context.onDirty();
+}

@@ -1,0 +1,203 @@
+import { messageOf } from '../model/errors.ts';
+import type { PageId, TableName } from '../model/ids.ts';
+import type { ResolvedTable } from '../model/mapping.ts';
+import { type NotionClient, textRuns } from '../notion/client.ts';
+import { isGone, NotionFailure } from '../notion/outcome.ts';
+import type { Log } from '../runtime/log.ts';
+import { backoff, keepTrying, pause } from '../runtime/retry.ts';
+import {
+  dropCommentIntent,
+  dueNotices,
+  forgetNotice,
+  intendComment,
+  intendShown,
+  type Notice,
+  noteCommented,
+  noteShown,
+  postponeNotice,
+  remindNotices,
+  settleNotice,
+} from '../state/notices.ts';
+import { advanceBase, recordsByPage } from '../state/records.ts';
+import type { Source } from '../state/sources.ts';
+import type { Store } from '../state/sql.ts';
+
+/** What telling people of refused edits works with. */
+export type NoticeContext = {
+  readonly store: Store;
+  readonly notion: NotionClient;
+  readonly tables: ReadonlyMap<TableName, ResolvedTable>;
+  readonly sourceOf: (table: TableName) => Promise<Source>;
+  readonly botId: string;
+  /** How long a comment that nobody answered may still come true. */
+  readonly createGraceMs: number;
+  readonly log: Log;
+};
+
+const ASK = { priority: 'bookkeeping' } as const;
+const LOOK_MS = 1_000;
+const DOUBTFUL_MS = 2_000;
+const RETRY = { firstMs: 2_000, maxMs: 300_000 };
+/** Comments' times are rounded down to the minute, and clocks differ. */
+const CLOCKS_MS = 600_000;
+
+/** Whether the connection may comment: found out by trying, once for each run. */
+type Manners = { mayComment: boolean };
+
+/**
+ * Tells people in Notion why an edit of theirs was refused, for ever: in the status property where the mapping has one,
+ * and by one comment for each refusal. Costs nothing while nothing is refused, and gives way to all other requests.
+ */
+export async function runNotices(context: NoticeContext, signal: AbortSignal): Promise<void> {
+  const manners: Manners = { mayComment: true };
+  await context.store.transaction((sql) => remindNotices(sql, null));
+  await keepTrying(
+    async (healthy) => {
+      while (!signal.aborted) {
+        const due = await dueNotices(context.store);
+        // Side by side: each of them waits at the door behind everything else.
+        const told = await Promise.allSettled(due.map((notice) => tell(context, manners, notice)));
+        const failed = told.find((each) => each.status === 'rejected');
+        if (failed) throw failed.reason;
+        healthy();
+        if (due.length === 0) await pause(LOOK_MS, signal);
+      }
+    },
+    { name: 'notices', log: context.log, signal, mayPass: () => true },
+  );
+}
+
+async function tell(context: NoticeContext, manners: Manners, notice: Notice): Promise<void> {
+  const table = context.tables.get(notice.table);
+  if (table === undefined) return wait(context, notice.page, null);
+  try {
+    await show(context, table, notice);
+    const waitMs = await comment(context, manners, notice);
+    await context.store.transaction((sql) =>
+      waitMs === null ? settleNotice(sql, notice) : postponeNotice(sql, notice.page, waitMs),
+    );
+  } catch (error) {
+    if (!(error instanceof NotionFailure)) throw error;
+    await afterFailure(context, notice, error);
+  }
+}
+
+/** Writes the status property. The same text twice does no harm, so a doubtful write is simply made again. */
+async function show(
+  context: NoticeContext,
+  table: ResolvedTable,
+  { page, wanted, shown }: Notice,
+): Promise<void> {
+  const property = table.statusProperty;
+  if (property === null || shown === wanted) return;
+  const source = await context.sourceOf(table.name);
+  const properties = { [source.properties[property] ?? property]: { rich_text: textRuns(wanted) } };
+  const beforeLeaving = () => context.store.transaction((sql) => intendShown(sql, page));
+  const answer = await context.notion.updatePage({ id: page, properties }, { ...ASK, beforeLeaving });
+  const record = (await recordsByPage(context.store, [page])).get(page);
+  await context.store.transaction(async (sql) => {
+    await noteShown(sql, page, wanted);
+    // The page's time moved by our own hand.
+    if (record !== undefined)
+      await advanceBase(sql, record, { row: {}, page: {}, pageEditedAt: answer.lastEditedTime });
+  });
+}
+
+/**
+ * Makes the refusal's one comment. Comments have no idempotency key: the intent is stored before the request leaves, and
+ * one in doubt is looked for before it is made again. Gives the milliseconds after which to look again, or null.
+ */
+async function comment(context: NoticeContext, manners: Manners, notice: Notice): Promise<number | null> {
+  if (notice.refusal === null || notice.comment === null || notice.commented === notice.refusal) return null;
+  const note = (id: string | null) => context.store.transaction((sql) => noteCommented(sql, notice, id));
+  if (notice.intentMs !== null) {
+    const found = await findComment(context, notice);
+    if (found !== null) {
+      await note(found);
+      return null;
+    }
+    const graceMs = context.createGraceMs - notice.intentMs;
+    if (graceMs > 0) return Math.max(DOUBTFUL_MS, graceMs / 2);
+  }
+  if (!manners.mayComment) {
+    await note(null);
+    return null;
+  }
+  return send(context, manners, notice, note);
+}
+
+class Outdated extends Error {}
+
+async function send(
+  context: NoticeContext,
+  manners: Manners,
+  notice: Notice,
+  note: (id: string | null) => Promise<void>,
+): Promise<number | null> {
+  const beforeLeaving = async (): Promise<void> => {
+    const isPresent = await context.store.transaction((sql) => intendComment(sql, notice));
+    // It was mended while this waited for its turn.
+    if (!isPresent) throw new Outdated();
+  };
+  try {
+    const made = await context.notion.createComment(notice.page, notice.comment ?? '', {
+      ...ASK,
+      beforeLeaving,
+    });
+    await note(made.id);
+    return null;
+  } catch (error) {
+    if (error instanceof Outdated) return null;
+    if (!(error instanceof NotionFailure)) throw error;
+    const { effect, status, committedId } = error.verdict;
+    if (effect === 'saved') {
+      await note(committedId ?? '');
+      return null;
+    }
+    if (effect === 'unknown') return DOUBTFUL_MS;
+    await context.store.transaction((sql) => dropCommentIntent(sql, notice.page));
+    if (status !== 403) throw error;
+    manners.mayComment = false;
+    context.log.warn(
+      { reason: error.message },
+      'the connection may not comment: refused edits are told in the status property alone',
+    );
+    await note(null);
+    return null;
+  }
+}
+
+/** The id of the comment in doubt, if it came true. Who may not read comments never makes a second one. */
+async function findComment({ notion, botId }: NoticeContext, notice: Notice): Promise<string | null> {
+  try {
+    const comments = await notion.listComments(notice.page, ASK);
+    const since = (notice.intentAt?.getTime() ?? 0) - CLOCKS_MS;
+    const found = comments.find(
+      ({ id, text, createdBy, createdTime }) =>
+        createdBy === botId &&
+        text === notice.comment &&
+        createdTime.getTime() >= since &&
+        !notice.known.includes(id),
+    );
+    return found?.id ?? null;
+  } catch (error) {
+    if (error instanceof NotionFailure && error.verdict.status === 403) return '';
+    throw error;
+  }
+}
+
+/** A page that is gone, or in the trash, is told nothing; what is refused for good is tried again at the next start. */
+async function afterFailure(context: NoticeContext, notice: Notice, error: NotionFailure): Promise<void> {
+  const { retry, afterMs } = error.verdict;
+  if (isGone(error)) return context.store.transaction((sql) => forgetNotice(sql, notice.page));
+  const reason = messageOf(error);
+  if (retry === 'never') {
+    context.log.warn({ table: notice.table, page: notice.page, reason }, 'a page could not be told');
+    return wait(context, notice.page, null);
+  }
+  context.log.debug({ table: notice.table, page: notice.page, reason }, 'a page is told later');
+  return wait(context, notice.page, afterMs ?? backoff(notice.attempts + 1, RETRY));
+}
+
+const wait = (context: NoticeContext, page: PageId, ms: number | null): Promise<void> =>
+  context.store.transaction((sql) => postponeNotice(sql, page, ms));

@@ -1,0 +1,112 @@
+import type { RowImage } from '../model/change.ts';
+import { checkWords } from '../model/check-words.ts';
+import { optionName } from '../model/codecs/values.ts';
+import type { Told } from '../model/errors.ts';
+import type { ResolvedField, ResolvedTable } from '../model/mapping.ts';
+import { keptIn } from '../model/validate.ts';
+
+/** What was refused: an edit of these fields, or a new row of them (`present` is null). */
+export type Refused = {
+  readonly table: ResolvedTable;
+  readonly fields: readonly ResolvedField[];
+  readonly present: RowImage | null;
+};
+
+/** The members of a server's error that name what it is about. */
+export type ServerError = {
+  readonly message: string;
+  readonly code: string;
+  readonly table?: string;
+  readonly column?: string;
+  readonly constraint?: string;
+  readonly hint?: string;
+};
+
+/** PostgreSQL's refusal in words for the person who edited, with the property that it is about. */
+export function toldOf(error: ServerError, refused: Refused): Told {
+  const columns = columnsOf(error, refused.table);
+  const field = fieldAbout(refused, columns);
+  const others = propertiesOf(refused.table, columns);
+  const property =
+    field?.property ?? (refused.fields.length === 1 ? (refused.fields[0]?.property ?? null) : null);
+  const wrong = wordsFor(error, refused.table, field, columns, others);
+  const told = field ?? refused.fields.find((each) => each.property === property);
+  const kept =
+    told === undefined || refused.present === null
+      ? {}
+      : keptIn(told, refused.present[told.property] ?? null);
+  return { property, wrong, ...kept };
+}
+
+/** The columns that the error is about, as far as the catalog knows. */
+function columnsOf({ column, constraint, table }: ServerError, own: ResolvedTable): readonly string[] {
+  if (table !== undefined && table !== own.source.slice(own.source.indexOf('.') + 1)) return [];
+  if (column !== undefined) return [column];
+  if (constraint === undefined) return [];
+  return own.checks[constraint]?.columns ?? own.constraints[constraint] ?? [];
+}
+
+const columnOf = ({ source }: ResolvedField): string | null =>
+  source.kind === 'column' ? source.column : null;
+
+/** Of the fields that were edited the one that the rule is about, else any field that it is about. */
+function fieldAbout({ table, fields }: Refused, columns: readonly string[]): ResolvedField | undefined {
+  const isAbout = (field: ResolvedField): boolean => columns.includes(columnOf(field) ?? '');
+  return fields.find(isAbout) ?? (fields.length === 1 ? undefined : table.fields.find(isAbout));
+}
+
+const propertiesOf = (table: ResolvedTable, columns: readonly string[]): string[] =>
+  columns.flatMap((column) => table.fields.find((field) => columnOf(field) === column)?.property ?? column);
+
+function wordsFor(
+  error: ServerError,
+  table: ResolvedTable,
+  field: ResolvedField | undefined,
+  columns: readonly string[],
+  properties: readonly string[],
+): string {
+  const { code, constraint = '' } = error;
+  const together = properties.length > 1 ? ` (${properties.join(' and ')} together)` : '';
+  switch (code) {
+    case '23514':
+      return ruleWords(error, table, field);
+    case '23505':
+      return `another record has this value already, and it must be unique${together}`;
+    case '23503':
+      return columns.length > 0 && constraint in table.constraints
+        ? 'the record chosen there does not exist in PostgreSQL'
+        : 'other records still refer to this one';
+    case '23502':
+      return field === undefined && columns.length > 0
+        ? `PostgreSQL needs a value in ${columns.join(', ')}`
+        : 'must not be empty';
+    case '22001':
+      return 'is too long';
+    case '22003':
+      return 'is too large or too small';
+    case '42501':
+      return 'pgnotion is not allowed to change this';
+    case '428C9':
+      return 'PostgreSQL computes this itself';
+    default:
+      // A trigger speaks for itself, and so does what has no better words.
+      return [error.message, code.startsWith('P0') ? error.hint : undefined].filter(Boolean).join(': ');
+  }
+}
+
+function ruleWords(
+  { message, constraint = '' }: ServerError,
+  table: ResolvedTable,
+  field: ResolvedField | undefined,
+): string {
+  const rule = table.checks[constraint];
+  const column = field === undefined ? null : columnOf(field);
+  if (rule === undefined || field === undefined || column === null)
+    return constraint === '' ? message : `does not fit PostgreSQL's rule ${constraint}`;
+  const words = checkWords(rule.definition, {
+    column,
+    propertyOf: (name) => table.fields.find((each) => columnOf(each) === name)?.property ?? null,
+    labelOf: (label) => optionName(label, field),
+  });
+  return words ?? `does not fit PostgreSQL's rule ${constraint}: ${rule.definition.replace(/^CHECK /, '')}`;
+}
