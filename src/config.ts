@@ -31,6 +31,7 @@ const field = z
     lossy: z.boolean().optional(),
     choices: z.array(z.string().min(1)).optional(),
     format: z.string().optional(),
+    conflict: z.enum(['lww', 'manual', 'postgres', 'notion']).optional(),
   })
   .refine((value) => (value.column === undefined) !== (value.expression === undefined), {
     error: 'must have either a column or an expression',
@@ -52,6 +53,7 @@ const table = z.strictObject({
   lastSyncedProperty: z.string().min(1).nullable().optional(),
   onNotionTrash: z.enum(['delete', 'restore', 'ignore']).optional(),
   onPostgresDelete: z.enum(['trash', 'ignore']).optional(),
+  conflict: z.enum(['lww', 'manual', 'field_precedence']).optional(),
 });
 
 const config = z.strictObject({
@@ -193,6 +195,7 @@ function toTable(name: TableName, input: z.output<typeof table>): TableMapping {
     lastSyncedProperty: input.lastSyncedProperty === undefined ? 'Last Synced' : input.lastSyncedProperty,
     onNotionTrash: input.onNotionTrash ?? 'ignore',
     onPostgresDelete: input.onPostgresDelete ?? 'trash',
+    conflict: input.conflict ?? null,
   };
 }
 

@@ -162,6 +162,24 @@ export async function discard(sql: Sql, table: TableName, key: RowKey): Promise<
   await sql.query('delete from pgnotion.outbox where table_name = $1 and key = $2', [table, key]);
 }
 
+/** Drops a row's change that a conflict keeps by now. */
+export async function discardWrite(sql: Sql, table: TableName, key: RowKey): Promise<void> {
+  await sql.query(`delete from pgnotion.outbox where table_name = $1 and key = $2 and kind = 'write'`, [
+    table,
+    key,
+  ]);
+}
+
+/** Asks anew for a row's deletion to cross. */
+export async function markDeleted(sql: Sql, table: TableName, key: RowKey): Promise<void> {
+  await sql.query(
+    `insert into pgnotion.outbox as o (table_name, key, kind) values ($1, $2, 'delete')
+     on conflict (table_name, key) do update
+       set version = o.version + 1, next_at = clock_timestamp(), parked_at = null, attempts = 0`,
+    [table, key],
+  );
+}
+
 /** Leaves a line for later, after a failure that may pass. */
 export async function reschedule(
   sql: Sql,

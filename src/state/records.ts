@@ -1,5 +1,6 @@
 import type { PageImage, RowImage } from '../model/change.ts';
 import type { PageId, RowKey, TableName } from '../model/ids.ts';
+import { outdateConflicts } from './conflicts.ts';
 import type { Sql } from './sql.ts';
 
 /** What is known of one row-and-page pair. */
@@ -14,6 +15,8 @@ export type SyncRecord = {
   readonly intentAgeMs: number | null;
   /** Notion's time of the last edit that we know of. */
   readonly pageEditedAt: Date | null;
+  /** Notion's time when the page was last known to hold nothing but what the base says; null if nobody knows. */
+  readonly restedAt: Date | null;
 };
 
 export async function recordsByKey(
@@ -54,7 +57,7 @@ export async function intend(sql: Sql, table: TableName, key: RowKey): Promise<v
   await sql.query(
     `insert into pgnotion.records (table_name, key, state, intent_at) values ($1, $2, 'creating', clock_timestamp())
      on conflict (table_name, key) do update set state = 'creating', intent_at = clock_timestamp(),
-       page_id = null, base_row = '{}', base_page = '{}'`,
+       page_id = null, base_row = '{}', base_page = '{}', rested_at = null`,
     [table, key],
   );
 }
@@ -72,12 +75,12 @@ export async function link(
   },
 ): Promise<void> {
   await sql.query(
-    `insert into pgnotion.records (table_name, key, page_id, state, base_row, base_page, page_edited_at, synced_at)
-     values ($1, $2, $3, 'linked', $4, $5, $6, clock_timestamp())
+    `insert into pgnotion.records (table_name, key, page_id, state, base_row, base_page, page_edited_at, rested_at, synced_at)
+     values ($1, $2, $3, 'linked', $4, $5, $6, $6, clock_timestamp())
      on conflict (table_name, key) do update
        set page_id = excluded.page_id, state = 'linked', base_row = excluded.base_row,
            base_page = excluded.base_page, intent_at = null, page_edited_at = excluded.page_edited_at,
-           synced_at = excluded.synced_at`,
+           rested_at = excluded.rested_at, synced_at = excluded.synced_at`,
     [
       record.table,
       record.key,
@@ -93,12 +96,19 @@ export async function link(
 export async function advanceBase(
   sql: Sql,
   record: { readonly table: TableName; readonly key: RowKey },
-  base: { readonly row: RowImage; readonly page: PageImage; readonly pageEditedAt?: Date },
+  base: {
+    readonly row: RowImage;
+    readonly page: PageImage;
+    readonly pageEditedAt?: Date;
+    /** With this base, the page holds nothing that it does not say. */
+    readonly rests?: boolean;
+  },
 ): Promise<void> {
   await sql.query(
     `update pgnotion.records
         set base_row = base_row || $3, base_page = base_page || $4,
-            page_edited_at = greatest(page_edited_at, $5), synced_at = clock_timestamp()
+            page_edited_at = greatest(page_edited_at, $5),
+            rested_at = case when $6 then greatest(rested_at, $5) else rested_at end, synced_at = clock_timestamp()
       where table_name = $1 and key = $2`,
     [
       record.table,
@@ -106,6 +116,7 @@ export async function advanceBase(
       JSON.stringify(base.row),
       JSON.stringify(base.page),
       base.pageEditedAt ?? null,
+      base.rests ?? false,
     ],
   );
 }
@@ -126,6 +137,7 @@ export async function markLinked(sql: Sql, table: TableName, key: RowKey): Promi
 
 /** Ends a pair: its page is gone, or its row. What waited for either has nothing to wait for. */
 export async function forget(sql: Sql, table: TableName, key: RowKey): Promise<void> {
+  await outdateConflicts(sql, table, key);
   await sql.query('delete from pgnotion.edits where table_name = $1 and key = $2', [table, key]);
   await sql.query('delete from pgnotion.records where table_name = $1 and key = $2', [table, key]);
   await sql.query('delete from pgnotion.waiting where table_name = $1 and key = $2', [table, key]);
@@ -164,7 +176,7 @@ export async function pagesShowing(
   return rows.map((row) => row.page);
 }
 
-const SELECT = `select table_name, key, page_id, state, base_row, base_page, page_edited_at,
+const SELECT = `select table_name, key, page_id, state, base_row, base_page, page_edited_at, rested_at,
                          (extract(epoch from clock_timestamp() - intent_at) * 1000)::float8 as intent_age_ms
                   from pgnotion.records`;
 
@@ -177,6 +189,7 @@ type Row = {
   base_page: PageImage;
   intent_age_ms: number | null;
   page_edited_at: Date | null;
+  rested_at: Date | null;
 };
 
 const toRecord = (row: Row): SyncRecord => ({
@@ -188,6 +201,7 @@ const toRecord = (row: Row): SyncRecord => ({
   basePage: row.base_page,
   intentAgeMs: row.intent_age_ms,
   pageEditedAt: row.page_edited_at,
+  restedAt: row.rested_at,
 });
 
 /** All keys of a table's records, a chunk at a time. */

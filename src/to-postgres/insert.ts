@@ -33,6 +33,12 @@ export async function insertFrom(
   context: InboundContext,
   sighting: Sighting,
   key: RowKey | null,
+  more: {
+    /** Instead of the page's last editor. */
+    readonly by?: string | null;
+    /** Commits with the row; comes before its outbox line. */
+    readonly also?: (sql: Sql, made: RowKey) => Promise<void>;
+  } = {},
 ): Promise<InsertTrouble | null> {
   const { table, page, image } = sighting;
   const fields = table.fields.filter(goesToPostgres);
@@ -44,7 +50,7 @@ export async function insertFrom(
   const problem = problemOf(table, image, filled, key);
   if (problem !== null) return problem;
   const values = valuesOf(table, filled, key);
-  const actor: Actor = { id: page.lastEditedBy, name: await context.people.nameOf(page.lastEditedBy) };
+  const actor = await actorOf(context, page, more.by ?? null);
   const write = { operation: page.id, table: table.name, key: key ?? ('' as RowKey) };
   try {
     await writeAs(context.db, { secret: context.tagSecret, write, actor }, async (transaction) => {
@@ -53,6 +59,7 @@ export async function insertFrom(
       const made = await insertRow(transaction, table, values);
       await settleConstraints(transaction);
       const row = (await readRows(transaction, table, [made])).get(made) ?? {};
+      await more.also?.(sql, made);
       await remember(sql, {
         sighting,
         key: made,
@@ -69,6 +76,16 @@ export async function insertFrom(
   }
   context.onDirty();
   return null;
+}
+
+/** Who is named for a change of a row: a person who decided it, or who edited the page last. */
+export async function actorOf(
+  context: InboundContext,
+  { lastEditedBy }: Sighting['page'],
+  by: string | null,
+): Promise<Actor> {
+  if (by !== null) return { id: null, name: by };
+  return { id: lastEditedBy, name: await context.people.nameOf(lastEditedBy) };
 }
 
 const isEmpty = (decoded: DecodedField['decoded']): boolean =>

@@ -5,12 +5,14 @@ import { deleteRow, settleConstraints, writeAs } from '../postgres/write.ts';
 import { deletionLoad, massDeletion } from '../state/deletes.ts';
 import { dropEdit, parkEdit } from '../state/edits.ts';
 import { beginOperation, endOperation, requestOperation } from '../state/operations.ts';
-import { discard, type Trouble } from '../state/outbox.ts';
+import { discard, markRestore, type Trouble } from '../state/outbox.ts';
 import { forget, markLinked, markTrashed, type SyncRecord } from '../state/records.ts';
 import type { Source } from '../state/sources.ts';
 import { FENCE } from '../state/sql.ts';
 import { type InboundContext, stateOn } from './context.ts';
+import { actorOf } from './insert.ts';
 import { refusalOf } from './refusal.ts';
+import { BECAUSE_SO, type Because, trashVerdict } from './trashed.ts';
 
 /** What a GET says of a page that is not among the live ones. */
 export type Evidence = 'trashed' | 'archived' | 'moved' | 'gone';
@@ -46,7 +48,7 @@ export async function pageLeft(
     case 'restore':
       return restorePage(context, left, record);
     case 'delete':
-      return deleteUnlessMany(context, left, record);
+      return deleteUnlessDisputed(context, left, record);
     case 'ignore':
       return setAside(context, left, record, trashIgnored);
     default:
@@ -54,21 +56,40 @@ export async function pageLeft(
   }
 }
 
+/** A row that changed since both sides agreed is not deleted without a decision. */
+async function deleteUnlessDisputed(context: InboundContext, left: Left, record: SyncRecord): Promise<void> {
+  const verdict = await trashVerdict(context, left, record);
+  if (verdict.kind === 'held') return;
+  if (verdict.kind === 'restore') return restorePage(context, left, record, verdict.because);
+  if (verdict.because.by !== null) return deleteRecord(context, left, record, verdict.because);
+  return deleteUnlessMany(context, left, record, verdict.because);
+}
+
 /** One after the other for each table: side by side, none would count the others. */
-function deleteUnlessMany(context: InboundContext, left: Left, record: SyncRecord): Promise<void> {
+function deleteUnlessMany(
+  context: InboundContext,
+  left: Left,
+  record: SyncRecord,
+  because: Because,
+): Promise<void> {
   return context.locks.run(`deletions of ${left.table.name}`, async () => {
     const { windowMinutes } = context.guard;
     const load = await deletionLoad(context.store, left.table.name, 'to-postgres', windowMinutes);
     const all = { ...load, coming: load.coming + left.together };
     if (isMassDeletion(all, context.guard)) return setAside(context, left, record, massDeletion(all));
-    return deleteRecord(context, left, record);
+    return deleteRecord(context, left, record, because);
   });
 }
 
-async function deleteRecord(context: InboundContext, left: Left, record: SyncRecord): Promise<void> {
+async function deleteRecord(
+  context: InboundContext,
+  left: Left,
+  record: SyncRecord,
+  because = BECAUSE_SO,
+): Promise<void> {
   const { table } = left;
   const page = await context.notion.retrievePage(left.page, { priority: 'poll' });
-  const actor = { id: page.lastEditedBy, name: await context.people.nameOf(page.lastEditedBy) };
+  const actor = await actorOf(context, page, because.by);
   const write = { operation: left.page, table: table.name, key: record.key };
   try {
     await writeAs(context.db, { secret: context.tagSecret, write, actor }, async (transaction) => {
@@ -76,6 +97,7 @@ async function deleteRecord(context: InboundContext, left: Left, record: SyncRec
       await sql.query(FENCE, [context.store.epoch]);
       const row = await deleteRow(transaction, table, record.key);
       await settleConstraints(transaction);
+      await because.conclude(sql);
       await forget(sql, table.name, record.key);
       await discard(sql, table.name, record.key);
       if (row === null) return;
@@ -95,6 +117,7 @@ async function deleteRecord(context: InboundContext, left: Left, record: SyncRec
   } catch (error) {
     const refusal = refusalOf(error);
     if (refusal === null) throw error;
+    await context.store.transaction((sql) => because.refused(sql, refusal.reason));
     await setAside(context, left, record, {
       ...refusal,
       remedy: `${refusal.remedy}; then retry, or restore the page to keep the row`,
@@ -102,23 +125,37 @@ async function deleteRecord(context: InboundContext, left: Left, record: SyncRec
   }
 }
 
-async function restorePage(context: InboundContext, left: Left, record: SyncRecord): Promise<void> {
-  const operation = requestOperation(context.store, {
-    direction: 'to-notion',
-    table: left.table.name,
-    key: record.key,
-    page: left.page,
-    kind: 'restore',
-    before: {},
-    after: { page: left.page },
-    changedAt: null,
-  });
+async function restorePage(
+  context: InboundContext,
+  left: Left,
+  record: SyncRecord,
+  because = BECAUSE_SO,
+): Promise<void> {
+  const operation = requestOperation(
+    context.store,
+    {
+      direction: 'to-notion',
+      table: left.table.name,
+      key: record.key,
+      page: left.page,
+      kind: 'restore',
+      before: {},
+      after: { page: left.page },
+      changedAt: null,
+      actor: because.by,
+    },
+    because.keep,
+  );
   await context.notion.setTrash(left.page, false, { priority: 'poll', beforeLeaving: operation.begin });
   await context.store.transaction(async (sql) => {
+    await because.conclude(sql);
     await operation.end(sql, { status: 'done' });
     await markLinked(sql, record.table, record.key);
     await dropEdit(sql, left.page);
+    // What the row changed while its page was away goes on.
+    await markRestore(sql, record.table, record.key, []);
   });
+  context.onDirty();
 }
 
 /** Keeps the row; the pair rests, and stands in the failures, until the page is back. */

@@ -32,7 +32,17 @@ function field(property: string, type: PropertyType, more: Partial<FieldMapping>
     precision: null,
     scale: null,
   } as const;
-  return { property, type, source, direction: 'both', ...more, codec: codecs[type], shape, required: false };
+  return {
+    property,
+    type,
+    source,
+    direction: 'both',
+    ...more,
+    codec: codecs[type],
+    shape,
+    required: false,
+    conflict: 'lww',
+  };
 }
 
 const table = (name: string, rank: number, fields: readonly ResolvedField[]): ResolvedTable => ({
@@ -48,6 +58,7 @@ const table = (name: string, rank: number, fields: readonly ResolvedField[]): Re
   lastSyncedProperty: 'Last Synced',
   onNotionTrash: 'ignore',
   onPostgresDelete: 'trash',
+  conflict: 'lww',
   columnTypes: {},
   keyTypes: ['uuid'],
   keyDefaults: [true],

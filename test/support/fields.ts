@@ -20,6 +20,7 @@ export function resolvedField(
     codec: codecs[type],
     shape: column(SHAPES[type] ?? 'text'),
     required: false,
+    conflict: 'lww',
     ...more,
   };
 }
@@ -43,6 +44,7 @@ export function resolvedTable(
     lastSyncedProperty: 'Last Synced',
     onNotionTrash: 'ignore',
     onPostgresDelete: 'trash',
+    conflict: 'lww',
     columnTypes: {},
     keyTypes: ['text'],
     keyDefaults: [false],
