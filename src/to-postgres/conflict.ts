@@ -110,12 +110,13 @@ export async function concludeEdit(
 ): Promise<boolean> {
   const lines = await liveConflicts(sql, record.table, record.key, true);
   let freed = false;
-  for (const line of lines.filter((each) => !isOurs(each) || each.choice === 'notion')) {
+  for (const line of lines) {
     if (line.field !== null && seen.changed.includes(line.field)) continue;
-    if (line.type === 'DELETED_IN_POSTGRES') continue;
-    const back = line.type === 'DELETED_IN_NOTION' && line.choice === 'postgres';
+    // The deletion is another's business; a delivery ends what goes to the page, and a value goes to the row anyhow.
+    if (line.type === 'DELETED_IN_POSTGRES' || line.choice === 'value') continue;
+    if (line.field !== null && line.choice === 'postgres') continue;
     freed ||= line.type === 'CONCURRENT_UPDATE';
-    await endConflict(sql, line.id, back ? 'resolved' : 'outdated');
+    await endConflict(sql, line.id, line.choice === 'postgres' ? 'resolved' : 'outdated');
   }
   for (const { field, trouble, row } of seen.refusals) {
     const mine = lines.filter((line) => line.field === field);
