@@ -229,7 +229,7 @@ begin
       when line.resolved_by is null then
         format('conflict %s was decided by the rule %s: %s', conflict, line.strategy, line.resolution)
       else format('conflict %s was decided by %s at %s: %s', conflict, line.resolved_by, line.decided_at,
-                  case line.resolution when 'value' then 'the value ' || line.value else line.resolution end) end;
+                  case line.resolution when 'value' then format('the value %s', line.value) else line.resolution end) end;
     return;
   end if;
   if keep is null or keep not in ('postgres', 'notion', 'value') or (keep = 'value') <> (chosen is not null) then
@@ -261,7 +261,7 @@ begin
       set digest = '', next_at = excluded.next_at, parked_at = null, attempts = 0;
   end if;
   message := format('conflict %s: %s', conflict,
-                    case keep when 'value' then 'the row and the page get ' || chosen
+                    case keep when 'value' then format('the row and the page get %s', chosen)
                       when 'postgres' then 'PostgreSQL is kept' else 'Notion is kept' end);
 end $$;
 

@@ -64,12 +64,14 @@ export async function liveConflicts(
   key: RowKey,
   lock = false,
 ): Promise<LiveConflict[]> {
-  return sql.query<LiveConflict>(
-    `select id::text, type, fields[1] as field, resolution as choice, value, resolved_by as by
+  // As text, because the users' own connections, on which edits are applied, leave JSON as it is.
+  const rows = await sql.query<Omit<LiveConflict, 'value'> & { readonly value: string | null }>(
+    `select id::text, type, fields[1] as field, resolution as choice, value::text, resolved_by as by
        from pgnotion.conflicts where table_name = $1 and record_id = $2 and ${LIVE}
       order by id ${lock ? 'for update' : ''}`,
     [table, key],
   );
+  return rows.map(({ value, ...row }) => ({ ...row, value: value === null ? null : JSON.parse(value) }));
 }
 
 /** Which of these records have a conflict that is not over. */
