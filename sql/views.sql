@@ -92,8 +92,8 @@ create view pgnotion.status as
          hour.p95 as latency_p95_seconds,
          round(hour.done::numeric / nullif(hour.done + hour.refused, 0), 4) as success_rate,
          coalesce(disputed.conflicts, 0) as conflicts,
-         round(least(1, coalesce(clashed.clashes, 0)::numeric
-                        / nullif(greatest(coalesce(hour.done, 0), clashed.clashes), 0)), 4) as conflict_rate
+         round(coalesce(clashed.clashes, 0)::numeric
+                 / nullif(greatest(hour.done, clashed.clashes, 0), 0), 4) as conflict_rate
     from pgnotion.data_sources d
     left join linked using (table_name)
     left join pending using (table_name)

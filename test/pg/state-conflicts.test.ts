@@ -21,10 +21,7 @@ beforeAll(async () => {
   state = await createState();
 });
 afterAll(() => state.database.drop());
-beforeEach(async () => {
-  await state.clear();
-  await state.rows('truncate pgnotion.conflicts restart identity');
-});
+beforeEach(() => state.clear());
 
 const clash = (more: Partial<Clash> = {}): Clash => ({
   type: 'CONCURRENT_UPDATE',
