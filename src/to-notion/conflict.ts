@@ -140,7 +140,8 @@ export async function concludeConflicts(
   for (const line of lines) {
     const outcome = outcomeOf(line, plan);
     if (outcome === 'stays') continue;
-    freed ||= outcome === 'freed';
+    // What waited for a decision about the whole record is looked at as well.
+    freed ||= outcome === 'freed' || line.field === null;
     const overruled = outcome === 'resolved' && line.choice === null ? 'postgres' : null;
     await endConflict(sql, line.id, outcome === 'resolved' ? 'resolved' : 'outdated', overruled);
   }

@@ -7,7 +7,7 @@ import { editDigest } from '../model/page.ts';
 import { readRows } from '../postgres/rows.ts';
 import { lockRow, settleConstraints, updateRow, writeAs } from '../postgres/write.ts';
 import { type LiveConflict, liveConflicts } from '../state/conflicts.ts';
-import { dropEdit, editsOf, parkEdit, type WaitingEdit, waitForEdit } from '../state/edits.ts';
+import { CONFLICT_OPEN, dropEdit, editsOf, parkEdit, type WaitingEdit, waitForEdit } from '../state/edits.ts';
 import { closeDoubts, doubtfulWrites } from '../state/operations.ts';
 import { changedAtOf, markRestore, releaseHeld, type Trouble } from '../state/outbox.ts';
 import { advanceBase, type SyncRecord } from '../state/records.ts';
@@ -50,13 +50,17 @@ export async function applyEdit(context: InboundContext, sighting: Sighting, kno
   if (await bringBack(context, sighting, record, { changed, digest, waiting, lines })) return;
   if (changed.length === 0 && waiting === undefined && lines.length === 0) return;
   // Refused before, and the page is as it was: only another value, or a person's word, can change the answer.
-  if (changed.length > 0 && waiting?.parked && waiting.digest === digest) return;
+  if (changed.length > 0 && waiting?.parked && waiting.digest === digest && !isFree(waiting, lines)) return;
   await putRight(context, sighting, record, changed);
   const theirs = changed.filter(goesToPostgres);
   const decided = lines.filter(isOurs);
   const tried = await applyAll(context, sighting, record, theirs, decided);
   await conclude(context, sighting, record, { changed, digest, waiting, tried, decided });
 }
+
+/** Whether an edit waits for a decision that nobody has to make any more, because the row is back or as it was. */
+const isFree = (waiting: WaitingEdit, lines: readonly LiveConflict[]): boolean =>
+  waiting.code === CONFLICT_OPEN && lines.every(({ type }) => type === 'DELETED_IN_POSTGRES');
 
 /** What a person may not change in Notion is written again. */
 async function putRight(
@@ -107,7 +111,7 @@ async function conclude(
   });
   if (trouble?.kind !== 'park') return;
   const what =
-    trouble.trouble.code === 'conflict_open' ? 'a conflict waits' : 'an edit made in Notion was refused';
+    trouble.trouble.code === CONFLICT_OPEN ? 'a conflict waits' : 'an edit made in Notion was refused';
   context.log.warn({ table: table.name, key: record.key, ...trouble.trouble }, what);
 }
 
