@@ -86,6 +86,12 @@ export async function parkEdit(sql: Sql, edit: Keep, trouble: Trouble): Promise<
 /** Why an edit is set aside that a person has to decide about: it stands in `open_conflicts`. */
 export const CONFLICT_OPEN = 'conflict_open';
 
+export const conflictOpen = (fields: readonly string[]): Trouble => ({
+  code: CONFLICT_OPEN,
+  reason: `both sides changed ${fields.length === 0 ? 'the record' : fields.join(', ')}, and a person has to decide`,
+  remedy: 'see `pgnotion conflicts list`, then `pgnotion conflicts resolve`',
+});
+
 /**
  * Keeps that the page holds an edit which a delivery has seen and left alone, so that the poll looks at it, and notices
  * when it is taken back. False if the page is known already.
@@ -93,11 +99,13 @@ export const CONFLICT_OPEN = 'conflict_open';
 export async function noteHeld(
   sql: Sql,
   edit: { readonly page: PageId; readonly table: TableName; readonly key: RowKey },
+  fields: readonly string[],
 ): Promise<boolean> {
+  const { code, reason, remedy } = conflictOpen(fields);
   const rows = await sql.query(
-    `insert into pgnotion.edits (page_id, table_name, key, digest, parked_at, code)
-     values ($1, $2, $3, '', clock_timestamp(), $4) on conflict (page_id) do nothing returning 1`,
-    [edit.page, edit.table, edit.key, CONFLICT_OPEN],
+    `insert into pgnotion.edits (page_id, table_name, key, digest, parked_at, fields, code, reason, remedy)
+     values ($1, $2, $3, '', clock_timestamp(), $4, $5, $6, $7) on conflict (page_id) do nothing returning 1`,
+    [edit.page, edit.table, edit.key, fields, code, reason, remedy],
   );
   return rows.length > 0;
 }

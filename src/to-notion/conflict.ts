@@ -147,7 +147,7 @@ export async function concludeConflicts(
   }
   const edit = { page: record.page, table: name, key: record.key };
   if (freed) await waitForEdit(sql, { ...edit, digest: '' }, 0, null);
-  const noted = plan.held.length > 0 && (await noteHeld(sql, edit));
+  const noted = plan.held.length > 0 && (await noteHeld(sql, edit, plan.held));
   return freed || noted;
 }
 

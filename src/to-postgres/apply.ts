@@ -7,21 +7,22 @@ import { editDigest } from '../model/page.ts';
 import { readRows } from '../postgres/rows.ts';
 import { lockRow, settleConstraints, updateRow, writeAs } from '../postgres/write.ts';
 import { type LiveConflict, liveConflicts } from '../state/conflicts.ts';
-import { CONFLICT_OPEN, dropEdit, editsOf, parkEdit, type WaitingEdit, waitForEdit } from '../state/edits.ts';
+import {
+  CONFLICT_OPEN,
+  conflictOpen,
+  dropEdit,
+  editsOf,
+  parkEdit,
+  type WaitingEdit,
+  waitForEdit,
+} from '../state/edits.ts';
 import { closeDoubts, doubtfulWrites } from '../state/operations.ts';
 import { changedAtOf, markRestore, releaseHeld, type Trouble } from '../state/outbox.ts';
 import { advanceBase, type SyncRecord } from '../state/records.ts';
 import { FENCE, type Sql } from '../state/sql.ts';
 import { bringBack } from './bring-back.ts';
 import { choose } from './choose.ts';
-import {
-  concludeApplied,
-  concludeEdit,
-  conflictOpen,
-  isOurs,
-  keepIdEdited,
-  type Refusal,
-} from './conflict.ts';
+import { concludeApplied, concludeEdit, isOurs, keepIdEdited, type Refusal } from './conflict.ts';
 import {
   type DecodedField,
   decodeAll,

@@ -7,10 +7,10 @@ import {
   liveConflicts,
   reopenConflict,
 } from '../state/conflicts.ts';
-import { dropEdit, parkEdit, type WaitingEdit, waitForEdit } from '../state/edits.ts';
+import { conflictOpen, dropEdit, parkEdit, type WaitingEdit, waitForEdit } from '../state/edits.ts';
 import { markDeleted } from '../state/outbox.ts';
 import type { SyncRecord } from '../state/records.ts';
-import { clashOf, conflictOpen } from './conflict.ts';
+import { clashOf } from './conflict.ts';
 import type { InboundContext, Sighting } from './context.ts';
 import { insertFrom } from './insert.ts';
 import { relatedWaitMs } from './refusal.ts';

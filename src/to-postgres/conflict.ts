@@ -11,19 +11,11 @@ import {
   recordResolved,
   reopenConflict,
 } from '../state/conflicts.ts';
-import { CONFLICT_OPEN } from '../state/edits.ts';
 import { markRestore, type Trouble } from '../state/outbox.ts';
 import type { SyncRecord } from '../state/records.ts';
 import type { Sql } from '../state/sql.ts';
 import type { Chosen } from './choose.ts';
 import type { Sighting } from './context.ts';
-
-/** What a page's edit waits for while a person has to decide. */
-export const conflictOpen = (fields: readonly string[]): Trouble => ({
-  code: CONFLICT_OPEN,
-  reason: `both sides changed ${fields.length === 0 ? 'the record' : fields.join(', ')}, and a person has to decide`,
-  remedy: 'see `pgnotion conflicts list`, then `pgnotion conflicts resolve`',
-});
 
 /** Whether the way back has to carry out what a person decided here. */
 export const isOurs = ({ by, choice, field }: LiveConflict): boolean =>

@@ -12,11 +12,10 @@ import {
   recordResolved,
   reopenConflict,
 } from '../state/conflicts.ts';
-import { parkEdit, waitForEdit } from '../state/edits.ts';
+import { conflictOpen, parkEdit, waitForEdit } from '../state/edits.ts';
 import { changedAtOf, discardWrite } from '../state/outbox.ts';
 import { markTrashed, type SyncRecord } from '../state/records.ts';
 import type { Sql } from '../state/sql.ts';
-import { conflictOpen } from './conflict.ts';
 import type { InboundContext } from './context.ts';
 
 type Trashed = { readonly table: ResolvedTable; readonly page: PageId };
