@@ -18,7 +18,8 @@ create view pgnotion.failures as
   select 'to-postgres', table_name, key, page_id, code, reason, remedy,
          attempts, parked_at is not null, coalesce(parked_at, seen_at)
     from pgnotion.edits
-   where code is not null;
+   -- What only waits for a conflict's decision stands in open_conflicts.
+   where code <> 'conflict_open';
 
 create view pgnotion.deletes as
   select 'to-notion' as side, o.table_name, o.key, r.page_id, o.reason, o.parked_at as since
@@ -29,6 +30,14 @@ create view pgnotion.deletes as
   select 'to-postgres', table_name, key, page_id, reason, coalesce(parked_at, seen_at)
     from pgnotion.edits
    where code in ('mass_deletion', 'delete_review') and parked_at is not null;
+
+create view pgnotion.open_conflicts as
+  select id, type, table_name, record_id, page_id, fields, base, local_record, remote_record, strategy, status,
+         resolution, value, note, detected_at, decided_at, resolved_at, resolved_by
+    from pgnotion.conflicts
+   -- What a rule decided needs nobody.
+   where status = 'open' or (status = 'decided' and resolved_by is not null)
+   order by id;
 
 create view pgnotion.recent_operations as
   select id, started_at, finished_at,
@@ -58,6 +67,11 @@ create view pgnotion.status as
              percentile_cont(0.95) within group (order by extract(epoch from finished_at - changed_at))
                filter (where status = 'done' and changed_at is not null and batch is distinct from 'backfill') as p95
         from pgnotion.operations where started_at > clock_timestamp() - interval '1 hour' group by 1),
+    disputed as (
+      select table_name, count(*) as conflicts from pgnotion.open_conflicts group by 1),
+    clashed as (
+      select table_name, count(*) as clashes from pgnotion.conflicts
+       where detected_at > clock_timestamp() - interval '1 hour' group by 1),
     last as (
       select d.table_name, o.finished_at as last_success
         from pgnotion.data_sources d
@@ -76,12 +90,17 @@ create view pgnotion.status as
          last.last_success,
          hour.p50 as latency_p50_seconds,
          hour.p95 as latency_p95_seconds,
-         round(hour.done::numeric / nullif(hour.done + hour.refused, 0), 4) as success_rate
+         round(hour.done::numeric / nullif(hour.done + hour.refused, 0), 4) as success_rate,
+         coalesce(disputed.conflicts, 0) as conflicts,
+         round(coalesce(clashed.clashes, 0)::numeric
+                 / nullif(greatest(hour.done, clashed.clashes, 0), 0), 4) as conflict_rate
     from pgnotion.data_sources d
     left join linked using (table_name)
     left join pending using (table_name)
     left join failed using (table_name)
     left join hour using (table_name)
+    left join disputed using (table_name)
+    left join clashed using (table_name)
     left join last using (table_name)
    order by d.table_name;
 
@@ -309,3 +328,64 @@ begin
   end if;
   return true;
 end $$;
+
+-- Decides a conflict: 'postgres' or 'notion' keeps that side's value; the form below takes a value instead. The daemon
+-- carries it out. The first decision stands: later ones are not accepted, and are told who was first.
+create function pgnotion.resolve_conflict(
+  conflict bigint, keep text, who text default current_user, chosen jsonb default null,
+  out accepted boolean, out message text) language plpgsql as $$
+declare
+  line pgnotion.conflicts;
+begin
+  select * into line from pgnotion.conflicts where id = conflict for update;
+  if not found then
+    raise exception 'there is no conflict %', conflict using hint = 'see pgnotion.open_conflicts';
+  end if;
+  accepted := line.status = 'open';
+  if not accepted then
+    message := case
+      when line.status = 'outdated' then
+        format('conflict %s ended by itself at %s: there is nothing to decide any more', conflict, line.resolved_at)
+      when line.resolved_by is null then
+        format('conflict %s was decided by the rule %s: %s', conflict, line.strategy, line.resolution)
+      else format('conflict %s was decided by %s at %s: %s', conflict, line.resolved_by, line.decided_at,
+                  case line.resolution when 'value' then format('the value %s', line.value) else line.resolution end) end;
+    return;
+  end if;
+  if keep is null or keep not in ('postgres', 'notion', 'value') or (keep = 'value') <> (chosen is not null) then
+    raise exception 'a conflict is resolved with ''postgres'', ''notion'' or a jsonb value';
+  end if;
+  if keep = 'value' and line.fields = '{}' then
+    raise exception 'conflict % is of a whole record: no value can stand for it', conflict
+      using hint = 'keep ''postgres'' or ''notion''';
+  end if;
+  if coalesce(who, '') = '' then raise exception 'somebody has to resolve it: name who'; end if;
+  update pgnotion.conflicts
+     set status = 'decided', resolution = keep, value = chosen, decided_at = clock_timestamp(), resolved_by = who, note = null
+   where id = conflict;
+  -- Whoever carries it out is told: the delivery what goes to the page, the poll what goes to the row.
+  if keep = 'postgres' and line.type <> 'DELETED_IN_NOTION' then
+    insert into pgnotion.outbox as o (table_name, key, kind, restore, approved)
+    values (line.table_name, line.record_id,
+            case line.type when 'DELETED_IN_POSTGRES' then 'delete' else 'write' end,
+            line.fields, line.type = 'DELETED_IN_POSTGRES')
+    on conflict (table_name, key) do update
+      set restore = (select coalesce(array_agg(distinct f), '{}') from unnest(o.restore || excluded.restore) f),
+          kind = case excluded.kind when 'delete' then 'delete' else o.kind end,
+          approved = o.approved or excluded.approved, priority = 0, version = o.version + 1,
+          next_at = clock_timestamp(), parked_at = null, attempts = 0, code = null, reason = null, remedy = null;
+  else
+    insert into pgnotion.edits (page_id, table_name, key, digest, next_at)
+    values (line.page_id, line.table_name, line.record_id, '', clock_timestamp())
+    on conflict (page_id) do update
+      set digest = '', next_at = excluded.next_at, parked_at = null, attempts = 0;
+  end if;
+  message := format('conflict %s: %s', conflict,
+                    case keep when 'value' then format('the row and the page get %s', chosen)
+                      when 'postgres' then 'PostgreSQL is kept' else 'Notion is kept' end);
+end $$;
+
+create function pgnotion.resolve_conflict(
+  conflict bigint, chosen jsonb, who text default current_user, out accepted boolean, out message text) language sql as $$
+  select * from pgnotion.resolve_conflict(conflict, 'value', who, chosen);
+$$;

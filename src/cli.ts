@@ -2,7 +2,7 @@
 import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { Command } from 'commander';
+import { Command, Option } from 'commander';
 import {
   applyCommand,
   decideDeletesCommand,
@@ -15,6 +15,12 @@ import {
   webhookResetCommand,
   webhookTokenCommand,
 } from './commands.ts';
+import {
+  conflictsCommand,
+  type ResolveOptions,
+  resolveConflictCommand,
+  showConflictCommand,
+} from './commands-conflicts.ts';
 import { explainCommand } from './commands-explain.ts';
 import { type RollbackArguments, rollbackCommand } from './commands-rollback.ts';
 import { type Config, parseConfig } from './config.ts';
@@ -164,6 +170,29 @@ webhook
   .command('reset')
   .description('forget the token, and take the next handshake')
   .action(async () => print(await webhookResetCommand(await load(true))));
+
+const conflicts = program
+  .command('conflicts')
+  .description('what both sides changed and a person has to decide');
+conflicts
+  .command('list')
+  .option('--all', 'also what is over, with its decision')
+  .action(async (options: { readonly all?: boolean }) =>
+    print(await conflictsCommand(await load(true), options.all === true, json())),
+  );
+conflicts
+  .command('show')
+  .argument('<id>')
+  .action(async (id: string) => print(await showConflictCommand(await load(true), id, json())));
+conflicts
+  .command('resolve')
+  .argument('<id>')
+  .addOption(new Option('--keep <side>', 'whose value stays').choices(['postgres', 'notion']))
+  .option('--value <json>', "a value for both instead, as the row's column holds it")
+  .option('--by <name>', 'who decides; the name that you are logged in with if left out')
+  .action(async (id: string, options: ResolveOptions) =>
+    print(await resolveConflictCommand(await load(true), id, options)),
+  );
 
 program
   .command('explain')

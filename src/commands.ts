@@ -12,6 +12,7 @@ import { forgetWebhookToken, webhookToken } from './state/webhook.ts';
 
 export type Loaded = { readonly config: Config; readonly environment: Environment; readonly log: Log };
 
+/** Opens the installation for one command, and closes it whatever happens. */
 export async function within<T>(
   loaded: Loaded,
   work: (installation: Installation) => Promise<T>,
@@ -69,7 +70,7 @@ export function statusCommand(loaded: Loaded, asJson: boolean): Promise<string> 
     const rows = await readStatus(sql);
     if (asJson) return JSON.stringify(rows, null, 2);
     return formatTable(
-      ['table', 'records', 'linked', 'pending', 'oldest', 'failed', 'p95', 'last success', ''],
+      ['table', 'records', 'linked', 'pending', 'oldest', 'failed', 'conflicts', 'p95', 'last success', ''],
       rows.map((row) => [
         row.table_name,
         row.records,
@@ -77,6 +78,7 @@ export function statusCommand(loaded: Loaded, asJson: boolean): Promise<string> 
         row.pending,
         seconds(row.oldest_pending_seconds),
         row.failed,
+        row.conflicts,
         seconds(row.latency_p95_seconds),
         row.last_success?.toISOString() ?? '-',
         row.paused ? `paused: ${row.paused_reason}` : row.backfilled ? '' : 'first sync',

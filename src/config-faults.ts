@@ -1,6 +1,12 @@
 import { codecs } from './model/codecs/registry.ts';
 import type { Fault } from './model/errors.ts';
-import { type FieldMapping, goesToPostgres, markProperty, type TableMapping } from './model/mapping.ts';
+import {
+  type FieldMapping,
+  goesToNotion,
+  goesToPostgres,
+  markProperty,
+  type TableMapping,
+} from './model/mapping.ts';
 
 /** Faults that show only when a table is looked at as a whole, or beside the others. */
 export function crossFaults(each: TableMapping, tables: readonly TableMapping[]): Fault[] {
@@ -15,7 +21,7 @@ export function crossFaults(each: TableMapping, tables: readonly TableMapping[])
     });
   }
   for (const one of each.fields) faults.push(...fieldFaults(`${path}.fields.${one.property}`, one, tables));
-  faults.push(...nameFaults(path, each), ...writerFaults(path, each));
+  faults.push(...nameFaults(path, each), ...writerFaults(path, each), ...precedenceFaults(path, each));
   const twins = tables.filter((other) => other !== each && other.source === each.source);
   if (twins.length > 0) {
     faults.push({ path: `${path}.source`, message: `is mapped twice`, remedy: 'map each source table once' });
@@ -28,6 +34,21 @@ export function crossFaults(each: TableMapping, tables: readonly TableMapping[])
     });
   }
   return faults;
+}
+
+/** Whether any field says which side it goes by. */
+export const namesSides = (each: TableMapping): boolean =>
+  each.fields.some(({ conflict }) => conflict === 'postgres' || conflict === 'notion');
+
+function precedenceFaults(path: string, each: TableMapping): Fault[] {
+  if (each.conflict !== 'field_precedence' || namesSides(each)) return [];
+  return [
+    {
+      path: `${path}.conflict`,
+      message: 'is field_precedence, and no field says which side it goes by',
+      remedy: 'set conflict to "postgres" or "notion" on the fields that it is meant for, or use "lww"',
+    },
+  ];
 }
 
 /** The properties that pgnotion keeps for itself need names of their own. */
@@ -83,6 +104,13 @@ function fieldFaults(path: string, one: FieldMapping, tables: readonly TableMapp
       path: `${path}.transform`,
       message: 'cannot be undone when the property is edited',
       remedy: 'add a reverseTransform, or set direction to "to-notion"',
+    });
+  }
+  if (one.conflict !== undefined && !(goesToPostgres(one) && goesToNotion(one))) {
+    faults.push({
+      path: `${path}.conflict`,
+      message: 'is never used: only one side may change this field',
+      remedy: 'remove it, or set direction to "both"',
     });
   }
   if (!codecs[one.type].writable && one.direction !== 'to-postgres') {

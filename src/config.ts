@@ -31,6 +31,7 @@ const field = z
     lossy: z.boolean().optional(),
     choices: z.array(z.string().min(1)).optional(),
     format: z.string().optional(),
+    conflict: z.enum(['lww', 'manual', 'postgres', 'notion']).optional(),
   })
   .refine((value) => (value.column === undefined) !== (value.expression === undefined), {
     error: 'must have either a column or an expression',
@@ -60,6 +61,7 @@ const table = z.strictObject({
   onPostgresDelete: z
     .union([z.enum(['trash', 'archive', 'ignore']), z.strictObject({ mark: z.string().min(1) })])
     .optional(),
+  conflict: z.enum(['lww', 'manual', 'field_precedence']).optional(),
 });
 
 const config = z.strictObject({
@@ -231,6 +233,7 @@ function toTable(name: TableName, input: z.output<typeof table>): TableMapping {
     statusProperty: input.statusProperty ?? null,
     onNotionTrash: input.onNotionTrash ?? 'review',
     onPostgresDelete: input.onPostgresDelete ?? 'trash',
+    conflict: input.conflict ?? null,
   };
 }
 

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { type Config, invalidConfig } from './config.ts';
+import { namesSides } from './config-faults.ts';
 import type { Fault } from './model/errors.ts';
 import type { TableName } from './model/ids.ts';
 import { parseRateLimit } from './notion/throttle.ts';
@@ -43,7 +44,7 @@ const shape = {
   SYNC_INTERVAL_SECONDS: z.coerce.number({ error: 'is not a number' }).min(0.1).max(86_400).default(15),
   SYNC_BATCH_SIZE: whole(1, 1_000).default(100),
   SYNC_CREATE_GRACE_SECONDS: z.coerce.number({ error: 'is not a number' }).min(0.1).max(3_600).default(60),
-  SYNC_CONFLICT_STRATEGY: z.enum(['lww'], { error: 'only lww exists so far' }).default('lww'),
+  SYNC_CONFLICT_STRATEGY: z.enum(['lww', 'manual', 'field_precedence']).default('lww'),
   ADMIN_HOST: text.default('127.0.0.1'),
   ADMIN_PORT: port.default(7420),
   ALERT_WEBHOOK_URL: address.optional(),
@@ -64,7 +65,8 @@ export const HELP: Readonly<Record<keyof typeof shape, string>> = {
   SYNC_BATCH_SIZE: 'records that one round of the delivery takes',
   SYNC_CREATE_GRACE_SECONDS:
     'how long a page whose creation got no answer may still appear in Notion before it is created again',
-  SYNC_CONFLICT_STRATEGY: 'who wins a field that both sides changed: lww (the last write)',
+  SYNC_CONFLICT_STRATEGY:
+    'who wins a field that both sides changed: lww (the last write), manual or field_precedence',
   ADMIN_HOST:
     "the address that health checks and Notion's webhooks are answered at; 0.0.0.0 for all of the machine's",
   ADMIN_PORT: 'its port; 0 for any free one, off for none',
@@ -102,6 +104,8 @@ export function readEnvironment(
   );
   const parsed = z.object(shape).safeParse(given);
   if (!parsed.success) throw invalidConfig(parsed.error.issues.map((issue) => toFault(issue, given)));
+  if (parsed.data.SYNC_CONFLICT_STRATEGY === 'field_precedence' && !config.tables.some(namesSides))
+    throw invalidConfig([noPrecedence]);
   const databaseIds = new Map<TableName, string>();
   for (const table of config.tables) {
     const id = given[databaseVariable(table.name)];
@@ -116,6 +120,12 @@ export function readEnvironment(
   }
   return { ...parsed.data, databaseIds, notebookIds };
 }
+
+const noPrecedence: Fault = {
+  path: 'SYNC_CONFLICT_STRATEGY',
+  message: 'is field_precedence, and no field of the configuration says which side it goes by',
+  remedy: 'set conflict to "postgres" or "notion" on the fields that it is meant for, or use lww',
+};
 
 function toFault(issue: z.core.$ZodIssue, given: Readonly<Record<string, string | undefined>>): Fault {
   const name = String(issue.path[0]);

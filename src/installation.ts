@@ -61,7 +61,7 @@ export async function openInstallation(
       throw describeConnectError(error, url);
     });
     await migrate(pool);
-    const tables = await resolveTables(rawPool, config.tables);
+    const tables = await resolveTables(rawPool, config.tables, environment.SYNC_CONFLICT_STRATEGY);
     return { config, environment, pool, db, tables, log, sever, close };
   } catch (error) {
     await close();
@@ -243,13 +243,15 @@ async function keepSource(
 
 /** Of everything in a mapping that decides what a page must hold. */
 function mappingDigest(table: ResolvedTable): string {
-  const fields = table.fields.map(({ property, type, source, direction, values, transform }) => [
+  const fields = table.fields.map(({ property, type, source, direction, values, transform, conflict }) => [
     property,
     type,
     source,
     direction,
     values ?? null,
     transform?.toString() ?? null,
+    // Another rule decides what is held.
+    ...(conflict === 'lww' ? [] : [conflict]),
   ]);
   return createHash('sha256')
     .update(JSON.stringify([table.query, fields]))

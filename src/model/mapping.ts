@@ -5,6 +5,11 @@ import type { QualifiedName, TableName } from './ids.ts';
 /** Which way changes of a table or a field travel. */
 export type Direction = 'both' | 'to-notion' | 'to-postgres';
 
+/** Who wins what both sides changed, as an installation or a table says it. */
+export type ConflictStrategy = 'lww' | 'manual' | 'field_precedence';
+/** Who wins a field that both sides changed: the last write, a person's decision, or always the same side. */
+export type ConflictRule = 'lww' | 'manual' | 'postgres' | 'notion';
+
 /** Where a field's value comes from in PostgreSQL. Only a column can be written back. */
 export type FieldSource =
   | { readonly kind: 'column'; readonly column: string }
@@ -17,6 +22,8 @@ export type FieldMapping = CodecOptions &
     readonly type: PropertyType;
     readonly source: FieldSource;
     readonly direction: Direction;
+    /** Instead of what the table's or the installation's strategy says. */
+    readonly conflict?: ConflictRule;
     readonly transform?: (value: SqlText) => SqlText;
     readonly reverseTransform?: (value: SqlText) => SqlText;
   };
@@ -53,6 +60,8 @@ export type TableMapping = {
   readonly statusProperty: string | null;
   readonly onNotionTrash: NotionTrashPolicy;
   readonly onPostgresDelete: PostgresDeletePolicy;
+  /** Null: as the installation says. */
+  readonly conflict: ConflictStrategy | null;
 };
 
 /** The column that a page in the trash sets; null if the policy is another one. */
@@ -69,6 +78,7 @@ export type ResolvedField = FieldMapping & {
   readonly shape: ColumnShape;
   /** NOT NULL without a default and not generated: a new row needs it. */
   readonly required: boolean;
+  readonly conflict: ConflictRule;
 };
 
 /** A CHECK constraint as the catalog spells it: `CHECK ((price >= (0)::numeric))`; a domain's says VALUE. */
@@ -81,7 +91,9 @@ export type ResolvedDependency = {
 };
 
 /** A table mapping joined with the catalog: everything that the flows need, and nothing that needs I/O. */
-export type ResolvedTable = Omit<TableMapping, 'fields' | 'dependsOn'> & {
+export type ResolvedTable = Omit<TableMapping, 'fields' | 'dependsOn' | 'conflict'> & {
+  /** Decides deletions; each field has its own rule. */
+  readonly conflict: ConflictStrategy;
   readonly fields: readonly ResolvedField[];
   readonly dependsOn: readonly ResolvedDependency[];
   /** `format_type` of each field's column, by column name, for casts. */

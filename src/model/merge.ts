@@ -12,10 +12,13 @@ export type FieldVerdict =
   /** The row's value goes to the page. */
   | { readonly kind: 'to-page'; readonly conflict: boolean }
   /** The page's value goes to the row. */
-  | { readonly kind: 'to-row'; readonly conflict: boolean };
+  | { readonly kind: 'to-row'; readonly conflict: boolean }
+  /** Both sides changed it, and a person has to say who wins: it is written on neither. */
+  | { readonly kind: 'held' };
 
 /** Who wins a field that both sides changed. */
 export type Winner = 'postgres' | 'notion';
+export type Judgement = Winner | 'hold';
 
 /** One field as both sides hold it, and as they held it when they last agreed (`undefined`: never). */
 export type FieldState = {
@@ -39,7 +42,7 @@ export const pageChanged = (state: Pick<FieldState, 'page' | 'basePage'>): boole
  * The three-way, two-sided merge of one field. Neither comparison crosses sides, so a value that a codec cannot carry
  * whole is never worn down (invariant 6); only the question whether two *changed* sides agree looks across.
  */
-export function mergeField(state: FieldState, winner: () => Winner): FieldVerdict {
+export function mergeField(state: FieldState, judge: () => Judgement): FieldVerdict {
   const row = rowChanged(state) || state.restore;
   const page = pageChanged(state);
   if (!row && !page) return { kind: 'rest' };
@@ -50,30 +53,23 @@ export function mergeField(state: FieldState, winner: () => Winner): FieldVerdic
   // Without a base nobody can tell who changed what: PostgreSQL is the system of record.
   if (!page || state.basePage === undefined) return { kind: 'to-page', conflict: false };
   if (!row) return { kind: 'to-row', conflict: false };
-  return winner() === 'postgres' ? { kind: 'to-page', conflict: true } : { kind: 'to-row', conflict: true };
+  const judgement = judge();
+  switch (judgement) {
+    case 'postgres':
+      return { kind: 'to-page', conflict: true };
+    case 'notion':
+      return { kind: 'to-row', conflict: true };
+    case 'hold':
+      return { kind: 'held' };
+    default:
+      return judgement satisfies never;
+  }
 }
 
 /** Whether the page may hold what Notion would make of the row's value: our own write seen again after a crash, or luck. */
 function agrees(state: FieldState): boolean {
   return state.encoded.kind === 'value' && state.field.codec.same(state.encoded.value, state.page);
 }
-
-/** Notion's edit times are floored to the minute: an edit can have happened anywhere in that minute. */
-const MINUTE_MS = 60_000;
-
-/**
- * Last write wins, with Notion's time as the interval that it stands for. Where the intervals overlap nobody can say
- * who was last, and PostgreSQL wins: the losing value is kept in `operations`.
- */
-export function lastWriteWins(rowChangedAt: Date | null, pageEditedAt: Date): Winner {
-  if (rowChangedAt === null) return 'notion';
-  return rowChangedAt.getTime() < pageEditedAt.getTime() ? 'notion' : 'postgres';
-}
-
-/** Whether the order of the two changes cannot be known. */
-export const isTie = (rowChangedAt: Date, pageEditedAt: Date): boolean =>
-  rowChangedAt.getTime() >= pageEditedAt.getTime() &&
-  rowChangedAt.getTime() < pageEditedAt.getTime() + MINUTE_MS;
 
 /**
  * The fields that hold what one of our own lost writes sent: a write whose answer never came may be on the page, and

@@ -5,7 +5,7 @@ import { encodeField } from './fields.ts';
 import type { RowKey, TableName } from './ids.ts';
 import { sameJson } from './json.ts';
 import { goesToNotion, type ResolvedField, type ResolvedTable } from './mapping.ts';
-import { type FieldState, type FieldVerdict, mergeField, rowChanged, type Winner } from './merge.ts';
+import { type FieldState, type FieldVerdict, type Judgement, mergeField, rowChanged } from './merge.ts';
 
 export type Target = { readonly table: TableName; readonly key: RowKey };
 
@@ -21,6 +21,8 @@ export type PagePlan = {
   readonly handedOver: readonly string[];
   /** Fields that both sides changed. */
   readonly conflicts: readonly string[];
+  /** Fields that both sides changed and nobody has decided yet: they stay as they are. */
+  readonly held: readonly string[];
   /** Records that a relation points to and that have no page yet. */
   readonly missing: readonly Target[];
   /** Values that the property cannot hold. */
@@ -35,7 +37,8 @@ export type PageState = {
   readonly page: PageImage | null;
   readonly restore: readonly string[];
   readonly lookups: Lookups;
-  readonly winner: () => Winner;
+  /** Asked for a field that both sides changed, or that is to be restored over an edit. */
+  readonly judge: (field: ResolvedField, rowChanged: boolean) => Judgement;
 };
 
 /** Decides what to write to a page. Only fields that travel to Notion are looked at. */
@@ -45,6 +48,7 @@ export function planPage(state: PageState): PagePlan {
   const agreed: string[] = [];
   const handedOver: string[] = [];
   const conflicts: string[] = [];
+  const held: string[] = [];
   const missing: Target[] = [];
   const faults: Fault[] = [];
   for (const field of state.table.fields.filter(goesToNotion)) {
@@ -53,6 +57,7 @@ export function planPage(state: PageState): PagePlan {
     const verdict = verdictOf(state, one);
     if ('conflict' in verdict && verdict.conflict) conflicts.push(name);
     if (verdict.kind === 'agree') agreed.push(name);
+    if (verdict.kind === 'held') held.push(name);
     if (verdict.kind === 'to-row') handedOver.push(name);
     if (verdict.kind !== 'to-page') continue;
     if (one.encoded.kind === 'refused') {
@@ -66,7 +71,7 @@ export function planPage(state: PageState): PagePlan {
     }
     writes[name] = one.encoded.value;
   }
-  return { writes, partial, agreed, handedOver, conflicts, missing, faults };
+  return { writes, partial, agreed, handedOver, conflicts, held, missing, faults };
 }
 
 function fieldState(state: PageState, field: ResolvedField): FieldState {
@@ -90,7 +95,7 @@ function verdictOf(state: PageState, one: FieldState): FieldVerdict {
   if (!(one.field.property in state.page)) {
     return rowChanged(one) ? { kind: 'to-page', conflict: false } : { kind: 'rest' };
   }
-  return mergeField(one, state.winner);
+  return mergeField(one, () => state.judge(one.field, rowChanged(one)));
 }
 
 /** The records that a row's relations point to, whether they have pages or not. */

@@ -1,8 +1,10 @@
 import type { ColumnShape } from '../model/codecs/codec.ts';
 import { codecs } from '../model/codecs/registry.ts';
+import { ruleOf } from '../model/conflict.ts';
 import type { Fault } from '../model/errors.ts';
 import type { QualifiedName } from '../model/ids.ts';
 import {
+  type ConflictStrategy,
   type FieldMapping,
   goesToPostgres,
   type ResolvedDependency,
@@ -35,13 +37,14 @@ const KEY_SHAPE: ColumnShape = {
 export async function resolveTables(
   db: Queryable,
   mappings: readonly TableMapping[],
+  strategy: ConflictStrategy = 'lww',
 ): Promise<readonly ResolvedTable[]> {
   const catalog = await readCatalog(db, mappings.flatMap(requestsOf));
   const ranks = rankTables(mappings);
   const faults: Fault[] = [];
   const tables: ResolvedTable[] = [];
   for (const mapping of mappings) {
-    const table = await resolveTable(db, mapping, catalog, ranks.get(mapping.name) ?? 0);
+    const table = await resolveTable(db, mapping, catalog, { strategy, rank: ranks.get(mapping.name) ?? 0 });
     tables.push(table);
     faults.push(...softDeleteFaults(mapping, catalog));
     faults.push(...table.fields.flatMap((field) => faultsOf(table, field)));
@@ -80,7 +83,7 @@ async function resolveTable(
   db: Queryable,
   mapping: TableMapping,
   catalog: Catalog,
-  rank: number,
+  { rank, strategy }: { readonly rank: number; readonly strategy: ConflictStrategy },
 ): Promise<ResolvedTable> {
   const own = catalog.get(mapping.source);
   const shapes = await describeExpressions(
@@ -98,8 +101,12 @@ async function resolveTable(
   return {
     ...mapping,
     rank,
+    conflict: mapping.conflict ?? strategy,
     dependsOn: mapping.dependsOn.map((dependency) => resolveDependency(dependency, catalog)),
-    fields: mapping.fields.map((field) => resolveField(field, own, shapes.get(field.property))),
+    fields: mapping.fields.map((field) => ({
+      ...resolveField(field, own, shapes.get(field.property)),
+      conflict: ruleOf(field, mapping.conflict, strategy),
+    })),
     columnTypes: Object.fromEntries(columns.map((column) => [column.name, assignable(column.type)])),
     keyTypes: mapping.key.map((name) => assignable(own?.columns.get(name)?.type ?? 'text')),
     keyDefaults: mapping.key.map((name) => fillsItself(own?.columns.get(name))),
@@ -148,7 +155,7 @@ function resolveField(
   field: FieldMapping,
   table: CatalogTable | undefined,
   described: ColumnShape | undefined,
-): ResolvedField {
+): Omit<ResolvedField, 'conflict'> {
   const column = field.source.kind === 'column' ? table?.columns.get(field.source.column) : undefined;
   const required = column !== undefined && !column.shape.nullable && !fillsItself(column);
   return { ...field, codec: codecs[field.type], shape: column?.shape ?? described ?? KEY_SHAPE, required };

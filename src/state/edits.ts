@@ -35,6 +35,15 @@ export async function strangers(sql: Sql, table: TableName): Promise<PageId[]> {
   return rows.map((row) => row.page);
 }
 
+/** The pages of a table's records that hold what their rows have not taken over. */
+export async function editedPages(sql: Sql, table: TableName): Promise<ReadonlySet<PageId>> {
+  const rows = await sql.query<{ page: PageId }>(
+    'select page_id as page from pgnotion.edits where table_name = $1 and key is not null',
+    [table],
+  );
+  return new Set(rows.map((row) => row.page));
+}
+
 /** Pages to look at again now: settling time over, a related record may be there, a retry was asked for. */
 export async function dueEdits(sql: Sql): Promise<WaitingEdit[]> {
   const rows = await sql.query<Row>(
@@ -73,6 +82,33 @@ export async function waitForEdit(
 /** Sets an edit aside until the page changes or somebody asks for a retry (invariant 4: it stands in failures). */
 export async function parkEdit(sql: Sql, edit: Keep, trouble: Trouble): Promise<void> {
   await upsert(sql, edit, { afterMs: null, parked: true, trouble });
+}
+
+/** Why an edit is set aside that a person has to decide about: it stands in `open_conflicts`. */
+export const CONFLICT_OPEN = 'conflict_open';
+
+export const conflictOpen = (fields: readonly string[]): Trouble => ({
+  code: CONFLICT_OPEN,
+  reason: `both sides changed ${fields.length === 0 ? 'the record' : fields.join(', ')}, and a person has to decide`,
+  remedy: 'see `pgnotion conflicts list`, then `pgnotion conflicts resolve`',
+});
+
+/**
+ * Keeps that the page holds an edit which a delivery has seen and left alone, so that the poll looks at it, and notices
+ * when it is taken back. False if the page is known already.
+ */
+export async function noteHeld(
+  sql: Sql,
+  edit: { readonly page: PageId; readonly table: TableName; readonly key: RowKey },
+  fields: readonly string[],
+): Promise<boolean> {
+  const { code, reason, remedy } = conflictOpen(fields);
+  const rows = await sql.query(
+    `insert into pgnotion.edits (page_id, table_name, key, digest, parked_at, fields, code, reason, remedy)
+     values ($1, $2, $3, '', clock_timestamp(), $4, $5, $6, $7) on conflict (page_id) do nothing returning 1`,
+    [edit.page, edit.table, edit.key, fields, code, reason, remedy],
+  );
+  return rows.length > 0;
 }
 
 async function upsert(

@@ -209,20 +209,6 @@ export async function park(sql: Sql, line: OutboxLine, trouble: Trouble): Promis
   );
 }
 
-/** Why a line is parked whose field holds a later edit that is set aside. */
-export const HELD_BY_EDIT = 'held_by_edit';
-
-/** The edit is settled one way or the other: what it held back goes on. */
-export async function releaseHeld(sql: Sql, table: TableName, key: RowKey): Promise<void> {
-  await sql.query(
-    `update pgnotion.outbox
-        set version = version + 1, next_at = clock_timestamp(), attempts = 0, parked_at = null,
-            code = null, reason = null, remedy = null
-      where table_name = $1 and key = $2 and code = $3 and parked_at is not null`,
-    [table, key, HELD_BY_EDIT],
-  );
-}
-
 /** When the row's change that still waits here was committed; null if none waits. */
 export async function changedAtOf(sql: Sql, table: TableName, key: RowKey): Promise<Date | null> {
   const [row] = await sql.query<{ changed_at: Date }>(

@@ -1,5 +1,6 @@
 import type { PageImage, RowImage } from '../model/change.ts';
 import type { PageId, RowKey, TableName } from '../model/ids.ts';
+import { outdateConflicts } from './conflicts.ts';
 import { clearNotice, forgetNotice } from './notices.ts';
 import type { Sql } from './sql.ts';
 
@@ -24,6 +25,8 @@ export type SyncRecord = {
   readonly intentAgeMs: number | null;
   /** Notion's time of the last edit that we know of. */
   readonly pageEditedAt: Date | null;
+  /** Notion's time when the page was last known to hold nothing but what the base says; null if nobody knows. */
+  readonly agreedAt: Date | null;
 };
 
 export async function recordsByKey(
@@ -68,7 +71,7 @@ export async function intend(sql: Sql, table: TableName, key: RowKey): Promise<v
   await sql.query(
     `insert into pgnotion.records (table_name, key, state, intent_at) values ($1, $2, 'creating', clock_timestamp())
      on conflict (table_name, key) do update set state = 'creating', intent_at = clock_timestamp(),
-       rested_as = null, rested_at = null, page_id = null, base_row = '{}', base_page = '{}'`,
+       rested_as = null, rested_at = null, agreed_at = null, page_id = null, base_row = '{}', base_page = '{}'`,
     [table, key],
   );
 }
@@ -86,11 +89,12 @@ export async function link(
   },
 ): Promise<void> {
   await sql.query(
-    `insert into pgnotion.records (table_name, key, page_id, state, base_row, base_page, page_edited_at, synced_at)
-     values ($1, $2, $3, 'linked', $4, $5, $6, clock_timestamp())
+    `insert into pgnotion.records (table_name, key, page_id, state, base_row, base_page, page_edited_at, agreed_at, synced_at)
+     values ($1, $2, $3, 'linked', $4, $5, $6, $6, clock_timestamp())
      on conflict (table_name, key) do update
        set page_id = excluded.page_id, state = 'linked', base_row = excluded.base_row,
-           rested_as = null, rested_at = null, base_page = excluded.base_page, intent_at = null, page_edited_at = excluded.page_edited_at,
+           rested_as = null, rested_at = null, base_page = excluded.base_page, intent_at = null,
+           page_edited_at = excluded.page_edited_at, agreed_at = excluded.agreed_at,
            synced_at = excluded.synced_at`,
     [
       record.table,
@@ -107,12 +111,19 @@ export async function link(
 export async function advanceBase(
   sql: Sql,
   record: { readonly table: TableName; readonly key: RowKey },
-  base: { readonly row: RowImage; readonly page: PageImage; readonly pageEditedAt?: Date },
+  base: {
+    readonly row: RowImage;
+    readonly page: PageImage;
+    readonly pageEditedAt?: Date;
+    /** With this base, the page holds nothing that it does not say. */
+    readonly rests?: boolean;
+  },
 ): Promise<void> {
   await sql.query(
     `update pgnotion.records
         set base_row = base_row || $3, base_page = base_page || $4,
-            page_edited_at = greatest(page_edited_at, $5), synced_at = clock_timestamp()
+            page_edited_at = greatest(page_edited_at, $5),
+            agreed_at = case when $6 then greatest(agreed_at, $5) else agreed_at end, synced_at = clock_timestamp()
       where table_name = $1 and key = $2`,
     [
       record.table,
@@ -120,6 +131,7 @@ export async function advanceBase(
       JSON.stringify(base.row),
       JSON.stringify(base.page),
       base.pageEditedAt ?? null,
+      base.rests ?? false,
     ],
   );
 }
@@ -140,6 +152,7 @@ async function setState(sql: Sql, table: TableName, key: RowKey, state: 'trashed
 
 /** Lays a deleted record aside with its page, for either to come back. What waited for it waits no more. */
 export async function rest(sql: Sql, table: TableName, key: RowKey, as: RestedAs): Promise<void> {
+  await outdateConflicts(sql, table, key);
   await endWaits(sql, table, key);
   const [record] = await sql.query<{ page: PageId | null }>(
     `update pgnotion.records set state = 'resting', rested_as = $3, rested_at = clock_timestamp()
@@ -160,6 +173,7 @@ export async function pruneResting(sql: Sql, days: number): Promise<void> {
 
 /** Ends a pair: its page is gone, or its row. What waited for either has nothing to wait for. */
 export async function forget(sql: Sql, table: TableName, key: RowKey): Promise<void> {
+  await outdateConflicts(sql, table, key);
   await endWaits(sql, table, key);
   const [record] = await sql.query<{ page: PageId | null }>(
     'delete from pgnotion.records where table_name = $1 and key = $2 returning page_id as page',
@@ -206,7 +220,7 @@ export async function pagesShowing(
   return rows.map((row) => row.page);
 }
 
-const SELECT = `select table_name, key, page_id, state, rested_as, base_row, base_page, page_edited_at,
+const SELECT = `select table_name, key, page_id, state, rested_as, base_row, base_page, page_edited_at, agreed_at,
                          (extract(epoch from clock_timestamp() - intent_at) * 1000)::float8 as intent_age_ms
                   from pgnotion.records`;
 
@@ -220,6 +234,7 @@ type Row = {
   base_page: PageImage;
   intent_age_ms: number | null;
   page_edited_at: Date | null;
+  agreed_at: Date | null;
 };
 
 const toRecord = (row: Row): SyncRecord => ({
@@ -232,6 +247,7 @@ const toRecord = (row: Row): SyncRecord => ({
   basePage: row.base_page,
   intentAgeMs: row.intent_age_ms,
   pageEditedAt: row.page_edited_at,
+  agreedAt: row.agreed_at,
 });
 
 /** All keys of a table's records that do not rest, a chunk at a time. */

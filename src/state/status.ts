@@ -15,13 +15,17 @@ export type StatusLine = {
   readonly latency_p50_seconds: number | null;
   readonly latency_p95_seconds: number | null;
   readonly success_rate: number | null;
+  /** Conflicts that wait for a person. */
+  readonly conflicts: number;
+  /** Conflicts of the last hour as a share of its changes. */
+  readonly conflict_rate: number | null;
 };
 
 export function readStatus(sql: Sql): Promise<StatusLine[]> {
   return sql.query<StatusLine>(
     `select table_name, records::int, linked::int, pending::int, oldest_pending_seconds::float8, failed::int,
             paused, paused_reason, backfilled, last_success, latency_p50_seconds::float8,
-            latency_p95_seconds::float8, success_rate::float8
+            latency_p95_seconds::float8, success_rate::float8, conflicts::int, conflict_rate::float8
        from pgnotion.status`,
   );
 }

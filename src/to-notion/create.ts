@@ -33,7 +33,7 @@ export async function createPage(context: DeliverContext, delivery: Delivery): P
     page: null,
     restore: [],
     lookups,
-    winner: () => 'postgres',
+    judge: () => 'postgres',
   });
   if (await targetsAreComing(context, delivery, plan.missing))
     return { kind: 'postponed', ms: TARGET_WAIT_MS };

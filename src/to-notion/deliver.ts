@@ -7,6 +7,7 @@ import { tableTrouble } from '../model/table-trouble.ts';
 import { readRows } from '../postgres/rows.ts';
 import { backoff, keepTrying } from '../runtime/retry.ts';
 import type { Wake } from '../runtime/wake.ts';
+import { conflictedAmong } from '../state/conflicts.ts';
 import {
   claimDue,
   nextDueMs,
@@ -20,6 +21,7 @@ import {
 import { link, recordsByKey, type SyncRecord } from '../state/records.ts';
 import { type Source, suspend } from '../state/sources.ts';
 import { releaseWaiting } from '../state/waiting.ts';
+import { concludeQuietly } from './conflict.ts';
 import { type DeliverContext, type Delivered, type Delivery, lookupsFor, SETTLED } from './context.ts';
 import { createPage, findCreated } from './create.ts';
 import { type Look, openEyes } from './guard.ts';
@@ -139,6 +141,8 @@ type Batch = {
   readonly rows: ReadonlyMap<RowKey, RowImage>;
   readonly lookups: Lookups;
   readonly look: Look;
+  /** Records with a conflict that is not over. */
+  readonly conflicted: ReadonlySet<RowKey>;
 };
 
 async function readBatch(
@@ -157,9 +161,11 @@ async function readBatch(
     const row = rows.get(line.key);
     return known?.page != null && row !== undefined && hasNews({ line, table, source, row, lookups }, known);
   });
+  const deletions = lines.filter((line) => line.kind === 'delete' && !rows.has(line.key));
   const priority = lines.some((line) => line.urgency === 0) ? 'live' : 'backfill';
-  const look = await openEyes(context, table, source, updates.length, { priority });
-  return { table, source, records, rows, lookups, look };
+  const look = await openEyes(context, table, source, updates.length + deletions.length, { priority });
+  const conflicted = await conflictedAmong(context.store, table.name, keys);
+  return { table, source, records, rows, lookups, look, conflicted };
 }
 
 async function deliverOne(context: DeliverContext, batch: Batch, line: OutboxLine): Promise<Delivered> {
@@ -167,15 +173,19 @@ async function deliverOne(context: DeliverContext, batch: Batch, line: OutboxLin
   const known = (await recordsByKey(context.store, table.name, [line.key])).get(line.key);
   const before = batch.records.get(line.key);
   const row = batch.rows.get(line.key);
+  const { conflicted } = batch;
   if (sameBase(known, before) && row !== undefined) {
-    return withRow(context, { line, table, source, row, lookups: batch.lookups }, known, batch.look);
+    const delivery = { line, table, source, row, lookups: batch.lookups };
+    return withRow(context, delivery, known, { look: batch.look, conflicted });
   }
   // The record moved since the batch was read: what was read with it is too old to act on.
   const fresh = (await readRows(context.db, table, [line.key])).get(line.key);
-  if (fresh === undefined) return withoutRow(context, { line, table, source }, known);
+  const look = sameBase(known, before)
+    ? batch.look
+    : await openEyes(context, table, source, 1, { priority: urgencyOf(line) });
+  if (fresh === undefined) return withoutRow(context, { line, table, source }, known, look);
   const lookups = await lookupsFor(context, table, [fresh]);
-  const look = await openEyes(context, table, source, 1, { priority: urgencyOf(line) });
-  return withRow(context, { line, table, source, row: fresh, lookups }, known, look);
+  return withRow(context, { line, table, source, row: fresh, lookups }, known, { look, conflicted });
 }
 
 const sameBase = (a: SyncRecord | undefined, b: SyncRecord | undefined): boolean =>
@@ -188,13 +198,14 @@ async function withRow(
   context: DeliverContext,
   delivery: Delivery,
   known: SyncRecord | undefined,
-  look: Look,
+  { look, conflicted }: Pick<Batch, 'look' | 'conflicted'>,
 ): Promise<Delivered> {
   const { line, table, source } = delivery;
   if (known === undefined) return createPage(context, delivery);
   if (known.page === null) return afterDoubt(context, delivery, known);
   if (known.state === 'resting') return revivePage(context, delivery, { ...known, page: known.page });
   if (!hasNews(delivery, known)) {
+    if (conflicted.has(line.key)) return concludeQuietly(context, delivery, { ...known, page: known.page });
     await context.store.transaction((sql) => settle(sql, line));
     return SETTLED;
   }
@@ -233,10 +244,11 @@ async function withoutRow(
   context: DeliverContext,
   delivery: Omit<Delivery, 'row' | 'lookups'>,
   known: SyncRecord | undefined,
+  look: Look,
 ): Promise<Delivered> {
   const { line, table } = delivery;
   // A row that cannot be read is deleted only if the log said so.
-  if (line.kind === 'delete') return removePage(context, delivery, known);
+  if (line.kind === 'delete') return removePage(context, delivery, known, look);
   if (line.attempts < MISSING_ROW_TRIES) {
     return { kind: 'retry', ms: MISSING_ROW_MS, trouble: rowMissing(table.name, line.key) };
   }

@@ -2,6 +2,7 @@ import type { PageId } from '../model/ids.ts';
 import type { ResolvedTable } from '../model/mapping.ts';
 import type { Ask } from '../notion/client.ts';
 import { fetchPage, type WholePage, wholeImage } from '../notion/pages.ts';
+import { editedPages } from '../state/edits.ts';
 import type { SyncRecord } from '../state/records.ts';
 import type { Source } from '../state/sources.ts';
 import type { DeliverContext } from './context.ts';
@@ -17,7 +18,8 @@ export type Look = (record: SyncRecord & { readonly page: PageId }) => Promise<W
 
 /**
  * What a person has typed since our last look must be seen before it is overwritten. A few pages are fetched, which
- * shows each write that was answered; for many, one query tells which were edited since the watermark.
+ * shows each write that was answered; for many, one query tells which were edited since the watermark. Where a person
+ * decides conflicts, every page is fetched.
  */
 export async function openEyes(
   context: DeliverContext,
@@ -27,10 +29,13 @@ export async function openEyes(
   ask: Ask,
 ): Promise<Look> {
   const one: Look = (record) => fetchPage(context.notion, table, source.properties, record.page, ask);
-  if (count <= SMALL_BATCH || source.watermark === null) return one;
+  const byHand = table.fields.some(({ conflict }) => conflict === 'manual');
+  if (count <= SMALL_BATCH || source.watermark === null || byHand) return one;
   const edited = await editedSince(context, table, source, source.watermark, ask);
   if (edited === null) return one;
-  return (record) => Promise.resolve(edited.get(record.page) ?? null);
+  // An edit that waits may be older than the watermark.
+  const waiting = await editedPages(context.store, table.name);
+  return async (record) => edited.get(record.page) ?? (waiting.has(record.page) ? await one(record) : null);
 }
 
 async function editedSince(

@@ -1,14 +1,18 @@
 import { isMassDeletion } from '../model/guard.ts';
-import type { PageId } from '../model/ids.ts';
+import type { PageId, RowKey, TableName } from '../model/ids.ts';
 import { markProperty } from '../model/mapping.ts';
 import type { Ask } from '../notion/client.ts';
 import { isGone, NotionFailure } from '../notion/outcome.ts';
+import { endConflict, liveConflicts } from '../state/conflicts.ts';
 import { deletionLoad, massDeletion } from '../state/deletes.ts';
-import { requestOperation } from '../state/operations.ts';
+import { type Operation, type RequestOperation, requestOperation } from '../state/operations.ts';
 import { settle } from '../state/outbox.ts';
 import { forget, link, type RestedAs, rest, type SyncRecord } from '../state/records.ts';
+import type { Sql } from '../state/sql.ts';
 import { type DeliverContext, type Delivered, type Delivery, SETTLED } from './context.ts';
 import { findCreated } from './create.ts';
+import type { Look } from './guard.ts';
+import { type Removal, removalOf } from './removal.ts';
 import { troubleOf, urgencyOf } from './trouble.ts';
 
 const DOUBTFUL_WAIT_MS = 5_000;
@@ -20,6 +24,7 @@ export async function removePage(
   context: DeliverContext,
   delivery: Deletion,
   record: SyncRecord | undefined,
+  look: Look,
 ): Promise<Delivered> {
   const { line, table } = delivery;
   if (record === undefined) return conclude(context, delivery, null);
@@ -34,20 +39,10 @@ export async function removePage(
   const load = await deletionLoad(context.store, table.name, 'to-notion', context.guard.windowMinutes);
   if (!line.approved && isMassDeletion(load, context.guard))
     return { kind: 'parked', trouble: massDeletion(load) };
+  const removal = await removalOf(context, delivery, { ...record, page }, look);
+  if (removal.kind === 'stays') return removal.delivered;
   const farewell = farewellOf(context, delivery, page);
-  const operation = requestOperation(context.store, {
-    direction: 'to-notion',
-    table: table.name,
-    key: line.key,
-    page,
-    kind: 'delete',
-    before: record.basePage,
-    after: farewell.after,
-    row: { before: record.baseRow, after: null },
-    lsn: line.lsn,
-    changedAt: line.changedAt,
-    attempt: line.attempts + 1,
-  });
+  const operation = leaving(context, delivery, { ...record, page }, removal, farewell);
   try {
     await farewell.send({ priority: urgencyOf(line), beforeLeaving: operation.begin });
   } catch (error) {
@@ -87,6 +82,38 @@ function farewellOf(context: DeliverContext, { table, source }: Deletion, page: 
   return { as: 'trashed', after: {}, send: (ask) => notion.setTrash(page, true, ask) };
 }
 
+function leaving(
+  context: DeliverContext,
+  { line, table }: Deletion,
+  record: SyncRecord,
+  { edited, by, keep }: Extract<Removal, { kind: 'goes' }>,
+  { after }: Farewell,
+): RequestOperation {
+  const operation: Operation = {
+    direction: 'to-notion',
+    table: table.name,
+    key: line.key,
+    page: record.page,
+    kind: 'delete',
+    before: edited ?? record.basePage,
+    after,
+    row: { before: record.baseRow, after: null },
+    lsn: line.lsn,
+    changedAt: line.changedAt,
+    attempt: line.attempts + 1,
+    actor: by,
+  };
+  return requestOperation(context.store, operation, keep);
+}
+
+/** The decision that the page has to go is carried out; whatever else was open ends with the pair. */
+async function endDeletion(sql: Sql, table: TableName, key: RowKey): Promise<void> {
+  for (const line of await liveConflicts(sql, table, key, true)) {
+    if (line.type === 'DELETED_IN_POSTGRES' && line.choice === 'postgres')
+      await endConflict(sql, line.id, 'resolved');
+  }
+}
+
 /** Ends the line. The record is remembered as resting, or forgotten with its page (`null`). */
 async function conclude(
   context: DeliverContext,
@@ -95,6 +122,7 @@ async function conclude(
   isNews = true,
 ): Promise<Delivered> {
   await context.store.transaction(async (sql) => {
+    await endDeletion(sql, table.name, line.key);
     if (as === null) await forget(sql, table.name, line.key);
     else if (isNews) await rest(sql, table.name, line.key, as);
     await settle(sql, line);

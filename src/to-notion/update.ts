@@ -1,16 +1,25 @@
 import type { PageImage } from '../model/change.ts';
 import { sameJson } from '../model/json.ts';
-import { changedInRow, changedOnPage, lastWriteWins, ownWrites, rowChangeOf } from '../model/merge.ts';
+import { changedInRow, changedOnPage, ownWrites, rowChangeOf } from '../model/merge.ts';
 import { editDigest } from '../model/page.ts';
 import { type PagePlan, planPage } from '../model/plan.ts';
 import type { NotionPage } from '../notion/client.ts';
 import { NotionFailure } from '../notion/outcome.ts';
 import { type WholePage, wholeImage } from '../notion/pages.ts';
-import { editsOf, waitForEdit } from '../state/edits.ts';
-import { closeDoubts, doubtfulWrites, type RequestOperation, requestOperation } from '../state/operations.ts';
-import { HELD_BY_EDIT, settle } from '../state/outbox.ts';
+import { type LiveConflict, liveConflicts } from '../state/conflicts.ts';
+import { CONFLICT_OPEN, editsOf, waitForEdit } from '../state/edits.ts';
+import { HELD_BY_EDIT } from '../state/held.ts';
+import {
+  closeDoubts,
+  doubtfulWrites,
+  type Operation,
+  type RequestOperation,
+  requestOperation,
+} from '../state/operations.ts';
+import { settle } from '../state/outbox.ts';
 import { advanceBase, type SyncRecord } from '../state/records.ts';
 import { awaitTargets } from '../state/waiting.ts';
+import { concludeConflicts, concludeTrashed, decidedBy, judging, keepRulings } from './conflict.ts';
 import {
   type DeliverContext,
   type Delivered,
@@ -38,50 +47,67 @@ export async function updatePage(
   record: Linked,
   now: WholePage | null,
 ): Promise<Delivered> {
-  const { line, table, row } = delivery;
-  if (now !== null && (now.page.inTrash || now.page.isArchived)) return inTrash(context, record);
+  const { line, table } = delivery;
+  const lines = await liveConflicts(context.store, table.name, line.key);
+  if (now !== null && (now.page.inTrash || now.page.isArchived))
+    return away(context, delivery, record, lines);
   const page = now?.image ?? record.basePage;
   const askedAt = now?.page.askedAt ?? null;
   const own = await ownFields(context, delivery, record, page);
+  const judges = judging(context, delivery, record, now, lines);
   const plan = planPage({
     table,
     base: { row: record.baseRow, page: { ...record.basePage, ...pick(page, own) } },
-    row,
+    row: delivery.row,
     page,
     restore: [...line.restore, ...own],
     lookups: delivery.lookups,
-    winner: () => lastWriteWins(line.changedAt, now?.page.lastEditedTime ?? new Date(0)),
+    judge: judges.judge,
   });
   // What both changed is settled first, if it can be; what only the page changed keeps no news of the row's back.
-  const held = plan.handedOver.filter((name) => plan.conflicts.includes(name));
+  const lost = plan.handedOver.filter((name) => plan.conflicts.includes(name));
   if (plan.handedOver.length > 0 && !(await isSetAside(context, record, own, page))) {
-    if (held.length > 0) return handOver(context, delivery, record);
+    if (lost.length > 0) return handOver(context, delivery, record);
     context.hint(record.page);
   }
-  if (Object.keys(plan.writes).length === 0)
-    return conclude(context, delivery, plan, { page, askedAt, held, written: null });
-  const operation = requestOperation(context.store, {
-    direction: 'to-notion',
-    table: table.name,
-    key: line.key,
-    page: record.page,
-    kind: 'update',
-    before: pick(page, Object.keys(plan.writes)),
-    after: plan.writes,
-    row: rowChangeOf(record.baseRow, row, Object.keys(plan.writes)),
-    lsn: line.lsn,
-    changedAt: line.changedAt,
-    attempt: line.attempts + 1,
-    batch: line.urgency === 1 ? 'backfill' : null,
-  });
+  const written = Object.keys(plan.writes);
+  if (written.length === 0)
+    return conclude(context, delivery, record, plan, { page, askedAt, lost, written: null });
+  const overruled = plan.conflicts.filter((name) => name in plan.writes);
+  const operation = requestOperation(
+    context.store,
+    { ...operationOf(delivery, record, plan, page), actor: decidedBy(lines, written) },
+    (sql) => keepRulings(sql, delivery, record, page, overruled, judges),
+  );
   const answer = await send(context, delivery, record, plan, operation);
   if (!('id' in answer)) return answer;
-  const ask = { priority: urgencyOf(line) };
-  const image = await wholeImage(context.notion, table, delivery.source.properties, answer, ask);
-  const strangers = strangerFields(table, page, image, Object.keys(plan.writes), sameJson);
+  const { properties } = delivery.source;
+  const image = await wholeImage(context.notion, table, properties, answer, { priority: urgencyOf(line) });
+  const strangers = strangerFields(table, page, image, written, sameJson);
   if (strangers.length > 0) context.hint(record.page);
-  return conclude(context, delivery, plan, { page: image, askedAt, held, written: { answer, operation } });
+  const seen = { page: image, askedAt, lost, written: { answer, operation } };
+  return conclude(context, delivery, record, plan, seen);
 }
+
+const operationOf = (
+  { line, table, row }: Delivery,
+  record: Linked,
+  plan: PagePlan,
+  page: PageImage,
+): Operation => ({
+  direction: 'to-notion',
+  table: table.name,
+  key: line.key,
+  page: record.page,
+  kind: 'update',
+  before: pick(page, Object.keys(plan.writes)),
+  after: plan.writes,
+  row: rowChangeOf(record.baseRow, row, Object.keys(plan.writes)),
+  lsn: line.lsn,
+  changedAt: line.changedAt,
+  attempt: line.attempts + 1,
+  batch: line.urgency === 1 ? 'backfill' : null,
+});
 
 /** Fields that differ from their base without anybody's edit: our own write, whose answer was lost. */
 async function ownFields(
@@ -123,21 +149,25 @@ async function send(
 /** Moves the base of the fields that were written or found equal, and of no others. */
 async function conclude(
   context: DeliverContext,
-  { line, table, row }: Delivery,
+  delivery: Delivery,
+  record: Linked,
   plan: PagePlan,
   seen: {
     readonly page: PageImage;
     /** When the page was looked at before the write, if it was. */
     readonly askedAt: number | null;
     /** Fields whose later edit on the page is set aside. */
-    readonly held: readonly string[];
+    readonly lost: readonly string[];
     readonly written: { readonly answer: NotionPage; readonly operation: RequestOperation } | null;
   },
 ): Promise<Delivered> {
+  const { line, table, row } = delivery;
   const moved = [...Object.keys(plan.writes), ...plan.agreed];
   const whole = moved.filter((name) => !plan.partial.has(name));
-  const aside = plan.faults.length > 0 ? parkedBy(plan.faults) : heldBy(seen.held);
-  await context.store.transaction(async (sql) => {
+  const aside = plan.faults.length > 0 ? parkedBy(plan.faults) : heldBy(seen.lost);
+  const base = { ...record.basePage, ...pick(seen.page, moved) };
+  const look = await context.store.transaction(async (sql) => {
+    const unseen = await concludeConflicts(sql, delivery, record, seen.page, plan);
     await advanceBase(
       sql,
       { table: table.name, key: line.key },
@@ -145,13 +175,16 @@ async function conclude(
         row: pick(row, whole),
         page: pick(seen.page, moved),
         ...(seen.written === null ? {} : { pageEditedAt: seen.written.answer.lastEditedTime }),
+        rests: changedOnPage(table.fields, base, seen.page).length === 0,
       },
     );
     if (seen.written !== null) await seen.written.operation.end(sql, { status: 'done' });
     if (seen.askedAt !== null) await closeDoubts(sql, table.name, line.key, seen.askedAt);
     if (aside === null) await settle(sql, line);
     await awaitTargets(sql, table.name, line.key, plan.missing);
+    return unseen;
   });
+  if (look) context.hint(record.page);
   return aside ?? SETTLED;
 }
 
@@ -176,7 +209,7 @@ async function isSetAside(
   page: PageImage,
 ): Promise<boolean> {
   const edit = (await editsOf(context.store, [record.page])).get(record.page);
-  if (edit === undefined || edit.code === null) return false;
+  if (edit === undefined || edit.code === null || edit.code === CONFLICT_OPEN) return false;
   const base = { ...record.basePage, ...pick(page, own) };
   const table = context.tables.get(record.table);
   return table !== undefined && edit.digest === editDigest(changedOnPage(table.fields, base, page), page);
@@ -195,6 +228,16 @@ async function handOver(
   context.hint(record.page);
   return { kind: 'postponed', ms: HAND_OVER_MS };
 }
+
+const away = (
+  context: DeliverContext,
+  delivery: Delivery,
+  record: Linked,
+  lines: readonly LiveConflict[],
+): Promise<Delivered> | Delivered =>
+  lines.some(({ type }) => type === 'DELETED_IN_NOTION')
+    ? concludeTrashed(context, delivery, record)
+    : inTrash(context, record);
 
 /** The way back decides what a page in the trash means; the row's change stands in the failures until then. */
 function inTrash(context: DeliverContext, record: Linked): Delivered {

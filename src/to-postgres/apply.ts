@@ -1,17 +1,29 @@
 import type { RowImage } from '../model/change.ts';
-import type { Lookups } from '../model/codecs/codec.ts';
+import { editInterval } from '../model/conflict.ts';
 import type { Fault } from '../model/errors.ts';
-import { encodeField } from '../model/fields.ts';
 import { goesToNotion, goesToPostgres, type ResolvedField } from '../model/mapping.ts';
-import { changedOnPage, lastWriteWins, mergeField, ownWrites, rowChanged } from '../model/merge.ts';
+import { changedOnPage, ownWrites } from '../model/merge.ts';
 import { editDigest } from '../model/page.ts';
 import { readRows } from '../postgres/rows.ts';
-import { type Actor, lockRow, settleConstraints, updateRow, writeAs } from '../postgres/write.ts';
-import { dropEdit, editsOf, parkEdit, waitForEdit } from '../state/edits.ts';
+import { lockRow, settleConstraints, updateRow, writeAs } from '../postgres/write.ts';
+import { type LiveConflict, liveConflicts } from '../state/conflicts.ts';
+import {
+  CONFLICT_OPEN,
+  conflictOpen,
+  dropEdit,
+  editsOf,
+  parkEdit,
+  type WaitingEdit,
+  waitForEdit,
+} from '../state/edits.ts';
+import { releaseHeld } from '../state/held.ts';
 import { closeDoubts, doubtfulWrites } from '../state/operations.ts';
-import { changedAtOf, markRestore, releaseHeld, type Trouble } from '../state/outbox.ts';
+import { changedAtOf, markRestore, type Trouble } from '../state/outbox.ts';
 import { advanceBase, type SyncRecord } from '../state/records.ts';
 import { FENCE, type Sql } from '../state/sql.ts';
+import { bringBack } from './bring-back.ts';
+import { choose } from './choose.ts';
+import { concludeApplied, concludeEdit, isOurs, keepIdEdited, type Refusal } from './conflict.ts';
 import {
   type DecodedField,
   decodeAll,
@@ -20,8 +32,9 @@ import {
   type Sighting,
   stateOn,
 } from './context.ts';
+import { actorOf } from './insert.ts';
 import { refusalOf, refusedValues, relatedMissing, relatedWaitMs } from './refusal.ts';
-import { type Chosen, remember } from './remember.ts';
+import { remember } from './remember.ts';
 
 type Linked = SyncRecord & { readonly page: NonNullable<SyncRecord['page']> };
 
@@ -35,45 +48,73 @@ export async function applyEdit(context: InboundContext, sighting: Sighting, kno
   const changed = changedOnPage(table.fields, record.basePage, image);
   const digest = editDigest(changed, image);
   const waiting = (await editsOf(context.store, [page.id])).get(page.id);
-  if (changed.length === 0) {
-    if (waiting !== undefined) await context.store.transaction((sql) => closeEdit(sql, record));
-    return;
-  }
-  // Refused before, and the page is as it was: only another value, or a person's retry, can change the answer.
-  if (waiting?.parked && waiting.digest === digest) return;
-  const ours = changed.filter((field) => !goesToPostgres(field) && goesToNotion(field));
-  if (ours.length > 0) {
-    await context.store.transaction((sql) =>
-      markRestore(
-        sql,
-        table.name,
-        record.key,
-        ours.map((field) => field.property),
-      ),
-    );
-    context.onDirty();
-  }
+  const lines = await liveConflicts(context.store, table.name, record.key);
+  if (await bringBack(context, sighting, record, { changed, digest, waiting, lines })) return;
+  if (changed.length === 0 && waiting === undefined && lines.length === 0) return;
+  // Refused before, and the page is as it was: only another value, or a person's word, can change the answer.
+  if (changed.length > 0 && waiting?.parked && waiting.digest === digest && !isFree(waiting, lines)) return;
+  await putRight(context, sighting, record, changed);
   const theirs = changed.filter(goesToPostgres);
-  const trouble = theirs.length === 0 ? null : await applyFields(context, sighting, record, theirs);
-  const edit = {
-    page: page.id,
-    table: table.name,
-    key: record.key,
-    digest,
-    fields: theirs.map((f) => f.property),
-  };
+  const decided = lines.filter(isOurs);
+  const tried = await applyAll(context, sighting, record, theirs, decided);
+  await conclude(context, sighting, record, { changed, digest, waiting, tried, decided });
+}
+
+/** Whether an edit waits for a decision that nobody has to make any more, because the row is back or as it was. */
+const isFree = (waiting: WaitingEdit, lines: readonly LiveConflict[]): boolean =>
+  waiting.code === CONFLICT_OPEN && lines.every(({ type }) => type === 'DELETED_IN_POSTGRES');
+
+/** What a person may not change in Notion is written again. */
+async function putRight(
+  context: InboundContext,
+  sighting: Sighting,
+  record: Linked,
+  changed: readonly ResolvedField[],
+): Promise<void> {
+  const ours = changed
+    .filter((field) => !goesToPostgres(field) && goesToNotion(field))
+    .map((field) => field.property);
+  if (ours.length === 0) return;
   await context.store.transaction(async (sql) => {
-    if (trouble === null) await closeEdit(sql, record);
+    if (ours.includes(sighting.table.idProperty)) await keepIdEdited(sql, sighting, record);
+    await markRestore(sql, record.table, record.key, ours);
+  });
+  context.onDirty();
+}
+
+/** Keeps what became of an edit: that it is over, what it waits for, or why it was refused. */
+async function conclude(
+  context: InboundContext,
+  sighting: Sighting,
+  record: Linked,
+  seen: {
+    readonly changed: readonly ResolvedField[];
+    readonly digest: string;
+    readonly waiting: WaitingEdit | undefined;
+    readonly tried: readonly Tried[];
+    readonly decided: readonly LiveConflict[];
+  },
+): Promise<void> {
+  const { table, page } = sighting;
+  const { digest, waiting, tried } = seen;
+  const changed = seen.changed.map((field) => field.property);
+  const held = tried.flatMap((each) => each.held);
+  const trouble = joined(tried) ?? (held.length > 0 ? parked(conflictOpen(held)) : null);
+  const fields = seen.changed.filter(goesToPostgres).map((field) => field.property);
+  const edit = { page: page.id, table: table.name, key: record.key, digest, fields };
+  await context.store.transaction(async (sql) => {
+    const refusals = tried.flatMap(({ refusal }) => refusal ?? []);
+    const undone = await concludeEdit(sql, sighting, record, { changed, refusals, tried: seen.decided });
+    if (undone) await waitForEdit(sql, { ...edit, digest: '' }, 0, null);
+    else if (trouble === null) await closeEdit(sql, record);
     else if (trouble.kind === 'wait')
       await waitForEdit(sql, edit, relatedWaitMs(waiting, digest), trouble.trouble);
     else await parkEdit(sql, edit, trouble.trouble);
   });
-  if (trouble?.kind === 'park') {
-    context.log.warn(
-      { table: table.name, key: record.key, ...trouble.trouble },
-      'an edit made in Notion was refused',
-    );
-  }
+  if (trouble?.kind !== 'park') return;
+  const what =
+    trouble.trouble.code === CONFLICT_OPEN ? 'a conflict waits' : 'an edit made in Notion was refused';
+  context.log.warn({ table: table.name, key: record.key, ...trouble.trouble }, what);
 }
 
 async function closeEdit(sql: Sql, { table, key, page }: Linked): Promise<void> {
@@ -102,25 +143,51 @@ async function withoutOurWrites(
 
 type EditTrouble = { readonly kind: 'wait' | 'park'; readonly trouble: Trouble };
 
+const parked = (trouble: Trouble): EditTrouble => ({ kind: 'park', trouble });
+
+/** How one attempt to apply fields together ended. What is held stands in the conflicts, and the rest is applied. */
+type Tried = {
+  readonly trouble: EditTrouble | null;
+  readonly held: readonly string[];
+  /** The trouble, if it is PostgreSQL's or the codec's answer to a single field. */
+  readonly refusal?: Refusal;
+};
+
+/** What a person decided goes alone and in that person's name; all else goes together. */
+async function applyAll(
+  context: InboundContext,
+  sighting: Sighting,
+  record: Linked,
+  theirs: readonly ResolvedField[],
+  decided: readonly LiveConflict[],
+): Promise<readonly Tried[]> {
+  const tried: Tried[] = [];
+  for (const line of decided) {
+    const pool = line.choice === 'value' ? sighting.table.fields.filter(goesToPostgres) : theirs;
+    const field = pool.find(({ property }) => property === line.field);
+    if (field !== undefined) tried.push(await tryFields(context, sighting, record, [field], line));
+  }
+  const rest = theirs.filter(({ property }) => !decided.some(({ field }) => field === property));
+  return rest.length === 0 ? tried : [...tried, ...(await applyFields(context, sighting, record, rest))];
+}
+
 async function applyFields(
   context: InboundContext,
   sighting: Sighting,
   record: Linked,
   fields: readonly ResolvedField[],
-): Promise<EditTrouble | null> {
+): Promise<readonly Tried[]> {
   const outcome = await tryFields(context, sighting, record, fields);
-  if (outcome === null || fields.length === 1) return outcome;
+  if (outcome.trouble === null || fields.length === 1) return [outcome];
   // Together they cannot go in; what can stand alone goes on, so that one bad value holds back no other.
-  const troubles: EditTrouble[] = [];
-  for (const field of fields) {
-    const alone = await tryFields(context, sighting, record, [field]);
-    if (alone !== null) troubles.push(alone);
-  }
-  return joined(troubles);
+  const each: Tried[] = [];
+  for (const field of fields) each.push(await tryFields(context, sighting, record, [field]));
+  return each;
 }
 
 /** A page has one line for all that is wrong with it, which is looked at again as long as any of it waits. */
-function joined(troubles: readonly EditTrouble[]): EditTrouble | null {
+function joined(tried: readonly Tried[]): EditTrouble | null {
+  const troubles = tried.flatMap(({ trouble }) => trouble ?? []);
   const first = troubles.find(({ kind }) => kind === 'wait') ?? troubles[0];
   if (first === undefined) return null;
   const all = (part: 'reason' | 'remedy'): string =>
@@ -135,35 +202,44 @@ async function tryFields(
   sighting: Sighting,
   record: Linked,
   fields: readonly ResolvedField[],
-): Promise<EditTrouble | null> {
+  decision?: LiveConflict,
+): Promise<Tried> {
   const { table, page, image } = sighting;
   const lookups = await inboundLookups(context, fields, image, record.basePage);
   const changedAt = await changedAtOf(context.store, table.name, record.key);
-  const actor: Actor = { id: page.lastEditedBy, name: await context.people.nameOf(page.lastEditedBy) };
+  const edit = editInterval(page, context.botId, record.agreedAt);
+  const actor = await actorOf(context, page, decision?.by ?? null);
   const write = { operation: page.id, table: table.name, key: record.key };
-  let present: RowImage = record.baseRow;
+  let row: RowImage = record.baseRow;
+  const refused = (trouble: EditTrouble): Tried => {
+    const [only, ...others] = fields;
+    const single = trouble.kind === 'park' && only !== undefined && others.length === 0;
+    const refusal = { field: only?.property ?? '', trouble: trouble.trouble, row };
+    return { trouble, held: [], ...(single ? { refusal } : {}) };
+  };
   try {
     return await writeAs(context.db, { secret: context.tagSecret, write, actor }, async (transaction) => {
       const sql = stateOn(transaction);
       await sql.query(FENCE, [context.store.epoch]);
-      if (!(await lockRow(transaction, table, record.key))) return rowGone(record);
-      const row = (await readRows(transaction, table, [record.key])).get(record.key) ?? {};
-      present = row;
+      const lines = await liveConflicts(sql, table.name, record.key, true);
+      if (!(await lockRow(transaction, table, record.key))) return { trouble: rowGone(record), held: [] };
+      row = (await readRows(transaction, table, [record.key])).get(record.key) ?? {};
       const decoded = decodeAll(fields, image, lookups, row);
-      const problem = problemOf(decoded);
-      if (problem !== null) return problem;
-      const chosen = choose({ sighting, record, row, changedAt, lookups }, decoded);
+      const chosen = choose({ sighting, record, row, changedAt, edit, lookups, lines }, decoded);
+      const problem = problemOf(chosen.problems);
+      if (problem !== null) return refused(problem);
       if (Object.keys(chosen.values).length > 0)
         await updateRow(transaction, table, record.key, chosen.values);
       await settleConstraints(transaction);
       const after = (await readRows(transaction, table, [record.key])).get(record.key) ?? row;
-      await remember(sql, { sighting, record, before: row, after, chosen, actor, lookups });
-      return null;
+      await concludeApplied(sql, sighting, record, row, chosen, lines);
+      await remember(sql, { sighting, record, before: row, after, chosen, lines, actor, lookups });
+      return { trouble: null, held: chosen.held.map(({ property }) => property) };
     });
   } catch (error) {
-    const refusal = refusalOf(error, { table, fields, present });
+    const refusal = refusalOf(error, { table, fields, present: row });
     if (refusal === null) throw error;
-    return { kind: 'park', trouble: refusal };
+    return refused(parked(refusal));
   } finally {
     context.onDirty();
   }
@@ -179,48 +255,9 @@ const rowGone = (record: Linked): EditTrouble => ({
   },
 });
 
-function problemOf(decoded: readonly DecodedField[]): EditTrouble | null {
-  const faults: Fault[] = decoded.flatMap(({ decoded: one }) => (one.kind === 'refused' ? [one.fault] : []));
-  if (faults.length > 0) return { kind: 'park', trouble: refusedValues(faults) };
-  const waiting = decoded
-    .filter(({ decoded: one }) => one.kind === 'unresolved')
-    .map(({ field }) => field.property);
+function problemOf(problems: readonly DecodedField[]): EditTrouble | null {
+  const faults: Fault[] = problems.flatMap(({ decoded: one }) => (one.kind === 'refused' ? [one.fault] : []));
+  if (faults.length > 0) return parked(refusedValues(faults));
+  const waiting = problems.map(({ field }) => field.property);
   return waiting.length > 0 ? { kind: 'wait', trouble: relatedMissing(waiting) } : null;
-}
-
-type MergeInput = {
-  readonly sighting: Sighting;
-  readonly record: Linked;
-  readonly row: RowImage;
-  readonly changedAt: Date | null;
-  readonly lookups: Lookups;
-};
-
-function choose(
-  { sighting, record, row, changedAt, lookups }: MergeInput,
-  decoded: readonly DecodedField[],
-): Chosen {
-  const values: Record<string, string | null> = {};
-  const taken: ResolvedField[] = [];
-  const kept: ResolvedField[] = [];
-  for (const { field, decoded: one } of decoded) {
-    if (one.kind !== 'value' || field.source.kind !== 'column') continue;
-    const name = field.property;
-    const state = {
-      field,
-      baseRow: record.baseRow[name],
-      basePage: record.basePage[name],
-      row: row[name] ?? null,
-      page: sighting.image[name] ?? null,
-      encoded: encodeField(field, row[name] ?? null, lookups),
-      restore: false,
-    };
-    // A row that differs from its base without a line in the outbox changed this moment: capture is on its way.
-    const when = changedAt ?? (rowChanged(state) ? new Date() : null);
-    const verdict = mergeField(state, () => lastWriteWins(when, sighting.page.lastEditedTime));
-    if (verdict.kind === 'to-page') kept.push(field);
-    else if (verdict.kind !== 'rest') taken.push(field);
-    if (verdict.kind === 'to-row') values[field.source.column] = one.text;
-  }
-  return { values, taken, kept };
 }

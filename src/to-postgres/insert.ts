@@ -34,6 +34,13 @@ export type InsertTrouble =
   | { readonly kind: 'wait'; readonly trouble: Trouble }
   | { readonly kind: 'park'; readonly trouble: Trouble };
 
+type More = {
+  /** Instead of the page's last editor. */
+  readonly by?: string | null;
+  /** Commits with the row; comes before its outbox line. */
+  readonly also?: (sql: Sql, made: RowKey) => Promise<void>;
+};
+
 /**
  * Makes a row of a page that a person made. Row, pair, audit line and the line that takes the key back to the page
  * commit together, so a page never becomes two rows. `key` is given when the page was this record's before.
@@ -42,6 +49,7 @@ export async function insertFrom(
   context: InboundContext,
   sighting: Sighting,
   key: RowKey | null,
+  more: More = {},
 ): Promise<InsertTrouble | null> {
   const { table, page, image } = sighting;
   const fields = table.fields.filter(goesToPostgres);
@@ -54,7 +62,7 @@ export async function insertFrom(
   const problem = problemOf(table, image, filled, key);
   if (problem !== null) return problem;
   const values = valuesOf(table, filled, key);
-  const actor: Actor = { id: page.lastEditedBy, name: await context.people.nameOf(page.lastEditedBy) };
+  const actor = await actorOf(context, page, more.by ?? null);
   const write = { operation: page.id, table: table.name, key: key ?? ('' as RowKey) };
   try {
     await writeAs(context.db, { secret: context.tagSecret, write, actor }, async (transaction) => {
@@ -66,14 +74,9 @@ export async function insertFrom(
       });
       await settleConstraints(transaction);
       const row = (await readRows(transaction, table, [made])).get(made) ?? {};
-      await remember(sql, {
-        sighting,
-        key: made,
-        row,
-        filled: filled.map(({ field }) => field),
-        lookups,
-        actor,
-      });
+      await more.also?.(sql, made);
+      const taken = filled.map(({ field }) => field);
+      await remember(sql, { sighting, key: made, row, filled: taken, lookups, actor });
     });
   } catch (error) {
     const refusal = refusalOf(error, { table, fields, present: null });
@@ -105,6 +108,16 @@ async function unseenColumns(
   );
   const columns = await columnsOf(transaction, table, row);
   return Object.fromEntries(Object.entries(columns).filter(([column]) => !seen.has(column)));
+}
+
+/** Who is named for a change of a row: a person who decided it, or who edited the page last. */
+export async function actorOf(
+  context: InboundContext,
+  { lastEditedBy }: Sighting['page'],
+  by: string | null,
+): Promise<Actor> {
+  if (by !== null) return { id: null, name: by };
+  return { id: lastEditedBy, name: await context.people.nameOf(lastEditedBy) };
 }
 
 const isEmpty = (decoded: DecodedField['decoded']): boolean =>

@@ -1,11 +1,14 @@
 import type { RowKey } from '../model/ids.ts';
 import { digestOf } from '../model/page.ts';
 import { readRows } from '../postgres/rows.ts';
+import { recordResolved } from '../state/conflicts.ts';
 import { dropEdit, editsOf, parkEdit, waitForEdit } from '../state/edits.ts';
 import { lostCreate, requestOperation, wasDeletedHere } from '../state/operations.ts';
 import { markRestore, type Trouble } from '../state/outbox.ts';
 import { link, recordsByKey, recordsByPage } from '../state/records.ts';
+import type { Sql } from '../state/sql.ts';
 import { releaseWaiting } from '../state/waiting.ts';
+import { clashOf } from './conflict.ts';
 import type { InboundContext, Sighting } from './context.ts';
 import { insertFrom } from './insert.ts';
 import { refusalOf, relatedWaitMs } from './refusal.ts';
@@ -29,7 +32,7 @@ export async function receiveNewcomer(context: InboundContext, sighting: Sightin
     if (owner?.page != null) {
       return page.createdBy === context.botId
         ? receiveTwin(context, sighting, key)
-        : receiveNew(context, sighting, null);
+        : receiveNew(context, sighting, null, key);
     }
     // While our own page may come true, a person's copy of it is not taken for it: the delivery decides.
     if (owner !== undefined && page.createdBy !== context.botId) return lookLater(context, sighting);
@@ -80,11 +83,15 @@ export async function adopt(context: InboundContext, { table, page }: Sighting, 
   context.onDirty();
 }
 
-/** Makes a row of a page once it has been left alone and has all that a row needs. */
+/**
+ * Makes a row of a page once it has been left alone and has all that a row needs. `copied` is the key that the page
+ * carries as a copy of that record's page.
+ */
 export async function receiveNew(
   context: InboundContext,
   sighting: Sighting,
   key: RowKey | null,
+  copied: RowKey | null = null,
 ): Promise<void> {
   const { table, page, image } = sighting;
   if (table.direction === 'to-notion') return;
@@ -98,7 +105,10 @@ export async function receiveNew(
     await context.store.transaction((sql) => waitForEdit(sql, edit, context.settleMs - quietMs, null));
     return;
   }
-  const trouble = await insertFrom(context, sighting, key);
+  const also = async (sql: Sql, made: RowKey): Promise<void> => {
+    if (copied !== null) await noteCopy(sql, sighting, copied, made);
+  };
+  const trouble = await insertFrom(context, sighting, key, { also });
   if (trouble === null) return;
   await context.store.transaction((sql) =>
     trouble.kind === 'wait'
@@ -136,6 +146,20 @@ async function receiveTwin(context: InboundContext, sighting: Sighting, key: Row
     await dropEdit(sql, page.id);
   });
   context.log.warn({ table: table.name, key, page: page.id }, 'a second page for one record was trashed');
+}
+
+/** The audit of a page that came with another record's key. */
+async function noteCopy(sql: Sql, sighting: Sighting, copied: RowKey, made: RowKey): Promise<void> {
+  const { idProperty } = sighting.table;
+  const clash = clashOf(
+    'DUPLICATED_PAGE',
+    sighting,
+    { key: made, baseRow: {}, basePage: {} },
+    { [idProperty]: made },
+    idProperty,
+  );
+  const note = `a copy of the page of ${copied} became a row of its own, ${made}`;
+  await recordResolved(sql, { ...clash, note }, 'new_row', 'notion');
 }
 
 const setAsideUnknown = (context: InboundContext, sighting: Sighting, key: RowKey): Promise<void> =>

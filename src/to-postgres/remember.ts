@@ -2,22 +2,15 @@ import type { PageImage, RowImage } from '../model/change.ts';
 import type { Lookups } from '../model/codecs/codec.ts';
 import { encodeField } from '../model/fields.ts';
 import { goesToNotion, type ResolvedField } from '../model/mapping.ts';
-import { rowChangeOf } from '../model/merge.ts';
-import type { Actor, ColumnValues } from '../postgres/write.ts';
+import { changedOnPage, rowChangeOf } from '../model/merge.ts';
+import type { Actor } from '../postgres/write.ts';
+import type { LiveConflict } from '../state/conflicts.ts';
 import { beginOperation, endOperation } from '../state/operations.ts';
-import { markDirty, markRestore } from '../state/outbox.ts';
+import { markRestore } from '../state/outbox.ts';
 import { advanceBase, type SyncRecord } from '../state/records.ts';
 import type { Sql } from '../state/sql.ts';
+import type { Chosen } from './choose.ts';
 import type { Sighting } from './context.ts';
-
-/** What the merge makes of the edited fields. */
-export type Chosen = {
-  readonly values: ColumnValues;
-  /** Fields whose page value has been taken over, or was the row's already. */
-  readonly taken: readonly ResolvedField[];
-  /** Fields that the row wins: they are written back to the page. */
-  readonly kept: readonly ResolvedField[];
-};
 
 /** An edit that has been written to its row, in the transaction that is still open. */
 export type AppliedEdit = {
@@ -27,6 +20,8 @@ export type AppliedEdit = {
   /** The row as it is after the write and its triggers. */
   readonly after: RowImage;
   readonly chosen: Chosen;
+  /** The record's conflicts that are not over. */
+  readonly lines: readonly LiveConflict[];
   readonly actor: Actor;
   readonly lookups: Lookups;
 };
@@ -37,7 +32,9 @@ export async function remember(sql: Sql, edit: AppliedEdit): Promise<void> {
   const taken = chosen.taken.map((field) => field.property);
   const row = pickAll(after, taken);
   const page = pickAll(sighting.image, taken) as PageImage;
-  await advanceBase(sql, record, { row, page, pageEditedAt: sighting.page.lastEditedTime });
+  const base = { ...record.basePage, ...page };
+  const rests = changedOnPage(sighting.table.fields, base, sighting.image).length === 0;
+  await advanceBase(sql, record, { row, page, pageEditedAt: sighting.page.lastEditedTime, rests });
   const written = chosen.taken.filter(
     ({ source }) => source.kind === 'column' && source.column in chosen.values,
   );
@@ -48,7 +45,7 @@ export async function remember(sql: Sql, edit: AppliedEdit): Promise<void> {
 /** What the page has to get now: fields that the row wins, and what triggers made of it. */
 async function writeBack(
   sql: Sql,
-  { sighting, record, after, chosen, lookups }: AppliedEdit,
+  { sighting, record, after, chosen, lines, lookups }: AppliedEdit,
   written: readonly ResolvedField[],
   base: Readonly<Record<string, string | null>>,
 ): Promise<void> {
@@ -56,12 +53,15 @@ async function writeBack(
   const altered = written.filter((field) => !holds(field, after, sighting.image, lookups));
   const back = [...chosen.kept, ...altered].map((field) => field.property);
   if (back.length > 0) await markRestore(sql, record.table, record.key, back);
+  const held = new Set([...chosen.held.map(({ property }) => property), ...lines.map(({ field }) => field)]);
   const news = sighting.table.fields.some(
-    (field) => goesToNotion(field) && (after[field.property] ?? null) !== base[field.property],
+    (field) =>
+      goesToNotion(field) &&
+      !held.has(field.property) &&
+      (after[field.property] ?? null) !== base[field.property],
   );
-  if (!news) return;
-  const { table, key } = record;
-  await markDirty(sql, [{ table, key, kind: 'write', changedAt: new Date(), lsn: null }]);
+  // A line that waits already keeps the time of its change, which last write wins goes by.
+  if (news) await markRestore(sql, record.table, record.key, []);
 }
 
 async function audit(sql: Sql, edit: AppliedEdit, written: readonly ResolvedField[]): Promise<void> {

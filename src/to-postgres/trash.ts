@@ -13,7 +13,9 @@ import type { Source } from '../state/sources.ts';
 import { FENCE } from '../state/sql.ts';
 import { releaseWaiting } from '../state/waiting.ts';
 import { type InboundContext, stateOn } from './context.ts';
+import { actorOf } from './insert.ts';
 import { refusalOf } from './refusal.ts';
+import { BECAUSE_SO, type Because, trashVerdict } from './trashed.ts';
 import { noteUndelivered } from './undelivered.ts';
 
 /** What a GET says of a page that is not among the live ones. */
@@ -52,14 +54,14 @@ export async function pageLeft(
   // Only the trash is a deletion; what was archived, moved or hidden from us still exists.
   if (evidence !== 'trashed') return setAside(context, left, record, strayed(evidence));
   const policy = left.table.onNotionTrash;
-  if (typeof policy === 'object') return deleteUnlessMany(context, left, record);
+  if (typeof policy === 'object') return deleteUnlessDisputed(context, left, record);
   switch (policy) {
     case 'review':
       return setAside(context, left, record, deletionToReview);
     case 'restore':
       return restorePage(context, left, record);
     case 'delete':
-      return deleteUnlessMany(context, left, record);
+      return deleteUnlessDisputed(context, left, record);
     case 'ignore':
       return setAside(context, left, record, trashIgnored);
     default:
@@ -80,21 +82,40 @@ async function endReturn(
   });
 }
 
+/** A row that changed since both sides agreed is not deleted without a decision. */
+async function deleteUnlessDisputed(context: InboundContext, left: Left, record: SyncRecord): Promise<void> {
+  const verdict = await trashVerdict(context, left, record);
+  if (verdict.kind === 'held') return;
+  if (verdict.kind === 'restore') return restorePage(context, left, record, verdict.because);
+  if (verdict.because.by !== null) return deleteRecord(context, left, record, verdict.because);
+  return deleteUnlessMany(context, left, record, verdict.because);
+}
+
 /** One after the other for each table: side by side, none would count the others. */
-function deleteUnlessMany(context: InboundContext, left: Left, record: SyncRecord): Promise<void> {
+function deleteUnlessMany(
+  context: InboundContext,
+  left: Left,
+  record: SyncRecord,
+  because: Because,
+): Promise<void> {
   return context.locks.run(`deletions of ${left.table.name}`, async () => {
     const { windowMinutes } = context.guard;
     const load = await deletionLoad(context.store, left.table.name, 'to-postgres', windowMinutes);
     const all = { ...load, coming: load.coming + left.together };
     if (isMassDeletion(all, context.guard)) return setAside(context, left, record, massDeletion(all));
-    return deleteRecord(context, left, record);
+    return deleteRecord(context, left, record, because);
   });
 }
 
-async function deleteRecord(context: InboundContext, left: Left, record: SyncRecord): Promise<void> {
+async function deleteRecord(
+  context: InboundContext,
+  left: Left,
+  record: SyncRecord,
+  because = BECAUSE_SO,
+): Promise<void> {
   const { table } = left;
   const page = await context.notion.retrievePage(left.page, { priority: 'poll' });
-  const actor = { id: page.lastEditedBy, name: await context.people.nameOf(page.lastEditedBy) };
+  const actor = await actorOf(context, page, because.by);
   const write = { operation: left.page, table: table.name, key: record.key };
   try {
     await writeAs(context.db, { secret: context.tagSecret, write, actor }, async (transaction) => {
@@ -103,6 +124,7 @@ async function deleteRecord(context: InboundContext, left: Left, record: SyncRec
       if (softDeleteColumn(table) === null) await noteUndelivered(transaction, table, record.key, record);
       const gone = await takeRow(transaction, table, record.key);
       await settleConstraints(transaction);
+      await because.conclude(sql);
       await rest(sql, table.name, record.key, gone.as);
       await discard(sql, table.name, record.key);
       if (gone.before === null) return;
@@ -123,6 +145,7 @@ async function deleteRecord(context: InboundContext, left: Left, record: SyncRec
   } catch (error) {
     const refusal = refusalOf(error);
     if (refusal === null) throw error;
+    await context.store.transaction((sql) => because.refused(sql, refusal.reason));
     await setAside(context, left, record, {
       ...refusal,
       remedy: `${refusal.remedy}; then retry, or restore the page to keep the row`,
@@ -153,17 +176,27 @@ async function takeRow(transaction: UserTransaction, table: ResolvedTable, key: 
   };
 }
 
-async function restorePage(context: InboundContext, left: Left, record: SyncRecord): Promise<void> {
-  const operation = requestOperation(context.store, {
-    direction: 'to-notion',
-    table: left.table.name,
-    key: record.key,
-    page: left.page,
-    kind: 'restore',
-    before: {},
-    after: { page: left.page },
-    changedAt: null,
-  });
+async function restorePage(
+  context: InboundContext,
+  left: Left,
+  record: SyncRecord,
+  because = BECAUSE_SO,
+): Promise<void> {
+  const operation = requestOperation(
+    context.store,
+    {
+      direction: 'to-notion',
+      table: left.table.name,
+      key: record.key,
+      page: left.page,
+      kind: 'restore',
+      before: {},
+      after: { page: left.page },
+      changedAt: null,
+      actor: because.by,
+    },
+    because.keep,
+  );
   const ask = { priority: 'poll', beforeLeaving: operation.begin } as const;
   try {
     await context.notion.setTrash(left.page, false, ask);
@@ -173,6 +206,7 @@ async function restorePage(context: InboundContext, left: Left, record: SyncReco
     throw error;
   }
   await context.store.transaction(async (sql) => {
+    await because.conclude(sql);
     await operation.end(sql, { status: 'done' });
     await markLinked(sql, record.table, record.key);
     await dropEdit(sql, left.page);

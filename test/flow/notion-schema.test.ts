@@ -32,7 +32,17 @@ function field(property: string, type: PropertyType, more: Partial<FieldMapping>
     precision: null,
     scale: null,
   } as const;
-  return { property, type, source, direction: 'both', ...more, codec: codecs[type], shape, required: false };
+  return {
+    property,
+    type,
+    source,
+    direction: 'both',
+    ...more,
+    codec: codecs[type],
+    shape,
+    required: false,
+    conflict: 'lww',
+  };
 }
 
 const table = (name: string, rank: number, fields: readonly ResolvedField[]): ResolvedTable => ({
@@ -52,6 +62,7 @@ const table = (name: string, rank: number, fields: readonly ResolvedField[]): Re
   checks: {},
   constraints: {},
   onPostgresDelete: 'trash',
+  conflict: 'lww',
   columnTypes: {},
   keyTypes: ['uuid'],
   keyDefaults: [true],

@@ -11,7 +11,7 @@ async function contents(database: TestDatabase): Promise<string[]> {
   const { rows } = await database.pool.query<{ name: string }>(
     `select c.relkind::text || ' ' || c.relname || ' ' || c.oid as name from pg_class c
       where c.relnamespace = 'pgnotion'::regnamespace and c.relkind in ('r', 'v', 'i')
-     union all select 'f ' || p.proname || ' ' || p.oid from pg_proc p where p.pronamespace = 'pgnotion'::regnamespace
+     union all select 'f ' || p.proname || '(' || oidvectortypes(p.proargtypes) || ') ' || p.oid from pg_proc p where p.pronamespace = 'pgnotion'::regnamespace
      order by 1`,
   );
   return rows.map((row) => row.name);
@@ -29,7 +29,14 @@ test('an empty database gets tables, views and functions; doing it again changes
   await migrate(database.pool);
   const first = await contents(database);
   expect(plain(first)).toEqual(
-    expect.arrayContaining(['r records', 'r outbox', 'v status', 'v failures', 'f fence', 'f retry']),
+    expect.arrayContaining([
+      'r records',
+      'r outbox',
+      'v status',
+      'v failures',
+      'f fence(bigint)',
+      'f retry(text, text)',
+    ]),
   );
   await migrate(database.pool);
   expect(await contents(database)).toEqual(first);

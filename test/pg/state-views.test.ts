@@ -56,6 +56,8 @@ describe('status', () => {
       latency_p50_seconds: null,
       latency_p95_seconds: null,
       success_rate: null,
+      conflicts: 0,
+      conflict_rate: null,
     });
     await rows(`select pgnotion.resync('suppliers')`);
     expect([(await status())?.backfilled, (await status('products'))?.backfilled]).toEqual([false, true]);
@@ -103,6 +105,24 @@ describe('status', () => {
     expect(seconds).toBeGreaterThan(7990);
     expect(seconds).toBeLessThan(8100);
   });
+});
+
+test('conflicts count while they wait for a person, and their rate is that of the last hour', async () => {
+  for (const latency of [1, 2, 3]) await operation('done', latency);
+  await rows(`insert into pgnotion.conflicts (type, table_name, record_id, fields, strategy, status, resolved_by, detected_at) values
+    ('CONCURRENT_UPDATE', 'suppliers', 'a', '{Name}', 'manual', 'open', null, now()),
+    ('CONCURRENT_UPDATE', 'suppliers', 'b', '{Name}', 'manual', 'decided', 'Ada', ${ago(7200)}),
+    ('CONCURRENT_UPDATE', 'suppliers', 'c', '{Name}', 'lww', 'decided', null, ${ago(7200)}),
+    ('CONCURRENT_UPDATE', 'suppliers', 'd', '{Name}', 'lww', 'resolved', null, ${ago(7200)})`);
+  expect(await status()).toMatchObject({ conflicts: 2, conflict_rate: 0.3333 });
+  expect(await status('products')).toMatchObject({ conflicts: 0, conflict_rate: null });
+});
+
+test('what only waits for a conflict’s decision is no failure', async () => {
+  await rows(`insert into pgnotion.edits (page_id, table_name, key, digest, parked_at, code, reason, remedy) values
+    ('${pageOf(1)}', 'suppliers', 'a', '', now(), 'conflict_open', 'r', 'm')`);
+  expect(await readFailures(state.store)).toEqual([]);
+  expect(await status()).toMatchObject({ failed: 0 });
 });
 
 test('the queue has what waits, live lines first, the oldest first', async () => {

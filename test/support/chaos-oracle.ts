@@ -70,6 +70,12 @@ export async function compare(world: World): Promise<Comparison> {
   const found: Findings = { faults: [], excused: 0, compared: 0 };
   const unasked = excuses.seconds.filter((page) => !world.restored.has(page));
   found.faults.push(...unasked.map((page) => `invariant 3: page ${page} is a second one for its record`));
+  const undone = await world.sql<{ id: string; type: string }>(
+    `select id, type from pgnotion.conflicts where status in ('open', 'decided') and type <> 'REFUSED_EDIT'`,
+  );
+  found.faults.push(
+    ...undone.map(({ id, type }) => `invariant 9: conflict ${id} (${type}) was decided and not ended`),
+  );
   for (const { table, pages } of seen) await compareTable(world, { table, pages }, excuses, lookups, found);
   return found;
 }

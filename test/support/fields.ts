@@ -20,6 +20,7 @@ export function resolvedField(
     codec: codecs[type],
     shape: column(SHAPES[type] ?? 'text'),
     required: false,
+    conflict: 'lww',
     ...more,
   };
 }
@@ -47,6 +48,7 @@ export function resolvedTable(
     checks: {},
     constraints: {},
     onPostgresDelete: 'trash',
+    conflict: 'lww',
     columnTypes: {},
     keyTypes: ['text'],
     keyDefaults: [false],

@@ -119,7 +119,7 @@ export async function createRollbackStage(items: number): Promise<RollbackStage>
     both,
     pageIds: async () => {
       const found = await sql<{ key: string; page_id: string }>(
-        `select key, page_id from pgnotion.records where table_name = 'items'`,
+        `select key, page_id from pgnotion.records where table_name = 'items' and state = 'linked'`,
       );
       return new Map(found.map((row) => [Number(row.key), row.page_id]));
     },

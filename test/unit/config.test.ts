@@ -56,6 +56,7 @@ test('what is left out has its default', () => {
       statusProperty: null,
       onNotionTrash: 'review',
       onPostgresDelete: 'trash',
+      conflict: null,
       fields: [
         { property: 'Name', type: 'title', source: { kind: 'column', column: 'name' }, direction: 'both' },
         { property: 'Supabase ID', type: 'rich_text', source: { kind: 'key' }, direction: 'to-notion' },
@@ -332,4 +333,45 @@ test.each([
 test('a column may be shown by several properties if one of them writes it', () => {
   const shown = { column: 'name', type: 'rich_text', direction: 'to-notion' };
   expect(parseConfig(withFields({ Shown: shown, Again: shown })).tables[0]?.fields).toHaveLength(4);
+});
+
+describe('conflict', () => {
+  const both = { column: 'rating', type: 'number' };
+
+  test('a table names a strategy, a field a rule', () => {
+    const parsed = parseConfig(
+      withFields({ Rating: { ...both, conflict: 'postgres' } }, { conflict: 'field_precedence' }),
+    );
+    expect(parsed.tables[0]?.conflict).toBe('field_precedence');
+    expect(parsed.tables[0]?.fields.map(({ conflict }) => conflict)).toEqual([
+      undefined,
+      'postgres',
+      undefined,
+    ]);
+  });
+
+  test('precedence needs a field that names a side', () => {
+    const faults = faultsOf(
+      withFields({ Rating: { ...both, conflict: 'manual' } }, { conflict: 'field_precedence' }),
+    );
+    expect(Object.keys(faults)).toEqual(['tables.suppliers.conflict']);
+    expect(faults['tables.suppliers.conflict']).toContain('no field says which side it goes by');
+  });
+
+  test.each(['to-notion', 'to-postgres'])('a field that is %s can have no conflict', (direction) => {
+    const faults = faultsOf(withFields({ Rating: { ...both, direction, conflict: 'manual' } }));
+    expect(faults).toEqual({
+      'tables.suppliers.fields.Rating.conflict': expect.stringContaining('is never used'),
+    });
+  });
+
+  test('what nobody knows is refused with what there is', () => {
+    const faults = faultsOf(
+      withFields({ Rating: { ...both, conflict: 'field_precedence' } }, { conflict: 'notion' }),
+    );
+    expect(faults['tables.suppliers.conflict']).toContain('"lww", "manual", "field_precedence"');
+    expect(faults['tables.suppliers.fields.Rating.conflict']).toContain(
+      '"lww", "manual", "postgres", "notion"',
+    );
+  });
 });

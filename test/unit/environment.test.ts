@@ -63,6 +63,7 @@ test.each([
   ['SYNC_BATCH_SIZE', '1000', 1000],
   ['SYNC_CREATE_GRACE_SECONDS', '0.5', 0.5],
   ['SYNC_CONFLICT_STRATEGY', 'lww', 'lww'],
+  ['SYNC_CONFLICT_STRATEGY', 'manual', 'manual'],
   ['ADMIN_HOST', '0.0.0.0', '0.0.0.0'],
   ['ADMIN_PORT', '0', 0],
   ['ADMIN_PORT', '65535', 65_535],

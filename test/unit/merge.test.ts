@@ -6,8 +6,6 @@ import {
   changedOnPage,
   type FieldState,
   type FieldVerdict,
-  isTie,
-  lastWriteWins,
   mergeField,
   pageChanged,
   rowChanged,
@@ -58,6 +56,14 @@ function stateOf({ direction, row, page, agree, restore }: Omit<Case, 'winner'>)
     restore,
   };
 }
+
+test.each([[{ row: true, restore: false }], [{ row: false, restore: true }]])(
+  'a field that waits for a person is written on neither side: %j',
+  (how) => {
+    const state = stateOf({ direction: 'both', page: true, agree: false, ...how });
+    expect(mergeField(state, () => 'hold')).toEqual({ kind: 'held' });
+  },
+);
 
 const nobody = (): Winner => expect.fail('nobody need be asked who wins');
 
@@ -248,21 +254,6 @@ test('a conflict is told only where both sides changed since a base, and the fie
       expect(verdict.kind).toBe(winner === 'postgres' ? 'to-page' : 'to-row');
     }),
   );
-});
-
-describe('lastWriteWins', () => {
-  const minute = new Date('2026-03-01T12:00:00.000Z');
-  const later = (ms: number): Date => new Date(minute.getTime() + ms);
-  test.each([
-    ['a row that did not change loses', null, 'notion', false],
-    ['a row from before the minute of the edit loses', later(-1), 'notion', false],
-    ['at the start of the minute the order is unknown, and the row wins', later(0), 'postgres', true],
-    ['at the end of the minute the order is unknown, and the row wins', later(59_999), 'postgres', true],
-    ['a row from after the minute wins', later(60_000), 'postgres', false],
-  ] as const)('%s', (_title, row, winner, tie) => {
-    expect(lastWriteWins(row, minute)).toBe(winner);
-    if (row !== null) expect(isTie(row, minute)).toBe(tie);
-  });
 });
 
 test('only fields whose page value differs from the base count as changed, in whatever order members stand', () => {

@@ -24,7 +24,17 @@ const shape: ColumnShape = {
 
 function field(property: string, type: PropertyType, more: Partial<FieldMapping> = {}): ResolvedField {
   const source = { kind: 'column', column: property } as const;
-  return { property, type, source, direction: 'both', ...more, codec: codecs[type], shape, required: false };
+  return {
+    property,
+    type,
+    source,
+    direction: 'both',
+    ...more,
+    codec: codecs[type],
+    shape,
+    required: false,
+    conflict: 'lww',
+  };
 }
 
 function table(fields: readonly ResolvedField[], more: Partial<ResolvedTable> = {}): ResolvedTable {
@@ -45,6 +55,7 @@ function table(fields: readonly ResolvedField[], more: Partial<ResolvedTable> = 
     checks: {},
     constraints: {},
     onPostgresDelete: 'trash',
+    conflict: 'lww',
     columnTypes: {},
     keyTypes: ['uuid'],
     keyDefaults: [true],

@@ -9,6 +9,7 @@ import {
   type Throttle,
 } from '../../src/notion/throttle.ts';
 import { silentLog } from '../../src/runtime/log.ts';
+import { eventually } from '../support/eventually.ts';
 
 const log = silentLog();
 const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
@@ -154,7 +155,7 @@ describe('order', () => {
     const backfill: number[] = [];
     const live: number[] = [];
     const patient = Array.from({ length: 12 }, () => send(throttle, backfill, 0, 'backfill'));
-    await sleep(50);
+    await eventually(() => backfill.length >= 8, { everyMs: 5 });
     expect(backfill).toHaveLength(8);
     const asked = performance.now();
     await send(throttle, live);

@@ -20,6 +20,7 @@ const EMPTY: PagePlan = {
   agreed: [],
   handedOver: [],
   conflicts: [],
+  held: [],
   missing: [],
   faults: [],
 };
@@ -36,7 +37,7 @@ function plan(
     page: null,
     restore: [],
     lookups,
-    winner: nobody,
+    judge: nobody,
     ...state,
   });
 }
@@ -84,10 +85,21 @@ describe('a page that exists', () => {
   test('is handed over where a person was last, and written where the row was', () => {
     const row = { Name: 'Row', Rating: '2' };
     const seen = { Name: 'Page', Rating: 3 };
-    const lost = plan([name, rating], { base, row, page: seen, winner: () => 'notion' });
+    const lost = plan([name, rating], { base, row, page: seen, judge: () => 'notion' });
     expect(lost).toEqual({ ...EMPTY, handedOver: ['Name', 'Rating'], conflicts: ['Name', 'Rating'] });
-    const won = plan([name, rating], { base, row, page: seen, winner: () => 'postgres' });
+    const won = plan([name, rating], { base, row, page: seen, judge: () => 'postgres' });
     expect(won).toEqual({ ...EMPTY, writes: { Name: 'Row', Rating: 2 }, conflicts: ['Name', 'Rating'] });
+  });
+
+  test('a field that waits for a person is left alone, and the others go on', () => {
+    const row = { Name: 'Row', Rating: '2' };
+    const made = plan([name, rating], {
+      base,
+      row,
+      page: { Name: 'Page', Rating: 1 },
+      judge: (field, rowChanged) => (field.property === 'Name' && rowChanged ? 'hold' : 'notion'),
+    });
+    expect(made).toEqual({ ...EMPTY, writes: { Rating: 2 }, held: ['Name'] });
   });
 
   test('one field’s conflict holds back no other', () => {
@@ -96,7 +108,7 @@ describe('a page that exists', () => {
       base,
       row,
       page: { Name: 'Page', Rating: 1 },
-      winner: () => 'notion',
+      judge: () => 'notion',
     });
     expect(made).toEqual({ ...EMPTY, writes: { Rating: 2 }, handedOver: ['Name'], conflicts: ['Name'] });
   });
@@ -112,7 +124,7 @@ describe('a page that exists', () => {
   test('gets what was asked for, though the row did not change it', () => {
     const seen = { ...base.page, Name: 'typed over' };
     const asked = { base, row: base.row, page: seen, restore: ['Name'] };
-    expect(plan([name], { ...asked, winner: () => 'postgres' }).writes).toEqual({ Name: 'Ore' });
+    expect(plan([name], { ...asked, judge: () => 'postgres' }).writes).toEqual({ Name: 'Ore' });
     const locked = resolvedField('Name', 'title', { direction: 'to-notion' });
     expect(plan([locked], asked)).toEqual({ ...EMPTY, writes: { Name: 'Ore' } });
   });
@@ -133,7 +145,7 @@ describe('a page that exists', () => {
   test('a value that cannot be held is told, in a conflict too, and leaves the page as it is', () => {
     const row = { ...base.row, Rating: 'Infinity' };
     const seen = { ...base.page, Rating: 9 };
-    const made = plan([name, rating], { base, row, page: seen, winner: () => 'postgres' });
+    const made = plan([name, rating], { base, row, page: seen, judge: () => 'postgres' });
     expect(made).toMatchObject({ writes: {}, conflicts: ['Rating'], faults: [{ path: 'Rating' }] });
   });
 });

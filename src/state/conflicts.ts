@@ -1,0 +1,243 @@
+import type { Json, PageImage, RowImage } from '../model/change.ts';
+import type { Choice, Ruling } from '../model/conflict.ts';
+import type { PageId, RowKey, TableName } from '../model/ids.ts';
+import type { Winner } from '../model/merge.ts';
+import type { Sql } from './sql.ts';
+
+export type ConflictType =
+  | 'CONCURRENT_UPDATE'
+  | 'DELETED_IN_POSTGRES'
+  | 'DELETED_IN_NOTION'
+  | 'DUPLICATED_PAGE'
+  | 'ID_EDITED'
+  | 'REFUSED_EDIT';
+
+/** A conflict that is not over: open, or decided and not carried out yet. */
+export type LiveConflict = {
+  readonly id: string;
+  readonly type: ConflictType;
+  /** Null for a conflict of the whole record. */
+  readonly field: string | null;
+  readonly choice: Choice | null;
+  /** The row's value that was chosen instead of both. */
+  readonly value: Json;
+  /** Who decided; null if nobody has, or a rule did. */
+  readonly by: string | null;
+};
+
+/** What stands against what. Images hold the fields that are at stake. */
+export type Clash = {
+  readonly type: ConflictType;
+  readonly table: TableName;
+  readonly key: RowKey;
+  readonly page: PageId | null;
+  readonly field: string | null;
+  readonly base: { readonly row: RowImage; readonly page: PageImage };
+  readonly local: RowImage;
+  readonly remote: PageImage;
+  readonly note?: string;
+};
+
+const LIVE = `status in ('open', 'decided')`;
+const TARGET = `(table_name, record_id, type, (coalesce(fields[1], ''))) where ${LIVE}`;
+const COLUMNS = 'type, table_name, record_id, page_id, fields, base, local_record, remote_record, note';
+
+const valuesOf = (clash: Clash): unknown[] => [
+  clash.type,
+  clash.table,
+  clash.key,
+  clash.page,
+  clash.field === null ? [] : [clash.field],
+  JSON.stringify(clash.base),
+  JSON.stringify(clash.local),
+  JSON.stringify(clash.remote),
+  clash.note ?? null,
+];
+
+/**
+ * The conflicts of a record that are not over. `lock` keeps decisions out until the transaction ends: it has to come
+ * before the transaction touches outbox or edits, because `resolve_conflict` takes them in that order.
+ */
+export async function liveConflicts(
+  sql: Sql,
+  table: TableName,
+  key: RowKey,
+  lock = false,
+): Promise<LiveConflict[]> {
+  // As text, because the users' own connections, on which edits are applied, leave JSON as it is.
+  const rows = await sql.query<Omit<LiveConflict, 'value'> & { readonly value: string | null }>(
+    `select id::text, type, fields[1] as field, resolution as choice, value::text, resolved_by as by
+       from pgnotion.conflicts where table_name = $1 and record_id = $2 and ${LIVE}
+      order by id ${lock ? 'for update' : ''}`,
+    [table, key],
+  );
+  return rows.map(({ value, ...row }) => ({ ...row, value: value === null ? null : JSON.parse(value) }));
+}
+
+/** Which of these records have a conflict that is not over. */
+export async function conflictedAmong(
+  sql: Sql,
+  table: TableName,
+  keys: readonly RowKey[],
+): Promise<ReadonlySet<RowKey>> {
+  const rows = await sql.query<{ key: RowKey }>(
+    `select distinct record_id as key from pgnotion.conflicts
+      where table_name = $1 and record_id = any($2::text[]) and ${LIVE}`,
+    [table, keys],
+  );
+  return new Set(rows.map((row) => row.key));
+}
+
+/** Keeps a conflict open until a person decides it, with the values as they are now. A decision stays as it is. */
+export async function holdConflict(sql: Sql, clash: Clash): Promise<void> {
+  await sql.query(
+    `insert into pgnotion.conflicts as c (${COLUMNS}, strategy, status)
+     values ($1, $2, $3, $4, $5, $6, $7, $8, $9, 'manual', 'open')
+     on conflict ${TARGET} do update
+       set page_id = excluded.page_id, base = excluded.base, local_record = excluded.local_record,
+           remote_record = excluded.remote_record, note = coalesce(excluded.note, c.note), strategy = 'manual',
+           status = case when c.resolved_by is null then 'open' else c.status end,
+           resolution = case when c.resolved_by is null then null else c.resolution end`,
+    valuesOf(clash),
+  );
+}
+
+/** Keeps what a rule has decided before it is carried out. What a person decided stays as it is. */
+export async function decideConflict(
+  sql: Sql,
+  clash: Clash,
+  winner: Winner,
+  strategy: Ruling['strategy'],
+): Promise<void> {
+  await sql.query(
+    `insert into pgnotion.conflicts as c (${COLUMNS}, strategy, status, resolution, decided_at)
+     values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, 'decided', $11, clock_timestamp())
+     on conflict ${TARGET} do update
+       set page_id = excluded.page_id, base = excluded.base, local_record = excluded.local_record,
+           remote_record = excluded.remote_record, note = excluded.note, strategy = excluded.strategy,
+           status = 'decided', resolution = excluded.resolution, decided_at = excluded.decided_at
+     where c.resolved_by is null`,
+    [...valuesOf(clash), strategy, winner],
+  );
+}
+
+/** Keeps that a conflict was decided and carried out, by a rule, in this transaction. */
+export async function recordResolved(
+  sql: Sql,
+  clash: Clash,
+  resolution: string,
+  strategy: Ruling['strategy'],
+): Promise<void> {
+  await sql.query(
+    `with closed as (
+       update pgnotion.conflicts
+          set status = 'resolved', resolution = $11, resolved_at = clock_timestamp(), note = $9, page_id = $4,
+              base = $6, local_record = $7, remote_record = $8,
+              strategy = case when resolved_by is null then $10 else strategy end
+        where type = $1 and table_name = $2 and record_id = $3 and fields = $5 and ${LIVE} returning 1)
+     insert into pgnotion.conflicts (${COLUMNS}, strategy, status, resolution, decided_at, resolved_at)
+     select $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, 'resolved', $11, clock_timestamp(), clock_timestamp()
+      where not exists (select from closed)`,
+    [...valuesOf(clash), strategy, resolution],
+  );
+}
+
+/** Ends a conflict: carried out (`resolution` if it is another than was decided), or without an object by now. */
+export async function endConflict(
+  sql: Sql,
+  id: string,
+  status: 'resolved' | 'outdated',
+  resolution: string | null = null,
+): Promise<void> {
+  await sql.query(
+    `update pgnotion.conflicts
+        set status = $2, resolution = coalesce($3, resolution), resolved_at = clock_timestamp()
+      where id = $1 and ${LIVE}`,
+    [id, status, resolution],
+  );
+}
+
+/** What was decided cannot be carried out: somebody has to decide anew, and is told why. */
+export async function reopenConflict(sql: Sql, id: string, note: string): Promise<void> {
+  await sql.query(
+    `update pgnotion.conflicts
+        set status = 'open', strategy = 'manual', resolution = null, value = null, decided_at = null,
+            resolved_by = null, note = $2
+      where id = $1 and ${LIVE}`,
+    [id, note],
+  );
+}
+
+/** The pair is no more: nothing of it can be decided. */
+export async function outdateConflicts(sql: Sql, table: TableName, key: RowKey): Promise<void> {
+  await sql.query(
+    `update pgnotion.conflicts set status = 'outdated', resolved_at = clock_timestamp()
+      where table_name = $1 and record_id = $2 and ${LIVE}`,
+    [table, key],
+  );
+}
+
+/** Forgets conflicts that were over before this time. */
+export async function pruneConflicts(sql: Sql, olderThan: Date): Promise<void> {
+  await sql.query(
+    `delete from pgnotion.conflicts where status in ('resolved', 'outdated') and resolved_at < $1`,
+    [olderThan],
+  );
+}
+
+/** A conflict as people see it. */
+export type ConflictLine = {
+  readonly id: string;
+  readonly type: ConflictType;
+  readonly table_name: TableName;
+  readonly record_id: RowKey;
+  readonly page_id: PageId | null;
+  readonly fields: readonly string[];
+  readonly base: { readonly row?: RowImage; readonly page?: PageImage };
+  readonly local_record: RowImage;
+  readonly remote_record: PageImage;
+  readonly strategy: string;
+  readonly status: 'open' | 'decided' | 'resolved' | 'outdated';
+  readonly resolution: string | null;
+  readonly value: Json;
+  readonly note: string | null;
+  readonly detected_at: Date;
+  readonly decided_at: Date | null;
+  readonly resolved_at: Date | null;
+  readonly resolved_by: string | null;
+};
+
+/** What waits for a decision, or all that is kept; the newest thousand. */
+export function readConflicts(sql: Sql, all: boolean): Promise<ConflictLine[]> {
+  return sql.query<ConflictLine>(
+    `select * from pgnotion.${all ? 'conflicts' : 'open_conflicts'} order by id desc limit 1000`,
+  );
+}
+
+/** `id` is whatever a person typed; null if there is no such conflict. */
+export async function readConflict(sql: Sql, id: string): Promise<ConflictLine | null> {
+  const [line] = await sql.query<ConflictLine>('select * from pgnotion.conflicts where id::text = $1', [id]);
+  return line ?? null;
+}
+
+export type Resolved = { readonly accepted: boolean; readonly message: string };
+
+/**
+ * Decides an open conflict in a person's name; the daemon carries it out. The first decision stands: a later one is not
+ * accepted, and is told who was first. `value` is the row's value as JSON.
+ */
+export async function resolveConflict(
+  sql: Sql,
+  id: string,
+  choice: { readonly keep: Winner } | { readonly value: Json },
+  who: string,
+): Promise<Resolved> {
+  const [row] = await sql.query<Resolved>(
+    'keep' in choice
+      ? 'select * from pgnotion.resolve_conflict($1::bigint, $2::text, $3)'
+      : 'select * from pgnotion.resolve_conflict($1::bigint, $2::jsonb, $3)',
+    [id, 'keep' in choice ? choice.keep : JSON.stringify(choice.value), who],
+  );
+  if (row === undefined) throw new Error('resolve_conflict gave no answer');
+  return row;
+}

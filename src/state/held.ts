@@ -1,0 +1,34 @@
+import type { RowKey, TableName } from '../model/ids.ts';
+import type { Sql } from './sql.ts';
+
+/** Why a line is parked whose field holds a later edit that is set aside. */
+export const HELD_BY_EDIT = 'held_by_edit';
+
+/** The edit is settled one way or the other: what it held back goes on. */
+export async function releaseHeld(sql: Sql, table: TableName, key: RowKey): Promise<void> {
+  await sql.query(
+    `update pgnotion.outbox
+        set version = version + 1, next_at = clock_timestamp(), attempts = 0, parked_at = null,
+            code = null, reason = null, remedy = null
+      where table_name = $1 and key = $2 and code = $3 and parked_at is not null`,
+    [table, key, HELD_BY_EDIT],
+  );
+}
+
+/** Drops a row's change that a conflict keeps by now. */
+export async function discardWrite(sql: Sql, table: TableName, key: RowKey): Promise<void> {
+  await sql.query(`delete from pgnotion.outbox where table_name = $1 and key = $2 and kind = 'write'`, [
+    table,
+    key,
+  ]);
+}
+
+/** Asks anew for a row's deletion to cross. */
+export async function markDeleted(sql: Sql, table: TableName, key: RowKey): Promise<void> {
+  await sql.query(
+    `insert into pgnotion.outbox as o (table_name, key, kind) values ($1, $2, 'delete')
+     on conflict (table_name, key) do update
+       set version = o.version + 1, next_at = clock_timestamp(), parked_at = null, attempts = 0`,
+    [table, key],
+  );
+}

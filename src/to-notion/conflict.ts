@@ -1,0 +1,193 @@
+import type { PageImage } from '../model/change.ts';
+import { editInterval, type Ruling, ruling } from '../model/conflict.ts';
+import type { PageId } from '../model/ids.ts';
+import type { PagePlan, PageState } from '../model/plan.ts';
+import type { WholePage } from '../notion/pages.ts';
+import {
+  type Clash,
+  type ConflictType,
+  decideConflict,
+  endConflict,
+  holdConflict,
+  type LiveConflict,
+  liveConflicts,
+} from '../state/conflicts.ts';
+import { noteHeld, waitForEdit } from '../state/edits.ts';
+import { settle } from '../state/outbox.ts';
+import type { SyncRecord } from '../state/records.ts';
+import type { Sql } from '../state/sql.ts';
+import { type DeliverContext, type Delivered, type Delivery, pick, SETTLED } from './context.ts';
+
+type Linked = SyncRecord & { readonly page: PageId };
+
+/** How a delivery decides what both sides changed, and what it decided and why. */
+export type Judging = {
+  readonly judge: PageState['judge'];
+  readonly rulings: ReadonlyMap<string, Ruling>;
+};
+
+/** Decides by each field's rule; what a person has decided goes first. */
+export function judging(
+  context: DeliverContext,
+  { line }: Delivery,
+  record: Linked,
+  now: WholePage | null,
+  lines: readonly LiveConflict[],
+): Judging {
+  const rulings = new Map<string, Ruling>();
+  const never = { from: new Date(0), to: new Date(0) };
+  const edit = now === null ? never : editInterval(now.page, context.botId, record.agreedAt);
+  const judge: PageState['judge'] = (field, rowChanged) => {
+    const choice = lines.find((each) => each.field === field.property && each.by !== null)?.choice ?? null;
+    const one = ruling(field.conflict, { choice, rowChanged, rowChangedAt: line.changedAt, edit });
+    rulings.set(field.property, one);
+    return one.winner;
+  };
+  return { judge, rulings };
+}
+
+/** Both sides of one field, or (without one) of a whole record. */
+export function clashOf(
+  type: ConflictType,
+  { table, row }: Pick<Delivery, 'table' | 'row'>,
+  record: Linked,
+  page: PageImage,
+  field: string | null,
+): Clash {
+  const names = field === null ? table.fields.map(({ property }) => property) : [field];
+  return {
+    type,
+    table: table.name,
+    key: record.key,
+    page: record.page,
+    field,
+    base: { row: pick(record.baseRow, names), page: pick(record.basePage, names) },
+    local: pick(row, names),
+    remote: pick(page, names),
+  };
+}
+
+/** Keeps, before the write leaves, which of a person's values it is going to replace, and why. */
+export async function keepRulings(
+  sql: Sql,
+  delivery: Delivery,
+  record: Linked,
+  page: PageImage,
+  overruled: readonly string[],
+  { rulings }: Judging,
+): Promise<void> {
+  for (const name of overruled) {
+    const one = rulings.get(name);
+    if (one === undefined || one.strategy === 'manual') continue;
+    const clash = clashOf('CONCURRENT_UPDATE', delivery, record, page, name);
+    await decideConflict(sql, clash, 'postgres', one.strategy);
+  }
+}
+
+/** Whose decisions these writes carry out. */
+export function decidedBy(lines: readonly LiveConflict[], written: readonly string[]): string | null {
+  const names = lines.flatMap(({ field, by, choice }) =>
+    by !== null && choice === 'postgres' && field !== null && written.includes(field) ? [by] : [],
+  );
+  return names.length === 0 ? null : [...new Set(names)].join(', ');
+}
+
+type Outcome = 'stays' | 'resolved' | 'outdated' | 'freed';
+
+/** What has become of a conflict by this delivery. `freed`: the row is back at its base, so the page's edit goes on. */
+function outcomeOf(
+  line: LiveConflict,
+  plan: Pick<PagePlan, 'agreed' | 'writes' | 'held' | 'conflicts'>,
+): Outcome {
+  const { type, field, choice } = line;
+  // The row is there, and so is the page.
+  if (field === null)
+    return choice === (type === 'DELETED_IN_NOTION' ? 'postgres' : 'notion') ? 'resolved' : 'outdated';
+  const agreed = plan.agreed.includes(field);
+  if (agreed || field in plan.writes) {
+    // A chosen value goes to the row first.
+    if (choice === 'value') return 'stays';
+    if (choice === 'postgres') return 'resolved';
+    if (choice === 'notion') return agreed ? 'resolved' : 'outdated';
+    return type === 'REFUSED_EDIT' && !agreed ? 'resolved' : 'outdated';
+  }
+  // Since the row changed too, the question is another one.
+  if (type === 'REFUSED_EDIT' && plan.held.includes(field) && line.by === null) return 'outdated';
+  if (type !== 'CONCURRENT_UPDATE' || plan.held.includes(field) || plan.conflicts.includes(field))
+    return 'stays';
+  return choice === 'notion' || choice === 'value' ? 'stays' : 'freed';
+}
+
+const NOTHING = { agreed: [], writes: {}, held: [], conflicts: [] };
+
+/**
+ * Holds what a person has to decide, and ends what is carried out or has lost its object. Belongs at the start of the
+ * transaction that moves the base. Returns whether the way back has to look at the page now.
+ */
+export async function concludeConflicts(
+  sql: Sql,
+  delivery: Delivery,
+  record: Linked,
+  page: PageImage,
+  plan: Pick<PagePlan, 'agreed' | 'writes' | 'held' | 'conflicts'> = NOTHING,
+): Promise<boolean> {
+  const { name } = delivery.table;
+  const lines = await liveConflicts(sql, name, record.key, true);
+  const decided = new Set(lines.flatMap(({ by, field }) => (by === null ? [] : [field])));
+  for (const field of plan.held.filter((each) => !decided.has(each)))
+    await holdConflict(sql, clashOf('CONCURRENT_UPDATE', delivery, record, page, field));
+  let freed = false;
+  for (const line of lines) {
+    const outcome = outcomeOf(line, plan);
+    if (outcome === 'stays') continue;
+    // What waited for a decision about the whole record is looked at as well.
+    freed ||= outcome === 'freed' || line.field === null;
+    const overruled = outcome === 'resolved' && line.choice === null ? 'postgres' : null;
+    await endConflict(sql, line.id, outcome === 'resolved' ? 'resolved' : 'outdated', overruled);
+  }
+  const edit = { page: record.page, table: name, key: record.key };
+  if (freed) await waitForEdit(sql, { ...edit, digest: '' }, 0, null);
+  const noted = plan.held.length > 0 && (await noteHeld(sql, edit, plan.held));
+  return freed || noted;
+}
+
+/** A row that did not change, or is back at what the page holds: conflicts over it have lost their object. */
+export async function concludeQuietly(
+  context: DeliverContext,
+  delivery: Delivery,
+  record: Linked,
+): Promise<Delivered> {
+  const look = await context.store.transaction(async (sql) => {
+    const freed =
+      record.state === 'trashed'
+        ? await freeTrashed(sql, record)
+        : await concludeConflicts(sql, delivery, record, record.basePage);
+    await settle(sql, delivery.line);
+    return freed;
+  });
+  if (look) context.hint(record.page);
+  return SETTLED;
+}
+
+/** The row is back at what the page had when it was trashed: nothing speaks against the deletion any more. */
+async function freeTrashed(sql: Sql, record: Linked): Promise<boolean> {
+  const lines = await liveConflicts(sql, record.table, record.key, true);
+  const moot = lines.filter(({ type, by }) => type === 'DELETED_IN_NOTION' && by === null);
+  for (const line of moot) await endConflict(sql, line.id, 'outdated');
+  const edit = { page: record.page, table: record.table, key: record.key, digest: '' };
+  if (moot.length > 0) await waitForEdit(sql, edit, 0, null);
+  return false;
+}
+
+/** The row changed again while a person has to decide whether its trashed page comes back. */
+export async function concludeTrashed(
+  context: DeliverContext,
+  delivery: Delivery,
+  record: Linked,
+): Promise<Delivered> {
+  await context.store.transaction(async (sql) => {
+    await holdConflict(sql, clashOf('DELETED_IN_NOTION', delivery, record, record.basePage, null));
+    await settle(sql, delivery.line);
+  });
+  return SETTLED;
+}

@@ -1,0 +1,88 @@
+import type { PageImage } from '../model/change.ts';
+import { deletionRuling, editInterval } from '../model/conflict.ts';
+import type { PageId } from '../model/ids.ts';
+import { goesToPostgres } from '../model/mapping.ts';
+import { changedOnPage, ownWrites } from '../model/merge.ts';
+import { isGone } from '../notion/outcome.ts';
+import type { WholePage } from '../notion/pages.ts';
+import { decideConflict, holdConflict, liveConflicts } from '../state/conflicts.ts';
+import { waitForEdit } from '../state/edits.ts';
+import { doubtfulWrites } from '../state/operations.ts';
+import { settle } from '../state/outbox.ts';
+import type { SyncRecord } from '../state/records.ts';
+import type { Sql } from '../state/sql.ts';
+import { clashOf } from './conflict.ts';
+import { type DeliverContext, type Delivered, type Delivery, pick, SETTLED } from './context.ts';
+import type { Look } from './guard.ts';
+
+type Linked = SyncRecord & { readonly page: PageId };
+type Deletion = Omit<Delivery, 'row' | 'lookups'>;
+
+/** Whether the page of a deleted row may go to the trash. */
+export type Removal =
+  | {
+      readonly kind: 'goes';
+      /** Who decided it against an edit of the page; null if nobody had to. */
+      readonly by: string | null;
+      /** What the page held that is to go; null if it is as the base says. */
+      readonly edited: PageImage | null;
+      /** Keeps the rule's decision; belongs to the moment before the request leaves. */
+      readonly keep: (sql: Sql) => Promise<void>;
+    }
+  | { readonly kind: 'stays'; readonly delivered: Delivered };
+
+/** A row was deleted: if a person has edited its page since both sides agreed, somebody has to give way. */
+export async function removalOf(
+  context: DeliverContext,
+  delivery: Deletion,
+  record: Linked,
+  look: Look,
+): Promise<Removal> {
+  const { line, table } = delivery;
+  const lines = await liveConflicts(context.store, table.name, line.key);
+  const known = lines.find(({ type }) => type === 'DELETED_IN_POSTGRES');
+  const person = known?.by ?? null;
+  const now = await editedPage(context, delivery, record, look);
+  const goes = { kind: 'goes', by: null, edited: now?.image ?? null, keep: async () => undefined } as const;
+  if (person !== null && known?.choice === 'postgres') return { ...goes, by: person };
+  if (now === null) return goes;
+  const clash = clashOf('DELETED_IN_POSTGRES', { table, row: {} }, record, now.image, null);
+  const edit = editInterval(now.page, context.botId, record.agreedAt);
+  const byRule = deletionRuling(table.conflict, { rowChangedAt: line.changedAt, edit });
+  const { winner, strategy } = person === null ? byRule : FOR_THE_PAGE;
+  if (winner === 'postgres')
+    return { ...goes, keep: (sql) => decideConflict(sql, clash, 'postgres', strategy) };
+  await context.store.transaction(async (sql) => {
+    if (winner === 'hold') await holdConflict(sql, clash);
+    else await decideConflict(sql, clash, 'notion', strategy);
+    await settle(sql, line);
+    // The way back makes the row again, or shows what the edit waits for.
+    await waitForEdit(sql, { page: record.page, table: table.name, key: line.key, digest: '' }, 0, null);
+  });
+  context.hint(record.page);
+  return { kind: 'stays', delivered: SETTLED };
+}
+
+/** A person's decision that is still to be carried out. */
+const FOR_THE_PAGE = { winner: 'notion', strategy: 'manual' } as const;
+
+/** The page, if it holds what a person typed and the row never got. */
+async function editedPage(
+  context: DeliverContext,
+  { line, table }: Deletion,
+  record: Linked,
+  look: Look,
+): Promise<WholePage | null> {
+  const fields = table.fields.filter((field) => goesToPostgres(field) && field.property in record.basePage);
+  if (fields.length === 0) return null;
+  const now = await look(record).catch((error: unknown) => {
+    if (isGone(error)) return null;
+    throw error;
+  });
+  if (now === null || now.page.inTrash || now.page.isArchived) return null;
+  if (changedOnPage(fields, record.basePage, now.image).length === 0) return null;
+  const writes = await doubtfulWrites(context.store, table.name, line.key);
+  const own = ownWrites(table.fields, record.basePage, now.image, writes);
+  const base: PageImage = { ...record.basePage, ...pick(now.image, own) };
+  return changedOnPage(fields, base, now.image).length === 0 ? null : now;
+}

@@ -1,0 +1,97 @@
+import { goesToPostgres, type ResolvedField } from '../model/mapping.ts';
+import { readRows } from '../postgres/rows.ts';
+import {
+  endConflict,
+  holdConflict,
+  type LiveConflict,
+  liveConflicts,
+  reopenConflict,
+} from '../state/conflicts.ts';
+import { conflictOpen, dropEdit, parkEdit, type WaitingEdit, waitForEdit } from '../state/edits.ts';
+import { markDeleted } from '../state/held.ts';
+import type { SyncRecord } from '../state/records.ts';
+import { clashOf } from './conflict.ts';
+import type { InboundContext, Sighting } from './context.ts';
+import { insertFrom } from './insert.ts';
+import { relatedWaitMs } from './refusal.ts';
+
+type Linked = SyncRecord & { readonly page: NonNullable<SyncRecord['page']> };
+
+type Seen = {
+  readonly changed: readonly ResolvedField[];
+  readonly digest: string;
+  readonly waiting: WaitingEdit | undefined;
+  readonly lines: readonly LiveConflict[];
+};
+
+/**
+ * The page of a row that was deleted while a person edited the page: makes the row again under its key, once that is
+ * decided, or waits for a person. False if the record has no such conflict, or the deletion has won.
+ */
+export async function bringBack(
+  context: InboundContext,
+  sighting: Sighting,
+  record: Linked,
+  seen: Seen,
+): Promise<boolean> {
+  const line = seen.lines.find(({ type }) => type === 'DELETED_IN_POSTGRES');
+  if (line === undefined || line.choice === 'postgres') return false;
+  if ((await readRows(context.db, sighting.table, [record.key])).size > 0) {
+    await context.store.transaction((sql) => endConflict(sql, line.id, 'outdated'));
+    return false;
+  }
+  if (line.choice === 'notion') await insertAgain(context, sighting, record, seen, line);
+  else if (seen.changed.some(goesToPostgres)) await hold(context, sighting, record, seen);
+  else await letGo(context, record, line);
+  return true;
+}
+
+async function insertAgain(
+  context: InboundContext,
+  sighting: Sighting,
+  record: Linked,
+  { digest, waiting }: Seen,
+  line: LiveConflict,
+): Promise<void> {
+  const trouble = await insertFrom(context, sighting, record.key, {
+    by: line.by,
+    also: (sql) => endConflict(sql, line.id, 'resolved'),
+  });
+  if (trouble === null) return;
+  const edit = { page: record.page, table: record.table, key: record.key, digest };
+  await context.store.transaction(async (sql) => {
+    if (trouble.kind === 'wait')
+      return waitForEdit(sql, edit, relatedWaitMs(waiting, digest), trouble.trouble);
+    await reopenConflict(sql, line.id, trouble.trouble.reason);
+    await parkEdit(sql, edit, trouble.trouble);
+  });
+}
+
+async function hold(
+  context: InboundContext,
+  sighting: Sighting,
+  record: Linked,
+  { digest, waiting }: Seen,
+): Promise<void> {
+  if (waiting?.parked && waiting.digest === digest) return;
+  const edit = { page: record.page, table: record.table, key: record.key, digest };
+  await context.store.transaction(async (sql) => {
+    const [line] = (await liveConflicts(sql, record.table, record.key, true)).filter(
+      ({ type }) => type === 'DELETED_IN_POSTGRES',
+    );
+    // Somebody decided this moment: the next look carries it out.
+    if (line?.choice != null) return waitForEdit(sql, { ...edit, digest: '' }, 0, null);
+    await holdConflict(sql, clashOf('DELETED_IN_POSTGRES', sighting, record, {}, null));
+    await parkEdit(sql, edit, conflictOpen([]));
+  });
+}
+
+/** The page is as both sides last agreed: nothing speaks against the deletion any more. */
+async function letGo(context: InboundContext, record: Linked, line: LiveConflict): Promise<void> {
+  await context.store.transaction(async (sql) => {
+    await endConflict(sql, line.id, 'outdated');
+    await dropEdit(sql, record.page);
+    await markDeleted(sql, record.table, record.key);
+  });
+  context.onDirty();
+}

@@ -1,0 +1,103 @@
+import type { RowImage } from '../model/change.ts';
+import type { Decoded, Lookups } from '../model/codecs/codec.ts';
+import { type EditInterval, type Ruling, ruling, textOfValue } from '../model/conflict.ts';
+import type { Fault } from '../model/errors.ts';
+import { encodeField } from '../model/fields.ts';
+import type { ResolvedField } from '../model/mapping.ts';
+import { type FieldVerdict, mergeField, rowChanged } from '../model/merge.ts';
+import type { ColumnValues } from '../postgres/write.ts';
+import type { LiveConflict } from '../state/conflicts.ts';
+import type { SyncRecord } from '../state/records.ts';
+import type { DecodedField, Sighting } from './context.ts';
+
+/** What the merge makes of the edited fields. */
+export type Chosen = {
+  readonly values: ColumnValues;
+  /** Fields whose page value has been taken over, or was the row's already. */
+  readonly taken: readonly ResolvedField[];
+  /** Fields that the row wins: they are written back to the page. */
+  readonly kept: readonly ResolvedField[];
+  /** Fields that a person has to decide: they stay as they are on both sides. */
+  readonly held: readonly ResolvedField[];
+  /** Of those taken over, which overruled the row, and why. */
+  readonly overruled: ReadonlyMap<string, Ruling>;
+  /** Of those to be taken over, what cannot become a row's value, or not yet. */
+  readonly problems: readonly DecodedField[];
+};
+
+export type MergeInput = {
+  readonly sighting: Sighting;
+  readonly record: SyncRecord;
+  readonly row: RowImage;
+  /** When the row's change that waits for its delivery was committed; null if none waits. */
+  readonly changedAt: Date | null;
+  readonly edit: EditInterval;
+  readonly lookups: Lookups;
+  readonly lines: readonly LiveConflict[];
+};
+
+/** Decides each edited field. Pure but for the present moment. */
+export function choose(input: MergeInput, decoded: readonly DecodedField[]): Chosen {
+  const values: Record<string, string | null> = {};
+  const taken: ResolvedField[] = [];
+  const kept: ResolvedField[] = [];
+  const held: ResolvedField[] = [];
+  const overruled = new Map<string, Ruling>();
+  const problems: DecodedField[] = [];
+  for (const { field, decoded: one } of decoded) {
+    if (field.source.kind !== 'column') continue;
+    const decided = input.lines.find((line) => line.field === field.property && line.by !== null);
+    const { verdict, why } = verdictOf(input, field, decided);
+    // A chosen value stands in for the page's.
+    const value = decided?.choice === 'value' ? chosenValue(input, field, decided) : one;
+    const goes = verdict.kind === 'to-row' || decided?.choice === 'value';
+    if (goes && value.kind !== 'value') problems.push({ field, decoded: value });
+    else if (goes && value.kind === 'value') {
+      taken.push(field);
+      values[field.source.column] = value.text;
+      if (why !== null && decided === undefined) overruled.set(field.property, why);
+    } else if (verdict.kind === 'agree') taken.push(field);
+    else if (verdict.kind === 'to-page') kept.push(field);
+    else if (verdict.kind === 'held') held.push(field);
+  }
+  return { values, taken, kept, held, overruled, problems };
+}
+
+function verdictOf(
+  { sighting, record, row, changedAt, edit, lookups }: MergeInput,
+  field: ResolvedField,
+  decided: LiveConflict | undefined,
+): { readonly verdict: FieldVerdict; readonly why: Ruling | null } {
+  const name = field.property;
+  const state = {
+    field,
+    baseRow: record.baseRow[name],
+    basePage: record.basePage[name],
+    row: row[name] ?? null,
+    page: sighting.image[name] ?? null,
+    encoded: encodeField(field, row[name] ?? null, lookups),
+    restore: false,
+  };
+  let why: Ruling | null = null;
+  const verdict = mergeField(state, () => {
+    // A row that differs from its base without a line in the outbox changed this moment: capture is on its way.
+    const rowChangedAt = changedAt ?? (rowChanged(state) ? new Date() : null);
+    const choice = decided?.choice ?? null;
+    why = ruling(field.conflict, { choice, rowChanged: rowChanged(state), rowChangedAt, edit });
+    return why.winner;
+  });
+  return { verdict, why };
+}
+
+/** The value that a person chose, as far as the field can hold it. */
+function chosenValue({ lookups }: MergeInput, field: ResolvedField, { value }: LiveConflict): Decoded {
+  const fault: Fault = {
+    path: field.property,
+    message: `${JSON.stringify(value)} is no value for ${field.property}`,
+    remedy: `choose a value that the column can hold: ${field.shape.array ? 'a list' : 'one value'} of ${field.shape.type}`,
+  };
+  const chosen = textOfValue(value, field.shape);
+  if (chosen === null) return { kind: 'refused', fault };
+  const encoded = encodeField(field, chosen.text, lookups);
+  return encoded.kind === 'refused' ? encoded : { kind: 'value', text: chosen.text };
+}

@@ -1,0 +1,126 @@
+import type { RowImage } from '../model/change.ts';
+import { deletionRuling, type Ruling } from '../model/conflict.ts';
+import type { PageId } from '../model/ids.ts';
+import { goesToNotion, type ResolvedTable } from '../model/mapping.ts';
+import { readRows } from '../postgres/rows.ts';
+import {
+  type Clash,
+  decideConflict,
+  endConflict,
+  holdConflict,
+  liveConflicts,
+  recordResolved,
+  reopenConflict,
+} from '../state/conflicts.ts';
+import { conflictOpen, parkEdit, waitForEdit } from '../state/edits.ts';
+import { discardWrite } from '../state/held.ts';
+import { changedAtOf } from '../state/outbox.ts';
+import { markTrashed, type SyncRecord } from '../state/records.ts';
+import type { Sql } from '../state/sql.ts';
+import type { InboundContext } from './context.ts';
+
+type Trashed = { readonly table: ResolvedTable; readonly page: PageId };
+
+/** What a decision leaves behind where it is carried out. */
+export type Because = {
+  /** The person who decided; null for a rule. */
+  readonly by: string | null;
+  /** Before a request leaves. */
+  readonly keep: (sql: Sql) => Promise<void>;
+  /** With the change itself. */
+  readonly conclude: (sql: Sql) => Promise<void>;
+  /** PostgreSQL would not have it. */
+  readonly refused: (sql: Sql, reason: string) => Promise<void>;
+};
+
+const nothing = async (): Promise<void> => undefined;
+export const BECAUSE_SO: Because = { by: null, keep: nothing, conclude: nothing, refused: nothing };
+
+/** Whether a trashed page takes its row along, comes back, or waits for a person because the row changed meanwhile. */
+export type TrashVerdict =
+  | { readonly kind: 'delete' | 'restore'; readonly because: Because }
+  | { readonly kind: 'held' };
+
+/** Decides by the table's strategy if the row changed since both sides agreed. The caller holds the record's lock. */
+export async function trashVerdict(
+  context: InboundContext,
+  { table, page }: Trashed,
+  record: SyncRecord,
+): Promise<TrashVerdict> {
+  const lines = await liveConflicts(context.store, record.table, record.key);
+  const known = lines.find(({ type }) => type === 'DELETED_IN_NOTION');
+  if (known?.by != null) {
+    const because: Because = {
+      by: known.by,
+      keep: nothing,
+      conclude: (sql) => endConflict(sql, known.id, 'resolved'),
+      refused: (sql, reason) => reopenConflict(sql, known.id, reason),
+    };
+    return { kind: known.choice === 'postgres' ? 'restore' : 'delete', because };
+  }
+  const row = (await readRows(context.db, table, [record.key])).get(record.key);
+  // What is left of a conflict ends with the pair.
+  if (row === undefined || !rowChangedSince(table, record, row))
+    return { kind: 'delete', because: BECAUSE_SO };
+  const { winner, strategy } = await rule(context, { table, page }, record);
+  const clash = clashOf({ table, page }, record, row);
+  if (winner === 'hold') {
+    await hold(context, clash, page);
+    return { kind: 'held' };
+  }
+  const because: Because = {
+    by: null,
+    keep: (sql) => decideConflict(sql, clash, winner, strategy),
+    conclude: (sql) => recordResolved(sql, clash, winner, strategy),
+    refused: nothing,
+  };
+  return { kind: winner === 'postgres' ? 'restore' : 'delete', because };
+}
+
+/** Values that the page was to get. Those of an expression change with other rows, which nobody did to this record. */
+const rowChangedSince = (table: ResolvedTable, record: SyncRecord, row: RowImage): boolean =>
+  table.fields.some(
+    (field) =>
+      goesToNotion(field) &&
+      field.source.kind === 'column' &&
+      field.property in record.baseRow &&
+      (row[field.property] ?? null) !== (record.baseRow[field.property] ?? null),
+  );
+
+/** Trashing need not move a page's time: it happened at or after the last edit, and before this moment. */
+async function rule(context: InboundContext, { table, page }: Trashed, record: SyncRecord): Promise<Ruling> {
+  const { lastEditedTime } = await context.notion.retrievePage(page, { priority: 'poll' });
+  const now = context.now();
+  // Without a line in the outbox the row changed this moment: capture is on its way.
+  const rowChangedAt = (await changedAtOf(context.store, record.table, record.key)) ?? now;
+  const to = new Date(Math.max(now.getTime(), lastEditedTime.getTime() + 60_000));
+  return deletionRuling(table.conflict, { rowChangedAt, edit: { from: lastEditedTime, to } });
+}
+
+function clashOf({ table, page }: Trashed, record: SyncRecord, row: RowImage): Clash {
+  return {
+    type: 'DELETED_IN_NOTION',
+    table: table.name,
+    key: record.key,
+    page,
+    field: null,
+    base: { row: record.baseRow, page: record.basePage },
+    local: row,
+    remote: {},
+  };
+}
+
+/** Leaves both sides as they are, until a person decides or one of them is as before. */
+async function hold(context: InboundContext, clash: Clash, page: PageId): Promise<void> {
+  const { table, key } = clash;
+  await context.store.transaction(async (sql) => {
+    const lines = await liveConflicts(sql, table, key, true);
+    await markTrashed(sql, table, key);
+    // Somebody decided this moment: the next look carries it out.
+    if (lines.some(({ type, by }) => type === clash.type && by !== null))
+      return waitForEdit(sql, { page, table, key, digest: '' }, 0, null);
+    await holdConflict(sql, clash);
+    await discardWrite(sql, table, key);
+    await parkEdit(sql, { page, table, key, digest: 'left' }, conflictOpen([]));
+  });
+}
