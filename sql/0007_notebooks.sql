@@ -25,3 +25,15 @@ create table pgnotion.sync_log (
 );
 create index sync_log_waiting on pgnotion.sync_log (at) where log_page is null;
 create index sync_log_written on pgnotion.sync_log (at) where log_page is not null;
+
+-- A page for each conflict that waits for a person.
+create table pgnotion.conflict_pages (
+  conflict_id bigint primary key,
+  page_id     uuid unique,
+  -- Set before the page is asked for: until it is known, it may or may not exist.
+  sent_at     timestamptz,
+  -- Tells what the page shows from what it should show.
+  shown       text not null default '',
+  -- The choice that stands on the page has been looked at: it is to be taken off if the conflict is still open.
+  taken       boolean not null default false
+);

@@ -1,6 +1,7 @@
 import type { Config } from './config.ts';
 import type { Installation } from './installation.ts';
 import { createNotionClock } from './model/clock.ts';
+import { asksPeople } from './model/conflict.ts';
 import { PgnotionError } from './model/errors.ts';
 import type { PageId, TableName } from './model/ids.ts';
 import type { NotionClient } from './notion/client.ts';
@@ -12,6 +13,7 @@ import type { Wake } from './runtime/wake.ts';
 import { tagSecret } from './state/secret.ts';
 import { readSources, type Source } from './state/sources.ts';
 import type { Store } from './state/sql.ts';
+import { type ConflictPagesContext, runConflictPages } from './to-notion/conflict-pages.ts';
 import { runDeliver } from './to-notion/deliver.ts';
 import { runSyncLog, type SyncLogContext } from './to-notion/sync-log.ts';
 import { runNotices } from './to-postgres/explain-refusal.ts';
@@ -27,11 +29,12 @@ type Flowing = Awaited<ReturnType<typeof sharedContext>> & { readonly botId: str
 
 export function flowsOf(
   options: { readonly createGraceMs?: number },
-  { config, environment }: Installation,
+  installation: Installation,
   shared: Flowing,
   bells: Bells,
   hints: Hints,
 ): readonly Service[] {
+  const { config, environment } = installation;
   const hint = (page: PageId): void => {
     hints.add({ page, table: null, changed: [], left: false });
     bells.poll.ring();
@@ -62,6 +65,7 @@ export function flowsOf(
     { name: 'sweep', run: (signal) => runSweep(inbound, signal) },
     { name: 'backfill', run: (signal) => runBackfill(shared, signal) },
     ...syncLogOf(config.syncLog, { ...outbound, limit: environment.NOTION_RATE_LIMIT }),
+    ...conflictPagesOf(installation, outbound),
     { name: 'notices', run: (signal) => runNotices({ ...shared, createGraceMs }, signal) },
   ];
 }
@@ -73,6 +77,16 @@ function syncLogOf(
   if (level === 'off') return [];
   const context = { ...shared, settings: { level, ...keep } };
   return [{ name: 'sync log', run: (signal) => runSyncLog(context, signal) }];
+}
+
+function conflictPagesOf(
+  { config, environment, tables }: Installation,
+  shared: Omit<ConflictPagesContext, 'intervalMs' | 'keepDays'>,
+): readonly Service[] {
+  if (!asksPeople(tables)) return [];
+  const intervalMs = environment.SYNC_INTERVAL_SECONDS * 1_000;
+  const context = { ...shared, intervalMs, keepDays: config.syncLog.days };
+  return [{ name: 'conflict pages', run: (signal) => runConflictPages(context, signal) }];
 }
 
 /** What the flows have in common. */

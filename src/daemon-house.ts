@@ -1,5 +1,6 @@
 import type { Log } from './runtime/log.ts';
 import { keepTrying, pause } from './runtime/retry.ts';
+import { pruneConflicts } from './state/conflicts.ts';
 import { pruneNotices } from './state/notices.ts';
 import { pruneResting } from './state/records.ts';
 import { type Answer, pruneRequests, recordAnswers } from './state/requests.ts';
@@ -35,6 +36,7 @@ export async function keepHouse(
             await pruneRequests(sql);
             await pruneResting(sql, rememberDays);
             await pruneNotices(sql, rememberDays);
+            await pruneConflicts(sql, days);
           });
           const more = await pruneHistory(store, days);
           if (!more) pruned = performance.now();

@@ -1,9 +1,12 @@
 import { databaseVariable } from './environment.ts';
 import { dataSourceOf, type Installation } from './installation.ts';
+import { asksPeople } from './model/conflict.ts';
+import { conflictsNotebook } from './model/conflict-page.ts';
 import { SYNC_LOG } from './model/sync-log.ts';
 import type { NotionClient } from './notion/client.ts';
 import { applyNotebook, type Notebook } from './notion/notebook.ts';
 import { type NotebookName, readNotebook, saveNotebook } from './state/notebooks.ts';
+import { readSources } from './state/sources.ts';
 import { createStore } from './state/sql.ts';
 
 export type AppliedNotebookLine = {
@@ -22,13 +25,24 @@ export async function applyNotebooks(
   notion: NotionClient,
 ): Promise<readonly AppliedNotebookLine[]> {
   const lines: AppliedNotebookLine[] = [];
-  for (const [name, notebook] of wanted(installation))
+  for (const [name, notebook] of await wanted(installation))
     lines.push(await applyOne(installation, notion, name, notebook));
   return lines;
 }
 
-const wanted = ({ config }: Installation): readonly [NotebookName, Notebook][] =>
-  config.syncLog.level === 'off' ? [] : [['sync_log', SYNC_LOG]];
+async function wanted({ config, tables, pool }: Installation): Promise<readonly [NotebookName, Notebook][]> {
+  const notebooks: [NotebookName, Notebook][] = [];
+  if (config.syncLog.level !== 'off') notebooks.push(['sync_log', SYNC_LOG]);
+  if (asksPeople(tables)) {
+    const sources = await readSources(createStore(pool, 0));
+    const placed = tables.flatMap(({ name, title }) => {
+      const dataSource = sources.get(name)?.dataSource;
+      return dataSource === undefined ? [] : [{ title, dataSource }];
+    });
+    notebooks.push(['conflicts', conflictsNotebook(placed)]);
+  }
+  return notebooks;
+}
 
 async function applyOne(
   { environment, pool }: Installation,

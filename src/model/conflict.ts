@@ -15,6 +15,17 @@ export function ruleOf(
   return strategy === 'field_precedence' ? 'lww' : strategy;
 }
 
+/** Whether anything of these tables may have to wait for a person's decision. */
+export const asksPeople = (
+  tables: readonly {
+    readonly conflict: ConflictStrategy;
+    readonly fields: readonly { readonly conflict: ConflictRule }[];
+  }[],
+): boolean =>
+  tables.some(({ conflict, fields }) =>
+    [conflict, ...fields.map((field) => field.conflict)].includes('manual'),
+  );
+
 /** Notion's edit times are floored to the minute: an edit can have happened anywhere in that minute. */
 const MINUTE_MS = 60_000;
 

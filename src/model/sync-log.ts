@@ -1,5 +1,6 @@
 import type { Json } from './change.ts';
 import type { PageId } from './ids.ts';
+import { cutText, runsOf } from './texts.ts';
 
 /** What the sync log in Notion tells: nothing, what went wrong, or every write. */
 export type SyncLogLevel = 'off' | 'problems' | 'all';
@@ -54,31 +55,19 @@ export const SYNC_LOG = {
 /** The properties of an entry's page, by name. Texts are cut to what one run of text may hold. */
 export function entryProperties(entry: LogEntry): Readonly<Record<string, Json>> {
   return {
-    'Sync ID': { title: runs(entry.syncId) },
+    'Sync ID': { title: runsOf(entry.syncId) },
     'Table Name': { select: entry.table === null ? null : { name: optionName(entry.table) } },
-    'Record ID': { rich_text: runs(entry.record ?? '') },
-    'Notion Page ID': { rich_text: runs(entry.page ?? '') },
+    'Record ID': { rich_text: runsOf(entry.record ?? '') },
+    'Notion Page ID': { rich_text: runsOf(entry.page ?? '') },
     Direction: { select: { name: DIRECTIONS[entry.direction] } },
     Status: { select: { name: STATUSES[entry.status] } },
-    'Error Message': { rich_text: runs(entry.error ?? '') },
+    'Error Message': { rich_text: runsOf(entry.error ?? '') },
     'Synced At': { date: { start: entry.at.toISOString() } },
     'Sync Duration': { number: entry.durationMs === null ? null : Math.round(entry.durationMs) },
   };
 }
 
-// Notion's limit for one run of text (request-limits).
-const RUN_CHARS = 2_000;
 const OPTION_CHARS = 100;
 
-/** Cut by whole characters: half of a surrogate pair is refused. */
-function cut(text: string, most: number): string {
-  if (text.length <= most) return text;
-  const end = /[\uD800-\uDBFF]/.test(text.charAt(most - 2)) ? most - 2 : most - 1;
-  return `${text.slice(0, end)}…`;
-}
-
-const runs = (text: string): Json =>
-  text === '' ? [] : [{ type: 'text', text: { content: cut(text, RUN_CHARS) } }];
-
 /** An option's name holds no comma. */
-const optionName = (text: string): string => cut(text.replaceAll(',', ' '), OPTION_CHARS);
+const optionName = (text: string): string => cutText(text.replaceAll(',', ' '), OPTION_CHARS);

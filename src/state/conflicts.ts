@@ -177,11 +177,14 @@ export async function outdateConflicts(sql: Sql, table: TableName, key: RowKey):
   );
 }
 
-/** Forgets conflicts that were over before this time. */
-export async function pruneConflicts(sql: Sql, olderThan: Date): Promise<void> {
+/** Forgets conflicts that have been over for so many days, at most a thousand at a time. */
+export async function pruneConflicts(sql: Sql, days: number): Promise<void> {
   await sql.query(
-    `delete from pgnotion.conflicts where status in ('resolved', 'outdated') and resolved_at < $1`,
-    [olderThan],
+    `delete from pgnotion.conflicts where id in (
+       select id from pgnotion.conflicts
+        where status in ('resolved', 'outdated') and resolved_at < clock_timestamp() - make_interval(days => $1)
+        order by resolved_at limit 1000)`,
+    [days],
   );
 }
 

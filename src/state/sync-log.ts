@@ -23,7 +23,8 @@ export async function collect(sql: Sql, level: Exclude<SyncLogLevel, 'off'>): Pr
     SETTLE_SECONDS,
   ]);
   const [parked] = await sql.query<{ added: number }>(FAILURES, [place.at]);
-  const added = (seen?.added ?? 0) + (parked?.added ?? 0);
+  const [disputed] = await sql.query<{ added: number }>(CONFLICTS, [place.at]);
+  const added = (seen?.added ?? 0) + (parked?.added ?? 0) + (disputed?.added ?? 0);
   const last = seen?.last ?? null;
   if (added > 0 || last !== null) await savePlace(sql, last ?? place.operation, added > 0);
   return added;
@@ -57,6 +58,23 @@ const FAILURES = `
            table_name, key, page_id, direction, 'failed', concat_ws('. ', reason, remedy)
       from pgnotion.failures
      where parked and since > $1::timestamptz - interval '1 minute'
+    on conflict do nothing returning 1)
+  select count(*)::int as added from added`;
+
+// One that waits for a person has a line when it begins and one when it ends. A refused edit stands there already.
+const CONFLICTS = `
+  with added as (
+    insert into pgnotion.sync_log (sync_id, at, table_name, record_id, page_id, direction, status, error)
+    select 'conflict ' || id || case status when 'open' then ', open' else '' end,
+           coalesce(resolved_at, detected_at), table_name, record_id, page_id, 'both', 'conflict',
+           concat_ws('; ', type || coalesce(' of ' || fields[1], ''), 'PostgreSQL: ' || local_record::text,
+                     'Notion: ' || remote_record::text,
+                     case status when 'open' then 'waits for a decision'
+                                 when 'outdated' then 'both sides agree again'
+                                 else 'kept: ' || resolution || ' (' || coalesce(resolved_by, strategy) || ')' end)
+      from pgnotion.conflicts
+     where status <> 'decided' and type <> 'REFUSED_EDIT'
+       and coalesce(resolved_at, detected_at) > $1::timestamptz - interval '1 minute'
     on conflict do nothing returning 1)
   select count(*)::int as added from added`;
 

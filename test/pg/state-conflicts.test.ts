@@ -173,12 +173,12 @@ test('a pair that ends takes its conflicts along, and old ones can be forgotten'
   await hold({ key: key('b') });
   await forget(state.store, suppliers, key('a'));
   expect((await resolve({ keep: 'notion' })).message).toMatch(/^conflict 1 ended by itself at /);
-  const [old] = await state.rows<{ at: Date }>(
-    'select resolved_at as at from pgnotion.conflicts where id = 1',
-  );
-  await pruneConflicts(state.store, old?.at ?? new Date());
+  await pruneConflicts(state.store, 90);
   expect(await readConflicts(state.store, true)).toHaveLength(2);
-  await pruneConflicts(state.store, new Date(Date.now() + 60_000));
+  await state.store.query(
+    `update pgnotion.conflicts set resolved_at = resolved_at - interval '91 days', detected_at = detected_at - interval '91 days'`,
+  );
+  await pruneConflicts(state.store, 90);
   expect((await readConflicts(state.store, true)).map(({ record_id }) => record_id)).toEqual(['b']);
   expect(await readConflict(state.store, '1; drop table x')).toBeNull();
 });

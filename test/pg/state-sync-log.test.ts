@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
+import { type Clash, holdConflict, recordResolved } from '../../src/state/conflicts.ts';
 import { parkEdit } from '../../src/state/edits.ts';
 import { beginOperation, endOperation } from '../../src/state/operations.ts';
 import {
@@ -127,4 +128,29 @@ test('a refused line goes behind the others; written ones expire by number and b
   ]);
   await state.store.query(`update pgnotion.sync_log set at = at - interval '31 days'`);
   expect(await expired(state.store, { days: 30, entries: 10 }, 10)).toHaveLength(2);
+});
+
+test('a conflict is a line when it waits for a person, and one when it is over', async () => {
+  const clash: Clash = {
+    type: 'CONCURRENT_UPDATE',
+    table: suppliers,
+    key: key('a'),
+    page: pageOf(1),
+    field: 'Name',
+    base: { row: {}, page: {} },
+    local: { Name: 'row' },
+    remote: { Name: 'page' },
+  };
+  await holdConflict(state.store, clash);
+  expect(await collect(state.store, 'problems')).toBe(1);
+  expect(await nextEntry(state.store)).toMatchObject({
+    syncId: 'conflict 1, open',
+    status: 'conflict',
+    direction: 'both',
+    error: expect.stringMatching(/of Name; PostgreSQL: .*row.*; Notion: .*page.*; waits for a decision$/),
+  });
+  await recordResolved(state.store, clash, 'postgres', 'manual');
+  expect(await collect(state.store, 'problems')).toBe(1);
+  expect(await ids()).toContain('conflict 1');
+  expect(await collect(state.store, 'problems')).toBe(0);
 });

@@ -1,0 +1,196 @@
+import type { Json } from '../model/change.ts';
+import {
+  choiceOf,
+  conflictProperties,
+  conflictTitle,
+  OPEN,
+  RESOLUTION,
+  STATUS,
+} from '../model/conflict-page.ts';
+import type { PageId, TableName } from '../model/ids.ts';
+import type { ResolvedTable } from '../model/mapping.ts';
+import type { NotionClient, NotionPage } from '../notion/client.ts';
+import { isGone, NotionFailure } from '../notion/outcome.ts';
+import type { People } from '../notion/people.ts';
+import type { Log } from '../runtime/log.ts';
+import { keepTrying, pause } from '../runtime/retry.ts';
+import {
+  type DuePage,
+  duePages,
+  forgetPage,
+  markChoiceTaken,
+  markPageSent,
+  markPageShown,
+  oldPages,
+  openPages,
+} from '../state/conflict-pages.ts';
+import { resolveConflict } from '../state/conflicts.ts';
+import { type NotebookPlace, readNotebook } from '../state/notebooks.ts';
+import type { Store } from '../state/sql.ts';
+
+export type ConflictPagesContext = {
+  readonly store: Store;
+  readonly notion: NotionClient;
+  readonly people: People;
+  readonly tables: ReadonlyMap<TableName, ResolvedTable>;
+  /** How often choices are looked for while a conflict is open. */
+  readonly intervalMs: number;
+  readonly createGraceMs: number;
+  /** Pages of conflicts that have been over for longer go to the trash. */
+  readonly keepDays: number;
+  readonly log: Log;
+};
+
+const ASK = { priority: 'poll' } as const;
+const BATCH = 50;
+
+/**
+ * Shows people in Notion each conflict that waits for them, on a page of its own whose `Resolution` decides it, for
+ * ever. While no conflict is open, Notion is not asked at all.
+ */
+export async function runConflictPages(context: ConflictPagesContext, signal: AbortSignal): Promise<void> {
+  await keepTrying(
+    async (healthy) => {
+      while (!signal.aborted) {
+        const place = await readNotebook(context.store, 'conflicts');
+        if (place !== null) {
+          await takeChoices(context, place);
+          for (const due of await duePages(context.store, BATCH)) {
+            if (signal.aborted) return;
+            await show(context, place, due, signal);
+          }
+          await trashOld(context);
+        }
+        healthy();
+        await pause(context.intervalMs, signal);
+      }
+    },
+    { name: 'conflict pages', log: context.log, signal, mayPass: () => true },
+  );
+}
+
+async function takeChoices(context: ConflictPagesContext, place: NotebookPlace): Promise<void> {
+  const open = await openPages(context.store);
+  if (open.size === 0) return;
+  const filter: Json = {
+    and: [
+      { property: place.properties[STATUS] ?? STATUS, select: { equals: OPEN } },
+      { property: place.properties[RESOLUTION] ?? RESOLUTION, select: { is_not_empty: true } },
+    ],
+  };
+  const { pages } = await context.notion.query({ dataSourceId: place.dataSource, filter }, ASK);
+  for (const page of pages) {
+    const conflict = open.get(page.id);
+    if (conflict !== undefined) await takeChoice(context, place, conflict, page.id);
+  }
+}
+
+async function takeChoice(
+  { store, notion, people, log }: ConflictPagesContext,
+  place: NotebookPlace,
+  conflict: string,
+  seen: PageId,
+): Promise<void> {
+  // The query may lag and show a choice that has been carried out, or taken back.
+  const page = await notion.retrievePage(seen, ASK);
+  const option = optionOf(place, page);
+  if (option === null) return;
+  const keep = choiceOf(option);
+  if (keep === null) return store.transaction((sql) => markChoiceTaken(sql, conflict));
+  const who = (await people.nameOf(page.lastEditedBy)) ?? page.lastEditedBy ?? 'somebody in Notion';
+  const { message } = await store.transaction(async (sql) => {
+    await markChoiceTaken(sql, conflict);
+    return resolveConflict(sql, conflict, { keep }, who);
+  });
+  log.info({ conflict, who }, message);
+}
+
+function optionOf(place: NotebookPlace, page: NotionPage): string | null {
+  const property = page.properties[place.properties[RESOLUTION] ?? ''] as
+    | { readonly select?: { readonly name?: unknown } | null }
+    | undefined;
+  const name = property?.select?.name;
+  return typeof name === 'string' ? name : null;
+}
+
+/** Makes the conflict's page, or has it show how the conflict stands. */
+async function show(
+  context: ConflictPagesContext,
+  place: NotebookPlace,
+  due: DuePage,
+  signal: AbortSignal,
+): Promise<void> {
+  const keep = (page: PageId, digest: string) =>
+    context.store.transaction((sql) => markPageShown(sql, due.id, page, digest));
+  if (due.conflictPage === null && due.sent) {
+    const found = await find(context, place, due, signal);
+    // Somebody may have chosen there already: that is looked at before the page is written again.
+    if (found !== null) return keep(found, '');
+  }
+  const table = context.tables.get(due.table as TableName);
+  const all = Object.entries(conflictProperties(due, table?.title ?? null));
+  // A choice that somebody makes this moment must not be wiped out.
+  const written = all.filter(([name]) => name !== RESOLUTION || due.status !== 'open' || due.taken);
+  const properties = Object.fromEntries(
+    written.map(([name, value]) => [place.properties[name] ?? name, value]),
+  );
+  if (due.conflictPage === null) return keep(await create(context, place, due.id, properties), due.digest);
+  await update(context, due.conflictPage, properties);
+  await keep(due.conflictPage, due.digest);
+}
+
+async function create(
+  { store, notion }: ConflictPagesContext,
+  place: NotebookPlace,
+  conflict: string,
+  properties: Readonly<Record<string, Json>>,
+): Promise<PageId> {
+  const beforeLeaving = () => store.transaction((sql) => markPageSent(sql, conflict));
+  const page = await notion.createPage(
+    { dataSourceId: place.dataSource, properties },
+    { ...ASK, beforeLeaving },
+  );
+  return page.id;
+}
+
+async function find(
+  context: ConflictPagesContext,
+  place: NotebookPlace,
+  due: DuePage,
+  signal: AbortSignal,
+): Promise<PageId | null> {
+  const filter: Json = { property: 'title', title: { equals: conflictTitle(due) } };
+  const look = async () =>
+    (await context.notion.query({ dataSourceId: place.dataSource, filter, pageSize: 1 }, ASK)).pages[0];
+  const page = await look();
+  if (page !== undefined) return page.id;
+  // It may come to exist until the grace is over.
+  await pause(context.createGraceMs, signal);
+  return (await look())?.id ?? null;
+}
+
+async function update(
+  { notion, log }: ConflictPagesContext,
+  id: PageId,
+  properties: Readonly<Record<string, Json>>,
+): Promise<void> {
+  try {
+    await notion.updatePage({ id, properties }, ASK);
+  } catch (error) {
+    if (!wasRemoved(error)) throw error;
+    // The conflict can still be decided elsewhere; a person did not want its page.
+    log.debug({ page: id }, 'the page of a conflict is gone');
+  }
+}
+
+async function trashOld({ store, notion, keepDays }: ConflictPagesContext): Promise<void> {
+  for (const { conflict, page } of await oldPages(store, keepDays, BATCH)) {
+    await notion.setTrash(page, true, ASK).catch((error: unknown) => {
+      if (!wasRemoved(error)) throw error;
+    });
+    await store.transaction((sql) => forgetPage(sql, conflict));
+  }
+}
+
+const wasRemoved = (error: unknown): boolean =>
+  isGone(error) || (error instanceof NotionFailure && error.verdict.code === 'notion_page_in_trash');
