@@ -133,7 +133,8 @@ export async function waitUntilSettled(
     async () => {
       const { rows } = await database.pool.query<{ backfilled: number; pending: number; waiting: number }>(
         `select count(*) filter (where backfilled)::int as backfilled, coalesce(sum(pending), 0)::int as pending,
-                (select count(*)::int from pgnotion.edits where parked_at is null) as waiting from pgnotion.status`,
+                (select count(*)::int from pgnotion.edits where parked_at is null)
+                  + (select count(*)::int from pgnotion.notices where next_at is not null) as waiting from pgnotion.status`,
       );
       const [row] = rows;
       return row !== undefined && row.backfilled === tables && row.pending === 0 && row.waiting === 0;
