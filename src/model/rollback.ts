@@ -11,6 +11,8 @@ export type RowEvent = {
   readonly after: RowImage;
   /** All columns of a row that pgnotion deleted, as PostgreSQL's JSON text. */
   readonly whole: string | null;
+  /** The column that marks the row as deleted, where it was not taken away. */
+  readonly marked: string | null;
 };
 
 /** The selected changes of one record, folded into what it must become. */
@@ -23,6 +25,8 @@ export type Undoing = {
   /** What it held before the selected changes. */
   readonly target: RowImage;
   readonly whole: string | null;
+  /** The column by which the row was only marked as deleted. */
+  readonly marked: string | null;
   /** The page that the row had when it was deleted. */
   readonly page: PageId | null;
   /** Fields of which somebody else's change lies between the selected ones: what is older stays. */
@@ -44,6 +48,7 @@ export function foldEvent(known: Undoing | undefined, event: RowEvent, force: bo
         expected: undoing.fate === 'stays' ? { ...event.after, ...undoing.expected } : undoing.expected,
         target: {},
         whole: null,
+        marked: null,
         page: null,
       };
     case 'delete':
@@ -61,6 +66,7 @@ const startOf = (event: RowEvent): Undoing => ({
   expected: {},
   target: {},
   whole: null,
+  marked: null,
   page: null,
   interrupted: [],
 });
@@ -71,6 +77,7 @@ const foldDelete = (undoing: Undoing, event: RowEvent): Undoing => ({
   fate: 'returns',
   target: undoing.fate === 'returns' ? { ...event.before, ...undoing.target } : event.before,
   whole: event.whole ?? undoing.whole,
+  marked: undoing.marked ?? event.marked,
   page: undoing.page ?? event.page,
 });
 
@@ -102,19 +109,28 @@ export type UndoDecision =
   | { readonly kind: 'nothing' }
   | { readonly kind: 'update'; readonly changes: readonly Restored[]; readonly left: readonly Restored[] }
   | { readonly kind: 'insert'; readonly values: RowImage; readonly whole: string | null }
+  | { readonly kind: 'unmark'; readonly column: string }
   | { readonly kind: 'delete' }
   | { readonly kind: 'leave'; readonly reason: string; readonly left: readonly Restored[] };
 
 /**
  * Compares what a record must become with the row as it is now; null: there is none. A record that is as it was needs
- * nothing, so doing a rollback again goes on where it stopped.
+ * nothing, so doing a rollback again goes on where it stopped. `stillMarked`: the row bears the mark of its deletion.
  */
-export function decideUndo(undoing: Undoing, row: RowImage | null, force: boolean): UndoDecision {
+export function decideUndo(
+  undoing: Undoing,
+  row: RowImage | null,
+  force: boolean,
+  stillMarked = false,
+): UndoDecision {
   switch (undoing.fate) {
     case 'stays':
       return row === null ? leave('the row has been deleted since') : decideFields(undoing, row, force);
     case 'returns':
-      if (row !== null) return { kind: 'nothing' };
+      if (row !== null)
+        return stillMarked && undoing.marked !== null
+          ? { kind: 'unmark', column: undoing.marked }
+          : { kind: 'nothing' };
       if (undoing.newest !== 'delete' && !force) return leave('the row has been deleted since');
       return { kind: 'insert', values: undoing.target, whole: undoing.whole };
     case 'goes': {
@@ -194,3 +210,49 @@ export function requestsFor(count: UndoCount, batchSize: number): number {
   const looks = count.updated <= SINGLE_LOOKS ? count.updated : Math.ceil(count.updated / batchSize);
   return looks + count.updated + count.deleted + 4 * count.inserted;
 }
+
+export const NONE: UndoCount = {
+  records: 0,
+  values: 0,
+  updated: 0,
+  inserted: 0,
+  deleted: 0,
+  left: 0,
+  refused: 0,
+};
+
+/** Counts one more record. */
+export function added(count: UndoCount, decision: UndoDecision): UndoCount {
+  const more = { ...count, records: count.records + 1 };
+  switch (decision.kind) {
+    case 'nothing':
+      return count;
+    case 'update':
+      return {
+        ...more,
+        updated: count.updated + 1,
+        values: count.values + decision.changes.length,
+        left: count.left + decision.left.length,
+      };
+    case 'unmark':
+    case 'insert':
+      return { ...more, inserted: count.inserted + 1 };
+    case 'delete':
+      return { ...more, deleted: count.deleted + 1 };
+    case 'leave':
+      return { ...count, left: count.left + Math.max(1, decision.left.length) };
+    default:
+      return decision satisfies never;
+  }
+}
+
+/** Of two passes; what PostgreSQL refused in the first one may have gone in the second. */
+export const sum = (a: UndoCount, b: UndoCount): UndoCount => ({
+  records: a.records + b.records,
+  values: a.values + b.values,
+  updated: a.updated + b.updated,
+  inserted: a.inserted + b.inserted,
+  deleted: a.deleted + b.deleted,
+  left: a.left + b.left,
+  refused: b.refused,
+});

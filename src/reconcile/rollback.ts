@@ -4,10 +4,13 @@ import { type DeleteGuard, isMassDeletion } from '../model/guard.ts';
 import type { RowKey, TableName } from '../model/ids.ts';
 import type { ResolvedField, ResolvedTable } from '../model/mapping.ts';
 import {
+  added,
   decideUndo,
   foldEvent,
+  NONE,
   onlyFields,
   restorableFields,
+  sum,
   type UndoCount,
   type UndoDecision,
   type Undoing,
@@ -15,16 +18,18 @@ import {
 import { writableColumns } from '../postgres/restore.ts';
 import { readRows, type UserDatabase } from '../postgres/rows.ts';
 import { deletionLoad } from '../state/deletes.ts';
-import { beginRollback, endRun, lockRollbacks } from '../state/runs.ts';
+import { beginRollback, brokenRollback, endRun, lockRollbacks } from '../state/runs.ts';
 import type { Sql } from '../state/sql.ts';
 import {
   countWaiting,
+  lastOperation,
+  type Selected,
   selectedEvents,
   selectedKeys,
   selectedTables,
   type UndoSelection,
 } from '../state/undo.ts';
-import { undoRecord } from './undo.ts';
+import { isMarked, undoRecord } from './undo.ts';
 import { type Case, linesOf, refusal, type UndoLine } from './undo-lines.ts';
 
 export type RollbackContext = {
@@ -63,17 +68,23 @@ type Ground = {
 };
 
 const KEYS_AT_ONCE = 200;
-const NONE = { records: 0, values: 0, updated: 0, inserted: 0, deleted: 0, left: 0, refused: 0 };
 
 /**
  * Takes selected changes back in the rows; the sync carries that to the pages like any other change. Each record is a
  * transaction of its own, and one that is as it was needs nothing: after a crash, the same rollback does the rest.
  */
 export async function rollBack(context: RollbackContext, options: RollbackOptions): Promise<RollbackResult> {
-  const grounds = await groundsOf(context, options);
-  const preview = await look(context, options, grounds);
+  const { store } = context;
+  const name = JSON.stringify([options.selection, options.force]);
+  const present: Selected = {
+    selection: options.selection,
+    upTo: await lastOperation(store),
+    notRun: await brokenRollback(store, name),
+  };
+  const grounds = await groundsOf(context, present);
+  const preview = await look(context, options, grounds, present);
   const waiting = await countWaiting(
-    context.store,
+    store,
     grounds.map(({ table }) => table.name),
   );
   const { guarded, ...count } = preview;
@@ -82,28 +93,32 @@ export async function rollBack(context: RollbackContext, options: RollbackOption
   const unlock = await lockRollbacks(context.pool);
   if (unlock === null) throw alreadyRunning();
   try {
-    const run = await beginRollback(context.store, {
-      selection: JSON.stringify([options.selection, options.force]),
+    const run = await beginRollback(store, {
+      selection: name,
       actor: options.actor,
       total: count.records,
     });
-    const done = await carryOut(context, options, grounds, { run, guarded });
-    await endRun(context.store, run);
+    const done = await carryOut(context, options, grounds, {
+      run,
+      guarded,
+      selected: { ...present, notRun: run },
+    });
+    await endRun(store, run);
     return { ...done, left: done.left + count.left, guarded: held, waiting, run };
   } finally {
     await unlock();
   }
 }
 
-async function groundsOf(context: RollbackContext, { selection }: RollbackOptions): Promise<Ground[]> {
+async function groundsOf(context: RollbackContext, selected: Selected): Promise<Ground[]> {
   const grounds: Ground[] = [];
-  for (const name of await selectedTables(context.store, selection)) {
+  for (const name of await selectedTables(context.store, selected)) {
     const table = context.tables.get(name);
     if (table === undefined) throw notConfigured(name);
     const columns = await writableColumns(context.db, table);
     grounds.push({ table, columns, fields: restorableFields(table, columns) });
   }
-  if (grounds.length === 0 && selection.by !== 'time') throw nothingSelected();
+  if (grounds.length === 0 && selected.selection.by !== 'time') throw nothingSelected();
   // What others refer to comes first; deletions go the other way.
   return grounds.sort((a, b) => a.table.rank - b.table.rank);
 }
@@ -111,22 +126,24 @@ async function groundsOf(context: RollbackContext, { selection }: RollbackOption
 /** The concerned records of a table with what is to be done now, a chunk at a time. */
 async function* casesOf(
   context: RollbackContext,
-  { selection, force }: RollbackOptions,
+  { force }: RollbackOptions,
   { table, fields }: Ground,
+  selected: Selected,
 ): AsyncIterable<Case[]> {
-  for await (const keys of selectedKeys(context.store, selection, table.name, KEYS_AT_ONCE)) {
+  for await (const keys of selectedKeys(context.store, selected, table.name, KEYS_AT_ONCE)) {
     const known = new Map<RowKey, Undoing>();
-    for await (const event of selectedEvents(context.store, selection, table.name, keys)) {
+    for await (const event of selectedEvents(context.store, selected, table.name, keys)) {
       const { key, before, after } = event;
       const own = { ...event, before: onlyFields(before, fields), after: onlyFields(after, fields) };
       known.set(key, foldEvent(known.get(key), own, force));
     }
     const rows = await readRows(context.db, table, keys);
-    yield [...known].map(([key, undoing]) => ({
-      key,
-      undoing,
-      decision: decideUndo(undoing, rows.get(key) ?? null, force),
-    }));
+    const cases = [...known].map(async ([key, undoing]) => {
+      const row = rows.get(key) ?? null;
+      const marked = row !== null && (await isMarked(context.db, table, key, undoing));
+      return { key, undoing, decision: decideUndo(undoing, row, force, marked) };
+    });
+    yield await Promise.all(cases);
   }
 }
 
@@ -139,13 +156,14 @@ async function look(
   context: RollbackContext,
   options: RollbackOptions,
   grounds: readonly Ground[],
+  selected: Selected,
 ): Promise<Preview> {
   let count: UndoCount = NONE;
   const guarded = new Map<TableName, number>();
   for (const ground of grounds) {
     const { name } = ground.table;
     let deleted = 0;
-    for await (const cases of casesOf(context, options, ground)) {
+    for await (const cases of casesOf(context, options, ground, selected)) {
       for (const one of cases) {
         for (const line of linesOf(name, one))
           if (options.dryRun || line.what === 'left') await options.onLine(line);
@@ -164,33 +182,17 @@ async function isTooMany({ store, guard }: RollbackContext, name: TableName, mor
   return isMassDeletion({ ...load, coming: load.coming + more }, guard);
 }
 
-function added(count: UndoCount, decision: UndoDecision): UndoCount {
-  const more = { ...count, records: count.records + 1 };
-  switch (decision.kind) {
-    case 'nothing':
-      return count;
-    case 'update':
-      return {
-        ...more,
-        updated: count.updated + 1,
-        values: count.values + decision.changes.length,
-        left: count.left + decision.left.length,
-      };
-    case 'insert':
-      return { ...more, inserted: count.inserted + 1 };
-    case 'delete':
-      return { ...more, deleted: count.deleted + 1 };
-    case 'leave':
-      return { ...count, left: count.left + Math.max(1, decision.left.length) };
-    default:
-      return decision satisfies never;
-  }
-}
-
 /** Rows come back before values that may name them are set, and go after that: one pass for each. */
 const STEPS = ['insert', 'update', 'delete'] as const;
 
-type Task = { readonly run: string; readonly guarded: ReadonlyMap<TableName, number> };
+/** A row that was only marked comes back as others do. */
+const stepOf = ({ kind }: UndoDecision): string => (kind === 'unmark' ? 'insert' : kind);
+
+type Task = {
+  readonly run: string;
+  readonly guarded: ReadonlyMap<TableName, number>;
+  readonly selected: Selected;
+};
 type Pass = { readonly count: UndoCount; readonly refusals: readonly UndoLine[] };
 
 /** What PostgreSQL refuses may fit once other records are done, so passes go on as long as one gets further. */
@@ -211,16 +213,6 @@ async function carryOut(
   }
 }
 
-const sum = (a: UndoCount, b: UndoCount): UndoCount => ({
-  records: a.records + b.records,
-  values: a.values + b.values,
-  updated: a.updated + b.updated,
-  inserted: a.inserted + b.inserted,
-  deleted: a.deleted + b.deleted,
-  left: a.left + b.left,
-  refused: b.refused,
-});
-
 /** Of more refusals than this, the first ones are told. */
 const MAX_REFUSALS = 1_000;
 
@@ -228,7 +220,7 @@ async function onePass(
   context: RollbackContext,
   options: RollbackOptions,
   grounds: readonly Ground[],
-  { run, guarded }: Task,
+  { run, guarded, selected }: Task,
 ): Promise<Pass> {
   let count: UndoCount = NONE;
   const refusals: UndoLine[] = [];
@@ -236,8 +228,8 @@ async function onePass(
     for (const ground of step === 'delete' ? grounds.toReversed() : grounds) {
       const { name } = ground.table;
       if (step === 'delete' && guarded.has(name)) continue;
-      for await (const cases of casesOf(context, options, ground)) {
-        for (const one of cases.filter(({ decision }) => decision.kind === step)) {
+      for await (const cases of casesOf(context, options, ground, selected)) {
+        for (const one of cases.filter(({ decision }) => stepOf(decision) === step)) {
           const { force, actor } = options;
           const outcome = await undoRecord(context, { ...ground, ...one, force, actor, run });
           if ('kind' in outcome) count = added(count, withoutLeft(outcome));

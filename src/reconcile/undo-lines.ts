@@ -37,6 +37,8 @@ export function linesOf(table: TableName, { key, undoing, decision }: Case): Und
         ...decision.left.map((one): UndoLine => ({ ...line, ...one, what: 'left', reason: CHANGED })),
         ...between,
       ];
+    case 'unmark':
+      return [{ ...line, what: 'update', property: decision.column, now: 'set', becomes: null }];
     case 'insert':
     case 'delete':
       return [{ ...line, what: decision.kind }];

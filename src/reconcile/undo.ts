@@ -1,4 +1,4 @@
-import type { RowImage } from '../model/change.ts';
+import type { Json, RowImage } from '../model/change.ts';
 import { messageOf } from '../model/errors.ts';
 import type { RowKey } from '../model/ids.ts';
 import type { ResolvedField, ResolvedTable } from '../model/mapping.ts';
@@ -6,6 +6,7 @@ import { rowChangeOf } from '../model/merge.ts';
 import { decideUndo, onlyFields, type Restored, type UndoDecision, type Undoing } from '../model/rollback.ts';
 import { insertAgain } from '../postgres/restore.ts';
 import { readRows, type UserDatabase } from '../postgres/rows.ts';
+import { isSoftDeleted, setSoftDeleted } from '../postgres/soft-delete.ts';
 import {
   type ColumnValues,
   changeAs,
@@ -53,7 +54,8 @@ export async function undoRecord(
     return await changeAs(context.db, { id: null, name: task.actor }, async (transaction) => {
       await lockRow(transaction, table, key);
       const row = (await readRows(transaction, table, [key])).get(key) ?? null;
-      const decision = decideUndo(undoing, row, force);
+      const marked = row !== null && (await isMarked(transaction, table, key, undoing));
+      const decision = decideUndo(undoing, row, force, marked);
       const done = await apply(transaction, task, decision, row ?? {});
       await settleConstraints(transaction);
       if (done !== null) await note(statementsOn(transaction), task, known?.page ?? undoing.page, done);
@@ -94,6 +96,17 @@ async function apply(
         row: { before: null, after },
       };
     }
+    case 'unmark': {
+      const rows = await setSoftDeleted(transaction, table, key, decision.column, false);
+      if (rows === null) return null;
+      const change = { before: row, after: await imageNow() };
+      return {
+        kind: 'restore',
+        before: onlyColumn(rows.before, decision.column),
+        after: onlyColumn(rows.after, decision.column),
+        row: change,
+      };
+    }
     case 'delete': {
       const gone = await deleteRow(transaction, table, key);
       return gone === null
@@ -104,6 +117,18 @@ async function apply(
       return decision satisfies never;
   }
 }
+
+const onlyColumn = (row: string, column: string): Operation['after'] => ({
+  [column]: (JSON.parse(row) as Record<string, Json>)[column] ?? null,
+});
+
+/** Whether the row bears the mark by which it counts as deleted. */
+export const isMarked = async (
+  db: UserDatabase,
+  table: ResolvedTable,
+  key: RowKey,
+  { marked }: Undoing,
+): Promise<boolean> => marked !== null && (await isSoftDeleted(db, table, key, marked)) === true;
 
 async function setBack(
   transaction: UserTransaction,

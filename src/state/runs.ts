@@ -42,6 +42,16 @@ export async function beginRollback(
   return row.id;
 }
 
+/** The run of this selection that broke off, if there is one: doing it again goes on with it. */
+export async function brokenRollback(sql: Sql, selection: string): Promise<string | null> {
+  const [row] = await sql.query<{ id: string }>(
+    `select id::text from pgnotion.runs
+      where kind = 'rollback' and finished_at is null and selection = $1 order by id desc limit 1`,
+    [selection],
+  );
+  return row?.id ?? null;
+}
+
 const ROLLBACK_LOCK = 7_420_050;
 
 /** Keeps two rollbacks from working at once. Gives what ends the lock, or null if another one has it. */

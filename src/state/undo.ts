@@ -35,13 +35,37 @@ const COMMITTED = `case o.direction when 'to-notion' then coalesce(o.changed_at,
 
 type Condition = { readonly text: string; readonly values: readonly unknown[] };
 
-function conditionOf(selection: UndoSelection): Condition {
+/** A selection among what there was when the rollback began: what it does itself must never select itself. */
+export type Selected = {
+  readonly selection: UndoSelection;
+  /** The last operation that counts. */
+  readonly upTo: string;
+  /** A run whose operations do not count: this rollback's own, which may have broken off. */
+  readonly notRun: string | null;
+};
+
+export async function lastOperation(sql: Sql): Promise<string> {
+  const [row] = await sql.query<{ id: string }>(
+    'select coalesce(max(id), 0)::text as id from pgnotion.operations',
+  );
+  return row?.id ?? '0';
+}
+
+function conditionOf({ selection, upTo, notRun }: Selected): Condition {
+  // Both are numbers that PostgreSQL gave.
+  const others = notRun === null ? '' : ` and o.batch is distinct from '${BigInt(notRun)}'`;
+  const bounds = `o.id <= ${BigInt(upTo)}${others}`;
+  const { text, values } = choiceOf(selection, bounds);
+  return { text: `${bounds} and ${text}`, values };
+}
+
+function choiceOf(selection: UndoSelection, bounds: string): Condition {
   switch (selection.by) {
     case 'operation':
       return { text: `${UNDOABLE} and o.id = $1`, values: [selection.id] };
     case 'record': {
       const { table, key, to } = selection;
-      const one = `o.table_name = $1 and o.key = $2 and ${OWN}`;
+      const one = `${bounds} and o.table_name = $1 and o.key = $2 and ${OWN}`;
       return to === null
         ? {
             text: `o.id = (select max(o.id) from pgnotion.operations o where ${one})`,
@@ -66,7 +90,7 @@ function conditionOf(selection: UndoSelection): Condition {
   }
 }
 
-export async function selectedTables(sql: Sql, selection: UndoSelection): Promise<TableName[]> {
+export async function selectedTables(sql: Sql, selection: Selected): Promise<TableName[]> {
   const { text, values } = conditionOf(selection);
   const rows = await sql.query<{ name: TableName }>(
     `select distinct o.table_name as name from pgnotion.operations o where ${text} order by 1`,
@@ -78,7 +102,7 @@ export async function selectedTables(sql: Sql, selection: UndoSelection): Promis
 /** The keys of the records of one table that are concerned, a chunk at a time. */
 export async function* selectedKeys(
   sql: Sql,
-  selection: UndoSelection,
+  selection: Selected,
   table: TableName,
   size: number,
 ): AsyncIterable<RowKey[]> {
@@ -106,7 +130,7 @@ const EVENTS_AT_ONCE = 1_000;
 /** The selected changes of these records, newest first, however many there are. */
 export async function* selectedEvents(
   sql: Sql,
-  selection: UndoSelection,
+  selection: Selected,
   table: TableName,
   keys: readonly RowKey[],
 ): AsyncIterable<SelectedEvent> {
@@ -118,7 +142,8 @@ export async function* selectedEvents(
       `select o.id::text, o.key, o.kind, o.page_id as page, o.direction,
               case when ${WHOLE} then '{}' when o.direction = 'to-postgres' then o.before else o.row_before end as before,
               case o.direction when 'to-postgres' then o.after else o.row_after end as after,
-              case when ${WHOLE} then o.before::text end as whole
+              case when ${WHOLE} then o.before::text end as whole,
+              case when ${WHOLE} then (select min(k) from jsonb_object_keys(o.after) k) end as marked
          from pgnotion.operations o
         where ${text} and o.table_name = $${at + 1} and o.key = any($${at + 2}::text[])
           and ($${at + 3}::bigint is null or o.id < $${at + 3})
@@ -143,15 +168,17 @@ type EventRow = {
   readonly before: RowEvent['before'] | null;
   readonly after: RowEvent['after'] | null;
   readonly whole: string | null;
+  readonly marked: string | null;
 };
 
-const toEvent = ({ key, kind, page, before, after, whole }: EventRow): SelectedEvent => ({
+const toEvent = ({ key, kind, page, before, after, whole, marked }: EventRow): SelectedEvent => ({
   key,
   kind,
   page,
   before: before ?? {},
   after: after ?? {},
   whole,
+  marked,
 });
 
 /** How many changes of these tables wait in the outbox: they have no operation yet, and nothing takes them back. */

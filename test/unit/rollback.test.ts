@@ -20,6 +20,7 @@ const update = (before: RowImage, after: RowImage): RowEvent => ({
   before,
   after,
   whole: null,
+  marked: null,
 });
 const create = (after: RowImage): RowEvent => ({ ...update({}, after), kind: 'create' });
 const deleted = (before: RowImage, whole: string | null = null): RowEvent => ({
