@@ -27,16 +27,6 @@ async function synced(syncLog: ConfigInput['syncLog']): Promise<void> {
 }
 
 const notebook = () => stack.sandbox.control.listDatabases().find(({ title }) => title === 'Sync Log');
-/** Waits for so many more polls of the synced table. */
-async function polls(count: number): Promise<void> {
-  const source = (await sides.source('items')).replaceAll('-', '');
-  const asked = () =>
-    stack.sandbox.control
-      .requests()
-      .filter(({ path }) => path.replaceAll('-', '').includes(`${source}/query`)).length;
-  const before = asked();
-  await eventually(() => asked() >= before + count, SLOW);
-}
 const entries = () =>
   stack.sandbox.control.pages(notebook()?.dataSourceId ?? '').map(({ id }) => ({
     id,
@@ -57,7 +47,7 @@ test('by default people see what was refused and why, and none of what went well
   await sides.sql(`update items set stock = 77 where id = 2`);
   sides.edit(page, { Name: typed('title', '') });
   await eventually(() => entries().length === 1, SLOW);
-  await polls(5);
+  await sides.polls(5);
   expect(entries()).toEqual([
     {
       id: expect.any(String),
@@ -89,7 +79,7 @@ test('at level all every write of either side has one entry, through a restart a
   );
   expect(done.length).toBeGreaterThanOrEqual(2);
   await eventually(() => entries().length >= done.length, SLOW);
-  await polls(5);
+  await sides.polls(5);
   expect(
     entries()
       .map(({ syncId }) => syncId)

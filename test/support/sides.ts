@@ -1,5 +1,7 @@
 import type { Json } from '../../src/model/change.ts';
 import type { PropertyType } from '../../src/model/codecs/codec.ts';
+import { conflictsNotebook } from '../../src/model/conflict-page.ts';
+import { SYNC_LOG } from '../../src/model/sync-log.ts';
 import type { PageView } from '../../src/sandbox/notion/human.ts';
 import type { RequestLogEntry } from '../../src/sandbox/notion/log.ts';
 import type { JsonObject } from '../../src/sandbox/notion/types.ts';
@@ -94,10 +96,16 @@ export const isWrite = ({ method, operation }: RequestLogEntry): boolean =>
 
 const QUERIES = /data_sources\/([^/]+)\/query/;
 
+/** Written for people: nobody polls these. */
+const NOTEBOOKS: readonly string[] = [SYNC_LOG.title, conflictsNotebook([]).title];
+
 async function polls(stack: Stack, count: number): Promise<void> {
   const { control } = stack.sandbox;
   const from = control.requests().length;
-  const sources = control.listDatabases().map((each) => each.dataSourceId.replaceAll('-', ''));
+  const sources = control
+    .listDatabases()
+    .filter(({ title }) => !NOTEBOOKS.includes(title))
+    .map((each) => each.dataSourceId.replaceAll('-', ''));
   await eventually(
     () => {
       const asked = control
