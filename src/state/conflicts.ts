@@ -177,6 +177,22 @@ export async function outdateConflicts(sql: Sql, table: TableName, key: RowKey):
   );
 }
 
+/** Linked pages of decisions that should have been carried out by now: a look at them shows what became of it. */
+export async function staleDecisions(
+  sql: Sql,
+  seconds: number,
+): Promise<{ readonly table: TableName; readonly page: PageId }[]> {
+  return sql.query(
+    `select distinct r.table_name as "table", r.page_id as page
+       from pgnotion.conflicts c
+       join pgnotion.records r on r.table_name = c.table_name and r.key = c.record_id
+       join pgnotion.data_sources d on d.table_name = c.table_name
+      where c.status = 'decided' and c.decided_at < clock_timestamp() - make_interval(secs => $1)
+        and r.page_id is not null and r.state <> 'creating' and d.paused_at is null limit 20`,
+    [seconds],
+  );
+}
+
 /** Forgets conflicts that have been over for so many days, at most a thousand at a time. */
 export async function pruneConflicts(sql: Sql, days: number): Promise<void> {
   await sql.query(

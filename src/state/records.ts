@@ -27,6 +27,8 @@ export type SyncRecord = {
   readonly pageEditedAt: Date | null;
   /** Notion's time when the page was last known to hold nothing but what the base says; null if nobody knows. */
   readonly agreedAt: Date | null;
+  /** When the pair was last linked or its base moved: what was seen of it before may be out of date. */
+  readonly syncedAt: Date | null;
 };
 
 export async function recordsByKey(
@@ -144,7 +146,7 @@ export const markLinked = (sql: Sql, table: TableName, key: RowKey): Promise<voi
 
 async function setState(sql: Sql, table: TableName, key: RowKey, state: 'trashed' | 'linked'): Promise<void> {
   await sql.query(
-    `update pgnotion.records set state = $3, rested_as = null, rested_at = null
+    `update pgnotion.records set state = $3, rested_as = null, rested_at = null, synced_at = clock_timestamp()
       where table_name = $1 and key = $2`,
     [table, key, state],
   );
@@ -220,7 +222,7 @@ export async function pagesShowing(
   return rows.map((row) => row.page);
 }
 
-const SELECT = `select table_name, key, page_id, state, rested_as, base_row, base_page, page_edited_at, agreed_at,
+const SELECT = `select table_name, key, page_id, state, rested_as, base_row, base_page, page_edited_at, agreed_at, synced_at,
                          (extract(epoch from clock_timestamp() - intent_at) * 1000)::float8 as intent_age_ms
                   from pgnotion.records`;
 
@@ -235,6 +237,7 @@ type Row = {
   intent_age_ms: number | null;
   page_edited_at: Date | null;
   agreed_at: Date | null;
+  synced_at: Date | null;
 };
 
 const toRecord = (row: Row): SyncRecord => ({
@@ -248,6 +251,7 @@ const toRecord = (row: Row): SyncRecord => ({
   intentAgeMs: row.intent_age_ms,
   pageEditedAt: row.page_edited_at,
   agreedAt: row.agreed_at,
+  syncedAt: row.synced_at,
 });
 
 /** All keys of a table's records that do not rest, a chunk at a time. */

@@ -191,6 +191,7 @@ async function deliverOne(context: DeliverContext, batch: Batch, line: OutboxLin
 const sameBase = (a: SyncRecord | undefined, b: SyncRecord | undefined): boolean =>
   a?.page === b?.page &&
   a?.state === b?.state &&
+  a?.syncedAt?.getTime() === b?.syncedAt?.getTime() &&
   sameJson(a?.baseRow ?? null, b?.baseRow ?? null) &&
   sameJson(a?.basePage ?? null, b?.basePage ?? null);
 

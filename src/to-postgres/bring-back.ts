@@ -35,11 +35,12 @@ export async function bringBack(
   seen: Seen,
 ): Promise<boolean> {
   const line = seen.lines.find(({ type }) => type === 'DELETED_IN_POSTGRES');
-  if (line === undefined || line.choice === 'postgres') return false;
+  if (line === undefined) return false;
   if ((await readRows(context.db, sighting.table, [record.key])).size > 0) {
     await context.store.transaction((sql) => endConflict(sql, line.id, 'outdated'));
     return false;
   }
+  if (line.choice === 'postgres') return false;
   if (line.choice === 'notion') await insertAgain(context, sighting, record, seen, line);
   else if (seen.changed.some(goesToPostgres)) await hold(context, sighting, record, seen);
   else await letGo(context, record, line);

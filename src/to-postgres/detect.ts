@@ -5,11 +5,13 @@ import { editDigest } from '../model/page.ts';
 import type { NotionPage } from '../notion/client.ts';
 import { isGone } from '../notion/outcome.ts';
 import { fetchPage, wholeImage } from '../notion/pages.ts';
+import { endConflict, liveConflicts } from '../state/conflicts.ts';
 import { editsOf, type WaitingEdit } from '../state/edits.ts';
 import { remindNotices } from '../state/notices.ts';
 import { markRestore } from '../state/outbox.ts';
 import { markLinked, recordsByPage, type SyncRecord } from '../state/records.ts';
 import type { Source } from '../state/sources.ts';
+import type { Sql } from '../state/sql.ts';
 import { applyEdit } from './apply.ts';
 import { pageCameBack, restsQuietly } from './comeback.ts';
 import type { InboundContext, Sighting } from './context.ts';
@@ -167,9 +169,17 @@ async function inspectResting(
   if (evidenceOf(now.page, source) === null) await pageCameBack(context, { ...sighting, ...now }, record);
 }
 
+/** The page is back: that it was to come back is carried out, and anything else decided of it is without an object. */
+async function endTrashed(sql: Sql, { table, key }: SyncRecord): Promise<void> {
+  for (const { id, type, choice } of await liveConflicts(sql, table, key, true))
+    if (type === 'DELETED_IN_NOTION')
+      await endConflict(sql, id, choice === 'postgres' ? 'resolved' : 'outdated');
+}
+
 /** A restored page: the pair goes on where it stopped. */
 async function relink(context: InboundContext, record: SyncRecord): Promise<void> {
   await context.store.transaction(async (sql) => {
+    await endTrashed(sql, record);
     await markLinked(sql, record.table, record.key);
     await markRestore(sql, record.table, record.key, []);
     if (record.page !== null) await remindNotices(sql, record.page);

@@ -4,7 +4,8 @@ import { tableTrouble } from '../model/table-trouble.ts';
 import { probeRows } from '../postgres/rows.ts';
 import { keepTrying, pause } from '../runtime/retry.ts';
 import type { Wake } from '../runtime/wake.ts';
-import { dueEdits, nextEditMs, strangers } from '../state/edits.ts';
+import { staleDecisions } from '../state/conflicts.ts';
+import { dueEdits, editsOf, nextEditMs, strangers } from '../state/edits.ts';
 import { ripeDoubts } from '../state/operations.ts';
 import { linkedCount, linkedPages } from '../state/records.ts';
 import { recover, type Source, saveWatermark, suspend } from '../state/sources.ts';
@@ -225,6 +226,7 @@ async function lookAtWaiting(
   signal: AbortSignal,
   healthy: () => void,
 ): Promise<void> {
+  let lookedAt = options.steadyMs();
   while (!signal.aborted) {
     for (const edit of await dueEdits(context.store)) {
       if (signal.aborted) return;
@@ -235,12 +237,27 @@ async function lookAtWaiting(
       if (signal.aborted) return;
       await inspectAgain(context, table, page, null);
     }
+    if (options.steadyMs() - lookedAt > DECISION_MS) {
+      lookedAt = options.steadyMs();
+      await lookAtDecided(context, signal);
+    }
     healthy();
     const due = await nextEditMs(context.store);
     await options.wake.wait(Math.max(50, Math.min(due ?? IDLE_MS, IDLE_MS)), signal);
   }
 }
 
+/** What was decided and is not over by now may have lost its object on the way: the page shows it. */
+async function lookAtDecided(context: InboundContext, signal: AbortSignal): Promise<void> {
+  for (const { table, page } of await staleDecisions(context.store, DECISION_MS / 1_000)) {
+    if (signal.aborted) return;
+    const edit = (await editsOf(context.store, [page])).get(page) ?? null;
+    await inspectAgain(context, table, page, edit);
+  }
+}
+
+/** How often that is looked for, and how old a decision is then. */
+const DECISION_MS = 5_000;
 /** How many pages with a lost write are looked at in one go. */
 const DOUBTS = 20;
 /** How often waiting edits are looked for when nobody rings: retries asked for in SQL. */

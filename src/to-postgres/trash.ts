@@ -5,7 +5,7 @@ import { type ResolvedTable, softDeleteColumn } from '../model/mapping.ts';
 import { setSoftDeleted } from '../postgres/soft-delete.ts';
 import { deleteRow, lockRow, settleConstraints, type UserTransaction, writeAs } from '../postgres/write.ts';
 import { deletionLoad, deletionToReview, massDeletion } from '../state/deletes.ts';
-import { dropEdit, parkEdit } from '../state/edits.ts';
+import { dropEdit, parkEdit, waitForEdit } from '../state/edits.ts';
 import { beginOperation, endOperation, type Operation, requestOperation } from '../state/operations.ts';
 import { discard, markRestore, type Trouble } from '../state/outbox.ts';
 import { forget, markLinked, markTrashed, type RestedAs, rest, type SyncRecord } from '../state/records.ts';
@@ -17,6 +17,8 @@ import { actorOf } from './insert.ts';
 import { refusalOf } from './refusal.ts';
 import { BECAUSE_SO, type Because, trashVerdict } from './trashed.ts';
 import { noteUndelivered } from './undelivered.ts';
+
+const RETRY_MS = 2_000;
 
 /** What a GET says of a page that is not among the live ones. */
 export type Evidence = 'trashed' | 'archived' | 'moved' | 'gone';
@@ -182,6 +184,7 @@ async function restorePage(
   record: SyncRecord,
   because = BECAUSE_SO,
 ): Promise<void> {
+  const digest = left.decision === 'rejected' ? 'rejected' : '';
   const operation = requestOperation(
     context.store,
     {
@@ -195,7 +198,17 @@ async function restorePage(
       changedAt: null,
       actor: because.by,
     },
-    because.keep,
+    // If no answer comes, the page is looked at again, whichever way that went.
+    async (sql) => {
+      await because.keep(sql);
+      await markTrashed(sql, record.table, record.key);
+      await waitForEdit(
+        sql,
+        { page: left.page, table: record.table, key: record.key, digest },
+        RETRY_MS,
+        null,
+      );
+    },
   );
   const ask = { priority: 'poll', beforeLeaving: operation.begin } as const;
   try {

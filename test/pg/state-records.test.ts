@@ -49,6 +49,7 @@ test('a linked record is found by its key and by its page, with its bases as the
     intentAgeMs: null,
     pageEditedAt: edited,
     agreedAt: edited,
+    syncedAt: expect.any(Date),
   };
   expect(await recordsByKey(sql, suppliers, [key('a'), key('none')])).toEqual(new Map([['a', record]]));
   expect(await recordsByPage(sql, [pageOf(1), pageOf(9)])).toEqual(new Map([[pageOf(1), record]]));
