@@ -10,7 +10,7 @@ import { beginOperation, endOperation, type Operation, requestOperation } from '
 import { discard, markRestore, type Trouble } from '../state/outbox.ts';
 import { forget, markLinked, markTrashed, type RestedAs, rest, type SyncRecord } from '../state/records.ts';
 import type { Source } from '../state/sources.ts';
-import { FENCE } from '../state/sql.ts';
+import { FENCE, type Sql } from '../state/sql.ts';
 import { releaseWaiting } from '../state/waiting.ts';
 import { type InboundContext, stateOn } from './context.ts';
 import { actorOf } from './insert.ts';
@@ -184,7 +184,6 @@ async function restorePage(
   record: SyncRecord,
   because = BECAUSE_SO,
 ): Promise<void> {
-  const digest = left.decision === 'rejected' ? 'rejected' : '';
   const operation = requestOperation(
     context.store,
     {
@@ -198,17 +197,7 @@ async function restorePage(
       changedAt: null,
       actor: because.by,
     },
-    // If no answer comes, the page is looked at again, whichever way that went.
-    async (sql) => {
-      await because.keep(sql);
-      await markTrashed(sql, record.table, record.key);
-      await waitForEdit(
-        sql,
-        { page: left.page, table: record.table, key: record.key, digest },
-        RETRY_MS,
-        null,
-      );
-    },
+    (sql) => expectBack(sql, left, record, because),
   );
   const ask = { priority: 'poll', beforeLeaving: operation.begin } as const;
   try {
@@ -228,6 +217,14 @@ async function restorePage(
     await releaseWaiting(sql, record.table, record.key);
   });
   context.onDirty();
+}
+
+/** If no answer comes, the page is looked at again, whichever way that went. */
+async function expectBack(sql: Sql, left: Left, { table, key }: SyncRecord, because: Because): Promise<void> {
+  const digest = left.decision === 'rejected' ? 'rejected' : '';
+  await because.keep(sql);
+  await markTrashed(sql, table, key);
+  await waitForEdit(sql, { page: left.page, table, key, digest }, RETRY_MS, null);
 }
 
 /** Keeps the row; the pair rests, and stands in the failures, until the page is back. */
