@@ -1,9 +1,10 @@
 import type { WalEvent, WalTuple } from '../model/change.ts';
-import { type Lsn, type QualifiedName, type RowKey, rowKey, type TableName } from '../model/ids.ts';
-import type { ResolvedDependency, ResolvedTable } from '../model/mapping.ts';
+import type { Lsn, QualifiedName, RowKey, TableName } from '../model/ids.ts';
+import type { ResolvedTable } from '../model/mapping.ts';
 import { tableTrouble } from '../model/table-trouble.ts';
 import { dependentKeys, type UserDatabase } from '../postgres/rows.ts';
 import { TAG_PREFIX, verifyTag } from '../postgres/tag.ts';
+import { untilVisible } from '../postgres/visibility.ts';
 import type { WalStream } from '../postgres/wal.ts';
 import type { Log } from '../runtime/log.ts';
 import { keepTrying } from '../runtime/retry.ts';
@@ -12,6 +13,7 @@ import { type DirtyRecord, markAllDeleted, markDirty } from '../state/outbox.ts'
 import { livingBase, recordsByKey } from '../state/records.ts';
 import { compareAgain, suspend } from '../state/sources.ts';
 import type { Store } from '../state/sql.ts';
+import { type Held, note, nothingHeld, type Routes, routesOf, sizeOf, type Transaction } from './gather.ts';
 
 export type CaptureOptions = {
   readonly open: () => Promise<WalStream>;
@@ -22,7 +24,6 @@ export type CaptureOptions = {
   readonly tagSecret: Buffer;
   /** Called once dirty records are stored. */
   readonly onDirty: () => void;
-  readonly onState?: (state: 'connected' | 'disconnected') => void;
   readonly log: Log;
 };
 
@@ -39,12 +40,10 @@ export async function runCapture(options: CaptureOptions, signal: AbortSignal): 
       const stream = await options.open();
       const stop = (): void => void stream.close();
       signal.addEventListener('abort', stop, { once: true });
-      options.onState?.('connected');
       try {
-        await consume(options, stream, healthy);
+        await consume({ ...options, signal }, stream, healthy);
       } finally {
         signal.removeEventListener('abort', stop);
-        options.onState?.('disconnected');
         await stream.close();
       }
     },
@@ -52,35 +51,20 @@ export async function runCapture(options: CaptureOptions, signal: AbortSignal): 
   );
 }
 
-type TaggedRow = { readonly record: DirtyRecord; readonly tuple: WalTuple | null };
+type Consuming = CaptureOptions & { readonly signal: AbortSignal };
 
-/** What has been read and not stored yet. */
-type Held = {
-  readonly dirty: Map<string, DirtyRecord>;
-  /** Rows that a transaction of ours names: dropped if they hold what we wrote. */
-  readonly tagged: Map<string, TaggedRow>;
-  /** Values of joined tables whose dependants are dirty. */
-  readonly joined: Map<string, Joined>;
-};
-
-type Joined = {
-  readonly table: ResolvedTable;
-  readonly dependency: ResolvedDependency;
-  readonly values: Map<string, readonly string[]>;
-};
-
-type Transaction = { readonly changedAt: Date; readonly own: Set<string> };
-
-async function consume(options: CaptureOptions, stream: WalStream, healthy: () => void): Promise<void> {
+async function consume(options: Consuming, stream: WalStream, healthy: () => void): Promise<void> {
   const routes = routesOf(options.tables);
-  const held: Held = { dirty: new Map(), tagged: new Map(), joined: new Map() };
+  const held = nothingHeld();
   let transaction: Transaction | null = null;
   let stored: Lsn | null = null;
   for await (const events of stream.events()) {
     let idleAt: Lsn | null = null;
     for (const event of events) {
-      if (event.kind === 'begin') transaction = { changedAt: event.commitAt, own: new Set() };
-      else if (event.kind === 'commit') {
+      if (event.kind === 'begin') {
+        transaction = { xid: event.xid, changedAt: event.commitAt, own: new Set() };
+        held.xids.add(event.xid);
+      } else if (event.kind === 'commit') {
         stored = event.end;
         transaction = null;
       } else if (event.kind === 'keepalive') idleAt = event.walEnd;
@@ -103,34 +87,6 @@ async function consume(options: CaptureOptions, stream: WalStream, healthy: () =
   }
 }
 
-const sizeOf = (held: Held): number =>
-  held.dirty.size +
-  held.tagged.size +
-  [...held.joined.values()].reduce((sum, each) => sum + each.values.size, 0);
-
-type Route = {
-  readonly source: ResolvedTable | null;
-  readonly dependants: readonly { readonly table: ResolvedTable; readonly dependency: ResolvedDependency }[];
-};
-type Routes = ReadonlyMap<QualifiedName, Route>;
-
-function routesOf(tables: readonly ResolvedTable[]): Routes {
-  const names = new Set(
-    tables.flatMap((table) => [table.source, ...table.dependsOn.map((each) => each.table)]),
-  );
-  return new Map(
-    [...names].map((name) => [
-      name,
-      {
-        source: tables.find((table) => table.source === name && table.direction !== 'to-postgres') ?? null,
-        dependants: tables.flatMap((table) =>
-          table.dependsOn.filter((each) => each.table === name).map((dependency) => ({ table, dependency })),
-        ),
-      },
-    ]),
-  );
-}
-
 function noteTag(
   options: CaptureOptions,
   transaction: Transaction | null,
@@ -144,68 +100,9 @@ function noteTag(
   else transaction.own.add(`${own.table}/${own.key}`);
 }
 
-type RowEvent = Extract<WalEvent, { kind: 'insert' | 'update' | 'delete' }>;
-
-function note(held: Held, routes: Routes, transaction: Transaction, event: RowEvent): void {
-  const route = routes.get(event.table);
-  if (route === undefined) return;
-  const now = event.kind === 'delete' ? null : event.row;
-  const before = event.kind === 'insert' ? null : event.old;
-  if (route.source !== null) noteRecord(held, route.source, transaction, event);
-  for (const dependant of route.dependants) noteJoined(held, dependant, now ?? before);
-}
-
-function noteRecord(held: Held, table: ResolvedTable, transaction: Transaction, event: RowEvent): void {
-  const now = event.kind === 'delete' ? null : event.row;
-  const key = now === null ? null : keyOf(table, now);
-  const old = event.kind === 'insert' || event.old === null ? null : keyOf(table, event.old);
-  // A changed key is another record: the old one is gone.
-  if (old !== null && old !== key)
-    hold(held, dirtyRecord(table.name, old, 'delete', transaction), transaction, null);
-  if (key === null) return;
-  const name = `${table.name}/${key}`;
-  const first = held.dirty.get(name) ?? held.tagged.get(name)?.record;
-  const inserted = first === undefined ? event.kind === 'insert' : first.inserted === true;
-  hold(held, { ...dirtyRecord(table.name, key, 'write', transaction), inserted }, transaction, now);
-}
-
-const dirtyRecord = (
-  table: TableName,
-  key: RowKey,
-  kind: DirtyRecord['kind'],
-  transaction: Transaction,
-): DirtyRecord => ({ table, key, kind, changedAt: transaction.changedAt, lsn: null });
-
-function hold(held: Held, record: DirtyRecord, transaction: Transaction, tuple: WalTuple | null): void {
-  const name = `${record.table}/${record.key}`;
-  if (transaction.own.has(name) && !held.dirty.has(name)) held.tagged.set(name, { record, tuple });
-  else {
-    held.tagged.delete(name);
-    held.dirty.set(name, record);
-  }
-}
-
-function keyOf(table: ResolvedTable, tuple: WalTuple): RowKey | null {
-  const parts = table.key.map((column) => tuple[column]);
-  return parts.every((part) => typeof part === 'string') ? rowKey(parts) : null;
-}
-
-function noteJoined(
-  held: Held,
-  { table, dependency }: Route['dependants'][number],
-  tuple: WalTuple | null,
-): void {
-  const value = dependency.columns.map(({ from }) => tuple?.[from]);
-  if (!value.every((part) => typeof part === 'string')) return;
-  const name = `${table.name}/${dependency.table}`;
-  const joined: Joined = held.joined.get(name) ?? { table, dependency, values: new Map() };
-  joined.values.set(JSON.stringify(value), value);
-  held.joined.set(name, joined);
-}
-
 /** TRUNCATE names no rows: every record of the table is gone, but for what the rest of the transaction inserts. */
 async function storeTruncate(
-  options: CaptureOptions,
+  options: Consuming,
   held: Held,
   routes: Routes,
   tables: readonly QualifiedName[],
@@ -213,14 +110,20 @@ async function storeTruncate(
   stored: Lsn | null,
 ): Promise<void> {
   await flush(options, held, null);
+  held.xids.add(transaction.xid);
+  await allVisible(options, held);
   const sources = tables.flatMap((name) => routes.get(name)?.source ?? []);
   await options.store.transaction(async (sql) => {
     for (const table of sources) await markAllDeleted(sql, table.name, transaction.changedAt, stored);
   });
 }
 
-/** Stores what is held, and `checkpoint` with it. */
-async function flush(options: CaptureOptions, held: Held, checkpoint: Lsn | null): Promise<void> {
+/**
+ * Stores what is held, and `checkpoint` with it. What is in the outbox is read at once, and a row that is read too
+ * early looks as if nothing had changed: a change is stored once every read sees it (invariant 1).
+ */
+async function flush(options: Consuming, held: Held, checkpoint: Lsn | null): Promise<void> {
+  if (sizeOf(held) > 0) await allVisible(options, held);
   const records = new Map(held.dirty);
   for (const record of await changedSince(options, held.tagged))
     records.set(`${record.table}/${record.key}`, record);
@@ -239,8 +142,13 @@ async function flush(options: CaptureOptions, held: Held, checkpoint: Lsn | null
     );
     if (checkpoint !== null) await advanceCheckpoint(sql, options.slot, checkpoint);
   });
-  for (const part of [held.dirty, held.tagged, held.joined]) part.clear();
+  for (const part of [held.dirty, held.tagged, held.joined, held.xids]) part.clear();
   if (sorted.length > 0) options.onDirty();
+}
+
+async function allVisible({ db, log, signal }: Consuming, held: Held): Promise<void> {
+  await untilVisible(db, held.xids, { log, signal });
+  held.xids.clear();
 }
 
 /** Of the rows that we wrote ourselves, those that a trigger or somebody else made different from what we know. */

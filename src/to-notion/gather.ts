@@ -1,0 +1,121 @@
+import type { WalEvent, WalTuple } from '../model/change.ts';
+import { type QualifiedName, type RowKey, rowKey, type TableName } from '../model/ids.ts';
+import type { ResolvedDependency, ResolvedTable } from '../model/mapping.ts';
+import type { DirtyRecord } from '../state/outbox.ts';
+
+type TaggedRow = { readonly record: DirtyRecord; readonly tuple: WalTuple | null };
+
+/** What has been read and not stored yet. */
+export type Held = {
+  readonly dirty: Map<string, DirtyRecord>;
+  /** Rows that a transaction of ours names: dropped if they hold what we wrote. */
+  readonly tagged: Map<string, TaggedRow>;
+  /** Values of joined tables whose dependants are dirty. */
+  readonly joined: Map<string, Joined>;
+  /** The transactions that these changes are of. */
+  readonly xids: Set<number>;
+};
+
+export const nothingHeld = (): Held => ({
+  dirty: new Map(),
+  tagged: new Map(),
+  joined: new Map(),
+  xids: new Set(),
+});
+
+type Joined = {
+  readonly table: ResolvedTable;
+  readonly dependency: ResolvedDependency;
+  readonly values: Map<string, readonly string[]>;
+};
+
+/** The transaction that is being read. `own`: records (`table/key`) that it names as written by us. */
+export type Transaction = { readonly xid: number; readonly changedAt: Date; readonly own: Set<string> };
+
+export const sizeOf = (held: Held): number =>
+  held.dirty.size +
+  held.tagged.size +
+  [...held.joined.values()].reduce((sum, each) => sum + each.values.size, 0);
+
+type Route = {
+  readonly source: ResolvedTable | null;
+  readonly dependants: readonly { readonly table: ResolvedTable; readonly dependency: ResolvedDependency }[];
+};
+export type Routes = ReadonlyMap<QualifiedName, Route>;
+
+export function routesOf(tables: readonly ResolvedTable[]): Routes {
+  const names = new Set(
+    tables.flatMap((table) => [table.source, ...table.dependsOn.map((each) => each.table)]),
+  );
+  return new Map(
+    [...names].map((name) => [
+      name,
+      {
+        source: tables.find((table) => table.source === name && table.direction !== 'to-postgres') ?? null,
+        dependants: tables.flatMap((table) =>
+          table.dependsOn.filter((each) => each.table === name).map((dependency) => ({ table, dependency })),
+        ),
+      },
+    ]),
+  );
+}
+
+type RowEvent = Extract<WalEvent, { kind: 'insert' | 'update' | 'delete' }>;
+
+/** Holds what a row's event makes dirty: its own record, and those of tables that join it. */
+export function note(held: Held, routes: Routes, transaction: Transaction, event: RowEvent): void {
+  const route = routes.get(event.table);
+  if (route === undefined) return;
+  const now = event.kind === 'delete' ? null : event.row;
+  const before = event.kind === 'insert' ? null : event.old;
+  if (route.source !== null) noteRecord(held, route.source, transaction, event);
+  for (const dependant of route.dependants) noteJoined(held, dependant, now ?? before);
+}
+
+function noteRecord(held: Held, table: ResolvedTable, transaction: Transaction, event: RowEvent): void {
+  const now = event.kind === 'delete' ? null : event.row;
+  const key = now === null ? null : keyOf(table, now);
+  const old = event.kind === 'insert' || event.old === null ? null : keyOf(table, event.old);
+  // A changed key is another record: the old one is gone.
+  if (old !== null && old !== key)
+    hold(held, dirtyRecord(table.name, old, 'delete', transaction), transaction, null);
+  if (key === null) return;
+  const name = `${table.name}/${key}`;
+  const first = held.dirty.get(name) ?? held.tagged.get(name)?.record;
+  const inserted = first === undefined ? event.kind === 'insert' : first.inserted === true;
+  hold(held, { ...dirtyRecord(table.name, key, 'write', transaction), inserted }, transaction, now);
+}
+
+const dirtyRecord = (
+  table: TableName,
+  key: RowKey,
+  kind: DirtyRecord['kind'],
+  transaction: Transaction,
+): DirtyRecord => ({ table, key, kind, changedAt: transaction.changedAt, lsn: null });
+
+function hold(held: Held, record: DirtyRecord, transaction: Transaction, tuple: WalTuple | null): void {
+  const name = `${record.table}/${record.key}`;
+  if (transaction.own.has(name) && !held.dirty.has(name)) held.tagged.set(name, { record, tuple });
+  else {
+    held.tagged.delete(name);
+    held.dirty.set(name, record);
+  }
+}
+
+function keyOf(table: ResolvedTable, tuple: WalTuple): RowKey | null {
+  const parts = table.key.map((column) => tuple[column]);
+  return parts.every((part) => typeof part === 'string') ? rowKey(parts) : null;
+}
+
+function noteJoined(
+  held: Held,
+  { table, dependency }: Route['dependants'][number],
+  tuple: WalTuple | null,
+): void {
+  const value = dependency.columns.map(({ from }) => tuple?.[from]);
+  if (!value.every((part) => typeof part === 'string')) return;
+  const name = `${table.name}/${dependency.table}`;
+  const joined: Joined = held.joined.get(name) ?? { table, dependency, values: new Map() };
+  joined.values.set(JSON.stringify(value), value);
+  held.joined.set(name, joined);
+}
