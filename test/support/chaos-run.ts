@@ -120,7 +120,7 @@ async function keepEvidence(world: World, name: string, steps: readonly Command[
   const folder = join(tmpdir(), `pgnotion-chaos-${name}-${Date.now()}`);
   await mkdir(folder, { recursive: true });
   const state: Record<string, unknown> = {};
-  for (const table of ['records', 'outbox', 'edits', 'operations', 'data_sources'])
+  for (const table of ['records', 'outbox', 'edits', 'conflicts', 'operations', 'data_sources'])
     state[table] = await world.sql(`select * from pgnotion.${table}`);
   for (const table of ['parents', 'children', 'audit'])
     state[table] = await world.sql(`select * from ${table}`);
