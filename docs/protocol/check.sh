@@ -24,6 +24,7 @@ rows=(
   'rests|rest comes: both ways|-DPAIRED -DWRITES=1 -DEDITS=1 -DLOSSES=1'
   'rests|rest comes: create|-DWRITES=1 -DLOSSES=1'
   'fails|NAIVE_ACK: acknowledge, then store|-DNAIVE_ACK -DPAIRED -DWRITES=1 -DCRASHES=1'
+  'fails|NAIVE_VISIBLE: store what nobody can read yet|-DNAIVE_VISIBLE -DPAIRED -DWRITES=1'
   'fails|NAIVE_CREATE: create without intent and look-up|-DNAIVE_CREATE -DWRITES=1 -DLOSSES=1'
   'fails|NAIVE_GRACE: believe "not found" at once|-DNAIVE_GRACE -DWRITES=1 -DLOSSES=1'
   'fails|NAIVE_INTENT: store the intent unfenced|-DNAIVE_INTENT -DWRITES=1 -DTAKEOVERS=1'

@@ -35,6 +35,8 @@
 
 /* ---- PostgreSQL: the row, its log, the slot ---- */
 byte row;
+/* What a commit has written that the log tells already and no reader sees yet; 0 if there is none. */
+byte unread;
 byte writes, log_end, acked;
 byte log_value[WRITES + EDITS + 1];
 bool log_own[WRITES + EDITS + 1];
@@ -221,12 +223,15 @@ proctype Application() {
   do
   :: writes < WRITES ->
      atomic {
+       /* One writer of a row at a time: the next one waits for its lock. */
+       unread == 0 ->
        writes++;
-       row = written(writes);
-       log_value[log_end] = row; log_own[log_end] = false; log_end++;
+       unread = written(writes);
+       log_value[log_end] = unread; log_own[log_end] = false; log_end++;
        page_later = false;
-       printf("application: the row becomes %d\n", row)
-     }
+       printf("application: commits %d, which the log tells\n", unread)
+     };
+     atomic { row = unread; unread = 0; printf("application: everybody sees the row's %d\n", row) }
   :: else -> break
   od
 }
@@ -257,6 +262,10 @@ end: {
     atomic { mine[d] == epoch && position[d] < log_end -> busy_c[d] = true };
 #ifdef NAIVE_ACK
     atomic { acked = position[d] + 1; printf("daemon %d: acknowledges the log up to %d\n", d + 1, acked) };
+#endif
+#ifndef NAIVE_VISIBLE
+    /* What is stored is read at once, so it must be there to be read; only the last commit can be unread. */
+    unread == 0 || position[d] + 1 < log_end;
 #endif
     /* A row of our own that holds what we know is no news. */
     ours = log_own[position[d]] && has_base_row && log_value[position[d]] == base_row;
@@ -542,8 +551,9 @@ end: {
     };
 
 apply:
-    /* The row, the base and the outbox line commit together. */
+    /* The row, the base and the outbox line commit together. The row's lock is waited for. */
     atomic {
+      unread == 0 ->
       if
       :: !fenced(d) -> overtaken(d)
       :: fenced(d) && (state != LINKED || (has_base_page && shown == base_page))

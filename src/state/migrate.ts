@@ -1,8 +1,8 @@
-import { createHash } from 'node:crypto';
 import { readdir, readFile } from 'node:fs/promises';
 import pg, { type Pool } from 'pg';
 import { messageOf, PgnotionError } from '../model/errors.ts';
 import { inTransaction, type Sql } from './sql.ts';
+import { renewViews } from './views.ts';
 
 const FOLDER = new URL('../../sql/', import.meta.url);
 /** Any fixed number: it keeps two processes from migrating at once. */
@@ -20,7 +20,8 @@ export async function migrations(): Promise<readonly Migration[]> {
 
 /**
  * Brings our schema up to this version, in one transaction under a lock, and makes the views anew if their file
- * changed. Throws `state_newer` if the database was already used by a later version of pgnotion.
+ * changed. Throws `state_newer` if the database was already used by a later version of pgnotion, and `state_views_used`
+ * if the views are to be made anew and something of the users' is built on them.
  */
 export async function migrate(pool: Pool): Promise<void> {
   const known = await migrations();
@@ -71,26 +72,4 @@ function refuseNewer(present: number, known: number): void {
     message: `the schema pgnotion is at version ${present}; this pgnotion knows ${known}`,
     remedy: 'run the pgnotion version that made it, or a later one',
   });
-}
-
-async function renewViews(sql: Sql, text: string): Promise<void> {
-  const digest = createHash('sha256').update(text).digest('hex');
-  const [row] = await sql.query<{ value: string }>(
-    `select value #>> '{}' as value from pgnotion.settings where name = 'views'`,
-  );
-  if (row?.value === digest) return;
-  const old = await sql.query<{ drop: string }>(
-    `select format('drop view if exists pgnotion.%I cascade', c.relname) as drop
-       from pg_class c where c.relnamespace = 'pgnotion'::regnamespace and c.relkind = 'v'
-     union all
-     select format('drop function if exists %s cascade', p.oid::regprocedure)
-       from pg_proc p where p.pronamespace = 'pgnotion'::regnamespace`,
-  );
-  for (const { drop } of old) await sql.query(drop);
-  await sql.query(text);
-  await sql.query(
-    `insert into pgnotion.settings (name, value) values ('views', to_jsonb($1::text))
-     on conflict (name) do update set value = excluded.value`,
-    [digest],
-  );
 }

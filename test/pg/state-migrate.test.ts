@@ -138,3 +138,63 @@ test('a number that was left out is made up for, though a later one is there', a
   await migrate(database.pool);
   expect(await versions(database)).toEqual((await migrations()).map(({ version }) => version));
 });
+
+test('what was granted on views and functions stays granted when they are made anew', async () => {
+  const name = `reader "${randomBytes(4).toString('hex')}`;
+  const role = pg.escapeIdentifier(name);
+  try {
+    await using database = await createDatabase();
+    const { pool } = database;
+    await migrate(pool);
+    await pool.query(`
+      create role ${role};
+      grant select on pgnotion.status to ${role} with grant option;
+      grant select on pgnotion.queue to public;
+      revoke execute on function pgnotion.pause(text) from public;
+      grant execute on function pgnotion.pause(text) to ${role};
+      revoke execute on function pgnotion.resume(text) from public;
+      create view pgnotion.gone as select 1 as one;
+      grant select on pgnotion.gone to ${role};
+      update pgnotion.settings set value = '"older"' where name = 'views'`);
+    await migrate(pool);
+    const { rows } = await pool.query(
+      `select has_table_privilege($1, 'pgnotion.status', 'select with grant option') as status,
+              has_table_privilege($1, 'pgnotion.failures', 'select') as failures,
+              has_table_privilege($1, 'pgnotion.queue', 'select') as queue,
+              has_function_privilege($1, 'pgnotion.pause(text)', 'execute') as pause,
+              has_function_privilege($1, 'pgnotion.resume(text)', 'execute') as resume,
+              has_function_privilege($1, 'pgnotion.retry(text, text)', 'execute') as retry`,
+      [name],
+    );
+    expect(rows).toEqual([
+      { status: true, failures: false, queue: true, pause: true, resume: false, retry: true },
+    ]);
+  } finally {
+    await asAdmin(inject('postgresUrl'), (admin) => admin.query(`drop role if exists ${role}`));
+  }
+});
+
+test.each([
+  ['a view', `create view public.board as select * from pgnotion.status`, 'view board'],
+  [
+    'a view that calls a function',
+    `create view public.story as select * from pgnotion.explain('a', 'b')`,
+    'view story',
+  ],
+  [
+    'a function that gives the rows of a view',
+    `create function public.rows() returns setof pgnotion.queue language sql as 'select * from pgnotion.queue'`,
+    'function rows()',
+  ],
+])('%s of the users that is built on ours is named, and nothing changes', async (_, made, named) => {
+  await using database = await createDatabase();
+  const { pool } = database;
+  await migrate(pool);
+  await pool.query(`${made}; update pgnotion.settings set value = '"older"' where name = 'views'`);
+  const before = await contents(database);
+  await expect(migrate(pool)).rejects.toMatchObject({
+    code: 'state_views_used',
+    message: expect.stringContaining(named),
+  });
+  expect(await contents(database)).toEqual(before);
+});
