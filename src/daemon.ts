@@ -14,6 +14,7 @@ import { watchPublication } from './reconcile/publication.ts';
 import type { Log } from './runtime/log.ts';
 import { keepTrying, mayPass } from './runtime/retry.ts';
 import { runTogether, type Service } from './runtime/service.ts';
+import { onAbort } from './runtime/signal.ts';
 import { createWake } from './runtime/wake.ts';
 import { readCheckpoint } from './state/checkpoint.ts';
 import { type Holder, takeLease } from './state/lease.ts';
@@ -47,14 +48,12 @@ const FINISH_MS = 2_000;
  */
 export async function runDaemon(options: DaemonOptions, signal: AbortSignal): Promise<void> {
   const desk = await openDesk(deskOptions(options));
-  const stopping = (): void => desk.report({ kind: 'stopping' });
-  signal.addEventListener('abort', stopping, { once: true });
+  using _ = onAbort(signal, () => desk.report({ kind: 'stopping' }));
   const address = desk.address();
   if (address !== null) options.onListening?.(address);
   try {
     await runUntilStopped(options, desk, signal);
   } finally {
-    signal.removeEventListener('abort', stopping);
     await desk.close();
   }
 }
@@ -149,13 +148,12 @@ function tellTakeOver(desk: Desk, before: { readonly holder: Holder | null } | n
 /** A lock that is lost because the server fell silent takes every connection with it: none would ever answer. */
 function severAfter(lost: AbortSignal, sever: () => void): Disposable {
   let timer: NodeJS.Timeout | undefined;
-  const start = (): void => {
+  const listening = onAbort(lost, () => {
     timer = setTimeout(sever, FINISH_MS);
-  };
-  lost.addEventListener('abort', start, { once: true });
+  });
   return {
     [Symbol.dispose]: () => {
-      lost.removeEventListener('abort', start);
+      listening[Symbol.dispose]();
       clearTimeout(timer);
     },
   };
@@ -170,8 +168,7 @@ async function work(
   const { log, config, environment } = installation;
   const { notion, throttle, answers } = openNotion(installation, store.epoch, options.desk.answered);
   // What is under way is finished; what waits for its place in the window would hold the stop for a minute.
-  const letNothingLeave = (): void => void throttle.stop();
-  signal.addEventListener('abort', letNothingLeave, { once: true });
+  using _ = onAbort(signal, () => void throttle.stop());
   const greet = async (given: AbortSignal): Promise<Self> => {
     const self = await notion.me({ priority: 'live', signal: given });
     await checkNotion(installation, notion);
@@ -192,7 +189,6 @@ async function work(
     await runTogether(await servicesOf(options, installation, store, ends), signal, log);
     log.info('stopped; everything in flight is recorded');
   } finally {
-    signal.removeEventListener('abort', letNothingLeave);
     await throttle.stop();
   }
 }
@@ -223,7 +219,12 @@ async function servicesOf(
   });
   const { slot, publication } = config;
   const stream = { url: ends.url, slot, publication, senderTimeoutMs: options.senderTimeoutMs, log };
-  const capture = { ...shared, slot, open: () => openWalStream(stream), tables: installation.tables };
+  const capture = {
+    ...shared,
+    slot,
+    open: (given: AbortSignal) => openWalStream({ ...stream, signal: given }),
+    tables: installation.tables,
+  };
   const published = { ...shared, pool: installation.pool, publication };
   const house = {
     store,

@@ -147,6 +147,11 @@ test('nothing escapes the types: no any, no suppressed error', () => {
   expect(suppressed.map(({ path }) => path)).toEqual([]);
 });
 
+test('a signal is listened to in a way that hears one that has come already', () => {
+  const deaf = found(/addEventListener\('abort'/g).filter((each) => !each.startsWith('runtime/'));
+  expect(deaf).toEqual([]);
+});
+
 test('a class is an error', () => {
   const classes = found(/\bclass\s+\w+[^{]*\{/g);
   expect(classes.length).toBeGreaterThan(0);

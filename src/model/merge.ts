@@ -91,6 +91,27 @@ export function ownWrites(
   return ours.map(({ property }) => property);
 }
 
+/**
+ * The page's base after a write. What Notion made of the values stands in the write's own answer. `late` names what was
+ * read some time after it: a person may have typed there meanwhile, so what Notion cannot have made of `sent` stays out
+ * of the base, and is found as the edit that it is (invariant 4).
+ */
+export function baseAfterWrite(
+  fields: readonly ResolvedField[],
+  sent: PageImage,
+  image: PageImage,
+  late: ReadonlySet<string>,
+): PageImage {
+  const foreign = fields.filter(
+    ({ property, codec }) =>
+      late.has(property) && property in sent && !codec.same(sent[property] ?? null, image[property] ?? null),
+  );
+  return {
+    ...image,
+    ...Object.fromEntries(foreign.map(({ property }) => [property, sent[property] ?? null])),
+  };
+}
+
 /** The fields whose page value is not the base's. */
 export function changedOnPage(
   fields: readonly ResolvedField[],

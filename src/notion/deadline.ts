@@ -1,3 +1,5 @@
+import { onAbort } from '../runtime/signal.ts';
+
 /** One request's fetch, bounded in time from its first byte to its answer's last. */
 export type BoundedFetch = {
   readonly fetch: (url: string, init?: object) => Promise<Response>;
@@ -19,8 +21,7 @@ export function boundedFetch(timeoutMs: number, signal: AbortSignal | undefined)
     ending.abort(new DOMException(`no whole answer within ${timeoutMs} ms`, 'TimeoutError'));
   const abort = (): void => ending.abort(new DOMException('the caller gave up', 'AbortError'));
   const timer = setTimeout(expire, timeoutMs);
-  signal?.addEventListener('abort', abort, { once: true });
-  if (signal?.aborted) abort();
+  const listening = onAbort(signal, abort);
   return {
     fetch: async (url, init) => {
       // A redirect is not followed: fetch would turn a POST into a GET and call that a success.
@@ -31,7 +32,7 @@ export function boundedFetch(timeoutMs: number, signal: AbortSignal | undefined)
     status: () => status,
     [Symbol.dispose]: () => {
       clearTimeout(timer);
-      signal?.removeEventListener('abort', abort);
+      listening[Symbol.dispose]();
     },
   };
 }

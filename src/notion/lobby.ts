@@ -1,3 +1,4 @@
+import { onAbort } from '../runtime/signal.ts';
 import { LONGEST_TIMER_MS } from './alarm.ts';
 
 /** Who goes first when the budget is short. */
@@ -46,10 +47,9 @@ export function createLobby(): Lobby {
         const { promise, resolve } = Promise.withResolvers<void>();
         const tell = (): void => resolve();
         watchers.add(tell);
-        signal?.addEventListener('abort', tell, { once: true });
+        using _ = onAbort(signal, tell);
         await promise;
         watchers.delete(tell);
-        signal?.removeEventListener('abort', tell);
       }
     },
   };

@@ -25,6 +25,14 @@ export async function wholeImage(
   return image;
 }
 
+/** What its answer leaves out of a page, so that it is read by a request of its own, some time later. */
+export const readLate = (
+  table: ResolvedTable,
+  ids: Readonly<Record<string, string>>,
+  page: NotionPage,
+): ReadonlySet<string> =>
+  new Set(readPage(table, ids, page.properties).truncated.map(({ property }) => property));
+
 /** The page as it is this moment: a GET shows every write that was answered before it. */
 export async function fetchPage(
   notion: NotionClient,

@@ -1,6 +1,7 @@
 import { PgnotionError } from '../model/errors.ts';
 import type { Log } from '../runtime/log.ts';
 import { pause } from '../runtime/retry.ts';
+import { onAbort } from '../runtime/signal.ts';
 import { LONGEST_TIMER_MS } from './alarm.ts';
 import { createLobby, type Lobby, type Priority } from './lobby.ts';
 import { type Caller, createReservoir, type RateLimit, type Reservoir } from './reservoir.ts';
@@ -143,11 +144,10 @@ async function pass<T>(
 
 /** Calls `drop` when one of the signals comes, until `using` ends it. */
 function listen(signals: readonly (AbortSignal | undefined)[], drop: () => void): Disposable {
-  for (const signal of signals) signal?.addEventListener('abort', drop, { once: true });
-  if (signals.some((signal) => signal?.aborted)) drop();
+  const listening = signals.map((signal) => onAbort(signal, drop));
   return {
     [Symbol.dispose]: () => {
-      for (const signal of signals) signal?.removeEventListener('abort', drop);
+      for (const each of listening) each[Symbol.dispose]();
     },
   };
 }

@@ -3,6 +3,7 @@ import type { WalEvent } from '../model/change.ts';
 import { messageOf, PgnotionError } from '../model/errors.ts';
 import { formatLsn, type Lsn, lsn } from '../model/ids.ts';
 import type { Log } from '../runtime/log.ts';
+import { onAbort } from '../runtime/signal.ts';
 import { createPgoutputDecoder, type WalDecoder } from './pgoutput.ts';
 import { describeConnectError, replicationClient } from './pool.ts';
 import { describeStreamError, disconnected } from './wal-errors.ts';
@@ -39,6 +40,8 @@ export type WalStreamOptions = {
   readonly senderTimeoutMs?: number | undefined;
   /** Milliseconds, for the watchdog and the status messages. */
   readonly now?: () => number;
+  /** Gives up the opening; an open stream has its `close`. */
+  readonly signal?: AbortSignal;
   /** What reads the messages; pgoutput's if absent. */
   readonly decoder?: WalDecoder;
 };
@@ -50,12 +53,17 @@ const CLOSE_MS = 1000;
 /** What `pg` has for COPY in both directions, which its types leave out. */
 type CopyConnection = pg.Connection & { readonly sendCopyFromChunk: (chunk: Buffer) => void };
 
-/** Starts streaming a slot. Throws PgnotionError: as `events`, or why the connection could not be made. */
+/**
+ * Starts streaming a slot. Throws PgnotionError: as `events`, or why the connection could not be made; and the signal's
+ * reason if that has come before.
+ */
 export async function openWalStream(options: WalStreamOptions): Promise<WalStream> {
   const timeoutMs = options.senderTimeoutMs ?? DEFAULT_SENDER_TIMEOUT_MS;
   const client = replicationClient(options.url, `-c wal_sender_timeout=${timeoutMs}`);
   // Failures reach us through the query; without a listener the socket's own would end the process.
   client.on('error', (error) => options.log.debug({ reason: messageOf(error) }, 'replication connection'));
+  options.signal?.throwIfAborted();
+  using _ = onAbort(options.signal, () => void client.connection.stream.destroy());
   try {
     await client.connect();
   } catch (error) {

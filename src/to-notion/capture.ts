@@ -8,6 +8,7 @@ import { untilVisible } from '../postgres/visibility.ts';
 import type { WalStream } from '../postgres/wal.ts';
 import type { Log } from '../runtime/log.ts';
 import { keepTrying } from '../runtime/retry.ts';
+import { onAbort } from '../runtime/signal.ts';
 import { advanceCheckpoint } from '../state/checkpoint.ts';
 import { type DirtyRecord, markAllDeleted, markDirty } from '../state/outbox.ts';
 import { livingBase, recordsByKey } from '../state/records.ts';
@@ -16,7 +17,8 @@ import type { Store } from '../state/sql.ts';
 import { type Held, note, nothingHeld, type Routes, routesOf, sizeOf, type Transaction } from './gather.ts';
 
 export type CaptureOptions = {
-  readonly open: () => Promise<WalStream>;
+  /** Rejects soon after the signal comes. */
+  readonly open: (signal: AbortSignal) => Promise<WalStream>;
   readonly store: Store;
   readonly db: UserDatabase;
   readonly tables: readonly ResolvedTable[];
@@ -37,13 +39,11 @@ const MAX_HELD = 5_000;
 export async function runCapture(options: CaptureOptions, signal: AbortSignal): Promise<void> {
   await keepTrying(
     async (healthy) => {
-      const stream = await options.open();
-      const stop = (): void => void stream.close();
-      signal.addEventListener('abort', stop, { once: true });
+      const stream = await options.open(signal);
+      using _ = onAbort(signal, () => void stream.close());
       try {
         await consume({ ...options, signal }, stream, healthy);
       } finally {
-        signal.removeEventListener('abort', stop);
         await stream.close();
       }
     },

@@ -1,9 +1,10 @@
 import { messageOf } from '../model/errors.ts';
 import type { PageId } from '../model/ids.ts';
+import { baseAfterWrite, changedOnPage } from '../model/merge.ts';
 import { planPage } from '../model/plan.ts';
 import type { NotionPage } from '../notion/client.ts';
 import { NotionFailure } from '../notion/outcome.ts';
-import { wholeImage } from '../notion/pages.ts';
+import { readLate, wholeImage } from '../notion/pages.ts';
 import { type RequestOperation, requestOperation } from '../state/operations.ts';
 import { pendingAmong, settle } from '../state/outbox.ts';
 import { forget, intend, link, type SyncRecord } from '../state/records.ts';
@@ -38,11 +39,14 @@ export async function createPage(context: DeliverContext, delivery: Delivery): P
   if (await targetsAreComing(context, delivery, plan.missing))
     return { kind: 'postponed', ms: TARGET_WAIT_MS };
   const operation = creation(context, delivery, plan.writes);
-  const page = await send(context, delivery, plan.writes, operation);
-  if (!('id' in page)) return page;
+  const made = await send(context, delivery, plan.writes, operation);
+  if (!('page' in made)) return made;
+  const { page } = made;
   const image = await wholeImage(context.notion, table, source.properties, page, {
     priority: urgencyOf(line),
   });
+  const late = made.answered ? readLate(table, source.properties, page) : new Set(Object.keys(image));
+  const basePage = baseAfterWrite(table.fields, plan.writes, image, late);
   const whole = Object.keys(plan.writes).filter((name) => !plan.partial.has(name));
   await context.store.transaction(async (sql) => {
     const record = { table: table.name, key: line.key };
@@ -50,7 +54,7 @@ export async function createPage(context: DeliverContext, delivery: Delivery): P
       ...record,
       page: page.id,
       baseRow: pick(row, whole),
-      basePage: image,
+      basePage,
       pageEditedAt: page.lastEditedTime,
     });
     await operation.end(sql, { status: 'done', page: page.id });
@@ -58,6 +62,7 @@ export async function createPage(context: DeliverContext, delivery: Delivery): P
     await awaitTargets(sql, table.name, line.key, plan.missing);
     await releaseWaiting(sql, table.name, line.key);
   });
+  if (changedOnPage(table.fields, basePage, image).length > 0) context.hint(page.id);
   return plan.faults.length === 0 ? SETTLED : parkedBy(plan.faults);
 }
 
@@ -96,23 +101,29 @@ async function targetsAreComing(
   return (await pendingAmong(context.store, earlier)).size > 0;
 }
 
+/** `answered`: the page is as the create's own answer has it, not as it was found later. */
+type Made = { readonly page: NotionPage; readonly answered: boolean };
+
 async function send(
   context: DeliverContext,
   delivery: Delivery,
   writes: Parameters<typeof toProperties>[2],
   operation: RequestOperation,
-): Promise<NotionPage | Delivered> {
+): Promise<Made | Delivered> {
   const { line, table, source } = delivery;
   try {
-    return await context.notion.createPage(
+    const page = await context.notion.createPage(
       { dataSourceId: source.dataSource, properties: toProperties(context, delivery, writes) },
       { priority: urgencyOf(line), beforeLeaving: operation.begin },
     );
+    return { page, answered: true };
   } catch (error) {
     if (!(error instanceof NotionFailure)) throw error;
     const { verdict } = error;
     if (verdict.committedId !== null) {
-      return context.notion.retrievePage(verdict.committedId as PageId, { priority: urgencyOf(line) });
+      const ask = { priority: urgencyOf(line) };
+      const page = await context.notion.retrievePage(verdict.committedId as PageId, ask);
+      return { page, answered: false };
     }
     const known = verdict.effect === 'none';
     await context.store.transaction(async (sql) => {

@@ -1,5 +1,6 @@
 import type { PageId } from '../model/ids.ts';
 import type { ResolvedTable } from '../model/mapping.ts';
+import { changedOnPage } from '../model/merge.ts';
 import type { Ask } from '../notion/client.ts';
 import { fetchPage, type WholePage, wholeImage } from '../notion/pages.ts';
 import { editedPages } from '../state/edits.ts';
@@ -18,8 +19,8 @@ export type Look = (record: SyncRecord & { readonly page: PageId }) => Promise<W
 
 /**
  * What a person has typed since our last look must be seen before it is overwritten. A few pages are fetched, which
- * shows each write that was answered; for many, one query tells which were edited since the watermark. Where a person
- * decides conflicts, every page is fetched.
+ * shows each write that was answered; for many, one query tells which were edited since the watermark, and those that
+ * differ from their base are fetched. Where a person decides conflicts, every page is.
  */
 export async function openEyes(
   context: DeliverContext,
@@ -35,8 +36,19 @@ export async function openEyes(
   if (edited === null) return one;
   // An edit that waits may be older than the watermark.
   const waiting = await editedPages(context.store, table.name);
-  return async (record) => edited.get(record.page) ?? (waiting.has(record.page) ? await one(record) : null);
+  return async (record) => {
+    const shown = edited.get(record.page);
+    if (shown === undefined) return waiting.has(record.page) ? one(record) : null;
+    // A query may lag, even behind a write of our own that was answered: what is news is looked at as it is now.
+    return isAsBased(table, record, shown) ? null : one(record);
+  };
 }
+
+const isAsBased = (
+  table: ResolvedTable,
+  { basePage }: Pick<SyncRecord, 'basePage'>,
+  { page, image }: WholePage,
+): boolean => !page.inTrash && !page.isArchived && changedOnPage(table.fields, basePage, image).length === 0;
 
 async function editedSince(
   context: DeliverContext,

@@ -1,11 +1,11 @@
 import type { PageImage } from '../model/change.ts';
 import { sameJson } from '../model/json.ts';
-import { changedInRow, changedOnPage, ownWrites, rowChangeOf } from '../model/merge.ts';
+import { baseAfterWrite, changedInRow, changedOnPage, ownWrites, rowChangeOf } from '../model/merge.ts';
 import { editDigest } from '../model/page.ts';
 import { type PagePlan, planPage } from '../model/plan.ts';
 import type { NotionPage } from '../notion/client.ts';
 import { NotionFailure } from '../notion/outcome.ts';
-import { type WholePage, wholeImage } from '../notion/pages.ts';
+import { readLate, type WholePage, wholeImage } from '../notion/pages.ts';
 import { type LiveConflict, liveConflicts } from '../state/conflicts.ts';
 import { CONFLICT_OPEN, editsOf, waitForEdit } from '../state/edits.ts';
 import { HELD_BY_EDIT } from '../state/held.ts';
@@ -72,7 +72,7 @@ export async function updatePage(
   }
   const written = Object.keys(plan.writes);
   if (written.length === 0)
-    return conclude(context, delivery, record, plan, { page, askedAt, lost, written: null });
+    return conclude(context, delivery, record, plan, { page, after: page, askedAt, lost, written: null });
   const overruled = plan.conflicts.filter((name) => name in plan.writes);
   const operation = requestOperation(
     context.store,
@@ -84,8 +84,11 @@ export async function updatePage(
   const { properties } = delivery.source;
   const image = await wholeImage(context.notion, table, properties, answer, { priority: urgencyOf(line) });
   const strangers = strangerFields(table, page, image, written, sameJson);
-  if (strangers.length > 0) context.hint(record.page);
-  const seen = { page: image, askedAt, lost, written: { answer, operation } };
+  const base = baseAfterWrite(table.fields, plan.writes, image, readLate(table, properties, answer));
+  if (strangers.length > 0 || changedOnPage(table.fields, base, image).length > 0) context.hint(record.page);
+  // What was found equal was found so before the write: a person may have changed it since.
+  const after = { ...base, ...pick(page, plan.agreed) };
+  const seen = { page: image, after, askedAt, lost, written: { answer, operation } };
   return conclude(context, delivery, record, plan, seen);
 }
 
@@ -154,6 +157,8 @@ async function conclude(
   plan: PagePlan,
   seen: {
     readonly page: PageImage;
+    /** What the base becomes, for the fields that were written or found equal. */
+    readonly after: PageImage;
     /** When the page was looked at before the write, if it was. */
     readonly askedAt: number | null;
     /** Fields whose later edit on the page is set aside. */
@@ -165,7 +170,7 @@ async function conclude(
   const moved = [...Object.keys(plan.writes), ...plan.agreed];
   const whole = moved.filter((name) => !plan.partial.has(name));
   const aside = plan.faults.length > 0 ? parkedBy(plan.faults) : heldBy(seen.lost);
-  const base = { ...record.basePage, ...pick(seen.page, moved) };
+  const base = { ...record.basePage, ...pick(seen.after, moved) };
   const look = await context.store.transaction(async (sql) => {
     const unseen = await concludeConflicts(sql, delivery, record, seen.page, plan);
     await advanceBase(
@@ -173,7 +178,7 @@ async function conclude(
       { table: table.name, key: line.key },
       {
         row: pick(row, whole),
-        page: pick(seen.page, moved),
+        page: pick(seen.after, moved),
         ...(seen.written === null ? {} : { pageEditedAt: seen.written.answer.lastEditedTime }),
         rests: changedOnPage(table.fields, base, seen.page).length === 0,
       },

@@ -168,3 +168,90 @@ test('invariants 1 and 5: a conflict whose winner cannot be taken over yet stand
     await sides.sql('select p.name, c.qty from children c join parents p on p.id = c.parent_id'),
   ).toEqual([{ name: 'Filled in', qty: 6 }]);
 });
+
+test('invariant 4: what a person types in a new page before its create is known to be saved reaches the row', async () => {
+  const { stack, sides } = await started();
+  await using _ = stack;
+  const { control } = stack.sandbox;
+  const saved = { retry_guidance: ['Do not repeat the write.'], committed_resource_id: '$id' };
+  control.faults.add({
+    match: { operation: 'pages.create' },
+    times: 1,
+    action: { kind: 'status', status: 503, when: 'after', additionalData: saved },
+  });
+  const slow = { kind: 'delay', when: 'before' } as const;
+  control.faults.add({ match: { operation: 'pages.retrieve' }, times: 1, action: { ...slow, ms: 500 } });
+  // The way back comes later.
+  const polls = control.faults.add({
+    match: { operation: 'dataSources.query' },
+    times: null,
+    action: { ...slow, ms: 3_000 },
+  });
+  const source = await sides.source('parents');
+  await sides.sql(`insert into parents (id, name) values (902, 'New')`);
+  const page = await eventually(
+    () => control.pages(source).find(({ id }) => sides.shown(id, 'Supabase ID') === '902'),
+    SLOW,
+  );
+  sides.edit(page.id, { Mood: typed('select', 'done') });
+  expect(await sides.pageOf('parents', '902')).toBe(page.id);
+  control.faults.clear(polls);
+  expect(control.faults.list().map(({ struck }) => struck)).toEqual([1, 1]);
+  await eventually(async () => (await sides.sql(`select from parents where mood = 'done'`)).length > 0, SLOW);
+  await sides.rest();
+  expect(sides.shown(page.id, 'Mood')).toBe('done');
+});
+
+test('invariant 4: what a person changes between the look that found it equal and the write reaches the row', async () => {
+  const { stack, sides } = await started();
+  await using _ = stack;
+  const page = await sides.pageOf('parents', '901');
+  await stack.stop();
+  sides.edit(page, { Mood: typed('select', 'open') });
+  await sides.sql(`update parents set mood = 'open', name = 'Renamed'`);
+  const { faults } = stack.sandbox.control;
+  const slow = { kind: 'delay', ms: 700, when: 'before' } as const;
+  // The way back comes later than the delivery, and the person in the middle of it.
+  const polls = faults.add({
+    match: { operation: 'dataSources.query' },
+    times: null,
+    action: { ...slow, ms: 3_000 },
+  });
+  faults.add({ match: { operation: 'pages.update' }, times: 1, action: slow });
+  await stack.start();
+  await eventually(() => faults.list().at(-1)?.struck === 1, SLOW);
+  sides.edit(page, { Mood: typed('select', 'done') });
+  await eventually(() => sides.shown(page, 'Name') === 'Renamed', SLOW);
+  faults.clear(polls);
+  await eventually(async () => (await sides.sql(`select from parents where mood = 'done'`)).length > 0, SLOW);
+  await sides.rest();
+  expect([sides.shown(page, 'Name'), sides.shown(page, 'Mood')]).toEqual(['Renamed', 'done']);
+});
+
+test('invariant 7: a query that lags behind our own writes is not taken for what the pages hold', async () => {
+  const { stack, sides } = await started();
+  await using _ = stack;
+  await sides.sql(`insert into parents (name) select 'first ' || n from generate_series(1, 8) n`);
+  await sides.rest();
+  stack.sandbox.control.setQueryLag(5_000);
+  for (const name of ['second', 'third']) {
+    await sides.sql(`update parents set name = '${name} ' || id where id <> 901`);
+    await eventually(
+      async () =>
+        (
+          await sides.sql<{ page: string }>(
+            `select page_id as page from pgnotion.records where table_name = 'parents' and key <> '901'`,
+          )
+        ).every(({ page }) => String(sides.shown(page, 'Name')).startsWith(name)),
+      SLOW,
+    );
+    await stack.settled();
+  }
+  const lines = await sides.sql<{ before: string; after: string }>(
+    `select before ->> 'Name' as before, after ->> 'Name' as after from pgnotion.operations
+      where kind = 'update' and direction = 'to-notion' and after ->> 'Name' like 'third%' and status = 'done'`,
+  );
+  expect(lines).toHaveLength(8);
+  for (const { before, after } of lines) expect(before).toBe(after.replace('third', 'second'));
+  expect(await sides.sql('select * from pgnotion.conflicts')).toEqual([]);
+});

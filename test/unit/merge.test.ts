@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import type { Direction } from '../../src/model/mapping.ts';
 import {
+  baseAfterWrite,
   changedInRow,
   changedOnPage,
   type FieldState,
@@ -275,4 +276,29 @@ test('the row has news of changed fields and of those asked for, not of fields t
   const row = { Same: 'x', Changed: null, Asked: 'x', Inward: '2', New: null };
   const news = changedInRow(fields, base, row, ['Asked', 'Inward', 'Unknown']);
   expect(news.map((field) => field.property)).toEqual(['Changed', 'Asked', 'New']);
+});
+
+describe('the base after a write', () => {
+  const fields = [resolvedField('Rating', 'number'), resolvedField('Seen', 'date')];
+  const date = (start: string) => ({ start, end: null });
+  const sent = { Rating: 1, Seen: date('2026-01-02T03:04:05.678Z') };
+  const kept = { Rating: 1, Seen: date('2026-01-02T03:04:00.000Z') };
+
+  test('is what the answer holds, even where Notion made of it what no codec foresees', () => {
+    const image = { ...kept, Rating: 7 };
+    expect(baseAfterWrite(fields, sent, image, new Set())).toEqual(image);
+  });
+
+  test('is what the page holds later, where Notion can have made that of what was sent', () => {
+    expect(baseAfterWrite(fields, sent, kept, new Set(['Rating', 'Seen']))).toEqual(kept);
+  });
+
+  test('invariant 4: leaves out what somebody has typed since', () => {
+    const image = { Rating: 7, Seen: date('2027-01-01T00:00:00.000Z') };
+    expect(baseAfterWrite(fields, sent, image, new Set(['Rating']))).toEqual({ ...image, Rating: 1 });
+    expect(baseAfterWrite(fields, { Rating: 1 }, image, new Set(['Rating', 'Seen']))).toEqual({
+      ...image,
+      Rating: 1,
+    });
+  });
 });
