@@ -12,7 +12,7 @@ import { preflight } from './postgres/preflight.ts';
 import { openWalStream } from './postgres/wal.ts';
 import { watchPublication } from './reconcile/publication.ts';
 import type { Log } from './runtime/log.ts';
-import { keepTrying, mayPass } from './runtime/retry.ts';
+import { keepTrying, mayPass, within } from './runtime/retry.ts';
 import { runTogether, type Service } from './runtime/service.ts';
 import { onAbort } from './runtime/signal.ts';
 import { createWake } from './runtime/wake.ts';
@@ -40,6 +40,7 @@ export type DaemonOptions = {
 
 /** What is in flight when the lock is lost may be finished and recorded within this time. */
 const FINISH_MS = 2_000;
+const PREFLIGHT_MS = 15_000;
 
 /**
  * Checks everything, waits for its turn, and syncs until the signal comes; then finishes and records what is in
@@ -112,7 +113,7 @@ async function takeTurn(options: Run, signal: AbortSignal): Promise<void> {
   try {
     const { log, pool, config } = installation;
     using _open = desk.opened(createStore(pool, 0));
-    await preflight(pool, config.slot);
+    await within(PREFLIGHT_MS, 'the checks before the start', preflight(pool, config.slot));
     let before: { readonly holder: Holder | null } | null = null;
     const onStandby = (holder: Holder | null): void => {
       before = { holder };

@@ -15,6 +15,7 @@ import { createPool, describeConnectError, severPool } from './postgres/pool.ts'
 import { resolveTables } from './postgres/resolve.ts';
 import type { UserDatabase } from './postgres/rows.ts';
 import type { Log } from './runtime/log.ts';
+import { within } from './runtime/retry.ts';
 import { migrate } from './state/migrate.ts';
 import { type Answer, recentRequests, recordRequest } from './state/requests.ts';
 import { readSources, saveSource } from './state/sources.ts';
@@ -36,12 +37,20 @@ export type Installation = {
 /** A good-bye takes no longer, even to a server that does not answer. */
 const CLOSE_MS = 3_000;
 const MAX_CONNECTIONS = 10;
+/** A server, or a network, that falls silent on the way up is given up after this. */
+const ANSWER_MS = 15_000;
+/** A migration may have to go through all that the state holds. */
+const MIGRATION_TIMES = 40;
 
-/** Opens PostgreSQL, brings our schema up to date and joins the mapping with the catalog. Throws `PgnotionError`. */
+/**
+ * Opens PostgreSQL, brings our schema up to date and joins the mapping with the catalog. Throws `PgnotionError`, also
+ * if the server takes longer than `answerMs` for an answer, or forty times that for a migration.
+ */
 export async function openInstallation(
   config: Config,
   environment: Environment,
   log: Log,
+  answerMs = ANSWER_MS,
 ): Promise<Installation> {
   const { DATABASE_URL: url } = environment;
   const pool = createPool({ url, max: MAX_CONNECTIONS, raw: false, applicationName: 'pgnotion state', log });
@@ -57,11 +66,13 @@ export async function openInstallation(
     clearTimeout(forced);
   };
   try {
-    await pool.query('select 1').catch((error: unknown) => {
+    const first = within(answerMs, 'the first query', pool.query('select 1'));
+    await first.catch((error: unknown) => {
       throw describeConnectError(error, url);
     });
-    await migrate(pool);
-    const tables = await resolveTables(rawPool, config.tables, environment.SYNC_CONFLICT_STRATEGY);
+    await within(MIGRATION_TIMES * answerMs, 'bringing the schema pgnotion up to date', migrate(pool));
+    const resolving = resolveTables(rawPool, config.tables, environment.SYNC_CONFLICT_STRATEGY);
+    const tables = await within(answerMs, 'reading the catalog', resolving);
     return { config, environment, pool, db, tables, log, sever, close };
   } catch (error) {
     await close();
