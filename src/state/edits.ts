@@ -111,6 +111,23 @@ export async function noteHeld(
   return rows.length > 0;
 }
 
+/**
+ * Has the poll look at a page, whatever happens to this process. What a person said of a page that left stays, and is
+ * carried out by the look that it waits for.
+ */
+export async function lookSoon(
+  sql: Sql,
+  { page, table, key }: { readonly page: PageId; readonly table: TableName; readonly key: RowKey },
+): Promise<void> {
+  await sql.query(
+    `insert into pgnotion.edits as e (page_id, table_name, key, digest, next_at)
+     values ($1, $2, $3, '', clock_timestamp())
+     on conflict (page_id) do update set next_at = clock_timestamp(), parked_at = null
+       where e.digest not in ('approved', 'rejected', 'left')`,
+    [page, table, key],
+  );
+}
+
 async function upsert(
   sql: Sql,
   edit: Keep,

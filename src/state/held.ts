@@ -4,14 +4,17 @@ import type { Sql } from './sql.ts';
 /** Why a line is parked whose field holds a later edit that is set aside. */
 export const HELD_BY_EDIT = 'held_by_edit';
 
-/** The edit is settled one way or the other: what it held back goes on. */
+/** Why a line is parked whose page was in the trash when it was to be delivered. */
+export const PAGE_IN_TRASH = 'page_in_trash';
+
+/** The page is alive, and its edit is settled one way or the other: what waited for either goes on. */
 export async function releaseHeld(sql: Sql, table: TableName, key: RowKey): Promise<void> {
   await sql.query(
     `update pgnotion.outbox
         set version = version + 1, next_at = clock_timestamp(), attempts = 0, parked_at = null,
             code = null, reason = null, remedy = null
-      where table_name = $1 and key = $2 and code = $3 and parked_at is not null`,
-    [table, key, HELD_BY_EDIT],
+      where table_name = $1 and key = $2 and code = any($3::text[]) and parked_at is not null`,
+    [table, key, [HELD_BY_EDIT, PAGE_IN_TRASH]],
   );
 }
 

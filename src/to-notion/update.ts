@@ -7,8 +7,8 @@ import type { NotionPage } from '../notion/client.ts';
 import { NotionFailure } from '../notion/outcome.ts';
 import { readLate, type WholePage, wholeImage } from '../notion/pages.ts';
 import { type LiveConflict, liveConflicts } from '../state/conflicts.ts';
-import { CONFLICT_OPEN, editsOf, waitForEdit } from '../state/edits.ts';
-import { HELD_BY_EDIT } from '../state/held.ts';
+import { CONFLICT_OPEN, editsOf, lookSoon, waitForEdit } from '../state/edits.ts';
+import { HELD_BY_EDIT, PAGE_IN_TRASH } from '../state/held.ts';
 import {
   closeDoubts,
   doubtfulWrites,
@@ -145,9 +145,17 @@ async function send(
         error: error instanceof Error ? error.message : String(error),
       }),
     );
-    return troubleOf(error);
+    return lookFirst(delivery, troubleOf(error));
   }
 }
+
+const LOOK_AGAIN_MS = 1_000;
+
+/** Trashed after the look, so it seems: the next try looks again, and says what became of the page. */
+const lookFirst = ({ line }: Delivery, outcome: Delivered): Delivered =>
+  outcome.kind === 'parked' && outcome.trouble.code === 'notion_page_in_trash' && line.attempts === 0
+    ? { ...outcome, kind: 'retry', ms: LOOK_AGAIN_MS }
+    : outcome;
 
 /** Moves the base of the fields that were written or found equal, and of no others. */
 async function conclude(
@@ -245,12 +253,14 @@ const away = (
     : inTrash(context, record);
 
 /** The way back decides what a page in the trash means; the row's change stands in the failures until then. */
-function inTrash(context: DeliverContext, record: Linked): Delivered {
+async function inTrash(context: DeliverContext, record: Linked): Promise<Delivered> {
+  // Trash moves no time of Notion's, so that no poll would show it: the look is stored, and outlives this process.
+  await context.store.transaction((sql) => lookSoon(sql, record));
   context.hint(record.page);
   return {
     kind: 'parked',
     trouble: {
-      code: 'page_in_trash',
+      code: PAGE_IN_TRASH,
       reason: 'the row changed, and its page is in the trash or archived',
       remedy: 'restore the page in Notion, or delete the row; the next change of either goes on by itself',
     },

@@ -255,3 +255,35 @@ test('invariant 7: a query that lags behind our own writes is not taken for what
   for (const { before, after } of lines) expect(before).toBe(after.replace('third', 'second'));
   expect(await sides.sql('select * from pgnotion.conflicts')).toEqual([]);
 });
+
+test('invariants 1 and 9: a page that was in the trash for one delivery, and is back when the daemon starts again, gets what its row changed', async () => {
+  const { stack, sides } = await started();
+  await using _ = stack;
+  const page = await sides.pageOf('parents', '901');
+  const { control } = stack.sandbox;
+  // The delivery alone sees the trash: polls come later, and the look that it asks for is never answered.
+  const late = { kind: 'delay', when: 'before', ms: 3_000 } as const;
+  control.faults.add({ match: { operation: 'dataSources.query' }, times: null, action: late });
+  control.faults.add({
+    match: { operation: 'pages.retrieve' },
+    skip: 1,
+    times: null,
+    action: { kind: 'reset', when: 'before' },
+  });
+  await sides.polls(0);
+  control.trashPage(page);
+  await sides.sql(`update parents set name = 'Renamed'`);
+  await eventually(
+    async () => (await sides.failures()).some(({ code, key }) => code === 'page_in_trash' && key === '901'),
+    SLOW,
+  );
+  await stack.stop();
+  control.faults.clear();
+  control.restorePage(page);
+
+  await stack.start();
+  await eventually(() => sides.shown(page, 'Name') === 'Renamed', SLOW);
+  await sides.rest();
+  expect(await sides.failures()).toEqual([]);
+  expect(await sides.sql('select name from parents')).toEqual([{ name: 'Renamed' }]);
+});
