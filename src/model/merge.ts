@@ -112,25 +112,6 @@ export function baseAfterWrite(
   };
 }
 
-/**
- * What an update that is in doubt would replace, should it still land, beside what it was known to replace when it left:
- * values that the page got since, and that are not the update's own.
- */
-export function replacedIfLate(
-  fields: readonly ResolvedField[],
-  { before, after }: { readonly before: PageImage; readonly after: PageImage },
-  page: PageImage,
-): PageImage {
-  const newer = fields.filter(
-    ({ property, codec }) =>
-      property in after &&
-      property in page &&
-      !sameJson(before[property] ?? null, page[property] ?? null) &&
-      !codec.same(after[property] ?? null, page[property] ?? null),
-  );
-  return Object.fromEntries(newer.map(({ property }) => [property, page[property] ?? null]));
-}
-
 /** The fields whose page value is not the base's. */
 export function changedOnPage(
   fields: readonly ResolvedField[],

@@ -159,30 +159,6 @@ export async function doubtfulWrites(sql: Sql, table: TableName, key: RowKey): P
   return rows.map((row) => row.after);
 }
 
-/**
- * Adds to each update that is in doubt what it would replace by now (invariant 7): `seen` tells that, from what it is
- * known to replace and what it sent.
- */
-export async function amendDoubts(
-  sql: Sql,
-  table: TableName,
-  key: RowKey,
-  seen: (update: { readonly before: PageImage; readonly after: PageImage }) => PageImage,
-): Promise<void> {
-  const rows = await sql.query<{ id: string; before: PageImage; after: PageImage }>(
-    `select id::text, before, after from pgnotion.operations
-      where table_name = $1 and key = $2 and direction = 'to-notion' and kind = 'update'
-        and status in ('started', 'unknown')`,
-    [table, key],
-  );
-  for (const { id, before, after } of rows) {
-    const more = seen({ before, after });
-    if (Object.keys(more).length === 0) continue;
-    const amend = 'update pgnotion.operations set before = before || $2::jsonb where id = $1';
-    await sql.query(amend, [id, JSON.stringify(more)]);
-  }
-}
-
 /** How long after it was given up a write may still land: Notion's own deadline is 55 s. */
 const LATE_SECONDS = 70;
 

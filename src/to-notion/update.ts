@@ -1,13 +1,6 @@
 import type { PageImage } from '../model/change.ts';
 import { sameJson } from '../model/json.ts';
-import {
-  baseAfterWrite,
-  changedInRow,
-  changedOnPage,
-  ownWrites,
-  replacedIfLate,
-  rowChangeOf,
-} from '../model/merge.ts';
+import { baseAfterWrite, changedInRow, changedOnPage, ownWrites, rowChangeOf } from '../model/merge.ts';
 import { editDigest } from '../model/page.ts';
 import { type PagePlan, planPage } from '../model/plan.ts';
 import type { NotionPage } from '../notion/client.ts';
@@ -17,7 +10,6 @@ import { type LiveConflict, liveConflicts } from '../state/conflicts.ts';
 import { CONFLICT_OPEN, editsOf, lookSoon, waitForEdit } from '../state/edits.ts';
 import { HELD_BY_EDIT, PAGE_IN_TRASH } from '../state/held.ts';
 import {
-  amendDoubts,
   closeDoubts,
   doubtfulWrites,
   type Operation,
@@ -129,10 +121,6 @@ async function ownFields(
 ): Promise<string[]> {
   if (changedOnPage(table.fields, record.basePage, page).length === 0) return [];
   const writes = await doubtfulWrites(context.store, table.name, line.key);
-  if (writes.length > 0) {
-    const seen: Parameters<typeof amendDoubts>[3] = (update) => replacedIfLate(table.fields, update, page);
-    await context.store.transaction((sql) => amendDoubts(sql, table.name, line.key, seen));
-  }
   return ownWrites(table.fields, record.basePage, page, writes);
 }
 

@@ -2,7 +2,7 @@ import type { RowImage } from '../model/change.ts';
 import { editInterval } from '../model/conflict.ts';
 import type { Fault } from '../model/errors.ts';
 import { goesToNotion, goesToPostgres, type ResolvedField } from '../model/mapping.ts';
-import { changedOnPage, ownWrites, replacedIfLate } from '../model/merge.ts';
+import { changedOnPage, ownWrites } from '../model/merge.ts';
 import { editDigest } from '../model/page.ts';
 import { readRows } from '../postgres/rows.ts';
 import { lockRow, settleConstraints, updateRow, writeAs } from '../postgres/write.ts';
@@ -17,7 +17,7 @@ import {
   waitForEdit,
 } from '../state/edits.ts';
 import { releaseHeld } from '../state/held.ts';
-import { amendDoubts, closeDoubts, doubtfulWrites } from '../state/operations.ts';
+import { closeDoubts, doubtfulWrites } from '../state/operations.ts';
 import { changedAtOf, markRestore, type Trouble } from '../state/outbox.ts';
 import { advanceBase, type SyncRecord } from '../state/records.ts';
 import { FENCE, type Sql } from '../state/sql.ts';
@@ -134,7 +134,6 @@ async function withoutOurWrites(
   const seen = Object.fromEntries(own.map((name) => [name, image[name] ?? null]));
   await context.store.transaction(async (sql) => {
     await advanceBase(sql, record, { row: {}, page: seen, pageEditedAt: page.lastEditedTime });
-    await amendDoubts(sql, table.name, record.key, (update) => replacedIfLate(table.fields, update, image));
     await closeDoubts(sql, table.name, record.key, page.askedAt);
     if (own.length > 0) await markRestore(sql, table.name, record.key, own);
   });

@@ -1,6 +1,5 @@
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import {
-  amendDoubts,
   beginOperation,
   closeDoubts,
   doubtfulWrites,
@@ -83,24 +82,4 @@ test('invariants 3 and 11: an overtaken daemon that wakes up before its request 
   const record = (await recordsByKey(state.store, suppliers, [key('a')])).get(key('a'));
   expect(record).toMatchObject({ page: pageOf(1), state: 'linked' });
   expect(await state.rows('select from pgnotion.operations')).toEqual([]);
-});
-
-test('invariant 7: an update in doubt keeps what it would replace by now; one that was answered stays as it is', async () => {
-  const before = async () =>
-    (await state.store.query<{ before: object }>('select before from pgnotion.operations order by id')).map(
-      (row) => row.before,
-    );
-  const answered = await beginOperation(state.store, { ...operation, before: { Name: 'first' } });
-  await endOperation(state.store, answered, { status: 'done' });
-  const lost = await beginOperation(state.store, { ...operation, before: { Name: 'second', Rating: 1 } });
-  await endOperation(state.store, lost, { status: 'unknown' });
-  const asked: object[] = [];
-  await amendDoubts(state.store, suppliers, key('a'), (update) => {
-    asked.push(update);
-    return { Name: 'typed' };
-  });
-  expect(asked).toEqual([{ before: { Name: 'second', Rating: 1 }, after: { Name: 'sent' } }]);
-  expect(await before()).toEqual([{ Name: 'first' }, { Name: 'typed', Rating: 1 }]);
-  await amendDoubts(state.store, suppliers, key('b'), () => ({ Name: 'another record' }));
-  expect(await before()).toEqual([{ Name: 'first' }, { Name: 'typed', Rating: 1 }]);
 });

@@ -9,7 +9,6 @@ import {
   type FieldVerdict,
   mergeField,
   pageChanged,
-  replacedIfLate,
   rowChanged,
   type Winner,
 } from '../../src/model/merge.ts';
@@ -302,18 +301,4 @@ describe('the base after a write', () => {
       Rating: 1,
     });
   });
-});
-
-test('invariant 7: what a lost update would replace are the values that came since, and not its own', () => {
-  const fields = [
-    resolvedField('Rating', 'number'),
-    resolvedField('Seen', 'date'),
-    resolvedField('Name', 'title'),
-  ];
-  const seen = { start: '2026-01-02T03:04:05.678Z', end: null };
-  const update = { before: { Rating: 1, Seen: null }, after: { Rating: 2, Seen: seen } };
-  const landed = { Rating: 2, Seen: { ...seen, start: '2026-01-02T03:04:00.000Z' }, Name: 'typed' };
-  expect(replacedIfLate(fields, update, landed)).toEqual({});
-  expect(replacedIfLate(fields, update, { Rating: 1, Seen: null, Name: 'typed' })).toEqual({});
-  expect(replacedIfLate(fields, update, { ...landed, Rating: 7 })).toEqual({ Rating: 7 });
 });
