@@ -137,7 +137,10 @@ export type Verdict = {
 
 type Line = { readonly page_id: string; readonly before: Readonly<Record<string, Json>> };
 
-/** Invariants 3 and 7 on Notion's side. Values typed after the daemon's last look at the page are the documented rest. */
+/**
+ * Invariants 3 and 7 on Notion's side. The documented rest are values typed after the daemon's last look at the page
+ * before the write left; a write whose answer was lost may land much later than it left.
+ */
 async function judgePages(world: World): Promise<Verdict> {
   const story = await tell(world);
   const lines = await world.sql<Line>(
@@ -148,16 +151,25 @@ async function judgePages(world: World): Promise<Verdict> {
       Object.entries(before).map(([name, value]) => `${page_id}/${name}=${textOfCanonical(value)}`),
     ),
   );
-  const looks = Map.groupBy(
-    world.stage.sandbox.control.requests().filter((each) => each.operation === 'pages.retrieve'),
-    (each) => each.path.replaceAll('-', '').slice(-32),
-  );
+  const plain = (text: string): string => text.replaceAll('-', '').slice(-32);
+  const asked = (operation: string) =>
+    Map.groupBy(
+      world.stage.sandbox.control.requests().filter((each) => each.operation === operation),
+      ({ path }) => plain(path),
+    );
+  const [looks, writes] = [asked('pages.retrieve'), asked('pages.update')];
   const faults = [...story.twins];
   let raced = 0;
   for (const each of story.overwritten) {
     if (kept.has(`${each.page}/${each.property}=${each.old}`)) continue;
-    const look = (looks.get(each.page.replaceAll('-', '')) ?? []).filter(({ at }) => at <= each.at).at(-1);
-    const since = look !== undefined && look.at > each.at - 5_000 ? look.at : each.at - 3_000;
+    const before = (requests: typeof looks, at: number) =>
+      requests
+        .get(plain(each.page))
+        ?.filter((one) => one.at <= at)
+        .at(-1)?.at;
+    const left = before(writes, each.at) ?? each.at;
+    const look = before(looks, left);
+    const since = look !== undefined && look > left - 5_000 ? look : left - 3_000;
     if (each.oldAt >= since) raced += 1;
     else
       faults.push(
