@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Checks sync.pml with Spin: the protocol as it is must have no error, and each variant must be caught.
 #   check.sh             all of it (well under a minute of processor time)
-#   check.sh --long      with larger worlds too (some minutes, 1.5 GB)
+#   check.sh --long      with larger worlds too (some minutes, 1.9 GB)
 #   check.sh --show ROW  the shortest counterexample of a row whose name begins so, such as `--show NAIVE_ACK`
 set -euo pipefail
 cd "$(dirname "$0")"
