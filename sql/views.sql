@@ -175,7 +175,7 @@ $$;
 -- Has every row and every page of a table compared again; only what differs is written. Null: all tables.
 create function pgnotion.resync(name text default null) returns bigint language sql as $$
   with asked as (
-    update pgnotion.data_sources set backfilled_at = null
+    update pgnotion.data_sources set backfilled_at = null, compares = compares + 1
      where name is null or table_name = name returning table_name),
   sweep as (
     insert into pgnotion.sweeps (table_name, asked_at) select table_name, clock_timestamp() from asked

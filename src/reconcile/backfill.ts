@@ -33,7 +33,7 @@ export async function runBackfill(context: BackfillContext, signal: AbortSignal)
           // One that cannot be read has its turn when it can, and keeps no other waiting.
           if (table === undefined || source.backfilledAt !== null || source.pausedBy === 'trouble') continue;
           if (signal.aborted) return;
-          await backfillTable(context, table, signal);
+          await backfillTable(context, table, source.compares, signal);
         }
         healthy();
         await pause(LOOK_MS, signal);
@@ -46,10 +46,11 @@ export async function runBackfill(context: BackfillContext, signal: AbortSignal)
 async function backfillTable(
   context: BackfillContext,
   table: ResolvedTable,
+  compares: number,
   signal: AbortSignal,
 ): Promise<void> {
   if (table.direction === 'to-postgres') {
-    return context.store.transaction((sql) => markBackfilled(sql, table.name));
+    return context.store.transaction((sql) => markBackfilled(sql, table.name, compares));
   }
   const total = await countRows(context.db, table);
   const run = await context.store.transaction((sql) => beginRun(sql, 'backfill', table.name, total));
@@ -60,7 +61,7 @@ async function backfillTable(
   await enqueueVanished(context, table, signal);
   if (signal.aborted) return;
   await context.store.transaction(async (sql) => {
-    await markBackfilled(sql, table.name);
+    await markBackfilled(sql, table.name, compares);
     await endRun(sql, run);
   });
   context.log.info({ table: table.name }, 'all rows are in the outbox');

@@ -11,6 +11,8 @@ export type Source = {
   readonly watermark: Date | null;
   readonly sweptAt: Date | null;
   readonly backfilledAt: Date | null;
+  /** How often it was asked that all rows be compared. */
+  readonly compares: number;
   /** Null while it is synced. 'trouble' ends by itself, 'hand' only by hand. */
   readonly pausedBy: 'hand' | 'trouble' | null;
 };
@@ -24,6 +26,7 @@ export async function readSources(sql: Sql): Promise<Map<TableName, Source>> {
     watermark: Date | null;
     swept_at: Date | null;
     backfilled_at: Date | null;
+    compares: number;
     paused_by: 'hand' | 'trouble' | null;
   }>('select * from pgnotion.data_sources');
   return new Map(
@@ -37,6 +40,7 @@ export async function readSources(sql: Sql): Promise<Map<TableName, Source>> {
         watermark: row.watermark,
         sweptAt: row.swept_at,
         backfilledAt: row.backfilled_at,
+        compares: row.compares,
         pausedBy: row.paused_by,
       },
     ]),
@@ -60,6 +64,8 @@ export async function saveSource(
            swept_at = case when d.data_source_id = excluded.data_source_id then d.swept_at end,
            backfilled_at = case when d.data_source_id = excluded.data_source_id and d.mapping = excluded.mapping
                                 then d.backfilled_at end,
+           compares = d.compares
+             + (d.data_source_id is distinct from excluded.data_source_id or d.mapping is distinct from excluded.mapping)::int,
            mapping = excluded.mapping,
            data_source_id = excluded.data_source_id`,
     [source.table, source.dataSource, source.database, JSON.stringify(source.properties), source.mapping],
@@ -81,23 +87,29 @@ export async function markSwept(sql: Sql, table: TableName): Promise<void> {
   ]);
 }
 
-export async function markBackfilled(sql: Sql, table: TableName): Promise<void> {
+/**
+ * Every row has been compared, by a walk that began when `compares` was what it is given as. A request that came during
+ * the walk stands: the walk may have passed by what it is about.
+ */
+export async function markBackfilled(sql: Sql, table: TableName, compares: number): Promise<void> {
   await sql.query(
-    'update pgnotion.data_sources set backfilled_at = clock_timestamp() where table_name = $1',
-    [table],
+    'update pgnotion.data_sources set backfilled_at = clock_timestamp() where table_name = $1 and compares = $2',
+    [table, compares],
   );
 }
 
 /** Has every row looked at again, and every page: after a lost slot nobody knows what was missed. */
 export async function forgetProgress(sql: Sql): Promise<void> {
-  await sql.query('update pgnotion.data_sources set backfilled_at = null, swept_at = null, watermark = null');
+  await sql.query(
+    'update pgnotion.data_sources set backfilled_at = null, compares = compares + 1, swept_at = null, watermark = null',
+  );
   await sql.query('delete from pgnotion.sweeps');
 }
 
 /** Has every row of these tables compared: changes of theirs may be in no log. */
 export async function compareAgain(sql: Sql, tables: readonly TableName[]): Promise<void> {
   await sql.query(
-    'update pgnotion.data_sources set backfilled_at = null where table_name = any($1::text[])',
+    'update pgnotion.data_sources set backfilled_at = null, compares = compares + 1 where table_name = any($1::text[])',
     [tables],
   );
 }

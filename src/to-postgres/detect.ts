@@ -6,7 +6,7 @@ import type { NotionPage } from '../notion/client.ts';
 import { isGone } from '../notion/outcome.ts';
 import { fetchPage, wholeImage } from '../notion/pages.ts';
 import { endConflict, liveConflicts } from '../state/conflicts.ts';
-import { editsOf, type WaitingEdit } from '../state/edits.ts';
+import { editsOf, lookSoon, type WaitingEdit } from '../state/edits.ts';
 import { remindNotices } from '../state/notices.ts';
 import { markRestore } from '../state/outbox.ts';
 import { markLinked, recordsByPage, type SyncRecord } from '../state/records.ts';
@@ -65,16 +65,18 @@ export async function inspectAgain(
   const table = context.tables.get(name);
   if (table === undefined) return;
   const source = await context.sourceOf(name);
+  const before = (await recordsByPage(context.store, [page])).get(page);
+  const missed = { table, source, page, edit, together, before };
   try {
     const { page: now, image } = await fetchPage(context.notion, table, source.properties, page, ASK);
     context.clock.observe(now.lastEditedTime);
     const record = (await recordsByPage(context.store, [page])).get(page);
     const evidence = evidenceOf(now, source);
-    if (evidence !== null) return await left(context, { table, source, page, edit, together }, evidence);
+    if (evidence !== null) return await left(context, missed, evidence);
     await inspect(context, { table, source, page: now, image }, record);
   } catch (error) {
     if (!isGone(error)) throw error;
-    await left(context, { table, source, page, edit, together }, 'gone');
+    await left(context, missed, 'gone');
   }
 }
 
@@ -100,14 +102,19 @@ type Missed = {
   readonly page: PageId;
   readonly edit: WaitingEdit | null;
   readonly together: number;
+  /** The record as it was before the page was asked for. */
+  readonly before: SyncRecord | undefined;
 };
 
 async function left(context: InboundContext, missed: Missed, evidence: Evidence): Promise<void> {
-  const { table, source, page, edit, together } = missed;
+  const { table, source, page, edit, together, before } = missed;
   const known = (await recordsByPage(context.store, [page])).get(page);
   const name = known === undefined ? `page/${page}` : `${known.table}/${known.key}`;
   await context.locks.run(name, async () => {
     const record = (await recordsByPage(context.store, [page])).get(page);
+    // What was asked before a delivery brought the page back says nothing of it now.
+    if (record !== undefined && !isAsBefore(record, before))
+      return context.store.transaction((sql) => lookSoon(sql, { ...record, page }));
     const key = record?.key ?? edit?.key ?? null;
     await pageLeft(
       context,
@@ -117,6 +124,11 @@ async function left(context: InboundContext, missed: Missed, evidence: Evidence)
     );
   });
 }
+
+const isAsBefore = (record: SyncRecord, before: SyncRecord | undefined): boolean =>
+  before?.state === record.state &&
+  before.key === record.key &&
+  before.syncedAt?.getTime() === record.syncedAt?.getTime();
 
 /** The functions `approve_delete`, `reject_delete` and `retry` speak through the digest. */
 function decisionOf(edit: WaitingEdit | null): Parameters<typeof pageLeft>[1]['decision'] {
@@ -136,7 +148,8 @@ async function inspectUnlessGone(
   } catch (error) {
     if (!isGone(error)) throw error;
     const { table, source, page } = sighting;
-    await left(context, { table, source, page: page.id, edit: null, together: 1 }, 'gone');
+    const missed = { table, source, page: page.id, edit: null, together: 1, before: seen };
+    await left(context, missed, 'gone');
   }
 }
 

@@ -287,3 +287,33 @@ test('invariants 1 and 9: a page that was in the trash for one delivery, and is 
   expect(await sides.failures()).toEqual([]);
   expect(await sides.sql('select name from parents')).toEqual([{ name: 'Renamed' }]);
 });
+
+test('invariant 3: that a page was seen in the trash before its row came back does not delete the row', async () => {
+  const { stack, sides } = await started();
+  await using _ = stack;
+  const page = await sides.pageOf('parents', '901');
+  await sides.sql('delete from parents');
+  const state = async () =>
+    (await sides.sql<{ state: string }>('select state from pgnotion.records where page_id = $1', [page]))[0]
+      ?.state;
+  await eventually(async () => (await state()) === 'resting', SLOW);
+  await sides.rest();
+  // The look finds the page in the trash, and its answer takes longer than all that follows.
+  const { faults } = stack.sandbox.control;
+  const slow = { kind: 'delay', when: 'after', ms: 2_000 } as const;
+  faults.add({ match: { operation: 'pages.retrieve' }, times: 1, action: slow });
+  await sides.sql(
+    `insert into pgnotion.edits (page_id, table_name, key, digest, next_at) values ($1, 'parents', '901', '', now())`,
+    [page],
+  );
+  await eventually(() => faults.list()[0]?.struck === 1, SLOW);
+  await sides.sql(`insert into parents (id, name) values (901, 'Back')`);
+  await eventually(() => sides.shown(page, 'Name') === 'Back', SLOW);
+  await eventually(
+    async () => (await sides.sql('select from pgnotion.edits where page_id = $1', [page])).length === 0,
+    SLOW,
+  );
+  await sides.rest();
+  expect(await sides.sql('select id, name from parents')).toEqual([{ id: '901', name: 'Back' }]);
+  expect(stack.sandbox.control.page(page).in_trash).toBe(false);
+});

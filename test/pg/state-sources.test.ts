@@ -4,6 +4,7 @@ import { advanceCheckpoint, readCheckpoint, resetCheckpoint } from '../../src/st
 import { claimDue, markDirty, park } from '../../src/state/outbox.ts';
 import { tagSecret } from '../../src/state/secret.ts';
 import {
+  compareAgain,
   forgetProgress,
   markBackfilled,
   markSwept,
@@ -53,6 +54,7 @@ test('a new data source starts from nothing seen', async () => {
     watermark: null,
     sweptAt: null,
     backfilledAt: null,
+    compares: 0,
     pausedBy: null,
   });
 });
@@ -62,7 +64,7 @@ describe('saving it again', () => {
     await saveSource(sql, source);
     await saveWatermark(sql, suppliers, at(1));
     await markSwept(sql, suppliers);
-    await markBackfilled(sql, suppliers);
+    await markBackfilled(sql, suppliers, (await readSources(sql)).get(suppliers)?.compares ?? 0);
   };
   test.each([
     ['as it was keeps the progress', {}, { watermark: true, sweptAt: true, backfilledAt: true }],
@@ -209,4 +211,24 @@ test('the key that signs our messages is made once, whoever asks first', async (
   const secrets = await Promise.all([tagSecret(sql), tagSecret(sql), tagSecret(sql)]);
   expect(new Set(secrets.map((secret) => secret.toString('hex'))).size).toBe(1);
   expect(secrets[0]).toHaveLength(32);
+});
+
+test('invariant 1: a comparison that is asked for while another one is under way is made after it', async () => {
+  await saveSource(sql, source);
+  const now = async () => (await readSources(sql)).get(suppliers);
+  const begun = (await now())?.compares ?? 0;
+  await compareAgain(sql, [suppliers]);
+  await markBackfilled(sql, suppliers, begun);
+  expect((await now())?.backfilledAt).toBeNull();
+  await markBackfilled(sql, suppliers, (await now())?.compares ?? 0);
+  expect((await now())?.backfilledAt).not.toBeNull();
+  for (const ask of [
+    () => forgetProgress(sql),
+    () => sql.query('select pgnotion.resync()'),
+    () => saveSource(sql, { ...source, mapping: 'another' }),
+  ]) {
+    const before = (await now())?.compares ?? 0;
+    await ask();
+    expect((await now())?.compares).toBe(before + 1);
+  }
 });

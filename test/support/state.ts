@@ -61,7 +61,7 @@ export async function addSource(sql: Sql, table: TableName, number: number): Pro
   await saveSource(sql, source);
   await saveWatermark(sql, table, new Date(0));
   await markSwept(sql, table);
-  await markBackfilled(sql, table);
+  await markBackfilled(sql, table, 0);
 }
 
 export const dirty = (name: string, more: Partial<DirtyRecord> = {}): DirtyRecord => ({
