@@ -316,4 +316,6 @@ test('invariant 3: that a page was seen in the trash before its row came back do
   await sides.rest();
   expect(await sides.sql('select id, name from parents')).toEqual([{ id: '901', name: 'Back' }]);
   expect(stack.sandbox.control.page(page).in_trash).toBe(false);
+  // It would have come back with what the page held.
+  expect(await sides.sql(`select kind from pgnotion.operations where direction = 'to-postgres'`)).toEqual([]);
 });
