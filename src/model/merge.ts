@@ -49,9 +49,9 @@ export function mergeField(state: FieldState, judge: () => Judgement): FieldVerd
   if (agrees(state)) return { kind: 'agree' };
   if (!goesToPostgres(state.field))
     return goesToNotion(state.field) ? { kind: 'to-page', conflict: false } : { kind: 'rest' };
-  if (!goesToNotion(state.field)) return page ? { kind: 'to-row', conflict: false } : { kind: 'rest' };
-  // Without a base nobody can tell who changed what: PostgreSQL is the system of record.
-  if (!page || state.basePage === undefined) return { kind: 'to-page', conflict: false };
+  if (!goesToNotion(state.field)) return fromNotionOnly(state);
+  if (state.basePage === undefined) return { kind: withoutBase(state), conflict: false };
+  if (!page) return { kind: 'to-page', conflict: false };
   if (!row) return { kind: 'to-row', conflict: false };
   const judgement = judge();
   switch (judgement) {
@@ -65,6 +65,30 @@ export function mergeField(state: FieldState, judge: () => Judgement): FieldVerd
       return judgement satisfies never;
   }
 }
+
+/**
+ * Whose value counts while the field has no base (void, or never there): PostgreSQL is the system of record, since nobody
+ * can tell who changed what. Only a row that was made from the page while the field could not be read, and is still
+ * empty there, takes what the page shows: its base then knows the row's side alone.
+ */
+function withoutBase(state: FieldState): 'to-page' | 'to-row' {
+  const untouched = state.baseRow === null && state.row === null && !state.restore;
+  return untouched && !isEmptyValue(state.page) ? 'to-row' : 'to-page';
+}
+
+/**
+ * A field that only comes from Notion. With a void base (see `voidBase`), what the page shows or lacks is nobody's edit: the
+ * row keeps its value and the base becomes the page's. A property that Notion computes has no edits: what it shows counts.
+ */
+function fromNotionOnly(state: FieldState): FieldVerdict {
+  if (!pageChanged(state)) return { kind: 'rest' };
+  const isVoid = state.basePage === undefined && state.baseRow !== undefined;
+  const counts = state.field.codec.writable ? !isVoid : !isVoid || !isEmptyValue(state.page);
+  return counts ? { kind: 'to-row', conflict: false } : { kind: 'agree' };
+}
+
+const isEmptyValue = (value: PageValue): boolean =>
+  value === null || value === '' || (Array.isArray(value) && value.length === 0);
 
 /** Whether the page may hold what Notion would make of the row's value: our own write seen again after a crash, or luck. */
 function agrees(state: FieldState): boolean {
@@ -112,14 +136,15 @@ export function baseAfterWrite(
   };
 }
 
-/** The fields whose page value is not the base's. */
+/** The fields whose page value is not the base's. What the image lacks was not shown, and says nothing. */
 export function changedOnPage(
   fields: readonly ResolvedField[],
   base: PageImage,
   page: PageImage,
 ): ResolvedField[] {
-  return fields.filter(({ property }) =>
-    pageChanged({ page: page[property] ?? null, basePage: base[property] }),
+  return fields.filter(
+    ({ property }) =>
+      property in page && pageChanged({ page: page[property] ?? null, basePage: base[property] }),
   );
 }
 

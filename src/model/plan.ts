@@ -35,6 +35,8 @@ export type PageState = {
   readonly row: RowImage;
   /** The page as it is now; null for one that is to be made. */
   readonly page: PageImage | null;
+  /** Whether `page` was seen, or is taken from the base. A field that was not shown is neither read nor written. */
+  readonly seen: boolean;
   readonly restore: readonly string[];
   readonly lookups: Lookups;
   /** Asked for a field that both sides changed, or that is to be restored over an edit. */
@@ -91,9 +93,10 @@ function fieldState(state: PageState, field: ResolvedField): FieldState {
 function verdictOf(state: PageState, one: FieldState): FieldVerdict {
   // A page that does not exist yet takes everything.
   if (state.page === null) return { kind: 'to-page', conflict: false };
-  // A property that the page has not got cannot have been changed by a person.
+  // A page that nobody looked at is as its base says. What the base does not tell cannot have been changed by a person.
   if (!(one.field.property in state.page)) {
-    return rowChanged(one) ? { kind: 'to-page', conflict: false } : { kind: 'rest' };
+    const news = !state.seen && (rowChanged(one) || one.restore);
+    return news ? { kind: 'to-page', conflict: false } : { kind: 'rest' };
   }
   return mergeField(one, () => state.judge(one.field, rowChanged(one)));
 }

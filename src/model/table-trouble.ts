@@ -2,7 +2,7 @@ import { messageOf, PgnotionError } from './errors.ts';
 
 /**
  * Why nothing of a table can be synced now, if that is what a failure means: its columns are not what they were
- * (SQLSTATE class 42), or its database in Notion is gone, hidden or has other properties. Null for anything else.
+ * (SQLSTATE class 42), or its database in Notion is gone or hidden. Null for anything else.
  */
 export function tableTrouble(error: unknown): string | null {
   if (error instanceof PgnotionError) {
@@ -13,4 +13,4 @@ export function tableTrouble(error: unknown): string | null {
   return `${messageOf(error)}. Bring the table and the configuration back in line, and restart if the mapping changed`;
 }
 
-const TROUBLES = new Set(['notion_schema_changed', 'object_not_found', 'restricted_resource']);
+const TROUBLES = new Set(['object_not_found', 'restricted_resource']);

@@ -1,5 +1,4 @@
 import type { PageImage } from '../model/change.ts';
-import { type Fault, PgnotionError } from '../model/errors.ts';
 import type { PageId } from '../model/ids.ts';
 import type { ResolvedTable } from '../model/mapping.ts';
 import { readPage } from '../model/page.ts';
@@ -7,7 +6,10 @@ import type { Ask, NotionClient, NotionPage } from './client.ts';
 
 export type WholePage = { readonly page: NotionPage; readonly image: PageImage };
 
-/** The mapped values of a page, with those that its answer cut short fetched one by one. */
+/**
+ * The mapped values of a page, with those that its answer cut short fetched one by one. A field whose property the page
+ * lacks, or has with another type, is left out: nothing can be said of it, and the rest of the page goes on.
+ */
 export async function wholeImage(
   notion: NotionClient,
   table: ResolvedTable,
@@ -16,7 +18,6 @@ export async function wholeImage(
   ask: Ask,
 ): Promise<PageImage> {
   const reading = readPage(table, ids, page.properties);
-  if (reading.faults.length > 0) throw schemaDrift(table, reading.faults);
   const image: Record<string, PageImage[string]> = { ...reading.image };
   for (const field of reading.truncated) {
     const items = await notion.retrieveProperty(page.id, ids[field.property] ?? field.property, ask);
@@ -43,12 +44,4 @@ export async function fetchPage(
 ): Promise<WholePage> {
   const page = await notion.retrievePage(id, ask);
   return { page, image: await wholeImage(notion, table, ids, page, ask) };
-}
-
-function schemaDrift(table: ResolvedTable, faults: readonly Fault[]): PgnotionError {
-  return new PgnotionError({
-    code: 'notion_schema_changed',
-    message: `the database of ${table.name} no longer fits the mapping: ${faults.map((each) => each.message).join('; ')}`,
-    remedy: faults[0]?.remedy ?? 'run `pgnotion apply`',
-  });
 }

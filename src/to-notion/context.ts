@@ -105,5 +105,8 @@ export function strangerFields(
   const ours = new Set(written);
   return table.fields
     .map((field) => field.property)
-    .filter((name) => !ours.has(name) && name in base && !same(base[name] ?? null, image[name] ?? null));
+    .filter(
+      (name) =>
+        !ours.has(name) && name in base && name in image && !same(base[name] ?? null, image[name] ?? null),
+    );
 }

@@ -32,6 +32,7 @@ export async function createPage(context: DeliverContext, delivery: Delivery): P
     base: { row: {}, page: {} },
     row,
     page: null,
+    seen: false,
     restore: [],
     lookups,
     judge: () => 'postgres',

@@ -3,6 +3,7 @@ import type { Lookups } from '../model/codecs/codec.ts';
 import type { RowKey, TableName } from '../model/ids.ts';
 import { sameJson } from '../model/json.ts';
 import type { ResolvedTable } from '../model/mapping.ts';
+import { changedInRow } from '../model/merge.ts';
 import { tableTrouble } from '../model/table-trouble.ts';
 import { readRows } from '../postgres/rows.ts';
 import { backoff, keepTrying } from '../runtime/retry.ts';
@@ -211,11 +212,16 @@ async function withRow(
     return SETTLED;
   }
   const linked = { ...known, page: known.page };
-  // Without a base, only a look can tell what the page holds.
-  const adopted = Object.keys(known.basePage).length === 0;
-  const own = adopted ? await openEyes(context, table, source, 1, { priority: urgencyOf(line) }) : look;
+  const own = needsLook(delivery, known)
+    ? await openEyes(context, table, source, 1, { priority: urgencyOf(line) })
+    : look;
   return updatePage(context, delivery, linked, await own(linked));
 }
+
+/** Without a base, only a look can tell what the page holds: it may be the row's value already. */
+const needsLook = ({ line, table, row }: Delivery, { baseRow, basePage }: SyncRecord): boolean =>
+  Object.keys(basePage).length === 0 ||
+  changedInRow(table.fields, baseRow, row, line.restore).some(({ property }) => !(property in basePage));
 
 /** A create was on its way when something broke. */
 async function afterDoubt(

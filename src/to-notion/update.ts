@@ -47,19 +47,19 @@ export async function updatePage(
   record: Linked,
   now: WholePage | null,
 ): Promise<Delivered> {
-  const { line, table } = delivery;
+  const { line, table, source } = delivery;
   const lines = await liveConflicts(context.store, table.name, line.key);
   if (now !== null && (now.page.inTrash || now.page.isArchived))
     return away(context, delivery, record, lines);
-  const page = now?.image ?? record.basePage;
-  const askedAt = now?.page.askedAt ?? null;
+  const pageNow = { page: now?.image ?? record.basePage, seen: now !== null };
+  const { page } = pageNow;
   const own = await ownFields(context, delivery, record, page);
   const judges = judging(context, delivery, record, now, lines);
   const plan = planPage({
     table,
     base: { row: record.baseRow, page: { ...record.basePage, ...pick(page, own) } },
     row: delivery.row,
-    page,
+    ...pageNow,
     restore: [...line.restore, ...own],
     lookups: delivery.lookups,
     judge: judges.judge,
@@ -72,7 +72,7 @@ export async function updatePage(
   }
   const written = Object.keys(plan.writes);
   if (written.length === 0)
-    return conclude(context, delivery, record, plan, { page, after: page, askedAt, lost, written: null });
+    return conclude(context, delivery, record, plan, { page, after: page, now, lost, written: null });
   const overruled = plan.conflicts.filter((name) => name in plan.writes);
   const operation = requestOperation(
     context.store,
@@ -81,14 +81,14 @@ export async function updatePage(
   );
   const answer = await send(context, delivery, record, plan, operation);
   if (!('id' in answer)) return answer;
-  const { properties } = delivery.source;
-  const image = await wholeImage(context.notion, table, properties, answer, { priority: urgencyOf(line) });
+  const ask = { priority: urgencyOf(line) };
+  const image = await wholeImage(context.notion, table, source.properties, answer, ask);
+  const base = baseAfterWrite(table.fields, plan.writes, image, readLate(table, source.properties, answer));
   const strangers = strangerFields(table, page, image, written, sameJson);
-  const base = baseAfterWrite(table.fields, plan.writes, image, readLate(table, properties, answer));
   if (strangers.length > 0 || changedOnPage(table.fields, base, image).length > 0) context.hint(record.page);
   // What was found equal was found so before the write: a person may have changed it since.
   const after = { ...base, ...pick(page, plan.agreed) };
-  const seen = { page: image, after, askedAt, lost, written: { answer, operation } };
+  const seen = { page: image, after, now, lost, written: { answer, operation } };
   return conclude(context, delivery, record, plan, seen);
 }
 
@@ -167,8 +167,8 @@ async function conclude(
     readonly page: PageImage;
     /** What the base becomes, for the fields that were written or found equal. */
     readonly after: PageImage;
-    /** When the page was looked at before the write, if it was. */
-    readonly askedAt: number | null;
+    /** The page as it was looked at before the write, if it was. */
+    readonly now: WholePage | null;
     /** Fields whose later edit on the page is set aside. */
     readonly lost: readonly string[];
     readonly written: { readonly answer: NotionPage; readonly operation: RequestOperation } | null;
@@ -192,7 +192,7 @@ async function conclude(
       },
     );
     if (seen.written !== null) await seen.written.operation.end(sql, { status: 'done' });
-    if (seen.askedAt !== null) await closeDoubts(sql, table.name, line.key, seen.askedAt);
+    if (seen.now !== null) await closeDoubts(sql, table.name, line.key, seen.now.page.askedAt);
     if (aside === null) await settle(sql, line);
     await awaitTargets(sql, table.name, line.key, plan.missing);
     return unseen;

@@ -52,7 +52,8 @@ export async function insertFrom(
   more: More = {},
 ): Promise<InsertTrouble | null> {
   const { table, page, image } = sighting;
-  const fields = table.fields.filter(goesToPostgres);
+  // What the page does not show is filled by a default, or stays empty.
+  const fields = table.fields.filter((field) => goesToPostgres(field) && field.property in image);
   const lookups = await inboundLookups(context, fields, image);
   const former = key === null ? {} : await formerTexts(context, table, key);
   const filled = decodeAll(fields, image, lookups, former).filter(
@@ -204,6 +205,14 @@ function valuesOf(
   return values;
 }
 
+/** What the row holds where the page did not show the field: by it, `mergeField` knows that the row never had the page's. */
+const unseenOf = (table: ResolvedTable, image: Sighting['image'], row: RowImage): RowImage =>
+  Object.fromEntries(
+    table.fields
+      .filter((field) => goesToPostgres(field) && goesToNotion(field) && !(field.property in image))
+      .map(({ property }) => [property, row[property] ?? null]),
+  );
+
 async function remember(
   sql: Sql,
   made: {
@@ -223,7 +232,7 @@ async function remember(
     table: table.name,
     key,
     page: page.id,
-    baseRow: after,
+    baseRow: { ...after, ...unseenOf(table, image, row) },
     basePage: image,
     pageEditedAt: page.lastEditedTime,
   });

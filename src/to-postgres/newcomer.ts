@@ -19,6 +19,8 @@ import { refusalOf, relatedWaitMs } from './refusal.ts';
  */
 export async function receiveNewcomer(context: InboundContext, sighting: Sighting): Promise<void> {
   const { table, page, image } = sighting;
+  // While nobody can read whose page it is, it is not taken for a new one.
+  if (!(table.idProperty in image)) return;
   const id = image[table.idProperty];
   const key = typeof id === 'string' && id !== '' ? (id as RowKey) : null;
   // With the record's own lock first: its page may be on its way through a delivery this moment.

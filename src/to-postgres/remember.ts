@@ -31,7 +31,7 @@ export async function remember(sql: Sql, edit: AppliedEdit): Promise<void> {
   const { sighting, record, after, chosen } = edit;
   const taken = chosen.taken.map((field) => field.property);
   const row = pickAll(after, taken);
-  const page = pickAll(sighting.image, taken) as PageImage;
+  const page = pick(sighting.image, taken);
   const base = { ...record.basePage, ...page };
   const rests = changedOnPage(sighting.table.fields, base, sighting.image).length === 0;
   await advanceBase(sql, record, { row, page, pageEditedAt: sighting.page.lastEditedTime, rests });
@@ -88,6 +88,10 @@ async function audit(sql: Sql, edit: AppliedEdit, written: readonly ResolvedFiel
   });
   await endOperation(sql, operation, { status: 'done' });
 }
+
+/** These members of an image, as far as it has them. */
+const pick = (image: PageImage, names: readonly string[]): PageImage =>
+  Object.fromEntries(names.flatMap((name) => (name in image ? [[name, image[name] ?? null]] : [])));
 
 /** These members of an image; one that it lacks is null. */
 const pickAll = <T>(image: Readonly<Record<string, T>>, names: readonly string[]): Record<string, T | null> =>

@@ -15,7 +15,9 @@ import {
   recordsByPage,
 } from '../../src/state/records.ts';
 import type { Sql } from '../../src/state/sql.ts';
+import { voidBase } from '../../src/state/void-base.ts';
 import { awaitTargets } from '../../src/state/waiting.ts';
+import { resolvedField } from '../support/fields.ts';
 import { createState, key, pageOf, products, type StateStage, suppliers } from '../support/state.ts';
 
 let state: StateStage;
@@ -53,6 +55,30 @@ test('a linked record is found by its key and by its page, with its bases as the
   };
   expect(await recordsByKey(sql, suppliers, [key('a'), key('none')])).toEqual(new Map([['a', record]]));
   expect(await recordsByPage(sql, [pageOf(1), pageOf(9)])).toEqual(new Map([[pageOf(1), record]]));
+});
+
+test('invariant 15: a void base is gone on both sides, and all rows of the table are compared', async () => {
+  await sql.query(
+    'insert into pgnotion.data_sources (table_name, data_source_id, backfilled_at) values ($1, gen_random_uuid(), now())',
+    [suppliers],
+  );
+  await linked('a', 1);
+  await linked('b', 2, products);
+  const fields = [
+    resolvedField('Rating', 'number'),
+    resolvedField('Tags', 'multi_select', { direction: 'to-postgres' }),
+    resolvedField('Name', 'title'),
+  ];
+  await voidBase(sql, { name: suppliers, fields }, ['Rating', 'Tags', 'Unmapped']);
+  // Of what only comes from Notion the row's side stays, or comes to be: it tells a void base from a first contact.
+  expect(await read()).toMatchObject({ baseRow: { Name: 'Ore', Tags: null }, basePage: { Name: 'Ore' } });
+  expect(await read()).not.toHaveProperty('basePage.Tags');
+  expect((await recordsByKey(sql, products, [key('b')])).get(key('b'))).toMatchObject(base);
+  const [source] = await sql.query<{ compares: number; backfilled_at: Date | null }>(
+    'select compares, backfilled_at from pgnotion.data_sources where table_name = $1',
+    [suppliers],
+  );
+  expect(source).toEqual({ compares: 1, backfilled_at: null });
 });
 
 test('invariant 3: a page belongs to one record', async () => {

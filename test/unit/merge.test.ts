@@ -171,6 +171,38 @@ describe('mergeField', () => {
     expect(verdict).toEqual({ kind: 'to-page', conflict: false });
   });
 
+  test('invariant 15: a field that its page did not show when the row was made of it takes what the page shows later', () => {
+    const known = stateOf({ direction: 'both', row: false, page: true, agree: false, restore: false });
+    const made = { ...known, baseRow: null, row: null, basePage: undefined };
+    const empty = { ...made, encoded: { kind: 'value', value: null } } as const;
+    expect(mergeField(empty, nobody)).toEqual({ kind: 'to-row', conflict: false });
+    expect(mergeField({ ...empty, page: null }, nobody)).toEqual({ kind: 'agree' });
+    // A row that a default has filled meanwhile, or that was changed, is the record.
+    expect(mergeField({ ...made, baseRow: '1', row: '1' }, nobody)).toMatchObject({ kind: 'to-page' });
+    expect(mergeField({ ...made, row: '1' }, nobody)).toMatchObject({ kind: 'to-page' });
+  });
+
+  test.each([
+    ['number', 7, 'agree'],
+    ['number', null, 'agree'],
+    ['formula', 7, 'to-row'],
+    ['formula', null, 'agree'],
+  ] as const)(
+    'invariant 15: with a void base, a %s from Notion that shows %j gives %s',
+    (type, page, kind) => {
+      const field = resolvedField('Rating', type, { direction: 'to-postgres' });
+      const known = stateOf({
+        direction: 'to-postgres',
+        row: false,
+        page: true,
+        agree: false,
+        restore: false,
+      });
+      const state = { ...known, field, basePage: undefined, page };
+      expect(mergeField(state, nobody)).toMatchObject({ kind });
+    },
+  );
+
   test('a relation that could be written in part only stays the row’s to finish', () => {
     const known = stateOf({ direction: 'both', row: false, page: false, agree: false, restore: false });
     const encoded = { kind: 'unresolved', value: [], missing: [] } as const;
@@ -239,7 +271,9 @@ test('invariant 6: nothing goes to the row unless a person changed the page', ()
       expect(state.field).toMatchObject({ source: { kind: 'column' } });
       expect(state.field.direction).not.toBe('to-notion');
       expect(pageChanged(state)).toBe(true);
-      if (state.field.direction === 'both') expect(state.basePage).not.toBe(undefined);
+      // Without a base of the page, only into a row that is empty since it was made of a page that did not show the field.
+      if (state.field.direction === 'both' && state.basePage === undefined)
+        expect([state.baseRow, state.row, state.restore]).toEqual([null, null, false]);
     }),
   );
 });
@@ -255,6 +289,13 @@ test('a conflict is told only where both sides changed since a base, and the fie
       expect(verdict.kind).toBe(winner === 'postgres' ? 'to-page' : 'to-row');
     }),
   );
+});
+
+test('invariant 15: a field that the page image lacks was not shown, which is no change', () => {
+  const fields = [resolvedField('Name', 'title'), resolvedField('Rating', 'number')];
+  expect(changedOnPage(fields, { Name: 'Ore', Rating: 1 }, { Name: 'Ore' })).toEqual([]);
+  expect(changedOnPage(fields, { Name: 'Ore' }, { Name: 'Iron' })).toEqual([fields[0]]);
+  expect(changedOnPage(fields, {}, { Rating: null })).toEqual([fields[1]]);
 });
 
 test('only fields whose page value differs from the base count as changed, in whatever order members stand', () => {

@@ -35,6 +35,7 @@ function plan(
     table: resolvedTable('products', fields),
     base: { row: {}, page: {} },
     page: null,
+    seen: true,
     restore: [],
     lookups,
     judge: nobody,
@@ -129,10 +130,16 @@ describe('a page that exists', () => {
     expect(plan([locked], asked)).toEqual({ ...EMPTY, writes: { Name: 'Ore' } });
   });
 
-  test('a property that the page has not got was changed by nobody: it is written if the row changed', () => {
+  test('invariant 15: what a page that was seen does not show is neither read nor written', () => {
+    const shown = { page: { Name: 'Ore' }, seen: true, restore: ['Rating'] };
+    expect(plan([name, rating], { base, row: { ...base.row, Rating: '2' }, ...shown })).toEqual(EMPTY);
+  });
+
+  test('what the base of a page does not tell was changed by nobody: it is written if the row changed', () => {
     const without = { Name: 'Ore' };
-    expect(plan([name, rating], { base, row: base.row, page: without })).toEqual(EMPTY);
-    const made = plan([name, rating], { base, row: { ...base.row, Rating: '2' }, page: without });
+    const unseen = { base, page: without, seen: false };
+    expect(plan([name, rating], { ...unseen, row: base.row })).toEqual(EMPTY);
+    const made = plan([name, rating], { ...unseen, row: { ...base.row, Rating: '2' } });
     expect(made).toEqual({ ...EMPTY, writes: { Rating: 2 } });
   });
 

@@ -1,0 +1,29 @@
+import { goesToNotion, type ResolvedTable } from '../model/mapping.ts';
+import { compareAgain } from './sources.ts';
+import type { Sql } from './sql.ts';
+
+/**
+ * Voids the base of these fields for all records of a table, because the life of their properties was interrupted: what a
+ * page shows or lacks there now is nobody's edit. All rows are compared, so that PostgreSQL's values are written again. A
+ * field that only comes from Notion keeps the row's side of its base, or gets one: by that `mergeField` tells a void base
+ * from a first contact. Belongs at the end of a transaction, since it locks many records.
+ */
+export async function voidBase(
+  sql: Sql,
+  { name, fields: mapped }: Pick<ResolvedTable, 'name' | 'fields'>,
+  fields: readonly string[],
+): Promise<void> {
+  const concerned = mapped.filter(({ property }) => fields.includes(property));
+  if (concerned.length === 0) return;
+  const written = concerned.filter(goesToNotion).map(({ property }) => property);
+  const read = concerned.filter((field) => !goesToNotion(field)).map(({ property }) => property);
+  await sql.query(
+    `update pgnotion.records
+        set base_page = base_page - $2::text[] - $3::text[],
+            base_row = (select coalesce(jsonb_object_agg(f, null::text), '{}') from unnest($3::text[]) f)
+                       || (base_row - $2::text[])
+      where table_name = $1 and base_page <> '{}'`,
+    [name, written, read],
+  );
+  await compareAgain(sql, [name]);
+}
