@@ -21,16 +21,6 @@ create view pgnotion.failures as
    -- What only waits for a conflict's decision stands in open_conflicts.
    where code <> 'conflict_open';
 
-create view pgnotion.deletes as
-  select 'to-notion' as side, o.table_name, o.key, r.page_id, o.reason, o.parked_at as since
-    from pgnotion.outbox o
-    left join pgnotion.records r using (table_name, key)
-   where o.code = 'mass_deletion' and o.parked_at is not null
-  union all
-  select 'to-postgres', table_name, key, page_id, reason, coalesce(parked_at, seen_at)
-    from pgnotion.edits
-   where code in ('mass_deletion', 'delete_review') and parked_at is not null;
-
 create view pgnotion.open_conflicts as
   select id, type, table_name, record_id, page_id, fields, base, local_record, remote_record, strategy, status,
          resolution, value, note, detected_at, decided_at, resolved_at, resolved_by
@@ -181,36 +171,6 @@ create function pgnotion.resync(name text default null) returns bigint language 
     insert into pgnotion.sweeps (table_name, asked_at) select table_name, clock_timestamp() from asked
     on conflict (table_name) do update set asked_at = excluded.asked_at)
   select count(*) from asked;
-$$;
-
--- Lets deletions that wait for a person cross: all of a table, or one record's. Returns how many.
-create function pgnotion.approve_delete(name text, record_key text default null) returns bigint language sql as $$
-  with o as (
-    update pgnotion.outbox set approved = true, next_at = clock_timestamp(), parked_at = null, attempts = 0,
-           code = null, reason = null, remedy = null
-     where table_name = name and (record_key is null or key = record_key) and code = 'mass_deletion' returning 1),
-  e as (
-    update pgnotion.edits set digest = 'approved', next_at = clock_timestamp(), parked_at = null
-     where table_name = name and (record_key is null or key = record_key)
-       and code in ('mass_deletion', 'delete_review') returning 1)
-  select (select count(*) from o) + (select count(*) from e);
-$$;
-
--- Refuses them: pages whose rows are gone stay as they are, until a row comes back under the same key; trashed pages
--- are restored, their rows stay.
-create function pgnotion.reject_delete(name text, record_key text default null) returns bigint language sql as $$
-  with o as (
-    delete from pgnotion.outbox
-     where table_name = name and (record_key is null or key = record_key) and code = 'mass_deletion'
-     returning table_name, key),
-  r as (
-    update pgnotion.records set state = 'resting', rested_as = 'left', rested_at = clock_timestamp()
-      from o where records.table_name = o.table_name and records.key = o.key),
-  e as (
-    update pgnotion.edits set digest = 'rejected', next_at = clock_timestamp(), parked_at = null
-     where table_name = name and (record_key is null or key = record_key)
-       and code in ('mass_deletion', 'delete_review') returning 1)
-  select (select count(*) from o) + (select count(*) from e);
 $$;
 
 -- A record's journey: what it is and waits for now, then what happened to it, newest first. A page that is no record

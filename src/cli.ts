@@ -5,8 +5,6 @@ import { pathToFileURL } from 'node:url';
 import { Command, Option } from 'commander';
 import {
   applyCommand,
-  decideDeletesCommand,
-  deletesCommand,
   failuresCommand,
   pauseCommand,
   resyncCommand,
@@ -22,6 +20,12 @@ import {
   showConflictCommand,
 } from './commands-conflicts.ts';
 import { explainCommand } from './commands-explain.ts';
+import {
+  decideGuardedCommand,
+  GUARDED_KINDS,
+  type GuardedOptions,
+  guardedCommand,
+} from './commands-guarded.ts';
 import { type RollbackArguments, rollbackCommand } from './commands-rollback.ts';
 import { type Config, parseConfig } from './config.ts';
 import { runDaemon } from './daemon.ts';
@@ -143,22 +147,27 @@ failures
   .argument('<key>')
   .action(async (table: string, key: string) => print(await retryCommand(await load(true), table, key)));
 
-const deletes = program
-  .command('deletes')
-  .description('deletions that wait for a person, because they are so many');
-deletes.command('list').action(async () => print(await deletesCommand(await load(true), json())));
-for (const [name, description] of [
-  ['approve', 'let them cross: all of a table, or one'],
-  ['reject', 'refuse them: pages stay, trashed pages are restored'],
-] as const) {
-  deletes
-    .command(name)
-    .argument('<table>')
-    .argument('[key]')
-    .description(description)
-    .action(async (table: string, key?: string) =>
-      print(await decideDeletesCommand(await load(true), name, table, key ?? null)),
-    );
+const guarded = program
+  .command('guarded')
+  .description('changes that wait for a person, because they are so many');
+const deletes = program.command('deletes').description('the former name of `guarded`');
+for (const command of [guarded, deletes]) {
+  command.command('list').action(async () => print(await guardedCommand(await load(true), json())));
+  for (const [name, description] of [
+    ['approve', 'let them cross: all of a table, or those of one record'],
+    ['reject', 'refuse them: pages and rows stay as they were; trashed or emptied pages are restored'],
+  ] as const) {
+    command
+      .command(name)
+      .argument('<table>')
+      .argument('[key]')
+      .addOption(new Option('--kind <kind>', 'only these').choices(GUARDED_KINDS))
+      .option('--field <property>', 'only clearings of this property')
+      .description(description)
+      .action(async (table: string, key: string | undefined, options: GuardedOptions) =>
+        print(await decideGuardedCommand(await load(true), name, { ...options, table, key: key ?? null })),
+      );
+  }
 }
 
 const webhook = program.command('webhook').description("Notion's webhooks, which make edits arrive at once");

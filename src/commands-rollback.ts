@@ -44,7 +44,7 @@ export function rollbackCommand(
         store,
         db,
         tables: new Map(tables.map((table) => [table.name, table])),
-        guard: config.deleteGuard,
+        guard: config.guards.deletion,
       },
       {
         selection,
@@ -154,7 +154,7 @@ function summaryText(
   if (left > 0) lines.push(`${left} stay, because somebody changed them since: --force takes them back too`);
   if (refused > 0) lines.push(`${refused} records are refused by PostgreSQL`);
   if (guarded > 0)
-    lines.push(`${guarded} rows are too many to delete by themselves (deleteGuard): --force deletes them`);
+    lines.push(`${guarded} rows are too many to delete by themselves (guard.deletion): --force deletes them`);
   if (waiting > 0)
     lines.push(`${waiting} changes of these tables wait for Notion: run it again once they are delivered`);
   lines.push(`Notion follows with about ${cost} requests, ${seconds} s at the configured rate`);

@@ -5,7 +5,6 @@ import { PgnotionError } from './model/errors.ts';
 import { applyNotebooks } from './notebooks.ts';
 import type { Log } from './runtime/log.ts';
 import { formatTable } from './runtime/table.ts';
-import { readDeletes } from './state/deletes.ts';
 import { createStore, type Sql } from './state/sql.ts';
 import { readFailures, readStatus } from './state/status.ts';
 import { forgetWebhookToken, webhookToken } from './state/webhook.ts';
@@ -111,48 +110,6 @@ export function retryCommand(loaded: Loaded, table: string, key: string): Promis
     return `${table} ${key} is tried again now`;
   });
 }
-
-export function deletesCommand(loaded: Loaded, asJson: boolean): Promise<string> {
-  return withState(loaded, async (sql) => {
-    const rows = await readDeletes(sql);
-    if (asJson) return JSON.stringify(rows, null, 2);
-    if (rows.length === 0) return 'no deletion waits';
-    return formatTable(
-      ['table', 'key', 'would delete', 'since'],
-      rows.map((row) => [
-        row.table_name,
-        row.key,
-        row.side === 'to-notion' ? 'the page' : 'the row',
-        row.since.toISOString(),
-      ]),
-    );
-  });
-}
-
-export function decideDeletesCommand(
-  loaded: Loaded,
-  decision: 'approve' | 'reject',
-  table: string,
-  key: string | null,
-): Promise<string> {
-  return withState(loaded, async (sql) => {
-    const [row] = await sql.query<{ n: string }>(
-      decision === 'approve'
-        ? 'select pgnotion.approve_delete($1, $2) as n'
-        : 'select pgnotion.reject_delete($1, $2) as n',
-      [table, key],
-    );
-    if (row?.n === '0') throw noDeleteWaits(table, key);
-    return `${row?.n} ${decision === 'approve' ? 'deletions go on' : 'deletions are refused'}`;
-  });
-}
-
-const noDeleteWaits = (table: string, key: string | null): PgnotionError =>
-  new PgnotionError({
-    code: 'no_delete_waits',
-    message: `no deletion of ${table}${key === null ? '' : ` ${key}`} waits for a decision`,
-    remedy: 'see `pgnotion deletes list`',
-  });
 
 const nothingWaits = (table: string, key: string): PgnotionError =>
   new PgnotionError({

@@ -3,7 +3,7 @@ import { crossFaults } from './config-faults.ts';
 import type { PropertyType } from './model/codecs/codec.ts';
 import { codecs } from './model/codecs/registry.ts';
 import { type Fault, PgnotionError } from './model/errors.ts';
-import type { DeleteGuard } from './model/guard.ts';
+import type { Guard, Guards } from './model/guard.ts';
 import { type QualifiedName, type TableName, tableName } from './model/ids.ts';
 import type { Direction, FieldMapping, FieldSource, TableMapping } from './model/mapping.ts';
 import type { SyncLogSettings } from './model/sync-log.ts';
@@ -64,6 +64,12 @@ const table = z.strictObject({
   conflict: z.enum(['lww', 'manual', 'field_precedence']).optional(),
 });
 
+const guardBounds = {
+  number: z.number().int().min(0).optional(),
+  share: z.number().min(0).max(1).optional(),
+  windowMinutes: z.number().int().min(1).optional(),
+};
+
 const config = z.strictObject({
   /** The replication slot's name. Slots belong to the whole server: each database that is synced needs its own. */
   slot: z
@@ -74,14 +80,19 @@ const config = z.strictObject({
     .optional(),
   publication: z.string().min(1).optional(),
   tables: z.record(z.string().min(1), table),
-  /** Deletions above this wait for a person: see `deletes`. */
-  deleteGuard: z
+  /** Deletions, clearings and creations above this wait for a person: see `guarded`. */
+  guard: z
     .strictObject({
-      number: z.number().int().min(0).optional(),
-      share: z.number().min(0).max(1).optional(),
-      windowMinutes: z.number().int().min(1).optional(),
+      number: guardBounds.number,
+      share: guardBounds.share,
+      windowMinutes: guardBounds.windowMinutes,
+      deletion: z.strictObject(guardBounds).optional(),
+      clearing: z.strictObject(guardBounds).optional(),
+      creation: z.strictObject(guardBounds).optional(),
     })
     .optional(),
+  /** The former name of `guard.deletion`. */
+  deleteGuard: z.strictObject(guardBounds).optional(),
   retention: z
     .strictObject({
       /** Days for which finished operations are kept: what is older can no longer be rolled back. */
@@ -124,7 +135,7 @@ export type Config = {
   readonly wholePollPages: number;
   readonly sweepHours: number;
   readonly rememberDays: number;
-  readonly deleteGuard: DeleteGuard;
+  readonly guards: Guards;
   readonly syncLog: SyncLogSettings;
   readonly retentionDays: number;
 };
@@ -150,11 +161,7 @@ export function parseConfig(input: unknown): Config {
     sweepHours: parsed.data.sync?.sweepHours ?? 24,
     retentionDays: parsed.data.retention?.days ?? 90,
     rememberDays: parsed.data.sync?.rememberDays ?? 30,
-    deleteGuard: {
-      number: parsed.data.deleteGuard?.number ?? 20,
-      share: parsed.data.deleteGuard?.share ?? 0.2,
-      windowMinutes: parsed.data.deleteGuard?.windowMinutes ?? 10,
-    },
+    guards: guardsOf(parsed.data),
     syncLog: {
       level: parsed.data.syncLog?.level ?? 'problems',
       days: parsed.data.syncLog?.days ?? 30,
@@ -162,6 +169,28 @@ export function parseConfig(input: unknown): Config {
     },
   };
 }
+
+const DEFAULT_GUARD: Guard = { number: 20, share: 0.05, windowMinutes: 10 };
+
+/** A bound that one kind does not have of its own is that of all kinds. */
+function guardsOf({ guard = {}, deleteGuard = {} }: z.output<typeof config>): Guards {
+  const of = (...given: readonly GuardInput[]): Guard =>
+    given.reduce<Guard>(
+      (known, { number, share, windowMinutes }) => ({
+        number: number ?? known.number,
+        share: share ?? known.share,
+        windowMinutes: windowMinutes ?? known.windowMinutes,
+      }),
+      DEFAULT_GUARD,
+    );
+  return {
+    deletion: of(guard, deleteGuard, guard.deletion ?? {}),
+    clearing: of(guard, guard.clearing ?? {}),
+    creation: of(guard, guard.creation ?? {}),
+  };
+}
+
+type GuardInput = { readonly [Bound in keyof Guard]?: Guard[Bound] | undefined };
 
 /** One error for all faults of the configuration, a line for each. */
 export function invalidConfig(faults: readonly Fault[]): PgnotionError {

@@ -107,7 +107,7 @@ export async function sharedContext(
     people: createPeople(notion),
     locks: createKeyLock(),
     now: () => new Date(),
-    guard: config.deleteGuard,
+    guards: config.guards,
     tagSecret: await tagSecret(store),
     sourceOf: (name: TableName) => sourceOf(store, name),
   };

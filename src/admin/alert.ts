@@ -1,10 +1,11 @@
+import type { GuardedKind } from '../model/guard.ts';
 import type { Health } from './health.ts';
 
 /** Something that a person has to know of. */
 export type Cause =
   | { readonly kind: 'notion-refuses'; readonly code: string; readonly remedy: string }
   | { readonly kind: 'table-suspended'; readonly table: string; readonly reason: string }
-  | { readonly kind: 'deletions-wait'; readonly table: string; readonly count: number }
+  | { readonly kind: `${GuardedKind}s-wait`; readonly table: string; readonly count: number }
   | Occurrence;
 
 /** A cause that does not last: it is told once. */
@@ -42,6 +43,8 @@ export function keyOf(cause: Cause): string {
       return `${cause.kind} ${cause.code}`;
     case 'table-suspended':
     case 'deletions-wait':
+    case 'clearings-wait':
+    case 'creations-wait':
       return `${cause.kind} ${cause.table}`;
     case 'slot-renewed':
     case 'taken-over':
@@ -55,14 +58,14 @@ export function keyOf(cause: Cause): string {
 export function causesOf(seen: {
   readonly health: Health;
   readonly suspended: readonly { readonly table: string; readonly reason: string }[];
-  readonly deletions: readonly { readonly table: string; readonly count: number }[];
+  readonly guarded: readonly { readonly kind: GuardedKind; readonly table: string; readonly count: number }[];
   readonly occurrences: readonly Occurrence[];
 }): readonly Cause[] {
   const { refused } = seen.health.notion;
   return [
     ...(refused === null ? [] : [{ kind: 'notion-refuses', ...refused } as const]),
     ...seen.suspended.map((each) => ({ kind: 'table-suspended', ...each }) as const),
-    ...seen.deletions.map((each) => ({ kind: 'deletions-wait', ...each }) as const),
+    ...seen.guarded.map(({ kind, ...each }) => ({ kind: `${kind}s-wait`, ...each }) as const),
     ...seen.occurrences,
   ];
 }
@@ -112,6 +115,12 @@ export function alertOf(cause: Cause, slot: string, now: Date): Alert {
 
 type Wording = { readonly text: string; readonly [detail: string]: string | number | null };
 
+const GUARDED: Readonly<Record<`${GuardedKind}s-wait`, (count: number, table: string) => string>> = {
+  'deletions-wait': (count, table) => `${count} deletions of ${table}`,
+  'clearings-wait': (count, table) => `${count} values of ${table} that would become empty`,
+  'creations-wait': (count, table) => `${count} pages that would become rows of ${table}`,
+};
+
 function wording(cause: Cause): Wording {
   switch (cause.kind) {
     case 'notion-refuses': {
@@ -123,11 +132,13 @@ function wording(cause: Cause): Wording {
       const text = `${table} is suspended: ${reason}. It goes on by itself once that is mended.`;
       return { text, table, reason: reason.slice(0, MOST_CHARS) };
     }
-    case 'deletions-wait': {
+    case 'deletions-wait':
+    case 'clearings-wait':
+    case 'creations-wait': {
       const { table, count } = cause;
-      const remedy = 'see `pgnotion deletes list`, then `pgnotion deletes approve` or `reject`';
+      const remedy = 'see `pgnotion guarded list`, then `pgnotion guarded approve` or `reject`';
       return {
-        text: `${count} deletions of ${table} wait for a person, because they are so many: ${remedy}`,
+        text: `${GUARDED[cause.kind](count, table)} wait for a person, because they are so many: ${remedy}`,
         table,
         count,
         remedy,

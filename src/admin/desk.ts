@@ -3,7 +3,8 @@ import type { RequestInfo } from '../notion/client.ts';
 import type { Log } from '../runtime/log.ts';
 import { within } from '../runtime/retry.ts';
 import { createWake } from '../runtime/wake.ts';
-import { readState, type StateReading, waitingDeletions } from '../state/readiness.ts';
+import { countGuardedChanges } from '../state/guarded-changes.ts';
+import { readState, type StateReading } from '../state/readiness.ts';
 import type { Sql } from '../state/sql.ts';
 import { type Cause, causesOf, OCCURRENCE_MS, type Occurrence } from './alert.ts';
 import { createAlertMemory } from './alert-memory.ts';
@@ -169,21 +170,21 @@ type Sources = {
   readonly happened: () => readonly Occurrence[];
 };
 
-/** Tables and deletions are the daemon's to tell of that is at work; while they cannot be read, they are as they were. */
+/** Tables and guarded changes are the daemon's to tell of that is at work; while they cannot be read, they are as they were. */
 function createCauses({ target, reading, health, happened }: Sources): () => Promise<readonly Cause[]> {
-  let seen: Pick<Parameters<typeof causesOf>[0], 'suspended' | 'deletions'> = {
+  let seen: Pick<Parameters<typeof causesOf>[0], 'suspended' | 'guarded'> = {
     suspended: [],
-    deletions: [],
+    guarded: [],
   };
   return async () => {
     const at = target();
     const now = await reading();
-    if (at === null) seen = { suspended: [], deletions: [] };
+    if (at === null) seen = { suspended: [], guarded: [] };
     else if (now !== null) {
       const suspended = now.paused.filter(({ by }) => by === 'trouble');
       seen = {
         suspended: suspended.map(({ table, reason }) => ({ table, reason })),
-        deletions: await within(ANSWER_MS, 'the deletions that wait', waitingDeletions(at.store)),
+        guarded: await within(ANSWER_MS, 'the guarded changes that wait', countGuardedChanges(at.store)),
       };
     }
     return causesOf({ health: health(), occurrences: happened(), ...seen });

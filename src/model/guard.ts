@@ -1,23 +1,34 @@
-/** When deletions stop crossing by themselves (invariant 10). */
-export type DeleteGuard = {
-  /** This many of one table and side, within the window, always cross. */
+/** What may be too much to cross by itself (invariant 10). */
+export type GuardedKind = 'deletion' | 'clearing' | 'creation';
+
+/** Above what number and share the changes of one kind wait for a person's decision. */
+export type Guard = {
+  /** Up to this many changes of one table and side cross within the window, whatever their share. */
   readonly number: number;
   /** More than `number` cross as long as they are at most this share of the table's records. */
   readonly share: number;
   readonly windowMinutes: number;
 };
 
-export type DeletionLoad = {
-  /** Deletions of this table and side that crossed within the window. */
+export type Guards = Readonly<Record<GuardedKind, Guard>>;
+
+/** What a table and side have seen within the window. What a person approved counts in none of these. */
+export type GuardLoad = {
+  /** Changes that crossed. */
   readonly crossed: number;
-  /** Those that are about to, this one included. */
+  /** Changes that wait for a decision. */
+  readonly waiting: number;
+  /** Changes that are about to cross, the one in question included, and that `waiting` does not count. */
   readonly coming: number;
-  /** Records of the table that have a page. */
+  /** Records of the table before all of these. */
   readonly records: number;
 };
 
-/** Whether a deletion belongs to more than people delete one by one: then all that are coming wait for a person. */
-export function isMassDeletion({ crossed, coming, records }: DeletionLoad, guard: DeleteGuard): boolean {
-  const all = crossed + coming;
-  return all > guard.number && all > guard.share * (records + crossed);
+/** All changes of the window together: a mass that is seen in portions is one mass. */
+export const changesIn = ({ crossed, waiting, coming }: GuardLoad): number => crossed + waiting + coming;
+
+/** Whether a change belongs to more than people do one by one: then it waits with the others of its kind. */
+export function isMassChange(load: GuardLoad, guard: Guard): boolean {
+  const all = changesIn(load);
+  return all > guard.number && all > guard.share * load.records;
 }

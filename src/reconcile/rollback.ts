@@ -1,6 +1,6 @@
 import type { Pool } from 'pg';
 import { PgnotionError } from '../model/errors.ts';
-import { type DeleteGuard, isMassDeletion } from '../model/guard.ts';
+import { type Guard, isMassChange } from '../model/guard.ts';
 import type { RowKey, TableName } from '../model/ids.ts';
 import type { ResolvedField, ResolvedTable } from '../model/mapping.ts';
 import {
@@ -17,7 +17,7 @@ import {
 } from '../model/rollback.ts';
 import { writableColumns } from '../postgres/restore.ts';
 import { readRows, type UserDatabase } from '../postgres/rows.ts';
-import { deletionLoad } from '../state/deletes.ts';
+import { deletionLoad } from '../state/guarded-changes.ts';
 import { beginRollback, brokenRollback, endRun, lockRollbacks } from '../state/runs.ts';
 import type { Sql } from '../state/sql.ts';
 import {
@@ -37,7 +37,7 @@ export type RollbackContext = {
   readonly store: Sql;
   readonly db: UserDatabase;
   readonly tables: ReadonlyMap<TableName, ResolvedTable>;
-  readonly guard: DeleteGuard;
+  readonly guard: Guard;
 };
 
 export type RollbackOptions = {
@@ -179,7 +179,7 @@ async function look(
 
 async function isTooMany({ store, guard }: RollbackContext, name: TableName, more: number): Promise<boolean> {
   const load = await deletionLoad(store, name, 'to-postgres', guard.windowMinutes);
-  return isMassDeletion({ ...load, coming: load.coming + more }, guard);
+  return isMassChange({ ...load, coming: more }, guard);
 }
 
 /** Rows come back before values that may name them are set, and go after that: one pass for each. */

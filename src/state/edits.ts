@@ -134,14 +134,15 @@ async function upsert(
   how: { readonly afterMs: number | null; readonly parked: boolean; readonly trouble: Trouble | null },
 ): Promise<void> {
   const [kept] = await sql.query<{ attempts: number }>(
-    `insert into pgnotion.edits as e (page_id, table_name, key, digest, fields, next_at, parked_at, attempts, code, reason, remedy)
+    `insert into pgnotion.edits as e (page_id, table_name, key, digest, fields, next_at, parked_at, attempts, code, reason, remedy, cause)
      values ($1, $2, $3, $4, $5, clock_timestamp() + make_interval(secs => $6::float8),
-             case when $7 then clock_timestamp() end, 1, $8, $9, $10)
+             case when $7 then clock_timestamp() end, 1, $8, $9, $10, $11)
      on conflict (page_id) do update
        set key = excluded.key, digest = excluded.digest, fields = excluded.fields, next_at = excluded.next_at,
            quiet_from = case when e.digest = excluded.digest then e.quiet_from else clock_timestamp() end,
            attempts = case when e.digest = excluded.digest then e.attempts + 1 else 1 end,
-           parked_at = excluded.parked_at, code = excluded.code, reason = excluded.reason, remedy = excluded.remedy
+           parked_at = excluded.parked_at, code = excluded.code, reason = excluded.reason, remedy = excluded.remedy,
+           cause = excluded.cause
      returning attempts`,
     [
       edit.page,
@@ -154,6 +155,7 @@ async function upsert(
       how.trouble?.code ?? null,
       how.trouble?.reason ?? null,
       how.trouble?.remedy ?? null,
+      how.trouble?.cause ?? null,
     ],
   );
   // What waits goes on by itself most often; only what has waited for a while is worth a word.

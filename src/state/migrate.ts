@@ -5,6 +5,8 @@ import { inTransaction, type Sql } from './sql.ts';
 import { renewViews } from './views.ts';
 
 const FOLDER = new URL('../../sql/', import.meta.url);
+/** The views and functions, made anew in this order whenever one of these files changes. */
+const VIEWS = ['views.sql', 'guarded.sql'];
 /** Any fixed number: it keeps two processes from migrating at once. */
 const MIGRATION_LOCK = 7_420_001;
 
@@ -25,7 +27,7 @@ export async function migrations(): Promise<readonly Migration[]> {
  */
 export async function migrate(pool: Pool): Promise<void> {
   const known = await migrations();
-  const views = await readFile(new URL('views.sql', FOLDER), 'utf8');
+  const parts = await Promise.all(VIEWS.map((file) => readFile(new URL(file, FOLDER), 'utf8')));
   const work = async (sql: Sql): Promise<void> => {
     await sql.query('select pg_advisory_xact_lock($1)', [MIGRATION_LOCK]);
     await createBookkeeping(sql);
@@ -37,7 +39,7 @@ export async function migrate(pool: Pool): Promise<void> {
       await sql.query(await readFile(new URL(file, FOLDER), 'utf8'));
       await sql.query('insert into pgnotion.migrations (version, name) values ($1, $2)', [version, file]);
     }
-    await renewViews(sql, views);
+    await renewViews(sql, parts.join('\n'));
   };
   await inTransaction(pool, work).catch((error: unknown) => {
     throw error instanceof pg.DatabaseError && error.code === '42501' ? notAllowed(error) : error;

@@ -166,6 +166,8 @@ export type Trouble = {
   readonly code: string;
   readonly reason: string;
   readonly remedy: string;
+  /** The likely cause of a mass of changes. */
+  readonly cause?: string;
   /** The same in the words of Notion, a line for each property: see `state/notices.ts`. */
   readonly told?: readonly Told[];
 };
@@ -203,9 +205,9 @@ export async function postpone(sql: Sql, line: OutboxLine, afterMs: number): Pro
 export async function park(sql: Sql, line: OutboxLine, trouble: Trouble): Promise<void> {
   await sql.query(
     `update pgnotion.outbox set attempts = attempts + 1, parked_at = clock_timestamp(),
-            code = $4, reason = $5, remedy = $6
+            code = $4, reason = $5, remedy = $6, cause = $7
       where table_name = $1 and key = $2 and version = $3`,
-    [line.table, line.key, line.version, trouble.code, trouble.reason, trouble.remedy],
+    [line.table, line.key, line.version, trouble.code, trouble.reason, trouble.remedy, trouble.cause ?? null],
   );
 }
 

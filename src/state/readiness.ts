@@ -31,11 +31,3 @@ export async function readState(sql: Sql, slot: string, tables: readonly TableNa
     backfilling: row?.backfilling ?? [],
   };
 }
-
-/** How many deletions of each table wait for a person. */
-export const waitingDeletions = (
-  sql: Sql,
-): Promise<{ readonly table: TableName; readonly count: number }[]> =>
-  sql.query(
-    'select table_name as "table", count(*)::int as count from pgnotion.deletes group by 1 order by 1',
-  );

@@ -1,6 +1,6 @@
 import type { Json, PageImage, PageValue, RowImage } from '../model/change.ts';
 import type { Lookups } from '../model/codecs/codec.ts';
-import type { DeleteGuard } from '../model/guard.ts';
+import type { Guards } from '../model/guard.ts';
 import type { PageId, TableName } from '../model/ids.ts';
 import type { ResolvedTable } from '../model/mapping.ts';
 import { lookupsOver } from '../model/page.ts';
@@ -30,7 +30,7 @@ export type DeliverContext = {
   readonly hint: (page: PageId) => void;
   /** How long a create that nobody answered may still come true. */
   readonly createGraceMs: number;
-  readonly guard: DeleteGuard;
+  readonly guards: Guards;
   readonly now: () => Date;
   readonly log: Log;
 };

@@ -1,10 +1,10 @@
-import { isMassDeletion } from '../model/guard.ts';
+import { isMassChange } from '../model/guard.ts';
 import type { PageId, RowKey, TableName } from '../model/ids.ts';
 import { markProperty } from '../model/mapping.ts';
 import type { Ask } from '../notion/client.ts';
 import { isGone, NotionFailure } from '../notion/outcome.ts';
 import { endConflict, liveConflicts } from '../state/conflicts.ts';
-import { deletionLoad, massDeletion } from '../state/deletes.ts';
+import { deletionLoad, massDeletion } from '../state/guarded-changes.ts';
 import { type Operation, type RequestOperation, requestOperation } from '../state/operations.ts';
 import { settle } from '../state/outbox.ts';
 import { forget, link, type RestedAs, rest, type SyncRecord } from '../state/records.ts';
@@ -36,8 +36,13 @@ export async function removePage(
   const { page } = record;
   if (page === null) return afterIntent(context, delivery, record);
   if (table.onPostgresDelete === 'ignore') return conclude(context, delivery, 'left');
-  const load = await deletionLoad(context.store, table.name, 'to-notion', context.guard.windowMinutes);
-  if (!line.approved && isMassDeletion(load, context.guard))
+  const load = await deletionLoad(
+    context.store,
+    table.name,
+    'to-notion',
+    context.guards.deletion.windowMinutes,
+  );
+  if (!line.approved && isMassChange(load, context.guards.deletion))
     return { kind: 'parked', trouble: massDeletion(load) };
   const removal = await removalOf(context, delivery, { ...record, page }, look);
   if (removal.kind === 'stays') return removal.delivered;

@@ -2,7 +2,7 @@ import type { PageImage, PageValue, SqlText } from '../model/change.ts';
 import type { NotionClock } from '../model/clock.ts';
 import type { Decoded, Lookups } from '../model/codecs/codec.ts';
 import { decodeField } from '../model/fields.ts';
-import type { DeleteGuard } from '../model/guard.ts';
+import type { Guards } from '../model/guard.ts';
 import type { PageId, TableName } from '../model/ids.ts';
 import type { ResolvedField, ResolvedTable } from '../model/mapping.ts';
 import { lookupsOver } from '../model/page.ts';
@@ -34,7 +34,7 @@ export type InboundContext = {
   /** Data sources of at most this many pages are read whole at each poll. */
   readonly wholePollPages: number;
   readonly sweepMs: number;
-  readonly guard: DeleteGuard;
+  readonly guards: Guards;
   /** Rings the delivery: an applied edit may have left something to write back. */
   readonly onDirty: () => void;
   readonly now: () => Date;

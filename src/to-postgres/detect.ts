@@ -130,7 +130,7 @@ const isAsBefore = (record: SyncRecord, before: SyncRecord | undefined): boolean
   before.key === record.key &&
   before.syncedAt?.getTime() === record.syncedAt?.getTime();
 
-/** The functions `approve_delete`, `reject_delete` and `retry` speak through the digest. */
+/** The functions `approve_guarded`, `reject_guarded` and `retry` speak through the digest. */
 function decisionOf(edit: WaitingEdit | null): Parameters<typeof pageLeft>[1]['decision'] {
   if (edit === null || edit.parked) return null;
   if (edit.digest === 'approved' || edit.digest === 'rejected') return edit.digest;

@@ -1,11 +1,11 @@
 import { messageOf } from '../model/errors.ts';
-import { isMassDeletion } from '../model/guard.ts';
+import { isMassChange } from '../model/guard.ts';
 import type { PageId, RowKey } from '../model/ids.ts';
 import { type ResolvedTable, softDeleteColumn } from '../model/mapping.ts';
 import { setSoftDeleted } from '../postgres/soft-delete.ts';
 import { deleteRow, lockRow, settleConstraints, type UserTransaction, writeAs } from '../postgres/write.ts';
-import { deletionLoad, deletionToReview, massDeletion } from '../state/deletes.ts';
 import { dropEdit, parkEdit, waitForEdit } from '../state/edits.ts';
+import { deletionLoad, deletionToReview, massDeletion } from '../state/guarded-changes.ts';
 import { beginOperation, endOperation, type Operation, requestOperation } from '../state/operations.ts';
 import { discard, markRestore, type Trouble } from '../state/outbox.ts';
 import { forget, markLinked, markTrashed, type RestedAs, rest, type SyncRecord } from '../state/records.ts';
@@ -101,10 +101,10 @@ function deleteUnlessMany(
   because: Because,
 ): Promise<void> {
   return context.locks.run(`deletions of ${left.table.name}`, async () => {
-    const { windowMinutes } = context.guard;
-    const load = await deletionLoad(context.store, left.table.name, 'to-postgres', windowMinutes);
-    const all = { ...load, coming: load.coming + left.together };
-    if (isMassDeletion(all, context.guard)) return setAside(context, left, record, massDeletion(all));
+    const guard = context.guards.deletion;
+    const load = await deletionLoad(context.store, left.table.name, 'to-postgres', guard.windowMinutes);
+    const all = { ...load, coming: left.together };
+    if (isMassChange(all, guard)) return setAside(context, left, record, massDeletion(all));
     return deleteRecord(context, left, record, because);
   });
 }

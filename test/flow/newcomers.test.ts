@@ -201,7 +201,7 @@ async function inbound(): Promise<InboundContext & { readonly close: () => Promi
     settleMs: 0,
     wholePollPages: parsed.wholePollPages,
     sweepMs: 3_600_000,
-    guard: parsed.deleteGuard,
+    guards: parsed.guards,
     onDirty: () => undefined,
     now: () => new Date(),
     close: async () => {

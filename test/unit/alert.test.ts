@@ -15,6 +15,8 @@ const at = new Date('2026-01-01T12:00:00Z');
 const blocked = { kind: 'notion-refuses', code: 'notion_blocked', remedy: 'ask Notion' } as const;
 const suspended = (table: string) => ({ kind: 'table-suspended', table, reason: 'no column x' }) as const;
 const deletions = { kind: 'deletions-wait', table: 'items', count: 50 } as const;
+const clearings = { kind: 'clearings-wait', table: 'items', count: 3 } as const;
+const creations = { kind: 'creations-wait', table: 'items', count: 500 } as const;
 const renewed = { kind: 'slot-renewed', reason: 'the slot was lost', at } as const;
 const takenOver = { kind: 'taken-over', from: 'host a, process 7', at } as const;
 
@@ -70,20 +72,25 @@ describe('one alert for each cause', () => {
 test('the causes are what health, tables, deletions and occurrences tell', () => {
   const { kind: _, ...refusal } = blocked;
   const health = { ...NEWBORN, notion: { ...NEWBORN.notion, refused: refusal } };
-  const seen = {
+  const seen: Parameters<typeof causesOf>[0] = {
     health,
     suspended: [{ table: 'a', reason: 'no column x' }],
-    deletions: [{ table: 'items', count: 50 }],
+    guarded: [
+      { kind: 'deletion', table: 'items', count: 50 },
+      { kind: 'clearing', table: 'items', count: 3 },
+    ],
     occurrences: [renewed],
   };
-  expect(causesOf(seen)).toEqual([blocked, suspended('a'), deletions, renewed]);
-  expect(causesOf({ health: NEWBORN, suspended: [], deletions: [], occurrences: [] })).toEqual([]);
+  expect(causesOf(seen)).toEqual([blocked, suspended('a'), deletions, clearings, renewed]);
+  expect(causesOf({ health: NEWBORN, suspended: [], guarded: [], occurrences: [] })).toEqual([]);
 });
 
 test.each<[Cause, RegExp]>([
   [blocked, /Notion refuses every request \(notion_blocked\)\. ask Notion/],
   [suspended('a'), /a is suspended: no column x/],
-  [deletions, /50 deletions of items wait .*pgnotion deletes approve/],
+  [deletions, /50 deletions of items wait .*pgnotion guarded approve/],
+  [clearings, /3 values of items that would become empty wait .*pgnotion guarded approve/],
+  [creations, /500 pages that would become rows of items wait .*pgnotion guarded approve/],
   [renewed, /new replication slot .*the slot was lost/],
   [takenOver, /stood by is at work now, instead of the one on host a, process 7/],
   [{ ...takenOver, from: null }, /stood by is at work now\.$/],

@@ -31,6 +31,36 @@ function faultsOf(input: unknown): Record<string, string> {
   return Object.fromEntries(found);
 }
 
+describe('the guards', () => {
+  const guardsOf = (more: object) => parseConfig(config({ suppliers: suppliers() }, more)).guards;
+  const usual = { number: 20, share: 0.05, windowMinutes: 10 };
+
+  test('are alike for every kind unless one has bounds of its own', () => {
+    expect(guardsOf({})).toEqual({ deletion: usual, clearing: usual, creation: usual });
+    expect(guardsOf({ guard: { number: 5, clearing: { share: 0.5, number: 2 } } })).toEqual({
+      deletion: { ...usual, number: 5 },
+      clearing: { ...usual, number: 2, share: 0.5 },
+      creation: { ...usual, number: 5 },
+    });
+  });
+
+  test('take deleteGuard for guard.deletion, which goes first', () => {
+    expect(guardsOf({ guard: { number: 5 }, deleteGuard: { number: 7 } })).toMatchObject({
+      deletion: { number: 7 },
+      clearing: { number: 5 },
+    });
+    expect(
+      guardsOf({ deleteGuard: { number: 7, share: 0.3 }, guard: { deletion: { number: 9 } } }).deletion,
+    ).toEqual({ ...usual, number: 9, share: 0.3 });
+  });
+
+  test('refuse bounds that are none', () => {
+    expect(
+      faultsOf(config({ suppliers: suppliers() }, { guard: { clearing: { share: 2, hours: 1 } } })),
+    ).toMatchObject({ 'guard.clearing.share': expect.any(String), 'guard.clearing': expect.any(String) });
+  });
+});
+
 test('what is left out has its default', () => {
   const parsed = parseConfig(config({ suppliers: suppliers() }));
   expect(parsed).toMatchObject({

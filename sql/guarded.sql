@@ -1,0 +1,118 @@
+-- Changes that wait for a person because so many came at once. Made anew with views.sql.
+
+-- What is too much to cross by itself, and what is to be confirmed in any case: it waits for a person.
+create view pgnotion.guarded_changes as
+  select 'deletion' as kind, 'to-notion' as side, o.table_name, o.key, r.page_id, null::text as field, o.reason, o.cause,
+         o.parked_at as since
+    from pgnotion.outbox o
+    left join pgnotion.records r using (table_name, key)
+   where o.code = 'mass_deletion' and o.parked_at is not null
+  union all
+  select case code when 'mass_creation' then 'creation' else 'deletion' end, 'to-postgres', table_name, key, page_id, null,
+         reason, cause, coalesce(parked_at, seen_at)
+    from pgnotion.edits
+   where code in ('mass_deletion', 'delete_review', 'mass_creation') and parked_at is not null
+  union all
+  select 'clearing', side, table_name, key, page_id, field, reason, cause, since
+    from pgnotion.clearings
+   where state = 'waiting';
+
+-- The former name of the same list.
+create view pgnotion.deletes as
+  select side, table_name, key, page_id, reason, since, kind, field, cause from pgnotion.guarded_changes;
+
+-- Lets changes that wait for a person cross: all of a table, or those of one record, kind ('deletion', 'clearing',
+-- 'creation') or property. A page that is no record yet goes by its page id. Returns how many.
+create function pgnotion.approve_guarded(
+  name text, record_key text default null, only_kind text default null, only_field text default null)
+  returns bigint language plpgsql as $$
+declare
+  decided bigint;
+begin
+  select count(*) into decided from pgnotion.guarded_changes g
+   where g.table_name = name and (record_key is null or g.key = record_key or g.page_id::text = record_key)
+     and (only_kind is null or g.kind = only_kind) and (only_field is null or g.field = only_field);
+  if only_field is null and coalesce(only_kind, 'deletion') = 'deletion' then
+    update pgnotion.outbox set approved = true, next_at = clock_timestamp(), parked_at = null, attempts = 0,
+           code = null, reason = null, remedy = null, cause = null
+     where table_name = name and (record_key is null or key = record_key) and code = 'mass_deletion';
+  end if;
+  if only_field is null then
+    update pgnotion.edits set digest = 'approved', next_at = clock_timestamp(), parked_at = null
+     where table_name = name and (record_key is null or key = record_key or page_id::text = record_key)
+       and parked_at is not null
+       and (code in ('mass_deletion', 'delete_review') and coalesce(only_kind, 'deletion') = 'deletion'
+            or code = 'mass_creation' and coalesce(only_kind, 'creation') = 'creation');
+  end if;
+  if coalesce(only_kind, 'clearing') = 'clearing' then
+    perform pgnotion.decide_clearings('approved', name, record_key, only_field);
+  end if;
+  return decided;
+end $$;
+
+-- Refuses them. Deletions: pages whose rows are gone stay as they are, until a row comes back under the same key;
+-- trashed pages are restored, their rows stay. Clearings: a page that was emptied gets the row's value again; a page
+-- whose row was emptied keeps its value until either changes. Creations: the pages stay without rows.
+create function pgnotion.reject_guarded(
+  name text, record_key text default null, only_kind text default null, only_field text default null)
+  returns bigint language plpgsql as $$
+declare
+  decided bigint;
+begin
+  select count(*) into decided from pgnotion.guarded_changes g
+   where g.table_name = name and (record_key is null or g.key = record_key or g.page_id::text = record_key)
+     and (only_kind is null or g.kind = only_kind) and (only_field is null or g.field = only_field);
+  if only_field is null and coalesce(only_kind, 'deletion') = 'deletion' then
+    with o as (
+      delete from pgnotion.outbox
+       where table_name = name and (record_key is null or key = record_key) and code = 'mass_deletion'
+       returning table_name, key)
+    update pgnotion.records set state = 'resting', rested_as = 'left', rested_at = clock_timestamp()
+      from o where records.table_name = o.table_name and records.key = o.key;
+  end if;
+  if only_field is null then
+    update pgnotion.edits set digest = 'rejected', next_at = clock_timestamp(), parked_at = null
+     where table_name = name and (record_key is null or key = record_key or page_id::text = record_key)
+       and parked_at is not null
+       and (code in ('mass_deletion', 'delete_review') and coalesce(only_kind, 'deletion') = 'deletion'
+            or code = 'mass_creation' and coalesce(only_kind, 'creation') = 'creation');
+  end if;
+  if coalesce(only_kind, 'clearing') = 'clearing' then
+    perform pgnotion.decide_clearings('rejected', name, record_key, only_field);
+  end if;
+  return decided;
+end $$;
+
+-- Keeps a decision about cleared fields, and tells whoever carries it out: the delivery, or the poll.
+create function pgnotion.decide_clearings(verdict text, name text, record_key text, only_field text)
+  returns void language plpgsql as $$
+declare
+  one record;
+begin
+  for one in
+    update pgnotion.clearings set state = verdict, decided_by = current_user
+     where table_name = name and (record_key is null or key = record_key or page_id::text = record_key)
+       and (only_field is null or field = only_field) and state = 'waiting'
+     returning table_name, key, side, page_id
+  loop
+    if one.side = 'to-notion' then
+      insert into pgnotion.outbox as o (table_name, key, kind) values (one.table_name, one.key, 'write')
+      on conflict (table_name, key) do update
+        set version = o.version + 1, priority = 0, next_at = clock_timestamp(), parked_at = null, attempts = 0;
+    elsif one.page_id is not null then
+      insert into pgnotion.edits as e (page_id, table_name, key, digest, next_at)
+      values (one.page_id, one.table_name, one.key, '', clock_timestamp())
+      on conflict (page_id) do update set digest = '', next_at = excluded.next_at, parked_at = null, attempts = 0
+        where e.digest not in ('approved', 'rejected', 'left');
+    end if;
+  end loop;
+end $$;
+
+-- Their former names.
+create function pgnotion.approve_delete(name text, record_key text default null) returns bigint language sql as $$
+  select pgnotion.approve_guarded(name, record_key);
+$$;
+
+create function pgnotion.reject_delete(name text, record_key text default null) returns bigint language sql as $$
+  select pgnotion.reject_guarded(name, record_key);
+$$;

@@ -1,0 +1,67 @@
+import { type Loaded, withState } from './commands.ts';
+import { PgnotionError } from './model/errors.ts';
+import type { GuardedKind } from './model/guard.ts';
+import { formatTable } from './runtime/table.ts';
+import { decideGuarded, type GuardedChange, readGuardedChanges } from './state/guarded-changes.ts';
+
+export const GUARDED_KINDS: readonly GuardedKind[] = ['deletion', 'clearing', 'creation'];
+
+export type GuardedOptions = { readonly kind?: GuardedKind; readonly field?: string };
+
+/** The changes that wait for a person, each with what it would do, and why each mass of them is thought to have come. */
+export function guardedCommand(loaded: Loaded, asJson: boolean): Promise<string> {
+  return withState(loaded, async (sql) => {
+    const rows = await readGuardedChanges(sql);
+    if (asJson) return JSON.stringify(rows, null, 2);
+    if (rows.length === 0) return 'no change waits for a decision';
+    const table = formatTable(
+      ['table', 'key', 'kind', 'would', 'since'],
+      rows.map((row) => [
+        row.table_name,
+        row.key ?? row.page_id ?? '',
+        row.kind,
+        effectOf(row),
+        row.since.toISOString(),
+      ]),
+    );
+    const causes = rows.flatMap((row) => (row.cause === null ? [] : [`${labelOf(row)}: ${row.cause}`]));
+    return [table, ...new Set(causes)].join('\n');
+  });
+}
+
+const labelOf = ({ table_name: table, kind, field }: GuardedChange): string =>
+  [table, field ?? `(${kind})`].join(' ');
+
+function effectOf({ kind, side, field }: GuardedChange): string {
+  const page = side === 'to-notion';
+  switch (kind) {
+    case 'deletion':
+      return page ? 'delete the page' : 'delete the row';
+    case 'clearing':
+      return `empty ${field ?? 'a property'} ${page ? 'of the page' : 'in the row'}`;
+    case 'creation':
+      return page ? 'create a page' : 'insert a row';
+    default:
+      return kind satisfies never;
+  }
+}
+
+export function decideGuardedCommand(
+  loaded: Loaded,
+  decision: 'approve' | 'reject',
+  { table, key, kind, field }: GuardedOptions & { readonly table: string; readonly key: string | null },
+): Promise<string> {
+  return withState(loaded, async (sql) => {
+    const which = { table, key, kind: kind ?? null, field: field ?? null };
+    const count = await decideGuarded(sql, decision, which);
+    if (count === 0) throw nothingGuarded(table, key);
+    return `${count} ${count === 1 ? 'change' : 'changes'} of ${table} ${decision === 'approve' ? 'approved' : 'rejected'}; the daemon carries it out`;
+  });
+}
+
+const nothingGuarded = (table: string, key: string | null): PgnotionError =>
+  new PgnotionError({
+    code: 'no_guarded_change',
+    message: `no change of ${table}${key === null ? '' : ` ${key}`} waits for a decision`,
+    remedy: 'see `pgnotion guarded list`',
+  });

@@ -1,0 +1,111 @@
+import { changesIn, type GuardedKind, type GuardLoad } from '../model/guard.ts';
+import type { PageId, RowKey, TableName } from '../model/ids.ts';
+import type { Trouble } from './outbox.ts';
+import type { Sql } from './sql.ts';
+
+export type Side = 'to-notion' | 'to-postgres';
+
+/** What the guard has to know of a table's deletions. The outbox is in `waiting`; the poll adds what it has found. */
+export async function deletionLoad(
+  sql: Sql,
+  table: TableName,
+  side: Side,
+  windowMinutes: number,
+): Promise<GuardLoad> {
+  const [row] = await sql.query<Omit<GuardLoad, 'coming'>>(
+    `with crossed as (
+       select count(*)::int as n from pgnotion.operations
+        where table_name = $1 and direction = $2 and kind = 'delete' and status = 'done'
+          and started_at > clock_timestamp() - make_interval(mins => $3))
+     select crossed.n as crossed,
+            case $2 when 'to-notion' then
+              (select count(*)::int from pgnotion.outbox o join pgnotion.records r using (table_name, key)
+                where o.table_name = $1 and o.kind = 'delete' and not o.approved and r.state <> 'resting'
+                  and (o.parked_at is null or o.parked_at > clock_timestamp() - make_interval(mins => $3)))
+            else (select count(*)::int from pgnotion.edits
+                   where table_name = $1 and code = '${MASS_DELETION}'
+                     and parked_at > clock_timestamp() - make_interval(mins => $3)) end as waiting,
+            crossed.n + (select count(*)::int from pgnotion.records
+              where table_name = $1 and page_id is not null and state <> 'resting') as records
+       from crossed`,
+    [table, side, windowMinutes],
+  );
+  return { crossed: 0, waiting: 0, records: 0, ...row, coming: 0 };
+}
+
+export const MASS_DELETION = 'mass_deletion';
+export const MASS_CLEARING = 'mass_clearing';
+export const MASS_CREATION = 'mass_creation';
+export const DELETE_REVIEW = 'delete_review';
+
+const REMEDY =
+  'look at `pgnotion guarded list`, then run `pgnotion guarded approve` or `pgnotion guarded reject`';
+
+/** A deletion that waits for a person, on either side. */
+export const massDeletion = (load: GuardLoad): Trouble => ({
+  code: MASS_DELETION,
+  reason: `${changesIn(load)} of ${load.records} records of this table would be deleted at once`,
+  remedy: REMEDY,
+});
+
+/** Pages of a database that carry no key and would all become rows of the table. `cause` says why there are so many. */
+export const massCreation = (load: GuardLoad, cause: string): Trouble => ({
+  code: MASS_CREATION,
+  reason: `${changesIn(load)} pages without a row would become rows of this table at once`,
+  remedy: REMEDY,
+  cause,
+});
+
+/** A deletion to be confirmed whatever its number: the row goes only when a person says so. */
+export const deletionToReview: Trouble = {
+  code: DELETE_REVIEW,
+  reason: 'the page was put into the trash in Notion, and the row is kept until somebody decides',
+  remedy:
+    '`pgnotion guarded approve` deletes the row, `pgnotion guarded reject` restores the page; or restore it in Notion',
+};
+
+/** A row of the view `guarded_changes`. */
+export type GuardedChange = {
+  readonly kind: GuardedKind;
+  readonly side: Side;
+  readonly table_name: TableName;
+  readonly key: RowKey | null;
+  readonly page_id: PageId | null;
+  /** The property of a clearing. */
+  readonly field: string | null;
+  readonly reason: string;
+  readonly cause: string | null;
+  readonly since: Date;
+};
+
+export const readGuardedChanges = (sql: Sql): Promise<GuardedChange[]> =>
+  sql.query<GuardedChange>(
+    'select * from pgnotion.guarded_changes order by table_name, kind, field, since, key, page_id',
+  );
+
+/** How many guarded changes of each kind and table wait. */
+export const countGuardedChanges = (
+  sql: Sql,
+): Promise<{ readonly kind: GuardedKind; readonly table: TableName; readonly count: number }[]> =>
+  sql.query(
+    `select kind, table_name as "table", count(*)::int as count
+       from pgnotion.guarded_changes group by 1, 2 order by 2, 1`,
+  );
+
+/** Decides guarded changes: all of a table, or those of one record, kind or property. Returns how many there were. */
+export async function decideGuarded(
+  sql: Sql,
+  decision: 'approve' | 'reject',
+  which: {
+    readonly table: string;
+    readonly key: string | null;
+    readonly kind: GuardedKind | null;
+    readonly field: string | null;
+  },
+): Promise<number> {
+  const [row] = await sql.query<{ n: number }>(
+    `select pgnotion.${decision}_guarded($1, $2, $3, $4)::int as n`,
+    [which.table, which.key, which.kind, which.field],
+  );
+  return row?.n ?? 0;
+}
