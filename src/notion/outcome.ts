@@ -233,3 +233,10 @@ export function classify(problem: Problem): Verdict {
 /** Whether Notion says that there is no such thing, or that we may not see it: it does not tell the two apart. */
 export const isGone = (error: unknown): boolean =>
   error instanceof NotionFailure && error.verdict.status === 404;
+
+/** Failures of a transport that have nothing to do with what was asked for. */
+const EVERYWHERE: readonly string[] = ['notion_unreachable', 'notion_certificate', 'notion_aborted'];
+
+/** Whether a failure is the connection's, so that every other request would meet it as well. */
+export const stopsAll = (error: unknown): boolean =>
+  error instanceof NotionFailure && (error.verdict.retry === 'stop' || EVERYWHERE.includes(error.verdict.code));
