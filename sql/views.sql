@@ -19,7 +19,9 @@ create view pgnotion.failures as
          attempts, parked_at is not null, coalesce(parked_at, seen_at)
     from pgnotion.edits
    -- What only waits for a conflict's decision stands in open_conflicts.
-   where code <> 'conflict_open';
+   where code <> 'conflict_open'
+  union all
+  select 'to-postgres', table_name, key, page_id, code, reason, remedy, attempts, false, since from pgnotion.page_failures;
 
 create view pgnotion.open_conflicts as
   select id, type, table_name, record_id, page_id, fields, base, local_record, remote_record, strategy, status,
@@ -158,8 +160,11 @@ create function pgnotion.retry(name text, record_key text) returns bigint langua
      where table_name = name and key = record_key returning 1),
   e as (
     update pgnotion.edits set next_at = clock_timestamp(), attempts = 0, parked_at = null, digest = ''
+     where table_name = name and (key = record_key or page_id::text = record_key) returning 1),
+  f as (
+    update pgnotion.page_failures set next_at = clock_timestamp()
      where table_name = name and (key = record_key or page_id::text = record_key) returning 1)
-  select (select count(*) from o) + (select count(*) from e);
+  select (select count(*) from o) + (select count(*) from e) + (select count(*) from f);
 $$;
 
 -- Has every row and every page of a table compared again; only what differs is written. Null: all tables.
@@ -189,7 +194,8 @@ begin
   select * into line from pgnotion.outbox o where o.table_name = name and o.key = record_key;
   if pair.key is null and line.key is null
      and not exists (select from pgnotion.edits e
-                      where e.table_name = name and (e.key = record_key or e.page_id::text = record_key))
+                      where e.table_name = name and (e.key = record_key or e.page_id::text = record_key)
+                     union all select from pgnotion.page_failures f where f.table_name = name and f.page_id::text = record_key)
      and not exists (select from pgnotion.operations o where o.table_name = name and o.key = record_key) then
     raise exception 'pgnotion knows no record % of %', record_key, name
       using errcode = 'PGN02',
@@ -221,6 +227,9 @@ begin
       from pgnotion.edits e
      where e.table_name = name and (e.key = record_key or e.page_id::text = record_key);
   return query
+    select f.since, 'page failed', format('%s (%s); next try at %s. What to do: %s', f.reason, f.code, f.next_at, f.remedy)
+      from pgnotion.page_failures f where f.table_name = name and (f.key = record_key or f.page_id::text = record_key)
+    union all
     select null::timestamptz, 'relation waits', format('for a page of %s %s', w.target_table, w.target_key)
       from pgnotion.waiting w where w.table_name = name and w.key = record_key;
   return query select pair.synced_at,

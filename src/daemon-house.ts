@@ -1,6 +1,7 @@
 import type { Log } from './runtime/log.ts';
 import { keepTrying, pause } from './runtime/retry.ts';
 import { pruneConflicts } from './state/conflicts.ts';
+import { pruneLongValues } from './state/long-values.ts';
 import { pruneNotices } from './state/notices.ts';
 import { pruneResting } from './state/records.ts';
 import { type Answer, pruneRequests, recordAnswers } from './state/requests.ts';
@@ -20,6 +21,8 @@ export type House = {
 
 const PRUNE_MS = 600_000;
 const ANSWERS_MS = 2_000;
+/** A sweep reads them anew each day. */
+const LONG_VALUE_DAYS = 14;
 
 /** Writes answers to the ledger now and then, and forgets old lines: a batch each time, so that nobody waits for it. */
 export async function keepHouse(
@@ -37,6 +40,7 @@ export async function keepHouse(
             await pruneResting(sql, rememberDays);
             await pruneNotices(sql, rememberDays);
             await pruneConflicts(sql, days);
+            await pruneLongValues(sql, LONG_VALUE_DAYS);
           });
           const more = await pruneHistory(store, days);
           if (!more) pruned = performance.now();

@@ -7,7 +7,7 @@ import type { ResolvedField } from './mapping.ts';
 export function encodeField(field: ResolvedField, text: SqlText, lookups: Lookups): Encoded {
   const transformed = apply(field, 'transform', text);
   if (transformed.kind === 'refused') return transformed;
-  return field.codec.encode(transformed.text, field.shape, field, lookups);
+  return judged(field, 'written', () => field.codec.encode(transformed.text, field.shape, field, lookups));
 }
 
 /** A property's value as the row's text: the codec first, then the field's own reverse transform. */
@@ -17,13 +17,31 @@ export function decodeField(
   lookups: Lookups,
   current: SqlText,
 ): Decoded {
-  const decoded = field.codec.decode(value, field.shape, field, lookups, current);
+  const decoded = judged(field, 'read', () =>
+    field.codec.decode(value, field.shape, field, lookups, current),
+  );
   return decoded.kind === 'value' ? apply(field, 'reverseTransform', decoded.text) : decoded;
 }
 
-type Transformed =
-  | { readonly kind: 'value'; readonly text: SqlText }
-  | { readonly kind: 'refused'; readonly fault: Fault };
+/** What a codec throws is a refusal of this value: it must not reach beyond its field. */
+function judged<T>(field: ResolvedField, what: string, work: () => T): T | Refused {
+  try {
+    return work();
+  } catch (error) {
+    return {
+      kind: 'refused',
+      fault: {
+        path: field.property,
+        message: `Property "${field.property}": its value could not be ${what}: ${messageOf(error)}`,
+        remedy: 'This is a fault of pgnotion: report it with this message, or change the value.',
+      },
+    };
+  }
+}
+
+type Refused = { readonly kind: 'refused'; readonly fault: Fault };
+
+type Transformed = { readonly kind: 'value'; readonly text: SqlText } | Refused;
 
 /** A transform is the configuration's own code: what it throws is a refusal of this value, not a crash. */
 function apply(field: ResolvedField, which: 'transform' | 'reverseTransform', text: SqlText): Transformed {

@@ -48,7 +48,10 @@ export function listedDigest(properties: readonly NotionProperty[]): string {
     const items: readonly unknown[] = Array.isArray(content) ? content : [content];
     return [property.id, property.has_more ?? null, ...items.map(idOf)];
   });
-  return createHash('sha256').update(canonicalJson(JSON.parse(JSON.stringify(parts)))).digest('hex').slice(0, 32);
+  return createHash('sha256')
+    .update(canonicalJson(JSON.parse(JSON.stringify(parts))))
+    .digest('hex')
+    .slice(0, 32);
 }
 
 const idOf = (item: unknown): unknown =>

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { PageImage, PageValue } from './change.ts';
-import type { Lookups, NotionProperty } from './codecs/codec.ts';
-import type { Fault } from './errors.ts';
+import type { Lookups, NotionProperty, PropertyRead } from './codecs/codec.ts';
+import { type Fault, messageOf } from './errors.ts';
 import type { PageId, RowKey, TableName } from './ids.ts';
 import { canonicalJson } from './json.ts';
 import type { ResolvedField, ResolvedTable } from './mapping.ts';
@@ -32,12 +32,21 @@ export function readPage(
       faults.push(missing(table, field));
       continue;
     }
-    const read = field.codec.read(property);
+    const read = readProperty(field, property);
     if (read.kind === 'value') image[field.property] = read.value;
     else if (read.kind === 'truncated') truncated.push(field);
     else faults.push(mismatch(table, field, read.found));
   }
   return { image, truncated, faults };
+}
+
+/** A codec that fails over one answer says nothing of the page's other properties. */
+function readProperty(field: ResolvedField, property: NotionProperty): PropertyRead {
+  try {
+    return field.codec.read(property);
+  } catch (error) {
+    return { kind: 'mismatch', found: `${property.type} that pgnotion cannot read (${messageOf(error)})` };
+  }
 }
 
 const missing = (table: ResolvedTable, field: ResolvedField): Fault => ({

@@ -64,14 +64,6 @@ export type NotionSelf = {
 /** One page of a list. */
 export type Listed<T> = { readonly items: readonly T[]; readonly nextCursor: string | null };
 
-export type QueryAnswer = {
-  readonly pages: readonly NotionPage[];
-  /** Null at the end. A page of fewer results than asked for is not the end. */
-  readonly nextCursor: string | null;
-  /** Notion stopped at its own limit (10,000 rows): there is more than this scan can give. */
-  readonly incomplete: boolean;
-};
-
 export type SearchAnswer = {
   readonly pages: readonly NotionPage[];
   readonly dataSources: readonly NotionDataSource[];
@@ -118,6 +110,10 @@ export const actor = z.object({ id: z.string() }).nullish();
 const parent = z.looseObject({ type: z.string().optional() }).nullish();
 const property = z.looseObject({ id: z.string(), type: z.string() });
 const properties = z.record(z.string(), property);
+// Of a page, what cannot be read is as good as missing: the rest of the page goes on without it.
+const lenientProperties = z
+  .record(z.string(), z.unknown())
+  .transform((all) => Object.values(all).flatMap((each) => property.safeParse(each).data ?? []));
 export const richText = z.array(z.object({ plain_text: z.string() })).optional();
 const trash = { in_trash: z.boolean().optional(), archived: z.boolean().optional() };
 
@@ -137,7 +133,7 @@ export const readPage = reader(
     is_archived: z.boolean().optional(),
     parent,
     url: z.string().nullish(),
-    properties,
+    properties: lenientProperties,
     ...trash,
   }),
   (page, askedAt): NotionPage => {
@@ -153,7 +149,7 @@ export const readPage = reader(
       isArchived: page.is_archived ?? false,
       parentDataSource: typeof source === 'string' ? dataSourceId(source) : null,
       url: page.url ?? null,
-      properties: Object.fromEntries(Object.values(page.properties).map((value) => [value.id, value])),
+      properties: Object.fromEntries(page.properties.map((value) => [value.id, value])),
     };
   },
 );
@@ -235,7 +231,7 @@ export const readSelf = reader(
   },
 );
 
-const list = z.object({
+export const list = z.object({
   results: z.array(z.unknown()),
   has_more: z.boolean(),
   next_cursor: z.string().nullish(),
@@ -243,13 +239,13 @@ const list = z.object({
 });
 
 // A non-null `next_cursor` with `has_more: false` exists in the wild, and following it fetches too much.
-function cursorOf(answer: z.output<typeof list>): string | null {
+export function cursorOf(answer: z.output<typeof list>): string | null {
   if (!answer.has_more) return null;
   if (!answer.next_cursor) throw new Unreadable('has_more without a next_cursor', null);
   return answer.next_cursor;
 }
 
-const isObject = (kind: string) => (item: unknown) =>
+export const isObject = (kind: string) => (item: unknown) =>
   typeof item === 'object' && item !== null && 'object' in item && item.object === kind;
 
 /** A list whose items are read by `item`. */
@@ -258,16 +254,6 @@ export const readList = <T>(item: Read<T>): Read<Listed<T>> =>
     items: answer.results.map((one) => item(one, askedAt)),
     nextCursor: cursorOf(answer),
   }));
-
-/** A query may also answer with data sources (in wikis); they are no rows. */
-export const readQuery = reader(
-  list,
-  (answer, askedAt): QueryAnswer => ({
-    pages: answer.results.filter(isObject('page')).map((page) => readPage(page, askedAt)),
-    nextCursor: cursorOf(answer),
-    incomplete: answer.request_status?.type === 'incomplete',
-  }),
-);
 
 export const readSearch = reader(
   list,

@@ -8,7 +8,6 @@ import {
   type NotionPage,
   type NotionSelf,
   type NotionUser,
-  type QueryAnswer,
   type Read,
   readCreatedDatabase,
   readDatabase,
@@ -16,7 +15,6 @@ import {
   readList,
   readPage,
   readPropertyItems,
-  readQuery,
   readSearch,
   readSelf,
   readUser,
@@ -26,6 +24,7 @@ import { type Ask, type Call, type Caller, createCaller, type NotionClientOption
 import { type NotionComment, readComment } from './comments.ts';
 import { classify, NotionFailure } from './outcome.ts';
 import type { Operation } from './problem.ts';
+import { type QueryAnswer, readQuery } from './query-answer.ts';
 
 export type {
   NotionDatabase,
@@ -33,7 +32,6 @@ export type {
   NotionPage,
   NotionSelf,
   NotionUser,
-  QueryAnswer,
   SearchAnswer,
 } from './answers.ts';
 export type { Ask, NotionClientOptions, NotionVersion, RequestInfo } from './call.ts';

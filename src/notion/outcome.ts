@@ -239,4 +239,5 @@ const EVERYWHERE: readonly string[] = ['notion_unreachable', 'notion_certificate
 
 /** Whether a failure is the connection's, so that every other request would meet it as well. */
 export const stopsAll = (error: unknown): boolean =>
-  error instanceof NotionFailure && (error.verdict.retry === 'stop' || EVERYWHERE.includes(error.verdict.code));
+  error instanceof NotionFailure &&
+  (error.verdict.retry === 'stop' || EVERYWHERE.includes(error.verdict.code));

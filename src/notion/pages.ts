@@ -1,29 +1,54 @@
-import type { PageImage } from '../model/change.ts';
+import type { PageImage, PageValue } from '../model/change.ts';
 import type { PageId } from '../model/ids.ts';
 import type { ResolvedTable } from '../model/mapping.ts';
 import { readPage } from '../model/page.ts';
 import type { Ask, NotionClient, NotionPage } from './client.ts';
+import { isGone, stopsAll } from './outcome.ts';
 
-export type WholePage = { readonly page: NotionPage; readonly image: PageImage };
+/** A field of a page whose value could not be read, and why. */
+export type Unread = { readonly field: string; readonly error: unknown };
+
+export type WholePage = {
+  readonly page: NotionPage;
+  readonly image: PageImage;
+  /** Fields that the image lacks because their own request failed. */
+  readonly unread: readonly Unread[];
+};
+
+/** What need not be asked for: values that are known from before, and fields that are not to be tried now. */
+export type KnownValues = { readonly values: PageImage; readonly skip: readonly string[] };
+
+const NOTHING_KNOWN: KnownValues = { values: {}, skip: [] };
 
 /**
  * The mapped values of a page, with those that its answer cut short fetched one by one. A field whose property the page
- * lacks, or has with another type, is left out: nothing can be said of it, and the rest of the page goes on.
+ * lacks, has with another type or does not give is left out: nothing can be said of it, and the rest of the page goes on.
  */
-export async function wholeImage(
+export async function readWhole(
   notion: NotionClient,
   table: ResolvedTable,
   ids: Readonly<Record<string, string>>,
   page: NotionPage,
   ask: Ask,
-): Promise<PageImage> {
+  known = NOTHING_KNOWN,
+): Promise<WholePage> {
   const reading = readPage(table, ids, page.properties);
-  const image: Record<string, PageImage[string]> = { ...reading.image };
-  for (const field of reading.truncated) {
-    const items = await notion.retrieveProperty(page.id, ids[field.property] ?? field.property, ask);
-    image[field.property] = field.codec.readItems(items);
+  const image: Record<string, PageValue> = { ...reading.image };
+  const unread: Unread[] = [];
+  for (const { property, codec } of reading.truncated) {
+    const value = known.values[property];
+    if (value !== undefined) image[property] = value;
+    if (value !== undefined || known.skip.includes(property)) continue;
+    try {
+      image[property] = codec.readItems(
+        await notion.retrieveProperty(page.id, ids[property] ?? property, ask),
+      );
+    } catch (error) {
+      if (stopsAll(error) || isGone(error)) throw error;
+      unread.push({ field: property, error });
+    }
   }
-  return image;
+  return { page, image, unread };
 }
 
 /** What its answer leaves out of a page, so that it is read by a request of its own, some time later. */
@@ -42,6 +67,5 @@ export async function fetchPage(
   id: PageId,
   ask: Ask,
 ): Promise<WholePage> {
-  const page = await notion.retrievePage(id, ask);
-  return { page, image: await wholeImage(notion, table, ids, page, ask) };
+  return readWhole(notion, table, ids, await notion.retrievePage(id, ask), ask);
 }

@@ -3,6 +3,7 @@ import type { RowImage, SqlText } from '../model/change.ts';
 import { keyParts, type RowKey, rowKey } from '../model/ids.ts';
 import type { FieldSource, ResolvedDependency, ResolvedTable } from '../model/mapping.ts';
 import { fromClause } from './catalog.ts';
+import { isConnectionLost } from './connection-lost.ts';
 import { splitQualified } from './pool.ts';
 
 /** The users' tables through a pool whose values stay PostgreSQL's text. */
@@ -17,19 +18,83 @@ export async function readRows(
   keys: readonly RowKey[],
 ): Promise<Map<RowKey, RowImage>> {
   if (keys.length === 0) return new Map();
+  const columns = sql.join([...keyColumns(table), ...fieldColumns(table)]);
+  const { rows } = await sql<TextRow>`select ${columns} ${amongKeys(table, keys)}`.execute(db);
+  return new Map(rows.map((row) => imageOf(table, row)));
+}
+
+/** Rows by key, and the keys whose rows cannot be read, with the reason. */
+export type RowsRead = {
+  readonly rows: ReadonlyMap<RowKey, RowImage>;
+  readonly broken: ReadonlyMap<RowKey, unknown>;
+};
+
+/**
+ * Reads rows so that one that cannot be read, because an expression fails over its values, keeps no other back. Throws
+ * what is the connection's or the whole table's.
+ */
+export async function readEach(
+  db: UserDatabase,
+  table: ResolvedTable,
+  keys: readonly RowKey[],
+): Promise<RowsRead> {
+  try {
+    return { rows: await readRows(db, table, keys), broken: new Map() };
+  } catch (error) {
+    if (isConnectionLost(error)) throw error;
+    await probeRows(db, table);
+    return splitRead(db, table, keys, error);
+  }
+}
+
+async function splitRead(
+  db: UserDatabase,
+  table: ResolvedTable,
+  keys: readonly RowKey[],
+  error: unknown,
+): Promise<RowsRead> {
+  const [only, ...others] = keys;
+  if (only === undefined) return { rows: new Map(), broken: new Map() };
+  if (others.length === 0) return { rows: new Map(), broken: new Map([[only, error]]) };
+  const half = Math.ceil(keys.length / 2);
+  const parts: RowsRead[] = [];
+  for (const part of [keys.slice(0, half), keys.slice(half)])
+    parts.push(
+      await readRows(db, table, part).then(
+        (rows): RowsRead => ({ rows, broken: new Map() }),
+        (failure: unknown) => {
+          if (isConnectionLost(failure)) throw failure;
+          return splitRead(db, table, part, failure);
+        },
+      ),
+    );
+  return {
+    rows: new Map(parts.flatMap(({ rows }) => [...rows])),
+    broken: new Map(parts.flatMap(({ broken }) => [...broken])),
+  };
+}
+
+/** Those of these keys that have a row. What the row holds is not evaluated, so that no value can stand in the way. */
+export async function presentKeys(
+  db: UserDatabase,
+  table: ResolvedTable,
+  keys: readonly RowKey[],
+): Promise<ReadonlySet<RowKey>> {
+  if (keys.length === 0) return new Set();
+  const { rows } =
+    await sql<TextRow>`select ${sql.join(keyColumns(table))} ${amongKeys(table, keys)}`.execute(db);
+  return new Set(rows.map((row) => rowKey(partsOf(table, row))));
+}
+
+function amongKeys(table: ResolvedTable, keys: readonly RowKey[]): RawBuilder<unknown> {
   const wanted = table.key.map((_, at) => keys.map((key) => keyParts(key, table.key.length)[at] ?? null));
   const columns = table.key.map((_, at) => sql.ref(`w${at}`));
   const lists = wanted.map((list, at) => sql`${list}::${sql.raw(table.keyTypes[at] ?? 'text')}[]`);
   const same = table.key.map(
     (column, at) => sql`${alias(table)}.${sql.ref(column)} = pgnotion_wanted.${sql.ref(`w${at}`)}`,
   );
-  const { rows } = await sql<TextRow>`
-    select ${sql.join([...keyColumns(table), ...fieldColumns(table)])}
-      from ${sourceOf(table)}
-      join unnest(${sql.join(lists)}) as pgnotion_wanted(${sql.join(columns)}) on ${sql.join(same, sql` and `)}`.execute(
-    db,
-  );
-  return new Map(rows.map((row) => imageOf(table, row)));
+  return sql`from ${sourceOf(table)}
+    join unnest(${sql.join(lists)}) as pgnotion_wanted(${sql.join(columns)}) on ${sql.join(same, sql` and `)}`;
 }
 
 /** Reads all keys in order, a page at a time, so that a table of any size passes in bounded memory. */

@@ -1,8 +1,11 @@
+import { messageOf } from '../model/errors.ts';
 import type { RowKey, TableName } from '../model/ids.ts';
 import type { ResolvedTable } from '../model/mapping.ts';
-import { countRows, readKeys, readRows, type UserDatabase } from '../postgres/rows.ts';
+import { isConnectionLost } from '../postgres/connection-lost.ts';
+import { countRows, presentKeys, readKeys, type UserDatabase } from '../postgres/rows.ts';
 import type { Log } from '../runtime/log.ts';
-import { keepTrying, pause } from '../runtime/retry.ts';
+import { createPatience, type Patience } from '../runtime/patience.ts';
+import { keepTrying, mayPass, pause } from '../runtime/retry.ts';
 import { markFound } from '../state/outbox.ts';
 import { recordKeys } from '../state/records.ts';
 import { beginRun, endRun } from '../state/runs.ts';
@@ -19,12 +22,14 @@ export type BackfillContext = {
 
 const CHUNK = 1_000;
 const LOOK_MS = 2_000;
+const RETRY = { firstMs: 2_000, maxMs: 300_000 };
 
 /**
  * Puts every row of a table that needs it into the outbox: at the first start, after a lost slot, and when a resync is
  * asked for. Delivery compares each with its base and writes only what differs, so doing it again costs no requests.
  */
 export async function runBackfill(context: BackfillContext, signal: AbortSignal): Promise<void> {
+  const broken = createPatience<TableName>(RETRY);
   await keepTrying(
     async (healthy) => {
       while (!signal.aborted) {
@@ -33,7 +38,7 @@ export async function runBackfill(context: BackfillContext, signal: AbortSignal)
           // One that cannot be read has its turn when it can, and keeps no other waiting.
           if (table === undefined || source.backfilledAt !== null || source.pausedBy === 'trouble') continue;
           if (signal.aborted) return;
-          await backfillTable(context, table, source.compares, signal);
+          if (broken.mayTry(table.name)) await backfillAlone(context, table, source.compares, broken, signal);
         }
         healthy();
         await pause(LOOK_MS, signal);
@@ -41,6 +46,27 @@ export async function runBackfill(context: BackfillContext, signal: AbortSignal)
     },
     { name: 'backfill', log: context.log, signal },
   );
+}
+
+/** A table whose rows cannot be walked is tried again later, and keeps no other table waiting. */
+async function backfillAlone(
+  context: BackfillContext,
+  table: ResolvedTable,
+  compares: number,
+  broken: Patience<TableName>,
+  signal: AbortSignal,
+): Promise<void> {
+  try {
+    await backfillTable(context, table, compares, signal);
+    broken.passed(table.name);
+  } catch (error) {
+    if (isConnectionLost(error) || !mayPass(error)) throw error;
+    const again = broken.failed(table.name);
+    context.log.warn(
+      { table: table.name, ...again, reason: messageOf(error) },
+      'the rows of a table cannot be read',
+    );
+  }
 }
 
 async function backfillTable(
@@ -75,7 +101,7 @@ async function enqueueVanished(
 ): Promise<void> {
   for await (const keys of recordKeys(context.store, table.name, CHUNK)) {
     if (signal.aborted) return;
-    const rows = await readRows(context.db, table, keys);
+    const rows = await presentKeys(context.db, table, keys);
     await enqueue(
       context,
       table,

@@ -2,6 +2,7 @@ import type { Json, PageImage, RowImage } from '../model/change.ts';
 import type { Choice, Ruling } from '../model/conflict.ts';
 import type { PageId, RowKey, TableName } from '../model/ids.ts';
 import type { Winner } from '../model/merge.ts';
+import { notFailing } from './page-failures.ts';
 import type { Sql } from './sql.ts';
 
 export type ConflictType =
@@ -188,7 +189,8 @@ export async function staleDecisions(
        join pgnotion.records r on r.table_name = c.table_name and r.key = c.record_id
        join pgnotion.data_sources d on d.table_name = c.table_name
       where c.status = 'decided' and c.decided_at < clock_timestamp() - make_interval(secs => $1)
-        and r.page_id is not null and r.state <> 'creating' and d.paused_at is null limit 20`,
+        and r.page_id is not null and r.state <> 'creating' and d.paused_at is null
+        and ${notFailing('r.page_id')} limit 20`,
     [seconds],
   );
 }

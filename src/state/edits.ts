@@ -1,6 +1,7 @@
 import type { PageId, RowKey, TableName } from '../model/ids.ts';
 import { clearNotice, wishNotice } from './notices.ts';
 import type { Trouble } from './outbox.ts';
+import { notFailing } from './page-failures.ts';
 import type { Sql } from './sql.ts';
 
 /** A page whose values cannot become a row's now. */
@@ -47,7 +48,7 @@ export async function editedPages(sql: Sql, table: TableName): Promise<ReadonlyS
 /** Pages to look at again now: settling time over, a related record may be there, a retry was asked for. */
 export async function dueEdits(sql: Sql): Promise<WaitingEdit[]> {
   const rows = await sql.query<Row>(
-    `${SELECT} where next_at <= clock_timestamp() and ${NOT_PAUSED} order by next_at limit 100`,
+    `${SELECT} where next_at <= clock_timestamp() and ${NOT_PAUSED} and ${notFailing('e.page_id')} order by next_at limit 100`,
   );
   return rows.map(toEdit);
 }
@@ -56,7 +57,7 @@ export async function dueEdits(sql: Sql): Promise<WaitingEdit[]> {
 export async function nextEditMs(sql: Sql): Promise<number | null> {
   const [row] = await sql.query<{ ms: number | null }>(
     `select (extract(epoch from min(next_at) - clock_timestamp()) * 1000)::float8 as ms
-       from pgnotion.edits e where ${NOT_PAUSED}`,
+       from pgnotion.edits e where ${NOT_PAUSED} and ${notFailing('e.page_id')}`,
   );
   return row?.ms ?? null;
 }

@@ -1,5 +1,6 @@
 import type { Json, PageImage, RowImage } from '../model/change.ts';
 import type { PageId, RowKey, TableName } from '../model/ids.ts';
+import { notFailing } from './page-failures.ts';
 import type { Sql, Store } from './sql.ts';
 
 export type OperationId = string;
@@ -186,7 +187,8 @@ export async function ripeDoubts(sql: Sql, limit: number): Promise<{ table: Tabl
        join pgnotion.records r using (table_name, key)
        join pgnotion.data_sources d using (table_name)
       where d.paused_at is null and o.direction = 'to-notion' and o.kind in ('create', 'update') and o.status in ('started', 'unknown')
-        and r.state = 'linked' and o.started_at < clock_timestamp() - make_interval(secs => $1) limit $2`,
+        and r.state = 'linked' and o.started_at < clock_timestamp() - make_interval(secs => $1)
+        and ${notFailing('r.page_id')} limit $2`,
     [LATE_SECONDS, limit],
   );
 }

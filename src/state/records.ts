@@ -2,6 +2,7 @@ import type { PageImage, RowImage } from '../model/change.ts';
 import type { PageId, RowKey, TableName } from '../model/ids.ts';
 import { outdateConflicts } from './conflicts.ts';
 import { clearNotice, forgetNotice } from './notices.ts';
+import { clearPageFailure } from './page-failures.ts';
 import type { Sql } from './sql.ts';
 
 /**
@@ -181,7 +182,9 @@ export async function forget(sql: Sql, table: TableName, key: RowKey): Promise<v
     'delete from pgnotion.records where table_name = $1 and key = $2 returning page_id as page',
     [table, key],
   );
-  if (record?.page != null) await forgetNotice(sql, record.page);
+  if (record?.page == null) return;
+  await forgetNotice(sql, record.page);
+  await clearPageFailure(sql, record.page);
 }
 
 async function endWaits(sql: Sql, table: TableName, key: RowKey): Promise<void> {

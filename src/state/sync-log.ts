@@ -121,13 +121,19 @@ export async function collapse(sql: Sql, most: number): Promise<number> {
   return row?.n ?? 0;
 }
 
-type Row = Omit<LogEntry, 'at'> & { readonly at: Date; readonly sent: boolean; readonly attempts: number };
+type Row = Omit<LogEntry, 'at'> & {
+  readonly at: Date;
+  readonly sent: boolean;
+  readonly attempts: number;
+  readonly ageSeconds: number;
+};
 
 /** The oldest line that has no page yet. */
 export async function nextEntry(sql: Sql): Promise<Row | null> {
   const [row] = await sql.query<Row>(
     `select sync_id as "syncId", at, table_name as "table", record_id as record, page_id as page, direction, status,
-            error, duration_ms as "durationMs", sent_at is not null as sent, attempts
+            error, duration_ms as "durationMs", sent_at is not null as sent, attempts,
+            extract(epoch from clock_timestamp() - at)::float8 as "ageSeconds"
        from pgnotion.sync_log where log_page is null order by attempts, at limit 1`,
   );
   return row ?? null;
@@ -137,11 +143,13 @@ export async function markSent(sql: Sql, syncId: string): Promise<void> {
   await sql.query('update pgnotion.sync_log set sent_at = clock_timestamp() where sync_id = $1', [syncId]);
 }
 
-/** Notion refused it: it goes behind those that were not refused. */
-export async function countAttempt(sql: Sql, syncId: string): Promise<void> {
-  await sql.query('update pgnotion.sync_log set attempts = attempts + 1, sent_at = null where sync_id = $1', [
-    syncId,
-  ]);
+/** It failed: it goes behind those that did not. `unsent`: its page cannot have come to exist. */
+export async function countAttempt(sql: Sql, syncId: string, unsent: boolean): Promise<void> {
+  await sql.query(
+    `update pgnotion.sync_log set attempts = attempts + 1, sent_at = case when not $2 then sent_at end
+      where sync_id = $1`,
+    [syncId, unsent],
+  );
 }
 
 export async function markWritten(sql: Sql, syncId: string, page: PageId): Promise<void> {

@@ -10,9 +10,10 @@ import {
 import type { PageId, TableName } from '../model/ids.ts';
 import type { ResolvedTable } from '../model/mapping.ts';
 import type { NotionClient, NotionPage } from '../notion/client.ts';
-import { isGone, NotionFailure } from '../notion/outcome.ts';
+import { isGone, NotionFailure, stopsAll } from '../notion/outcome.ts';
 import type { People } from '../notion/people.ts';
 import type { Log } from '../runtime/log.ts';
+import { createPatience, type Patience } from '../runtime/patience.ts';
 import { keepTrying, pause } from '../runtime/retry.ts';
 import {
   type DuePage,
@@ -42,25 +43,21 @@ export type ConflictPagesContext = {
 };
 
 const ASK = { priority: 'poll' } as const;
-const BATCH = 50;
+/** More than can fail at a time, so that those which do leave room for others. */
+const MOST_DUE = 500;
+const RETRY = { firstMs: 2_000, maxMs: 600_000 };
 
 /**
  * Shows people in Notion each conflict that waits for them, on a page of its own whose `Resolution` decides it, for
  * ever. While no conflict is open, Notion is not asked at all.
  */
 export async function runConflictPages(context: ConflictPagesContext, signal: AbortSignal): Promise<void> {
+  const broken = createPatience<string>(RETRY);
   await keepTrying(
     async (healthy) => {
       while (!signal.aborted) {
         const place = await readNotebook(context.store, 'conflicts');
-        if (place !== null) {
-          await takeChoices(context, place);
-          for (const due of await duePages(context.store, BATCH)) {
-            if (signal.aborted) return;
-            await show(context, place, due, signal);
-          }
-          await trashOld(context);
-        }
+        if (place !== null) await round(context, place, broken, signal);
         healthy();
         await pause(context.intervalMs, signal);
       }
@@ -69,7 +66,46 @@ export async function runConflictPages(context: ConflictPagesContext, signal: Ab
   );
 }
 
-async function takeChoices(context: ConflictPagesContext, place: NotebookPlace): Promise<void> {
+async function round(
+  context: ConflictPagesContext,
+  place: NotebookPlace,
+  broken: Patience<string>,
+  signal: AbortSignal,
+): Promise<void> {
+  await takeChoices(context, place, broken);
+  for (const due of await duePages(context.store, MOST_DUE)) {
+    if (signal.aborted) return;
+    await alone(context, broken, `page of ${due.id}`, () => show(context, place, due, signal));
+  }
+  await trashOld(context, broken);
+}
+
+/** One conflict's page that fails is tried again later, and keeps no other waiting (invariant 16). */
+async function alone(
+  { log }: ConflictPagesContext,
+  broken: Patience<string>,
+  what: string,
+  work: () => Promise<void>,
+): Promise<void> {
+  if (!broken.mayTry(what)) return;
+  try {
+    await work();
+    broken.passed(what);
+  } catch (error) {
+    // What is no failure of Notion's is one of our own state, which all of them share.
+    if (!(error instanceof NotionFailure) || stopsAll(error)) throw error;
+    log.warn(
+      { conflict: what, ...broken.failed(what), reason: error.message },
+      'the page of a conflict failed',
+    );
+  }
+}
+
+async function takeChoices(
+  context: ConflictPagesContext,
+  place: NotebookPlace,
+  broken: Patience<string>,
+): Promise<void> {
   const open = await openPages(context.store);
   if (open.size === 0) return;
   const filter: Json = {
@@ -81,7 +117,10 @@ async function takeChoices(context: ConflictPagesContext, place: NotebookPlace):
   const { pages } = await context.notion.query({ dataSourceId: place.dataSource, filter }, ASK);
   for (const page of pages) {
     const conflict = open.get(page.id);
-    if (conflict !== undefined) await takeChoice(context, place, conflict, page.id);
+    if (conflict === undefined) continue;
+    await alone(context, broken, `choice of ${conflict}`, () =>
+      takeChoice(context, place, conflict, page.id),
+    );
   }
 }
 
@@ -183,12 +222,15 @@ async function update(
   }
 }
 
-async function trashOld({ store, notion, keepDays }: ConflictPagesContext): Promise<void> {
-  for (const { conflict, page } of await oldPages(store, keepDays, BATCH)) {
-    await notion.setTrash(page, true, ASK).catch((error: unknown) => {
-      if (!wasRemoved(error)) throw error;
+async function trashOld(context: ConflictPagesContext, broken: Patience<string>): Promise<void> {
+  const { store, notion, keepDays } = context;
+  for (const { conflict, page } of await oldPages(store, keepDays, MOST_DUE)) {
+    await alone(context, broken, `trash of ${conflict}`, async () => {
+      await notion.setTrash(page, true, ASK).catch((error: unknown) => {
+        if (!wasRemoved(error)) throw error;
+      });
+      await store.transaction((sql) => forgetPage(sql, conflict));
     });
-    await store.transaction((sql) => forgetPage(sql, conflict));
   }
 }
 

@@ -4,7 +4,7 @@ import { baseAfterWrite, changedOnPage } from '../model/merge.ts';
 import { planPage } from '../model/plan.ts';
 import type { NotionPage } from '../notion/client.ts';
 import { NotionFailure } from '../notion/outcome.ts';
-import { readLate, wholeImage } from '../notion/pages.ts';
+import { readLate, readWhole } from '../notion/pages.ts';
 import { type RequestOperation, requestOperation } from '../state/operations.ts';
 import { pendingAmong, settle } from '../state/outbox.ts';
 import { forget, intend, link, type SyncRecord } from '../state/records.ts';
@@ -43,7 +43,7 @@ export async function createPage(context: DeliverContext, delivery: Delivery): P
   const made = await send(context, delivery, plan.writes, operation);
   if (!('page' in made)) return made;
   const { page } = made;
-  const image = await wholeImage(context.notion, table, source.properties, page, {
+  const { image } = await readWhole(context.notion, table, source.properties, page, {
     priority: urgencyOf(line),
   });
   const late = made.answered ? readLate(table, source.properties, page) : new Set(Object.keys(image));

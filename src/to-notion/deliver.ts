@@ -1,14 +1,10 @@
-import type { RowImage } from '../model/change.ts';
-import type { Lookups } from '../model/codecs/codec.ts';
 import type { RowKey, TableName } from '../model/ids.ts';
 import { sameJson } from '../model/json.ts';
-import type { ResolvedTable } from '../model/mapping.ts';
 import { changedInRow } from '../model/merge.ts';
 import { tableTrouble } from '../model/table-trouble.ts';
 import { readRows } from '../postgres/rows.ts';
 import { backoff, keepTrying } from '../runtime/retry.ts';
 import type { Wake } from '../runtime/wake.ts';
-import { conflictedAmong } from '../state/conflicts.ts';
 import {
   claimDue,
   nextDueMs,
@@ -20,8 +16,9 @@ import {
   type Urgency,
 } from '../state/outbox.ts';
 import { link, recordsByKey, type SyncRecord } from '../state/records.ts';
-import { type Source, suspend } from '../state/sources.ts';
+import { suspend } from '../state/sources.ts';
 import { releaseWaiting } from '../state/waiting.ts';
+import { type Batch, readBatch } from './batch.ts';
 import { concludeQuietly } from './conflict.ts';
 import { type DeliverContext, type Delivered, type Delivery, lookupsFor, SETTLED } from './context.ts';
 import { createPage, findCreated } from './create.ts';
@@ -134,43 +131,9 @@ async function suspendFor(context: DeliverContext, name: TableName, error: unkno
   return null;
 }
 
-/** What was read for a whole batch at once. */
-type Batch = {
-  readonly table: ResolvedTable;
-  readonly source: Source;
-  readonly records: ReadonlyMap<RowKey, SyncRecord>;
-  readonly rows: ReadonlyMap<RowKey, RowImage>;
-  readonly lookups: Lookups;
-  readonly look: Look;
-  /** Records with a conflict that is not over. */
-  readonly conflicted: ReadonlySet<RowKey>;
-};
-
-async function readBatch(
-  context: DeliverContext,
-  table: ResolvedTable,
-  source: Source,
-  lines: readonly OutboxLine[],
-): Promise<Batch> {
-  const keys = lines.map((line) => line.key);
-  // Records before rows: an edit that is applied in between shows as a moved base under the lock.
-  const records = await recordsByKey(context.store, table.name, keys);
-  const rows = await readRows(context.db, table, keys);
-  const lookups = await lookupsFor(context, table, [...rows.values()]);
-  const updates = lines.filter((line) => {
-    const known = records.get(line.key);
-    const row = rows.get(line.key);
-    return known?.page != null && row !== undefined && hasNews({ line, table, source, row, lookups }, known);
-  });
-  const deletions = lines.filter((line) => line.kind === 'delete' && !rows.has(line.key));
-  const priority = lines.some((line) => line.urgency === 0) ? 'live' : 'backfill';
-  const look = await openEyes(context, table, source, updates.length + deletions.length, { priority });
-  const conflicted = await conflictedAmong(context.store, table.name, keys);
-  return { table, source, records, rows, lookups, look, conflicted };
-}
-
 async function deliverOne(context: DeliverContext, batch: Batch, line: OutboxLine): Promise<Delivered> {
   const { table, source } = batch;
+  if (batch.broken.has(line.key)) throw batch.broken.get(line.key);
   const known = (await recordsByKey(context.store, table.name, [line.key])).get(line.key);
   const before = batch.records.get(line.key);
   const row = batch.rows.get(line.key);

@@ -1,8 +1,12 @@
+import { messageOf } from '../model/errors.ts';
 import type { PageId } from '../model/ids.ts';
 import type { ResolvedTable } from '../model/mapping.ts';
 import { changedOnPage } from '../model/merge.ts';
-import type { Ask } from '../notion/client.ts';
-import { fetchPage, type WholePage, wholeImage } from '../notion/pages.ts';
+import { readPage } from '../model/page.ts';
+import type { Ask, NotionPage } from '../notion/client.ts';
+import { stopsAll } from '../notion/outcome.ts';
+import { fetchPage, type WholePage } from '../notion/pages.ts';
+import type { QueryAnswer } from '../notion/query-answer.ts';
 import { editedPages } from '../state/edits.ts';
 import type { SyncRecord } from '../state/records.ts';
 import type { Source } from '../state/sources.ts';
@@ -32,7 +36,7 @@ export async function openEyes(
   const one: Look = (record) => fetchPage(context.notion, table, source.properties, record.page, ask);
   const byHand = table.fields.some(({ conflict }) => conflict === 'manual');
   if (count <= SMALL_BATCH || source.watermark === null || byHand) return one;
-  const edited = await editedSince(context, table, source, source.watermark, ask);
+  const edited = await editedSince(context, source, source.watermark, ask);
   if (edited === null) return one;
   // An edit that waits may be older than the watermark.
   const waiting = await editedPages(context.store, table.name);
@@ -40,44 +44,59 @@ export async function openEyes(
     const shown = edited.get(record.page);
     if (shown === undefined) return waiting.has(record.page) ? one(record) : null;
     // A query may lag, even behind a write of our own that was answered: what is news is looked at as it is now.
-    return isAsBased(table, record, shown) ? null : one(record);
+    return isAsBased(table, source, record, shown) ? null : one(record);
   };
 }
 
-const isAsBased = (
+/** What a page's answer cuts short takes requests: it is asked for only where the page itself is. */
+function isAsBased(
   table: ResolvedTable,
+  source: Source,
   { basePage }: Pick<SyncRecord, 'basePage'>,
-  { page, image }: WholePage,
-): boolean => !page.inTrash && !page.isArchived && changedOnPage(table.fields, basePage, image).length === 0;
+  page: NotionPage,
+): boolean {
+  if (page.inTrash || page.isArchived) return false;
+  const { image, truncated } = readPage(table, source.properties, page.properties);
+  return truncated.length === 0 && changedOnPage(table.fields, basePage, image).length === 0;
+}
 
+/** Null if there are too many, or if they cannot be listed: then each page is looked at before its own write. */
 async function editedSince(
   context: DeliverContext,
-  table: ResolvedTable,
   source: Source,
   watermark: Date,
   ask: Ask,
-): Promise<Map<PageId, WholePage> | null> {
-  const edited = new Map<PageId, WholePage>();
+): Promise<ReadonlyMap<PageId, NotionPage> | null> {
+  const edited = new Map<PageId, NotionPage>();
   const from = new Date(watermark.getTime() - OVERLAP_MS).toISOString();
   let cursor: string | null = null;
   for (let asked = 0; asked < MAX_QUERIES; asked += 1) {
-    const answer: Awaited<ReturnType<DeliverContext['notion']['query']>> = await context.notion.query(
-      {
-        dataSourceId: source.dataSource,
-        filter: { timestamp: 'last_edited_time', last_edited_time: { on_or_after: from } },
-        ...(cursor === null ? {} : { cursor }),
-      },
-      ask,
-    );
-    if (answer.incomplete) return null;
-    for (const page of answer.pages) {
-      edited.set(page.id, {
-        page,
-        image: await wholeImage(context.notion, table, source.properties, page, ask),
-      });
-    }
+    const answer: QueryAnswer | null = await listed(context, source, from, cursor, ask);
+    if (answer === null || answer.incomplete || answer.unreadable.length > 0) return null;
+    for (const page of answer.pages) edited.set(page.id, page);
     cursor = answer.nextCursor;
     if (cursor === null) return edited;
   }
   return null;
+}
+
+async function listed(
+  { notion, log }: DeliverContext,
+  { table, dataSource }: Source,
+  from: string,
+  cursor: string | null,
+  ask: Ask,
+): Promise<QueryAnswer | null> {
+  try {
+    const filter = { timestamp: 'last_edited_time', last_edited_time: { on_or_after: from } };
+    const more = cursor === null ? {} : { cursor };
+    return await notion.query({ dataSourceId: dataSource, filter, ...more }, ask);
+  } catch (error) {
+    if (stopsAll(error)) throw error;
+    log.debug(
+      { table, reason: messageOf(error) },
+      'edited pages cannot be listed before writes: each is looked at',
+    );
+    return null;
+  }
 }

@@ -8,7 +8,7 @@ import {
   type SyncLogSettings,
 } from '../model/sync-log.ts';
 import type { NotionClient } from '../notion/client.ts';
-import { isGone, NotionFailure } from '../notion/outcome.ts';
+import { isGone, NotionFailure, stopsAll } from '../notion/outcome.ts';
 import type { RateLimit } from '../notion/throttle.ts';
 import type { Log } from '../runtime/log.ts';
 import { keepTrying, pause } from '../runtime/retry.ts';
@@ -41,6 +41,8 @@ const MOST_WAITING = 500;
 /** Of the window's requests: people's data goes first, and has nearly all of it. */
 const SHARE = 0.1;
 const MAX_ATTEMPTS = 5;
+/** A line that fails because Notion is out of order for a while is not given up. */
+const PATIENCE_SECONDS = 3_600;
 const TRASH_BATCH = 20;
 
 /**
@@ -72,15 +74,17 @@ async function writeAll(context: SyncLogContext, place: NotebookPlace, signal: A
   for (;;) {
     const entry = await nextEntry(context.store);
     if (entry === null || signal.aborted) return;
-    if (entry.attempts >= MAX_ATTEMPTS) {
+    if (entry.attempts >= MAX_ATTEMPTS && entry.ageSeconds > PATIENCE_SECONDS) {
       context.log.warn({ entry: entry.syncId }, 'a line of the sync log cannot be written');
       await context.store.transaction((sql) => forgetEntry(sql, entry.syncId));
       continue;
     }
     const page = await write(context, place, entry, signal).catch(async (error: unknown) => {
       // What Notion refuses is tried a few times, in case somebody mends the database; a line must not block the log.
-      if (error instanceof NotionFailure && error.verdict.retry === 'never')
-        await context.store.transaction((sql) => countAttempt(sql, entry.syncId));
+      if (error instanceof NotionFailure && !stopsAll(error))
+        await context.store.transaction((sql) =>
+          countAttempt(sql, entry.syncId, error.verdict.effect === 'none'),
+        );
       throw error;
     });
     await context.store.transaction((sql) => markWritten(sql, entry.syncId, page));
@@ -132,6 +136,7 @@ async function find(
   return (await look())?.id ?? null;
 }
 
+/** What cannot be trashed now is tried again with the next round, and the others go all the same. */
 async function trashOld(context: SyncLogContext, signal: AbortSignal): Promise<void> {
   for (const { syncId, page } of await expired(context.store, context.settings, TRASH_BATCH)) {
     if (signal.aborted) return;
@@ -139,11 +144,11 @@ async function trashOld(context: SyncLogContext, signal: AbortSignal): Promise<v
       await context.notion.setTrash(page, true, { priority: 'bookkeeping', signal });
     } catch (error) {
       // A person was quicker.
-      if (
-        !isGone(error) &&
-        !(error instanceof NotionFailure && error.verdict.code === 'notion_page_in_trash')
-      )
-        throw error;
+      if (!(error instanceof NotionFailure) || stopsAll(error)) throw error;
+      if (!isGone(error) && error.verdict.code !== 'notion_page_in_trash') {
+        context.log.debug({ page, why: error.message }, 'an entry of the sync log could not be trashed');
+        continue;
+      }
       context.log.debug({ page, why: messageOf(error) }, 'an entry of the sync log was gone already');
     }
     await context.store.transaction((sql) => forgetEntry(sql, syncId));

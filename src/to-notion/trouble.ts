@@ -1,6 +1,7 @@
 import { type Fault, messageOf, PgnotionError } from '../model/errors.ts';
 import type { Priority } from '../notion/lobby.ts';
 import { NotionFailure } from '../notion/outcome.ts';
+import { sqlState } from '../postgres/write.ts';
 import type { OutboxLine } from '../state/outbox.ts';
 import type { Delivered } from './context.ts';
 
@@ -19,12 +20,15 @@ export function troubleOf(error: unknown): Delivered {
   )
     return { kind: 'postponed', ms: 0 };
   const known = error instanceof PgnotionError;
+  const state = sqlState(error);
   const trouble = {
-    code: known ? error.code : 'unexpected',
+    code: known ? error.code : state === null ? 'unexpected' : `sql_${state}`,
     reason: messageOf(error),
     remedy: known
       ? error.remedy
-      : 'it is tried again by itself; if it stays, report it with the log of this minute',
+      : state === null
+        ? 'it is tried again by itself; if it stays, report it with the log of this minute'
+        : "it is tried again by itself; correct the row, or the table's query or expression that the message is about",
   };
   if (error instanceof NotionFailure) {
     const { retry, afterMs, effect } = error.verdict;

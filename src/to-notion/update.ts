@@ -5,7 +5,7 @@ import { editDigest } from '../model/page.ts';
 import { type PagePlan, planPage } from '../model/plan.ts';
 import type { NotionPage } from '../notion/client.ts';
 import { NotionFailure } from '../notion/outcome.ts';
-import { readLate, type WholePage, wholeImage } from '../notion/pages.ts';
+import { readLate, readWhole, type WholePage } from '../notion/pages.ts';
 import { type LiveConflict, liveConflicts } from '../state/conflicts.ts';
 import { CONFLICT_OPEN, editsOf, lookSoon, waitForEdit } from '../state/edits.ts';
 import { HELD_BY_EDIT, PAGE_IN_TRASH } from '../state/held.ts';
@@ -82,7 +82,7 @@ export async function updatePage(
   const answer = await send(context, delivery, record, plan, operation);
   if (!('id' in answer)) return answer;
   const ask = { priority: urgencyOf(line) };
-  const image = await wholeImage(context.notion, table, source.properties, answer, ask);
+  const { image } = await readWhole(context.notion, table, source.properties, answer, ask);
   const base = baseAfterWrite(table.fields, plan.writes, image, readLate(table, source.properties, answer));
   const strangers = strangerFields(table, page, image, written, sameJson);
   if (strangers.length > 0 || changedOnPage(table.fields, base, image).length > 0) context.hint(record.page);
@@ -177,7 +177,10 @@ async function conclude(
   const { line, table, row } = delivery;
   const moved = [...Object.keys(plan.writes), ...plan.agreed];
   const whole = moved.filter((name) => !plan.partial.has(name));
-  const aside = plan.faults.length > 0 ? parkedBy(plan.faults) : heldBy(seen.lost);
+  const aside =
+    plan.faults.length > 0
+      ? parkedBy(plan.faults)
+      : (heldBy(seen.lost) ?? unreadBy(delivery, record, seen.now));
   const base = { ...record.basePage, ...pick(seen.after, moved) };
   const look = await context.store.transaction(async (sql) => {
     const unseen = await concludeConflicts(sql, delivery, record, seen.page, plan);
@@ -199,6 +202,18 @@ async function conclude(
   });
   if (look) context.hint(record.page);
   return aside ?? SETTLED;
+}
+
+/** What cannot be read cannot be overwritten: a person may have typed there. The other fields are not kept waiting. */
+function unreadBy(delivery: Delivery, record: Linked, now: WholePage | null): Delivered | null {
+  const { table, row, line } = delivery;
+  const news = changedInRow(table.fields, record.baseRow, row, line.restore).map(({ property }) => property);
+  const [first] = now?.unread.filter(({ field }) => news.includes(field)) ?? [];
+  if (first === undefined) return null;
+  const outcome = troubleOf(first.error);
+  if (!('trouble' in outcome)) return outcome;
+  const reason = `the page's ${JSON.stringify(first.field)} cannot be read, and is not overwritten: ${outcome.trouble.reason}`;
+  return { kind: 'retry', ms: null, trouble: { ...outcome.trouble, reason } };
 }
 
 /** A person was last, and their value cannot be taken over: the row's stands in the failures beside it. */

@@ -4,11 +4,13 @@ import { changedOnPage } from '../model/merge.ts';
 import { editDigest } from '../model/page.ts';
 import type { NotionPage } from '../notion/client.ts';
 import { isGone } from '../notion/outcome.ts';
-import { fetchPage, wholeImage } from '../notion/pages.ts';
+import { fetchPage, type Unread } from '../notion/pages.ts';
 import { endConflict, liveConflicts } from '../state/conflicts.ts';
 import { editsOf, lookSoon, type WaitingEdit } from '../state/edits.ts';
+import { longValuesOf } from '../state/long-values.ts';
 import { remindNotices } from '../state/notices.ts';
 import { markRestore } from '../state/outbox.ts';
+import { failuresOf } from '../state/page-failures.ts';
 import { markLinked, recordsByPage, type SyncRecord } from '../state/records.ts';
 import type { Source } from '../state/sources.ts';
 import type { Sql } from '../state/sql.ts';
@@ -16,6 +18,8 @@ import { applyEdit } from './apply.ts';
 import { pageCameBack, restsQuietly } from './comeback.ts';
 import type { InboundContext, Sighting } from './context.ts';
 import { receiveNewcomer } from './newcomer.ts';
+import { lookOnItsOwn, onItsOwn, waitsForItsTime } from './page-failure.ts';
+import { type Beforehand, readListed } from './read-listed.ts';
 import { type Evidence, pageLeft } from './trash.ts';
 
 const ASK = { priority: 'poll' } as const;
@@ -29,17 +33,27 @@ export async function inspectPages(
   table: ResolvedTable,
   source: Source,
   pages: readonly NotionPage[],
+  how: Pick<Beforehand, 'afresh'> = { afresh: false },
 ): Promise<void> {
   const ids = pages.map((page) => page.id);
   const records = await recordsByPage(context.store, ids);
   const edits = await editsOf(context.store, ids);
+  const failures = await failuresOf(context.store, ids);
+  const longs = await longValuesOf(context.store, ids);
   await allOf(
     pages.map(async (page) => {
-      context.clock.observe(page.lastEditedTime);
-      const image = await wholeImage(context.notion, table, source.properties, page, ASK);
-      const record = records.get(page.id);
-      const sighting = { table, source, page, image };
-      if (!isKnown(sighting, record, edits.get(page.id))) await inspectUnlessGone(context, sighting, record);
+      const { id, url, lastEditedTime: editedAt } = page;
+      context.clock.observe(editedAt);
+      const failed = failures.get(id);
+      if (waitsForItsTime(failed, editedAt)) return;
+      await onItsOwn(context, { table: table.name, page: id, url, editedAt }, failed, async () => {
+        const before = { long: longs.get(id), failed, ...how };
+        const { image, unread } = await readListed(context, table, source, page, before, ASK);
+        const record = records.get(id);
+        const sighting = { table, source, page, image };
+        if (!isKnown(sighting, record, edits.get(id))) await inspectUnlessGone(context, sighting, record);
+        return unread;
+      });
     }),
   );
 }
@@ -54,7 +68,10 @@ function isKnown(sighting: Sighting, record: SyncRecord | undefined, edit: Waiti
   return edit?.digest === editDigest(changed, image);
 }
 
-/** Looks again at a page that had to wait, or that somebody gave a hint of, as it is this moment. */
+/**
+ * Looks again at a page that had to wait, or that somebody gave a hint of, as it is this moment. What fails is the
+ * page's own failure.
+ */
 export async function inspectAgain(
   context: InboundContext,
   name: TableName,
@@ -64,19 +81,31 @@ export async function inspectAgain(
 ): Promise<void> {
   const table = context.tables.get(name);
   if (table === undefined) return;
-  const source = await context.sourceOf(name);
+  await lookOnItsOwn(context, { table: name, page }, () => inspectNow(context, table, page, edit, together));
+}
+
+async function inspectNow(
+  context: InboundContext,
+  table: ResolvedTable,
+  page: PageId,
+  edit: WaitingEdit | null,
+  together: number,
+): Promise<readonly Unread[]> {
+  const source = await context.sourceOf(table.name);
   const before = (await recordsByPage(context.store, [page])).get(page);
   const missed = { table, source, page, edit, together, before };
   try {
-    const { page: now, image } = await fetchPage(context.notion, table, source.properties, page, ASK);
+    const { page: now, image, unread } = await fetchPage(context.notion, table, source.properties, page, ASK);
     context.clock.observe(now.lastEditedTime);
     const record = (await recordsByPage(context.store, [page])).get(page);
     const evidence = evidenceOf(now, source);
-    if (evidence !== null) return await left(context, missed, evidence);
-    await inspect(context, { table, source, page: now, image }, record);
+    if (evidence !== null) await left(context, missed, evidence);
+    else await inspect(context, { table, source, page: now, image }, record);
+    return unread;
   } catch (error) {
     if (!isGone(error)) throw error;
     await left(context, missed, 'gone');
+    return [];
   }
 }
 

@@ -2,7 +2,8 @@ import { messageOf } from '../model/errors.ts';
 import type { PageId, TableName } from '../model/ids.ts';
 import type { ResolvedTable } from '../model/mapping.ts';
 import { type NotionClient, textRuns } from '../notion/client.ts';
-import { isGone, NotionFailure } from '../notion/outcome.ts';
+import { isGone, NotionFailure, stopsAll } from '../notion/outcome.ts';
+import { isConnectionLost } from '../postgres/connection-lost.ts';
 import type { Log } from '../runtime/log.ts';
 import { backoff, keepTrying, pause } from '../runtime/retry.ts';
 import {
@@ -77,7 +78,7 @@ async function tell(context: NoticeContext, manners: Manners, notice: Notice): P
       waitMs === null ? settleNotice(sql, notice) : postponeNotice(sql, notice.page, waitMs),
     );
   } catch (error) {
-    if (!(error instanceof NotionFailure)) throw error;
+    if (stopsAll(error) || isConnectionLost(error)) throw error;
     await afterFailure(context, notice, error);
   }
 }
@@ -187,8 +188,9 @@ async function findComment({ notion, botId }: NoticeContext, notice: Notice): Pr
 }
 
 /** A page that is gone, or in the trash, is told nothing; what is refused for good is tried again at the next start. */
-async function afterFailure(context: NoticeContext, notice: Notice, error: NotionFailure): Promise<void> {
-  const { retry, afterMs } = error.verdict;
+async function afterFailure(context: NoticeContext, notice: Notice, error: unknown): Promise<void> {
+  const { retry, afterMs } =
+    error instanceof NotionFailure ? error.verdict : ({ retry: 'later', afterMs: null } as const);
   if (isGone(error)) return context.store.transaction((sql) => forgetNotice(sql, notice.page));
   const reason = messageOf(error);
   if (retry === 'never') {

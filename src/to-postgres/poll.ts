@@ -1,12 +1,14 @@
 import type { PageId, TableName } from '../model/ids.ts';
 import type { ResolvedTable } from '../model/mapping.ts';
 import { tableTrouble } from '../model/table-trouble.ts';
+import type { UnreadablePage } from '../notion/query-answer.ts';
 import { probeRows } from '../postgres/rows.ts';
 import { keepTrying, pause } from '../runtime/retry.ts';
 import type { Wake } from '../runtime/wake.ts';
 import { staleDecisions } from '../state/conflicts.ts';
 import { dueEdits, editsOf, nextEditMs, strangers } from '../state/edits.ts';
 import { ripeDoubts } from '../state/operations.ts';
+import { dueFailures, failuresOf } from '../state/page-failures.ts';
 import { linkedCount, linkedPages } from '../state/records.ts';
 import { recover, type Source, saveWatermark, suspend } from '../state/sources.ts';
 import { askSweep, pagesAtLast } from '../state/sweeps.ts';
@@ -14,6 +16,7 @@ import type { InboundContext } from './context.ts';
 import { inspectAbsent, inspectAgain, inspectPages } from './detect.ts';
 import { type Hints, lookAtHints } from './hints.ts';
 import type { Mirrors } from './mirrors.ts';
+import { keepUnreadable } from './page-failure.ts';
 import { scan } from './scan.ts';
 import { sweep } from './sweep.ts';
 
@@ -153,9 +156,16 @@ async function pollWhole(context: InboundContext, table: ResolvedTable, source: 
   const known = await strangers(context.store, table.name);
   const { watermark, seen } = await readFrom(context, table, source, null);
   const absent = before.filter((page) => !seen.has(page));
-  await inspectAbsent(context, table, absent);
-  for (const page of known) if (!seen.has(page)) await inspectAgain(context, table.name, page, null);
+  await inspectAbsent(context, table, await inTime(context, absent), absent.length);
+  const others = known.filter((page) => !seen.has(page));
+  for (const page of await inTime(context, others)) await inspectAgain(context, table.name, page, null);
   await moveWatermark(context, source, watermark, IDLE_STEP_MS);
+}
+
+/** Those of these pages that did not fail of late. */
+async function inTime(context: InboundContext, pages: readonly PageId[]): Promise<readonly PageId[]> {
+  const failures = await failuresOf(context.store, pages);
+  return pages.filter((page) => failures.get(page)?.due !== false);
 }
 
 async function pollEdited(context: InboundContext, table: ResolvedTable, source: Source): Promise<void> {
@@ -181,7 +191,9 @@ async function readFrom(
   let newest: Date | null = null;
   const by = from === null ? 'created_time' : 'last_edited_time';
   const onGap = (minute: Date): void => void gaps.push(minute);
-  const what = { dataSource: source.dataSource, by, from, priority: 'poll', onGap } as const;
+  const unreadable: UnreadablePage[] = [];
+  const onUnreadable = (page: UnreadablePage): void => void unreadable.push(page);
+  const what = { dataSource: source.dataSource, by, from, priority: 'poll', onGap, onUnreadable } as const;
   for await (const pages of scan(context.notion, what)) {
     for (const page of pages) {
       seen.add(page.id);
@@ -189,6 +201,8 @@ async function readFrom(
     }
     await inspectPages(context, table, source, pages);
   }
+  for (const { id } of unreadable) if (id !== null) seen.add(id);
+  await keepUnreadable(context, table.name, unreadable);
   if (gaps.length > 0) await askForSweep(context, table.name, gaps);
   return { seen, watermark: notionNow ?? newest };
 }
@@ -233,6 +247,10 @@ async function lookAtWaiting(
       await inspectAgain(context, edit.table, edit.page, edit);
     }
     await lookAtHints(context, options.hints, options.mirrors, signal);
+    for (const { table, page } of await dueFailures(context.store, DOUBTS)) {
+      if (signal.aborted) return;
+      await inspectAgain(context, table, page, (await editsOf(context.store, [page])).get(page) ?? null);
+    }
     for (const { table, page } of await ripeDoubts(context.store, DOUBTS)) {
       if (signal.aborted) return;
       await inspectAgain(context, table, page, null);

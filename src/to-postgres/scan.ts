@@ -1,8 +1,9 @@
 import { PgnotionError } from '../model/errors.ts';
 import type { DataSourceId } from '../model/ids.ts';
-import type { NotionClient, NotionPage, QueryAnswer } from '../notion/client.ts';
+import type { NotionClient, NotionPage } from '../notion/client.ts';
 import type { Priority } from '../notion/lobby.ts';
 import { NotionFailure } from '../notion/outcome.ts';
+import type { QueryAnswer, UnreadablePage } from '../notion/query-answer.ts';
 
 /** What a scan reads, and in which order. */
 export type Scan = {
@@ -14,6 +15,8 @@ export type Scan = {
   readonly priority: Priority;
   /** More pages are dated to one minute than a query can give: some of that minute were left out. */
   readonly onGap: (minute: Date) => void;
+  /** A result could not be read as a page. */
+  readonly onUnreadable: (page: UnreadablePage) => void;
 };
 
 const MINUTE_MS = 60_000;
@@ -59,7 +62,7 @@ function skipped({ onGap }: Scan, minute: Date): Date {
 
 async function* window(
   notion: NotionClient,
-  { dataSource, by, priority }: Scan,
+  { dataSource, by, priority, onUnreadable }: Scan,
   start: Date | null,
 ): AsyncGenerator<readonly NotionPage[], Ended> {
   let cursor: string | null = null;
@@ -81,6 +84,7 @@ async function* window(
       .catch(whenCut);
     if (answer === null) return 'cut';
     incomplete ||= answer.incomplete;
+    for (const one of answer.unreadable) onUnreadable(one);
     yield answer.pages;
     cursor = answer.nextCursor;
     // The same cursor twice would have us read the same pages for ever.

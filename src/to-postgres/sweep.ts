@@ -1,6 +1,10 @@
+import { messageOf } from '../model/errors.ts';
 import type { TableName } from '../model/ids.ts';
 import type { ResolvedTable } from '../model/mapping.ts';
 import type { Priority } from '../notion/lobby.ts';
+import { stopsAll } from '../notion/outcome.ts';
+import type { UnreadablePage } from '../notion/query-answer.ts';
+import { createPatience, type Patience } from '../runtime/patience.ts';
 import { keepTrying, pause } from '../runtime/retry.ts';
 import {
   advanceSweep,
@@ -13,23 +17,26 @@ import {
 } from '../state/sweeps.ts';
 import type { InboundContext } from './context.ts';
 import { inspectAbsent, inspectPages } from './detect.ts';
+import { keepUnreadable } from './page-failure.ts';
 import { scan } from './scan.ts';
 
 /** How often a sweep is looked for that is due or was asked for. */
 const LOOK_MS = 2_000;
 const ABSENT_BATCH = 50;
+const RETRY = { firstMs: 5_000, maxMs: 600_000 };
 
 /**
  * Finds, for ever, what no watermark shows: a relation that was edited from its other end, a page that a lagging query
  * left out, one that was trashed or moved. Each data source is read whole now and then, behind everything else.
  */
 export async function runSweep(context: InboundContext, signal: AbortSignal): Promise<void> {
+  const broken = createPatience<TableName>(RETRY);
   await keepTrying(
     async (healthy) => {
       while (!signal.aborted) {
         for (const name of await dueSweeps(context.store, context.sweepMs)) {
           const table = context.tables.get(name);
-          if (table !== undefined) await sweep(context, table, 'sweep', signal);
+          if (table !== undefined) await sweepAlone(context, table, broken, signal);
         }
         healthy();
         await pause(LOOK_MS, signal);
@@ -37,6 +44,25 @@ export async function runSweep(context: InboundContext, signal: AbortSignal): Pr
     },
     { name: 'sweep', log: context.log, signal, mayPass: () => true },
   );
+}
+
+/** A table that cannot be read whole is tried again later, and keeps no other table waiting. */
+async function sweepAlone(
+  context: InboundContext,
+  table: ResolvedTable,
+  broken: Patience<TableName>,
+  signal: AbortSignal,
+): Promise<void> {
+  if (!broken.mayTry(table.name)) return;
+  try {
+    await sweep(context, table, 'sweep', signal);
+    broken.passed(table.name);
+  } catch (error) {
+    if (stopsAll(error)) throw error;
+    const again = broken.failed(table.name);
+    const reason = messageOf(error);
+    context.log.warn({ table: table.name, ...again, reason }, 'a sweep failed; it is tried again');
+  }
 }
 
 /**
@@ -52,11 +78,13 @@ export async function sweep(
   const source = await context.sourceOf(table.name);
   const begun = await context.store.transaction((sql) => beginSweep(sql, table.name, source.dataSource));
   context.log.debug({ table: table.name, from: begun.position }, 'a sweep begins');
+  const unreadable: UnreadablePage[] = [];
   const pages = scan(context.notion, {
     dataSource: source.dataSource,
     by: 'created_time',
     from: begun.position,
     priority,
+    onUnreadable: (page) => void unreadable.push(page),
     onGap: (minute) => {
       context.log.warn(
         { table: table.name, minute },
@@ -66,10 +94,12 @@ export async function sweep(
   });
   for await (const batch of pages) {
     if (signal.aborted || (await isPaused(context, table.name))) return;
-    await inspectPages(context, table, source, batch);
+    await inspectPages(context, table, source, batch, { afresh: true });
+    const spoilt = unreadable.splice(0);
+    await keepUnreadable(context, table.name, spoilt);
     const position = batch.at(-1)?.createdTime;
     if (position === undefined) continue;
-    const met = batch.map(({ id }) => id);
+    const met = [...batch, ...spoilt].flatMap(({ id }) => id ?? []);
     await context.store.transaction((sql) => advanceSweep(sql, begun, { pages: met, position }));
   }
   if (!(await lookForAbsent(context, table, begun, signal))) return;

@@ -117,7 +117,7 @@ test('a refused line goes behind the others; written ones expire by number and b
   await collect(state.store, 'problems');
   await markSent(state.store, first);
   expect(await nextEntry(state.store)).toMatchObject({ syncId: first, sent: true });
-  await countAttempt(state.store, first);
+  await countAttempt(state.store, first, true);
   expect(await nextEntry(state.store)).toMatchObject({ syncId: second, sent: false, attempts: 0 });
   await markWritten(state.store, first, pageOf(1));
   await markWritten(state.store, second, pageOf(2));

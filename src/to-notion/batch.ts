@@ -1,0 +1,49 @@
+import type { RowImage } from '../model/change.ts';
+import type { Lookups } from '../model/codecs/codec.ts';
+import type { RowKey } from '../model/ids.ts';
+import type { ResolvedTable } from '../model/mapping.ts';
+import { readEach } from '../postgres/rows.ts';
+import { conflictedAmong } from '../state/conflicts.ts';
+import type { OutboxLine } from '../state/outbox.ts';
+import { recordsByKey, type SyncRecord } from '../state/records.ts';
+import type { Source } from '../state/sources.ts';
+import { type DeliverContext, lookupsFor } from './context.ts';
+import { type Look, openEyes } from './guard.ts';
+import { hasNews } from './update.ts';
+
+/** What was read for a whole batch at once. */
+export type Batch = {
+  readonly table: ResolvedTable;
+  readonly source: Source;
+  readonly records: ReadonlyMap<RowKey, SyncRecord>;
+  readonly rows: ReadonlyMap<RowKey, RowImage>;
+  /** Rows that PostgreSQL does not give, and why. */
+  readonly broken: ReadonlyMap<RowKey, unknown>;
+  readonly lookups: Lookups;
+  readonly look: Look;
+  /** Records with a conflict that is not over. */
+  readonly conflicted: ReadonlySet<RowKey>;
+};
+
+export async function readBatch(
+  context: DeliverContext,
+  table: ResolvedTable,
+  source: Source,
+  lines: readonly OutboxLine[],
+): Promise<Batch> {
+  const keys = lines.map((line) => line.key);
+  // Records before rows: an edit that is applied in between shows as a moved base under the lock.
+  const records = await recordsByKey(context.store, table.name, keys);
+  const { rows, broken } = await readEach(context.db, table, keys);
+  const lookups = await lookupsFor(context, table, [...rows.values()]);
+  const updates = lines.filter((line) => {
+    const known = records.get(line.key);
+    const row = rows.get(line.key);
+    return known?.page != null && row !== undefined && hasNews({ line, table, source, row, lookups }, known);
+  });
+  const deletions = lines.filter((line) => line.kind === 'delete' && !rows.has(line.key));
+  const priority = lines.some((line) => line.urgency === 0) ? 'live' : 'backfill';
+  const look = await openEyes(context, table, source, updates.length + deletions.length, { priority });
+  const conflicted = await conflictedAmong(context.store, table.name, keys);
+  return { table, source, records, rows, broken, lookups, look, conflicted };
+}
