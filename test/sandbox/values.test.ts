@@ -73,7 +73,8 @@ describe('what a page answers', () => {
   test.each([
     ['2026-01-01', undefined, '2026-01-01'],
     ['2026-01-01T10:00:59', undefined, '2026-01-01T10:00:00.000+00:00'],
-    ['2026-01-01T10:00:59.999+02:00', undefined, '2026-01-01T08:00:00.000+00:00'],
+    ['2026-01-01T10:00:59.999+02:00', undefined, '2026-01-01T10:00:00.000+02:00'],
+    ['2026-01-01T10:00:00Z', undefined, '2026-01-01T10:00:00.000+00:00'],
     ['2026-01-01T10:00', 'America/New_York', '2026-01-01T10:00:00.000-05:00'],
     ['2026-07-01T10:00', 'America/New_York', '2026-07-01T10:00:00.000-04:00'],
   ])('the date %s in zone %s is kept as %s', async (start, zone, kept) => {
@@ -107,7 +108,7 @@ describe('what a page answers', () => {
       Stage: { status: { name: 'Done' } },
       Tags: { multi_select: [{ name: 'a' }] },
     });
-    const tags = made.properties.Tags?.id ?? '';
+    const tags = decodeURIComponent(made.properties.Tags?.id ?? '');
     const edited = await notion.pages.update({
       page_id: made.id.replaceAll('-', ''),
       properties: { Stage: { status: null }, [tags]: { multi_select: [{ name: 'b' }] } },

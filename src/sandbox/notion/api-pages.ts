@@ -81,7 +81,7 @@ function move(call: Call): JsonObject {
 function retrieveProperty(call: Call): JsonObject {
   const page = pageAt(call, pathId(call, 'page_id'));
   const key = call.params[1] ?? '';
-  const property = findProperty(schemaOf(call.store, page), key);
+  const property = findProperty(call.store, schemaOf(call.store, page), key);
   if (property === undefined) throw invalid(`Could not find property with name or id: ${key}`);
   if (PAGED.includes(property.type)) return propertyList(call, page, property);
   return {

@@ -73,7 +73,10 @@ function updateSource(call: Call): JsonObject {
   const trash = wantedTrash(call);
   const title = runsIn(call, 'title');
   if (trash !== undefined) call.store.dataSources.put({ ...source, inTrash: trash });
-  if (call.body.properties !== undefined) editSchema(call, id, call.body.properties);
+  if (call.body.properties !== undefined) {
+    editSchema(call, id, call.body.properties);
+    call.cuts.blackouts.begin(id, call.at);
+  }
   if (title !== undefined) {
     call.store.dataSources.put({
       ...sourceAt(call, id),

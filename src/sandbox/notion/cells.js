@@ -70,7 +70,7 @@ export function fillCell(td, value, tools) {
   } else if (value.type === 'files') {
     td.replaceChildren(
       ...held.map((file) =>
-        el('span', { className: 'chip', textContent: file.name, title: file.external.url }),
+        el('span', { className: 'chip', textContent: file.name, title: (file.external ?? file.file).url }),
       ),
     );
   } else {

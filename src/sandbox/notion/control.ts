@@ -1,4 +1,7 @@
 import { randomUUID } from 'node:crypto';
+import type { Behaviour } from './behaviour.ts';
+import type { Blackout } from './blackouts.ts';
+import type { Capability } from './capabilities.ts';
 import type { House } from './door.ts';
 import type { Faults } from './faults.ts';
 import { type HumanActions, humanActions } from './human.ts';
@@ -22,8 +25,22 @@ export type SandboxControl = HumanActions & {
   readonly clearRequests: () => void;
   readonly faults: Faults;
   readonly webhooks: Webhooks;
-  /** From now on queries and search see a write only this much later; 0 makes all seen at once. */
-  readonly setQueryLag: (ms: number) => void;
+  /**
+   * From now on queries and search see a write only this much later (between the two times, drawn for each write);
+   * 0 makes all seen at once. Retrieving a page by its id is always current.
+   */
+  readonly setQueryLag: (ms: number, mostMs?: number) => void;
+  /**
+   * From now on each schema PATCH makes queries of that data source miss a share (0 to 1) of its rows for a time;
+   * null ends it.
+   */
+  readonly setSchemaBlackout: (blackout: Blackout | null) => void;
+  /** Changes how Notion behaves where its documents leave that open; see `Behaviour`. */
+  readonly setBehaviour: (changes: Partial<Behaviour>) => void;
+  readonly behaviour: () => Behaviour;
+  /** Refuses a whole kind of request with 403 `restricted_resource`, for a time or until it is granted again. */
+  readonly withdrawCapability: (capability: Capability, forMs?: number) => void;
+  readonly grantCapability: (capability: Capability) => void;
   /** How many rows a query gives in all before it is cut as incomplete. */
   readonly setResultCap: (rows: number) => void;
   /** Whether answers hold fewer items than were asked for though more follow. */
@@ -48,7 +65,7 @@ export function makeControl(
   faults: Faults,
   webhooks: Webhooks,
 ): SandboxControl {
-  const { store, cuts, limiter, tokens } = house;
+  const { store, tokens } = house;
   const addUser = (kind: User['kind'], name: string, email: string | null): string => {
     const id = randomUUID();
     store.transact(() => store.users.put({ id, kind, name, email }));
@@ -60,16 +77,7 @@ export function makeControl(
     clearRequests: log.clear,
     faults: { add: faults.add, clear: faults.clear, list: faults.list },
     webhooks,
-    setQueryLag: store.setLag,
-    setResultCap: (rows) => {
-      cuts.cap = rows;
-    },
-    setShortPages: (on) => {
-      cuts.shortPages = on;
-    },
-    setLimit: limiter.setLimit,
-    setWorkspaceLimit: limiter.setWorkspaceLimit,
-    expireCursors: house.cursors.expireAll,
+    ...tuning(house),
     addToken: (token, userId) => {
       const id = userId ?? addUser('bot', `Connection ${tokens.size + 1}`, null);
       tokens.set(token, id);
@@ -86,5 +94,40 @@ export function makeControl(
         pages: store.pages.all(),
         comments: store.comments.all(),
       }),
+  };
+}
+
+type Tuning = Pick<
+  SandboxControl,
+  | 'setQueryLag'
+  | 'setSchemaBlackout'
+  | 'setBehaviour'
+  | 'behaviour'
+  | 'withdrawCapability'
+  | 'grantCapability'
+  | 'setResultCap'
+  | 'setShortPages'
+  | 'setLimit'
+  | 'setWorkspaceLimit'
+  | 'expireCursors'
+>;
+
+function tuning({ store, cuts, capabilities, limiter, cursors }: House): Tuning {
+  return {
+    setQueryLag: store.setLag,
+    setSchemaBlackout: cuts.blackouts.set,
+    setBehaviour: (changes) => void Object.assign(store.behaviour, changes),
+    behaviour: () => ({ ...store.behaviour }),
+    withdrawCapability: capabilities.withdraw,
+    grantCapability: capabilities.grant,
+    setResultCap: (rows) => {
+      cuts.cap = rows;
+    },
+    setShortPages: (on) => {
+      cuts.shortPages = on;
+    },
+    setLimit: limiter.setLimit,
+    setWorkspaceLimit: limiter.setWorkspaceLimit,
+    expireCursors: cursors.expireAll,
   };
 }

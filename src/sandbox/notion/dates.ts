@@ -13,7 +13,7 @@ export const floorToMinute = (at: number): number => Math.floor(at / MINUTE) * M
 /** The spelling of `created_time` and `last_edited_time`. */
 export const shownTime = (at: number): string => new Date(floorToMinute(at)).toISOString();
 
-/** Reads `{start, end, time_zone}` and gives what Notion keeps of it: minutes, an offset, no zone. */
+/** Reads `{start, end, time_zone}` and gives what Notion keeps of it: minutes, the offset that was given or UTC, no zone. */
 export function parseDate(raw: unknown, path: string): DateValue {
   const source = objectAt(raw, path);
   const zone = source.time_zone;
@@ -67,7 +67,7 @@ function normalised(text: string, zone: string | null, path: string): string {
   const match = STAMP.exec(text);
   const at = match === null ? undefined : instantOfMatch(match);
   if (match === null || at === undefined) throw fault;
-  if (zone === null) return withOffset(at, 0);
+  if (zone === null) return withOffset(at, offsetMinutes(match[6] ?? 'Z'));
   if (match[6] !== undefined) throw failed(path, 'without an offset when time_zone is given', text);
   // The zone's offset belongs to the instant, which is only known once the offset is: two steps settle it.
   const first = offsetIn(zone, at) ?? 0;

@@ -3,6 +3,7 @@ import { otherRoutes } from './api-other.ts';
 import { pageRoutes } from './api-pages.ts';
 import { schemaRoutes } from './api-schema.ts';
 import { type Call, checkMembers, type Route } from './call.ts';
+import type { Capabilities } from './capabilities.ts';
 import { isObject } from './check.ts';
 import { ApiError, codeOf, invalid } from './errors.ts';
 import type { FaultAction } from './faults.ts';
@@ -21,6 +22,7 @@ export type House = {
   readonly cursors: Cursors;
   readonly cuts: Cuts;
   readonly limiter: Limiter;
+  readonly capabilities: Capabilities;
   readonly now: () => Date;
   /** Token -> the user that it acts as. */
   readonly tokens: Map<string, string>;
@@ -101,6 +103,7 @@ export function carryOut(
     query: request.url.searchParams,
     body: parseBody(request.body),
   };
+  house.capabilities.check(found.route.operation, call.at);
   checkMembers(found.route, call.body);
   return store.transact(() => found.route.run(call));
 }

@@ -5,6 +5,8 @@ export type FaultMatch = {
   /** A regular expression for the path, query included. */
   readonly path?: string;
   readonly operation?: string;
+  /** A page, database or data source whose id, in either spelling, is in the path. */
+  readonly id?: string;
 };
 
 export type FaultAction =
@@ -33,6 +35,8 @@ export type FaultRule = {
   readonly times: number | null;
   /** How many matching requests pass first. */
   readonly skip?: number;
+  /** How long it holds from when it is added, by the sandbox's clock; for good if absent. */
+  readonly forMs?: number;
   readonly action: FaultAction;
 };
 
@@ -44,17 +48,47 @@ export type Faults = {
   readonly list: () => readonly (FaultRule & { readonly id: number; readonly struck: number })[];
 };
 
-type Armed = { readonly id: number; readonly rule: FaultRule; seen: number; struck: number };
+type Armed = {
+  readonly id: number;
+  readonly rule: FaultRule;
+  readonly until: number;
+  seen: number;
+  struck: number;
+};
 export type Incoming = { readonly method: string; readonly path: string; readonly operation: string };
 
-export function makeFaults(): Faults & { readonly strike: (request: Incoming) => FaultAction | null } {
+/** Every request of the kind to that page answers 500 for good; the default is the reading of its long values. */
+export const brokenPage = (id: string, operation = 'pages.properties.retrieve'): FaultRule => ({
+  match: { operation, id },
+  times: null,
+  action: { kind: 'status', status: 500, when: 'before' },
+});
+
+/** A fault that passes, dressed as the refusal of a request: 400 for all requests that match, for a time. */
+export const unsavedTransactions = (forMs: number, match: FaultMatch = {}): FaultRule => ({
+  match,
+  times: null,
+  forMs,
+  action: {
+    kind: 'status',
+    status: 400,
+    when: 'before',
+    code: 'validation_error',
+    message: 'Unsaved transactions: runQuery',
+  },
+});
+
+export function makeFaults(
+  now: () => number,
+): Faults & { readonly strike: (request: Incoming) => FaultAction | null } {
   const armed: Armed[] = [];
   let last = 0;
   return {
     add: (rule) => {
       if (rule.match.path !== undefined) new RegExp(rule.match.path);
       last += 1;
-      armed.push({ id: last, rule, seen: 0, struck: 0 });
+      const until = now() + (rule.forMs ?? Number.POSITIVE_INFINITY);
+      armed.push({ id: last, rule, until, seen: 0, struck: 0 });
       return last;
     },
     clear: (id) => {
@@ -65,7 +99,7 @@ export function makeFaults(): Faults & { readonly strike: (request: Incoming) =>
     strike: (request) => {
       for (const one of armed) {
         const spent = one.rule.times !== null && one.struck >= one.rule.times;
-        if (spent || !matches(one.rule.match, request)) continue;
+        if (spent || now() >= one.until || !matches(one.rule.match, request)) continue;
         one.seen += 1;
         if (one.seen <= (one.rule.skip ?? 0)) continue;
         one.struck += 1;
@@ -79,4 +113,5 @@ export function makeFaults(): Faults & { readonly strike: (request: Incoming) =>
 const matches = (match: FaultMatch, request: Incoming): boolean =>
   (match.method === undefined || match.method.toUpperCase() === request.method) &&
   (match.operation === undefined || match.operation === request.operation) &&
+  (match.id === undefined || request.path.replaceAll('-', '').includes(match.id.replaceAll('-', ''))) &&
   (match.path === undefined || new RegExp(match.path).test(request.path));

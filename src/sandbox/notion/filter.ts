@@ -45,7 +45,7 @@ function timestampTest(ground: Ground, filter: JsonObject, path: string): Test {
 
 function propertyTest(ground: Ground, filter: JsonObject, path: string): Test {
   const key = stringAt(filter.property, `${path}.property`);
-  const property = findProperty(ground.schema, key);
+  const property = findProperty(ground.store, ground.schema, key);
   if (property === undefined) throw invalid(`Could not find property with name or id: ${key}`);
   const family = ['title', 'rich_text', 'url', 'email', 'phone_number'];
   // Notion lets one text condition stand for another.

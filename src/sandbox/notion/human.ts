@@ -1,8 +1,10 @@
 import { idAt } from './check.ts';
-import { editSchema, freshSource } from './databases.ts';
+import { freshSource } from './databases.ts';
 import type { House } from './door.ts';
 import { invalid, notFound } from './errors.ts';
-import { optionName } from './options.ts';
+import { hostedFile } from './files.ts';
+import { type DatabaseActions, databaseActions } from './human-databases.ts';
+import { propertyOf, type SchemaActions, schemaActions } from './human-schema.ts';
 import {
   createPage,
   type Deed,
@@ -10,16 +12,14 @@ import {
   duplicatePage,
   editPage,
   fresh,
+  makePlainPage,
   movePage,
   setState,
 } from './pages.ts';
-import { ADA } from './people.ts';
-import { namesOf, renderComment, renderPage, renderProperty, renderUser, titleOf } from './render.ts';
-import { plainOf } from './richtext.ts';
-import { findProperty } from './schema.ts';
+import { ADA, PARENT_PAGE } from './people.ts';
+import { renderComment, renderPage, renderUser, titleOf } from './render.ts';
 import { isTrashed, pagesIn } from './sharing.ts';
-import type { JsonObject, Page, Property } from './types.ts';
-import { addOption } from './values.ts';
+import type { JsonObject, Page } from './types.ts';
 
 /** A page object of the API, newest version, with long lists whole. */
 export type PageView = JsonObject & {
@@ -32,99 +32,57 @@ export type PageView = JsonObject & {
   readonly shared: boolean;
 };
 
-export type DatabaseView = {
-  readonly databaseId: string;
-  readonly dataSourceId: string;
-  readonly title: string;
-  readonly pages: number;
-  readonly trashed: number;
-  readonly archived: number;
-  readonly shared: boolean;
-  /** Schema entries of the API, in the order in which they were made. */
-  readonly properties: readonly JsonObject[];
-};
-
 /** What a person does in the editor. Ids are taken with or without dashes; mistakes throw with Notion's message. */
-export type HumanActions = {
-  readonly personId: string;
-  readonly users: () => JsonObject[];
-  readonly listDatabases: () => DatabaseView[];
-  /** Live pages of a data source, oldest first. */
-  readonly pages: (dataSourceId: string) => PageView[];
-  readonly trashedPages: (dataSourceId: string) => PageView[];
-  readonly page: (pageId: string) => PageView;
-  /** Titles of pages by id, for pickers. */
-  readonly titles: (dataSourceId: string) => { id: string; title: string }[];
-  readonly comments: (pageId: string) => JsonObject[];
-  readonly editPage: (pageId: string, properties: JsonObject, actor?: string) => PageView;
-  readonly createPage: (dataSourceId: string, properties?: JsonObject, actor?: string) => PageView;
-  readonly trashPage: (pageId: string) => PageView;
-  readonly restorePage: (pageId: string) => PageView;
-  readonly archivePage: (pageId: string, archived?: boolean) => PageView;
-  readonly movePage: (pageId: string, dataSourceId: string) => PageView;
-  readonly duplicatePage: (pageId: string) => PageView;
-  readonly deleteForever: (pageId: string) => void;
-  /** Takes a page, a data source or a database away from the connection; `share` gives it back. */
-  readonly unshare: (id: string) => void;
-  readonly share: (id: string) => void;
-  readonly trashDatabase: (databaseId: string, inTrash?: boolean) => void;
-  readonly renameProperty: (dataSourceId: string, from: string, to: string) => void;
-  readonly addProperty: (dataSourceId: string, name: string, config: JsonObject) => void;
-  readonly deleteProperty: (dataSourceId: string, name: string) => void;
-  readonly addOption: (dataSourceId: string, property: string, option: string) => void;
-  readonly renameOption: (dataSourceId: string, property: string, from: string, to: string) => void;
-  /** Sets what a formula or a rollup answers, such as `{type: 'number', number: 3}`; no time moves. */
-  readonly setComputed: (pageId: string, property: string, answer: JsonObject) => void;
-};
+export type HumanActions = SchemaActions &
+  DatabaseActions & {
+    readonly personId: string;
+    readonly users: () => JsonObject[];
+    /** Live pages of a data source, oldest first. */
+    readonly pages: (dataSourceId: string) => PageView[];
+    readonly trashedPages: (dataSourceId: string) => PageView[];
+    readonly page: (pageId: string) => PageView;
+    /** Titles of pages by id, for pickers. */
+    readonly titles: (dataSourceId: string) => { id: string; title: string }[];
+    readonly comments: (pageId: string) => JsonObject[];
+    /**
+     * Types values, in the shape of the API: a date's offset is kept as typed, texts take styles, links and mentions
+     * (`{mention: {user: {id}}}`), people go by their ids, files may be links or what an answer showed.
+     */
+    readonly editPage: (pageId: string, properties: JsonObject, actor?: string) => PageView;
+    readonly createPage: (dataSourceId: string, properties?: JsonObject, actor?: string) => PageView;
+    /** Uploads a file into a files property, behind what it holds; answers show it as `type: file`. */
+    readonly uploadFile: (pageId: string, property: string, name: string, actor?: string) => PageView;
+    readonly trashPage: (pageId: string) => PageView;
+    readonly restorePage: (pageId: string) => PageView;
+    readonly archivePage: (pageId: string, archived?: boolean) => PageView;
+    readonly lockPage: (pageId: string, locked?: boolean) => PageView;
+    readonly movePage: (pageId: string, dataSourceId: string) => PageView;
+    /** Moves a row out of its database: below another page it has a title only. `movePage` brings its values back. */
+    readonly makePlainPage: (pageId: string, parentPageId?: string) => PageView;
+    readonly duplicatePage: (pageId: string) => PageView;
+    /** The page answers 404 from now on, and relations no longer hold it. */
+    readonly deleteForever: (pageId: string) => void;
+    /** Takes a page, a data source or a database away from the connection; `share` gives it back. */
+    readonly unshare: (id: string) => void;
+    readonly share: (id: string) => void;
+    /** Sets what a formula or a rollup answers, such as `{type: 'number', number: 3}`; no time moves. */
+    readonly setComputed: (pageId: string, property: string, answer: JsonObject) => void;
+  };
 
 export function humanActions(house: House): HumanActions {
   const { store } = house;
   const deed = (actor = ADA): Deed => ({ store, at: house.now().getTime(), by: actor });
-  const view = (page: Page): PageView =>
-    ({
-      ...renderPage({ store, version: '2026-03-11', whole: true }, page),
-      shared: page.shared,
-    }) as PageView;
-  const pageId = (raw: string): string => {
-    const id = idAt(raw, 'page_id');
-    if (store.pages.get(id) === undefined) throw notFound('page', id);
-    return id;
-  };
-  const act = (raw: string, work: (id: string) => Page): PageView =>
-    view(store.transact(() => work(pageId(raw))));
+  const sourceOf = (raw: string): string => sourceId(house, raw);
   return {
     personId: ADA,
-    users: () => store.users.all().map(renderUser),
-    pages: (id) => liveIn(house, sourceId(house, id)).map(view),
-    trashedPages: (id) =>
-      pagesIn(store, sourceId(house, id))
-        .filter((page) => page.inTrash)
-        .map(view),
-    page: (id) => view(fresh(store, pageId(id))),
-    titles: (id) =>
-      liveIn(house, sourceId(house, id)).map((page) => ({ id: page.id, title: titleOf(store, page) })),
-    comments: (id) =>
-      store.comments
-        .all()
-        .filter((comment) => comment.pageId === pageId(id))
-        .map((comment) => renderComment(store, comment)),
-    editPage: (raw, properties, actor) => act(raw, (id) => editPage(deed(actor), id, properties)),
-    createPage: (raw, properties = {}, actor = ADA) => {
-      const dataSourceId = sourceId(house, raw);
-      return view(
-        store.transact(() => createPage(deed(actor), { type: 'data_source_id', dataSourceId }, properties)),
-      );
-    },
-    trashPage: (raw) => act(raw, (id) => setState(store, id, { inTrash: true })),
-    restorePage: (raw) => act(raw, (id) => setState(store, id, { inTrash: false })),
-    archivePage: (raw, archived = true) => act(raw, (id) => setState(store, id, { isArchived: archived })),
-    movePage: (raw, target) =>
-      act(raw, (id) => movePage(deed(), id, freshSource(deed(), sourceId(house, target)))),
-    duplicatePage: (raw) => act(raw, (id) => duplicatePage(deed(), id)),
-    deleteForever: (raw) => store.transact(() => deleteForever(store, pageId(raw))),
-    ...schemaActions(house, deed),
+    ...lookups(house),
+    ...pageActions(house, deed),
+    ...schemaActions(house, deed, sourceOf),
+    ...databaseActions(house, deed),
+    unshare: (id) => setShared(house, id, false),
+    share: (id) => setShared(house, id, true),
     setComputed: (raw, name, answer) => {
-      const page = fresh(store, pageId(raw));
+      const page = fresh(store, pageId(house, raw));
       const source = page.parent.type === 'data_source_id' ? page.parent.dataSourceId : '';
       const property = propertyOf(house, source, name);
       if (property.type !== 'formula' && property.type !== 'rollup')
@@ -135,58 +93,90 @@ export function humanActions(house: House): HumanActions {
   };
 }
 
-type SchemaActions = Pick<
+const viewOf = ({ store }: House, page: Page): PageView =>
+  ({ ...renderPage({ store, version: '2026-03-11', whole: true }, page), shared: page.shared }) as PageView;
+
+type Lookups = Pick<HumanActions, 'users' | 'pages' | 'trashedPages' | 'page' | 'titles' | 'comments'>;
+
+function lookups(house: House): Lookups {
+  const { store } = house;
+  const view = (page: Page): PageView => viewOf(house, page);
+  return {
+    users: () => store.users.all().map(renderUser),
+    pages: (id) => liveIn(house, sourceId(house, id)).map(view),
+    trashedPages: (id) =>
+      pagesIn(store, sourceId(house, id))
+        .filter((page) => page.inTrash)
+        .map(view),
+    page: (id) => view(fresh(store, pageId(house, id))),
+    titles: (id) =>
+      liveIn(house, sourceId(house, id)).map((page) => ({ id: page.id, title: titleOf(store, page) })),
+    comments: (id) =>
+      store.comments
+        .all()
+        .filter((comment) => comment.pageId === pageId(house, id))
+        .map((comment) => renderComment(store, comment)),
+  };
+}
+
+type PageActions = Omit<
   HumanActions,
-  | 'listDatabases'
+  | keyof SchemaActions
+  | keyof DatabaseActions
+  | keyof Lookups
+  | 'personId'
   | 'unshare'
   | 'share'
-  | 'trashDatabase'
-  | 'renameProperty'
-  | 'addProperty'
-  | 'deleteProperty'
-  | 'addOption'
-  | 'renameOption'
+  | 'setComputed'
 >;
 
-function schemaActions(house: House, deed: () => Deed): SchemaActions {
+function pageActions(house: House, deed: (actor?: string) => Deed): PageActions {
   const { store } = house;
-  const edit = (raw: string, properties: JsonObject): void => {
-    store.transact(() => editSchema(deed(), sourceId(house, raw), properties));
-  };
+  const act = (raw: string, work: (id: string) => Page): PageView =>
+    viewOf(
+      house,
+      store.transact(() => work(pageId(house, raw))),
+    );
   return {
-    listDatabases: () => listDatabases(house),
-    unshare: (id) => setShared(house, id, false),
-    share: (id) => setShared(house, id, true),
-    trashDatabase: (raw, inTrash = true) => {
-      const database = store.databases.get(idAt(raw, 'database_id'));
-      if (database === undefined) throw notFound('database', raw);
-      store.transact(() => store.databases.put({ ...database, inTrash }));
-    },
-    renameProperty: (raw, from, to) => edit(raw, { [from]: { name: to } }),
-    addProperty: (raw, name, config) => edit(raw, { [name]: config }),
-    deleteProperty: (raw, name) => edit(raw, { [name]: null }),
-    addOption: (raw, name, option) => {
-      const id = sourceId(house, raw);
-      const property = propertyOf(house, id, name);
-      store.transact(() => addOption(store, id, property.id, optionName(option, 'option.name')));
-    },
-    renameOption: (raw, name, from, to) => {
-      const id = sourceId(house, raw);
-      const property = propertyOf(house, id, name);
-      if (!('options' in property)) throw invalid(`${name} has no options.`);
-      if (!property.options.some((option) => option.name === from))
-        throw invalid(`${from} is not an option.`);
-      const renamed = optionName(to, 'option.name');
-      const options = property.options.map((option) =>
-        option.name === from ? { ...option, name: renamed } : option,
+    editPage: (raw, properties, actor) => act(raw, (id) => editPage(deed(actor), id, properties)),
+    createPage: (raw, properties = {}, actor = ADA) => {
+      const dataSourceId = sourceId(house, raw);
+      const made = store.transact(() =>
+        createPage(deed(actor), { type: 'data_source_id', dataSourceId }, properties),
       );
-      const source = freshSource(deed(), id);
-      const properties = source.properties.map((one) =>
-        one.id === property.id ? ({ ...property, options } as Property) : one,
-      );
-      store.transact(() => store.dataSources.put({ ...source, properties }));
+      return viewOf(house, made);
     },
+    uploadFile: (raw, name, file, actor) => act(raw, (id) => uploadFile(house, deed(actor), id, name, file)),
+    trashPage: (raw) => act(raw, (id) => setState(store, id, { inTrash: true })),
+    restorePage: (raw) => act(raw, (id) => setState(store, id, { inTrash: false })),
+    archivePage: (raw, archived = true) => act(raw, (id) => setState(store, id, { isArchived: archived })),
+    lockPage: (raw, locked = true) => act(raw, (id) => setState(store, id, { isLocked: locked })),
+    movePage: (raw, target) =>
+      act(raw, (id) => movePage(deed(), id, freshSource(deed(), sourceId(house, target)))),
+    makePlainPage: (raw, parent = PARENT_PAGE) =>
+      act(raw, (id) => makePlainPage(deed(), id, pageId(house, parent))),
+    duplicatePage: (raw) => act(raw, (id) => duplicatePage(deed(), id)),
+    deleteForever: (raw) => store.transact(() => deleteForever(store, pageId(house, raw))),
   };
+}
+
+function uploadFile(house: House, deed: Deed, id: string, name: string, file: string): Page {
+  const { store } = house;
+  const page = fresh(store, id);
+  const source = page.parent.type === 'data_source_id' ? page.parent.dataSourceId : '';
+  const property = propertyOf(house, source, name);
+  if (property.type !== 'files') throw invalid(`${name} is expected to be files.`);
+  const held = page.values[property.id];
+  const files = [...(held?.type === 'files' ? held.files : []), hostedFile(file)];
+  const values = { ...page.values, [property.id]: { type: 'files', files } as const };
+  store.pages.put({ ...page, values, lastEditedTime: deed.at, lastEditedBy: deed.by });
+  return fresh(store, id);
+}
+
+function pageId({ store }: House, raw: string): string {
+  const id = idAt(raw, 'page_id');
+  if (store.pages.get(id) === undefined) throw notFound('page', id);
+  return id;
 }
 
 function sourceId(house: House, raw: string): string {
@@ -195,37 +185,8 @@ function sourceId(house: House, raw: string): string {
   return id;
 }
 
-function propertyOf(house: House, dataSourceId: string, name: string): Property {
-  const property = findProperty(house.store.dataSources.get(dataSourceId)?.properties ?? [], name);
-  if (property === undefined) throw invalid(`${name} is not a property that exists.`);
-  return property;
-}
-
 const liveIn = (house: House, id: string): readonly Page[] =>
   pagesIn(house.store, id).filter((page) => !isTrashed(house.store, page));
-
-function listDatabases(house: House): DatabaseView[] {
-  const { store } = house;
-  const names = namesOf(store);
-  return store.dataSources.all().flatMap((source): DatabaseView[] => {
-    const database = store.databases.get(source.databaseId);
-    if (database === undefined || database.inTrash || source.inTrash) return [];
-    const title = plainOf(source.title, names) || plainOf(database.title, names) || 'Untitled';
-    const pages = pagesIn(store, source.id);
-    return [
-      {
-        databaseId: database.id,
-        dataSourceId: source.id,
-        title,
-        pages: pages.filter((page) => !page.inTrash && !page.isArchived).length,
-        trashed: pages.filter((page) => page.inTrash).length,
-        archived: pages.filter((page) => !page.inTrash && page.isArchived).length,
-        shared: source.shared && database.shared,
-        properties: source.properties.map((property) => renderProperty(store, property, source.properties)),
-      },
-    ];
-  });
-}
 
 function setShared(house: House, raw: string, shared: boolean): void {
   const { store } = house;

@@ -17,6 +17,8 @@ const DEFAULT_STATUSES = [
   { name: 'Done', group: 'Complete', color: 'green' },
 ];
 
+export const isColor = (name: string): boolean => COLORS.includes(name);
+
 /** Notion takes option names as one whatever their case. */
 export const findOption = (options: readonly Option[], name: string): Option | undefined =>
   options.find((option) => option.name.toLowerCase() === name.toLowerCase());
@@ -76,7 +78,7 @@ function mergeOption(existing: readonly Option[], item: JsonObject, at: string, 
 
 function colorAt(raw: unknown, path: string): string {
   const color = stringAt(raw, path);
-  if (!COLORS.includes(color)) {
+  if (!isColor(color)) {
     throw invalid(
       `body failed validation: ${path} should be one of ${COLORS.join(', ')}, instead was \`"${color}"\`.`,
     );

@@ -104,8 +104,12 @@ function reflect(store: Store, page: Page, propertyId: string, now: readonly str
   }
 }
 
-/** Moves to and from the trash, or the archive. Neither counts as an edit. */
-export function setState(store: Store, id: string, state: { inTrash?: boolean; isArchived?: boolean }): Page {
+/** Moves to and from the trash or the archive, locks and unlocks. None of it counts as an edit. */
+export function setState(
+  store: Store,
+  id: string,
+  state: { inTrash?: boolean; isArchived?: boolean; isLocked?: boolean },
+): Page {
   store.pages.put({ ...fresh(store, id), ...state });
   return fresh(store, id);
 }
@@ -117,18 +121,42 @@ export function movePage(deed: Deed, id: string, target: DataSource): Page {
   if (isTrashed(store, page)) throw archivedEdit();
   const source = dataSourceOf(store, page);
   if (source?.id === target.id) return page;
+  const parent: PageParent = { type: 'data_source_id', dataSourceId: target.id };
+  if (source === undefined) return becomeRow(deed, page, target);
   clearRelations(store, page);
   const kept: Record<string, Value> = { ...numbered(store, target.id) };
-  for (const property of source?.properties ?? []) {
+  for (const property of source.properties) {
     const match = target.properties.find((one) => one.name === property.name && one.type === property.type);
     const value = page.values[property.id];
     const bound = 'options' in property || property.type === 'relation' || property.type === 'unique_id';
     if (property.type === 'title' && value !== undefined) kept.title = value;
     else if (match !== undefined && value !== undefined && !bound) kept[match.id] = value;
   }
-  const parent: PageParent = { type: 'data_source_id', dataSourceId: target.id };
   store.pages.put({ ...fresh(store, id), parent, values: kept, lastEditedTime: at, lastEditedBy: by });
   carryOptions(store, page, source, target.id);
+  return fresh(store, id);
+}
+
+/** Makes a plain page a row: what it held of that very schema before shows again. */
+function becomeRow({ store, at, by }: Deed, page: Page, target: DataSource): Page {
+  const known = Object.entries(page.values).filter(([id]) => target.properties.some((one) => one.id === id));
+  const held = Object.fromEntries(known);
+  const number = target.properties.find((one) => one.type === 'unique_id');
+  const given = number !== undefined && held[number.id] === undefined ? numbered(store, target.id) : {};
+  const parent: PageParent = { type: 'data_source_id', dataSourceId: target.id };
+  const values = { ...given, ...held };
+  const moved = { ...page, parent, values, lastEditedTime: at, lastEditedBy: by };
+  store.pages.put(moved);
+  return moved;
+}
+
+/** Makes a row a page below another page: it shows a title only, and holds the rest in case it comes back. */
+export function makePlainPage(deed: Deed, id: string, parentId: string): Page {
+  const { store, at, by } = deed;
+  const page = fresh(store, id);
+  if (isTrashed(store, page)) throw archivedEdit();
+  const parent: PageParent = { type: 'page_id', pageId: parentId };
+  store.pages.put({ ...page, parent, lastEditedTime: at, lastEditedBy: by });
   return fresh(store, id);
 }
 
@@ -151,7 +179,7 @@ function carryOptions(store: Store, page: Page, source: DataSource | undefined, 
     if (match === undefined || first === undefined || !('options' in match)) continue;
     const known = match.options.some((option) => option.name.toLowerCase() === first.name.toLowerCase());
     if (match.type === 'status' && !known) continue;
-    const raw = { [match.id]: { [match.type]: match.type === 'multi_select' ? names : first } };
+    const raw = { [match.name]: { [match.type]: match.type === 'multi_select' ? names : first } };
     setValues(store, page.id, parseValues(store, targetId, raw));
   }
 }

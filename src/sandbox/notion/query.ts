@@ -1,4 +1,5 @@
 import { createHash, randomUUID } from 'node:crypto';
+import type { Blackouts } from './blackouts.ts';
 import { arrayAt, countAt, dashed, isObject, objectAt, stringAt } from './check.ts';
 import { floorToMinute } from './dates.ts';
 import { invalid } from './errors.ts';
@@ -48,7 +49,7 @@ export function makeCursors(): Cursors {
 }
 
 /** How answers are cut, which whoever drives the sandbox may change. */
-export type Cuts = { cap: number; shortPages: boolean };
+export type Cuts = { cap: number; shortPages: boolean; readonly blackouts: Blackouts };
 
 export type Slice<T> = {
   readonly items: readonly T[];
@@ -59,7 +60,7 @@ export type Slice<T> = {
 /** One page of a scan whose order holds together from its first item to its last. */
 export function slice<T>(
   cursors: Cursors,
-  cuts: Cuts,
+  cuts: Pick<Cuts, 'cap' | 'shortPages'>,
   now: number,
   scan: {
     readonly query: string;
@@ -126,7 +127,8 @@ export function queryPages(
     .visible(now)
     .filter((page) => page.parent.type === 'data_source_id' && page.parent.dataSourceId === source.id)
     .filter((page) => isReachable(store, page) && !isTrashed(store, page) && page.isArchived === archived)
-    .filter((page) => store.pages.get(page.id) !== undefined && matches(page));
+    .filter((page) => store.pages.get(page.id) !== undefined && !cuts.blackouts.hides(page, now))
+    .filter((page) => matches(page));
   const size = countAt(body.page_size, 'body.page_size', 100, 100);
   const query = digest(source.id, body.filter ?? null, body.sorts ?? null, archived);
   const compare = parseSorts(ground, body.sorts);
@@ -179,7 +181,7 @@ function sortKey(ground: Ground, sort: JsonObject, path: string): Key {
   if (sort.timestamp === 'created_time') return (page) => floorToMinute(page.createdTime);
   if (sort.timestamp === 'last_edited_time') return (page) => floorToMinute(page.lastEditedTime);
   const key = stringAt(sort.property, `${path}.property`);
-  const property = findProperty(ground.schema, key);
+  const property = findProperty(ground.store, ground.schema, key);
   if (property === undefined) throw invalid(`Could not find sort property with name or id: ${key}`);
   if (property.type === 'select' || property.type === 'status') {
     // Options sort as the schema lists them, not by name.

@@ -1,7 +1,8 @@
 import { isObject } from './check.ts';
 import { shownTime } from './dates.ts';
+import { renderFile } from './files.ts';
 import { type Names, plainOf, renderRun } from './richtext.ts';
-import { dataSourceOf, isReachable } from './sharing.ts';
+import { dataSourceOf, isReachable, isTrashed } from './sharing.ts';
 import type { Store } from './store.ts';
 import type { JsonObject, Option, Page, Property, User } from './types.ts';
 
@@ -33,13 +34,14 @@ const userValue = (user: User | undefined, id: string): JsonObject =>
 const optionValue = (option: Option | undefined): JsonObject | null =>
   option === undefined ? null : { id: option.id, name: option.name, color: option.color };
 
-/** The ids that a relation shows: pages that the connection cannot see are left out. */
+/** The ids that a relation shows: pages that the connection cannot see are left out, those in the trash by choice. */
 export function relatedIds(store: Store, page: Page, property: Property): readonly string[] {
   const value = page.values[property.id];
   if (value?.type !== 'relation') return [];
   return value.pageIds.filter((id) => {
     const other = store.pages.get(id);
-    return other !== undefined && isReachable(store, other);
+    if (other === undefined || !isReachable(store, other)) return false;
+    return store.behaviour.trashedRelationTargets || !isTrashed(store, other);
   });
 }
 
@@ -105,11 +107,7 @@ export function wholeValue(store: Store, page: Page, property: Property): unknow
     case 'people':
       return (value?.type === 'people' ? value.userIds : []).map((id) => userValue(store.users.get(id), id));
     case 'files':
-      return (value?.type === 'files' ? value.files : []).map((file) => ({
-        name: file.name,
-        type: 'external',
-        external: { url: file.url },
-      }));
+      return (value?.type === 'files' ? value.files : []).map((file) => renderFile(store, file));
     default:
       return computedValue(store, page, property);
   }

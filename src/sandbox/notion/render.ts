@@ -83,9 +83,9 @@ export function renderPage(view: View, page: Page, only: readonly string[] = [])
   const { store, version } = view;
   const schema = dataSourceOf(store, page)?.properties ?? [TITLE];
   for (const key of only) {
-    if (findProperty(schema, key) === undefined) throw unknownFilter(key);
+    if (findProperty(store, schema, key) === undefined) throw unknownFilter(key);
   }
-  const wanted = only.map((key) => findProperty(schema, key)?.id);
+  const wanted = only.map((key) => findProperty(store, schema, key)?.id);
   const shown = schema.filter((property) => only.length === 0 || wanted.includes(property.id));
   return {
     object: 'page',
@@ -99,7 +99,7 @@ export function renderPage(view: View, page: Page, only: readonly string[] = [])
     parent: parentOf(store, page),
     ...trashFlags(version, isTrashed(store, page)),
     is_archived: page.isArchived,
-    is_locked: false,
+    is_locked: page.isLocked === true,
     properties: Object.fromEntries(
       shown.map((property) => [property.name, renderValue(store, page, property, view.whole)]),
     ),

@@ -2,7 +2,7 @@ import { randomInt } from 'node:crypto';
 import { idAt, isObject, objectAt, stringAt } from './check.ts';
 import { failed, invalid, notFound } from './errors.ts';
 import { mergeOptions, statusOptions } from './options.ts';
-import { plainRuns } from './richtext.ts';
+import { convertValues } from './schema-values.ts';
 import { pagesIn } from './sharing.ts';
 import type { Store } from './store.ts';
 import { type DataSource, type JsonObject, PLAIN_TYPES, type Property, type PropertyKind } from './types.ts';
@@ -26,20 +26,27 @@ export function typeIn(raw: JsonObject): string | undefined {
   return [...PLAIN_TYPES, ...OTHER_TYPES].find((type) => raw[type] !== undefined);
 }
 
-/** A property of a schema by its name or its id, in either spelling of the id. */
-export function findProperty(properties: readonly Property[], key: string): Property | undefined {
+/** A property of a schema by its name or its id. Answers spell ids URL-encoded; what asks for one spells it decoded. */
+export function findProperty(
+  { behaviour }: Pick<Store, 'behaviour'>,
+  properties: readonly Property[],
+  key: string,
+): Property | undefined {
   return (
     properties.find((property) => property.name === key) ??
-    properties.find((property) => property.id === key || decodeURIComponent(property.id) === key)
+    properties.find((property) => decodeURIComponent(property.id) === key) ??
+    (behaviour.encodedIdsInBodies ? properties.find((property) => property.id === key) : undefined)
   );
 }
 
-/** An id like Notion's: four characters, percent-encoded, unique within the schema. */
+const LETTERS = 'abcdefghijkmnpqrstuvwxyzABCDEFGHJKLMNPQRSTUVWXYZ~';
+const SIGNS = ':;<>?@[]^{}|=';
+
+/** An id like Notion's, percent-encoded and unique within the schema. One sign at least makes the spellings differ. */
 export function propertyId(taken: readonly Property[]): string {
-  const alphabet = 'abcdefghijkmnpqrstuvwxyzABCDEFGHJKLMNPQRSTUVWXYZ~;:<>?@[]^{}|';
-  const id = encodeURIComponent(
-    Array.from({ length: 4 }, () => alphabet.charAt(randomInt(alphabet.length))).join(''),
-  );
+  const any = (alphabet: string): string => alphabet.charAt(randomInt(alphabet.length));
+  const plain = [any(SIGNS), any(LETTERS), any(LETTERS + SIGNS), any(LETTERS)];
+  const id = encodeURIComponent((randomInt(2) === 0 ? plain : plain.toReversed()).join(''));
   return taken.some((property) => property.id === id) ? propertyId(taken) : id;
 }
 
@@ -61,11 +68,11 @@ function parseKind(
       return { type, format: body.format === undefined ? 'number' : stringAt(body.format, `${at}.format`) };
     case 'select':
     case 'multi_select': {
-      const before = old?.type === 'select' || old?.type === 'multi_select' ? old.options : [];
-      return {
-        type,
-        options: body.options === undefined ? before : mergeOptions(before, body.options, `${at}.options`),
-      };
+      const before = old !== null && 'options' in old ? old.options : [];
+      if (body.options === undefined) return { type, options: before };
+      const merged = mergeOptions(before, body.options, `${at}.options`);
+      const kept = store.behaviour.omittedOptions === 'kept' ? before : [];
+      return { type, options: [...kept.filter((one) => !merged.some(({ id }) => id === one.id)), ...merged] };
     }
     case 'status':
       return { type, ...statusOptions(old?.type === 'status' ? old : null, body.options, `${at}.options`) };
@@ -102,11 +109,11 @@ function parseRelation(store: Store, body: JsonObject, at: string, old: Property
 
 function parseRollup(store: Store, body: JsonObject, at: string, ds: DataSource): PropertyKind {
   const key = body.relation_property_id ?? body.relation_property_name;
-  const relation = findProperty(ds.properties, stringAt(key, `${at}.relation_property_name`));
+  const relation = findProperty(store, ds.properties, stringAt(key, `${at}.relation_property_name`));
   if (relation?.type !== 'relation') throw invalid(`${String(key)} is not a relation property that exists.`);
   const targets = store.dataSources.get(relation.dataSourceId)?.properties ?? [];
   const wanted = body.rollup_property_id ?? body.rollup_property_name;
-  const target = findProperty(targets, stringAt(wanted, `${at}.rollup_property_name`));
+  const target = findProperty(store, targets, stringAt(wanted, `${at}.rollup_property_name`));
   if (target === undefined) throw invalid(`${String(wanted)} is not a property that exists.`);
   return {
     type: 'rollup',
@@ -119,6 +126,7 @@ function parseRollup(store: Store, body: JsonObject, at: string, ds: DataSource)
 /** Applies `properties` of a create or an update to a data source: add, change, rename, remove (null). */
 export function applySchema(store: Store, dataSourceId: string, raw: unknown, path: string): void {
   const entries = Object.entries(objectAt(raw, path));
+  checkOptionCount(store, entries, path);
   // A rollup looks at a relation that the same request may add.
   const late = ([, value]: [string, unknown]): number =>
     isObject(value) && typeIn(value) === 'rollup' ? 1 : 0;
@@ -129,10 +137,27 @@ export function applySchema(store: Store, dataSourceId: string, raw: unknown, pa
   if (after.length > 500) throw invalid('A data source can have at most 500 properties.');
 }
 
+/** Refuses a request that lists more options than one may, all of its properties together. */
+function checkOptionCount(store: Store, entries: readonly [string, unknown][], path: string): void {
+  const most = store.behaviour.optionsPerRequest;
+  let total = 0;
+  for (const [key, value] of entries) {
+    const type = isObject(value) ? typeIn(value) : undefined;
+    const body = isObject(value) && type !== undefined ? value[type] : undefined;
+    const options = isObject(body) && Array.isArray(body.options) ? body.options : [];
+    total += options.length;
+    if (total > most) {
+      throw invalid(
+        `body failed validation: ${path}.${key}.${type}.options.length should be ≤ \`${most}\`, instead was \`${total}\`.`,
+      );
+    }
+  }
+}
+
 function applyProperty(store: Store, dataSourceId: string, key: string, value: unknown, path: string): void {
   const ds = store.dataSources.get(dataSourceId);
   if (ds === undefined) throw notFound('data source', dataSourceId);
-  const old = findProperty(ds.properties, key);
+  const old = findProperty(store, ds.properties, key);
   if (value === null) {
     if (old === undefined) throw invalid(`${key} is not a property that exists.`);
     removeProperty(store, ds, old);
@@ -156,7 +181,7 @@ function applyProperty(store: Store, dataSourceId: string, key: string, value: u
   if (old === undefined && type === 'title' && ds.properties.some((property) => property.type === 'title')) {
     throw invalid('A data source can have only one title property.');
   }
-  const id = old?.id ?? (type === 'title' ? 'title' : propertyId(ds.properties));
+  const id = old?.id ?? (type === 'title' ? 'title' : propertyId([...ds.properties, ...(ds.removed ?? [])]));
   const property: Property = { id, name, description, ...parseKind(store, body, path, ds, old ?? null) };
   putProperty(store, ds, property);
   if (old !== undefined) convertValues(store, dataSourceId, old, property);
@@ -172,47 +197,34 @@ function putProperty(store: Store, ds: DataSource, property: Property): void {
   store.dataSources.put({ ...ds, properties });
 }
 
+/** Deletes a property. Its pages keep what they hold of it, unseen, in case a person restores it. */
 function removeProperty(store: Store, ds: DataSource, property: Property): void {
   if (property.type === 'title') throw invalid('Cannot delete the title property.');
-  store.dataSources.put({ ...ds, properties: ds.properties.filter((other) => other.id !== property.id) });
-  for (const page of pagesIn(store, ds.id)) {
-    const { [property.id]: gone, ...values } = page.values;
-    if (gone !== undefined) store.pages.put({ ...page, values });
-  }
+  const properties = ds.properties.filter((other) => other.id !== property.id);
+  store.dataSources.put({ ...ds, properties, removed: [...(ds.removed ?? []), property] });
   if (property.type !== 'relation' || property.mirror === null) return;
-  const other = store.dataSources.get(property.dataSourceId);
-  const mirror = other?.properties.find((one) => one.id === property.mirror);
-  if (other !== undefined && mirror?.type === 'relation')
-    putProperty(store, other, { ...mirror, mirror: null });
+  setMirror(store, property.dataSourceId, property.mirror, null);
 }
 
-/** What a changed type or a shorter list of options does to the values: they are lost where they no longer fit. */
-function convertValues(store: Store, dataSourceId: string, old: Property, next: Property): void {
-  const optionIds = 'options' in next ? next.options.map((option) => option.id) : [];
-  for (const page of pagesIn(store, dataSourceId)) {
-    const value = page.values[old.id];
-    if (value === undefined) continue;
-    let kept = next.type === old.type ? value : undefined;
-    if (value.type === 'rich_text' && next.type === 'number') {
-      const text = value.runs
-        .map((run) => (run.type === 'text' ? run.content : ''))
-        .join('')
-        .trim();
-      const number = text === '' ? Number.NaN : Number(text);
-      kept = Number.isFinite(number) ? { type: 'number', number } : undefined;
-    } else if (value.type === 'number' && next.type === 'rich_text') {
-      kept = { type: 'rich_text', runs: plainRuns(value.number === null ? '' : String(value.number)) };
-    } else if ('optionId' in value && next.type === value.type) {
-      kept = value.optionId !== null && optionIds.includes(value.optionId) ? value : undefined;
-    } else if (value.type === 'multi_select' && next.type === 'multi_select') {
-      kept = { ...value, optionIds: value.optionIds.filter((id) => optionIds.includes(id)) };
-    } else if (value.type === 'relation' && next.type === 'relation' && old.type === 'relation') {
-      kept = old.dataSourceId === next.dataSourceId ? value : undefined;
-    }
-    if (kept === value) continue;
-    const { [old.id]: _, ...values } = page.values;
-    store.pages.put({ ...page, values: kept === undefined ? values : { ...values, [old.id]: kept } });
-  }
+/** Brings a deleted property back under its id, by its name (the last one that had it) or its id. */
+export function restoreProperty(store: Store, dataSourceId: string, key: string): void {
+  const ds = store.dataSources.get(dataSourceId);
+  const removed = ds?.removed ?? [];
+  const property = findProperty(store, removed.toReversed(), key);
+  if (ds === undefined || property === undefined) throw invalid(`${key} is not a property that was deleted.`);
+  if (ds.properties.some((other) => other.name === property.name))
+    throw invalid(`Cannot rename or create a property: the name ${property.name} is taken.`);
+  const rest = removed.filter((other) => other !== property);
+  store.dataSources.put({ ...ds, properties: [...ds.properties, property], removed: rest });
+  if (property.type === 'relation' && property.mirror !== null)
+    setMirror(store, property.dataSourceId, property.mirror, property.id);
+}
+
+/** Ties the other end's property to this one, or makes it stand alone. */
+function setMirror(store: Store, dataSourceId: string, id: string, mirror: string | null): void {
+  const other = store.dataSources.get(dataSourceId);
+  const end = other?.properties.find((one) => one.id === id);
+  if (other !== undefined && end?.type === 'relation') putProperty(store, other, { ...end, mirror });
 }
 
 function numberPages(store: Store, dataSourceId: string, id: string): void {
@@ -239,7 +251,7 @@ function linkMirror(store: Store, dataSourceId: string, property: Property, body
   const taken = target.properties.find((other) => other.name === base);
   if (wanted !== null && taken !== undefined)
     throw invalid(`Cannot create a property: the name ${wanted} is taken.`);
-  const mirrorId = propertyId(target.properties);
+  const mirrorId = propertyId([...target.properties, ...(target.removed ?? [])]);
   putProperty(store, target, {
     id: mirrorId,
     name: taken === undefined ? base : `${base} 1`,

@@ -4,6 +4,8 @@ import type { AddressInfo } from 'node:net';
 import { createAdaptorServer, type HttpBindings } from '@hono/node-server';
 import { RESPONSE_ALREADY_SENT } from '@hono/node-server/utils/response';
 import { type Context, Hono } from 'hono';
+import { makeBlackouts } from './blackouts.ts';
+import { makeCapabilities } from './capabilities.ts';
 import { makeControl, type SandboxControl } from './control.ts';
 import { controlCall } from './control-http.ts';
 import {
@@ -80,13 +82,14 @@ export async function startSandbox(options: SandboxOptions = {}): Promise<Sandbo
   const house: House = {
     store,
     cursors: makeCursors(),
-    cuts: { cap: 10_000, shortPages: false },
+    cuts: { cap: 10_000, shortPages: false, blackouts: makeBlackouts() },
+    capabilities: makeCapabilities(() => now().getTime()),
     limiter: makeLimiter(options.limit === undefined ? { requests: 180, windowMs: 60_000 } : options.limit),
     now,
     tokens: new Map([[token, BOT]]),
   };
   const log = makeLog();
-  const faults = makeFaults();
+  const faults = makeFaults(() => now().getTime());
   const webhooks = makeWebhooks(store, now);
   const control = makeControl(house, log, faults, webhooks);
   const server = createAdaptorServer({

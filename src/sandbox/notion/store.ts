@@ -1,3 +1,4 @@
+import { type Behaviour, defaultBehaviour } from './behaviour.ts';
 import { openJournal } from './journal.ts';
 import type { Change, Comment, Database, DataSource, Page, User } from './types.ts';
 
@@ -19,6 +20,9 @@ export type Store = {
   readonly dataSources: Table<DataSource>;
   readonly pages: Table<Page>;
   readonly comments: Table<Comment>;
+  readonly behaviour: Behaviour;
+  /** Milliseconds since the epoch, by the sandbox's clock. */
+  readonly now: () => number;
   /** Runs the work as one: all of its changes are kept, or none if it throws. */
   readonly transact: <T>(work: () => T) => T;
   /** The next place in the order of creation. */
@@ -27,8 +31,11 @@ export type Store = {
   readonly version: () => number;
   /** Tells of every transaction that was kept. */
   readonly onCommit: (listener: (changes: readonly Committed[]) => void) => void;
-  /** Sets how long a write stays unseen by lagging readers; zero makes all writes seen at once. */
-  readonly setLag: (ms: number) => void;
+  /**
+   * Sets how long a write stays unseen by lagging readers: a time between the two for each write, drawn anew.
+   * Zero makes all writes seen at once.
+   */
+  readonly setLag: (ms: number, mostMs?: number) => void;
   readonly close: () => void;
 };
 
@@ -41,12 +48,12 @@ export type Committed = {
 };
 
 type Recorder = (change: Committed, undo: () => void) => void;
-type Lag = { ms: number };
+type Lag = { ms: number; mostMs: number };
 type AnyTable = { load: (id: string, entity: unknown) => void; reveal: () => void; dump: () => Change[] };
 
 /** Opens the state: from its journal if a file is given, else empty and in memory. */
 export function openStore(file: string | null, now: () => number): Store {
-  const lag: Lag = { ms: 0 };
+  const lag: Lag = { ms: 0, mostMs: 0 };
   const ledger = makeLedger((changes) => journal.append(changes));
   const make = <E extends { readonly id: string }>(name: string) =>
     makeTable<E>(name, now, lag, ledger.record);
@@ -64,9 +71,10 @@ export function openStore(file: string | null, now: () => number): Store {
     () => Object.values(byName).flatMap((table) => table.dump()),
   );
 
-  const setLag = (ms: number): void => {
+  const setLag = (ms: number, mostMs = ms): void => {
     lag.ms = ms;
-    if (ms === 0) for (const table of Object.values(byName)) table.reveal();
+    lag.mostMs = Math.max(ms, mostMs);
+    if (lag.mostMs === 0) for (const table of Object.values(byName)) table.reveal();
   };
   let last = tables.pages.all().reduce((most, page) => Math.max(most, page.seq), 0);
   const sequence = (): number => {
@@ -74,7 +82,8 @@ export function openStore(file: string | null, now: () => number): Store {
     return last;
   };
   const { transact, onCommit, version } = ledger;
-  return { ...tables, transact, sequence, onCommit, version, setLag, close: journal.close };
+  const behaviour = defaultBehaviour();
+  return { ...tables, behaviour, now, transact, sequence, onCommit, version, setLag, close: journal.close };
 }
 
 type Ledger = Pick<Store, 'transact' | 'onCommit' | 'version'> & { readonly record: Recorder };
@@ -129,6 +138,22 @@ function lastOf(committed: readonly Committed[]): readonly Change[] {
   return [...last.values()].map(({ table, id, after }) => [table, id, after ?? null]);
 }
 
+/** The versions of an entity with a new one, which lagging readers see later. */
+function withVersion<E>(
+  before: readonly Version<E>[],
+  entity: E,
+  at: number,
+  { ms, mostMs }: Lag,
+): readonly Version<E>[] {
+  // Of the versions that everyone sees by now only the last one can ever be asked for again.
+  const seen = before.filter((version) => version.visibleAt <= at).slice(-1);
+  const unseen = before.filter((version) => version.visibleAt > at);
+  const delay = ms + Math.round(Math.random() * (mostMs - ms));
+  // A reader that sees a version sees those before it too.
+  const visibleAt = Math.max(at + delay, unseen.at(-1)?.visibleAt ?? 0);
+  return [...seen, ...unseen, { visibleAt, entity }];
+}
+
 function makeTable<E extends { readonly id: string }>(
   name: string,
   now: () => number,
@@ -144,11 +169,7 @@ function makeTable<E extends { readonly id: string }>(
     versions.slice(-1).map((version) => version.entity);
   const put = (entity: E): void => {
     const before = rows.get(entity.id);
-    const at = now();
-    // Of the versions that everyone sees by now only the last one can ever be asked for again.
-    const seen = (before ?? []).filter((version) => version.visibleAt <= at).slice(-1);
-    const unseen = (before ?? []).filter((version) => version.visibleAt > at);
-    rows.set(entity.id, [...seen, ...unseen, { visibleAt: at + lag.ms, entity }]);
+    rows.set(entity.id, withVersion(before ?? [], entity, now(), lag));
     record({ table: name, id: entity.id, before: before?.at(-1)?.entity, after: entity }, () =>
       restore(entity.id, before),
     );

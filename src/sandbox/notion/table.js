@@ -238,7 +238,7 @@ function newCell(pageId, property) {
     const value = state.pages.find((page) => page.id === pageId)?.properties[property.name];
     const schema = currentDatabase()?.properties.find((one) => one.id === property.id);
     if (!value || !schema || td.classList.contains('editing')) return;
-    const save = (next) => act('editPage', pageId, { [property.id]: { [property.type]: next } });
+    const save = (next) => act('editPage', pageId, { [property.name]: { [property.type]: next } });
     openEditor(td, schema, value, save, tools);
   };
   td.addEventListener('click', (event) => {

@@ -80,7 +80,10 @@ export type Property = {
 } & PropertyKind;
 export type OptionProperty = Extract<Property, { readonly options: readonly Option[] }>;
 
-export type ExternalFile = { readonly name: string; readonly url: string };
+/** A link to a file elsewhere, or a file that was uploaded to Notion, whose address is made for each answer. */
+export type FileValue =
+  | { readonly name: string; readonly url: string }
+  | { readonly name: string; readonly hosted: string };
 
 /** What a page holds for a property. Absent means the type's empty value. */
 export type Value =
@@ -93,7 +96,7 @@ export type Value =
   | { readonly type: 'url' | 'email' | 'phone_number'; readonly text: string | null }
   | { readonly type: 'relation'; readonly pageIds: readonly string[] }
   | { readonly type: 'people'; readonly userIds: readonly string[] }
-  | { readonly type: 'files'; readonly files: readonly ExternalFile[] }
+  | { readonly type: 'files'; readonly files: readonly FileValue[] }
   | { readonly type: 'unique_id'; readonly number: number }
   /** A formula's or a rollup's answer, set by whoever drives the sandbox. */
   | { readonly type: 'computed'; readonly answer: JsonObject };
@@ -131,6 +134,8 @@ export type DataSource = Stamps & {
   readonly inTrash: boolean;
   readonly shared: boolean;
   readonly nextNumber: number;
+  /** Deleted properties, which a person can restore: pages keep their values. Absent in old journals. */
+  readonly removed?: readonly Property[];
 };
 
 export type PageParent =
@@ -146,6 +151,8 @@ export type Page = Stamps & {
   readonly values: { readonly [propertyId: string]: Value };
   readonly inTrash: boolean;
   readonly isArchived: boolean;
+  /** Locked in the editor, which binds no API. Absent in old journals. */
+  readonly isLocked?: boolean;
   readonly shared: boolean;
 };
 

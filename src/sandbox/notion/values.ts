@@ -1,18 +1,19 @@
-import { arrayAt, booleanAt, idAt, isObject, objectAt, stringAt } from './check.ts';
+import { arrayAt, booleanAt, idAt, objectAt, stringAt } from './check.ts';
 import { parseDate } from './dates.ts';
 import { failed, invalid, notFound } from './errors.ts';
+import { parseFiles } from './files.ts';
 import { findOption, newOption, optionName } from './options.ts';
 import { parseRuns } from './richtext.ts';
 import { findProperty, typeIn } from './schema.ts';
 import { isReachable } from './sharing.ts';
 import type { Store } from './store.ts';
-import type { ExternalFile, JsonObject, OptionProperty, Property, Value } from './types.ts';
+import type { OptionProperty, Property, Value } from './types.ts';
 
 /** Reads the `properties` of a write, by property id. Options that it names for the first time are created. */
 export function parseValues(store: Store, dataSourceId: string, raw: unknown): ReadonlyMap<string, Value> {
   const values = new Map<string, Value>();
   for (const [key, given] of Object.entries(objectAt(raw, 'body.properties'))) {
-    const property = findProperty(store.dataSources.get(dataSourceId)?.properties ?? [], key);
+    const property = findProperty(store, store.dataSources.get(dataSourceId)?.properties ?? [], key);
     if (property === undefined) throw invalid(`${key} is not a property that exists.`);
     const path = `body.properties.${key}`;
     const body = objectAt(given, path);
@@ -58,16 +59,16 @@ function parseValue(
     case 'url':
     case 'email':
     case 'phone_number':
-      return { type: property.type, text: parseText(raw, path, property.type === 'url' ? 2000 : 200) };
+      return {
+        type: property.type,
+        text: parseText(raw, path, property.type === 'url' ? 2000 : store.behaviour.contactLength),
+      };
     case 'relation':
       return { type: 'relation', pageIds: parseRelation(store, property.dataSourceId, raw, path) };
     case 'people':
       return { type: 'people', userIds: parsePeople(store, raw, path) };
     case 'files':
-      return {
-        type: 'files',
-        files: arrayAt(raw, path).map((item, index) => parseFile(item, `${path}[${index}]`)),
-      };
+      return { type: 'files', files: parseFiles(store, raw, path) };
     default:
       throw invalid(
         `body failed validation: body.properties.${property.name} is a ${property.type} property, which cannot be written.`,
@@ -169,11 +170,4 @@ function parsePeople(store: Store, raw: unknown, path: string): readonly string[
   });
   for (const id of ids) if (store.users.get(id) === undefined) throw notFound('user', id);
   return [...new Set(ids)];
-}
-
-function parseFile(raw: unknown, path: string): ExternalFile {
-  const file: JsonObject = objectAt(raw, path);
-  if (!isObject(file.external)) throw failed(`${path}.external`, 'defined', file.external);
-  const url = stringAt(file.external.url, `${path}.external.url`, 2000);
-  return { name: stringAt(file.name, `${path}.name`, 100), url };
 }
