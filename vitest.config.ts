@@ -6,7 +6,8 @@ export default defineConfig({
     globalSetup: ['test/support/global-setup.ts'],
     // Each file brings up databases and daemons of its own, and mostly waits for them: two cores carry three at a time.
     maxWorkers: 3,
-    testTimeout: 60_000,
-    hookTimeout: 120_000,
+    // Longer than the patience of a step or two (test/support/eventually.ts), whose message says more than a time-out's.
+    testTimeout: 180_000,
+    hookTimeout: 180_000,
   },
 });

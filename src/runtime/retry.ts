@@ -39,6 +39,9 @@ export function backoff(
 /** Whether a failure may pass: ours say so themselves; what we do not know (a broken socket) may. */
 export const mayPass = (error: unknown): boolean => !(error instanceof PgnotionError) || error.retryable;
 
+/** `keepTrying` waits no longer than this between two tries, unless it is told otherwise. */
+export const LONGEST_WAIT_MS = 15_000;
+
 /**
  * Runs `work` again and again after failures that may pass, waiting longer each time, until it returns or the
  * signal comes. `work` calls its argument when it is healthy, so that the next failure starts from a short wait.
@@ -66,7 +69,7 @@ export async function keepTrying(
       if (options.signal.aborted) return;
       if (!(options.mayPass ?? mayPass)(error)) throw error;
       attempt += 1;
-      const waitMs = backoff(attempt, { firstMs: 250, maxMs: options.maxMs ?? 15_000 });
+      const waitMs = backoff(attempt, { firstMs: 250, maxMs: options.maxMs ?? LONGEST_WAIT_MS });
       const level = attempt < 3 ? 'info' : 'warn';
       options.log[level](
         { attempt, waitMs, reason: messageOf(error) },

@@ -121,7 +121,7 @@ test('a stop does not wait for the budget: what had not left yet stays in the ou
   const daemon = await stage.start(budget);
   const created = () =>
     stage.sandbox.control.requests().filter((each) => each.operation === 'pages.create').length;
-  await eventually(() => created() > 2, { timeoutMs: 30_000 });
+  await eventually(() => created() > 2);
   daemon.signal('SIGTERM');
   const { ms, code } = await timed(daemon);
   expect(code).toBe(0);

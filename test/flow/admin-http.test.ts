@@ -102,13 +102,10 @@ test('invariant 14: /readyz says why the work stands still, and holds no secret 
   });
   await eventually(async () => (await readyz(stack.admin())).checks.notion.refused !== null);
   await stack.database.pool.query(`alter table items rename note to hunter2`);
-  const refused = await eventually(
-    async () => {
-      const now = await readyz(stack.admin());
-      return now.checks.paused?.length === 1 && now;
-    },
-    { timeoutMs: 40_000 },
-  );
+  const refused = await eventually(async () => {
+    const now = await readyz(stack.admin());
+    return now.checks.paused?.length === 1 && now;
+  });
   expect(refused).toMatchObject({
     status: 503,
     ready: false,
@@ -122,8 +119,8 @@ test('invariant 14: /readyz says why the work stands still, and holds no secret 
     if (secret !== '') expect(text).not.toContain(secret);
   faults.clear();
   await stack.database.pool.query(`alter table items rename hunter2 to note`);
-  await eventually(async () => (await readyz(stack.admin())).status === 200, { timeoutMs: 40_000 });
-}, 120_000);
+  await eventually(async () => (await readyz(stack.admin())).status === 200);
+});
 
 /** Where a daemon's log says that it answers. */
 const addressOf = (child: CliProcess): Promise<string> =>
@@ -150,7 +147,7 @@ test('invariant 11: a standby says on /readyz whom it waits for, refuses webhook
   const token = await webhooks.subscribe(`${one}/webhooks/notion`);
   expect(await stage.run(['webhook', 'token'])).toMatchObject({ code: 0, stdout: `${token}\n` });
   await first.kill9();
-  await second.says('"msg":"syncing"', 15_000);
+  await second.says('"msg":"syncing"');
   await eventually(async () => (await readyz(two)).status === 200);
   expect(first.stderr() + second.stderr()).not.toContain(token);
   expect(await stage.run(['webhook', 'reset'])).toMatchObject({ code: 0 });

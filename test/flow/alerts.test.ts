@@ -70,7 +70,7 @@ test('a blocked connection alerts once, with the remedy and without a secret (in
   stack.sandbox.control.faults.add(BLOCKED);
   await eventually(() => got.length > 0);
   const asked = stack.sandbox.control.requests().length;
-  await eventually(() => stack.sandbox.control.requests().length > asked + 2, { timeoutMs: 20_000 });
+  await eventually(() => stack.sandbox.control.requests().length > asked + 2);
   expect(got).toMatchObject([{ cause: 'notion-refuses', code: 'notion_blocked', source: 'pgnotion' }]);
   expect(got[0]?.text).toContain("ask Notion's support");
   for (const secret of ['hunter2', stack.sandbox.token, stack.database.url])
@@ -111,7 +111,7 @@ test('a daemon that takes over from a dead one says so', async () => {
   await second.says('standing by');
   expect(got).toEqual([]);
   await first.kill9();
-  await eventually(() => got.length > 0, { timeoutMs: 20_000 });
+  await eventually(() => got.length > 0);
   expect(got).toMatchObject([{ cause: 'taken-over', from: expect.stringContaining(`process ${first.pid}`) }]);
   expect(second.stderr()).not.toContain('hunter2');
 });

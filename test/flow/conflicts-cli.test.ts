@@ -5,7 +5,6 @@ import { eventually } from '../support/eventually.ts';
 import { shopConfig, shopRows, shopSchema } from '../support/shop.ts';
 import { shownIn, typed } from '../support/sides.ts';
 
-const SLOW = { timeoutMs: 30_000 };
 let stage: CliStage;
 
 /** Every field of the shop goes by hand, because the installation says so. */
@@ -46,7 +45,7 @@ async function disputed(...keys: readonly string[]): Promise<ConflictLine[]> {
       [keys],
     );
     return lines.length === keys.length && lines;
-  }, SLOW);
+  });
   await daemon.kill9();
   return found;
 }
@@ -106,11 +105,11 @@ test('conflicts are listed, shown and resolved; what cannot be is told with its 
   });
 
   await using _ = await stage.start();
-  await eventually(async () => (await noteIn('1')) === 'page 1' && (await noteOn('1')) === 'page 1', SLOW);
-  await eventually(async () => (await noteIn('2')) === 'ours' && (await noteOn('2')) === 'ours', SLOW);
+  await eventually(async () => (await noteIn('1')) === 'page 1' && (await noteOn('1')) === 'page 1');
+  await eventually(async () => (await noteIn('2')) === 'ours' && (await noteOn('2')) === 'ours');
   expect(await said(['conflicts', 'list'])).toBe('no conflict waits for a decision\n');
   expect(await said(['conflicts', 'list', '--all'])).toContain('resolved: notion (Ada)');
-}, 120_000);
+});
 
 test('invariant 9: a daemon that is killed while it carries decisions out leaves none half done', async () => {
   const keys = ['3', '4', '5'];
@@ -130,16 +129,13 @@ test('invariant 9: a daemon that is killed while it carries decisions out leaves
         if ((await settled()) > done) return true;
         return stage.sandbox.control.version() !== version;
       },
-      { ...SLOW, everyMs: 1 },
+      { everyMs: 1 },
     );
     await daemon.kill9();
   }
   await using _ = await stage.start();
   for (const [at, key] of keys.entries())
-    await eventually(
-      async () => (await noteIn(key)) === wanted[at] && (await noteOn(key)) === wanted[at],
-      SLOW,
-    );
+    await eventually(async () => (await noteIn(key)) === wanted[at] && (await noteOn(key)) === wanted[at]);
   await stage.settled();
   expect(await sql('select from pgnotion.open_conflicts')).toEqual([]);
   expect(await sql('select from pgnotion.failures')).toEqual([]);
@@ -152,4 +148,4 @@ test('invariant 9: a daemon that is killed while it carries decisions out leaves
     { record_id: '4', resolution: 'notion' },
     { record_id: '5', resolution: 'value' },
   ]);
-}, 120_000);
+});

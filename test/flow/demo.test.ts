@@ -95,7 +95,7 @@ describe('the demo, in a folder of its own', () => {
     });
     pages = await titles(control);
     await expectStopped(child, folder);
-  }, 180_000);
+  });
 
   test('the second run goes on from there, makes nothing twice, and lets no other one into its folder', async () => {
     await using child = demo(folder);
@@ -114,7 +114,7 @@ describe('the demo, in a folder of its own', () => {
     await eventually(async () => [...(await titles(control)).values()].includes('after the restart'));
     expect((await control.requests()).filter((each) => each.operation === 'pages.create')).toEqual([]);
     await expectStopped(child, folder);
-  }, 120_000);
+  });
 
   test('--fresh starts over, a Ctrl-C in its first sync is orderly, and the next run completes it (invariant 3)', async () => {
     {
@@ -130,7 +130,7 @@ describe('the demo, in a folder of its own', () => {
     expect([...now.keys()].filter((id) => pages.has(id))).toEqual([]);
     expect([...now.values()]).not.toContain('after the restart');
     await expectStopped(child, folder);
-  }, 180_000);
+  });
 });
 
 test.each([
@@ -169,4 +169,4 @@ test('a folder that PostgreSQL cannot enter holds back neither the demo nor --fr
     await deleteEmbeddedPostgres(join(below, '.pgnotion', 'demo', 'postgres'));
     await rm(below, { recursive: true, force: true });
   }
-}, 120_000);
+});

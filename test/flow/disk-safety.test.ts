@@ -76,7 +76,7 @@ test.each([
       expect(most).toBeLessThan(KEPT_MB * MB);
 
       faults.clear();
-      await agreed(stack, { timeoutMs: 40_000 });
+      await agreed(stack);
       expect(await sides.sql(`select count(*)::int as n from items where note = 'round 11'`)).toEqual([
         { n: 20 },
       ]);

@@ -8,7 +8,7 @@ test('the first sync makes a page of every row, in all tables, and then rests', 
   await seed((text, params) => stack.database.pool.query(text, params));
   await stack.apply();
   await stack.start();
-  await stack.settled(60_000);
+  await stack.settled();
   const { rows } = await stack.database.pool.query<{ n: number }>(
     `select ((select count(*) from suppliers) + (select count(*) from products) + (select count(*) from rfqs)
       + (select count(*) from rfq_responses) + (select count(*) from auctions) + (select count(*) from orders)

@@ -74,7 +74,7 @@ test('invariant 12: one transaction of 100,000 updates of 50 records makes 50 pa
   expect(last).toHaveLength(RECORDS);
   // Held as it came, a transaction of 100,000 tuples of a kilobyte each would take several times as much.
   expect(megabytes).toBeLessThan(150);
-}, 120_000);
+});
 
 test('invariant 12: a transaction that is rolled back makes no write', async () => {
   stack.sandbox.control.clearRequests();

@@ -110,8 +110,8 @@ describe('invariants 1, 3, 4: after what passes, both sides agree and nothing wa
     const made = sides.writes().length;
     strike(subjects, what.startsWith('500') ? 3 : 1, action);
     const page = await traffic(subjects);
-    await eventually(allStruck, { timeoutMs: 15_000 });
-    await eventually(() => sides.keyOf(page), { timeoutMs: 15_000 });
+    await eventually(allStruck);
+    await eventually(() => sides.keyOf(page));
     await agreed(stack);
     const edited = subjects.keys[3];
     expect(await sides.sql('select note from items where id = $1', [edited])).toEqual([

@@ -49,7 +49,7 @@ test('invariants 2, 3, 9: the server crashes: what was acknowledged comes again 
       await server.kill9();
       server = await startEmbeddedPostgres({ ...options, port: server.port });
       sides.edit(await sides.pageOf('items', '8'), { Note: typed('rich_text', `typed in round ${round}`) });
-      await agreed(stack, { timeoutMs: 40_000 });
+      await agreed(stack);
       expect(await sides.sql('select note from items where id = 8')).toEqual([
         { note: `typed in round ${round}` },
       ]);
@@ -82,24 +82,18 @@ test('invariant 1: the slot loses WAL that it needs: a new one is made, and what
     replication.flow('stall');
     await sides.sql(`update items set note = 'missed' where id = 1; delete from items where id = 2;
       insert into items (name) values ('missed'); create table ballast (text text)`);
-    await eventually(
-      async () => {
-        await sides.sql(
-          `insert into ballast select repeat(md5(i::text), 100) from generate_series(1, 5000) i`,
-        );
-        await sides.sql('select pg_switch_wal()');
-        await sides.sql('checkpoint');
-        const [slot] = await sides.sql<{ wal_status: string }>('select wal_status from pgnotion.slot');
-        return slot?.wal_status === 'lost';
-      },
-      { timeoutMs: 20_000 },
-    );
+    await eventually(async () => {
+      await sides.sql(`insert into ballast select repeat(md5(i::text), 100) from generate_series(1, 5000) i`);
+      await sides.sql('select pg_switch_wal()');
+      await sides.sql('checkpoint');
+      const [slot] = await sides.sql<{ wal_status: string }>('select wal_status from pgnotion.slot');
+      return slot?.wal_status === 'lost';
+    });
     replication.heal();
     await eventually(
       async () => (await sides.sql(`select from pgnotion.slot where active and wal_status <> 'lost'`)).length,
-      { timeoutMs: 30_000 },
     );
-    await agreed(stack, { timeoutMs: 30_000 });
+    await agreed(stack);
   } finally {
     await replication.close();
     await server.stop();
@@ -121,9 +115,9 @@ test.skipIf(!inject('hasPostgres15'))(
       await synced(stack);
       await sides.sql('drop publication pgnotion');
       await sides.sql(`update items set note = 'missed' where id = 1; delete from items where id = 2`);
-      await agreed(stack, { timeoutMs: 30_000 });
+      await agreed(stack);
       await sides.sql(`update items set note = 'goes on' where id = 1`);
-      await agreed(stack, { timeoutMs: 30_000 });
+      await agreed(stack);
     } finally {
       await server?.stop();
     }

@@ -97,7 +97,7 @@ test.concurrent('a role with short time-outs and strict isolation of its own syn
     await sides.sql(`update items set stock = stock + 1, note = 'round ' || $1::text where id <> 2`, [round]);
     sides.edit(page, { Note: typed('rich_text', `round ${round}`) });
   }
-  await agreed(stack, { timeoutMs: 30_000 });
+  await agreed(stack);
   expect(await sides.sql('select note, stock from items where id = 2')).toEqual([
     { note: 'round 9', stock: 70 },
   ]);

@@ -25,7 +25,7 @@ test.each([
     );
     const page = rows[0]?.page ?? '';
     stage.sandbox.control.trashPage(page);
-    await eventually(async () => (await count(there)) === 0, { timeoutMs: 20_000 });
+    await eventually(async () => (await count(there)) === 0);
 
     const preview = await stage.run(['rollback', '--record', 'items', '1', '--dry-run']);
     expect(preview).toMatchObject({ code: 0 });
@@ -33,7 +33,7 @@ test.each([
     expect(await count(there)).toBe(0);
     expect(await stage.run(['rollback', '--record', 'items', '1'])).toMatchObject({ code: 0 });
     expect(await count(there)).toBe(1);
-    await eventually(() => stage.sandbox.control.page(page).in_trash === false, { timeoutMs: 20_000 });
+    await eventually(() => stage.sandbox.control.page(page).in_trash === false);
     await pool.query(`update items set stock = 777 where id = 1`);
     await eventually(() => {
       const { Stock } = stage.sandbox.control.page(page).properties;

@@ -26,7 +26,7 @@ describe('a mistake of one person in Notion', () => {
     await stage.sql('update items set price = 77 where id = 1');
     const price = () => stage.sandbox.control.page(pages.get(1) ?? '').properties.Price?.number;
     await eventually(() => price() === 77, { timeoutMs: 90_000 });
-    await stage.settled(90_000);
+    await stage.settled();
     wrong = await stage.both();
     before = withValue(before, 1, { row: { price: '77' }, page: { Price: 77 } }, pages);
   });
@@ -75,7 +75,7 @@ describe('a mistake of one person in Notion', () => {
       async () =>
         (await stage.sql(`select from pgnotion.operations where actor like '%(pgnotion rollback)'`)).length >=
         20,
-      { timeoutMs: 30_000, everyMs: 5 },
+      { everyMs: 5 },
     );
     await child.kill9();
     const half = (await stage.rows()).filter((row) => String(row.name).startsWith('oops')).length;
@@ -90,7 +90,7 @@ describe('a mistake of one person in Notion', () => {
     );
     expect(more).toEqual([]);
     expect(batch).toEqual({ batch: runOf(said), n: COUNT });
-    await stage.settled(90_000);
+    await stage.settled();
     const again = await stage.rollback(...hers());
     expect(again.said).toContain('changed 0 values of 0 records');
   });
@@ -102,10 +102,10 @@ describe('a mistake of one person in Notion', () => {
     const forth = await stage.rollback('--run', first?.id ?? '');
     expect(forth.code).toBe(0);
     await stage.back(wrong);
-    await stage.settled(90_000);
+    await stage.settled();
     await stage.rollback('--run', runOf(forth.said));
     await stage.back(before);
-    await stage.settled(90_000);
+    await stage.settled();
   });
 
   test('invariant 7: what somebody changed since stays and is told, unless it is forced', async () => {
@@ -113,12 +113,12 @@ describe('a mistake of one person in Notion', () => {
     const from = await stage.now();
     for (const key of [1, 2, 3]) stage.edit(pages.get(key) ?? '', `wrong ${key}`, 1_000 + key);
     const shows = (text: string) =>
-      eventually(async () => (await stage.rows()).some((row) => row.name === text), { timeoutMs: 30_000 });
+      eventually(async () => (await stage.rows()).some((row) => row.name === text));
     for (const key of [1, 2, 3]) await shows(`wrong ${key}`);
-    await stage.settled(90_000);
+    await stage.settled();
     await stage.sql(`update items set name = 'mended' where id = 2`);
     await eventually(() => stage.sandbox.control.titles(dataSource(stage)).some((p) => p.title === 'mended'));
-    await stage.settled(90_000);
+    await stage.settled();
     const preview = await stage.rollback('--since', from, '--actor', 'Grace Hopper', '--dry-run');
     expect(preview.said).toContain('items 2, Name: "mended" stays: somebody has changed it since');
     const { said, code } = await stage.rollback('--since', from, '--actor', 'Grace Hopper');
@@ -126,7 +126,7 @@ describe('a mistake of one person in Notion', () => {
     expect(said).toContain('changed 5 values of 3 records');
     expect(said).toContain('1 stay, because somebody changed them since');
     await stage.back(withValue(before, 2, { row: { name: 'mended' }, page: { Name: 'mended' } }, pages));
-    await stage.settled(90_000);
+    await stage.settled();
     const forced = await stage.rollback('--since', from, '--actor', 'Grace Hopper', '--force');
     expect(forced.code).toBe(0);
     await stage.back(before);
@@ -134,14 +134,14 @@ describe('a mistake of one person in Notion', () => {
 
   test("one operation, or a record's last change, is taken back by itself", async () => {
     const pages = await stage.pageIds();
-    await stage.settled(90_000);
+    await stage.settled();
     stage.edit(pages.get(9) ?? '', 'last', 5);
     const shows = () => eventually(async () => (await stage.rows()).some((row) => row.name === 'last'));
     await shows();
-    await stage.settled(90_000);
+    await stage.settled();
     await stage.rollback('--record', 'items', '9');
     await stage.back(before);
-    await stage.settled(90_000);
+    await stage.settled();
     const [latest] = await stage.sql<{ id: string }>(
       `select max(id)::text as id from pgnotion.operations where key = '9' and actor = 'Grace Hopper'`,
     );
@@ -149,7 +149,7 @@ describe('a mistake of one person in Notion', () => {
     await shows();
     await stage.rollback('--operation', latest?.id ?? '');
     await stage.back(before);
-    await stage.settled(90_000);
+    await stage.settled();
     const unclear = await stage.run(['rollback', '--operation', '1', '--run', '1']);
     expect([unclear.code, unclear.stderr.includes('rollback_unclear')]).toEqual([1, true]);
     // The first operation is of the first sync, which changed no row.
@@ -221,7 +221,7 @@ describe('a mistake in SQL', () => {
       },
       { timeoutMs: 90_000, everyMs: 100 },
     );
-    await stage.settled(90_000);
+    await stage.settled();
     const { said, code } = await stage.rollback('--since', since);
     expect(code).toBe(0);
     expect(said).toMatch(/of 485 records; 15 rows came back, 1 went/);
@@ -229,7 +229,7 @@ describe('a mistake in SQL', () => {
     const hidden = { ...before, rows: before.rows.map((row) => withoutHidden(row)) };
     await stage.back(hidden);
     expect(await stage.pageIds()).toEqual(pages);
-    await stage.settled(90_000);
+    await stage.settled();
     await stage.rollback('--run', runOf(said));
     await eventually(
       async () => (await stage.sql(`select from items where stock = 0`)).length === COUNT - 15,
@@ -258,25 +258,23 @@ describe('what was deleted in Notion', () => {
     );
     for (const page of [maker?.page_id ?? '', pages.get(3) ?? '', pages.get(4) ?? ''])
       stage.sandbox.control.trashPage(page);
-    await eventually(async () => (await stage.rows()).length === 30, { timeoutMs: 30_000 });
-    await stage.settled(90_000);
+    await eventually(async () => (await stage.rows()).length === 30);
+    await stage.settled();
     expect(await stage.sql('select from items where maker_id is null')).toHaveLength(9);
     const { said, code } = await stage.rollback('--since', since);
     expect(code).toBe(0);
     expect(said).toContain('3 rows came back');
     await stage.back(before);
     expect(await stage.pageIds()).toEqual(pages);
-    await stage.settled(90_000);
+    await stage.settled();
     expect(await stage.sql('select * from pgnotion.failures')).toEqual([]);
   });
 
   test('invariant 10: rows that people made in bulk are deleted only if it is forced', async () => {
     const since = await stage.now();
     await stage.sql(`insert into items (name) select 'new ' || i from generate_series(1, 25) i`);
-    await eventually(() => stage.sandbox.control.titles(dataSource(stage)).length === 55, {
-      timeoutMs: 30_000,
-    });
-    await stage.settled(90_000);
+    await eventually(() => stage.sandbox.control.titles(dataSource(stage)).length === 55);
+    await stage.settled();
     const held = await stage.rollback('--since', since);
     expect(held.code).toBe(2);
     expect(held.said).toContain('25 rows are too many to delete by themselves');
@@ -285,20 +283,17 @@ describe('what was deleted in Notion', () => {
     expect(forced.said).toContain('25 went');
     expect((await stage.sql('select from items')).length).toBe(30);
     // The guard of the pages' side counts for itself.
-    await eventually(
-      async () => {
-        await stage.sql(`select pgnotion.approve_delete('items')`);
-        return stage.sandbox.control.titles(dataSource(stage)).length === 30;
-      },
-      { timeoutMs: 30_000 },
-    );
+    await eventually(async () => {
+      await stage.sql(`select pgnotion.approve_delete('items')`);
+      return stage.sandbox.control.titles(dataSource(stage)).length === 30;
+    });
     await stage.back(before);
   });
 
   test('what PostgreSQL refuses is told, and the rest is done', async () => {
     const since = await stage.now();
     await stage.sql(`update items set stock = 1000 where id in (1, 2)`);
-    await stage.settled(90_000);
+    await stage.settled();
     await eventually(
       async () =>
         (await stage.sql(`select from pgnotion.operations where row_after ->> 'Stock' = '1000'`)).length ===

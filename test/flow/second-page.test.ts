@@ -31,15 +31,15 @@ async function lateCreate() {
     action: { kind: 'delay', ms: 6_000, when: 'before' },
   });
   await sides.sql(`insert into items (id, name) overriding system value values (50, 'late')`);
-  const first = await eventually(() => sides.pageOf('items', '50'), { timeoutMs: 20_000 });
+  const first = await eventually(() => sides.pageOf('items', '50'));
   return { stack, sides, pages, first };
 }
 
 test('invariants 3 and 7: a second page of ours goes to the trash, with an operation line', async () => {
   const { stack, sides, pages, first } = await lateCreate();
   await using _ = stack;
-  await eventually(() => pages().length === 2, { timeoutMs: 20_000 });
-  await eventually(() => pages().filter((page) => !page.inTrash).length === 1, { timeoutMs: 20_000 });
+  await eventually(() => pages().length === 2);
+  await eventually(() => pages().filter((page) => !page.inTrash).length === 1);
   expect(pages().find((page) => !page.inTrash)?.id).toBe(first);
   const second = pages().find((page) => page.inTrash)?.id;
   await eventually(async () => {
@@ -63,11 +63,11 @@ test('invariants 3 and 4: a second page that a person has written in stays, and 
   const { stack, sides, pages, first } = await lateCreate();
   await using _ = stack;
   await stack.stop();
-  await eventually(() => pages().length === 2, { timeoutMs: 20_000 });
+  await eventually(() => pages().length === 2);
   const second = pages().find((page) => page.id !== first)?.id ?? '';
   sides.edit(second, { Note: typed('rich_text', 'worth keeping') });
   await stack.start();
-  await eventually(async () => (await sides.failures())[0]?.code === 'second_page', { timeoutMs: 20_000 });
+  await eventually(async () => (await sides.failures())[0]?.code === 'second_page');
   expect(pages().filter((page) => page.inTrash)).toEqual([]);
   expect(await sides.sql('select count(*)::int as n from items')).toEqual([{ n: 3 }]);
 });

@@ -96,7 +96,7 @@ describe.each(Object.entries(places))(
       await traffic(12);
       place().heal();
       await traffic(2);
-      await agreed(stack, { timeoutMs: 25_000 });
+      await agreed(stack);
     });
   },
 );

@@ -20,7 +20,7 @@ async function staysOut(pair: Pair, wake: () => void): Promise<void> {
   await pair.stage.settled();
   const before = await everything(pair);
   wake();
-  await eventually(() => first.stderr().includes(STANDING_BY), { timeoutMs: 30_000 });
+  await eventually(() => first.stderr().includes(STANDING_BY));
   expect(first.stderr()).toContain('lost the lock; standing by again');
   await polled(pair, 8);
   expect(await everything(pair)).toEqual(before);
@@ -129,7 +129,7 @@ test('invariant 11: a daemon that has lost Notion alone keeps its place, and goe
     way.cut('reset');
     await pool.query(`update items set note = 'while Notion is away'`);
     // More than twice what a silent daemon is given.
-    await eventually(async () => (await beat()) > from + 8_000, { timeoutMs: 20_000 });
+    await eventually(async () => (await beat()) > from + 8_000);
     for (const said of ['syncing', 'no sign of life']) expect(pair.second.stderr()).not.toContain(said);
     expect(pair.first.stderr()).not.toContain('lost the lock');
     way.heal();

@@ -45,9 +45,11 @@ test('a daemon that stops in order hands over at once (invariant 11)', async () 
   const first = await stage.start();
   const second = stage.spawn(['start']);
   await second.says('standing by');
-  first.signal('SIGTERM');
-  expect((await first.exit).code).toBe(0);
-  await second.says('"msg":"syncing"', 5_000);
+  const ms = await takesOver(second, async () => {
+    first.signal('SIGTERM');
+    expect((await first.exit).code).toBe(0);
+  });
+  expect(ms).toBeLessThan(TAKE_OVER_MS);
   await stage.settled();
   expect(await differences(stage)).toEqual([]);
 });

@@ -10,8 +10,6 @@ let stack: Stack;
 let sides: Sides;
 afterEach(() => stack[Symbol.asyncDispose]());
 
-const SLOW = { timeoutMs: 40_000 };
-
 async function synced(syncLog: ConfigInput['syncLog']): Promise<void> {
   stack = await createStack({
     config: { ...shopConfig, syncLog },
@@ -46,7 +44,7 @@ test('by default people see what was refused and why, and none of what went well
   const page = await sides.pageOf('items', '1');
   await sides.sql(`update items set stock = 77 where id = 2`);
   sides.edit(page, { Name: typed('title', '') });
-  await eventually(() => entries().length === 1, SLOW);
+  await eventually(() => entries().length === 1);
   await sides.polls(5);
   expect(entries()).toEqual([
     {
@@ -71,14 +69,14 @@ test('at level all every write of either side has one entry, through a restart a
   sides.edit(await sides.pageOf('items', '1'), { Note: typed('rich_text', 'typed') });
   await agreed(stack);
   faults.add({ match: { operation: 'pages.create' }, times: 1, action: { kind: 'reset', when: 'after' } });
-  await eventually(() => entries().length >= 1, SLOW);
+  await eventually(() => entries().length >= 1);
   await stack.stop();
   await stack.start();
   const done = await sides.sql<{ id: string }>(
     `select 'operation ' || id as id from pgnotion.operations where batch is distinct from 'backfill' order by id`,
   );
   expect(done.length).toBeGreaterThanOrEqual(2);
-  await eventually(() => entries().length >= done.length, SLOW);
+  await eventually(() => entries().length >= done.length);
   await sides.polls(5);
   expect(
     entries()
@@ -97,7 +95,7 @@ test('no more entries stay than the configuration says: the oldest go to the tra
     await eventually(async () => sides.shown(await sides.pageOf('items', '1'), 'Stock') === 100 + stock);
   }
   const trashed = () => stack.sandbox.control.trashedPages(notebook()?.dataSourceId ?? '').length;
-  await eventually(() => trashed() === 2 && entries().length === 2, SLOW);
+  await eventually(() => trashed() === 2 && entries().length === 2);
 });
 
 test('a log that a person has trashed stops nothing, and what is synced goes on', async () => {
@@ -109,7 +107,7 @@ test('a log that a person has trashed stops nothing, and what is synced goes on'
   await sides.sql(`update items set stock = 78 where id = 2`);
   await agreed(stack);
   stack.sandbox.control.trashDatabase(book?.databaseId ?? '', false);
-  await eventually(() => entries().length === 2, SLOW);
+  await eventually(() => entries().length === 2);
 });
 
 test('off makes no database', async () => {

@@ -73,7 +73,7 @@ test('the role of sql/grants.sql, and nothing more, is enough to sync both ways'
     await seed((text, params) => stack.database.pool.query(text, params));
     await stack.apply();
     await stack.start();
-    await stack.settled(60_000);
+    await stack.settled();
 
     const [supplier] = await sql<{ id: string }>('select id from suppliers order by id limit 1');
     const id = supplier?.id ?? '';
@@ -91,7 +91,7 @@ test('the role of sql/grants.sql, and nothing more, is enough to sync both ways'
       Name: { title: [{ text: { content: 'New in Notion' } }] },
     });
     const made = () => sql<{ id: string }>(`select id from suppliers where name = 'New in Notion'`);
-    await eventually(async () => (await made()).length === 1, { timeoutMs: 20_000 });
+    await eventually(async () => (await made()).length === 1);
     await stack.settled();
     stack.sandbox.control.trashPage(fresh.id);
     await eventually(async () => (await made()).length === 0);

@@ -240,6 +240,7 @@ test('the log tells each request, and another process can do what this one can',
       path,
       status: 200,
       operation: 'dataSources.query',
+      parent: null,
       bodyBytes: 15,
     },
   ]);

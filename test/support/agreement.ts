@@ -60,7 +60,7 @@ export async function agreed(
       expect({ different, waiting: await troubles(sides) }).toEqual({ different: [], waiting: [] });
       return true;
     },
-    { timeoutMs: options.timeoutMs ?? 20_000, everyMs: 50 },
+    { everyMs: 50, ...(options.timeoutMs !== undefined && { timeoutMs: options.timeoutMs }) },
   );
 }
 

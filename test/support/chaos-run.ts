@@ -9,7 +9,7 @@ import { compare } from './chaos-oracle.ts';
 import { carryOut } from './chaos-steps.ts';
 import { createWorld, POLL_SECONDS, type World } from './chaos-world.ts';
 import { eventually } from './eventually.ts';
-import { isWrite } from './sides.ts';
+import { isWrite } from './requests.ts';
 
 /** Polls after the last fault until both sides must rest: a record that failed often waits for some seconds. */
 const MOST_POLLS = 150;

@@ -85,7 +85,7 @@ export async function createCliStage(options: CliStageOptions): Promise<CliStage
       await child.says('"msg":"syncing"');
       return child;
     },
-    settled: (timeoutMs = 30_000) => waitUntilSettled(database, config.tables.length, timeoutMs),
+    settled: (timeoutMs) => waitUntilSettled(database, config.tables.length, timeoutMs),
     install: () => openInstallation(config, readEnvironment(variables, config), silentLog()),
     [Symbol.asyncDispose]: async () => {
       await Promise.all(processes.map((child) => child.kill9()));

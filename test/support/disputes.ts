@@ -2,7 +2,7 @@ import type { ConfigInput } from '../../src/config.ts';
 import type { Json } from '../../src/model/change.ts';
 import type { PropertyType } from '../../src/model/codecs/codec.ts';
 import type { ConflictLine } from '../../src/state/conflicts.ts';
-import { isWrite, type Sides, sidesOf, soon, typed } from './sides.ts';
+import { type Sides, sidesOf, soon, typed } from './sides.ts';
 import { createStack, type Stack } from './stack.ts';
 
 // Two people at the same thing: a table whose fields go by every rule, one whose records do, and a clock of Notion's.
@@ -65,8 +65,6 @@ export type Disputes = Sides & {
     choice: Json,
     who?: string,
   ) => Promise<{ readonly accepted: boolean; readonly message: string }>;
-  /** Requests that are not the poll's own, while so many polls pass. */
-  readonly extras: (polls: number) => Promise<readonly string[]>;
 };
 
 /** `aheadMs`: how far Notion's clock is ahead, so that whoever edits there was always (or never) the last. */
@@ -127,14 +125,6 @@ export async function openDisputes(aheadMs = 0): Promise<Disputes> {
       );
       if (row === undefined) throw new Error('no answer');
       return row;
-    },
-    extras: async (count) => {
-      const from = stack.sandbox.control.requests().length;
-      await sides.polls(count);
-      const since = stack.sandbox.control.requests().slice(from);
-      return since
-        .filter((each) => each.operation !== 'dataSources.query' || isWrite(each))
-        .map(({ operation, path }) => `${operation} ${path}`);
     },
   };
 }

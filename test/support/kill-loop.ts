@@ -117,7 +117,7 @@ async function hang(scene: Scene, operation: string): Promise<void> {
     action: { kind: 'delay', ms: DELAY_MS, when },
   });
   await workOften(scene, 3);
-  await eventually(() => underWay(stage, operation) > 0, { timeoutMs: 20_000, everyMs: 3 });
+  await eventually(() => underWay(stage, operation) > 0, { everyMs: 3 });
 }
 
 /** Brings the daemon, which has just been started, into the state in which it is to be killed. */
@@ -142,7 +142,7 @@ async function reach(scene: Scene, moment: Moment, syncing: () => Promise<void>)
       for (let group = 0; group < 3; group += 1) {
         await workOften(scene, 4);
         const before = answered();
-        await eventually(() => answered() > before + 2, { timeoutMs: 20_000, everyMs: 3 });
+        await eventually(() => answered() > before + 2, { everyMs: 3 });
       }
       return;
     case 'idle':

@@ -1,11 +1,10 @@
 import type { Json } from '../../src/model/change.ts';
 import type { PropertyType } from '../../src/model/codecs/codec.ts';
-import { conflictsNotebook } from '../../src/model/conflict-page.ts';
-import { SYNC_LOG } from '../../src/model/sync-log.ts';
 import type { PageView } from '../../src/sandbox/notion/human.ts';
 import type { RequestLogEntry } from '../../src/sandbox/notion/log.ts';
 import type { JsonObject } from '../../src/sandbox/notion/types.ts';
 import { eventually } from './eventually.ts';
+import { fromNow, isWrite, requestsOfTables, tableSources } from './requests.ts';
 import type { Stack } from './stack.ts';
 
 /** A waiting or refused thing, as the failures view tells it. */
@@ -33,17 +32,18 @@ export type Sides = {
   readonly shown: (page: string, name: string) => Json;
   readonly edit: (page: string, properties: JsonObject) => PageView;
   readonly failures: () => Promise<Failure[]>;
-  /** Requests that change something in Notion. */
+  /** Requests that change something in Notion, but for what is reported to people in the background. */
   readonly writes: () => RequestLogEntry[];
+  /** Requests about the tables that are not the polls' own, while so many polls pass. */
+  readonly extras: (polls: number) => Promise<readonly string[]>;
   /** Resolves after so many more polls of every table. */
   readonly polls: (count: number) => Promise<void>;
   /** Resolves once what was done before has been seen and carried over. */
   readonly rest: () => Promise<void>;
 };
 
-/** `eventually`, with the patience that a busy machine needs. */
 export const soon = <T>(probe: () => T | Promise<T>, everyMs = 20): ReturnType<typeof eventually<T>> =>
-  eventually(probe, { timeoutMs: 30_000, everyMs });
+  eventually(probe, { everyMs });
 
 export function sidesOf(stack: Stack): Sides {
   const { control } = stack.sandbox;
@@ -80,8 +80,15 @@ export function sidesOf(stack: Stack): Sides {
     shown: (page, name) => shownIn(property(page, name)),
     edit: (page, properties) => control.editPage(page, properties),
     failures: () => sql<Failure>('select * from pgnotion.failures'),
-    writes: () => control.requests().filter(isWrite),
+    writes: () => requestsOfTables(control).filter(isWrite),
     polls: (count) => polls(stack, count),
+    extras: async (count) => {
+      const later = fromNow(control);
+      await polls(stack, count);
+      return requestsOfTables(control, later)
+        .filter(({ operation }) => operation !== 'dataSources.query')
+        .map(({ operation, path }) => `${operation} ${path}`);
+    },
     rest: async () => {
       for (const more of [2, 1]) {
         await polls(stack, more);
@@ -91,31 +98,19 @@ export function sidesOf(stack: Stack): Sides {
   };
 }
 
-export const isWrite = ({ method, operation }: RequestLogEntry): boolean =>
-  method !== 'GET' && operation !== 'dataSources.query';
-
 const QUERIES = /data_sources\/([^/]+)\/query/;
-
-/** Written for people: nobody polls these. */
-const NOTEBOOKS: readonly string[] = [SYNC_LOG.title, conflictsNotebook([]).title];
 
 async function polls(stack: Stack, count: number): Promise<void> {
   const { control } = stack.sandbox;
-  const from = control.requests().length;
-  const sources = control
-    .listDatabases()
-    .filter(({ title }) => !NOTEBOOKS.includes(title))
-    .map((each) => each.dataSourceId.replaceAll('-', ''));
-  await eventually(
-    () => {
-      const asked = control
-        .requests()
-        .slice(from)
-        .map(({ path }) => QUERIES.exec(path)?.[1]?.replaceAll('-', ''));
-      return sources.every((source) => asked.filter((id) => id === source).length > count);
-    },
-    { timeoutMs: 30_000 },
-  );
+  const later = fromNow(control);
+  const sources = tableSources(control);
+  await eventually(() => {
+    const asked = control
+      .requests()
+      .filter(later)
+      .map(({ path }) => QUERIES.exec(path)?.[1]?.replaceAll('-', ''));
+    return sources.every((source) => asked.filter((id) => id === source).length > count);
+  });
 }
 
 type Named = { readonly name: string };

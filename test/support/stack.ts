@@ -1,4 +1,5 @@
 import { readFile } from 'node:fs/promises';
+import { expect } from 'vitest';
 import { type ConfigInput, parseConfig } from '../../src/config.ts';
 import { type DaemonOptions, runDaemon } from '../../src/daemon.ts';
 import { type Environment, readEnvironment } from '../../src/environment.ts';
@@ -6,6 +7,9 @@ import { applyToNotion, openInstallation, openNotion } from '../../src/installat
 import { applyNotebooks } from '../../src/notebooks.ts';
 import { silentLog } from '../../src/runtime/log.ts';
 import { type Sandbox, type SandboxOptions, startSandbox } from '../../src/sandbox/notion/server.ts';
+import { duePages } from '../../src/state/conflict-pages.ts';
+import { readNotebook } from '../../src/state/notebooks.ts';
+import { createStore } from '../../src/state/sql.ts';
 import { eventually } from './eventually.ts';
 import { createDatabase, type TestDatabase } from './postgres.ts';
 
@@ -22,7 +26,7 @@ export type Stack = {
   readonly stop: () => Promise<void>;
   /** Where the running daemon answers HTTP. */
   readonly admin: () => string;
-  /** Resolves once all rows are in Notion and nothing waits. */
+  /** Resolves once all that was committed before is in Notion and nothing waits. */
   readonly settled: (timeoutMs?: number) => Promise<void>;
   readonly [Symbol.asyncDispose]: () => Promise<void>;
 };
@@ -104,7 +108,7 @@ export async function createStack(options: StackOptions): Promise<Stack> {
     mine?.stop.abort();
     await mine?.done;
   };
-  const settled = (timeoutMs = 30_000): Promise<void> =>
+  const settled = (timeoutMs?: number): Promise<void> =>
     waitUntilSettled(database, config.tables.length, timeoutMs);
   return {
     database,
@@ -123,21 +127,41 @@ export async function createStack(options: StackOptions): Promise<Stack> {
   };
 }
 
-/** Resolves once every table has been read whole and nothing waits in either direction. */
+/** A first sync writes every row, and tests sync some hundreds of them. */
+const FIRST_SYNC_MS = 90_000;
+
+/**
+ * Resolves once all that was committed before is captured, every table has been read whole, and nothing waits: neither in
+ * the two directions, nor of what people are told in Notion.
+ */
 export async function waitUntilSettled(
   database: Pick<TestDatabase, 'pool'>,
   tables: number,
-  timeoutMs: number,
+  timeoutMs = FIRST_SYNC_MS,
 ): Promise<void> {
+  const { pool } = database;
+  // Its commit is the last that has to be captured. What is not in the outbox yet does not show as waiting there.
+  const mark = await pool.query<{ lsn: string }>(`select pg_logical_emit_message(true, 'test', '') as lsn`);
+  const store = createStore(pool, 0);
   await eventually(
     async () => {
-      const { rows } = await database.pool.query<{ backfilled: number; pending: number; waiting: number }>(
-        `select count(*) filter (where backfilled)::int as backfilled, coalesce(sum(pending), 0)::int as pending,
-                (select count(*)::int from pgnotion.edits where parked_at is null)
-                  + (select count(*)::int from pgnotion.notices where next_at is not null) as waiting from pgnotion.status`,
+      const { rows } = await pool.query<{ captured: boolean; backfilled: number; waiting: number }>(
+        `select exists (select from pgnotion.checkpoint where lsn > $1) as captured,
+                count(*) filter (where backfilled)::int as backfilled,
+                coalesce(sum(pending), 0)::int
+                  + (select count(*)::int from pgnotion.edits where parked_at is null)
+                  + (select count(*)::int from pgnotion.notices where next_at is not null) as waiting
+           from pgnotion.status`,
+        [mark.rows[0]?.lsn],
       );
-      const [row] = rows;
-      return row !== undefined && row.backfilled === tables && row.pending === 0 && row.waiting === 0;
+      const reports = (await readNotebook(store, 'conflicts')) === null ? [] : await duePages(store, 1);
+      expect({ ...rows[0], reports }).toEqual({
+        captured: true,
+        backfilled: tables,
+        waiting: 0,
+        reports: [],
+      });
+      return true;
     },
     { timeoutMs },
   );

@@ -10,8 +10,21 @@ export type RequestLogEntry = {
   readonly status: number | null;
   /** Such as `pages.create`; `unknown` for a path that is no endpoint. */
   readonly operation: string;
+  /** What a new page, comment, data source or database was to belong to; null for other requests. */
+  readonly parent: string | null;
   readonly bodyBytes: number;
 };
+
+/** The parent that the body of a request names, whatever else may be wrong with it. */
+export function parentIn(body: string): string | null {
+  try {
+    const { parent } = JSON.parse(body) as { readonly parent?: Readonly<Record<string, unknown>> };
+    const id = parent?.data_source_id ?? parent?.page_id ?? parent?.database_id;
+    return typeof id === 'string' ? id : null;
+  } catch {
+    return null;
+  }
+}
 
 export type RequestLog = {
   readonly begin: (entry: Omit<RequestLogEntry, 'seq' | 'status'>) => (status: number) => void;

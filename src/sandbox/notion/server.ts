@@ -22,7 +22,7 @@ import {
 } from './door.ts';
 import { makeFaults } from './faults.ts';
 import { type Limit, makeLimiter } from './limits.ts';
-import { makeLog, type RequestLog } from './log.ts';
+import { makeLog, parentIn, type RequestLog } from './log.ts';
 import { BOT, furnish, PARENT_PAGE } from './people.ts';
 import { makeCursors } from './query.ts';
 import { openStore } from './store.ts';
@@ -164,7 +164,9 @@ async function handle(inside: Inside, c: Context<Env>): Promise<Response> {
   const found = findRoute(request.method, url.pathname);
   const operation = found?.route.operation ?? 'unknown';
   const bodyBytes = Buffer.byteLength(request.body);
-  const done = log.begin({ at: house.now().getTime(), method: request.method, path, operation, bodyBytes });
+  const at = house.now().getTime();
+  const parent = operation.endsWith('.create') ? parentIn(request.body) : null;
+  const done = log.begin({ at, method: request.method, path, operation, parent, bodyBytes });
   const fault = strike({ method: request.method, path, operation });
 
   const early = fault !== null && 'when' in fault && fault.when === 'before';
