@@ -114,7 +114,7 @@ async function age({ database: { pool } }: Stack, ms: number): Promise<void> {
 }
 
 test(`invariants 5 and 12: ${HOURS} idle hours cost the polls and nothing else, and leave memory and state as they were`, {
-  timeout: 120_000 + HOURS * 90_000,
+  timeout: 180_000 + HOURS * 240_000,
 }, async () => {
   const server = await startOwnPostgres();
   using time = fastForward();
