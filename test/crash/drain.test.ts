@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
 import { type CliStage, createCliStage } from '../support/cli-stage.ts';
+import { ownTime } from '../support/core-time.ts';
 import type { CliProcess } from '../support/daemon-process.ts';
 import { differences } from '../support/differences.ts';
 import { eventually } from '../support/eventually.ts';
@@ -29,8 +30,8 @@ async function updateUnderWay(stage: CliStage, ms: number): Promise<void> {
 }
 
 const timed = async (daemon: CliProcess) => {
-  const started = performance.now();
-  return { ...(await daemon.exit), ms: performance.now() - started };
+  const ms = await ownTime(daemon.pid, () => daemon.exit);
+  return { ...(await daemon.exit), ms };
 };
 
 test.each(['SIGTERM', 'SIGINT'] as const)(

@@ -68,7 +68,7 @@ const greeted = (page: string, row: Guest | undefined) =>
   });
 
 /** Long enough for a busy machine to type within. */
-const SETTLE = 3;
+const SETTLE = 6;
 
 test('a page that somebody is typing into becomes a row only once it was left alone for the settle time', async () => {
   await begin(SETTLE);

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import type { Ask } from '../../src/notion/client.ts';
 import { NotionFailure } from '../../src/notion/outcome.ts';
+import { eventually } from '../support/eventually.ts';
 import {
   create,
   EMPTY_LIST,
@@ -18,13 +18,13 @@ import {
 
 describe('waiting', () => {
   test('429 then 200: Retry-After is obeyed, for a create too, and for everybody', async () => {
-    const { notion, seen } = await stage([
+    const { notion, seen, infos } = await stage([
       refuse(429, 'rate_limited', {}, { 'retry-after': '0.4' }),
       reply(200, page()),
     ]);
     await Promise.all([
       create(notion),
-      new Promise((resolve) => setTimeout(resolve, 60)).then(() => notion.retrievePage(PAGE, LIVE)),
+      eventually(() => infos.length === 1).then(() => notion.retrievePage(PAGE, LIVE)),
     ]);
     expect(seen).toHaveLength(3);
     for (const later of seen.slice(1)) expect(later.at - (seen[0]?.at ?? 0)).toBeGreaterThanOrEqual(400);
@@ -57,9 +57,12 @@ describe('waiting', () => {
   });
 
   test('a long wait ends with the signal, and nothing was done', async () => {
-    const { notion, seen } = await stage([refuse(429, 'rate_limited', {}, { 'retry-after': '3600' })]);
-    const verdict = await failureOf(create(notion, { priority: 'live', signal: AbortSignal.timeout(100) }));
-    expect(verdict).toMatchObject({ code: 'notion_aborted', effect: 'none' });
+    const { notion, seen, infos } = await stage([refuse(429, 'rate_limited', {}, { 'retry-after': '3600' })]);
+    const giveUp = new AbortController();
+    const verdict = failureOf(create(notion, { priority: 'live', signal: giveUp.signal }));
+    await eventually(() => infos.length === 1);
+    giveUp.abort();
+    expect(await verdict).toMatchObject({ code: 'notion_aborted', effect: 'none' });
     expect(seen).toHaveLength(1);
   });
 
@@ -96,10 +99,12 @@ describe('trouble', () => {
   ] as const)(
     '%s: a query is tried again, a create is not and stands in doubt',
     async (_, bad, code, status) => {
-      const read = await stage([bad, bad, reply(200, EMPTY_LIST)], { timeoutMs: 150 });
+      // Short only where it has to pass, and long enough for the beginning of an answer.
+      const timeoutMs = code === 'notion_timeout' ? 1_000 : 30_000;
+      const read = await stage([bad, bad, reply(200, EMPTY_LIST)], { timeoutMs });
       expect(await read.notion.query({ dataSourceId: SOURCE }, LIVE)).toMatchObject({ pages: [] });
       expect(read.infos.map((info) => info.status)).toEqual([status, status, 200]);
-      const write = await stage([bad, reply(200, page())], { timeoutMs: 150 });
+      const write = await stage([bad, reply(200, page())], { timeoutMs });
       expect(await failureOf(create(write.notion))).toMatchObject({ code, effect: 'unknown' });
       expect(write.seen).toHaveLength(1);
     },
@@ -141,9 +146,12 @@ describe('trouble', () => {
   });
 
   test('giving up a request that is under way leaves a write in doubt', async () => {
-    const { notion } = await stage([silence]);
-    const ask: Ask = { priority: 'live', signal: AbortSignal.timeout(80) };
-    expect(await failureOf(create(notion, ask))).toMatchObject({ code: 'notion_aborted', effect: 'unknown' });
+    const { notion, seen } = await stage([silence]);
+    const giveUp = new AbortController();
+    const verdict = failureOf(create(notion, { priority: 'live', signal: giveUp.signal }));
+    await eventually(() => seen.length === 1);
+    giveUp.abort();
+    expect(await verdict).toMatchObject({ code: 'notion_aborted', effect: 'unknown' });
   });
 });
 

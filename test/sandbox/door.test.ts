@@ -1,7 +1,8 @@
 import { APIResponseError, RequestTimeoutError, UnknownHTTPResponseError } from '@notionhq/client';
-import { expect, onTestFinished, test, vi } from 'vitest';
+import { expect, onTestFinished, test } from 'vitest';
 import { remoteControl } from '../../src/sandbox/notion/remote.ts';
 import { startSandbox } from '../../src/sandbox/notion/server.ts';
+import { eventually } from '../support/eventually.ts';
 import { client, desk, NOON, named, refusal } from './support.ts';
 
 const GHOST = '11111111-2222-4333-8444-555555555555';
@@ -223,7 +224,7 @@ test('the official client gives up on a late answer while the write goes through
   });
   await expect(late).rejects.toBeInstanceOf(RequestTimeoutError);
   // The client does not abort the request: it arrives, however late.
-  await vi.waitFor(() => expect(sandbox.control.pages(dataSourceId)).toHaveLength(1));
+  await eventually(() => sandbox.control.pages(dataSourceId).length === 1);
 });
 
 test('the log tells each request, and another process can do what this one can', async () => {

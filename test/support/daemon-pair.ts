@@ -1,6 +1,6 @@
-import { readFile } from 'node:fs/promises';
 import { expect } from 'vitest';
 import { type CliStage, createCliStage } from './cli-stage.ts';
+import { ownTime } from './core-time.ts';
 import type { CliProcess } from './daemon-process.ts';
 import { differences } from './differences.ts';
 import { eventually } from './eventually.ts';
@@ -55,28 +55,14 @@ export async function loaded({ stage }: Pair, operation: 'pages.create' | 'pages
   faults.clear();
 }
 
-/**
- * How many milliseconds after `strike` the daemon syncs, as a machine that has a core to spare would have it: the time
- * that the daemon, or Notion and the clock in this process, spent waiting for a core does not count.
- */
-export async function takesOver(daemon: CliProcess, strike: () => void | Promise<void>): Promise<number> {
+/** How many milliseconds after `strike` the daemon syncs, by its own doing. */
+export function takesOver(daemon: CliProcess, strike: () => void | Promise<void>): Promise<number> {
   const syncs = (): number => daemon.stderr().split('"msg":"syncing"').length;
   const before = syncs();
-  const waitedBefore = await waitedForCore(daemon.pid);
-  const struck = performance.now();
-  await strike();
-  await eventually(() => syncs() > before, { everyMs: 5 });
-  const took = performance.now() - struck;
-  return took - ((await waitedForCore(daemon.pid)) - waitedBefore);
-}
-
-/** How long that process and this one have been ready to run while others ran; only Linux tells, and 0 elsewhere. */
-async function waitedForCore(pid: number): Promise<number> {
-  const waits = [pid, process.pid].map(async (one) => {
-    const counted = await readFile(`/proc/${one}/schedstat`, 'utf8').catch(() => '0 0 0');
-    return Number(counted.split(' ')[1]) / 1e6;
+  return ownTime(daemon.pid, async () => {
+    await strike();
+    await eventually(() => syncs() > before, { everyMs: 5 });
   });
-  return (await Promise.all(waits)).reduce((sum, ms) => sum + ms, 0);
 }
 
 /** Changes on both sides, of rows and pages that are there and new ones; resolves when both sides hold the same. */

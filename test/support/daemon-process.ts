@@ -67,7 +67,7 @@ export function spawnCli(args: readonly string[], options: CliOptions = {}): Cli
     signal: (signal) => void (child.pid !== undefined && !ended() && process.kill(-child.pid, signal)),
     exit,
     kill9,
-    says: (text, timeoutMs = 30_000) => says(text, { ended, exit }, output, timeoutMs),
+    says: (text, timeoutMs = 0) => says(text, { ended, exit }, output, timeoutMs),
     [Symbol.asyncDispose]: kill9,
   };
 }

@@ -40,7 +40,7 @@ export type Recording = {
   readonly failure: () => unknown;
   readonly ended: () => boolean;
   /** Waits until at least this many transactions are complete and gives their events, without begin and commit. */
-  readonly transactions: (count: number, timeoutMs?: number) => Promise<readonly (readonly WalEvent[])[]>;
+  readonly transactions: (count: number) => Promise<readonly (readonly WalEvent[])[]>;
 };
 
 export function record(stream: WalStream): Recording {
@@ -64,15 +64,12 @@ export function record(stream: WalStream): Recording {
     keepalives,
     failure: () => outcome?.failure,
     ended: () => outcome !== null,
-    transactions: (count, timeoutMs = 10_000) =>
-      eventually(
-        () => {
-          if (outcome?.failure) throw outcome.failure;
-          const found = split(events);
-          return found.length >= count && found;
-        },
-        { timeoutMs },
-      ),
+    transactions: (count) =>
+      eventually(() => {
+        if (outcome?.failure) throw outcome.failure;
+        const found = split(events);
+        return found.length >= count && found;
+      }),
   };
 }
 
