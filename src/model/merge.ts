@@ -1,7 +1,8 @@
 import type { PageImage, PageValue, RowImage, SqlText } from './change.ts';
-import type { Encoded } from './codecs/codec.ts';
+import type { ElementRules, Encoded } from './codecs/codec.ts';
 import { sameJson } from './json.ts';
 import { goesToNotion, goesToPostgres, type ResolvedField } from './mapping.ts';
+import { type SetChange, setChange, withChange } from './sets.ts';
 
 /** What is to be done with one field. */
 export type FieldVerdict =
@@ -13,6 +14,8 @@ export type FieldVerdict =
   | { readonly kind: 'to-page'; readonly conflict: boolean }
   /** The page's value goes to the row. */
   | { readonly kind: 'to-row'; readonly conflict: boolean }
+  /** Both sides changed a set: each gets the other's change. */
+  | { readonly kind: 'merge'; readonly sets: MergedSets }
   /** Both sides changed it, and a person has to say who wins: it is written on neither. */
   | { readonly kind: 'held' };
 
@@ -29,8 +32,14 @@ export type FieldState = {
   readonly page: PageValue;
   /** What the row's value looks like as a page's. */
   readonly encoded: Encoded;
+  /** The same of the row's base; null if there is none. */
+  readonly encodedBase: () => Encoded | null;
+  /** Whether the page's value, read into the column, is what the row holds. */
+  readonly meansRow: () => boolean;
   /** Somebody asked for this field to be written to the page. */
   readonly restore: boolean;
+  /** A person has decided who wins this field. */
+  readonly decided: boolean;
 };
 
 export const rowChanged = (state: Pick<FieldState, 'row' | 'baseRow'>): boolean =>
@@ -53,6 +62,8 @@ export function mergeField(state: FieldState, judge: () => Judgement): FieldVerd
   if (state.basePage === undefined) return { kind: withoutBase(state), conflict: false };
   if (!page) return { kind: 'to-page', conflict: false };
   if (!row) return { kind: 'to-row', conflict: false };
+  const sets = mergedSets(state);
+  if (sets !== null) return { kind: 'merge', sets };
   const judgement = judge();
   switch (judgement) {
     case 'postgres':
@@ -92,7 +103,44 @@ const isEmptyValue = (value: PageValue): boolean =>
 
 /** Whether the page may hold what Notion would make of the row's value: our own write seen again after a crash, or luck. */
 function agrees(state: FieldState): boolean {
-  return state.encoded.kind === 'value' && state.field.codec.same(state.encoded.value, state.page);
+  if (state.encoded.kind !== 'value') return false;
+  // What a person may write stays as they spelled it, if it stands for what the row holds.
+  return (
+    state.field.codec.same(state.encoded.value, state.page) ||
+    (goesToPostgres(state.field) && state.meansRow())
+  );
+}
+
+/** What becomes of a set that both sides changed, and of the base that says so. All values are a page's. */
+export type MergedSets = {
+  readonly toPage: PageValue;
+  readonly toRow: PageValue;
+  /** The row's base once it has the page's change, and nothing else. */
+  readonly baseOfRow: PageValue;
+  readonly pageChange: SetChange;
+  readonly rules: ElementRules;
+};
+
+/**
+ * Both changes of a set are carried out: what one side added or took away, the other one does too. That is no conflict, so
+ * no strategy is asked; only a field whose own rule names a side, or a person's decision, goes first. Null if this is not
+ * such a case.
+ */
+function mergedSets(state: FieldState): MergedSets | null {
+  const { field, basePage, encoded, decided } = state;
+  const rules = field.shape.array ? field.codec.elements : undefined;
+  const named = field.conflict === 'postgres' || field.conflict === 'notion';
+  const base = state.encodedBase();
+  if (rules === undefined || named || decided || basePage === undefined || !rowChanged(state)) return null;
+  if (encoded.kind === 'refused' || base === null || base.kind === 'refused') return null;
+  const pageChange = setChange(basePage, state.page, rules);
+  return {
+    toPage: withChange(state.page, setChange(base.value, encoded.value, rules), rules),
+    toRow: withChange(encoded.value, pageChange, rules),
+    baseOfRow: withChange(base.value, pageChange, rules),
+    pageChange,
+    rules,
+  };
 }
 
 /**

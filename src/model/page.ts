@@ -1,14 +1,20 @@
 import { createHash } from 'node:crypto';
-import type { PageImage, PageValue } from './change.ts';
+import type { Json, PageImage, PageValue } from './change.ts';
 import type { Lookups, NotionProperty, PropertyRead } from './codecs/codec.ts';
+import { itemContents } from './codecs/support.ts';
 import { type Fault, messageOf } from './errors.ts';
 import type { PageId, RowKey, TableName } from './ids.ts';
 import { canonicalJson } from './json.ts';
 import type { ResolvedField, ResolvedTable } from './mapping.ts';
 
+/** What the properties of a page hold beyond their values (see `Codec.extras`), by property. */
+export type PageExtras = Readonly<Record<string, Json>>;
+
 /** A page's properties as far as one answer shows them. */
 export type PageReading = {
   readonly image: PageImage;
+  /** What the properties hold beyond these values. */
+  readonly extras: PageExtras;
   /** Fields whose value the answer cut short. */
   readonly truncated: readonly ResolvedField[];
   /** Fields whose property is gone or has another type. */
@@ -24,6 +30,7 @@ export function readPage(
   properties: Readonly<Record<string, NotionProperty>>,
 ): PageReading {
   const image: Record<string, PageValue> = {};
+  const extras: Record<string, Json> = {};
   const truncated: ResolvedField[] = [];
   const faults: Fault[] = [];
   for (const field of table.fields) {
@@ -33,20 +40,36 @@ export function readPage(
       continue;
     }
     const read = readProperty(field, property);
-    if (read.kind === 'value') image[field.property] = read.value;
-    else if (read.kind === 'truncated') truncated.push(field);
+    if (read.kind === 'value') {
+      image[field.property] = read.value;
+      const more = field.codec.extras?.(property, field.shape);
+      if (more !== undefined) extras[field.property] = more;
+    } else if (read.kind === 'truncated') truncated.push(field);
     else faults.push(mismatch(table, field, read.found));
   }
-  return { image, truncated, faults };
+  return { image, extras, truncated, faults };
 }
 
 /** A codec that fails over one answer says nothing of the page's other properties. */
 function readProperty(field: ResolvedField, property: NotionProperty): PropertyRead {
   try {
-    return field.codec.read(property);
+    return field.codec.read(property, field.shape);
   } catch (error) {
     return { kind: 'mismatch', found: `${property.type} that pgnotion cannot read (${messageOf(error)})` };
   }
+}
+
+/** The same of a value that was read item by item. */
+export const extrasOfItems = (field: ResolvedField, items: readonly Json[]): Json | undefined =>
+  field.codec.extras?.(
+    { id: '', type: field.type, [field.type]: itemContents(field.type, items) },
+    field.shape,
+  );
+
+/** The fields of a page that hold more than their values say: a text that an answer cuts short is full of mentions. */
+export function extraFields({ extras, truncated }: Pick<PageReading, 'extras' | 'truncated'>): readonly string[] {
+  const cut = truncated.filter(({ codec }) => codec.extras !== undefined).map(({ property }) => property);
+  return [...new Set([...Object.keys(extras), ...cut])].sort();
 }
 
 const missing = (table: ResolvedTable, field: ResolvedField): Fault => ({
@@ -82,5 +105,15 @@ export function lookupsOver(known: {
     keyOf: (table, page) => keys.get(`${table}/${page}`),
     userOf: (email) => known.users.get(email.toLowerCase()),
     emailOf: (id) => emails.get(id),
+  };
+}
+
+/** Look-ups that know these pairs too. */
+export function lookupsJoined(lookups: Lookups, pairs: Parameters<typeof lookupsOver>[0]['pairs']): Lookups {
+  const more = lookupsOver({ pairs, users: new Map() });
+  return {
+    ...lookups,
+    pageOf: (table, key) => lookups.pageOf(table, key) ?? more.pageOf(table, key),
+    keyOf: (table, page) => lookups.keyOf(table, page) ?? more.keyOf(table, page),
   };
 }

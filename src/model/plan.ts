@@ -1,11 +1,21 @@
 import type { PageImage, PageValue, RowImage } from './change.ts';
-import type { Lookups } from './codecs/codec.ts';
+import type { Encoded, Lookups } from './codecs/codec.ts';
+import { MOST_REFERENCES } from './codecs/references.ts';
+import { refuse } from './codecs/support.ts';
 import type { Fault } from './errors.ts';
+import { fieldState } from './field-state.ts';
 import { encodeField } from './fields.ts';
 import type { RowKey, TableName } from './ids.ts';
 import { sameJson } from './json.ts';
 import { goesToNotion, type ResolvedField, type ResolvedTable } from './mapping.ts';
-import { type FieldState, type FieldVerdict, type Judgement, mergeField, rowChanged } from './merge.ts';
+import {
+  type FieldState,
+  type FieldVerdict,
+  type Judgement,
+  type MergedSets,
+  mergeField,
+  rowChanged,
+} from './merge.ts';
 
 export type Target = { readonly table: TableName; readonly key: RowKey };
 
@@ -17,6 +27,8 @@ export type PagePlan = {
   readonly partial: ReadonlySet<string>;
   /** Fields that hold the same on both sides: only their base moves. */
   readonly agreed: readonly string[];
+  /** Sets that both sides changed, among the writes or agreed: the page's own change is still news for the row. */
+  readonly merged: ReadonlyMap<string, MergedSets>;
   /** Fields that a person changed later than the row: the way back applies them. */
   readonly handedOver: readonly string[];
   /** Fields that both sides changed. */
@@ -39,6 +51,10 @@ export type PageState = {
   readonly seen: boolean;
   readonly restore: readonly string[];
   readonly lookups: Lookups;
+  /** Fields of which a person has decided who wins. */
+  readonly decided: ReadonlySet<string>;
+  /** Fields that wait for a person's decision, whatever the rules say. */
+  readonly withheld: ReadonlySet<string>;
   /** Asked for a field that both sides changed, or that is to be restored over an edit. */
   readonly judge: (field: ResolvedField, rowChanged: boolean) => Judgement;
 };
@@ -48,6 +64,7 @@ export function planPage(state: PageState): PagePlan {
   const writes: Record<string, PageValue> = {};
   const partial = new Set<string>();
   const agreed: string[] = [];
+  const merged = new Map<string, MergedSets>();
   const handedOver: string[] = [];
   const conflicts: string[] = [];
   const held: string[] = [];
@@ -55,39 +72,43 @@ export function planPage(state: PageState): PagePlan {
   const faults: Fault[] = [];
   for (const field of state.table.fields.filter(goesToNotion)) {
     const name = field.property;
-    const one = fieldState(state, field);
+    const one = fieldState({ ...state, page: state.page ?? {} }, field, {
+      restore: state.restore.includes(name),
+      decided: state.decided.has(name),
+    });
     const verdict = verdictOf(state, one);
     if ('conflict' in verdict && verdict.conflict) conflicts.push(name);
     if (verdict.kind === 'agree') agreed.push(name);
     if (verdict.kind === 'held') held.push(name);
     if (verdict.kind === 'to-row') handedOver.push(name);
-    if (verdict.kind !== 'to-page') continue;
-    if (one.encoded.kind === 'refused') {
-      faults.push(one.encoded.fault);
+    if (verdict.kind !== 'to-page' && verdict.kind !== 'merge') continue;
+    const value = verdict.kind === 'merge' ? mergedValue(field, verdict.sets) : one.encoded;
+    if (verdict.kind === 'merge') merged.set(name, verdict.sets);
+    if (value.kind === 'refused') {
+      faults.push(value.fault);
       continue;
     }
     if (one.encoded.kind === 'unresolved') {
       missing.push(...one.encoded.missing);
       partial.add(name);
-      if (sameJson(one.encoded.value, one.page)) continue;
+      if (sameJson(value.value, one.page)) continue;
+    } else if (verdict.kind === 'merge' && sameJson(value.value, one.page)) {
+      agreed.push(name);
+      continue;
     }
-    writes[name] = one.encoded.value;
+    writes[name] = value.value;
   }
-  return { writes, partial, agreed, handedOver, conflicts, held, missing, faults };
+  return { writes, partial, agreed, merged, handedOver, conflicts, held, missing, faults };
 }
 
-function fieldState(state: PageState, field: ResolvedField): FieldState {
-  const name = field.property;
-  const row = state.row[name] ?? null;
-  return {
-    field,
-    baseRow: state.base.row[name],
-    basePage: state.base.page[name],
-    row,
-    page: state.page?.[name] ?? null,
-    encoded: encodeField(field, row, state.lookups),
-    restore: state.restore.includes(name),
-  };
+/** What the page gets of a merged set, unless it has become too large for one request. */
+function mergedValue(field: ResolvedField, { toPage }: MergedSets): Exclude<Encoded, { kind: 'unresolved' }> {
+  const size = Array.isArray(toPage) ? toPage.length : 0;
+  if (size <= MOST_REFERENCES) return { kind: 'value', value: toPage };
+  return refuse(field, toPage, {
+    message: `has ${size} elements with those that were added in Notion, and Notion takes ${MOST_REFERENCES} at once.`,
+    remedy: 'Take elements out of the row or out of the property in Notion.',
+  });
 }
 
 function verdictOf(state: PageState, one: FieldState): FieldVerdict {
@@ -98,6 +119,7 @@ function verdictOf(state: PageState, one: FieldState): FieldVerdict {
     const news = !state.seen && (rowChanged(one) || one.restore);
     return news ? { kind: 'to-page', conflict: false } : { kind: 'rest' };
   }
+  if (state.withheld.has(one.field.property) && (rowChanged(one) || one.restore)) return { kind: 'held' };
   return mergeField(one, () => state.judge(one.field, rowChanged(one)));
 }
 

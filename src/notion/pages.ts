@@ -1,7 +1,7 @@
 import type { PageImage, PageValue } from '../model/change.ts';
 import type { PageId } from '../model/ids.ts';
 import type { ResolvedTable } from '../model/mapping.ts';
-import { readPage } from '../model/page.ts';
+import { extrasOfItems, type PageExtras, readPage } from '../model/page.ts';
 import type { Ask, NotionClient, NotionPage } from './client.ts';
 import { isGone, stopsAll } from './outcome.ts';
 
@@ -11,6 +11,8 @@ export type Unread = { readonly field: string; readonly error: unknown };
 export type WholePage = {
   readonly page: NotionPage;
   readonly image: PageImage;
+  /** What the properties hold beyond these values, as far as they were read now. */
+  readonly extras: PageExtras;
   /** Fields that the image lacks because their own request failed. */
   readonly unread: readonly Unread[];
 };
@@ -34,21 +36,24 @@ export async function readWhole(
 ): Promise<WholePage> {
   const reading = readPage(table, ids, page.properties);
   const image: Record<string, PageValue> = { ...reading.image };
+  const extras: Record<string, PageExtras[string]> = { ...reading.extras };
   const unread: Unread[] = [];
-  for (const { property, codec } of reading.truncated) {
+  for (const field of reading.truncated) {
+    const { property, codec, shape } = field;
     const value = known.values[property];
     if (value !== undefined) image[property] = value;
     if (value !== undefined || known.skip.includes(property)) continue;
     try {
-      image[property] = codec.readItems(
-        await notion.retrieveProperty(page.id, ids[property] ?? property, ask),
-      );
+      const items = await notion.retrieveProperty(page.id, ids[property] ?? property, ask);
+      image[property] = codec.readItems(items, shape);
+      const more = extrasOfItems(field, items);
+      if (more !== undefined) extras[property] = more;
     } catch (error) {
       if (stopsAll(error) || isGone(error)) throw error;
       unread.push({ field: property, error });
     }
   }
-  return { page, image, unread };
+  return { page, image, extras, unread };
 }
 
 /** What its answer leaves out of a page, so that it is read by a request of its own, some time later. */

@@ -86,6 +86,25 @@ export async function updateRow(
   );
 }
 
+/** Of these columns, those in which the row holds what the type makes of the text that was sent. */
+export async function storedAsSent(
+  transaction: UserTransaction,
+  table: ResolvedTable,
+  key: RowKey,
+  sent: ColumnValues,
+): Promise<ReadonlySet<string>> {
+  const names = Object.keys(sent);
+  if (names.length === 0) return new Set();
+  // By text, because not every type can compare; and the answer as text, because the connection reads no other type.
+  const same = names.map(
+    (name, at) =>
+      sql`(${sql.ref(name)}::text is not distinct from (${cast(table, name, sent)})::text)::text as ${sql.ref(`c${at}`)}`,
+  );
+  const { rows } = await sql<Readonly<Record<string, string>>>`
+    select ${sql.join(same)} from ${tableRef(table)} where ${keyCondition(table, key)}`.execute(transaction);
+  return new Set(names.filter((_, at) => rows[0]?.[`c${at}`] === 'true'));
+}
+
 /** Inserts a row and returns its key, which defaults may have made. */
 export async function insertRow(
   transaction: UserTransaction,

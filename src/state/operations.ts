@@ -1,5 +1,6 @@
 import type { Json, PageImage, RowImage } from '../model/change.ts';
 import type { PageId, RowKey, TableName } from '../model/ids.ts';
+import type { PageExtras } from '../model/page.ts';
 import { notFailing } from './page-failures.ts';
 import type { Sql, Store } from './sql.ts';
 
@@ -17,6 +18,8 @@ export type Operation = {
   /** A text is JSON of PostgreSQL's making, kept as it is: parsing it here would round its wide numbers. */
   readonly before: Values | string;
   readonly after: Values;
+  /** What the page held beyond `before`, by property: see `Codec.extras`. */
+  readonly extras?: PageExtras;
   /** The whole change of the row, by property: the one that a copy to Notion copies, or what triggers made of an edit. */
   readonly row?: RowChange | null;
   readonly lsn?: string | null;
@@ -43,8 +46,8 @@ export async function beginOperation(sql: Sql, operation: Operation): Promise<Op
   const [row] = await sql.query<{ id: OperationId }>(
     `insert into pgnotion.operations
        (direction, table_name, key, page_id, kind, fields, before, after, lsn, changed_at, actor, attempt, batch,
-        actor_id, row_before, row_after)
-     values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16) returning id::text`,
+        actor_id, row_before, row_after, extras)
+     values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17) returning id::text`,
     [
       operation.direction,
       operation.table,
@@ -62,6 +65,9 @@ export async function beginOperation(sql: Sql, operation: Operation): Promise<Op
       operation.actorId ?? null,
       jsonOf(change?.before),
       jsonOf(change?.after),
+      operation.extras === undefined || Object.keys(operation.extras).length === 0
+        ? null
+        : JSON.stringify(operation.extras),
     ],
   );
   if (row === undefined) throw new Error('insert into pgnotion.operations returned no id');

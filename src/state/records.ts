@@ -22,6 +22,8 @@ export type SyncRecord = {
   readonly restedAs: RestedAs | null;
   readonly baseRow: RowImage;
   readonly basePage: PageImage;
+  /** The fields of the page that hold more than their values say (`Codec.extras`); null if nobody knows. */
+  readonly extras: readonly string[] | null;
   /** How long ago a create was sent that is in doubt, by PostgreSQL's clock; null if none is. */
   readonly intentAgeMs: number | null;
   /** Notion's time of the last edit that we know of. */
@@ -97,7 +99,7 @@ export async function link(
      on conflict (table_name, key) do update
        set page_id = excluded.page_id, state = 'linked', base_row = excluded.base_row,
            rested_as = null, rested_at = null, base_page = excluded.base_page, intent_at = null,
-           page_edited_at = excluded.page_edited_at, agreed_at = excluded.agreed_at,
+           extras = null, page_edited_at = excluded.page_edited_at, agreed_at = excluded.agreed_at,
            synced_at = excluded.synced_at`,
     [
       record.table,
@@ -225,7 +227,7 @@ export async function pagesShowing(
   return rows.map((row) => row.page);
 }
 
-const SELECT = `select table_name, key, page_id, state, rested_as, base_row, base_page, page_edited_at, agreed_at, synced_at,
+const SELECT = `select table_name, key, page_id, state, rested_as, base_row, base_page, extras, page_edited_at, agreed_at, synced_at,
                          (extract(epoch from clock_timestamp() - intent_at) * 1000)::float8 as intent_age_ms
                   from pgnotion.records`;
 
@@ -237,6 +239,7 @@ type Row = {
   rested_as: RestedAs | null;
   base_row: RowImage;
   base_page: PageImage;
+  extras: string[] | null;
   intent_age_ms: number | null;
   page_edited_at: Date | null;
   agreed_at: Date | null;
@@ -251,6 +254,7 @@ const toRecord = (row: Row): SyncRecord => ({
   restedAs: row.rested_as,
   baseRow: row.base_row,
   basePage: row.base_page,
+  extras: row.extras,
   intentAgeMs: row.intent_age_ms,
   pageEditedAt: row.page_edited_at,
   agreedAt: row.agreed_at,

@@ -35,7 +35,8 @@ export async function readBatch(
   // Records before rows: an edit that is applied in between shows as a moved base under the lock.
   const records = await recordsByKey(context.store, table.name, keys);
   const { rows, broken } = await readEach(context.db, table, keys);
-  const lookups = await lookupsFor(context, table, [...rows.values()]);
+  const bases = [...records.values()].map((record) => record.baseRow);
+  const lookups = await lookupsFor(context, table, [...rows.values(), ...bases]);
   const updates = lines.filter((line) => {
     const known = records.get(line.key);
     const row = rows.get(line.key);

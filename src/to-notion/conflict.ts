@@ -130,12 +130,16 @@ export async function concludeConflicts(
   record: Linked,
   page: PageImage,
   plan: Pick<PagePlan, 'agreed' | 'writes' | 'held' | 'conflicts'> = NOTHING,
+  notes: ReadonlyMap<string, string> = new Map(),
 ): Promise<boolean> {
   const { name } = delivery.table;
   const lines = await liveConflicts(sql, name, record.key, true);
   const decided = new Set(lines.flatMap(({ by, field }) => (by === null ? [] : [field])));
   for (const field of plan.held.filter((each) => !decided.has(each)))
-    await holdConflict(sql, clashOf('CONCURRENT_UPDATE', delivery, record, page, field));
+    await holdConflict(sql, {
+      ...clashOf('CONCURRENT_UPDATE', delivery, record, page, field),
+      ...(notes.has(field) ? { note: notes.get(field) ?? '' } : {}),
+    });
   let freed = false;
   for (const line of lines) {
     const outcome = outcomeOf(line, plan);

@@ -3,7 +3,7 @@ import type { Lookups } from '../model/codecs/codec.ts';
 import type { Guards } from '../model/guard.ts';
 import type { PageId, TableName } from '../model/ids.ts';
 import type { ResolvedTable } from '../model/mapping.ts';
-import { lookupsOver } from '../model/page.ts';
+import { lookupsOver, type PageExtras } from '../model/page.ts';
 import { targetsOf } from '../model/plan.ts';
 import type { NotionClient } from '../notion/client.ts';
 import type { People } from '../notion/people.ts';
@@ -74,14 +74,15 @@ export function toProperties(
   context: DeliverContext,
   delivery: Pick<Delivery, 'table' | 'source'>,
   writes: Readonly<Record<string, PageValue>>,
+  kept: { readonly present: PageExtras; readonly restored: PageExtras } = { present: {}, restored: {} },
 ): Record<string, Json> {
   const { table, source } = delivery;
   const properties: Record<string, Json> = {};
   for (const field of table.fields) {
     if (field.property in writes) {
-      properties[source.properties[field.property] ?? field.property] = field.codec.write(
-        writes[field.property] ?? null,
-      );
+      properties[source.properties[field.property] ?? field.property] =
+        kept.restored[field.property] ??
+        field.codec.write(writes[field.property] ?? null, kept.present[field.property]);
     }
   }
   const synced = table.lastSyncedProperty;

@@ -1,10 +1,12 @@
 import { messageOf } from '../model/errors.ts';
 import type { PageId } from '../model/ids.ts';
 import { baseAfterWrite, changedOnPage } from '../model/merge.ts';
+import { extraFields, readPage } from '../model/page.ts';
 import { planPage } from '../model/plan.ts';
 import type { NotionPage } from '../notion/client.ts';
 import { NotionFailure } from '../notion/outcome.ts';
 import { readLate, readWhole } from '../notion/pages.ts';
+import { noteExtras } from '../state/extras.ts';
 import { type RequestOperation, requestOperation } from '../state/operations.ts';
 import { pendingAmong, settle } from '../state/outbox.ts';
 import { forget, intend, link, type SyncRecord } from '../state/records.ts';
@@ -20,6 +22,7 @@ import {
 import { parkedBy, troubleOf, urgencyOf } from './trouble.ts';
 
 const TARGET_WAIT_MS = 500;
+const NOBODY: ReadonlySet<string> = new Set();
 
 /**
  * Makes the page of a record that has none. Notion has no upsert and no idempotency key, so the intent is stored right
@@ -35,6 +38,8 @@ export async function createPage(context: DeliverContext, delivery: Delivery): P
     seen: false,
     restore: [],
     lookups,
+    decided: NOBODY,
+    withheld: NOBODY,
     judge: () => 'postgres',
   });
   if (await targetsAreComing(context, delivery, plan.missing))
@@ -58,6 +63,8 @@ export async function createPage(context: DeliverContext, delivery: Delivery): P
       basePage,
       pageEditedAt: page.lastEditedTime,
     });
+    const reading = readPage(table, source.properties, page.properties);
+    await noteExtras(sql, [{ page: page.id, extras: extraFields(reading) }]);
     await operation.end(sql, { status: 'done', page: page.id });
     if (plan.faults.length === 0) await settle(sql, line);
     await awaitTargets(sql, table.name, line.key, plan.missing);

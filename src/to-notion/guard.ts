@@ -2,7 +2,7 @@ import { messageOf } from '../model/errors.ts';
 import type { PageId } from '../model/ids.ts';
 import type { ResolvedTable } from '../model/mapping.ts';
 import { changedOnPage } from '../model/merge.ts';
-import { readPage } from '../model/page.ts';
+import { extraFields, readPage } from '../model/page.ts';
 import type { Ask, NotionPage } from '../notion/client.ts';
 import { stopsAll } from '../notion/outcome.ts';
 import { fetchPage, type WholePage } from '../notion/pages.ts';
@@ -52,12 +52,15 @@ export async function openEyes(
 function isAsBased(
   table: ResolvedTable,
   source: Source,
-  { basePage }: Pick<SyncRecord, 'basePage'>,
+  { basePage, extras }: Pick<SyncRecord, 'basePage' | 'extras'>,
   page: NotionPage,
 ): boolean {
   if (page.inTrash || page.isArchived) return false;
-  const { image, truncated } = readPage(table, source.properties, page.properties);
-  return truncated.length === 0 && changedOnPage(table.fields, basePage, image).length === 0;
+  const reading = readPage(table, source.properties, page.properties);
+  // What the record does not know of the page is looked at.
+  const isNoted = extraFields(reading).every((name) => extras === null || extras.includes(name));
+  const isUnchanged = changedOnPage(table.fields, basePage, reading.image).length === 0;
+  return isNoted && isUnchanged && reading.truncated.length === 0;
 }
 
 /** Null if there are too many, or if they cannot be listed: then each page is looked at before its own write. */

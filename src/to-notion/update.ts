@@ -1,14 +1,15 @@
-import type { PageImage } from '../model/change.ts';
+import type { Json, PageImage } from '../model/change.ts';
 import { sameJson } from '../model/json.ts';
+import type { ResolvedTable } from '../model/mapping.ts';
 import { baseAfterWrite, changedInRow, changedOnPage, ownWrites, rowChangeOf } from '../model/merge.ts';
-import { editDigest } from '../model/page.ts';
-import { type PagePlan, planPage } from '../model/plan.ts';
+import { extraFields, readPage } from '../model/page.ts';
+import { type PagePlan, type PageState, planPage } from '../model/plan.ts';
+import { withheldFields } from '../model/uploads.ts';
 import type { NotionPage } from '../notion/client.ts';
 import { NotionFailure } from '../notion/outcome.ts';
-import { readLate, readWhole, type WholePage } from '../notion/pages.ts';
+import { fetchPage, readLate, readWhole, type WholePage } from '../notion/pages.ts';
 import { type LiveConflict, liveConflicts } from '../state/conflicts.ts';
-import { CONFLICT_OPEN, editsOf, lookSoon, waitForEdit } from '../state/edits.ts';
-import { HELD_BY_EDIT, PAGE_IN_TRASH } from '../state/held.ts';
+import { noteExtras } from '../state/extras.ts';
 import {
   closeDoubts,
   doubtfulWrites,
@@ -19,7 +20,7 @@ import {
 import { settle } from '../state/outbox.ts';
 import { advanceBase, type SyncRecord } from '../state/records.ts';
 import { awaitTargets } from '../state/waiting.ts';
-import { concludeConflicts, concludeTrashed, decidedBy, judging, keepRulings } from './conflict.ts';
+import { concludeConflicts, decidedBy, type Judging, judging, keepRulings } from './conflict.ts';
 import {
   type DeliverContext,
   type Delivered,
@@ -29,6 +30,16 @@ import {
   strangerFields,
   toProperties,
 } from './context.ts';
+import {
+  baseOfMerged,
+  baseOfWithheld,
+  FIRST,
+  keptBeside,
+  mayHoldMore,
+  type Second,
+  withoutUploads,
+} from './extras.ts';
+import { away, handOver, heldBy, isSetAside } from './set-aside.ts';
 import { parkedBy, troubleOf, urgencyOf } from './trouble.ts';
 
 type Linked = SyncRecord & { readonly page: NonNullable<SyncRecord['page']> };
@@ -46,6 +57,7 @@ export async function updatePage(
   delivery: Delivery,
   record: Linked,
   now: WholePage | null,
+  second: Second = FIRST,
 ): Promise<Delivered> {
   const { line, table, source } = delivery;
   const lines = await liveConflicts(context.store, table.name, line.key);
@@ -56,6 +68,7 @@ export async function updatePage(
   const own = await ownFields(context, delivery, record, page);
   const judges = judging(context, delivery, record, now, lines);
   const plan = planPage({
+    ...judgedBy(lines, table, page, second),
     table,
     base: { row: record.baseRow, page: { ...record.basePage, ...pick(page, own) } },
     row: delivery.row,
@@ -64,32 +77,93 @@ export async function updatePage(
     lookups: delivery.lookups,
     judge: judges.judge,
   });
+  if (now === null && mayHoldMore(delivery, record, plan)) {
+    const ask = { priority: urgencyOf(line) };
+    const seen = await fetchPage(context.notion, table, source.properties, record.page, ask);
+    return updatePage(context, delivery, record, seen);
+  }
   // What both changed is settled first, if it can be; what only the page changed keeps no news of the row's back.
   const lost = plan.handedOver.filter((name) => plan.conflicts.includes(name));
   if (plan.handedOver.length > 0 && !(await isSetAside(context, record, own, page))) {
-    if (lost.length > 0) return handOver(context, delivery, record);
+    if (lost.length > 0) return handOver(context, record);
     context.hint(record.page);
   }
+  // The page's own change of a set is still news for the row.
+  if (plan.merged.size > 0) context.hint(record.page);
+  const look = { page, now, lost, second };
+  if (Object.keys(plan.writes).length > 0)
+    return writePage(context, delivery, record, plan, look, { lines, judges });
+  const after = { ...page, ...baseOfMerged(plan, page) };
+  return conclude(context, delivery, record, plan, { ...look, after, written: null });
+}
+
+const judgedBy = (
+  lines: readonly LiveConflict[],
+  table: ResolvedTable,
+  page: PageImage,
+  { withheld }: Second,
+): Pick<PageState, 'decided' | 'withheld'> => ({
+  decided: new Set(lines.flatMap(({ by, field }) => (by === null || field === null ? [] : [field]))),
+  withheld: new Set([...withheld.keys(), ...withheldFields(table.fields, page, lines)]),
+});
+
+/** What a delivery goes by: the page as it was seen, or as the base has it. */
+type Look = {
+  readonly page: PageImage;
+  /** The page as it was looked at before the write, if it was. */
+  readonly now: WholePage | null;
+  /** Fields whose later edit on the page is set aside. */
+  readonly lost: readonly string[];
+  readonly second: Second;
+};
+
+async function writePage(
+  context: DeliverContext,
+  delivery: Delivery,
+  record: Linked,
+  plan: PagePlan,
+  look: Look,
+  { lines, judges }: { readonly lines: readonly LiveConflict[]; readonly judges: Judging },
+): Promise<Delivered> {
+  const { table, source } = delivery;
+  const { page, now, second } = look;
   const written = Object.keys(plan.writes);
-  if (written.length === 0)
-    return conclude(context, delivery, record, plan, { page, after: page, now, lost, written: null });
   const overruled = plan.conflicts.filter((name) => name in plan.writes);
+  const kept = await keptBeside(context, delivery, plan, now, second);
   const operation = requestOperation(
     context.store,
-    { ...operationOf(delivery, record, plan, page), actor: decidedBy(lines, written) },
+    {
+      ...operationOf(delivery, record, plan, page),
+      extras: pick(now?.extras ?? {}, written),
+      actor: decidedBy(lines, written),
+    },
     (sql) => keepRulings(sql, delivery, record, page, overruled, judges),
   );
-  const answer = await send(context, delivery, record, plan, operation);
-  if (!('id' in answer)) return answer;
-  const ask = { priority: urgencyOf(line) };
+  const answer = await send(
+    context,
+    delivery,
+    record,
+    toProperties(context, delivery, plan.writes, kept),
+    operation,
+  );
+  if (!('id' in answer)) {
+    const again = withoutUploads(answer, kept, second, lines);
+    return again === null ? answer : updatePage(context, delivery, record, now, again);
+  }
+  const ask = { priority: urgencyOf(delivery.line) };
   const { image } = await readWhole(context.notion, table, source.properties, answer, ask);
   const base = baseAfterWrite(table.fields, plan.writes, image, readLate(table, source.properties, answer));
   const strangers = strangerFields(table, page, image, written, sameJson);
   if (strangers.length > 0 || changedOnPage(table.fields, base, image).length > 0) context.hint(record.page);
   // What was found equal was found so before the write: a person may have changed it since.
-  const after = { ...base, ...pick(page, plan.agreed) };
-  const seen = { page: image, after, now, lost, written: { answer, operation } };
-  return conclude(context, delivery, record, plan, seen);
+  const found = { ...base, ...pick(page, plan.agreed) };
+  const after = { ...found, ...baseOfMerged(plan, found) };
+  return conclude(context, delivery, record, plan, {
+    ...look,
+    page: image,
+    after,
+    written: { answer, operation },
+  });
 }
 
 const operationOf = (
@@ -128,12 +202,12 @@ async function send(
   context: DeliverContext,
   delivery: Delivery,
   record: Linked,
-  plan: PagePlan,
+  properties: Readonly<Record<string, Json>>,
   operation: RequestOperation,
 ): Promise<NotionPage | Delivered> {
   try {
     return await context.notion.updatePage(
-      { id: record.page, properties: toProperties(context, delivery, plan.writes) },
+      { id: record.page, properties },
       { priority: urgencyOf(delivery.line), beforeLeaving: operation.begin },
     );
   } catch (error) {
@@ -163,14 +237,9 @@ async function conclude(
   delivery: Delivery,
   record: Linked,
   plan: PagePlan,
-  seen: {
-    readonly page: PageImage;
+  seen: Look & {
     /** What the base becomes, for the fields that were written or found equal. */
     readonly after: PageImage;
-    /** The page as it was looked at before the write, if it was. */
-    readonly now: WholePage | null;
-    /** Fields whose later edit on the page is set aside. */
-    readonly lost: readonly string[];
     readonly written: { readonly answer: NotionPage; readonly operation: RequestOperation } | null;
   },
 ): Promise<Delivered> {
@@ -181,20 +250,25 @@ async function conclude(
     plan.faults.length > 0
       ? parkedBy(plan.faults)
       : (heldBy(seen.lost) ?? unreadBy(delivery, record, seen.now));
-  const base = { ...record.basePage, ...pick(seen.after, moved) };
+  const page = { ...pick(seen.after, moved), ...baseOfWithheld(record, plan, seen.second) };
+  const base = { ...record.basePage, ...page };
   const look = await context.store.transaction(async (sql) => {
-    const unseen = await concludeConflicts(sql, delivery, record, seen.page, plan);
+    const unseen = await concludeConflicts(sql, delivery, record, seen.page, plan, seen.second.withheld);
     await advanceBase(
       sql,
       { table: table.name, key: line.key },
       {
         row: pick(row, whole),
-        page: pick(seen.after, moved),
+        page,
         ...(seen.written === null ? {} : { pageEditedAt: seen.written.answer.lastEditedTime }),
         rests: changedOnPage(table.fields, base, seen.page).length === 0,
       },
     );
-    if (seen.written !== null) await seen.written.operation.end(sql, { status: 'done' });
+    if (seen.written !== null) {
+      const reading = readPage(table, delivery.source.properties, seen.written.answer.properties);
+      await noteExtras(sql, [{ page: record.page, extras: extraFields(reading) }]);
+      await seen.written.operation.end(sql, { status: 'done' });
+    }
     if (seen.now !== null) await closeDoubts(sql, table.name, line.key, seen.now.page.askedAt);
     if (aside === null) await settle(sql, line);
     await awaitTargets(sql, table.name, line.key, plan.missing);
@@ -214,70 +288,4 @@ function unreadBy(delivery: Delivery, record: Linked, now: WholePage | null): De
   if (!('trouble' in outcome)) return outcome;
   const reason = `the page's ${JSON.stringify(first.field)} cannot be read, and is not overwritten: ${outcome.trouble.reason}`;
   return { kind: 'retry', ms: null, trouble: { ...outcome.trouble, reason } };
-}
-
-/** A person was last, and their value cannot be taken over: the row's stands in the failures beside it. */
-const heldBy = (fields: readonly string[]): Delivered | null =>
-  fields.length === 0
-    ? null
-    : {
-        kind: 'parked',
-        trouble: {
-          code: HELD_BY_EDIT,
-          reason: `the page holds a later edit of ${fields.join(', ')}, which PostgreSQL has not taken over`,
-          remedy: 'correct the value in Notion, or change it in the row; then both go on by themselves',
-        },
-      };
-
-/** Whether what the page holds cannot be taken over now: it stands in the failures with its reason. */
-async function isSetAside(
-  context: DeliverContext,
-  record: Linked,
-  own: readonly string[],
-  page: PageImage,
-): Promise<boolean> {
-  const edit = (await editsOf(context.store, [record.page])).get(record.page);
-  if (edit === undefined || edit.code === null || edit.code === CONFLICT_OPEN) return false;
-  const base = { ...record.basePage, ...pick(page, own) };
-  const table = context.tables.get(record.table);
-  return table !== undefined && edit.digest === editDigest(changedOnPage(table.fields, base, page), page);
-}
-
-const HAND_OVER_MS = 1_000;
-
-/** A person changed the same field later: the way back applies it, and this line waits until it has. */
-async function handOver(
-  context: DeliverContext,
-  { line, table }: Delivery,
-  record: Linked,
-): Promise<Delivered> {
-  const edit = { page: record.page, table: table.name, key: line.key, digest: '' };
-  await context.store.transaction((sql) => waitForEdit(sql, edit, 0, null));
-  context.hint(record.page);
-  return { kind: 'postponed', ms: HAND_OVER_MS };
-}
-
-const away = (
-  context: DeliverContext,
-  delivery: Delivery,
-  record: Linked,
-  lines: readonly LiveConflict[],
-): Promise<Delivered> | Delivered =>
-  lines.some(({ type }) => type === 'DELETED_IN_NOTION')
-    ? concludeTrashed(context, delivery, record)
-    : inTrash(context, record);
-
-/** The way back decides what a page in the trash means; the row's change stands in the failures until then. */
-async function inTrash(context: DeliverContext, record: Linked): Promise<Delivered> {
-  // Trash moves no time of Notion's, so that no poll would show it: the look is stored, and outlives this process.
-  await context.store.transaction((sql) => lookSoon(sql, record));
-  context.hint(record.page);
-  return {
-    kind: 'parked',
-    trouble: {
-      code: PAGE_IN_TRASH,
-      reason: 'the row changed, and its page is in the trash or archived',
-      remedy: 'restore the page in Notion, or delete the row; the next change of either goes on by itself',
-    },
-  };
 }

@@ -5,7 +5,7 @@ import { goesToNotion, goesToPostgres, type ResolvedField } from '../model/mappi
 import { changedOnPage, ownWrites } from '../model/merge.ts';
 import { editDigest } from '../model/page.ts';
 import { readRows } from '../postgres/rows.ts';
-import { lockRow, settleConstraints, updateRow, writeAs } from '../postgres/write.ts';
+import { lockRow, writeAs } from '../postgres/write.ts';
 import { type LiveConflict, liveConflicts } from '../state/conflicts.ts';
 import {
   CONFLICT_OPEN,
@@ -29,12 +29,14 @@ import {
   decodeAll,
   type InboundContext,
   inboundLookups,
+  lookupsWithRows,
   type Sighting,
   stateOn,
 } from './context.ts';
 import { actorOf } from './insert.ts';
 import { refusalOf, refusedValues, relatedMissing, relatedWaitMs } from './refusal.ts';
 import { remember } from './remember.ts';
+import { writeChosen } from './write-row.ts';
 
 type Linked = SyncRecord & { readonly page: NonNullable<SyncRecord['page']> };
 
@@ -205,7 +207,7 @@ async function tryFields(
   decision?: LiveConflict,
 ): Promise<Tried> {
   const { table, page, image } = sighting;
-  const lookups = await inboundLookups(context, fields, image, record.basePage);
+  const seen = await inboundLookups(context, fields, image, record.basePage);
   const changedAt = await changedAtOf(context.store, table.name, record.key);
   const edit = editInterval(page, context.botId, record.agreedAt);
   const actor = await actorOf(context, page, decision?.by ?? null);
@@ -224,16 +226,14 @@ async function tryFields(
       const lines = await liveConflicts(sql, table.name, record.key, true);
       if (!(await lockRow(transaction, table, record.key))) return { trouble: rowGone(record), held: [] };
       row = (await readRows(transaction, table, [record.key])).get(record.key) ?? {};
+      const lookups = await lookupsWithRows(sql, seen, table, [row, record.baseRow]);
       const decoded = decodeAll(fields, image, lookups, row);
       const chosen = choose({ sighting, record, row, changedAt, edit, lookups, lines }, decoded);
       const problem = problemOf(chosen.problems);
       if (problem !== null) return refused(problem);
-      if (Object.keys(chosen.values).length > 0)
-        await updateRow(transaction, table, record.key, chosen.values);
-      await settleConstraints(transaction);
-      const after = (await readRows(transaction, table, [record.key])).get(record.key) ?? row;
+      const wrote = await writeChosen(transaction, sighting, record.key, chosen, { row, lookups });
       await concludeApplied(sql, sighting, record, row, chosen, lines);
-      await remember(sql, { sighting, record, before: row, after, chosen, lines, actor, lookups });
+      await remember(sql, { sighting, record, before: row, ...wrote, chosen, lines, actor });
       return { trouble: null, held: chosen.held.map(({ property }) => property) };
     });
   } catch (error) {

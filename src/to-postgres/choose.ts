@@ -1,14 +1,16 @@
-import type { RowImage } from '../model/change.ts';
+import type { RowImage, SqlText } from '../model/change.ts';
 import type { Decoded, Lookups } from '../model/codecs/codec.ts';
 import { type EditInterval, type Ruling, ruling, textOfValue } from '../model/conflict.ts';
 import type { Fault } from '../model/errors.ts';
-import { encodeField } from '../model/fields.ts';
+import { fieldState } from '../model/field-state.ts';
+import { decodeField, encodeField } from '../model/fields.ts';
 import type { ResolvedField } from '../model/mapping.ts';
-import { type FieldVerdict, mergeField, rowChanged } from '../model/merge.ts';
+import { type FieldVerdict, type MergedSets, mergeField, rowChanged } from '../model/merge.ts';
+import { withheldFields } from '../model/uploads.ts';
 import type { ColumnValues } from '../postgres/write.ts';
 import type { LiveConflict } from '../state/conflicts.ts';
 import type { SyncRecord } from '../state/records.ts';
-import type { DecodedField, Sighting } from './context.ts';
+import { type DecodedField, decodeAll, type Sighting } from './context.ts';
 
 /** What the merge makes of the edited fields. */
 export type Chosen = {
@@ -19,6 +21,10 @@ export type Chosen = {
   readonly kept: readonly ResolvedField[];
   /** Fields that a person has to decide: they stay as they are on both sides. */
   readonly held: readonly ResolvedField[];
+  /** Sets among those taken over that both sides changed, each with the row's base once it has the page's change alone. */
+  readonly merged: ReadonlyMap<string, SqlText>;
+  /** Of those taken over, which got a value that a person chose instead of both. */
+  readonly replaced: ReadonlySet<string>;
   /** Of those taken over, which overruled the row, and why. */
   readonly overruled: ReadonlyMap<string, Ruling>;
   /** Of those to be taken over, what cannot become a row's value, or not yet. */
@@ -42,42 +48,46 @@ export function choose(input: MergeInput, decoded: readonly DecodedField[]): Cho
   const taken: ResolvedField[] = [];
   const kept: ResolvedField[] = [];
   const held: ResolvedField[] = [];
+  const merged = new Map<string, SqlText>();
+  const replaced = new Set<string>();
   const overruled = new Map<string, Ruling>();
   const problems: DecodedField[] = [];
   for (const { field, decoded: one } of decoded) {
     if (field.source.kind !== 'column') continue;
     const decided = input.lines.find((line) => line.field === field.property && line.by !== null);
     const { verdict, why } = verdictOf(input, field, decided);
-    // A chosen value stands in for the page's.
-    const value = decided?.choice === 'value' ? chosenValue(input, field, decided) : one;
-    const goes = verdict.kind === 'to-row' || decided?.choice === 'value';
+    // A chosen value stands in for the page's, and so does a set that has both sides' changes.
+    const isChosen = decided?.choice === 'value';
+    const value = isChosen
+      ? chosenValue(input, field, decided)
+      : verdict.kind === 'merge'
+        ? mergedValue(input, field, verdict.sets)
+        : one;
+    const goes = verdict.kind === 'to-row' || verdict.kind === 'merge' || isChosen;
     if (goes && value.kind !== 'value') problems.push({ field, decoded: value });
     else if (goes && value.kind === 'value') {
       taken.push(field);
       values[field.source.column] = value.text;
+      if (isChosen) replaced.add(field.property);
+      else if (verdict.kind === 'merge') merged.set(field.property, mergedBase(input, field, verdict.sets));
       if (why !== null && decided === undefined) overruled.set(field.property, why);
     } else if (verdict.kind === 'agree') taken.push(field);
     else if (verdict.kind === 'to-page') kept.push(field);
     else if (verdict.kind === 'held') held.push(field);
   }
-  return { values, taken, kept, held, overruled, problems };
+  return { values, taken, kept, held, merged, replaced, overruled, problems };
 }
 
 function verdictOf(
-  { sighting, record, row, changedAt, edit, lookups }: MergeInput,
+  { sighting, record, row, changedAt, edit, lookups, lines }: MergeInput,
   field: ResolvedField,
   decided: LiveConflict | undefined,
 ): { readonly verdict: FieldVerdict; readonly why: Ruling | null } {
-  const name = field.property;
-  const state = {
-    field,
-    baseRow: record.baseRow[name],
-    basePage: record.basePage[name],
-    row: row[name] ?? null,
-    page: sighting.image[name] ?? null,
-    encoded: encodeField(field, row[name] ?? null, lookups),
-    restore: false,
-  };
+  const base = { row: record.baseRow, page: record.basePage };
+  const both = { base, row, page: sighting.image, lookups };
+  const state = fieldState(both, field, { restore: false, decided: decided !== undefined });
+  if (decided === undefined && withheldFields([field], sighting.image, lines).has(field.property))
+    return { verdict: { kind: rowChanged(state) ? 'held' : 'to-row', conflict: false }, why: null };
   let why: Ruling | null = null;
   const verdict = mergeField(state, () => {
     // A row that differs from its base without a line in the outbox changed this moment: capture is on its way.
@@ -87,6 +97,24 @@ function verdictOf(
     return why.winner;
   });
   return { verdict, why };
+}
+
+/** The row's set with what the page added and took away. */
+function mergedValue(
+  { sighting, lookups, row }: MergeInput,
+  field: ResolvedField,
+  sets: MergedSets,
+): Decoded {
+  const image = { ...sighting.image, [field.property]: sets.toRow };
+  const [one] = decodeAll([field], image, lookups, row);
+  return one?.decoded ?? { kind: 'unresolved', missing: [] };
+}
+
+/** The row's base once it has the page's change: what the row alone changed is still news for the page. */
+function mergedBase({ record, lookups }: MergeInput, field: ResolvedField, sets: MergedSets): SqlText {
+  const former = record.baseRow[field.property] ?? null;
+  const decoded = decodeField(field, sets.baseOfRow, lookups, former);
+  return decoded.kind === 'value' ? decoded.text : former;
 }
 
 /** The value that a person chose, as far as the field can hold it. */

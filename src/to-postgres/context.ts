@@ -1,11 +1,12 @@
-import type { PageImage, PageValue, SqlText } from '../model/change.ts';
+import type { PageImage, PageValue, RowImage, SqlText } from '../model/change.ts';
 import type { NotionClock } from '../model/clock.ts';
 import type { Decoded, Lookups } from '../model/codecs/codec.ts';
 import { decodeField } from '../model/fields.ts';
 import type { Guards } from '../model/guard.ts';
 import type { PageId, TableName } from '../model/ids.ts';
 import type { ResolvedField, ResolvedTable } from '../model/mapping.ts';
-import { lookupsOver } from '../model/page.ts';
+import { lookupsJoined, lookupsOver } from '../model/page.ts';
+import { targetsOf } from '../model/plan.ts';
 import { validate } from '../model/validate.ts';
 import type { NotionClient, NotionPage } from '../notion/client.ts';
 import type { People } from '../notion/people.ts';
@@ -13,7 +14,7 @@ import type { UserDatabase } from '../postgres/rows.ts';
 import { statementsOn, type UserTransaction } from '../postgres/write.ts';
 import type { KeyLock } from '../runtime/keylock.ts';
 import type { Log } from '../runtime/log.ts';
-import { recordsByPage } from '../state/records.ts';
+import { pagesOf, recordsByPage } from '../state/records.ts';
 import type { Source } from '../state/sources.ts';
 import type { Sql, Store } from '../state/sql.ts';
 
@@ -74,6 +75,19 @@ export async function inboundLookups(
   );
   return lookupsOver({ pairs, users });
 }
+
+/** The same with the records that the relations of these images of a row point to: what a set has in common needs both. */
+export async function lookupsWithRows(
+  sql: Sql,
+  lookups: Lookups,
+  table: ResolvedTable,
+  rows: readonly RowImage[],
+): Promise<Lookups> {
+  const targets = rows.flatMap((row) => targetsOf(table, row, NO_LOOKUPS));
+  return targets.length === 0 ? lookups : lookupsJoined(lookups, await pagesOf(sql, targets));
+}
+
+const NO_LOOKUPS = lookupsOver({ pairs: [], users: EMPTY });
 
 const idsIn = (value: PageValue): PageId[] => (Array.isArray(value) ? (value as PageId[]) : []);
 

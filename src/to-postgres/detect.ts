@@ -1,12 +1,14 @@
 import type { PageId, TableName } from '../model/ids.ts';
+import { sameJson } from '../model/json.ts';
 import type { ResolvedTable } from '../model/mapping.ts';
 import { changedOnPage } from '../model/merge.ts';
-import { editDigest } from '../model/page.ts';
+import { editDigest, extraFields, readPage } from '../model/page.ts';
 import type { NotionPage } from '../notion/client.ts';
 import { isGone } from '../notion/outcome.ts';
 import { fetchPage, type Unread } from '../notion/pages.ts';
 import { endConflict, liveConflicts } from '../state/conflicts.ts';
 import { editsOf, lookSoon, type WaitingEdit } from '../state/edits.ts';
+import { noteExtras } from '../state/extras.ts';
 import { longValuesOf } from '../state/long-values.ts';
 import { remindNotices } from '../state/notices.ts';
 import { markRestore } from '../state/outbox.ts';
@@ -56,6 +58,23 @@ export async function inspectPages(
       });
     }),
   );
+  await noteWhatTheyHold(context, table, source, pages, records);
+}
+
+/** Keeps which fields hold more than their values say: before such a one is written, its page is looked at. */
+async function noteWhatTheyHold(
+  { store }: InboundContext,
+  table: ResolvedTable,
+  { properties }: Source,
+  pages: readonly NotionPage[],
+  records: ReadonlyMap<PageId, SyncRecord>,
+): Promise<void> {
+  const noted = pages.flatMap((page) => {
+    const record = records.get(page.id);
+    const extras = extraFields(readPage(table, properties, page.properties));
+    return record === undefined || sameJson(record.extras, extras) ? [] : [{ page: page.id, extras }];
+  });
+  if (noted.length > 0) await store.transaction((sql) => noteExtras(sql, noted));
 }
 
 /** Whether the page is as its base says, or holds what was refused or waits for its time, and nothing else. */

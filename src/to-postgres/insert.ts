@@ -1,5 +1,4 @@
 import type { RowImage } from '../model/change.ts';
-import type { Lookups } from '../model/codecs/codec.ts';
 import type { Fault } from '../model/errors.ts';
 import { keyParts, type RowKey } from '../model/ids.ts';
 import { goesToNotion, goesToPostgres, type ResolvedField, type ResolvedTable } from '../model/mapping.ts';
@@ -28,7 +27,7 @@ import {
   stateOn,
 } from './context.ts';
 import { refusalOf, refusedValues, relatedMissing } from './refusal.ts';
-import { holds } from './remember.ts';
+import { alteredFields } from './write-row.ts';
 
 export type InsertTrouble =
   | { readonly kind: 'wait'; readonly trouble: Trouble }
@@ -77,7 +76,10 @@ export async function insertFrom(
       const row = (await readRows(transaction, table, [made])).get(made) ?? {};
       await more.also?.(sql, made);
       const taken = filled.map(({ field }) => field);
-      await remember(sql, { sighting, key: made, row, filled: taken, lookups, actor });
+      const replaced = new Set<string>();
+      const written = { table, key: made, fields: taken, values, replaced, image, after: row, lookups };
+      const altered = await alteredFields(transaction, written);
+      await remember(sql, { sighting, key: made, row, filled: taken, altered, actor });
     });
   } catch (error) {
     const refusal = refusalOf(error, { table, fields, present: null });
@@ -220,7 +222,7 @@ async function remember(
     readonly key: RowKey;
     readonly row: RowImage;
     readonly filled: readonly ResolvedField[];
-    readonly lookups: Lookups;
+    readonly altered: readonly string[];
     readonly actor: Actor;
   },
 ): Promise<void> {
@@ -250,10 +252,7 @@ async function remember(
     actorId: made.actor.id,
   });
   await endOperation(sql, operation, { status: 'done' });
-  const altered = filled
-    .filter((field) => goesToNotion(field) && !holds(field, row, image, made.lookups))
-    .map((field) => field.property);
   await markDirty(sql, [{ table: table.name, key, kind: 'write', changedAt: new Date(), lsn: null }]);
-  if (altered.length > 0) await markRestore(sql, table.name, key, altered);
+  if (made.altered.length > 0) await markRestore(sql, table.name, key, made.altered);
   await releaseWaiting(sql, table.name, key);
 }

@@ -1,6 +1,4 @@
 import type { PageImage, RowImage } from '../model/change.ts';
-import type { Lookups } from '../model/codecs/codec.ts';
-import { encodeField } from '../model/fields.ts';
 import { goesToNotion, type ResolvedField } from '../model/mapping.ts';
 import { changedOnPage, rowChangeOf } from '../model/merge.ts';
 import type { Actor } from '../postgres/write.ts';
@@ -23,14 +21,15 @@ export type AppliedEdit = {
   /** The record's conflicts that are not over. */
   readonly lines: readonly LiveConflict[];
   readonly actor: Actor;
-  readonly lookups: Lookups;
+  /** Fields of which the row holds something else than the page says. */
+  readonly altered: readonly string[];
 };
 
 /** Base, outbox line and audit line of an applied edit; they commit with the row. */
 export async function remember(sql: Sql, edit: AppliedEdit): Promise<void> {
   const { sighting, record, after, chosen } = edit;
   const taken = chosen.taken.map((field) => field.property);
-  const row = pickAll(after, taken);
+  const row = { ...pickAll(after, taken), ...Object.fromEntries(chosen.merged) };
   const page = pick(sighting.image, taken);
   const base = { ...record.basePage, ...page };
   const rests = changedOnPage(sighting.table.fields, base, sighting.image).length === 0;
@@ -38,20 +37,18 @@ export async function remember(sql: Sql, edit: AppliedEdit): Promise<void> {
   const written = chosen.taken.filter(
     ({ source }) => source.kind === 'column' && source.column in chosen.values,
   );
-  await writeBack(sql, edit, written, { ...record.baseRow, ...row });
+  await writeBack(sql, edit, { ...record.baseRow, ...row });
   if (written.length > 0) await audit(sql, edit, written);
 }
 
 /** What the page has to get now: fields that the row wins, and what triggers made of it. */
 async function writeBack(
   sql: Sql,
-  { sighting, record, after, chosen, lines, lookups }: AppliedEdit,
-  written: readonly ResolvedField[],
+  { sighting, record, after, chosen, lines, altered }: AppliedEdit,
   base: Readonly<Record<string, string | null>>,
 ): Promise<void> {
   // A trigger that made something else of a value, or refused it silently: the page shows what the row really holds.
-  const altered = written.filter((field) => !holds(field, after, sighting.image, lookups));
-  const back = [...chosen.kept, ...altered].map((field) => field.property);
+  const back = [...chosen.kept.map((field) => field.property), ...altered];
   if (back.length > 0) await markRestore(sql, record.table, record.key, back);
   const held = new Set([...chosen.held.map(({ property }) => property), ...lines.map(({ field }) => field)]);
   const news = sighting.table.fields.some(
@@ -96,9 +93,3 @@ const pick = (image: PageImage, names: readonly string[]): PageImage =>
 /** These members of an image; one that it lacks is null. */
 const pickAll = <T>(image: Readonly<Record<string, T>>, names: readonly string[]): Record<string, T | null> =>
   Object.fromEntries(names.map((name) => [name, image[name] ?? null]));
-
-/** Whether the page may be what Notion makes of the row's value. */
-export function holds(field: ResolvedField, row: RowImage, page: PageImage, lookups: Lookups): boolean {
-  const encoded = encodeField(field, row[field.property] ?? null, lookups);
-  return encoded.kind === 'value' && field.codec.same(encoded.value, page[field.property] ?? null);
-}

@@ -54,7 +54,10 @@ function stateOf({ direction, row, page, agree, restore }: Omit<Case, 'winner'>)
     row: String(value),
     page: shown,
     encoded: { kind: 'value', value },
+    encodedBase: () => ({ kind: 'value', value: 1 }),
+    meansRow: () => false,
     restore,
+    decided: false,
   };
 }
 
@@ -249,6 +252,9 @@ const anyState: fc.Arbitrary<FieldState> = fc
         ...(expression ? { source: { kind: 'expression', sql: '1' } } : {}),
       }),
       encoded: unresolved ? { kind: 'unresolved', value, missing: [] } : { kind: 'value', value },
+      encodedBase: () => null,
+      meansRow: () => false,
+      decided: false,
     };
   });
 

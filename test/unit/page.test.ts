@@ -20,6 +20,7 @@ const whole = {
 test('properties are found by their ids, so a rename in Notion changes nothing', () => {
   expect(readPage(table, ids, { ...whole, other: prop('url', 'x') })).toEqual({
     image: { Name: 'Ore', Rating: 4, Supplier: [page(1)] },
+    extras: {},
     truncated: [],
     faults: [],
   });
@@ -30,7 +31,12 @@ test('invariant 12: what an answer cut short is named, and has no value', () => 
     ...whole,
     rel: prop('relation', [{ id: page(1) }], { has_more: true }),
   });
-  expect(reading).toEqual({ image: { Name: 'Ore', Rating: 4 }, truncated: [fields[2]], faults: [] });
+  expect(reading).toEqual({
+    image: { Name: 'Ore', Rating: 4 },
+    extras: {},
+    truncated: [fields[2]],
+    faults: [],
+  });
 });
 
 test('a property that is gone and one of another type have faults, no values', () => {

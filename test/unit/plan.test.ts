@@ -18,6 +18,7 @@ const EMPTY: PagePlan = {
   writes: {},
   partial: new Set(),
   agreed: [],
+  merged: new Map(),
   handedOver: [],
   conflicts: [],
   held: [],
@@ -38,6 +39,8 @@ function plan(
     seen: true,
     restore: [],
     lookups,
+    decided: new Set(),
+    withheld: new Set(),
     judge: nobody,
     ...state,
   });

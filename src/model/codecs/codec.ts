@@ -109,12 +109,27 @@ export type Codec = {
     lookups: Lookups,
     current: SqlText,
   ) => Decoded;
-  /** Canonical value of a property as the API answers it. Equal content gives equal JSON, whatever the order or styling. */
-  readonly read: (property: NotionProperty) => PropertyRead;
+  /**
+   * Canonical value of a property as the API answers it. Equal content gives equal JSON, whatever the order or styling.
+   * What the column cannot tell apart is equal too: a column of days knows no time of day.
+   */
+  readonly read: (property: NotionProperty, column?: ColumnShape) => PropertyRead;
   /** Canonical value out of the items of `GET /pages/{id}/properties/{id}` (all pages of results joined). */
-  readonly readItems: (items: readonly Json[]) => PageValue;
-  /** The request's property value, such as `{ number: 3 }`. */
-  readonly write: (value: PageValue) => Json;
+  readonly readItems: (items: readonly Json[], column?: ColumnShape) => PageValue;
+  /**
+   * What a property holds beyond its canonical value, in the request's shape: styled text, uploaded files, a time of day.
+   * Undefined if there is nothing. Absent where canonical values are whole.
+   */
+  readonly extras?: (property: NotionProperty, column: ColumnShape) => Json | undefined;
+  /** The request that brings stored `extras` back whole; absent if they are such a request. */
+  readonly restore?: (extras: Json) => Json;
+  /**
+   * The request's property value, such as `{ number: 3 }`. Of the property's present `extras`, what belongs to an unchanged
+   * part of the value stays.
+   */
+  readonly write: (value: PageValue, extras?: Json) => Json;
+  /** For values that are sets: how their elements are told apart and ordered. Two changes of a set are both carried out. */
+  readonly elements?: ElementRules;
   /**
    * Whether `page` may be what Notion made of `sent` (rounded dates, a double's rounding, trimmed text).
    * Used only to recognise our own write after a crash, and two sides that agree.
@@ -122,6 +137,14 @@ export type Codec = {
   readonly same: (sent: PageValue, page: PageValue) => boolean;
   /** The schema entry to create the property with, such as `{ number: { format: 'number' } }`; null if it cannot be made by the API. */
   readonly schema: (column: ColumnShape, options: CodecOptions & SchemaOptions) => Json | null;
+};
+
+/** How two changes of one set are merged. */
+export type ElementRules = {
+  /** Equal for elements that Notion takes for the same. */
+  readonly keyOf: (element: Json) => string;
+  /** Whether the canonical value keeps the property's order; otherwise it is sorted. */
+  readonly ordered: boolean;
 };
 
 /** What only the creation of a property needs. */

@@ -169,28 +169,28 @@ export const rollup: Codec = computedCodec({
   type: 'rollup',
   fits: () => true,
   remedy: '',
-  read: (property) => {
+  read: (property, column) => {
     if (property.type !== 'rollup') return otherType(property);
     const content = members(property.rollup);
     const elements = content?.type === 'array' ? (list(content.array)?.length ?? 0) : 0;
     if (content?.type === 'incomplete' || elements >= SHOWN_ELEMENTS) return { kind: 'truncated' };
-    return reader('rollup', readRollup)(property);
+    return reader('rollup', readRollup)(property, column);
   },
   readItems: readRollupItems,
   schema: null,
 });
 
 /** The endpoint's last `property_item` holds a rollup's result; for a list the results are its elements. */
-function readRollupItems(items: readonly Json[]): PageValue {
+function readRollupItems(items: readonly Json[], column?: ColumnShape): PageValue {
   const results = items.map(members).filter((item) => item?.type === 'rollup');
   const result = members(results.at(-1)?.rollup);
   if (result !== undefined && result.type !== 'array' && result.type !== 'incomplete') {
-    const value = readRollup(result);
+    const value = readRollup(result, column);
     return typeof value === 'symbol' ? null : value;
   }
   const inline = (list(result?.array) ?? []) as readonly Json[];
   const elements = items.filter((item) => members(item)?.type !== 'rollup');
-  return [...inline, ...elements].map(readElement);
+  return [...inline, ...elements].map((item) => readElement(item, column));
 }
 
 export const createdTime = timeCodec('created_time');

@@ -1,5 +1,6 @@
 import type { PageValue } from '../change.ts';
 import { readChoice } from './choice.ts';
+import type { ColumnShape } from './codec.ts';
 import { readString } from './contact.ts';
 import { readFiles } from './files.ts';
 import { readOptions } from './multi.ts';
@@ -9,7 +10,7 @@ import { list, members, notionId, UNKNOWN } from './support.ts';
 import { plainText } from './text.ts';
 import { instantText, parseMoment, readDate } from './time.ts';
 
-type Extract = (content: unknown) => PageValue | typeof UNKNOWN;
+type Extract = (content: unknown, column?: ColumnShape) => PageValue | typeof UNKNOWN;
 
 /** The canonical instant of a created or edited time. */
 export const readInstant: Extract = (content) => {
@@ -37,7 +38,7 @@ const readReferences: Extract = (content) => readIds(listed(content));
 const listed = (content: unknown): readonly unknown[] => list(content) ?? [content];
 
 /** What a formula came to; what Notion does not support in the API is null. */
-export const readFormula: Extract = (content) => readTyped(content, FORMULA);
+export const readFormula: Extract = (content, column) => readTyped(content, FORMULA, column);
 
 const FORMULA: Readonly<Record<string, Extract>> = {
   string: readString,
@@ -48,18 +49,18 @@ const FORMULA: Readonly<Record<string, Extract>> = {
 };
 
 /** What a rollup came to. */
-export const readRollup: Extract = (content) => readTyped(content, ROLLUP);
+export const readRollup: Extract = (content, column) => readTyped(content, ROLLUP, column);
 
 const ROLLUP: Readonly<Record<string, Extract>> = {
   number: readNumber,
   date: readDate,
-  array: (content) => list(content)?.map(readElement) ?? UNKNOWN,
+  array: (content, column) => list(content)?.map((item) => readElement(item, column)) ?? UNKNOWN,
   unsupported: () => null,
 };
 
 /** An element of a rollup's list: a property without an id. What pgnotion cannot read is null. */
-export function readElement(item: unknown): PageValue {
-  const value = readTyped(item, ELEMENT);
+export function readElement(item: unknown, column?: ColumnShape): PageValue {
+  const value = readTyped(item, ELEMENT, column);
   return value === UNKNOWN ? null : value;
 }
 
@@ -86,9 +87,13 @@ const ELEMENT: Readonly<Record<string, Extract>> = {
   last_edited_by: readUser,
 };
 
-function readTyped(item: unknown, extracts: Readonly<Record<string, Extract>>): PageValue | typeof UNKNOWN {
+function readTyped(
+  item: unknown,
+  extracts: Readonly<Record<string, Extract>>,
+  column: ColumnShape | undefined,
+): PageValue | typeof UNKNOWN {
   const object = members(item);
   const type = object?.type;
   if (object === undefined || typeof type !== 'string' || !Object.hasOwn(extracts, type)) return UNKNOWN;
-  return extracts[type]?.(object[type]) ?? null;
+  return extracts[type]?.(object[type], column) ?? null;
 }

@@ -98,5 +98,6 @@ export const multiSelect: Codec = keepsCurrent({
     const [left, right] = [strings(sent)?.map(fold), strings(page)?.map(fold)];
     return left !== undefined && right !== undefined && sameSet(left, right);
   },
+  elements: { keyOf: (name) => fold(String(name)), ordered: false },
   schema: (column, options) => ({ multi_select: optionSchema(column, options) }),
 });

@@ -88,5 +88,6 @@ export const people: Codec = keepsCurrent({
   },
   write: (value) => ({ people: idObjects(value) }),
   same: sameSet,
+  elements: { keyOf: String, ordered: false },
   schema: () => ({ people: {} }),
 });

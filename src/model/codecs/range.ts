@@ -100,6 +100,25 @@ export function decodeRange(
   return rowOutcome(`${open}${quoted(start.ms)},${quoted(upper)}${close}`);
 }
 
+/** Whether two texts are the same range of days or times, however their bounds are spelled. */
+export function sameRange(one: string, other: string): boolean {
+  const [a, b] = [parseRange(one), parseRange(other)];
+  if (a === undefined || b === undefined || a === 'empty' || b === 'empty') return one === other;
+  const sameBound = (left: string | null, right: string | null): boolean =>
+    left === right || (left !== null && right !== null && isSameMoment(left, right));
+  return (
+    a.lowerIn === b.lowerIn &&
+    a.upperIn === b.upperIn &&
+    sameBound(a.lower, b.lower) &&
+    sameBound(a.upper, b.upper)
+  );
+}
+
+function isSameMoment(left: string, right: string): boolean {
+  const moment = parseMoment(left);
+  return moment !== undefined && moment.ms === parseMoment(right)?.ms;
+}
+
 const backwards = (value: PageValue, options: CodecOptions): Decoded =>
   refuse(options, value, {
     message: 'does not end after it starts.',

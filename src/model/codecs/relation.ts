@@ -102,6 +102,7 @@ export const relation: Codec = keepsCurrent({
   },
   write: (value) => ({ relation: idObjects(value) }),
   same: sameSet,
+  elements: { keyOf: String, ordered: false },
   schema: (_column, options) =>
     options.relatedDataSource === undefined
       ? null

@@ -125,11 +125,11 @@ export const UNKNOWN = Symbol('unknown content');
 /** A `read` that checks the type and turns content of an unknown shape into a mismatch. */
 export function reader(
   type: PropertyType,
-  extract: (content: unknown) => PageValue | typeof UNKNOWN,
+  extract: (content: unknown, column?: ColumnShape) => PageValue | typeof UNKNOWN,
 ): Codec['read'] {
-  return (property) => {
+  return (property, column) => {
     if (property.type !== type) return otherType(property);
-    const value = extract(property[type]);
+    const value = extract(property[type], column);
     return value === UNKNOWN ? unknownContent(type, property[type]) : { kind: 'value', value };
   };
 }
@@ -149,9 +149,9 @@ export function unknownContent(type: PropertyType, content: unknown): PropertyRe
 
 /** A `readItems` for the types whose property endpoint answers with one item. */
 export function singleItem(type: PropertyType, read: Codec['read'], empty: PageValue): Codec['readItems'] {
-  return (items) => {
+  return (items, column) => {
     const item = items.map(members).find((candidate) => candidate?.type === type);
-    const outcome = item === undefined ? undefined : read(item as NotionProperty);
+    const outcome = item === undefined ? undefined : read(item as NotionProperty, column);
     return outcome?.kind === 'value' ? outcome.value : empty;
   };
 }

@@ -1,6 +1,7 @@
 import type { Json, PageValue, SqlText } from '../change.ts';
 import type { Codec, CodecOptions, ColumnShape, Decoded, Encoded } from './codec.ts';
 import { judged } from './judge.ts';
+import { plainRuns, RUNS, requestRuns, restyled, runText, splitText, styledRuns } from './runs.ts';
 import {
   clean,
   emptyText,
@@ -16,34 +17,14 @@ import {
 } from './support.ts';
 import { mapped, unmapped, valueFaults } from './values.ts';
 
-const RUN = 2000;
-const RUNS = 100;
 /** From this many references on, a page answer may show the rest as `Untitled` or leave them out. */
 const SHOWN_MENTIONS = 25;
-
-/** Cuts a text into runs of at most 2,000 UTF-16 units, hence of at most as many code points, and never inside a pair. */
-export function splitText(text: string): readonly string[] {
-  const runs: string[] = [];
-  for (let at = 0; at < text.length; ) {
-    const end = Math.min(at + RUN, text.length);
-    const last = text.charCodeAt(end - 1);
-    const cutsPair = end < text.length && last >= 0xd800 && last <= 0xdbff;
-    runs.push(text.slice(at, cutsPair ? end - 1 : end));
-    at = cutsPair ? end - 1 : end;
-  }
-  return runs;
-}
 
 /** The text of rich-text objects; undefined if they are none. */
 export function plainText(content: unknown): string | undefined {
   const runs = list(content)?.map(runText);
   if (runs === undefined || runs.some((run) => run === undefined)) return undefined;
   return clean(runs.join(''));
-}
-
-function runText(run: unknown): string | undefined {
-  const plain = members(run)?.plain_text ?? members(members(run)?.text)?.content;
-  return typeof plain === 'string' ? plain : undefined;
 }
 
 const orNull = (text: string): PageValue => (text === '' ? null : text);
@@ -69,7 +50,7 @@ function decode(value: PageValue, column: ColumnShape, options: CodecOptions): D
 }
 
 /**
- * Title and rich_text: any column's text, without styling. `values` maps labels both ways. NULL and `''` are both
+ * Title and rich_text: any column's text. Styles stay in Notion wherever the text does. `values` maps labels both ways. NULL and `''` are both
  * an empty property; an emptied property is NULL where the column allows it. More than 100 runs are refused, never cut.
  */
 function textCodec(type: 'title' | 'rich_text'): Codec {
@@ -95,13 +76,20 @@ function textCodec(type: 'title' | 'rich_text'): Codec {
             .join(''),
         ),
       ),
-    write: (value) => ({ [type]: typeof value === 'string' ? splitText(value).map(textRun) : [] }),
+    extras: (property) => {
+      const runs = property.type === type ? styledRuns(property[type]) : undefined;
+      return runs === undefined ? undefined : { [type]: runs };
+    },
+    restore: (extras) => ({ [type]: requestRuns((members(extras)?.[type] as Json) ?? []) }),
+    write: (value, extras) => {
+      if (typeof value !== 'string') return { [type]: [] };
+      const styled = members(extras)?.[type];
+      return { [type]: styled === undefined ? plainRuns(value) : restyled(value, styled as Json) };
+    },
     same: (sent, page) => comparable(sent) === comparable(page),
     schema: () => ({ [type]: {} }),
   });
 }
-
-const textRun = (content: string): Json => ({ type: 'text', text: { content } });
 
 /** Nobody documents whether Notion keeps line ends and outer blanks as they were sent. */
 const comparable = (value: PageValue): string =>

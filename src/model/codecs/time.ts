@@ -1,7 +1,8 @@
 import type { Json, PageValue } from '../change.ts';
+import type { ColumnShape } from './codec.ts';
 import { list, members, UNKNOWN } from './support.ts';
 
-/** A canonical date: days as `YYYY-MM-DD`, instants as UTC ISO with milliseconds. */
+/** A canonical date: days as `YYYY-MM-DD`, instants as UTC ISO with milliseconds. A column of days knows days only. */
 export type DateValue = { readonly start: string; readonly end: string | null };
 
 /** A date or timestamp text taken apart; `ms` reads it as UTC unless it has an offset. */
@@ -60,6 +61,15 @@ function canonical(text: unknown, zone: unknown): string | undefined {
   return ms === undefined ? undefined : instantText(ms);
 }
 
+/** The day on which a person sees a moment: by its own offset or, if there is one, by the zone that is named beside it. */
+function dayOf(text: unknown, zone: unknown): string | undefined {
+  const moment = typeof text === 'string' ? parseMoment(text) : undefined;
+  if (typeof text !== 'string' || moment === undefined) return undefined;
+  const offset = moment.zoned && typeof zone === 'string' ? clockOffset(moment.ms, zone) : undefined;
+  const day = offset === undefined ? text.replace(/[T ].*$/i, '') : dayText(moment.ms + offset);
+  return day.length === 10 ? day : undefined;
+}
+
 /** The instant at which the clocks of a zone show what `local` says as if it were UTC. */
 function inZone(local: number, zone: string): number | undefined {
   const first = clockOffset(local, zone);
@@ -89,13 +99,21 @@ function clockOffset(ms: number, zone: string): number | undefined {
   }
 }
 
-/** The canonical value of a date object `{ start, end, time_zone }`; one day from itself to itself has no end. */
-export function readDate(content: unknown): PageValue | typeof UNKNOWN {
+/** Whether a column holds days, so that the time of day in a property means nothing to it. */
+export const holdsDays = (column: ColumnShape | undefined): boolean =>
+  column?.type === 'date' || column?.type === 'daterange';
+
+/**
+ * The canonical value of a date object `{ start, end, time_zone }`; one day from itself to itself has no end. For a column
+ * of days it is the day that the person sees; for all else the instant, so that another offset alone is no edit.
+ */
+export function readDate(content: unknown, column?: ColumnShape): PageValue | typeof UNKNOWN {
   if (content === null) return null;
   const date = members(content);
-  const start = canonical(date?.start, date?.time_zone);
+  const reading = holdsDays(column) ? dayOf : canonical;
+  const start = reading(date?.start, date?.time_zone);
   const until = date?.end ?? null;
-  const end = until === null ? null : canonical(until, date?.time_zone);
+  const end = until === null ? null : reading(until, date?.time_zone);
   if (start === undefined || end === undefined) return UNKNOWN;
   return { start, end: end === start && start.length === 10 ? null : end };
 }

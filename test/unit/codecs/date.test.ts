@@ -135,6 +135,56 @@ describe('to PostgreSQL', () => {
   });
 });
 
+describe('invariant 6: a column of days takes the day that the person sees', () => {
+  const TOKYO = '2026-05-01T08:00:00.000+09:00';
+  const seen = (content: unknown, shape = day) => {
+    const outcome = date.read(prop('date', content), shape);
+    return outcome.kind === 'value' ? outcome.value : outcome;
+  };
+
+  test.each([
+    ['a morning in Tokyo', { start: TOKYO }, from('2026-05-01')],
+    ['an evening in New York', { start: '2026-05-01T22:00:00.000-04:00' }, from('2026-05-01')],
+    ['a zone', { start: '2026-05-01T08:00:00', time_zone: 'Asia/Tokyo' }, from('2026-05-01')],
+    [
+      'an instant and a zone',
+      { start: '2026-04-30T23:00:00.000Z', time_zone: 'Asia/Tokyo' },
+      from('2026-05-01'),
+    ],
+    ['an offset and its zone', { start: TOKYO, time_zone: 'Asia/Tokyo' }, from('2026-05-01')],
+    ['an hour', { start: TOKYO, end: '2026-05-01T09:00:00.000+09:00' }, from('2026-05-01')],
+    ['two days', { start: TOKYO, end: '2026-05-02T00:30:00.000+09:00' }, from('2026-05-01', '2026-05-02')],
+  ])('%s', (_name, content, value) => {
+    expect(seen(content)).toEqual(value);
+    expect(seen(content, column('daterange'))).toEqual(value);
+  });
+
+  test('another column takes the instant, so that another offset alone is no edit', () => {
+    for (const shape of [zoned, naive, column('tstzrange')])
+      expect(seen({ start: TOKYO }, shape)).toEqual(from('2026-04-30T23:00:00.000Z'));
+    expect(seen({ start: 'soon' })).toMatchObject({ kind: 'mismatch' });
+  });
+
+  test('invariant 7: the time of day can be brought back', () => {
+    const extras = (content: unknown, shape = day) => date.extras?.(prop('date', content), shape);
+    expect(extras({ start: TOKYO, end: null, time_zone: null })).toEqual({
+      date: { start: TOKYO, end: null },
+    });
+    expect(extras({ start: '2026-05-01', end: null, time_zone: null })).toBeUndefined();
+    expect(extras({ start: TOKYO, end: null, time_zone: null }, zoned)).toBeUndefined();
+    expect(extras(null)).toBeUndefined();
+  });
+});
+
+test('invariant 6: a day that stands for the midnight of the row leaves the row as it is spelled', () => {
+  const midnight = '2026-01-02 00:00:00+00';
+  expect(textIn(decode(date, from('2026-01-02'), zoned, named(), midnight))).toBe(midnight);
+  const range = '["2026-01-01 00:00:00","2026-01-03 00:00:00")';
+  expect(textIn(decode(date, from('2026-01-01', '2026-01-02'), column('tsrange'), named(), range))).toBe(
+    range,
+  );
+});
+
 describe('reading', () => {
   const read = (content: unknown) => {
     const outcome = date.read(prop('date', content));

@@ -192,7 +192,9 @@ describe('files', () => {
     expect(refusal(encode(files, 'a.pdf', text))).toMatch(/not a web address/);
     expect(refusal(encode(files, `https://example.com/${'a'.repeat(2000)}`, text))).toMatch(/2,000/);
     expect(refusal(encode(files, `{${many(() => link, 101).join(',')}}`, texts))).toMatch(/100/);
-    expect(refusal(decode(files, [{ name: 'scan.pdf' }], text))).toMatch(/"scan.pdf" was uploaded.*expires/);
+    expect(refusal(decode(files, [{ name: 'scan.pdf' }], notNull(text)))).toMatch(
+      /"scan.pdf" was uploaded.*expires/,
+    );
     expect(
       refusal(
         decode(
@@ -208,6 +210,34 @@ describe('files', () => {
     expect(refusal(decode(files, ['x'], text))).toMatch(/not a value/);
     expect(files.check(column('int4'), named())).toHaveLength(1);
     expect(files.check(texts, named())).toEqual([]);
+  });
+
+  test('invariant 7: what was uploaded is neither taken into the row nor in the way of the links', () => {
+    const page = [{ name: 'scan.pdf' }, { name: 'a', url: link }];
+    expect(textIn(decode(files, page, texts))).toBe(`{"${link}"}`);
+    expect(textIn(decode(files, page, text))).toBe(link);
+    expect(textIn(decode(files, [{ name: 'scan.pdf' }], text))).toBeNull();
+    expect(textIn(decode(files, [{ name: 'scan.pdf' }], texts))).toBe('{}');
+    expect(files.same([{ name: 'x', url: link }], page)).toBe(true);
+  });
+
+  test('invariant 7: a write hands uploads back as Notion showed them, at their places', () => {
+    const file = { url: 'https://s3.example/x?signature=1', expiry_time: '2026-05-01T00:00:00.000Z' };
+    const upload = { name: 'scan.pdf', type: 'file', file };
+    const linked = (name: string) => ({
+      type: 'external',
+      name,
+      external: { url: `https://example.com/${name}` },
+    });
+    const extras = files.extras?.(prop('files', [linked('a'), upload]), texts);
+    const write = (...names: string[]) =>
+      files.write(
+        names.map((name) => ({ name, url: `https://example.com/${name}` })),
+        extras,
+      );
+    expect(write('a', 'b')).toEqual({ files: [linked('a'), upload, linked('b')] });
+    expect(write()).toEqual({ files: [upload] });
+    expect(files.extras?.(prop('files', [linked('a')]), texts)).toBeUndefined();
   });
 
   test('reading forgets addresses that expire', () => {

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { richText, splitText, title } from '../../../src/model/codecs/text.ts';
+import { splitText } from '../../../src/model/codecs/runs.ts';
+import { richText, title } from '../../../src/model/codecs/text.ts';
 import {
   arrayOf,
   column,

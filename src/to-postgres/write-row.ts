@@ -1,0 +1,75 @@
+import type { PageImage, RowImage } from '../model/change.ts';
+import type { Lookups } from '../model/codecs/codec.ts';
+import { meansRow } from '../model/field-state.ts';
+import { encodeField } from '../model/fields.ts';
+import type { RowKey } from '../model/ids.ts';
+import { goesToNotion, type ResolvedField, type ResolvedTable } from '../model/mapping.ts';
+import { readRows } from '../postgres/rows.ts';
+import {
+  type ColumnValues,
+  settleConstraints,
+  storedAsSent,
+  type UserTransaction,
+  updateRow,
+} from '../postgres/write.ts';
+import type { Chosen, MergeInput } from './choose.ts';
+import type { Sighting } from './context.ts';
+
+/** What was written to a row for a page, and the row as it is now. */
+export type Written = {
+  readonly table: ResolvedTable;
+  readonly key: RowKey;
+  readonly fields: readonly ResolvedField[];
+  /** What was sent, by column. */
+  readonly values: ColumnValues;
+  /** Fields whose value did not come from the page. */
+  readonly replaced: ReadonlySet<string>;
+  readonly image: PageImage;
+  readonly after: RowImage;
+  readonly lookups: Lookups;
+};
+
+/**
+ * The fields of which the row holds something else than the page says: a trigger made it, or a person chose it, and the
+ * page has to show it. What PostgreSQL stored as its type reads it is no such thing, even if it is spelled in another way,
+ * rounded or cut to fit: a page is left as the person typed it (invariant 6).
+ */
+export async function alteredFields(transaction: UserTransaction, written: Written): Promise<string[]> {
+  const { table, key, fields, values, replaced, image, after, lookups } = written;
+  const unlike = fields.filter(
+    (field) =>
+      goesToNotion(field) && !holds(field, after, image, lookups) && !meansRow(field, image, after, lookups),
+  );
+  const columns = unlike.flatMap(({ property, source }) =>
+    source.kind === 'column' && source.column in values && !replaced.has(property) ? [source.column] : [],
+  );
+  const sent = Object.fromEntries(columns.map((column) => [column, values[column] ?? null]));
+  const asSent = await storedAsSent(transaction, table, key, sent);
+  return unlike
+    .filter(({ source }) => !(source.kind === 'column' && asSent.has(source.column)))
+    .map(({ property }) => property);
+}
+
+/** Writes what was chosen to a row, and tells what the row holds then and what of it the page has to show. */
+export async function writeChosen(
+  transaction: UserTransaction,
+  { table, image }: Pick<Sighting, 'table' | 'image'>,
+  key: RowKey,
+  { taken, values, merged, replaced }: Chosen,
+  { row, lookups }: Pick<MergeInput, 'row' | 'lookups'>,
+): Promise<{ readonly after: RowImage; readonly altered: readonly string[] }> {
+  if (Object.keys(values).length > 0) await updateRow(transaction, table, key, values);
+  await settleConstraints(transaction);
+  const after = (await readRows(transaction, table, [key])).get(key) ?? row;
+  const fields = taken.filter(
+    ({ property, source }) => source.kind === 'column' && source.column in values && !merged.has(property),
+  );
+  const written = { table, key, fields, values, replaced, image, after, lookups };
+  return { after, altered: await alteredFields(transaction, written) };
+}
+
+/** Whether the page may be what Notion makes of the row's value. */
+function holds(field: ResolvedField, row: RowImage, page: PageImage, lookups: Lookups): boolean {
+  const encoded = encodeField(field, row[field.property] ?? null, lookups);
+  return encoded.kind === 'value' && field.codec.same(encoded.value, page[field.property] ?? null);
+}
