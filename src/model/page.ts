@@ -67,7 +67,10 @@ export const extrasOfItems = (field: ResolvedField, items: readonly Json[]): Jso
   );
 
 /** The fields of a page that hold more than their values say: a text that an answer cuts short is full of mentions. */
-export function extraFields({ extras, truncated }: Pick<PageReading, 'extras' | 'truncated'>): readonly string[] {
+export function extraFields({
+  extras,
+  truncated,
+}: Pick<PageReading, 'extras' | 'truncated'>): readonly string[] {
   const cut = truncated.filter(({ codec }) => codec.extras !== undefined).map(({ property }) => property);
   return [...new Set([...Object.keys(extras), ...cut])].sort();
 }
