@@ -62,6 +62,8 @@ const table = z.strictObject({
     .union([z.enum(['trash', 'archive', 'ignore']), z.strictObject({ mark: z.string().min(1) })])
     .optional(),
   conflict: z.enum(['lww', 'manual', 'field_precedence']).optional(),
+  /** Seconds for which an edit in Notion must have stayed as it is before it is written to the row. */
+  settleSeconds: z.number().min(0).max(3600).optional(),
 });
 
 const guardBounds = {
@@ -263,6 +265,7 @@ function toTable(name: TableName, input: z.output<typeof table>): TableMapping {
     onNotionTrash: input.onNotionTrash ?? 'review',
     onPostgresDelete: input.onPostgresDelete ?? 'trash',
     conflict: input.conflict ?? null,
+    settleSeconds: input.settleSeconds ?? null,
   };
 }
 

@@ -36,7 +36,7 @@ export function flowsOf(
 ): readonly Service[] {
   const { config, environment } = installation;
   const hint = (page: PageId): void => {
-    hints.add({ page, table: null, changed: [], left: false });
+    hints.add({ page, table: null, changed: [], left: false, byWebhook: false });
     bells.poll.ring();
   };
   const createGraceMs = options.createGraceMs ?? environment.SYNC_CREATE_GRACE_SECONDS * 1_000;

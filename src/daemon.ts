@@ -239,8 +239,8 @@ async function servicesOf(
     if (self === null) return;
     log.info({ tables: config.tables.map((table) => table.name), as: self.name }, 'syncing');
     const hints = createHints();
-    const hint = (one: Hint): boolean => {
-      const taken = hints.add(one);
+    const hint = (one: Omit<Hint, 'byWebhook'>): boolean => {
+      const taken = hints.add({ ...one, byWebhook: true });
       bells.poll.ring();
       return taken;
     };

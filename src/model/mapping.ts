@@ -62,6 +62,8 @@ export type TableMapping = {
   readonly onPostgresDelete: PostgresDeletePolicy;
   /** Null: as the installation says. */
   readonly conflict: ConflictStrategy | null;
+  /** For how long an edit must have stayed as it is; null: as `editSettleMs` says. */
+  readonly settleSeconds: number | null;
 };
 
 /** The column that a page in the trash sets; null if the policy is another one. */

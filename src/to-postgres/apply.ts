@@ -36,6 +36,7 @@ import {
 import { actorOf } from './insert.ts';
 import { refusalOf, refusedValues, relatedMissing, relatedWaitMs } from './refusal.ts';
 import { remember } from './remember.ts';
+import { isSettling } from './settle.ts';
 import { writeChosen } from './write-row.ts';
 
 type Linked = SyncRecord & { readonly page: NonNullable<SyncRecord['page']> };
@@ -55,6 +56,8 @@ export async function applyEdit(context: InboundContext, sighting: Sighting, kno
   if (changed.length === 0 && waiting === undefined && lines.length === 0) return;
   // Refused before, and the page is as it was: only another value, or a person's word, can change the answer.
   if (changed.length > 0 && waiting?.parked && waiting.digest === digest && !isFree(waiting, lines)) return;
+  const edit = { changed, digest, waiting };
+  if (!lines.some(isOurs) && (await isSettling(context, sighting, record, edit))) return;
   await putRight(context, sighting, record, changed);
   const theirs = changed.filter(goesToPostgres);
   const decided = lines.filter(isOurs);

@@ -48,6 +48,8 @@ export type Sighting = {
   readonly source: Source;
   readonly page: NotionPage;
   readonly image: PageImage;
+  /** A webhook told of it: the person may still be typing. */
+  readonly hinted?: boolean;
 };
 
 const EMPTY: ReadonlyMap<string, string> = new Map();

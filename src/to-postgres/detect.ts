@@ -96,11 +96,12 @@ export async function inspectAgain(
   name: TableName,
   page: PageId,
   edit: WaitingEdit | null,
-  together = 1,
+  { together = 1, hinted = false }: { readonly together?: number; readonly hinted?: boolean } = {},
 ): Promise<void> {
   const table = context.tables.get(name);
   if (table === undefined) return;
-  await lookOnItsOwn(context, { table: name, page }, () => inspectNow(context, table, page, edit, together));
+  const how = { together, hinted };
+  await lookOnItsOwn(context, { table: name, page }, () => inspectNow(context, table, page, edit, how));
 }
 
 async function inspectNow(
@@ -108,7 +109,7 @@ async function inspectNow(
   table: ResolvedTable,
   page: PageId,
   edit: WaitingEdit | null,
-  together: number,
+  { together, hinted }: { readonly together: number; readonly hinted: boolean },
 ): Promise<readonly Unread[]> {
   const source = await context.sourceOf(table.name);
   const before = (await recordsByPage(context.store, [page])).get(page);
@@ -119,7 +120,7 @@ async function inspectNow(
     const record = (await recordsByPage(context.store, [page])).get(page);
     const evidence = evidenceOf(now, source);
     if (evidence !== null) await left(context, missed, evidence);
-    else await inspect(context, { table, source, page: now, image }, record);
+    else await inspect(context, { table, source, page: now, image, hinted }, record);
     return unread;
   } catch (error) {
     if (!isGone(error)) throw error;
@@ -135,7 +136,7 @@ export async function inspectAbsent(
   absent: readonly PageId[],
   together = absent.length,
 ): Promise<void> {
-  for (const page of absent) await inspectAgain(context, table.name, page, null, together);
+  for (const page of absent) await inspectAgain(context, table.name, page, null, { together });
 }
 
 function evidenceOf(page: NotionPage, source: Source): Evidence | null {

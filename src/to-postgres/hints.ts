@@ -16,6 +16,8 @@ export type Hint = {
   readonly changed: 'all' | readonly string[];
   /** It is said to be in the trash. */
   readonly left: boolean;
+  /** A webhook told of it, right after the person began to type. */
+  readonly byWebhook: boolean;
 };
 
 /** Hints that wait, one for each page, and never more than a fixed number (invariant 12). */
@@ -62,6 +64,7 @@ function joined(old: Hint, hint: Hint): Hint {
     table: hint.table ?? old.table,
     changed: changed !== 'all' && changed.length > MOST_CHANGED ? 'all' : changed,
     left: old.left || hint.left,
+    byWebhook: old.byWebhook || hint.byWebhook,
   };
 }
 
@@ -104,10 +107,13 @@ async function lookAtHint(
     if (hint.left && record === undefined && edit === null) return;
     // The guard against mass deletion counts what left together, as it does for a whole reading.
     const together = batch.filter((each) => each.left && each.table === hint.table).length;
-    await inspectAgain(context, name, page, edit, Math.max(together, 1));
+    await inspectAgain(context, name, page, edit, {
+      together: Math.max(together, 1),
+      hinted: hint.byWebhook,
+    });
     if (hint.left) return;
     for (const end of await otherEnds(context, mirrors, name, page, hint.changed))
-      hints.add({ ...end, changed: [], left: false });
+      hints.add({ ...end, changed: [], left: false, byWebhook: false });
   } catch (error) {
     // A table that no longer fits is the poll's to suspend.
     if (tableTrouble(error) !== null) return;

@@ -63,6 +63,7 @@ const table = (name: string, rank: number, fields: readonly ResolvedField[]): Re
   constraints: {},
   onPostgresDelete: 'trash',
   conflict: 'lww',
+  settleSeconds: null,
   columnTypes: {},
   keyTypes: ['uuid'],
   keyDefaults: [true],

@@ -49,6 +49,7 @@ export function resolvedTable(
     constraints: {},
     onPostgresDelete: 'trash',
     conflict: 'lww',
+    settleSeconds: null,
     columnTypes: {},
     keyTypes: ['text'],
     keyDefaults: [false],

@@ -7,6 +7,7 @@ const hint = (page: string, more: Partial<Hint> = {}): Hint => ({
   table: null,
   changed: [],
   left: false,
+  byWebhook: false,
   ...more,
 });
 

@@ -56,6 +56,7 @@ function table(fields: readonly ResolvedField[], more: Partial<ResolvedTable> = 
     constraints: {},
     onPostgresDelete: 'trash',
     conflict: 'lww',
+    settleSeconds: null,
     columnTypes: {},
     keyTypes: ['uuid'],
     keyDefaults: [true],

@@ -1,0 +1,31 @@
+import { editSettleMs } from '../model/edit-settle.ts';
+import { goesToPostgres, type ResolvedField } from '../model/mapping.ts';
+import { type WaitingEdit, waitForEdit } from '../state/edits.ts';
+import type { SyncRecord } from '../state/records.ts';
+import type { InboundContext, Sighting } from './context.ts';
+
+/**
+ * Whether an edit may be half-typed, and waits: it is applied when two looks, as far apart as the table asks for, show the
+ * same. The wait is stored, so it goes on after a restart.
+ */
+export async function isSettling(
+  context: InboundContext,
+  { table, page, hinted = false }: Sighting,
+  record: Pick<SyncRecord, 'key'>,
+  edit: {
+    readonly changed: readonly ResolvedField[];
+    readonly digest: string;
+    readonly waiting: WaitingEdit | undefined;
+  },
+): Promise<boolean> {
+  const { changed, digest, waiting } = edit;
+  if (!changed.some(goesToPostgres)) return false;
+  // A wait without a reason is one that a look before this one began.
+  const began = waiting !== undefined && waiting.code === null && waiting.digest !== '';
+  const quietMs = waiting?.digest === digest ? waiting.quietMs : 0;
+  const leftMs = editSettleMs(table.settleSeconds, hinted || began) - quietMs;
+  if (leftMs <= 0) return false;
+  const wait = { page: page.id, table: table.name, key: record.key, digest };
+  await context.store.transaction((sql) => waitForEdit(sql, wait, leftMs, null));
+  return true;
+}
