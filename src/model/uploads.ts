@@ -1,10 +1,26 @@
 import type { Json, PageImage, PageValue } from './change.ts';
 import { list, members } from './codecs/support.ts';
 import type { ResolvedField } from './mapping.ts';
+import type { PageExtras } from './page.ts';
 
 /** Whether files of a request are uploaded ones: Notion may refuse to have them handed back. */
 export const handsBackUploads = (property: Json): boolean =>
   (list(members(property)?.files) ?? []).some((file) => members(file)?.type !== 'external');
+
+/** What may be stored of a page's extras: the address of an upload without its signature, which lets anybody read the file. */
+export const withoutSignatures = (extras: PageExtras): PageExtras =>
+  Object.fromEntries(
+    Object.entries(extras).map(([name, property]) => {
+      const files = list(members(property)?.files);
+      return [name, files === undefined ? property : { files: files.map(unsigned) }];
+    }),
+  );
+
+function unsigned(file: unknown): Json {
+  const url = members(members(file)?.file)?.url;
+  if (typeof url !== 'string') return file as Json;
+  return { ...(file as Readonly<Record<string, Json>>), file: { url: url.replace(/[?#].*$/, '') } };
+}
 
 const isLink = (file: unknown): boolean => typeof members(file)?.url === 'string';
 

@@ -21,7 +21,10 @@ export type Kept = {
 export type Second = { readonly withheld: ReadonlyMap<string, string>; readonly bare: ReadonlySet<string> };
 export const FIRST: Second = { withheld: new Map(), bare: new Set() };
 
-/** Whether a field that is to be written may hold more than the base says, so that the page must be seen first. */
+/**
+ * Whether a field that is to be written may hold more than the base says, so that the page must be seen first. A listing
+ * may lag behind an upload, which nothing could bring back: files are always looked at.
+ */
 export const mayHoldMore = (
   { table }: Pick<Delivery, 'table'>,
   { extras }: Pick<SyncRecord, 'extras'>,
@@ -29,7 +32,9 @@ export const mayHoldMore = (
 ): boolean =>
   table.fields.some(
     ({ property, codec }) =>
-      property in plan.writes && codec.extras !== undefined && (extras === null || extras.includes(property)),
+      property in plan.writes &&
+      codec.extras !== undefined &&
+      (codec.type === 'files' || extras === null || extras.includes(property)),
   );
 
 /** What of the page stays beside these writes, and what a rollback brings back with them. */
@@ -56,7 +61,10 @@ export async function keptBeside(
     // The newest write that replaced this very value tells what it held beyond it.
     const found = replaced.find(({ fields, before }) => fields.includes(property) && same(before[property]));
     const extras = found?.extras[property];
-    if (extras !== undefined && !bare.has(property)) restored[property] = codec.restore?.(extras) ?? extras;
+    if (extras === undefined || bare.has(property)) continue;
+    // What people have uploaded since must not give way to what they had uploaded before.
+    if (codec.type === 'files' && now?.extras[property] !== undefined) continue;
+    restored[property] = codec.restore?.(extras) ?? extras;
   }
   return { present, restored };
 }

@@ -4,7 +4,7 @@ import type { ResolvedTable } from '../model/mapping.ts';
 import { baseAfterWrite, changedInRow, changedOnPage, ownWrites, rowChangeOf } from '../model/merge.ts';
 import { extraFields, readPage } from '../model/page.ts';
 import { type PagePlan, type PageState, planPage } from '../model/plan.ts';
-import { withheldFields } from '../model/uploads.ts';
+import { withheldFields, withoutSignatures } from '../model/uploads.ts';
 import type { NotionPage } from '../notion/client.ts';
 import { NotionFailure } from '../notion/outcome.ts';
 import { fetchPage, readLate, readWhole, type WholePage } from '../notion/pages.ts';
@@ -134,7 +134,7 @@ async function writePage(
     context.store,
     {
       ...operationOf(delivery, record, plan, page),
-      extras: pick(now?.extras ?? {}, written),
+      extras: withoutSignatures(pick(now?.extras ?? {}, written)),
       actor: decidedBy(lines, written),
     },
     (sql) => keepRulings(sql, delivery, record, page, overruled, judges),

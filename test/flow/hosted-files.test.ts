@@ -113,6 +113,8 @@ describe('invariant 7: a file that a person uploaded survives every write of our
       ['external', 'a'],
       ['file', 'scan.pdf'],
     ]);
+    // The signature of an address lets anybody read the file for an hour.
+    expect(JSON.stringify(operation)).not.toContain('X-Amz-Signature');
   });
 
   describe('where Notion does not take uploaded files back', () => {
