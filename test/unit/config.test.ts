@@ -87,6 +87,7 @@ test('what is left out has its default', () => {
       onNotionTrash: 'review',
       onPostgresDelete: 'trash',
       conflict: null,
+      settleSeconds: null,
       fields: [
         { property: 'Name', type: 'title', source: { kind: 'column', column: 'name' }, direction: 'both' },
         { property: 'Supabase ID', type: 'rich_text', source: { kind: 'key' }, direction: 'to-notion' },
