@@ -4,6 +4,7 @@ export default defineConfig({
   test: {
     include: ['test/**/*.test.ts'],
     globalSetup: ['test/support/global-setup.ts'],
+    setupFiles: ['test/support/setup.ts'],
     // Each file brings up databases and daemons of its own, and mostly waits for them: two cores carry three at a time.
     maxWorkers: 3,
     // Longer than the patience of a step or two (test/support/eventually.ts), whose message says more than a time-out's.

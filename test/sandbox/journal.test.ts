@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
 import { startSandbox } from '../../src/sandbox/notion/server.ts';
+import { watchedProcess } from '../support/watch-exchanges.ts';
 import { client, desk, named } from './support.ts';
 
 function journalFile(): string {
@@ -48,6 +49,7 @@ test('kill -9 loses nothing that was answered', async () => {
     console.log(s.url);`;
   const child = spawn(process.execPath, ['--input-type=module', '-e', code], {
     stdio: ['ignore', 'pipe', 'inherit'],
+    env: { ...process.env, ...watchedProcess() },
   });
   onTestFinished(() => void child.kill('SIGKILL'));
   const url = await new Promise<string>((resolve) =>

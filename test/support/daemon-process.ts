@@ -1,8 +1,12 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { eventually } from './eventually.ts';
+import { watchedProcess } from './watch-exchanges.ts';
 
 const CLI = fileURLToPath(new URL('../../src/cli.ts', import.meta.url));
+
+/** The commands that run a sandbox in their own process. */
+const WITH_SANDBOX = ['demo', 'sandbox'];
 
 export type Exit = { readonly code: number | null; readonly signal: NodeJS.Signals | null };
 export type Outcome = Exit & { readonly stdout: string; readonly stderr: string };
@@ -32,9 +36,10 @@ export type CliOptions = {
 
 export function spawnCli(args: readonly string[], options: CliOptions = {}): CliProcess {
   const { PATH = '', HOME = '/', TMPDIR = '/tmp' } = process.env;
+  const watched = watchedProcess(WITH_SANDBOX.includes(args[0] ?? ''));
   const child = spawn(process.execPath, [CLI, ...args], {
     cwd: options.cwd,
-    env: { PATH, HOME, TMPDIR, ...options.variables },
+    env: { PATH, HOME, TMPDIR, ...watched, ...options.variables },
     stdio: ['ignore', 'pipe', 'pipe'],
     // The leader of a group of its own.
     detached: true,

@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import type { TestProject } from 'vitest/node';
 import { findChromium } from './chromium.ts';
+import { hasNotionDocument } from './notion-document.ts';
 import { findPostgresBinaries, hasWal2json, startTestServer } from './servers.ts';
 
 declare module 'vitest' {
@@ -36,6 +37,10 @@ export default async function setup(project: TestProject): Promise<() => Promise
   if (!wal2json) leftOut('wal2json tests (apt-get install postgresql-15-wal2json)');
   const spin = onPath('spin') && onPath('cc');
   if (!spin) leftOut("the check of the protocol's model (apt-get install spin gcc)");
+  if (!hasNotionDocument())
+    leftOut(
+      "the check of the sandbox against Notion's document (notion-openapi-2026-03-15.json in ../shared/facts)",
+    );
   project.provide('postgresUrl', server.url);
   project.provide('postgresKind', server.kind);
   project.provide('hasChromium', chromium !== null);

@@ -98,9 +98,12 @@ export const listAnswer = (
   has_more: cut.nextCursor !== null,
   type,
   [type]: {},
-  request_status: cut.complete
-    ? { type: 'complete' }
-    : { type: 'incomplete', incomplete_reason: 'query_result_limit_reached' },
+  // Only what may be cut off says whether it was.
+  ...(type === 'page_or_data_source' && {
+    request_status: cut.complete
+      ? { type: 'complete' }
+      : { type: 'incomplete', incomplete_reason: 'query_result_limit_reached' },
+  }),
 });
 
 const digest = (...parts: readonly unknown[]): string =>

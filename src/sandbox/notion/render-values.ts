@@ -1,7 +1,7 @@
 import { isObject } from './check.ts';
 import { shownTime } from './dates.ts';
 import { renderFile } from './files.ts';
-import { type Names, plainOf, renderRun } from './richtext.ts';
+import { type Names, plainOf, renderRuns } from './richtext.ts';
 import { dataSourceOf, isReachable, isTrashed } from './sharing.ts';
 import type { Store } from './store.ts';
 import type { JsonObject, Option, Page, Property, User } from './types.ts';
@@ -77,9 +77,7 @@ export function wholeValue(store: Store, page: Page, property: Property): unknow
   switch (property.type) {
     case 'title':
     case 'rich_text':
-      return value !== undefined && 'runs' in value
-        ? value.runs.map((run) => renderRun(run, namesOf(store)))
-        : [];
+      return value !== undefined && 'runs' in value ? renderRuns(value.runs, namesOf(store)) : [];
     case 'number':
       return value?.type === 'number' ? value.number : null;
     case 'checkbox':

@@ -2,7 +2,7 @@ import { shownTime } from './dates.ts';
 import { invalid } from './errors.ts';
 import { WORKSPACE } from './people.ts';
 import { renderValue } from './render-values.ts';
-import { type Names, plainOf, renderRun } from './richtext.ts';
+import { type Names, plainOf, renderRuns } from './richtext.ts';
 import { findProperty } from './schema.ts';
 import { dataSourceOf, isSharedSource, isTrashed, isTrashedSource } from './sharing.ts';
 import type { Store } from './store.ts';
@@ -45,8 +45,7 @@ export function titleOf(store: Store, page: Page): string {
   return plainOf(title.runs, { user: (id) => store.users.get(id)?.name, page: () => undefined });
 }
 
-const runs = (store: Store, list: readonly Run[]): readonly JsonObject[] =>
-  list.map((run) => renderRun(run, namesOf(store)));
+const runs = (store: Store, list: readonly Run[]): readonly JsonObject[] => renderRuns(list, namesOf(store));
 
 const trashFlags = (version: string, inTrash: boolean): JsonObject =>
   version < '2026-03-11' ? { archived: inTrash, in_trash: inTrash } : { in_trash: inTrash };
@@ -64,6 +63,7 @@ export function renderUser(user: User): JsonObject {
       owner: { type: 'workspace', workspace: true },
       workspace_name: 'Sandbox',
       workspace_id: WORKSPACE,
+      workspace_limits: { max_file_upload_size_in_bytes: 5_368_709_120 },
     },
   };
 }
@@ -203,7 +203,7 @@ export function renderDataSource(view: View, source: DataSource): JsonObject {
 const isShown = (store: Store, property: Property): boolean =>
   property.type !== 'relation' || isSharedSource(store, store.dataSources.get(property.dataSourceId));
 
-const stampsOf = (entity: Database | DataSource): JsonObject => ({
+const stampsOf = (entity: DataSource): JsonObject => ({
   created_time: shownTime(entity.createdTime),
   last_edited_time: shownTime(entity.lastEditedTime),
   created_by: partialUser(entity.createdBy),
@@ -225,7 +225,8 @@ export function renderDatabase(view: View, database: Database): JsonObject {
     is_inline: database.isInline,
     ...trashFlags(version, database.inTrash),
     is_locked: false,
-    ...stampsOf(database),
+    created_time: shownTime(database.createdTime),
+    last_edited_time: shownTime(database.lastEditedTime),
     data_sources: sources.map((source) => ({ id: source.id, name: plainOf(source.title, namesOf(store)) })),
     icon: null,
     cover: null,

@@ -103,8 +103,28 @@ export function plainText(run: Run, names: Names): string {
 export const plainOf = (runs: readonly Run[], names: Names): string =>
   runs.map((run) => plainText(run, names)).join('');
 
+/** The most that one run of an answer holds. */
+const RUN_LENGTH = 2000;
+
+/** A text as the API answers it: a long run comes in several. */
+export const renderRuns = (runs: readonly Run[], names: Names): readonly JsonObject[] =>
+  runs.flatMap(pieces).map((run) => renderRun(run, names));
+
+function pieces(run: Run): readonly Run[] {
+  if (run.type !== 'text' || run.content.length <= RUN_LENGTH) return [run];
+  const cut: Run[] = [];
+  for (let at = 0; at < run.content.length; ) {
+    // A pair of units that make one character stays together.
+    const pair = /[\uD800-\uDBFF]/.test(run.content.charAt(at + RUN_LENGTH - 1));
+    const end = at + RUN_LENGTH - (pair ? 1 : 0);
+    cut.push({ ...run, content: run.content.slice(at, end) });
+    at = end;
+  }
+  return cut;
+}
+
 /** A run as the API answers it. */
-export function renderRun(run: Run, names: Names): JsonObject {
+function renderRun(run: Run, names: Names): JsonObject {
   const shared = { annotations: run.annotations, plain_text: plainText(run, names) };
   if (run.type === 'text') {
     const link = run.link === null ? null : { url: run.link };

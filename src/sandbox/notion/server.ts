@@ -1,3 +1,4 @@
+import { channel } from 'node:diagnostics_channel';
 import { readFileSync } from 'node:fs';
 import type { Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -49,6 +50,21 @@ export type Sandbox = {
   close(): Promise<void>;
   control: SandboxControl;
 };
+
+/** What the diagnostics channel `pgnotion:sandbox:exchange` tells of: a request to the API and the sandbox's own answer. */
+export type Exchange = {
+  readonly method: string;
+  /** Query included. */
+  readonly path: string;
+  readonly operation: string;
+  /** The `Notion-Version` that was asked for. */
+  readonly version: string;
+  readonly requestBody: string;
+  readonly status: number;
+  readonly responseBody: string;
+};
+
+const exchanges = channel('pgnotion:sandbox:exchange');
 
 type Env = { Bindings: HttpBindings };
 type Strike = ReturnType<typeof makeFaults>['strike'];
@@ -174,6 +190,7 @@ async function handle(inside: Inside, c: Context<Env>): Promise<Response> {
   if (early && fault.kind === 'reset') return cut(done, c);
   if (early && fault.kind === 'delay') await pause(fault.ms);
   const { reply, id } = perform(house, request, found);
+  if (exchanges.hasSubscribers) exchanges.publish(exchangeOf(request, path, operation, reply));
   if (fault === null || early) return finish(done, reply);
   if (fault.kind === 'reset') return cut(done, c);
   if (fault.kind === 'stall-body') return stall(done, reply);
@@ -200,6 +217,16 @@ function perform(
     return { reply: errorAnswer(house.now(), error), id: undefined };
   }
 }
+
+const exchangeOf = (request: RawRequest, path: string, operation: string, reply: Answer): Exchange => ({
+  method: request.method,
+  path,
+  operation,
+  version: request.headers.get('notion-version') ?? '',
+  requestBody: request.body,
+  status: reply.status,
+  responseBody: reply.body,
+});
 
 function finish(done: (status: number) => void, reply: Answer): Response {
   done(reply.status);
