@@ -140,5 +140,5 @@ function told(errors: readonly ErrorObject[], value: unknown): string {
   const lines = deep
     .slice(0, 6)
     .map((error) => `${error.instancePath} ${error.message} ${JSON.stringify(error.params)}`);
-  return `${[...new Set(lines)].join('; ')} in ${JSON.stringify(value).slice(0, 600)}`;
+  return `${[...new Set(lines)].join('; ')} in ${JSON.stringify(value).slice(0, 300)}`;
 }

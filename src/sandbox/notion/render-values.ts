@@ -28,7 +28,7 @@ const userValue = (user: User | undefined, id: string): JsonObject =>
         name: user.name,
         avatar_url: null,
         type: user.kind,
-        [user.kind]: user.kind === 'person' ? { email: user.email } : {},
+        [user.kind]: user.email === null ? {} : { email: user.email },
       };
 
 const optionValue = (option: Option | undefined): JsonObject | null =>

@@ -55,7 +55,8 @@ const urlOf = (id: string): string => `https://app.notion.com/p/${id.replaceAll(
 /** A user as the API answers it. */
 export function renderUser(user: User): JsonObject {
   const shared = { object: 'user', id: user.id, name: user.name, avatar_url: null };
-  if (user.kind === 'person') return { ...shared, type: 'person', person: { email: user.email } };
+  if (user.kind === 'person')
+    return { ...shared, type: 'person', person: user.email === null ? {} : { email: user.email } };
   return {
     ...shared,
     type: 'bot',
