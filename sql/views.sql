@@ -21,7 +21,14 @@ create view pgnotion.failures as
    -- What only waits for a conflict's decision stands in open_conflicts.
    where code <> 'conflict_open'
   union all
-  select 'to-postgres', table_name, key, page_id, code, reason, remedy, attempts, false, since from pgnotion.page_failures;
+  select 'to-postgres', table_name, key, page_id, code, reason, remedy, attempts, false, since from pgnotion.page_failures
+  union all
+  select side, table_name, key, page_id, 'mass_clearing', string_agg(reason, '; ' order by field),
+         'decide with `pgnotion guarded approve` or `pgnotion guarded reject`', 1, true, min(since)
+    from pgnotion.clearings
+   -- Those of the other side are in their edit's line.
+   where state = 'waiting' and side = 'to-notion'
+   group by 1, 2, 3, 4;
 
 create view pgnotion.open_conflicts as
   select id, type, table_name, record_id, page_id, fields, base, local_record, remote_record, strategy, status,

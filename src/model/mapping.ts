@@ -110,8 +110,18 @@ export type ResolvedTable = Omit<TableMapping, 'fields' | 'dependsOn' | 'conflic
   readonly checks: Readonly<Record<string, CheckRule>>;
   /** Columns of each foreign key and unique constraint, by its name. */
   readonly constraints: Readonly<Record<string, readonly string[]>>;
+  readonly foreignKeys: readonly ForeignKey[];
   /** Place in the order of creation: a table comes after those that its relations point to. */
   readonly rank: number;
+};
+
+/** A reference to another table, and what the deletion of the row that it refers to does to the row that has it. */
+export type ForeignKey = {
+  readonly columns: readonly string[];
+  readonly references: QualifiedName;
+  /** In the order of `columns`. */
+  readonly referencedColumns: readonly string[];
+  readonly onDelete: 'no action' | 'restrict' | 'cascade' | 'set null' | 'set default';
 };
 
 /** Whether PostgreSQL's changes of a field are written to Notion. */

@@ -55,6 +55,16 @@ export type ConstraintRow = {
   readonly kind: 'c' | 'f' | 'u';
   readonly columns: readonly string[];
   readonly definition: string;
+  /** Of a foreign key. */
+  readonly references: ReferenceRow | null;
+};
+
+/** `action`: `pg_constraint.confdeltype`. */
+export type ReferenceRow = {
+  readonly schema: string;
+  readonly relation: string;
+  readonly columns: readonly string[];
+  readonly action: 'a' | 'r' | 'c' | 'n' | 'd';
 };
 
 const INDEX_COLUMNS = (condition: string): string => `
@@ -63,22 +73,26 @@ const INDEX_COLUMNS = (condition: string): string => `
    WHERE i.indrelid = c.oid AND ${condition} AND k.place <= i.indnkeyatts
      AND a.attrelid = c.oid AND a.attnum = k.number)`;
 
-const COLUMNS_OF = (numbers: string): string => `
+const COLUMNS_OF = (numbers: string, relation = 'c.oid'): string => `
   (SELECT coalesce(json_agg(a.attname ORDER BY k.place), '[]')
    FROM unnest(${numbers}::int2[]) WITH ORDINALITY AS k (number, place), pg_attribute a
-   WHERE a.attrelid = c.oid AND a.attnum = k.number)`;
+   WHERE a.attrelid = ${relation} AND a.attnum = k.number)`;
 
 /** The table's own constraints, its unique indexes (PostgreSQL names them as constraints), its columns' domains' checks. */
 const CONSTRAINTS = `
-  SELECT coalesce(json_agg(json_build_object('name', name, 'kind', kind, 'columns', columns, 'definition', definition)), '[]')
+  SELECT coalesce(json_agg(json_build_object('name', name, 'kind', kind, 'columns', columns, 'definition', definition,
+    'references', target)), '[]')
   FROM (
-    SELECT conname AS name, contype::text AS kind, ${COLUMNS_OF('conkey')} AS columns, pg_get_constraintdef(oid) AS definition
+    SELECT conname AS name, contype::text AS kind, ${COLUMNS_OF('conkey')} AS columns, pg_get_constraintdef(oid) AS definition,
+           (SELECT json_build_object('schema', rn.nspname, 'relation', r.relname, 'action', confdeltype::text,
+                     'columns', ${COLUMNS_OF('confkey', 'confrelid')})
+              FROM pg_class r JOIN pg_namespace rn ON rn.oid = r.relnamespace WHERE r.oid = confrelid) AS target
       FROM pg_constraint WHERE conrelid = c.oid AND contype IN ('c', 'f')
     UNION ALL
-    SELECT x.relname, 'u', ${COLUMNS_OF('i.indkey')}, '' FROM pg_index i JOIN pg_class x ON x.oid = i.indexrelid
+    SELECT x.relname, 'u', ${COLUMNS_OF('i.indkey')}, '', null FROM pg_index i JOIN pg_class x ON x.oid = i.indexrelid
      WHERE i.indrelid = c.oid AND i.indisunique
     UNION ALL
-    SELECT k.conname, 'c', json_build_array(u.attname), pg_get_constraintdef(k.oid) FROM (
+    SELECT k.conname, 'c', json_build_array(u.attname), pg_get_constraintdef(k.oid), null FROM (
       WITH RECURSIVE types AS (
         SELECT a.attname, a.atttypid AS id FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
         UNION SELECT types.attname, t.typbasetype FROM types JOIN pg_type t ON t.oid = types.id AND t.typtype = 'd')

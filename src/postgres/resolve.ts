@@ -2,10 +2,11 @@ import type { ColumnShape } from '../model/codecs/codec.ts';
 import { codecs } from '../model/codecs/registry.ts';
 import { ruleOf } from '../model/conflict.ts';
 import type { Fault } from '../model/errors.ts';
-import type { QualifiedName } from '../model/ids.ts';
+import { type QualifiedName, qualifiedName } from '../model/ids.ts';
 import {
   type ConflictStrategy,
   type FieldMapping,
+  type ForeignKey,
   goesToPostgres,
   type ResolvedDependency,
   type ResolvedField,
@@ -15,7 +16,7 @@ import {
 } from '../model/mapping.ts';
 import { rankTables } from '../model/rank.ts';
 import { type CatalogColumn, type CatalogTable, describeExpressions, readCatalog } from './catalog.ts';
-import type { TableRequest } from './catalog-rows.ts';
+import type { ReferenceRow, TableRequest } from './catalog-rows.ts';
 import { faultsError, type Queryable } from './pool.ts';
 
 /** Of an expression that the catalog cannot describe because it is the key's own text. */
@@ -117,7 +118,9 @@ async function resolveTable(
   };
 }
 
-function rulesOf(own: CatalogTable | undefined): Pick<ResolvedTable, 'checks' | 'constraints'> {
+function rulesOf(
+  own: CatalogTable | undefined,
+): Pick<ResolvedTable, 'checks' | 'constraints' | 'foreignKeys'> {
   const rules = own?.constraints ?? [];
   const checks = rules.filter(({ kind }) => kind === 'c');
   const others = rules.filter(({ kind }) => kind !== 'c');
@@ -133,8 +136,28 @@ function rulesOf(own: CatalogTable | undefined): Pick<ResolvedTable, 'checks' | 
       ]),
     ),
     constraints: Object.fromEntries(others.map(({ name, columns }) => [name, columns])),
+    foreignKeys: rules.flatMap(({ columns, references }) =>
+      references === null
+        ? []
+        : [
+            {
+              columns,
+              references: qualifiedName(references.schema, references.relation),
+              referencedColumns: references.columns,
+              onDelete: ON_DELETE[references.action],
+            },
+          ],
+    ),
   };
 }
+
+const ON_DELETE: Readonly<Record<ReferenceRow['action'], ForeignKey['onDelete']>> = {
+  a: 'no action',
+  r: 'restrict',
+  c: 'cascade',
+  n: 'set null',
+  d: 'set default',
+};
 
 /** A soft deletion has to be written, and taken back when the page comes back. */
 function softDeleteFaults(mapping: TableMapping, catalog: Catalog): Fault[] {

@@ -97,6 +97,16 @@ function amongKeys(table: ResolvedTable, keys: readonly RowKey[]): RawBuilder<un
     join unnest(${sql.join(lists)}) as pgnotion_wanted(${sql.join(columns)}) on ${sql.join(same, sql` and `)}`;
 }
 
+/** Which of these rows exist in the source table, whatever its query leaves out. */
+export async function existingKeys(
+  db: UserDatabase,
+  table: ResolvedTable,
+  keys: readonly RowKey[],
+): Promise<ReadonlySet<RowKey>> {
+  const found = await readRows(db, { ...table, query: null, fields: [] }, keys);
+  return new Set(found.keys());
+}
+
 /** Reads all keys in order, a page at a time, so that a table of any size passes in bounded memory. */
 export async function* readKeys(
   db: UserDatabase,

@@ -173,6 +173,21 @@ export async function dropEdit(sql: Sql, page: PageId): Promise<void> {
   await clearNotice(sql, page);
 }
 
+/** PostgreSQL's words for a row that another one still refers to. */
+const STILL_REFERRED_TO = ['sql_23503', 'sql_23001'];
+
+/** A row is deleted, so that what its reference kept from being deleted may go now. A decision about it stays. */
+export async function releaseRefusedDeletions(sql: Sql, tables: readonly TableName[]): Promise<void> {
+  if (tables.length === 0) return;
+  await sql.query(
+    `update pgnotion.edits
+        set next_at = clock_timestamp(), parked_at = null, digest = case digest when 'left' then '' else digest end
+      where table_name = any($1::text[]) and parked_at is not null and digest in ('left', 'approved')
+        and code = any($2::text[])`,
+    [tables, STILL_REFERRED_TO],
+  );
+}
+
 const SELECT = `select page_id as page, table_name as "table", key, digest, attempts, code, parked_at is not null as parked,
     coalesce(next_at <= clock_timestamp(), false) as due,
     (extract(epoch from clock_timestamp() - quiet_from) * 1000)::float8 as quiet_ms from pgnotion.edits e`;

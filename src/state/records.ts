@@ -192,6 +192,7 @@ export async function forget(sql: Sql, table: TableName, key: RowKey): Promise<v
 async function endWaits(sql: Sql, table: TableName, key: RowKey): Promise<void> {
   await sql.query('delete from pgnotion.edits where table_name = $1 and key = $2', [table, key]);
   await sql.query('delete from pgnotion.waiting where table_name = $1 and key = $2', [table, key]);
+  await sql.query('delete from pgnotion.clearings where table_name = $1 and key = $2', [table, key]);
 }
 
 /** Pages of linked records, at most `limit`. */

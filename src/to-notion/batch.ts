@@ -7,6 +7,7 @@ import { conflictedAmong } from '../state/conflicts.ts';
 import type { OutboxLine } from '../state/outbox.ts';
 import { recordsByKey, type SyncRecord } from '../state/records.ts';
 import type { Source } from '../state/sources.ts';
+import { guardBatch } from './clearing.ts';
 import { type DeliverContext, lookupsFor } from './context.ts';
 import { type Look, openEyes } from './guard.ts';
 import { hasNews } from './update.ts';
@@ -45,6 +46,7 @@ export async function readBatch(
   const deletions = lines.filter((line) => line.kind === 'delete' && !rows.has(line.key));
   const priority = lines.some((line) => line.urgency === 0) ? 'live' : 'backfill';
   const look = await openEyes(context, table, source, updates.length + deletions.length, { priority });
+  await guardBatch(context, table, lookups, [...records.values()], rows);
   const conflicted = await conflictedAmong(context.store, table.name, keys);
   return { table, source, records, rows, broken, lookups, look, conflicted };
 }

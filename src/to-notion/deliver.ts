@@ -1,4 +1,4 @@
-import type { RowKey, TableName } from '../model/ids.ts';
+import type { TableName } from '../model/ids.ts';
 import { sameJson } from '../model/json.ts';
 import { changedInRow } from '../model/merge.ts';
 import { tableTrouble } from '../model/table-trouble.ts';
@@ -25,7 +25,7 @@ import { createPage, findCreated } from './create.ts';
 import { type Look, openEyes } from './guard.ts';
 import { removePage } from './remove.ts';
 import { revivePage } from './revive.ts';
-import { troubleOf, urgencyOf } from './trouble.ts';
+import { rowMissing, troubleOf, urgencyOf } from './trouble.ts';
 import { hasNews, updatePage } from './update.ts';
 
 /** How often the outbox is looked at when nobody rings: lines that SQL functions made due. */
@@ -137,10 +137,9 @@ async function deliverOne(context: DeliverContext, batch: Batch, line: OutboxLin
   const known = (await recordsByKey(context.store, table.name, [line.key])).get(line.key);
   const before = batch.records.get(line.key);
   const row = batch.rows.get(line.key);
-  const { conflicted } = batch;
   if (sameBase(known, before) && row !== undefined) {
     const delivery = { line, table, source, row, lookups: batch.lookups };
-    return withRow(context, delivery, known, { look: batch.look, conflicted });
+    return withRow(context, delivery, known, batch);
   }
   // The record moved since the batch was read: what was read with it is too old to act on.
   const fresh = (await readRows(context.db, table, [line.key])).get(line.key);
@@ -149,7 +148,7 @@ async function deliverOne(context: DeliverContext, batch: Batch, line: OutboxLin
     : await openEyes(context, table, source, 1, { priority: urgencyOf(line) });
   if (fresh === undefined) return withoutRow(context, { line, table, source }, known, look);
   const lookups = await lookupsFor(context, table, [fresh, ...(known === undefined ? [] : [known.baseRow])]);
-  return withRow(context, { line, table, source, row: fresh, lookups }, known, { look, conflicted });
+  return withRow(context, { line, table, source, row: fresh, lookups }, known, { look, conflicted: batch.conflicted });
 }
 
 const sameBase = (a: SyncRecord | undefined, b: SyncRecord | undefined): boolean =>
@@ -228,12 +227,6 @@ async function withoutRow(
   }
   return { kind: 'parked', trouble: rowMissing(table.name, line.key) };
 }
-
-const rowMissing = (table: TableName, key: RowKey): Extract<Delivered, { kind: 'parked' }>['trouble'] => ({
-  code: 'row_missing',
-  reason: `the row ${key} of ${table} changed, and cannot be read`,
-  remedy: "check the table's query in the configuration: it may leave the row out",
-});
 
 async function record(context: DeliverContext, line: OutboxLine, outcome: Delivered): Promise<void> {
   await context.store.transaction(async (sql) => {

@@ -1,9 +1,11 @@
+import { referencedTables } from '../model/consequence.ts';
 import { isMassChange } from '../model/guard.ts';
 import type { PageId, RowKey, TableName } from '../model/ids.ts';
 import { markProperty } from '../model/mapping.ts';
 import type { Ask } from '../notion/client.ts';
 import { isGone, NotionFailure } from '../notion/outcome.ts';
 import { endConflict, liveConflicts } from '../state/conflicts.ts';
+import { releaseRefusedDeletions } from '../state/edits.ts';
 import { deletionLoad, massDeletion } from '../state/guarded-changes.ts';
 import { type Operation, type RequestOperation, requestOperation } from '../state/operations.ts';
 import { settle } from '../state/outbox.ts';
@@ -36,6 +38,9 @@ export async function removePage(
   const { page } = record;
   if (page === null) return afterIntent(context, delivery, record);
   if (table.onPostgresDelete === 'ignore') return conclude(context, delivery, 'left');
+  // A person has put it there already, so that nothing is left to be decided.
+  if (record.state === 'trashed' && (await isInTrash(context, page)))
+    return conclude(context, delivery, 'trashed');
   const load = await deletionLoad(
     context.store,
     table.name,
@@ -58,6 +63,15 @@ export async function removePage(
   }
   await context.store.transaction((sql) => operation.end(sql, { status: 'done' }));
   return conclude(context, delivery, farewell.as);
+}
+
+async function isInTrash({ notion }: DeliverContext, page: PageId): Promise<boolean> {
+  try {
+    return (await notion.retrievePage(page, { priority: 'live' })).inTrash;
+  } catch (error) {
+    if (isGone(error)) return false;
+    throw error;
+  }
 }
 
 type Farewell = {
@@ -131,6 +145,7 @@ async function conclude(
     if (as === null) await forget(sql, table.name, line.key);
     else if (isNews) await rest(sql, table.name, line.key, as);
     await settle(sql, line);
+    await releaseRefusedDeletions(sql, referencedTables(table, context.tables.values()));
   });
   return SETTLED;
 }

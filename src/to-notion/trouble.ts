@@ -1,8 +1,9 @@
 import { type Fault, messageOf, PgnotionError } from '../model/errors.ts';
+import type { RowKey, TableName } from '../model/ids.ts';
 import type { Priority } from '../notion/lobby.ts';
 import { NotionFailure } from '../notion/outcome.ts';
 import { sqlState } from '../postgres/write.ts';
-import type { OutboxLine } from '../state/outbox.ts';
+import type { OutboxLine, Trouble } from '../state/outbox.ts';
 import type { Delivered } from './context.ts';
 
 export const urgencyOf = (line: Pick<OutboxLine, 'urgency'>): Priority =>
@@ -48,4 +49,11 @@ export const parkedBy = (faults: readonly Fault[]): Delivered => ({
     reason: faults.map((fault) => fault.message).join('; '),
     remedy: faults.map((fault) => fault.remedy).join('; '),
   },
+});
+
+/** A row that changed and that the table's query does not return. */
+export const rowMissing = (table: TableName, key: RowKey): Trouble => ({
+  code: 'row_missing',
+  reason: `the row ${key} of ${table} changed, and cannot be read`,
+  remedy: "check the table's query in the configuration: it may leave the row out",
 });

@@ -20,6 +20,7 @@ import {
 import { settle } from '../state/outbox.ts';
 import { advanceBase, type SyncRecord } from '../state/records.ts';
 import { awaitTargets } from '../state/waiting.ts';
+import { guardPlan } from './clearing.ts';
 import { concludeConflicts, decidedBy, type Judging, judging, keepRulings } from './conflict.ts';
 import {
   type DeliverContext,
@@ -67,7 +68,7 @@ export async function updatePage(
   const { page } = pageNow;
   const own = await ownFields(context, delivery, record, page);
   const judges = judging(context, delivery, record, now, lines);
-  const plan = planPage({
+  const planned = planPage({
     ...judgedBy(lines, table, page, second),
     table,
     base: { row: record.baseRow, page: { ...record.basePage, ...pick(page, own) } },
@@ -77,17 +78,18 @@ export async function updatePage(
     lookups: delivery.lookups,
     judge: judges.judge,
   });
-  if (now === null && mayHoldMore(delivery, record, plan)) {
+  if (now === null && mayHoldMore(delivery, record, planned)) {
     const ask = { priority: urgencyOf(line) };
     const seen = await fetchPage(context.notion, table, source.properties, record.page, ask);
     return updatePage(context, delivery, record, seen);
   }
   // What both changed is settled first, if it can be; what only the page changed keeps no news of the row's back.
-  const lost = plan.handedOver.filter((name) => plan.conflicts.includes(name));
-  if (plan.handedOver.length > 0 && !(await isSetAside(context, record, own, page))) {
+  const lost = planned.handedOver.filter((name) => planned.conflicts.includes(name));
+  if (planned.handedOver.length > 0 && !(await isSetAside(context, record, own, page))) {
     if (lost.length > 0) return handOver(context, record);
     context.hint(record.page);
   }
+  const plan = await guardPlan(context, delivery, record, planned, lines);
   // The page's own change of a set is still news for the row.
   if (plan.merged.size > 0) context.hint(record.page);
   const look = { page, now, lost, second };

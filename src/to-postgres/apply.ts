@@ -23,6 +23,7 @@ import { advanceBase, type SyncRecord } from '../state/records.ts';
 import { FENCE, type Sql } from '../state/sql.ts';
 import { bringBack } from './bring-back.ts';
 import { choose } from './choose.ts';
+import { guardEdit } from './clearing.ts';
 import { concludeApplied, concludeEdit, isOurs, keepIdEdited, type Refusal } from './conflict.ts';
 import {
   type DecodedField,
@@ -53,15 +54,24 @@ export async function applyEdit(context: InboundContext, sighting: Sighting, kno
   const waiting = (await editsOf(context.store, [page.id])).get(page.id);
   const lines = await liveConflicts(context.store, table.name, record.key);
   if (await bringBack(context, sighting, record, { changed, digest, waiting, lines })) return;
+  const decided = lines.filter(isOurs);
+  const guarded = await guardEdit(
+    context,
+    sighting,
+    record,
+    changed,
+    new Set(decided.map(({ field }) => field)),
+  );
   if (changed.length === 0 && waiting === undefined && lines.length === 0) return;
   // Refused before, and the page is as it was: only another value, or a person's word, can change the answer.
   if (changed.length > 0 && waiting?.parked && waiting.digest === digest && !isFree(waiting, lines)) return;
   const edit = { changed, digest, waiting };
   if (!lines.some(isOurs) && (await isSettling(context, sighting, record, edit))) return;
   await putRight(context, sighting, record, changed);
-  const theirs = changed.filter(goesToPostgres);
-  const decided = lines.filter(isOurs);
-  const tried = await applyAll(context, sighting, record, theirs, decided);
+  const theirs = guarded.free.filter(goesToPostgres);
+  const applied = await applyAll(context, sighting, record, theirs, decided);
+  const tried =
+    guarded.trouble === null ? applied : [{ trouble: parked(guarded.trouble), held: [] }, ...applied];
   await conclude(context, sighting, record, { changed, digest, waiting, tried, decided });
 }
 

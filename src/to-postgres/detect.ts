@@ -17,6 +17,7 @@ import { markLinked, recordsByPage, type SyncRecord } from '../state/records.ts'
 import type { Source } from '../state/sources.ts';
 import type { Sql } from '../state/sql.ts';
 import { applyEdit } from './apply.ts';
+import { guardListed } from './clearing.ts';
 import { pageCameBack, restsQuietly } from './comeback.ts';
 import type { InboundContext, Sighting } from './context.ts';
 import { receiveNewcomer } from './newcomer.ts';
@@ -42,6 +43,7 @@ export async function inspectPages(
   const edits = await editsOf(context.store, ids);
   const failures = await failuresOf(context.store, ids);
   const longs = await longValuesOf(context.store, ids);
+  await guardListed(context, table, source, pages, records);
   await allOf(
     pages.map(async (page) => {
       const { id, url, lastEditedTime: editedAt } = page;

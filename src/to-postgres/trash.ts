@@ -1,10 +1,12 @@
+import { referencedTables } from '../model/consequence.ts';
 import { messageOf } from '../model/errors.ts';
 import { isMassChange } from '../model/guard.ts';
 import type { PageId, RowKey } from '../model/ids.ts';
 import { type ResolvedTable, softDeleteColumn } from '../model/mapping.ts';
+import { existingKeys } from '../postgres/rows.ts';
 import { setSoftDeleted } from '../postgres/soft-delete.ts';
 import { deleteRow, lockRow, settleConstraints, type UserTransaction, writeAs } from '../postgres/write.ts';
-import { dropEdit, parkEdit, waitForEdit } from '../state/edits.ts';
+import { dropEdit, parkEdit, releaseRefusedDeletions, waitForEdit } from '../state/edits.ts';
 import { deletionLoad, deletionToReview, massDeletion } from '../state/guarded-changes.ts';
 import { beginOperation, endOperation, type Operation, requestOperation } from '../state/operations.ts';
 import { discard, markRestore, type Trouble } from '../state/outbox.ts';
@@ -47,6 +49,9 @@ export async function pageLeft(
   }
   // It rests where it should; what waited for it to come back waits no more.
   if (record.state === 'resting') return endReturn(context, left, record, evidence);
+  // The row went with another one: both sides agree that the record is deleted.
+  if (evidence === 'trashed' && (await isRowGone(context, left, record)))
+    return deleteRecord(context, left, record);
   if (left.decision === 'rejected') {
     if (evidence === 'gone') return setAside(context, left, record, strayed(evidence));
     return restorePage(context, left, record);
@@ -70,6 +75,9 @@ export async function pageLeft(
       return policy satisfies never;
   }
 }
+
+const isRowGone = async ({ db }: InboundContext, { table }: Left, { key }: SyncRecord): Promise<boolean> =>
+  !(await existingKeys(db, table, [key])).has(key);
 
 /** A page that is gone for good cannot come back, and a row that does gets a new one. */
 async function endReturn(
@@ -129,6 +137,7 @@ async function deleteRecord(
       await because.conclude(sql);
       await rest(sql, table.name, record.key, gone.as);
       await discard(sql, table.name, record.key);
+      await releaseRefusedDeletions(sql, referencedTables(table, context.tables.values()));
       if (gone.before === null) return;
       const operation = await beginOperation(sql, {
         direction: 'to-postgres',
@@ -148,10 +157,16 @@ async function deleteRecord(
     const refusal = refusalOf(error);
     if (refusal === null) throw error;
     await context.store.transaction((sql) => because.refused(sql, refusal.reason));
-    await setAside(context, left, record, {
-      ...refusal,
-      remedy: `${refusal.remedy}; then retry, or restore the page to keep the row`,
-    });
+    await setAside(
+      context,
+      left,
+      record,
+      {
+        ...refusal,
+        remedy: `${refusal.remedy}; then retry, or restore the page to keep the row`,
+      },
+      left.decision === 'approved' ? 'approved' : 'left',
+    );
   }
 }
 
@@ -233,10 +248,12 @@ async function setAside(
   left: Left,
   record: SyncRecord,
   trouble: Trouble,
+  /** A decision that is still to be carried out is kept. */
+  digest: 'left' | 'approved' = 'left',
 ): Promise<void> {
   await context.store.transaction(async (sql) => {
     await markTrashed(sql, record.table, record.key);
-    await parkEdit(sql, { page: left.page, table: record.table, key: record.key, digest: 'left' }, trouble);
+    await parkEdit(sql, { page: left.page, table: record.table, key: record.key, digest }, trouble);
   });
   context.log.warn({ table: record.table, key: record.key, ...trouble }, 'a page left its database');
 }

@@ -1,7 +1,9 @@
 import type { RowImage } from '../model/change.ts';
 import { deletionRuling, type Ruling } from '../model/conflict.ts';
+import { deletionsBehind } from '../model/consequence.ts';
 import type { PageId } from '../model/ids.ts';
 import { goesToNotion, type ResolvedTable } from '../model/mapping.ts';
+import { goneAmong } from '../postgres/gone.ts';
 import { readRows } from '../postgres/rows.ts';
 import {
   type Clash,
@@ -60,7 +62,7 @@ export async function trashVerdict(
   }
   const row = (await readRows(context.db, table, [record.key])).get(record.key);
   // What is left of a conflict ends with the pair.
-  if (row === undefined || !rowChangedSince(table, record, row))
+  if (row === undefined || !(await rowChangedSince(context, table, record, row)))
     return { kind: 'delete', because: BECAUSE_SO };
   const { winner, strategy } = await rule(context, { table, page }, record);
   const clash = clashOf({ table, page }, record, row);
@@ -77,15 +79,31 @@ export async function trashVerdict(
   return { kind: winner === 'postgres' ? 'restore' : 'delete', because };
 }
 
-/** Values that the page was to get. Those of an expression change with other rows, which nobody did to this record. */
-const rowChangedSince = (table: ResolvedTable, record: SyncRecord, row: RowImage): boolean =>
-  table.fields.some(
+/**
+ * Values that the page was to get. Those of an expression change with other rows, which nobody did to this record, and
+ * what the deletion of another row did to this one is a part of that deletion.
+ */
+async function rowChangedSince(
+  { db, tables }: InboundContext,
+  table: ResolvedTable,
+  record: SyncRecord,
+  row: RowImage,
+): Promise<boolean> {
+  const changed = table.fields.filter(
     (field) =>
       goesToNotion(field) &&
       field.source.kind === 'column' &&
       field.property in record.baseRow &&
       (row[field.property] ?? null) !== (record.baseRow[field.property] ?? null),
   );
+  const behind = changed.map((field) =>
+    deletionsBehind(table, [...tables.values()], field, record.baseRow, row),
+  );
+  const targets = behind.flatMap((each) => each ?? []);
+  if (behind.includes(null)) return true;
+  const gone = await goneAmong(db, tables, targets);
+  return targets.some(({ table: of, key }) => !gone.has(`${of}/${key}`));
+}
 
 /** Trashing need not move a page's time: it happened at or after the last edit, and before this moment. */
 async function rule(context: InboundContext, { table, page }: Trashed, record: SyncRecord): Promise<Ruling> {

@@ -61,6 +61,7 @@ const table = (name: string, rank: number, fields: readonly ResolvedField[]): Re
   writableColumns: [],
   checks: {},
   constraints: {},
+  foreignKeys: [],
   onPostgresDelete: 'trash',
   conflict: 'lww',
   settleSeconds: null,

@@ -47,6 +47,7 @@ export function resolvedTable(
     writableColumns: [],
     checks: {},
     constraints: {},
+    foreignKeys: [],
     onPostgresDelete: 'trash',
     conflict: 'lww',
     settleSeconds: null,

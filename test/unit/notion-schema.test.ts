@@ -54,6 +54,7 @@ function table(fields: readonly ResolvedField[], more: Partial<ResolvedTable> = 
     writableColumns: [],
     checks: {},
     constraints: {},
+    foreignKeys: [],
     onPostgresDelete: 'trash',
     conflict: 'lww',
     settleSeconds: null,

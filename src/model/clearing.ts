@@ -1,0 +1,103 @@
+import type { PageImage, PageValue } from './change.ts';
+import type { NotionProperty } from './codecs/codec.ts';
+import { sameJson } from './json.ts';
+import type { ResolvedField } from './mapping.ts';
+
+/** What Notion shows of a property that nobody has filled in. A checkbox has no other empty state than unticked. */
+export const isEmptyValue = (value: PageValue): boolean =>
+  value === null || value === '' || value === false || (Array.isArray(value) && value.length === 0);
+
+/**
+ * Whether a field lost what it held. A multi-select counts as soon as it only loses options, because that is what a
+ * deleted option does to every page at once.
+ */
+export function isCleared(
+  field: Pick<ResolvedField, 'type'>,
+  before: PageValue | undefined,
+  after: PageValue,
+): boolean {
+  if (before === undefined || isEmptyValue(before)) return false;
+  if (isEmptyValue(after)) return true;
+  if (field.type !== 'multi_select' || !Array.isArray(before) || !Array.isArray(after)) return false;
+  return after.length < before.length && after.every((item) => before.some((had) => sameJson(had, item)));
+}
+
+/** The fields that a page, as it is or is about to be, lost since its base. What the image lacks says nothing. */
+export const clearedFields = (
+  fields: readonly ResolvedField[],
+  base: PageImage,
+  page: PageImage,
+): ResolvedField[] =>
+  fields.filter((field) => {
+    const value = page[field.property];
+    return value !== undefined && isCleared(field, base[field.property], value);
+  });
+
+/** The names of options that a cleared choice lost. */
+export function lostOptions(before: PageValue | undefined, after: PageValue | undefined): string[] {
+  const listOf = (value: PageValue | undefined): PageValue[] =>
+    Array.isArray(value) ? value : value == null ? [] : [value];
+  const kept = listOf(after);
+  return listOf(before).filter(
+    (name): name is string => typeof name === 'string' && !kept.some((each) => sameJson(each, name)),
+  );
+}
+
+/** The option names of the property with this id in a data source's schema; null if it is not there. */
+export function optionNames(schema: readonly NotionProperty[], id: string): string[] | null {
+  const found = schema.find((each) => each.id === id || decoded(each.id) === id);
+  const body = found?.[found.type];
+  const options = typeof body === 'object' && body !== null && 'options' in body ? body.options : null;
+  if (!Array.isArray(options)) return null;
+  return options.flatMap((option: unknown) =>
+    typeof option === 'object' && option !== null && 'name' in option && typeof option.name === 'string'
+      ? [option.name]
+      : [],
+  );
+}
+
+/** Notion escapes ids for use in a URL. */
+function decoded(id: string): string {
+  try {
+    return decodeURIComponent(id);
+  } catch {
+    return id;
+  }
+}
+
+/** What is known of a property that became empty on many pages at once. */
+export type ClearingSigns = {
+  readonly property: string;
+  readonly isChoice: boolean;
+  /** Options that the pages held and that the property no longer has; null if that is not known. */
+  readonly deletedOptions: readonly string[] | null;
+  /** Whether any of the pages shows an edit later than the last one that was known. */
+  readonly edited: boolean;
+  /** Names of the people who edited those pages last; our own integration is not among them. */
+  readonly editors: readonly string[];
+};
+
+const MOST_NAMES = 3;
+
+/** Why so many pages lost one property's value, in one sentence, as far as the pages and the schema tell. */
+export function likelyCause({ property, isChoice, deletedOptions, edited, editors }: ClearingSigns): string {
+  const name = JSON.stringify(property);
+  if (deletedOptions !== null && deletedOptions.length > 0) {
+    const options = namesOf(deletedOptions.map((each) => JSON.stringify(each)));
+    return deletedOptions.length === 1
+      ? `the option ${options} of ${name} was deleted`
+      : `the options ${options} of ${name} were deleted`;
+  }
+  const act = isChoice
+    ? `${name} was deleted and created again, its type was changed, or options of it were deleted`
+    : `${name} was deleted and created again, or its type was changed`;
+  if (editors.length === 0) return edited ? `an automation or an integration emptied ${name}` : act;
+  const people = `a bulk edit by ${namesOf(editors)}`;
+  return edited ? people : `${people}; or, since no page shows a later edit, ${act}`;
+}
+
+function namesOf(names: readonly string[]): string {
+  const shown = names.slice(0, MOST_NAMES);
+  const rest = names.length - shown.length;
+  return rest > 0 ? `${shown.join(', ')} and ${rest} more` : shown.join(', ');
+}

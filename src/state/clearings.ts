@@ -1,0 +1,170 @@
+import { changesIn, type Guard, type GuardLoad, isMassChange } from '../model/guard.ts';
+import type { PageId, RowKey, TableName } from '../model/ids.ts';
+import { MASS_CLEARING, type Side } from './guarded-changes.ts';
+import type { Trouble } from './outbox.ts';
+import type { Sql, Store } from './sql.ts';
+
+/** A field of a record that one side emptied, and that would become empty on the other. */
+export type Cleared = { readonly key: RowKey; readonly page: PageId; readonly field: string };
+
+/** `crossed`: it may cross, or has. A decision stays until it is carried out. */
+export type ClearingState = 'crossed' | 'waiting' | 'approved' | 'rejected';
+
+/** The states of these fields, by key and field. */
+export type Clearings = ReadonlyMap<string, ClearingState>;
+export const clearingName = ({ key, field }: Pick<Cleared, 'key' | 'field'>): string =>
+  JSON.stringify([key, field]);
+
+type Claim = {
+  readonly table: TableName;
+  readonly side: Side;
+  readonly guard: Guard;
+  readonly cleared: readonly Cleared[];
+  /** Asked for a field of which a mass is to wait. */
+  readonly causeOf: (field: string) => Promise<string>;
+};
+
+/**
+ * Decides which of these fields may be emptied by themselves, and counts them. All that come together are decided as
+ * one, and one decision is made at a time, so that portions of a mass count each other.
+ */
+export async function claimClearings(store: Store, claim: Claim): Promise<Clearings> {
+  if (claim.cleared.length === 0) return new Map();
+  const masses = await store.transaction((sql) => decide(sql, claim));
+  for (const field of masses.fields) await tellCause(store, claim, field);
+  return masses.states;
+}
+
+async function decide(
+  sql: Sql,
+  { table, side, guard, cleared }: Claim,
+): Promise<{ readonly states: Clearings; readonly fields: readonly string[] }> {
+  await sql.query('select pg_advisory_xact_lock(7420004, hashtext($1))', [`${side} ${table}`]);
+  await sql.query(
+    `delete from pgnotion.clearings where table_name = $1 and side = $2 and state = 'crossed'
+        and since < clock_timestamp() - make_interval(mins => $3)`,
+    [table, side, guard.windowMinutes],
+  );
+  const states = new Map(await knownStates(sql, table, side, cleared));
+  const fields: string[] = [];
+  for (const field of new Set(cleared.map((each) => each.field))) {
+    const fresh = cleared.filter((each) => each.field === field && !states.has(clearingName(each)));
+    if (fresh.length === 0) continue;
+    const load = await clearingLoad(sql, { table, side, field }, guard, fresh.length);
+    const state = isMassChange(load, guard) ? 'waiting' : 'crossed';
+    if (state === 'waiting') fields.push(field);
+    await keep(sql, { table, side, state, reason: reasonOf(field, load) }, fresh);
+    for (const each of fresh) states.set(clearingName(each), state);
+  }
+  return { states, fields };
+}
+
+const reasonOf = (field: string, load: GuardLoad): string =>
+  `${changesIn(load)} of ${load.records} records of this table would lose their ${field} at once`;
+
+async function knownStates(
+  sql: Sql,
+  table: TableName,
+  side: Side,
+  cleared: readonly Cleared[],
+): Promise<[string, ClearingState][]> {
+  const rows = await sql.query<Pick<Cleared, 'key' | 'field'> & { readonly state: ClearingState }>(
+    `select key, field, state
+       from pgnotion.clearings join unnest($3::text[], $4::text[]) as u(k, f) on key = k and field = f
+      where table_name = $1 and side = $2`,
+    [table, side, cleared.map((each) => each.key), cleared.map((each) => each.field)],
+  );
+  return rows.map(({ key, field, state }) => [clearingName({ key, field }), state]);
+}
+
+async function clearingLoad(
+  sql: Sql,
+  { table, side, field }: { readonly table: TableName; readonly side: Side; readonly field: string },
+  guard: Guard,
+  coming: number,
+): Promise<GuardLoad> {
+  const [row] = await sql.query<Omit<GuardLoad, 'coming'>>(
+    `select count(*) filter (where state = 'crossed')::int as crossed,
+            count(*) filter (where state = 'waiting')::int as waiting,
+            (select count(*)::int from pgnotion.records
+              where table_name = $1 and page_id is not null and state <> 'resting') as records
+       from pgnotion.clearings
+      where table_name = $1 and side = $2 and field = $3
+        and since > clock_timestamp() - make_interval(mins => $4)`,
+    [table, side, field, guard.windowMinutes],
+  );
+  return { crossed: 0, waiting: 0, records: 0, ...row, coming };
+}
+
+async function keep(
+  sql: Sql,
+  as: {
+    readonly table: TableName;
+    readonly side: Side;
+    readonly state: ClearingState;
+    readonly reason: string;
+  },
+  cleared: readonly Cleared[],
+): Promise<void> {
+  await sql.query(
+    `insert into pgnotion.clearings (table_name, side, state, reason, key, page_id, field)
+     select $1, $2, $3, $4, k, p, f from unnest($5::text[], $6::uuid[], $7::text[]) as u(k, p, f)
+     on conflict do nothing`,
+    [
+      as.table,
+      as.side,
+      as.state,
+      as.reason,
+      cleared.map((each) => each.key),
+      cleared.map((each) => each.page),
+      cleared.map((each) => each.field),
+    ],
+  );
+}
+
+/** Finding it out may take a request, so it comes after the decision, which others wait for. */
+async function tellCause(store: Store, { table, side, causeOf }: Claim, field: string): Promise<void> {
+  const cause = await causeOf(field);
+  await store.query(
+    `update pgnotion.clearings set cause = $4
+      where table_name = $1 and side = $2 and field = $3 and state = 'waiting' and cause is null`,
+    [table, side, field, cause],
+  );
+}
+
+/** Forgets what no longer is a clearing of a record, or is carried out; `cleared` are the fields that still are. */
+export async function dropClearings(
+  sql: Sql,
+  { table, key }: { readonly table: TableName; readonly key: RowKey },
+  side: Side,
+  cleared: readonly string[],
+): Promise<void> {
+  await sql.query(
+    `delete from pgnotion.clearings
+      where table_name = $1 and key = $2 and side = $3 and state <> 'crossed' and field <> all($4::text[])`,
+    [table, key, side, cleared],
+  );
+}
+
+/** Records of a table with fields that wait, or whose decision is to be carried out. */
+export async function recordsWithClearings(
+  sql: Sql,
+  table: TableName,
+  side: Side,
+  keys: readonly RowKey[],
+): Promise<ReadonlySet<RowKey>> {
+  const rows = await sql.query<{ key: RowKey }>(
+    `select distinct key from pgnotion.clearings
+      where table_name = $1 and side = $2 and key = any($3::text[]) and state <> 'crossed'`,
+    [table, side, keys],
+  );
+  return new Set(rows.map((row) => row.key));
+}
+
+/** Fields of one page that wait with many others. */
+export const massClearing = (fields: readonly string[]): Trouble => ({
+  code: MASS_CLEARING,
+  reason: `${fields.join(', ')}: emptied together with the same property of many other records`,
+  remedy:
+    '`pgnotion guarded list` names the likely cause; `pgnotion guarded approve` empties the rows too, `pgnotion guarded reject` writes their values to the pages again',
+});

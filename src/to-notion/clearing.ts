@@ -1,0 +1,130 @@
+import type { PageImage, RowImage } from '../model/change.ts';
+import { clearedFields } from '../model/clearing.ts';
+import type { Lookups } from '../model/codecs/codec.ts';
+import { deletionsBehind } from '../model/consequence.ts';
+import { encodeField } from '../model/fields.ts';
+import { goesToNotion, type ResolvedField, type ResolvedTable } from '../model/mapping.ts';
+import { rowChanged } from '../model/merge.ts';
+import type { PagePlan } from '../model/plan.ts';
+import { goneAmong } from '../postgres/gone.ts';
+import {
+  type Cleared,
+  claimClearings,
+  clearingName,
+  dropClearings,
+  recordsWithClearings,
+} from '../state/clearings.ts';
+import type { LiveConflict } from '../state/conflicts.ts';
+import { advanceBase, type SyncRecord } from '../state/records.ts';
+import type { DeliverContext, Delivery } from './context.ts';
+
+type Pair = { readonly record: SyncRecord; readonly row: RowImage };
+
+/**
+ * Takes out of a plan the fields that would become empty together with those of many other pages: they wait for a
+ * person, while the rest of the record is written. The caller holds the record's lock.
+ */
+export async function guardPlan(
+  context: DeliverContext,
+  { table, row, lookups }: Delivery,
+  record: SyncRecord,
+  plan: PagePlan,
+  lines: readonly LiveConflict[],
+): Promise<PagePlan> {
+  const decided = new Set(lines.flatMap(({ field, by }) => (by === null ? [] : [field])));
+  const seen = await clearedIn(context, table, lookups, [{ record, row }]);
+  const mine = seen.filter(({ field }) => field in plan.writes && !decided.has(field));
+  if (mine.length === 0) return plan;
+  const states = await claim(context, table, mine);
+  const stopped = mine.flatMap((each) => {
+    const state = states.get(clearingName(each));
+    return state === 'waiting' || state === 'rejected' ? [{ field: each.field, state }] : [];
+  });
+  if (stopped.length === 0) return plan;
+  const names = new Set(stopped.map(({ field }) => field));
+  const writes = Object.fromEntries(Object.entries(plan.writes).filter(([name]) => !names.has(name)));
+  const declined = stopped.filter(({ state }) => state === 'rejected').map(({ field }) => field);
+  if (declined.length > 0) await decline(context, record, row, declined);
+  return { ...plan, writes };
+}
+
+/** The page keeps what the row lost: both stay as they are until either changes again. */
+async function decline(
+  { store }: DeliverContext,
+  record: SyncRecord,
+  row: RowImage,
+  declined: readonly string[],
+): Promise<void> {
+  const emptied = Object.fromEntries(declined.map((name) => [name, row[name] ?? null]));
+  await store.transaction((sql) => advanceBase(sql, record, { row: emptied, page: {} }));
+}
+
+/** Counts what a whole batch would empty before any of it is written, and forgets what has got a value again. */
+export async function guardBatch(
+  context: DeliverContext,
+  table: ResolvedTable,
+  lookups: Lookups,
+  records: readonly SyncRecord[],
+  rows: ReadonlyMap<SyncRecord['key'], RowImage>,
+): Promise<void> {
+  const pairs = records.flatMap((record) => {
+    const row = rows.get(record.key);
+    return row === undefined || record.state !== 'linked' ? [] : [{ record, row }];
+  });
+  const cleared = await clearedIn(context, table, lookups, pairs);
+  await claim(context, table, cleared);
+  const keys = pairs.map(({ record }) => record.key);
+  for (const key of await recordsWithClearings(context.store, table.name, 'to-notion', keys)) {
+    const still = cleared.filter((each) => each.key === key).map(({ field }) => field);
+    await dropClearings(context.store, { table: table.name, key }, 'to-notion', still);
+  }
+}
+
+const claim = (context: DeliverContext, table: ResolvedTable, cleared: readonly Cleared[]) =>
+  claimClearings(context.store, {
+    table: table.name,
+    side: 'to-notion',
+    guard: context.guards.clearing,
+    cleared,
+    causeOf: async (field) =>
+      `SQL emptied the column or expression behind ${JSON.stringify(field)} in many rows of ${table.source}`,
+  });
+
+async function clearedIn(
+  context: DeliverContext,
+  table: ResolvedTable,
+  lookups: Lookups,
+  pairs: readonly Pair[],
+): Promise<Cleared[]> {
+  const found = pairs.flatMap(({ record, row }) => {
+    const { key, page } = record;
+    if (page === null) return [];
+    const fields = table.fields.filter(
+      (field) =>
+        goesToNotion(field) &&
+        rowChanged({ row: row[field.property] ?? null, baseRow: record.baseRow[field.property] }),
+    );
+    return clearedFields(fields, record.basePage, encoded(fields, row, lookups)).map((field) => ({
+      cleared: { key, page, field: field.property },
+      lost: deletionsBehind(table, [...context.tables.values()], field, record.baseRow, row),
+    }));
+  });
+  const gone = await goneAmong(
+    context.db,
+    context.tables,
+    found.flatMap(({ lost }) => lost ?? []),
+  );
+  // What a deleted row leaves empty in the rows that pointed to it is a part of that deletion.
+  return found
+    .filter(({ lost }) => lost === null || !lost.every(({ table: of, key }) => gone.has(`${of}/${key}`)))
+    .map(({ cleared }) => cleared);
+}
+
+/** What the pages would hold. A value that is not whole yet empties nothing. */
+const encoded = (fields: readonly ResolvedField[], row: RowImage, lookups: Lookups): PageImage =>
+  Object.fromEntries(
+    fields.flatMap((field) => {
+      const one = encodeField(field, row[field.property] ?? null, lookups);
+      return one.kind === 'value' ? [[field.property, one.value]] : [];
+    }),
+  );

@@ -1,0 +1,160 @@
+import { clearedFields, likelyCause, lostOptions, optionNames } from '../model/clearing.ts';
+import type { PageId } from '../model/ids.ts';
+import { goesToNotion, goesToPostgres, type ResolvedField, type ResolvedTable } from '../model/mapping.ts';
+import { readPage } from '../model/page.ts';
+import type { NotionPage } from '../notion/client.ts';
+import {
+  type Cleared,
+  claimClearings,
+  clearingName,
+  dropClearings,
+  massClearing,
+} from '../state/clearings.ts';
+import { markRestore, type Trouble } from '../state/outbox.ts';
+import { advanceBase, type SyncRecord } from '../state/records.ts';
+import type { Source } from '../state/sources.ts';
+import type { InboundContext, Sighting } from './context.ts';
+
+type Seen = Pick<Sighting, 'page' | 'image'> & { readonly record: SyncRecord };
+
+/** What the guard makes of an edit's fields. */
+export type GuardedEdit = {
+  /** Fields that go on. */
+  readonly free: readonly ResolvedField[];
+  /** Why the others do not; null if there are none. */
+  readonly trouble: Trouble | null;
+};
+
+/**
+ * Decides which fields of an edit are part of a mass clearing: they wait, while the others go on. What a person has
+ * rejected is given back to the page here. The caller holds the record's lock.
+ */
+export async function guardEdit(
+  context: InboundContext,
+  sighting: Sighting,
+  record: SyncRecord & { readonly page: PageId },
+  changed: readonly ResolvedField[],
+  decided: ReadonlySet<string | null>,
+): Promise<GuardedEdit> {
+  const mine = changed.filter((field) => goesToPostgres(field) && !decided.has(field.property));
+  const cleared = clearedFields(mine, record.basePage, sighting.image);
+  const names = cleared.map(({ property }) => property);
+  // What has got a value again waits for nobody.
+  await dropClearings(context.store, record, 'to-postgres', names);
+  if (cleared.length === 0) return { free: changed, trouble: null };
+  const seen = { page: sighting.page, image: sighting.image, record };
+  const states = await claim(context, sighting.table, sighting.source, [seen], cleared);
+  const stateOf = (field: string) => states.get(clearingName({ key: record.key, field }));
+  const waiting = names.filter((name) => stateOf(name) === 'waiting');
+  const rejected = cleared.filter(({ property }) => stateOf(property) === 'rejected');
+  if (rejected.length > 0) await giveBack(context, sighting, record, rejected, names);
+  const stopped = new Set([...waiting, ...rejected.map(({ property }) => property)]);
+  return {
+    free: changed.filter(({ property }) => !stopped.has(property)),
+    trouble: waiting.length === 0 ? null : massClearing(waiting),
+  };
+}
+
+/** The page's empty value becomes its base, so that the row's value is written over nothing that a person typed. */
+async function giveBack(
+  context: InboundContext,
+  { image }: Sighting,
+  record: SyncRecord & { readonly page: PageId },
+  rejected: readonly ResolvedField[],
+  cleared: readonly string[],
+): Promise<void> {
+  const names = rejected.map(({ property }) => property);
+  const back = rejected.filter(goesToNotion).map(({ property }) => property);
+  await context.store.transaction(async (sql) => {
+    const page = Object.fromEntries(names.map((name) => [name, image[name] ?? null]));
+    await advanceBase(sql, record, { row: {}, page });
+    if (back.length > 0) await markRestore(sql, record.table, record.key, back);
+    const others = cleared.filter((name) => !names.includes(name));
+    await dropClearings(sql, record, 'to-postgres', others);
+  });
+  context.onDirty();
+}
+
+/** Counts what all pages of a listing lost before the first of them is taken over, so that none of a mass crosses. */
+export async function guardListed(
+  context: InboundContext,
+  table: ResolvedTable,
+  source: Source,
+  pages: readonly NotionPage[],
+  records: ReadonlyMap<PageId, SyncRecord>,
+): Promise<void> {
+  const fields = table.fields.filter(goesToPostgres);
+  const seen = pages.flatMap((page) => {
+    const record = records.get(page.id);
+    if (record?.state !== 'linked') return [];
+    const { image } = readPage(table, source.properties, page.properties);
+    return clearedFields(fields, record.basePage, image).length === 0 ? [] : [{ page, image, record }];
+  });
+  if (seen.length > 0) await claim(context, table, source, seen, fields);
+}
+
+function claim(
+  context: InboundContext,
+  table: ResolvedTable,
+  source: Source,
+  seen: readonly Seen[],
+  fields: readonly ResolvedField[],
+) {
+  const lost = (field: ResolvedField): readonly Seen[] =>
+    seen.filter(({ record, image }) => clearedFields([field], record.basePage, image).length > 0);
+  const cleared: Cleared[] = fields.flatMap((field) =>
+    lost(field).map(({ record, page }) => ({ key: record.key, page: page.id, field: field.property })),
+  );
+  return claimClearings(context.store, {
+    table: table.name,
+    side: 'to-postgres',
+    guard: context.guards.clearing,
+    cleared,
+    causeOf: async (name) => {
+      const field = fields.find(({ property }) => property === name);
+      return field === undefined ? '' : causeOf(context, source, field, lost(field));
+    },
+  });
+}
+
+const CHOICES: readonly string[] = ['select', 'multi_select', 'status'];
+
+async function causeOf(
+  context: InboundContext,
+  source: Source,
+  field: ResolvedField,
+  seen: readonly Seen[],
+): Promise<string> {
+  const { property } = field;
+  const isChoice = CHOICES.includes(field.type);
+  const lost = new Set(
+    seen.flatMap(({ record, image }) => lostOptions(record.basePage[property], image[property])),
+  );
+  const options = isChoice ? await optionsNow(context, source, property) : null;
+  const people = new Set(
+    seen.flatMap(({ page }) => (page.lastEditedBy === context.botId ? [] : (page.lastEditedBy ?? []))),
+  );
+  const editors = await Promise.all([...people].map((id) => context.people.nameOf(id)));
+  return likelyCause({
+    property,
+    isChoice,
+    deletedOptions: options === null ? null : [...lost].filter((name) => !options.includes(name)),
+    edited: seen.some(({ page, record }) => page.lastEditedTime > (record.pageEditedAt ?? new Date(0))),
+    editors: editors.flatMap((name) => name ?? []),
+  });
+}
+
+/** The names of a property's options as they are now; null if Notion does not answer, which keeps nothing waiting. */
+async function optionsNow(
+  context: InboundContext,
+  { dataSource, properties }: Source,
+  property: string,
+): Promise<readonly string[] | null> {
+  try {
+    const { properties: schema } = await context.notion.retrieveDataSource(dataSource, { priority: 'poll' });
+    return optionNames(Object.values(schema), properties[property] ?? property);
+  } catch (error) {
+    context.log.warn({ err: error, property }, 'the options of a property could not be read');
+    return null;
+  }
+}
