@@ -148,7 +148,10 @@ async function deliverOne(context: DeliverContext, batch: Batch, line: OutboxLin
     : await openEyes(context, table, source, 1, { priority: urgencyOf(line) });
   if (fresh === undefined) return withoutRow(context, { line, table, source }, known, look);
   const lookups = await lookupsFor(context, table, [fresh, ...(known === undefined ? [] : [known.baseRow])]);
-  return withRow(context, { line, table, source, row: fresh, lookups }, known, { look, conflicted: batch.conflicted });
+  return withRow(context, { line, table, source, row: fresh, lookups }, known, {
+    look,
+    conflicted: batch.conflicted,
+  });
 }
 
 const sameBase = (a: SyncRecord | undefined, b: SyncRecord | undefined): boolean =>

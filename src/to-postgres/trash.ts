@@ -157,17 +157,15 @@ async function deleteRecord(
     const refusal = refusalOf(error);
     if (refusal === null) throw error;
     await context.store.transaction((sql) => because.refused(sql, refusal.reason));
-    await setAside(
-      context,
-      left,
-      record,
-      {
-        ...refusal,
-        remedy: `${refusal.remedy}; then retry, or restore the page to keep the row`,
-      },
-      left.decision === 'approved' ? 'approved' : 'left',
-    );
+    await refuse(context, left, record, refusal);
   }
+}
+
+/** What was approved goes on as soon as nothing keeps the row any more. */
+function refuse(context: InboundContext, left: Left, record: SyncRecord, refusal: Trouble): Promise<void> {
+  const remedy = `${refusal.remedy}; then retry, or restore the page to keep the row`;
+  const digest = left.decision === 'approved' ? 'approved' : 'left';
+  return setAside(context, left, record, { ...refusal, remedy }, digest);
 }
 
 type Gone = Pick<Operation, 'after'> & {

@@ -1,0 +1,96 @@
+import { describe, expect, test } from 'vitest';
+import type { PageValue } from '../../src/model/change.ts';
+import {
+  type ClearingSigns,
+  isCleared,
+  isEmptyValue,
+  likelyCause,
+  lostOptions,
+  optionNames,
+} from '../../src/model/clearing.ts';
+
+describe('invariant 10: a value that is lost', () => {
+  test.each<[PageValue, boolean]>([
+    [null, true],
+    ['', true],
+    [[], true],
+    [false, true],
+    [0, false],
+    ['0', false],
+    [true, false],
+    [['a'], false],
+    [{ start: '2026-05-01' }, false],
+  ])('%j is empty: %s', (value, expected) => {
+    expect(isEmptyValue(value)).toBe(expected);
+  });
+
+  test.each<[Parameters<typeof isCleared>[0]['type'], PageValue | undefined, PageValue, boolean]>([
+    ['rich_text', 'a', null, true],
+    ['rich_text', 'a', 'b', false],
+    ['rich_text', null, null, false],
+    // Without a base nobody can tell what was lost.
+    ['rich_text', undefined, null, false],
+    ['number', 0, null, true],
+    ['number', 5, 0, false],
+    ['checkbox', true, false, true],
+    ['checkbox', false, true, false],
+    ['multi_select', ['a', 'b'], ['a'], true],
+    ['multi_select', ['a', 'b'], [], true],
+    ['multi_select', ['a', 'b'], ['c'], false],
+    ['multi_select', ['a'], ['b', 'c'], false],
+    ['multi_select', ['a'], ['a', 'b'], false],
+    ['relation', ['1', '2'], ['1'], false],
+    ['relation', ['1', '2'], [], true],
+    ['people', ['1'], [], true],
+    ['files', ['1'], [], true],
+  ])('%s from %j to %j: %s', (type, before, after, expected) => {
+    expect(isCleared({ type }, before, after)).toBe(expected);
+  });
+
+  test.each<[PageValue | undefined, PageValue | undefined, string[]]>([
+    ['Open', null, ['Open']],
+    [['a', 'b', 'c'], ['b'], ['a', 'c']],
+    [undefined, null, []],
+    [null, 'Open', []],
+  ])('from %j to %j the options %j are lost', (before, after, expected) => {
+    expect(lostOptions(before, after)).toEqual(expected);
+  });
+});
+
+test('the options of a property are found by its id, escaped or not', () => {
+  const schema = [{ id: '%7CCly', type: 'select', select: { options: [{ name: 'Open' }, { id: 'x' }] } }];
+  expect(optionNames(schema, '|Cly')).toEqual(['Open']);
+  expect(optionNames(schema, '%7CCly')).toEqual(['Open']);
+  expect(optionNames(schema, 'other')).toBeNull();
+  expect(optionNames([{ id: 'a', type: 'number', number: {} }], 'a')).toBeNull();
+});
+
+describe('the likely cause', () => {
+  const signs: ClearingSigns = {
+    property: 'Stage',
+    isChoice: true,
+    deletedOptions: [],
+    edited: false,
+    editors: [],
+  };
+  test.each<[Partial<ClearingSigns>, RegExp]>([
+    [{ deletedOptions: ['Open'] }, /^the option "Open" of "Stage" was deleted$/],
+    [
+      { deletedOptions: ['a', 'b', 'c', 'd'] },
+      /^the options "a", "b", "c" and 1 more of "Stage" were deleted$/,
+    ],
+    [{}, /^"Stage" was deleted and created again, its type was changed, or options of it were deleted$/],
+    [
+      { isChoice: false, deletedOptions: null },
+      /^"Stage" was deleted and created again, or its type was changed$/,
+    ],
+    [{ edited: true, editors: ['Ada'] }, /^a bulk edit by Ada$/],
+    [{ edited: true }, /^an automation or an integration emptied "Stage"$/],
+    [
+      { editors: ['Ada', 'Grace'] },
+      /^a bulk edit by Ada, Grace; or, since no page shows a later edit, "Stage" was/,
+    ],
+  ])('%j', (some, expected) => {
+    expect(likelyCause({ ...signs, ...some })).toMatch(expected);
+  });
+});
