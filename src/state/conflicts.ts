@@ -169,10 +169,18 @@ export async function reopenConflict(sql: Sql, id: string, note: string): Promis
   );
 }
 
-/** The pair is no more: nothing of it can be decided. */
+/**
+ * The pair is no more, and what was open of it ends with it. A decision that was not carried out is no resolution: the
+ * note says what became of it instead.
+ */
 export async function outdateConflicts(sql: Sql, table: TableName, key: RowKey): Promise<void> {
   await sql.query(
-    `update pgnotion.conflicts set status = 'outdated', resolved_at = clock_timestamp()
+    `update pgnotion.conflicts
+        set status = 'outdated', resolved_at = clock_timestamp(),
+            note = 'the record was deleted, and this ended with it' || case
+              when resolved_by is not null and resolution is not null
+              then format(': what %s decided (%s) was not carried out', resolved_by, resolution) else '' end,
+            resolution = null
       where table_name = $1 and record_id = $2 and ${LIVE}`,
     [table, key],
   );
