@@ -28,7 +28,11 @@ create view pgnotion.failures as
     from pgnotion.clearings
    -- Those of the other side are in their edit's line.
    where state = 'waiting' and side = 'to-notion'
-   group by 1, 2, 3, 4;
+   group by 1, 2, 3, 4
+  union all
+  -- Of the mapped fields, the record's own line tells.
+  select 'to-notion', table_name, nullif(key, ''), null, code, reason, remedy, 1, true, since
+    from pgnotion.refused_fields where own;
 
 create view pgnotion.open_conflicts as
   select id, type, table_name, record_id, page_id, fields, base, local_record, remote_record, strategy, status,
@@ -170,7 +174,8 @@ create function pgnotion.retry(name text, record_key text) returns bigint langua
      where table_name = name and (key = record_key or page_id::text = record_key) returning 1),
   f as (
     update pgnotion.page_failures set next_at = clock_timestamp()
-     where table_name = name and (key = record_key or page_id::text = record_key) returning 1)
+     where table_name = name and (key = record_key or page_id::text = record_key) returning 1),
+  r as (delete from pgnotion.refused_fields where table_name = name and key in (record_key, '') returning 1)
   select (select count(*) from o) + (select count(*) from e) + (select count(*) from f);
 $$;
 
@@ -179,6 +184,7 @@ create function pgnotion.resync(name text default null) returns bigint language 
   with asked as (
     update pgnotion.data_sources set backfilled_at = null, compares = compares + 1
      where name is null or table_name = name returning table_name),
+  refused as (delete from pgnotion.refused_fields where name is null or table_name = name),
   sweep as (
     insert into pgnotion.sweeps (table_name, asked_at) select table_name, clock_timestamp() from asked
     on conflict (table_name) do update set asked_at = excluded.asked_at)

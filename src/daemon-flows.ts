@@ -16,11 +16,13 @@ import type { Store } from './state/sql.ts';
 import { type ConflictPagesContext, runConflictPages } from './to-notion/conflict-pages.ts';
 import { runDeliver } from './to-notion/deliver.ts';
 import { runSyncLog, type SyncLogContext } from './to-notion/sync-log.ts';
+import { createTrials } from './to-notion/trials.ts';
 import { runNotices } from './to-postgres/explain-refusal.ts';
 import type { Hints } from './to-postgres/hints.ts';
 import { createMirrors } from './to-postgres/mirrors.ts';
 import { runPoll } from './to-postgres/poll.ts';
 import { runSweep } from './to-postgres/sweep.ts';
+import { createSchemaWatch } from './to-postgres/watch-schema.ts';
 
 const steadyMs = (): number => performance.now();
 
@@ -40,7 +42,7 @@ export function flowsOf(
     bells.poll.ring();
   };
   const createGraceMs = options.createGraceMs ?? environment.SYNC_CREATE_GRACE_SECONDS * 1_000;
-  const outbound = { ...shared, hint, createGraceMs };
+  const outbound = { ...shared, hint, createGraceMs, trials: createTrials() };
   const inbound = {
     ...shared,
     clock: createNotionClock(steadyMs),
@@ -53,6 +55,7 @@ export function flowsOf(
     wake: bells.poll,
     hints,
     mirrors: createMirrors(shared.notion, steadyMs),
+    watchSchema: createSchemaWatch(steadyMs),
     steadyMs,
   };
   const rounds = { batchSize: environment.SYNC_BATCH_SIZE, busy: new Set<string>() };

@@ -86,11 +86,18 @@ const WORDINGS: readonly (readonly [pattern: RegExp, code: string, remedy: strin
   ],
 ];
 
+/** Notion's own check of what was sent: it says the same of the same request whenever it is asked. */
+const CHECKED = /\b(body|path|query|header)s? failed validation\b/;
+/** Of what comes with every request. */
+const OF_THE_CONNECTION: readonly (string | null)[] = ['missing_version', 'invalid_grant', 'invalid_beta'];
+
+/** A 400 that says nothing of the request may be a fault of Notion's that passes ("Unsaved transactions: runQuery"). */
 function badRequest(answer: AnswerProblem): Rule {
   const found = WORDINGS.find(([pattern]) => pattern.test(answer.message));
+  if (found) return { effect: 'none', retry: 'never', code: found[1], remedy: found[2] };
+  const explained = CHECKED.test(answer.message) || OF_THE_CONNECTION.includes(answer.code);
   const remedy = 'Notion refuses this value or request: mend the row or the mapping, then retry the failure.';
-  if (!found) return { effect: 'none', retry: 'never', remedy };
-  return { effect: 'none', retry: 'never', code: found[1], remedy: found[2] };
+  return { effect: 'none', retry: explained || answer.status !== 400 ? 'never' : 'later', remedy };
 }
 
 function forbidden(answer: AnswerProblem): Rule {

@@ -133,6 +133,17 @@ export async function lostCreate(sql: Sql, table: TableName, key: RowKey): Promi
   return rows.length > 0;
 }
 
+/** What the create in doubt of this record's page has sent; null if none is on record. */
+export async function doubtfulCreate(sql: Sql, table: TableName, key: RowKey): Promise<PageImage | null> {
+  const [row] = await sql.query<{ after: PageImage }>(
+    `select after from pgnotion.operations
+      where table_name = $1 and key = $2 and direction = 'to-notion' and kind = 'create'
+        and status in ('started', 'unknown') order by id desc limit 1`,
+    [table, key],
+  );
+  return row?.after ?? null;
+}
+
 /** The whole row that the record's last deletion took away, as JSON text; null if that was not the page's doing. */
 export async function lastDeletedRow(sql: Sql, table: TableName, key: RowKey): Promise<string | null> {
   const [last] = await sql.query<{ direction: Operation['direction']; row: string }>(

@@ -81,6 +81,15 @@ export async function intend(sql: Sql, table: TableName, key: RowKey): Promise<v
   );
 }
 
+/** Whether any page of this table is being made, or may have been. */
+export async function isAnyCreating(sql: Sql, table: TableName): Promise<boolean> {
+  const rows = await sql.query(
+    "select from pgnotion.records where table_name = $1 and state = 'creating' limit 1",
+    [table],
+  );
+  return rows.length > 0;
+}
+
 /** Ties a page to a record. Fields that are not in the images have no base yet. */
 export async function link(
   sql: Sql,

@@ -2,10 +2,12 @@ import type { RowImage } from '../model/change.ts';
 import type { Lookups } from '../model/codecs/codec.ts';
 import type { RowKey } from '../model/ids.ts';
 import type { ResolvedTable } from '../model/mapping.ts';
+import type { RefusedField } from '../model/refused-field.ts';
 import { readEach } from '../postgres/rows.ts';
 import { conflictedAmong } from '../state/conflicts.ts';
 import type { OutboxLine } from '../state/outbox.ts';
 import { recordsByKey, type SyncRecord } from '../state/records.ts';
+import { refusedFieldsOf } from '../state/refused-fields.ts';
 import type { Source } from '../state/sources.ts';
 import { guardBatch } from './clearing.ts';
 import { type DeliverContext, lookupsFor } from './context.ts';
@@ -22,6 +24,8 @@ export type Batch = {
   readonly broken: ReadonlyMap<RowKey, unknown>;
   readonly lookups: Lookups;
   readonly look: Look;
+  /** What Notion refused before, by record. */
+  readonly refused: (key: RowKey) => readonly RefusedField[];
   /** Records with a conflict that is not over. */
   readonly conflicted: ReadonlySet<RowKey>;
 };
@@ -41,12 +45,13 @@ export async function readBatch(
   const updates = lines.filter((line) => {
     const known = records.get(line.key);
     const row = rows.get(line.key);
-    return known?.page != null && row !== undefined && hasNews({ line, table, source, row, lookups }, known);
+    return known?.page != null && row !== undefined && hasNews({ line, table, row }, known);
   });
   const deletions = lines.filter((line) => line.kind === 'delete' && !rows.has(line.key));
   const priority = lines.some((line) => line.urgency === 0) ? 'live' : 'backfill';
   const look = await openEyes(context, table, source, updates.length + deletions.length, { priority });
   await guardBatch(context, table, lookups, [...records.values()], rows);
   const conflicted = await conflictedAmong(context.store, table.name, keys);
-  return { table, source, records, rows, broken, lookups, look, conflicted };
+  const refused = await refusedFieldsOf(context.store, table.name, keys);
+  return { table, source, records, rows, broken, lookups, look, conflicted, refused };
 }

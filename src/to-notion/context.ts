@@ -1,10 +1,11 @@
-import type { Json, PageImage, PageValue, RowImage } from '../model/change.ts';
+import type { PageImage, PageValue, RowImage } from '../model/change.ts';
 import type { Lookups } from '../model/codecs/codec.ts';
 import type { Guards } from '../model/guard.ts';
 import type { PageId, TableName } from '../model/ids.ts';
 import type { ResolvedTable } from '../model/mapping.ts';
-import { lookupsOver, type PageExtras } from '../model/page.ts';
+import { lookupsOver } from '../model/page.ts';
 import { targetsOf } from '../model/plan.ts';
+import type { RefusedField } from '../model/refused-field.ts';
 import type { NotionClient } from '../notion/client.ts';
 import type { People } from '../notion/people.ts';
 import type { UserDatabase } from '../postgres/rows.ts';
@@ -14,6 +15,7 @@ import type { OutboxLine, Trouble } from '../state/outbox.ts';
 import { pagesOf } from '../state/records.ts';
 import type { Source } from '../state/sources.ts';
 import type { Store } from '../state/sql.ts';
+import type { Trials } from './trials.ts';
 
 /** What a delivery works with. */
 export type DeliverContext = {
@@ -24,6 +26,8 @@ export type DeliverContext = {
   readonly tables: ReadonlyMap<TableName, ResolvedTable>;
   readonly sourceOf: (table: TableName) => Promise<Source>;
   readonly locks: KeyLock;
+  /** Records whose refused field is being looked for. */
+  readonly trials: Trials;
   /** Our own user in Notion: only what it made is ever taken for a duplicate of ours. */
   readonly botId: string;
   /** Tells the way back that a person has edited this page. */
@@ -42,7 +46,12 @@ export type Delivery = {
   readonly source: Source;
   readonly row: RowImage;
   readonly lookups: Lookups;
+  /** What Notion refused of this record, or of its table, before. */
+  readonly refused: readonly RefusedField[];
 };
+
+/** A delivery of a row that is gone. */
+export type Deletion = Omit<Delivery, 'row' | 'lookups' | 'refused'>;
 
 /** How a delivery ended, for the outbox. */
 export type Delivered =
@@ -67,29 +76,6 @@ export async function lookupsFor(
     ? await context.people.byEmail()
     : new Map();
   return lookupsOver({ pairs: await pagesOf(context.store, targets), users });
-}
-
-/** The request's properties, by property id: a rename in Notion changes nothing. */
-export function toProperties(
-  context: DeliverContext,
-  delivery: Pick<Delivery, 'table' | 'source'>,
-  writes: Readonly<Record<string, PageValue>>,
-  kept: { readonly present: PageExtras; readonly restored: PageExtras } = { present: {}, restored: {} },
-): Record<string, Json> {
-  const { table, source } = delivery;
-  const properties: Record<string, Json> = {};
-  for (const field of table.fields) {
-    if (field.property in writes) {
-      properties[source.properties[field.property] ?? field.property] =
-        kept.restored[field.property] ??
-        field.codec.write(writes[field.property] ?? null, kept.present[field.property]);
-    }
-  }
-  const synced = table.lastSyncedProperty;
-  if (synced !== null) {
-    properties[source.properties[synced] ?? synced] = { date: { start: context.now().toISOString() } };
-  }
-  return properties;
 }
 
 export const pick = <T>(image: Readonly<Record<string, T>>, names: Iterable<string>): Record<string, T> =>

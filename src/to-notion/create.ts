@@ -1,24 +1,22 @@
+import type { PageImage } from '../model/change.ts';
 import { messageOf } from '../model/errors.ts';
 import type { PageId } from '../model/ids.ts';
 import { baseAfterWrite, changedOnPage } from '../model/merge.ts';
 import { extraFields, readPage } from '../model/page.ts';
 import { planPage } from '../model/plan.ts';
+import { leaveOut } from '../model/refused-field.ts';
 import type { NotionPage } from '../notion/client.ts';
 import { NotionFailure } from '../notion/outcome.ts';
 import { readLate, readWhole } from '../notion/pages.ts';
 import { noteExtras } from '../state/extras.ts';
-import { type RequestOperation, requestOperation } from '../state/operations.ts';
+import { doubtfulCreate, type RequestOperation, requestOperation } from '../state/operations.ts';
 import { pendingAmong, settle } from '../state/outbox.ts';
 import { forget, intend, link, type SyncRecord } from '../state/records.ts';
 import { awaitTargets, releaseWaiting } from '../state/waiting.ts';
-import {
-  type DeliverContext,
-  type Delivered,
-  type Delivery,
-  pick,
-  SETTLED,
-  toProperties,
-} from './context.ts';
+import { type DeliverContext, type Delivered, type Delivery, pick, SETTLED } from './context.ts';
+import { findUnkeyed } from './find-unkeyed.ts';
+import { afterRefusedCreate, codeOf, recordName } from './refusal.ts';
+import { type PageRequest, propertiesOf, requestFor } from './request.ts';
 import { parkedBy, troubleOf, urgencyOf } from './trouble.ts';
 
 const TARGET_WAIT_MS = 500;
@@ -30,7 +28,7 @@ const NOBODY: ReadonlySet<string> = new Set();
  */
 export async function createPage(context: DeliverContext, delivery: Delivery): Promise<Delivered> {
   const { line, table, source, row, lookups } = delivery;
-  const plan = planPage({
+  const wholePlan = planPage({
     table,
     base: { row: {}, page: {} },
     row,
@@ -42,10 +40,13 @@ export async function createPage(context: DeliverContext, delivery: Delivery): P
     withheld: NOBODY,
     judge: () => 'postgres',
   });
-  if (await targetsAreComing(context, delivery, plan.missing))
+  if (await targetsAreComing(context, delivery, wholePlan.missing))
     return { kind: 'postponed', ms: TARGET_WAIT_MS };
+  const only = stageFields(context, delivery);
+  const request = requestFor(context, delivery, leaveOut(wholePlan, delivery.refused), only);
+  const { plan } = request;
   const operation = creation(context, delivery, plan.writes);
-  const made = await send(context, delivery, plan.writes, operation);
+  const made = await send(context, delivery, request, operation);
   if (!('page' in made)) return made;
   const { page } = made;
   const { image } = await readWhole(context.notion, table, source.properties, page, {
@@ -66,19 +67,43 @@ export async function createPage(context: DeliverContext, delivery: Delivery): P
     const reading = readPage(table, source.properties, page.properties);
     await noteExtras(sql, [{ page: page.id, extras: extraFields(reading) }]);
     await operation.end(sql, { status: 'done', page: page.id });
-    if (plan.faults.length === 0) await settle(sql, line);
+    if (plan.faults.length === 0 && !request.more) await settle(sql, line);
     await awaitTargets(sql, table.name, line.key, plan.missing);
     await releaseWaiting(sql, table.name, line.key);
   });
   if (changedOnPage(table.fields, basePage, image).length > 0) context.hint(page.id);
-  return plan.faults.length === 0 ? SETTLED : parkedBy(plan.faults);
+  context.trials.end(recordName(delivery));
+  // What did not go with the page itself follows by updates.
+  if (request.more) return { kind: 'postponed', ms: 0 };
+  return plan.faults.length === 0 ? SETTLED : parkedBy(plan.faults, codeOf(delivery, plan.faults));
+}
+
+/** What the page is to be made with; null for all. Fewer fields are tried if Notion refused more without a reason. */
+function stageFields(context: DeliverContext, delivery: Delivery): readonly string[] | null {
+  const { table } = delivery;
+  const stage = context.trials.stageOf(recordName(delivery));
+  const titles = table.fields.filter(({ type }) => type === 'title').map(({ property }) => property);
+  switch (stage) {
+    case 'all':
+      return null;
+    case 'essential':
+      return [table.idProperty, ...titles];
+    case 'key':
+      return [table.idProperty];
+    case 'title':
+      return titles;
+    case 'nothing':
+      return [];
+    default:
+      return stage satisfies never;
+  }
 }
 
 /** The audit line of a create, stored together with the intent right before the request leaves. */
 const creation = (
   { store }: DeliverContext,
   { line, table, row }: Delivery,
-  writes: Parameters<typeof toProperties>[2],
+  writes: PageImage,
 ): RequestOperation =>
   requestOperation(
     store,
@@ -115,13 +140,13 @@ type Made = { readonly page: NotionPage; readonly answered: boolean };
 async function send(
   context: DeliverContext,
   delivery: Delivery,
-  writes: Parameters<typeof toProperties>[2],
+  request: PageRequest,
   operation: RequestOperation,
 ): Promise<Made | Delivered> {
   const { line, table, source } = delivery;
   try {
     const page = await context.notion.createPage(
-      { dataSourceId: source.dataSource, properties: toProperties(context, delivery, writes) },
+      { dataSourceId: source.dataSource, properties: propertiesOf(request.sent) },
       { priority: urgencyOf(line), beforeLeaving: operation.begin },
     );
     return { page, answered: true };
@@ -138,7 +163,8 @@ async function send(
       await operation.end(sql, { status: known ? 'failed' : 'unknown', error: error.message });
       if (known) await forget(sql, table.name, line.key);
     });
-    return troubleOf(error);
+    const without = known ? await afterRefusedCreate(context, delivery, request, error) : null;
+    return without ?? troubleOf(error, line);
   }
 }
 
@@ -152,16 +178,15 @@ export async function findCreated(
   record: SyncRecord,
 ): Promise<NotionPage | 'absent' | 'doubtful'> {
   const { line, table, source } = delivery;
-  const found = await context.notion.query(
-    {
-      dataSourceId: source.dataSource,
-      filter: {
-        property: source.properties[table.idProperty] ?? table.idProperty,
-        rich_text: { equals: line.key },
-      },
-    },
-    { priority: urgencyOf(line) },
-  );
+  const ask = { priority: urgencyOf(line) };
+  const sent = await doubtfulCreate(context.store, table.name, line.key);
+  if (sent !== null && !(table.idProperty in sent)) {
+    const unkeyed = await findUnkeyed(context, { table, source }, record, sent, ask);
+    return unkeyed ?? notFound(context, record);
+  }
+  const property = source.properties[table.idProperty] ?? table.idProperty;
+  const filter = { property, rich_text: { equals: line.key } };
+  const found = await context.notion.query({ dataSourceId: source.dataSource, filter }, ask);
   const idField = table.fields.find((field) => field.property === table.idProperty);
   const twins = found.pages
     .filter((page) => {
@@ -176,12 +201,13 @@ export async function findCreated(
         a.createdTime.getTime() - b.createdTime.getTime(),
     );
   const [first, ...others] = twins;
-  if (first === undefined) {
-    return (record.intentAgeMs ?? 0) > context.createGraceMs ? 'absent' : 'doubtful';
-  }
+  if (first === undefined) return notFound(context, record);
   for (const twin of others) await trashTwin(context, delivery, twin);
   return first;
 }
+
+const notFound = ({ createGraceMs }: DeliverContext, record: SyncRecord): 'absent' | 'doubtful' =>
+  (record.intentAgeMs ?? 0) > createGraceMs ? 'absent' : 'doubtful';
 
 /** A second page of ours for one record: the first one stays. A page that a person copied is not ours to touch. */
 async function trashTwin(

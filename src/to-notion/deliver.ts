@@ -16,11 +16,19 @@ import {
   type Urgency,
 } from '../state/outbox.ts';
 import { link, recordsByKey, type SyncRecord } from '../state/records.ts';
+import { refusedFieldsOf } from '../state/refused-fields.ts';
 import { suspend } from '../state/sources.ts';
 import { releaseWaiting } from '../state/waiting.ts';
 import { type Batch, readBatch } from './batch.ts';
 import { concludeQuietly } from './conflict.ts';
-import { type DeliverContext, type Delivered, type Delivery, lookupsFor, SETTLED } from './context.ts';
+import {
+  type Deletion,
+  type DeliverContext,
+  type Delivered,
+  type Delivery,
+  lookupsFor,
+  SETTLED,
+} from './context.ts';
 import { createPage, findCreated } from './create.ts';
 import { type Look, openEyes } from './guard.ts';
 import { removePage } from './remove.ts';
@@ -113,7 +121,9 @@ async function deliverLines(
   const outcomes = lines.map((line) =>
     context.locks.run(`${name}/${line.key}`, async () => {
       if (signal.aborted) return;
-      const outcome = await deliverOne(context, batch, line).catch(troubleOf);
+      const outcome = await deliverOne(context, batch, line).catch((error: unknown) =>
+        troubleOf(error, line),
+      );
       await record(context, line, outcome);
     }),
   );
@@ -138,7 +148,7 @@ async function deliverOne(context: DeliverContext, batch: Batch, line: OutboxLin
   const before = batch.records.get(line.key);
   const row = batch.rows.get(line.key);
   if (sameBase(known, before) && row !== undefined) {
-    const delivery = { line, table, source, row, lookups: batch.lookups };
+    const delivery = { line, table, source, row, lookups: batch.lookups, refused: batch.refused(line.key) };
     return withRow(context, delivery, known, batch);
   }
   // The record moved since the batch was read: what was read with it is too old to act on.
@@ -148,10 +158,9 @@ async function deliverOne(context: DeliverContext, batch: Batch, line: OutboxLin
     : await openEyes(context, table, source, 1, { priority: urgencyOf(line) });
   if (fresh === undefined) return withoutRow(context, { line, table, source }, known, look);
   const lookups = await lookupsFor(context, table, [fresh, ...(known === undefined ? [] : [known.baseRow])]);
-  return withRow(context, { line, table, source, row: fresh, lookups }, known, {
-    look,
-    conflicted: batch.conflicted,
-  });
+  const refused = (await refusedFieldsOf(context.store, table.name, [line.key]))(line.key);
+  const delivery = { line, table, source, row: fresh, lookups, refused };
+  return withRow(context, delivery, known, { look, conflicted: batch.conflicted });
 }
 
 const sameBase = (a: SyncRecord | undefined, b: SyncRecord | undefined): boolean =>
@@ -214,7 +223,7 @@ async function afterDoubt(
 
 async function withoutRow(
   context: DeliverContext,
-  delivery: Omit<Delivery, 'row' | 'lookups'>,
+  delivery: Deletion,
   known: SyncRecord | undefined,
   look: Look,
 ): Promise<Delivered> {

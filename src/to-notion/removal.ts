@@ -12,12 +12,10 @@ import { settle } from '../state/outbox.ts';
 import type { SyncRecord } from '../state/records.ts';
 import type { Sql } from '../state/sql.ts';
 import { clashOf } from './conflict.ts';
-import { type DeliverContext, type Delivered, type Delivery, pick, SETTLED } from './context.ts';
+import { type Deletion, type DeliverContext, type Delivered, pick, SETTLED } from './context.ts';
 import type { Look } from './guard.ts';
 
 type Linked = SyncRecord & { readonly page: PageId };
-type Deletion = Omit<Delivery, 'row' | 'lookups'>;
-
 /** Whether the page of a deleted row may go to the trash. */
 export type Removal =
   | {

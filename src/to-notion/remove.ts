@@ -1,7 +1,7 @@
 import { referencedTables } from '../model/consequence.ts';
 import { isMassChange } from '../model/guard.ts';
 import type { PageId, RowKey, TableName } from '../model/ids.ts';
-import { markProperty } from '../model/mapping.ts';
+import { markProperty, type ResolvedTable } from '../model/mapping.ts';
 import type { Ask } from '../notion/client.ts';
 import { isGone, NotionFailure } from '../notion/outcome.ts';
 import { endConflict, liveConflicts } from '../state/conflicts.ts';
@@ -10,16 +10,15 @@ import { deletionLoad, massDeletion } from '../state/guarded-changes.ts';
 import { type Operation, type RequestOperation, requestOperation } from '../state/operations.ts';
 import { settle } from '../state/outbox.ts';
 import { forget, link, type RestedAs, rest, type SyncRecord } from '../state/records.ts';
+import { FIELD_REFUSED } from '../state/refused-fields.ts';
 import type { Sql } from '../state/sql.ts';
-import { type DeliverContext, type Delivered, type Delivery, SETTLED } from './context.ts';
+import { type Deletion, type DeliverContext, type Delivered, SETTLED } from './context.ts';
 import { findCreated } from './create.ts';
 import type { Look } from './guard.ts';
 import { type Removal, removalOf } from './removal.ts';
 import { troubleOf, urgencyOf } from './trouble.ts';
 
 const DOUBTFUL_WAIT_MS = 5_000;
-
-type Deletion = Omit<Delivery, 'row' | 'lookups'>;
 
 /** What becomes of the page of a row that the WAL said was deleted. */
 export async function removePage(
@@ -59,7 +58,9 @@ export async function removePage(
     const as = await goneAlready(context, page, error);
     const status = as === undefined ? 'failed' : 'done';
     await context.store.transaction((sql) => operation.end(sql, { status, error: String(error) }));
-    return as === undefined ? troubleOf(error) : conclude(context, delivery, as);
+    return as === undefined
+      ? refusedFarewell(table, troubleOf(error, line))
+      : conclude(context, delivery, as);
   }
   await context.store.transaction((sql) => operation.end(sql, { status: 'done' }));
   return conclude(context, delivery, farewell.as);
@@ -72,6 +73,14 @@ async function isInTrash({ notion }: DeliverContext, page: PageId): Promise<bool
     if (isGone(error)) return false;
     throw error;
   }
+}
+
+/** A mark that Notion refuses is told by the property's name, and tried again when the schema changes. */
+function refusedFarewell(table: ResolvedTable, outcome: Delivered): Delivered {
+  const mark = markProperty(table);
+  if (mark === null || outcome.kind !== 'parked') return outcome;
+  const reason = `Notion refuses the property ${JSON.stringify(mark)}: ${outcome.trouble.reason}`;
+  return { kind: 'parked', trouble: { ...outcome.trouble, code: FIELD_REFUSED, reason } };
 }
 
 type Farewell = {

@@ -38,7 +38,7 @@ export async function revivePage(
     page = await context.notion.retrievePage(record.page, ask);
     for (const step of stepsBack(context, delivery, record, page)) {
       const error = await take(context, delivery, record.page, step, ask);
-      if (error !== null) return troubleOf(error);
+      if (error !== null) return troubleOf(error, line);
     }
   } catch (error) {
     if (!isGone(error)) throw error;

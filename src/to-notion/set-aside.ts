@@ -1,17 +1,21 @@
 import type { PageImage } from '../model/change.ts';
-import { changedOnPage } from '../model/merge.ts';
+import { changedInRow, changedOnPage } from '../model/merge.ts';
 import { editDigest } from '../model/page.ts';
+import type { PagePlan } from '../model/plan.ts';
+import type { WholePage } from '../notion/pages.ts';
 import type { LiveConflict } from '../state/conflicts.ts';
 import { CONFLICT_OPEN, editsOf, lookSoon } from '../state/edits.ts';
 import { HELD_BY_EDIT, PAGE_IN_TRASH } from '../state/held.ts';
 import type { SyncRecord } from '../state/records.ts';
 import { concludeTrashed } from './conflict.ts';
 import { type DeliverContext, type Delivered, type Delivery, pick } from './context.ts';
+import { codeOf } from './refusal.ts';
+import { parkedBy, troubleOf } from './trouble.ts';
 
 type Linked = SyncRecord & { readonly page: NonNullable<SyncRecord['page']> };
 
 /** A person was last, and their value cannot be taken over: the row's stands in the failures beside it. */
-export const heldBy = (fields: readonly string[]): Delivered | null =>
+const heldBy = (fields: readonly string[]): Delivered | null =>
   fields.length === 0
     ? null
     : {
@@ -72,4 +76,27 @@ async function inTrash(context: DeliverContext, record: Linked): Promise<Deliver
       remedy: 'restore the page in Notion, or delete the row; the next change of either goes on by itself',
     },
   };
+}
+
+/** Why a line cannot be settled though all that can be written is; null if it can. */
+export function setAside(
+  delivery: Delivery,
+  record: Linked,
+  { faults }: Pick<PagePlan, 'faults'>,
+  { lost, now }: { readonly lost: readonly string[]; readonly now: WholePage | null },
+): Delivered | null {
+  if (faults.length > 0) return parkedBy(faults, codeOf(delivery, faults));
+  return heldBy(lost) ?? unreadBy(delivery, record, now);
+}
+
+/** What cannot be read cannot be overwritten: a person may have typed there. The other fields are not kept waiting. */
+function unreadBy(delivery: Delivery, record: Linked, now: WholePage | null): Delivered | null {
+  const { table, row, line } = delivery;
+  const news = changedInRow(table.fields, record.baseRow, row, line.restore).map(({ property }) => property);
+  const [first] = now?.unread.filter(({ field }) => news.includes(field)) ?? [];
+  if (first === undefined) return null;
+  const outcome = troubleOf(first.error, line);
+  if (!('trouble' in outcome)) return outcome;
+  const reason = `the page's ${JSON.stringify(first.field)} cannot be read, and is not overwritten: ${outcome.trouble.reason}`;
+  return { kind: 'retry', ms: null, trouble: { ...outcome.trouble, reason } };
 }

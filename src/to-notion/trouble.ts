@@ -9,8 +9,19 @@ import type { Delivered } from './context.ts';
 export const urgencyOf = (line: Pick<OutboxLine, 'urgency'>): Priority =>
   line.urgency === 0 ? 'live' : 'backfill';
 
+/** A refusal that names nothing of ours may be a fault of Notion's in disguise: it is set aside after so many tries. */
+const ODD_TRIES = 6;
+const ODD_FIRST_MS = 2_000;
+
+/** Whether a request that Notion refused with 400, without a word of what is wrong with it, may still pass by itself. */
+export const isOdd = (error: unknown, line: Pick<OutboxLine, 'attempts'>): boolean =>
+  isUnexplained(error) && line.attempts + 1 < ODD_TRIES;
+
+const isUnexplained = (error: unknown): error is NotionFailure =>
+  error instanceof NotionFailure && error.verdict.status === 400 && error.verdict.retry === 'later';
+
 /** What a failure means for the record's line: later if it may pass, aside if it cannot. */
-export function troubleOf(error: unknown): Delivered {
+export function troubleOf(error: unknown, line: Pick<OutboxLine, 'attempts'>): Delivered {
   // A refused token or a blocked connection is nothing that one record could wait for: the daemon must say so.
   if (error instanceof NotionFailure && error.verdict.retry === 'stop') throw error;
   // It was given up while it waited for its turn, because the daemon stops: nothing failed.
@@ -31,6 +42,7 @@ export function troubleOf(error: unknown): Delivered {
         ? 'it is tried again by itself; if it stays, report it with the log of this minute'
         : "it is tried again by itself; correct the row, or the table's query or expression that the message is about",
   };
+  if (isUnexplained(error)) return afterUnexplained(trouble, line);
   if (error instanceof NotionFailure) {
     const { retry, afterMs, effect } = error.verdict;
     // What was saved is not sent again: the next try looks at what Notion holds, and settles.
@@ -41,11 +53,18 @@ export function troubleOf(error: unknown): Delivered {
   return known && !error.retryable ? { kind: 'parked', trouble } : { kind: 'retry', ms: null, trouble };
 }
 
+function afterUnexplained(trouble: Trouble, { attempts }: Pick<OutboxLine, 'attempts'>): Delivered {
+  const tries = attempts + 1;
+  if (tries < ODD_TRIES) return { kind: 'retry', ms: ODD_FIRST_MS * 2 ** attempts, trouble };
+  const reason = `${trouble.reason}; it was refused ${tries} times, with growing waits between the tries`;
+  return { kind: 'parked', trouble: { ...trouble, reason } };
+}
+
 /** A value that the property cannot hold: nothing but another value, or another mapping, mends it. */
-export const parkedBy = (faults: readonly Fault[]): Delivered => ({
+export const parkedBy = (faults: readonly Fault[], code = 'value_refused'): Delivered => ({
   kind: 'parked',
   trouble: {
-    code: 'value_refused',
+    code,
     reason: faults.map((fault) => fault.message).join('; '),
     remedy: faults.map((fault) => fault.remedy).join('; '),
   },

@@ -1,53 +1,45 @@
-import type { Json, PageImage } from '../model/change.ts';
+import type { PageImage } from '../model/change.ts';
+import { messageOf } from '../model/errors.ts';
 import { sameJson } from '../model/json.ts';
 import type { ResolvedTable } from '../model/mapping.ts';
 import { baseAfterWrite, changedInRow, changedOnPage, ownWrites, rowChangeOf } from '../model/merge.ts';
-import { extraFields, readPage } from '../model/page.ts';
 import { type PagePlan, type PageState, planPage } from '../model/plan.ts';
+import { leaveOut, refusedIn } from '../model/refused-field.ts';
 import { withheldFields, withoutSignatures } from '../model/uploads.ts';
 import type { NotionPage } from '../notion/client.ts';
 import { NotionFailure } from '../notion/outcome.ts';
 import { fetchPage, readLate, readWhole, type WholePage } from '../notion/pages.ts';
 import { type LiveConflict, liveConflicts } from '../state/conflicts.ts';
-import { noteExtras } from '../state/extras.ts';
 import {
-  closeDoubts,
   doubtfulWrites,
   type Operation,
   type RequestOperation,
   requestOperation,
 } from '../state/operations.ts';
-import { settle } from '../state/outbox.ts';
-import { advanceBase, type SyncRecord } from '../state/records.ts';
-import { awaitTargets } from '../state/waiting.ts';
+import type { SyncRecord } from '../state/records.ts';
 import { guardPlan } from './clearing.ts';
-import { concludeConflicts, decidedBy, type Judging, judging, keepRulings } from './conflict.ts';
-import {
-  type DeliverContext,
-  type Delivered,
-  type Delivery,
-  pick,
-  SETTLED,
-  strangerFields,
-  toProperties,
-} from './context.ts';
+import { conclude, type Linked, type Look, NEXT, type Seen } from './conclude.ts';
+import { decidedBy, type Judging, judging, keepRulings } from './conflict.ts';
+import { type DeliverContext, type Delivered, type Delivery, pick, strangerFields } from './context.ts';
 import {
   baseOfMerged,
-  baseOfWithheld,
   FIRST,
+  type Kept,
   keptBeside,
   mayHoldMore,
   type Second,
   withoutUploads,
 } from './extras.ts';
-import { away, handOver, heldBy, isSetAside } from './set-aside.ts';
-import { parkedBy, troubleOf, urgencyOf } from './trouble.ts';
-
-type Linked = SyncRecord & { readonly page: NonNullable<SyncRecord['page']> };
+import { afterRefusal, recordName } from './refusal.ts';
+import { type PageRequest, propertiesOf, requestFor } from './request.ts';
+import { away, handOver, isSetAside } from './set-aside.ts';
+import { troubleOf, urgencyOf } from './trouble.ts';
 
 /** Whether the row has anything for the page: if not, no request is made at all. */
-export const hasNews = ({ line, table, row }: Delivery, record: SyncRecord): boolean =>
-  changedInRow(table.fields, record.baseRow, row, line.restore).length > 0;
+export const hasNews = (
+  { line, table, row }: Pick<Delivery, 'line' | 'table' | 'row'>,
+  record: SyncRecord,
+): boolean => changedInRow(table.fields, record.baseRow, row, line.restore).length > 0;
 
 /**
  * Writes what the row changed, and only that, to its page. `now` is the page as it was just seen; null takes the base
@@ -78,7 +70,7 @@ export async function updatePage(
     lookups: delivery.lookups,
     judge: judges.judge,
   });
-  if (now === null && mayHoldMore(delivery, record, planned)) {
+  if (now === null && mayHoldMore(delivery, record, leaveOut(planned, delivery.refused))) {
     const ask = { priority: urgencyOf(line) };
     const seen = await fetchPage(context.notion, table, source.properties, record.page, ask);
     return updatePage(context, delivery, record, seen);
@@ -89,14 +81,15 @@ export async function updatePage(
     if (lost.length > 0) return handOver(context, record);
     context.hint(record.page);
   }
-  const plan = await guardPlan(context, delivery, record, planned, lines);
+  const plan = await guardPlan(context, delivery, record, leaveOut(planned, delivery.refused), lines);
   // The page's own change of a set is still news for the row.
   if (plan.merged.size > 0) context.hint(record.page);
   const look = { page, now, lost, second };
-  if (Object.keys(plan.writes).length > 0)
+  const isTried = context.trials.of(recordName(delivery)) !== undefined;
+  if (Object.keys(plan.writes).length > 0 || isTried)
     return writePage(context, delivery, record, plan, look, { lines, judges });
   const after = { ...page, ...baseOfMerged(plan, page) };
-  return conclude(context, delivery, record, plan, { ...look, after, written: null });
+  return conclude(context, delivery, record, plan, { ...look, after, written: null, more: false });
 }
 
 const judgedBy = (
@@ -109,29 +102,22 @@ const judgedBy = (
   withheld: new Set([...withheld.keys(), ...withheldFields(table.fields, page, lines)]),
 });
 
-/** What a delivery goes by: the page as it was seen, or as the base has it. */
-type Look = {
-  readonly page: PageImage;
-  /** The page as it was looked at before the write, if it was. */
-  readonly now: WholePage | null;
-  /** Fields whose later edit on the page is set aside. */
-  readonly lost: readonly string[];
-  readonly second: Second;
-};
-
 async function writePage(
   context: DeliverContext,
   delivery: Delivery,
   record: Linked,
-  plan: PagePlan,
+  whole: PagePlan,
   look: Look,
   { lines, judges }: { readonly lines: readonly LiveConflict[]; readonly judges: Judging },
 ): Promise<Delivered> {
-  const { table, source } = delivery;
   const { page, now, second } = look;
+  const kept = await keptBeside(context, delivery, whole, now, second);
+  const only = context.trials.of(recordName(delivery))?.groups[0] ?? null;
+  const request = requestFor(context, delivery, whole, only, kept);
+  const { plan } = request;
+  if (request.sent.length === 0) return nothingSent(context, delivery, record, plan, look);
   const written = Object.keys(plan.writes);
   const overruled = plan.conflicts.filter((name) => name in plan.writes);
-  const kept = await keptBeside(context, delivery, plan, now, second);
   const operation = requestOperation(
     context.store,
     {
@@ -141,21 +127,54 @@ async function writePage(
     },
     (sql) => keepRulings(sql, delivery, record, page, overruled, judges),
   );
-  const answer = await send(
-    context,
-    delivery,
-    record,
-    toProperties(context, delivery, plan.writes, kept),
-    operation,
-  );
+  const answer = await send(context, delivery, record, request, operation);
   if (!('id' in answer)) {
-    const again = withoutUploads(answer, kept, second, lines);
-    return again === null ? answer : updatePage(context, delivery, record, now, again);
+    const outcome = lookFirst(delivery, troubleOf(answer.error, delivery.line));
+    const again = isOfUploads(answer.error, request, kept)
+      ? withoutUploads(outcome, kept, second, lines)
+      : null;
+    if (again !== null) return updatePage(context, delivery, record, now, again);
+    return (await afterRefusal(context, delivery, request, answer.error)) ?? outcome;
   }
+  return afterAnswer(context, delivery, record, request, { ...look, answer, operation });
+}
+
+/** Whether a refusal may be about uploaded files that a request hands back: it names no other field. */
+function isOfUploads(error: unknown, { sent }: PageRequest, { present, restored }: Kept): boolean {
+  const named = refusedIn(messageOf(error), sent);
+  return named === null || named.some((name) => name in present || name in restored);
+}
+
+/** Nothing of the plan fits into a request, or the row changed while a refused field of it was looked for. */
+async function nothingSent(
+  context: DeliverContext,
+  delivery: Delivery,
+  record: Linked,
+  plan: PagePlan,
+  look: Look,
+): Promise<Delivered> {
+  if (context.trials.decide(recordName(delivery), true) !== undefined) return NEXT;
+  const after = { ...look.page, ...baseOfMerged(plan, look.page) };
+  return conclude(context, delivery, record, plan, { ...look, after, written: null, more: false });
+}
+
+/** What Notion made of the values stands in its answer; so does what a person did meanwhile. */
+async function afterAnswer(
+  context: DeliverContext,
+  delivery: Delivery,
+  record: Linked,
+  request: PageRequest,
+  seen: Look & NonNullable<Seen['written']>,
+): Promise<Delivered> {
+  const { table, source } = delivery;
+  const { answer, operation, ...look } = seen;
+  const { page } = look;
+  const { plan } = request;
+  const left = context.trials.decide(recordName(delivery), true)?.groups.length ?? 0;
   const ask = { priority: urgencyOf(delivery.line) };
   const { image } = await readWhole(context.notion, table, source.properties, answer, ask);
   const base = baseAfterWrite(table.fields, plan.writes, image, readLate(table, source.properties, answer));
-  const strangers = strangerFields(table, page, image, written, sameJson);
+  const strangers = strangerFields(table, page, image, Object.keys(plan.writes), sameJson);
   if (strangers.length > 0 || changedOnPage(table.fields, base, image).length > 0) context.hint(record.page);
   // What was found equal was found so before the write: a person may have changed it since.
   const found = { ...base, ...pick(page, plan.agreed) };
@@ -165,6 +184,7 @@ async function writePage(
     page: image,
     after,
     written: { answer, operation },
+    more: request.more || left > 0,
   });
 }
 
@@ -204,12 +224,12 @@ async function send(
   context: DeliverContext,
   delivery: Delivery,
   record: Linked,
-  properties: Readonly<Record<string, Json>>,
+  { sent }: PageRequest,
   operation: RequestOperation,
-): Promise<NotionPage | Delivered> {
+): Promise<NotionPage | { readonly error: unknown }> {
   try {
     return await context.notion.updatePage(
-      { id: record.page, properties },
+      { id: record.page, properties: propertiesOf(sent) },
       { priority: urgencyOf(delivery.line), beforeLeaving: operation.begin },
     );
   } catch (error) {
@@ -221,7 +241,7 @@ async function send(
         error: error instanceof Error ? error.message : String(error),
       }),
     );
-    return lookFirst(delivery, troubleOf(error));
+    return { error };
   }
 }
 
@@ -232,62 +252,3 @@ const lookFirst = ({ line }: Delivery, outcome: Delivered): Delivered =>
   outcome.kind === 'parked' && outcome.trouble.code === 'notion_page_in_trash' && line.attempts === 0
     ? { ...outcome, kind: 'retry', ms: LOOK_AGAIN_MS }
     : outcome;
-
-/** Moves the base of the fields that were written or found equal, and of no others. */
-async function conclude(
-  context: DeliverContext,
-  delivery: Delivery,
-  record: Linked,
-  plan: PagePlan,
-  seen: Look & {
-    /** What the base becomes, for the fields that were written or found equal. */
-    readonly after: PageImage;
-    readonly written: { readonly answer: NotionPage; readonly operation: RequestOperation } | null;
-  },
-): Promise<Delivered> {
-  const { line, table, row } = delivery;
-  const moved = [...Object.keys(plan.writes), ...plan.agreed];
-  const whole = moved.filter((name) => !plan.partial.has(name));
-  const aside =
-    plan.faults.length > 0
-      ? parkedBy(plan.faults)
-      : (heldBy(seen.lost) ?? unreadBy(delivery, record, seen.now));
-  const page = { ...pick(seen.after, moved), ...baseOfWithheld(record, plan, seen.second) };
-  const base = { ...record.basePage, ...page };
-  const look = await context.store.transaction(async (sql) => {
-    const unseen = await concludeConflicts(sql, delivery, record, seen.page, plan, seen.second.withheld);
-    await advanceBase(
-      sql,
-      { table: table.name, key: line.key },
-      {
-        row: pick(row, whole),
-        page,
-        ...(seen.written === null ? {} : { pageEditedAt: seen.written.answer.lastEditedTime }),
-        rests: changedOnPage(table.fields, base, seen.page).length === 0,
-      },
-    );
-    if (seen.written !== null) {
-      const reading = readPage(table, delivery.source.properties, seen.written.answer.properties);
-      await noteExtras(sql, [{ page: record.page, extras: extraFields(reading) }]);
-      await seen.written.operation.end(sql, { status: 'done' });
-    }
-    if (seen.now !== null) await closeDoubts(sql, table.name, line.key, seen.now.page.askedAt);
-    if (aside === null) await settle(sql, line);
-    await awaitTargets(sql, table.name, line.key, plan.missing);
-    return unseen;
-  });
-  if (look) context.hint(record.page);
-  return aside ?? SETTLED;
-}
-
-/** What cannot be read cannot be overwritten: a person may have typed there. The other fields are not kept waiting. */
-function unreadBy(delivery: Delivery, record: Linked, now: WholePage | null): Delivered | null {
-  const { table, row, line } = delivery;
-  const news = changedInRow(table.fields, record.baseRow, row, line.restore).map(({ property }) => property);
-  const [first] = now?.unread.filter(({ field }) => news.includes(field)) ?? [];
-  if (first === undefined) return null;
-  const outcome = troubleOf(first.error);
-  if (!('trouble' in outcome)) return outcome;
-  const reason = `the page's ${JSON.stringify(first.field)} cannot be read, and is not overwritten: ${outcome.trouble.reason}`;
-  return { kind: 'retry', ms: null, trouble: { ...outcome.trouble, reason } };
-}

@@ -1,5 +1,5 @@
 import { messageOf } from '../model/errors.ts';
-import type { PageId, TableName } from '../model/ids.ts';
+import type { PageId, RowKey, TableName } from '../model/ids.ts';
 import type { ResolvedTable } from '../model/mapping.ts';
 import { type NotionClient, textRuns } from '../notion/client.ts';
 import { isGone, NotionFailure, stopsAll } from '../notion/outcome.ts';
@@ -20,6 +20,7 @@ import {
   settleNotice,
 } from '../state/notices.ts';
 import { advanceBase, recordsByPage } from '../state/records.ts';
+import { keepRefusedField, refusedFieldsOf } from '../state/refused-fields.ts';
 import type { Source } from '../state/sources.ts';
 import type { Store } from '../state/sql.ts';
 
@@ -72,7 +73,7 @@ async function tell(context: NoticeContext, manners: Manners, notice: Notice): P
   const table = context.tables.get(notice.table);
   if (table === undefined) return wait(context, notice.page, null);
   try {
-    await show(context, table, notice);
+    await showUnlessRefused(context, table, notice);
     const waitMs = await comment(context, manners, notice);
     await context.store.transaction((sql) =>
       waitMs === null ? settleNotice(sql, notice) : postponeNotice(sql, notice.page, waitMs),
@@ -80,6 +81,28 @@ async function tell(context: NoticeContext, manners: Manners, notice: Notice): P
   } catch (error) {
     if (stopsAll(error) || isConnectionLost(error)) throw error;
     await afterFailure(context, notice, error);
+  }
+}
+
+/** A status property that Notion refuses stands in the failures; the comment is made all the same. */
+async function showUnlessRefused(
+  context: NoticeContext,
+  table: ResolvedTable,
+  notice: Notice,
+): Promise<void> {
+  const property = table.statusProperty;
+  const refused = await refusedFieldsOf(context.store, table.name, []);
+  if (property === null || refused('' as RowKey).some(({ field, own }) => own && field === property)) return;
+  try {
+    await show(context, table, notice);
+  } catch (error) {
+    if (!(error instanceof NotionFailure) || error.verdict.status !== 400) throw error;
+    const { code, message, remedy, retry } = error.verdict;
+    if (retry !== 'never' || code === 'notion_page_in_trash') throw error;
+    const reason = `Notion refuses the property ${JSON.stringify(property)}: ${message}`;
+    const about = { table: table.name, key: null, field: property, own: true, value: null, schema: null };
+    await context.store.transaction((sql) => keepRefusedField(sql, { ...about, code, reason, remedy }));
+    context.log.warn({ table: table.name, field: property, reason: message }, 'a field was refused');
   }
 }
 

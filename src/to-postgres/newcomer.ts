@@ -5,7 +5,7 @@ import { recordResolved } from '../state/conflicts.ts';
 import { dropEdit, editsOf, parkEdit, waitForEdit } from '../state/edits.ts';
 import { lostCreate, requestOperation, wasDeletedHere } from '../state/operations.ts';
 import { markRestore, type Trouble } from '../state/outbox.ts';
-import { link, recordsByKey, recordsByPage } from '../state/records.ts';
+import { isAnyCreating, link, recordsByKey, recordsByPage } from '../state/records.ts';
 import type { Sql } from '../state/sql.ts';
 import { releaseWaiting } from '../state/waiting.ts';
 import { clashOf } from './conflict.ts';
@@ -28,6 +28,9 @@ export async function receiveNewcomer(context: InboundContext, sighting: Sightin
   await context.locks.run(name, async () => {
     const known = (await recordsByPage(context.store, [page.id])).get(page.id);
     if (known !== undefined) return;
+    // It may be one of ours that could not be made with its key, on its way through a delivery.
+    if (key === null && page.createdBy === context.botId && (await isAnyCreating(context.store, table.name)))
+      return lookLater(context, sighting);
     if (key === null) return receiveNew(context, sighting, null);
     const owner = (await recordsByKey(context.store, table.name, [key])).get(key);
     // A person's copy of a page carries its key: it is a new record, and gets a key of its own.

@@ -19,6 +19,7 @@ import type { Mirrors } from './mirrors.ts';
 import { keepUnreadable } from './page-failure.ts';
 import { scan } from './scan.ts';
 import { sweep } from './sweep.ts';
+import type { SchemaWatch } from './watch-schema.ts';
 
 /**
  * Notion's times are floored to the minute and its queries may lag: each poll looks this far behind the watermark.
@@ -32,6 +33,7 @@ export type PollOptions = {
   /** Pages that somebody saw a person's edit on; emptied as they are looked at. */
   readonly hints: Hints;
   readonly mirrors: Mirrors;
+  readonly watchSchema: SchemaWatch;
   /** Counts up without jumps. */
   readonly steadyMs: () => number;
   readonly onPolled?: (table: TableName) => void;
@@ -73,6 +75,7 @@ async function pollTable(
     const source = await context.sourceOf(table.name);
     if (source.pausedBy !== 'hand') {
       await pollOrSuspend(context, table, source, signal);
+      await options.watchSchema(context, table, source);
       healthy();
       options.onPolled?.(table.name);
     }

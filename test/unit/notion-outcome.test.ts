@@ -40,11 +40,11 @@ type Row = readonly [
 ];
 
 const TABLE: readonly Row[] = [
-  [400, 'invalid_json', 'never', 'none', 'none', 'none'],
-  [400, 'invalid_request_url', 'never', 'none', 'none', 'none'],
-  [400, 'invalid_request', 'never', 'none', 'none', 'none'],
+  [400, 'invalid_json', 'later', 'none', 'none', 'none'],
+  [400, 'invalid_request_url', 'later', 'none', 'none', 'none'],
+  [400, 'invalid_request', 'later', 'none', 'none', 'none'],
   [400, 'invalid_grant', 'never', 'none', 'none', 'none'],
-  [400, 'validation_error', 'never', 'none', 'none', 'none'],
+  [400, 'validation_error', 'later', 'none', 'none', 'none'],
   [400, 'missing_version', 'never', 'none', 'none', 'none'],
   [400, 'invalid_beta', 'never', 'none', 'none', 'none'],
   [401, 'unauthorized', 'stop', 'none', 'none', 'none'],
@@ -114,6 +114,14 @@ describe('an answer', () => {
     const verdict = answer(UPDATE, 400, body('validation_error', undefined, message));
     expect(verdict).toMatchObject({ code, effect: 'none', retry: 'never' });
   });
+});
+
+test('a refusal that says what is wrong stays; one that does not may be a fault of Notion’s that passes', () => {
+  const retryOf = (message: string) =>
+    answer(UPDATE, 400, body('validation_error', undefined, message)).retry;
+  expect(retryOf('body failed validation: body.properties.x.number should be a number')).toBe('never');
+  expect(retryOf('Rating is not a property that exists.')).toBe('never');
+  expect(retryOf('Unsaved transactions: runQuery')).toBe('later');
 });
 
 describe('a rate limit', () => {
@@ -243,13 +251,8 @@ describe('no answer', () => {
 test('a NotionFailure is retryable exactly if waiting can help, and carries no cause', () => {
   const failure = (status: number): NotionFailure =>
     new NotionFailure(answer(CREATE, status, body('some_code')), 'createPage');
-  expect([400, 401, 409, 429, 500].map((status) => failure(status).retryable)).toEqual([
-    false,
-    false,
-    true,
-    true,
-    true,
-  ]);
+  const statuses = [400, 401, 409, 413, 429, 500];
+  expect(statuses.filter((status) => failure(status).retryable)).toEqual([400, 409, 429, 500]);
   expect(failure(400).message).toMatch(/^createPage: Notion answered 400 \(some_code\)/);
   expect(failure(400).cause).toBeUndefined();
 });

@@ -7,6 +7,8 @@ export type FaultMatch = {
   readonly operation?: string;
   /** A page, database or data source whose id, in either spelling, is in the path. */
   readonly id?: string;
+  /** A regular expression for the request's body. */
+  readonly body?: string;
 };
 
 export type FaultAction =
@@ -55,7 +57,12 @@ type Armed = {
   seen: number;
   struck: number;
 };
-export type Incoming = { readonly method: string; readonly path: string; readonly operation: string };
+export type Incoming = {
+  readonly method: string;
+  readonly path: string;
+  readonly operation: string;
+  readonly body: string;
+};
 
 /** Every request of the kind to that page answers 500 for good; the default is the reading of its long values. */
 export const brokenPage = (id: string, operation = 'pages.properties.retrieve'): FaultRule => ({
@@ -85,7 +92,8 @@ export function makeFaults(
   let last = 0;
   return {
     add: (rule) => {
-      if (rule.match.path !== undefined) new RegExp(rule.match.path);
+      for (const pattern of [rule.match.path, rule.match.body])
+        if (pattern !== undefined) new RegExp(pattern);
       last += 1;
       const until = now() + (rule.forMs ?? Number.POSITIVE_INFINITY);
       armed.push({ id: last, rule, until, seen: 0, struck: 0 });
@@ -114,4 +122,5 @@ const matches = (match: FaultMatch, request: Incoming): boolean =>
   (match.method === undefined || match.method.toUpperCase() === request.method) &&
   (match.operation === undefined || match.operation === request.operation) &&
   (match.id === undefined || request.path.replaceAll('-', '').includes(match.id.replaceAll('-', ''))) &&
+  (match.body === undefined || new RegExp(match.body).test(request.body)) &&
   (match.path === undefined || new RegExp(match.path).test(request.path));

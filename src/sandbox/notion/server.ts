@@ -183,7 +183,7 @@ async function handle(inside: Inside, c: Context<Env>): Promise<Response> {
   const at = house.now().getTime();
   const parent = operation.endsWith('.create') ? parentIn(request.body) : null;
   const done = log.begin({ at, method: request.method, path, operation, parent, bodyBytes });
-  const fault = strike({ method: request.method, path, operation });
+  const fault = strike({ method: request.method, path, operation, body: request.body });
 
   const early = fault !== null && 'when' in fault && fault.when === 'before';
   if (early && fault.kind === 'status') return finish(done, faultAnswer(house.now(), fault, undefined));

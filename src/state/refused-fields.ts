@@ -1,0 +1,102 @@
+import type { RowKey, TableName } from '../model/ids.ts';
+import type { RefusedField } from '../model/refused-field.ts';
+import type { Sql } from './sql.ts';
+
+/** Why a line is parked one of whose fields Notion refused. */
+export const FIELD_REFUSED = 'field_refused';
+
+/** Stands for all records: a refusal of the property itself. */
+const ALL = '';
+
+type Row = RefusedField & { readonly key: RowKey | typeof ALL };
+
+const SELECT = `select key, field, own, nullif(value, '') as value, reason, remedy from pgnotion.refused_fields`;
+
+/** The refused fields of these records, those of the whole table among each of them. */
+export async function refusedFieldsOf(
+  sql: Sql,
+  table: TableName,
+  keys: readonly RowKey[],
+): Promise<(key: RowKey) => readonly RefusedField[]> {
+  const rows = await sql.query<Row>(
+    `${SELECT} where table_name = $1 and (key = $2 or key = any($3::text[]))`,
+    [table, ALL, keys],
+  );
+  return (key) => rows.filter((row) => row.key === key || row.key === ALL);
+}
+
+/** `key` null: the property is refused to all records of the table. */
+export async function keepRefusedField(
+  sql: Sql,
+  refused: RefusedField & {
+    readonly table: TableName;
+    readonly key: RowKey | null;
+    readonly code: string;
+    /** Tells the schema under which it was refused; null if it is not known. */
+    readonly schema: string | null;
+  },
+): Promise<void> {
+  await sql.query(
+    `insert into pgnotion.refused_fields as r (table_name, key, field, own, value, schema, code, reason, remedy)
+     values ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+     on conflict (table_name, key, field) do update
+       set own = excluded.own, value = excluded.value, schema = excluded.schema, code = excluded.code,
+           reason = excluded.reason, remedy = excluded.remedy`,
+    [
+      refused.table,
+      refused.key ?? ALL,
+      refused.field,
+      refused.own,
+      refused.value ?? '',
+      refused.schema,
+      refused.code,
+      refused.reason,
+      refused.remedy,
+    ],
+  );
+}
+
+/** They were written, or it was not about them after all. */
+export async function dropRefusedFields(
+  sql: Sql,
+  table: TableName,
+  key: RowKey,
+  fields: readonly string[],
+): Promise<void> {
+  await sql.query(
+    'delete from pgnotion.refused_fields where table_name = $1 and key = $2 and field = any($3::text[])',
+    [table, key, fields],
+  );
+}
+
+/** The schemas under which fields of a table stand refused; empty if none does. */
+export async function refusingSchemas(sql: Sql, table: TableName): Promise<readonly (string | null)[]> {
+  const rows = await sql.query<{ schema: string | null }>(
+    'select distinct schema from pgnotion.refused_fields where table_name = $1',
+    [table],
+  );
+  return rows.map(({ schema }) => schema);
+}
+
+/** Keeps the schema for what was refused while it could not be read. */
+export async function noteSchema(sql: Sql, table: TableName, schema: string): Promise<void> {
+  await sql.query('update pgnotion.refused_fields set schema = $2 where table_name = $1 and schema is null', [
+    table,
+    schema,
+  ]);
+}
+
+/** The schema is another one: all that was refused under the old one is tried again. */
+export async function releaseRefused(sql: Sql, table: TableName, schema: string): Promise<void> {
+  await sql.query(
+    'delete from pgnotion.refused_fields where table_name = $1 and schema is distinct from $2',
+    [table, schema],
+  );
+  await sql.query(
+    `update pgnotion.outbox
+        set version = version + 1, next_at = clock_timestamp(), attempts = 0, parked_at = null,
+            code = null, reason = null, remedy = null
+      where table_name = $1 and code = $2 and parked_at is not null`,
+    [table, FIELD_REFUSED],
+  );
+}

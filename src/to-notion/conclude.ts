@@ -1,0 +1,77 @@
+import type { PageImage } from '../model/change.ts';
+import { changedOnPage } from '../model/merge.ts';
+import { extraFields, readPage } from '../model/page.ts';
+import type { PagePlan } from '../model/plan.ts';
+import type { NotionPage } from '../notion/client.ts';
+import type { WholePage } from '../notion/pages.ts';
+import { noteExtras } from '../state/extras.ts';
+import { closeDoubts, type RequestOperation } from '../state/operations.ts';
+import { settle } from '../state/outbox.ts';
+import { advanceBase, type SyncRecord } from '../state/records.ts';
+import { awaitTargets } from '../state/waiting.ts';
+import { concludeConflicts } from './conflict.ts';
+import { type DeliverContext, type Delivered, type Delivery, pick, SETTLED } from './context.ts';
+import { baseOfWithheld, type Second } from './extras.ts';
+import { setAside } from './set-aside.ts';
+
+export type Linked = SyncRecord & { readonly page: NonNullable<SyncRecord['page']> };
+
+/** What a delivery goes by: the page as it was seen, or as the base has it. */
+export type Look = {
+  readonly page: PageImage;
+  /** The page as it was looked at before the write, if it was. */
+  readonly now: WholePage | null;
+  /** Fields whose later edit on the page is set aside. */
+  readonly lost: readonly string[];
+  readonly second: Second;
+};
+
+export const NEXT: Delivered = { kind: 'postponed', ms: 0 };
+
+export type Seen = Look & {
+  /** What the base becomes, for the fields that were written or found equal. */
+  readonly after: PageImage;
+  readonly written: { readonly answer: NotionPage; readonly operation: RequestOperation } | null;
+  /** Other fields are left for another request. */
+  readonly more: boolean;
+};
+
+/** Moves the base of the fields that were written or found equal, and of no others. */
+export async function conclude(
+  context: DeliverContext,
+  delivery: Delivery,
+  record: Linked,
+  plan: PagePlan,
+  seen: Seen,
+): Promise<Delivered> {
+  const { line, table, row } = delivery;
+  const moved = [...Object.keys(plan.writes), ...plan.agreed];
+  const complete = moved.filter((name) => !plan.partial.has(name));
+  const aside = seen.more ? NEXT : setAside(delivery, record, plan, seen);
+  const page = { ...pick(seen.after, moved), ...baseOfWithheld(record, plan, seen.second) };
+  const base = { ...record.basePage, ...page };
+  const look = await context.store.transaction(async (sql) => {
+    const unseen = await concludeConflicts(sql, delivery, record, seen.page, plan, seen.second.withheld);
+    await advanceBase(
+      sql,
+      { table: table.name, key: line.key },
+      {
+        row: pick(row, complete),
+        page,
+        ...(seen.written === null ? {} : { pageEditedAt: seen.written.answer.lastEditedTime }),
+        rests: changedOnPage(table.fields, base, seen.page).length === 0,
+      },
+    );
+    if (seen.written !== null) {
+      const reading = readPage(table, delivery.source.properties, seen.written.answer.properties);
+      await noteExtras(sql, [{ page: record.page, extras: extraFields(reading) }]);
+      await seen.written.operation.end(sql, { status: 'done' });
+    }
+    if (seen.now !== null) await closeDoubts(sql, table.name, line.key, seen.now.page.askedAt);
+    if (aside === null) await settle(sql, line);
+    await awaitTargets(sql, table.name, line.key, plan.missing);
+    return unseen;
+  });
+  if (look) context.hint(record.page);
+  return aside ?? SETTLED;
+}

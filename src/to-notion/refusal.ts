@@ -1,0 +1,146 @@
+import type { Fault } from '../model/errors.ts';
+import { idsIn, refusedIn, type SentField } from '../model/refused-field.ts';
+import { schemaDigest } from '../model/schema-digest.ts';
+import { NotionFailure } from '../notion/outcome.ts';
+import { dropRefusedFields, FIELD_REFUSED, keepRefusedField } from '../state/refused-fields.ts';
+import type { DeliverContext, Delivered, Delivery } from './context.ts';
+import type { PageRequest } from './request.ts';
+import { isOdd, urgencyOf } from './trouble.ts';
+
+export const recordName = ({ line }: Pick<Delivery, 'line'>): string => `${line.table}/${line.key}`;
+
+/** Tells a line that is parked for what Notion refused, which is tried again when the schema changes. */
+export const codeOf = ({ refused }: Delivery, faults: readonly Fault[]): string =>
+  faults.some(({ path }) => refused.some(({ field }) => field === path)) ? FIELD_REFUSED : 'value_refused';
+
+const AT_ONCE: Delivered = { kind: 'postponed', ms: 0 };
+/** Refusals of the property itself: it is the same for every record of the table. */
+const OF_THE_PROPERTY: readonly string[] = ['notion_property_missing', 'notion_property_mistyped'];
+
+/** Whether a failure may be about a single field, so that the others could be written without it. */
+function mayBeOfField(
+  error: unknown,
+  { line }: Delivery,
+  sent: readonly SentField[],
+): error is NotionFailure {
+  if (!(error instanceof NotionFailure) || error.verdict.effect !== 'none') return false;
+  const { status, code, message } = error.verdict;
+  if (code === 'notion_page_in_trash' || code === 'notion_cursor_invalid') return false;
+  // Notion answers 404 as well for what a value points to.
+  if (status === 404)
+    return (
+      refusedIn(
+        message,
+        sent.filter(({ value }) => namesOne(message, value)),
+      ) !== null
+    );
+  if (status !== 400 && status !== 413) return false;
+  // It may pass by itself: only if it stays is it looked into.
+  return refusedIn(message, sent) !== null || !isOdd(error, line);
+}
+
+const namesOne = (message: string, value: SentField['value']): boolean => {
+  const sent = new Set(idsIn(JSON.stringify(value)));
+  return idsIn(message).some((id) => sent.has(id));
+};
+
+/**
+ * What to do after Notion refused an update: leaves out the fields that the refusal is about, and goes on with the rest.
+ * If the answer does not name them, halves of the request are tried. Null if it is not about a field.
+ */
+export async function afterRefusal(
+  context: DeliverContext,
+  delivery: Delivery,
+  { sent }: PageRequest,
+  error: unknown,
+): Promise<Delivered | null> {
+  if (!mayBeOfField(error, delivery, sent)) return null;
+  const record = recordName(delivery);
+  const names = sent.map(({ name }) => name);
+  const found = refusedIn(error.verdict.message, sent);
+  if (found !== null) {
+    await keep(context, delivery, sent, found, error, 'named');
+    return AT_ONCE;
+  }
+  if (names.length > 1 && context.trials.split(record, names)) return AT_ONCE;
+  const searched = context.trials.of(record) !== undefined;
+  const left = context.trials.decide(record, false);
+  // Nothing at all is accepted: it is not about a field.
+  if (searched && left !== undefined && left.groups.length === 0 && !left.accepted) {
+    await context.store.transaction((sql) =>
+      dropRefusedFields(sql, delivery.table.name, delivery.line.key, all(delivery)),
+    );
+    return null;
+  }
+  if (!searched && names.length > 1) return null;
+  await keep(context, delivery, sent, names, error, searched ? 'searched' : 'only');
+  return AT_ONCE;
+}
+
+/** The same for a page that is to be made: it is made without them, and what was left out follows by updates. */
+export async function afterRefusedCreate(
+  context: DeliverContext,
+  delivery: Delivery,
+  { sent }: PageRequest,
+  error: unknown,
+): Promise<Delivered | null> {
+  if (!mayBeOfField(error, delivery, sent)) return null;
+  const found = refusedIn(error.verdict.message, sent);
+  if (found !== null) {
+    await keep(context, delivery, sent, found, error, 'named');
+    return AT_ONCE;
+  }
+  if (sent.length > 0 && context.trials.lower(recordName(delivery))) return AT_ONCE;
+  context.trials.end(recordName(delivery));
+  return null;
+}
+
+const all = ({ table }: Delivery): readonly string[] => [
+  ...table.fields.map(({ property }) => property),
+  ...(table.lastSyncedProperty === null ? [] : [table.lastSyncedProperty]),
+];
+
+async function keep(
+  context: DeliverContext,
+  delivery: Delivery,
+  sent: readonly SentField[],
+  names: readonly string[],
+  { verdict }: NotionFailure,
+  how: 'named' | 'only' | 'searched',
+): Promise<void> {
+  const { table, line } = delivery;
+  const schema = await schemaNow(context, delivery);
+  const refused = sent.filter(({ name }) => names.includes(name));
+  await context.store.transaction(async (sql) => {
+    for (const { name, own, digest } of refused) {
+      const ofAll = own || (how === 'named' && OF_THE_PROPERTY.includes(verdict.code));
+      const by = how === 'searched' ? ' (found by trying the fields one by one)' : '';
+      await keepRefusedField(sql, {
+        table: table.name,
+        key: ofAll ? null : line.key,
+        field: name,
+        own,
+        value: ofAll ? null : digest,
+        schema,
+        code: verdict.code,
+        reason: `Notion refuses the property ${JSON.stringify(name)}${by}: ${verdict.message}`,
+        remedy: verdict.remedy,
+      });
+    }
+  });
+  context.log.warn(
+    { table: table.name, key: line.key, fields: names, reason: verdict.message },
+    'a field was refused',
+  );
+}
+
+/** Null if it cannot be told now: the next look at the schema keeps it. */
+async function schemaNow(context: DeliverContext, { source, line }: Delivery): Promise<string | null> {
+  try {
+    const ask = { priority: urgencyOf(line) };
+    return schemaDigest(await context.notion.retrieveDataSource(source.dataSource, ask));
+  } catch (error) {
+    if (!(error instanceof NotionFailure)) throw error;
+    return null;
+  }
+}
