@@ -14,6 +14,8 @@ create table pgnotion.clearings (
   reason     text,
   cause      text,
   decided_by text,
+  -- Whom an approved change is put down to instead of the page's last editor: 'notion' where no person made it.
+  actor      text,
   since      timestamptz not null default clock_timestamp(),
   primary key (table_name, key, side, field)
 );

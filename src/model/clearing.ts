@@ -68,7 +68,7 @@ function decoded(id: string): string {
 /** What is known of a property that became empty on many pages at once. */
 export type ClearingSigns = {
   readonly property: string;
-  readonly isChoice: boolean;
+  readonly kind: 'choice' | 'computed' | 'other';
   /** Options that the pages held and that the property no longer has; null if that is not known. */
   readonly deletedOptions: readonly string[] | null;
   /** Whether any of the pages shows an edit later than the last one that was known. */
@@ -77,23 +77,31 @@ export type ClearingSigns = {
   readonly editors: readonly string[];
 };
 
+/** Why so many pages lost a value, and whether that was surely no person's edit of them. */
+export type LikelyCause = { readonly text: string; readonly byNobody: boolean };
+
 const MOST_NAMES = 3;
 
 /** Why so many pages lost one property's value, in one sentence, as far as the pages and the schema tell. */
-export function likelyCause({ property, isChoice, deletedOptions, edited, editors }: ClearingSigns): string {
+export function likelyCause(signs: ClearingSigns): LikelyCause {
+  const { property, kind, deletedOptions, edited, editors } = signs;
   const name = JSON.stringify(property);
+  if (kind === 'computed') return { text: `what computes ${name} gives nothing any more`, byNobody: true };
   if (deletedOptions !== null && deletedOptions.length > 0) {
     const options = namesOf(deletedOptions.map((each) => JSON.stringify(each)));
-    return deletedOptions.length === 1
-      ? `the option ${options} of ${name} was deleted`
-      : `the options ${options} of ${name} were deleted`;
+    const [were, s] = deletedOptions.length === 1 ? ['was', ''] : ['were', 's'];
+    return { text: `the option${s} ${options} of ${name} ${were} deleted`, byNobody: true };
   }
-  const act = isChoice
-    ? `${name} was deleted and created again, its type was changed, or options of it were deleted`
-    : `${name} was deleted and created again, or its type was changed`;
-  if (editors.length === 0) return edited ? `an automation or an integration emptied ${name}` : act;
+  const act =
+    kind === 'choice'
+      ? `${name} was deleted and created again, its type was changed, or options of it were deleted`
+      : `${name} was deleted and created again, or its type was changed`;
+  if (editors.length === 0 && !edited) return { text: act, byNobody: true };
+  if (editors.length === 0)
+    return { text: `an automation or an integration emptied ${name}`, byNobody: false };
   const people = `a bulk edit by ${namesOf(editors)}`;
-  return edited ? people : `${people}; or, since no page shows a later edit, ${act}`;
+  const text = edited ? people : `${people}; or, since no page shows a later edit, ${act}`;
+  return { text, byNobody: false };
 }
 
 function namesOf(names: readonly string[]): string {

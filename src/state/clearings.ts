@@ -1,6 +1,7 @@
+import type { LikelyCause } from '../model/clearing.ts';
 import { changesIn, type Guard, type GuardLoad, isMassChange } from '../model/guard.ts';
 import type { PageId, RowKey, TableName } from '../model/ids.ts';
-import { MASS_CLEARING, type Side } from './guarded-changes.ts';
+import { MASS_CLEARING, NOBODY, type Side } from './guarded-changes.ts';
 import type { Trouble } from './outbox.ts';
 import type { Sql, Store } from './sql.ts';
 
@@ -21,7 +22,7 @@ type Claim = {
   readonly guard: Guard;
   readonly cleared: readonly Cleared[];
   /** Asked for a field of which a mass is to wait. */
-  readonly causeOf: (field: string) => Promise<string>;
+  readonly causeOf: (field: string) => Promise<LikelyCause>;
 };
 
 /**
@@ -124,11 +125,11 @@ async function keep(
 
 /** Finding it out may take a request, so it comes after the decision, which others wait for. */
 async function tellCause(store: Store, { table, side, causeOf }: Claim, field: string): Promise<void> {
-  const cause = await causeOf(field);
+  const { text, byNobody } = await causeOf(field);
   await store.query(
-    `update pgnotion.clearings set cause = $4
+    `update pgnotion.clearings set cause = $4, actor = $5
       where table_name = $1 and side = $2 and field = $3 and state = 'waiting' and cause is null`,
-    [table, side, field, cause],
+    [table, side, field, text, byNobody ? NOBODY : null],
   );
 }
 
@@ -144,6 +145,19 @@ export async function dropClearings(
       where table_name = $1 and key = $2 and side = $3 and state <> 'crossed' and field <> all($4::text[])`,
     [table, key, side, cleared],
   );
+}
+
+/** The fields of a record of which no person's edit is known to be the reason, and who is named for them instead. */
+export async function actorsOfClearings(
+  sql: Sql,
+  { table, key }: { readonly table: TableName; readonly key: RowKey },
+): Promise<ReadonlyMap<string, string>> {
+  const rows = await sql.query<{ field: string; actor: string }>(
+    `select field, actor from pgnotion.clearings
+      where table_name = $1 and key = $2 and side = 'to-postgres' and state = 'approved' and actor is not null`,
+    [table, key],
+  );
+  return new Map(rows.map(({ field, actor }) => [field, actor]));
 }
 
 /** Records of a table with fields that wait, or whose decision is to be carried out. */

@@ -33,6 +33,9 @@ export async function deletionLoad(
   return { crossed: 0, waiting: 0, records: 0, ...row, coming: 0 };
 }
 
+/** Who is named for what no person did. */
+export const NOBODY = 'notion';
+
 export const MASS_DELETION = 'mass_deletion';
 export const MASS_CLEARING = 'mass_clearing';
 export const MASS_CREATION = 'mass_creation';

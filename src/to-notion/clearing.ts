@@ -86,8 +86,10 @@ const claim = (context: DeliverContext, table: ResolvedTable, cleared: readonly 
     side: 'to-notion',
     guard: context.guards.clearing,
     cleared,
-    causeOf: async (field) =>
-      `SQL emptied the column or expression behind ${JSON.stringify(field)} in many rows of ${table.source}`,
+    causeOf: async (field) => ({
+      text: `SQL emptied the column or expression behind ${JSON.stringify(field)} in many rows of ${table.source}`,
+      byNobody: false,
+    }),
   });
 
 async function clearedIn(

@@ -69,7 +69,11 @@ export async function applyEdit(context: InboundContext, sighting: Sighting, kno
   if (!lines.some(isOurs) && (await isSettling(context, sighting, record, edit))) return;
   await putRight(context, sighting, record, changed);
   const theirs = guarded.free.filter(goesToPostgres);
-  const applied = await applyAll(context, sighting, record, theirs, decided);
+  const persons = theirs.filter(({ property }) => !guarded.actors.has(property));
+  const applied = [...(await applyAll(context, sighting, record, persons, decided))];
+  for (const [property, by] of guarded.actors)
+    for (const field of theirs.filter((each) => each.property === property))
+      applied.push(await tryFields(context, sighting, record, [field], { by }));
   const tried =
     guarded.trouble === null ? applied : [{ trouble: parked(guarded.trouble), held: [] }, ...applied];
   await conclude(context, sighting, record, { changed, digest, waiting, tried, decided });
@@ -217,7 +221,7 @@ async function tryFields(
   sighting: Sighting,
   record: Linked,
   fields: readonly ResolvedField[],
-  decision?: LiveConflict,
+  decision?: Pick<LiveConflict, 'by'>,
 ): Promise<Tried> {
   const { table, page, image } = sighting;
   const seen = await inboundLookups(context, fields, image, record.basePage);

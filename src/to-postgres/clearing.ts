@@ -1,9 +1,10 @@
-import { clearedFields, likelyCause, lostOptions, optionNames } from '../model/clearing.ts';
+import { clearedFields, type LikelyCause, likelyCause, lostOptions, optionNames } from '../model/clearing.ts';
 import type { PageId } from '../model/ids.ts';
 import { goesToNotion, goesToPostgres, type ResolvedField, type ResolvedTable } from '../model/mapping.ts';
 import { readPage } from '../model/page.ts';
 import type { NotionPage } from '../notion/client.ts';
 import {
+  actorsOfClearings,
   type Cleared,
   claimClearings,
   clearingName,
@@ -21,6 +22,8 @@ type Seen = Pick<Sighting, 'page' | 'image'> & { readonly record: SyncRecord };
 export type GuardedEdit = {
   /** Fields that go on. */
   readonly free: readonly ResolvedField[];
+  /** Those that go on and that no person emptied, with who is named for them. */
+  readonly actors: ReadonlyMap<string, string>;
   /** Why the others do not; null if there are none. */
   readonly trouble: Trouble | null;
 };
@@ -41,7 +44,7 @@ export async function guardEdit(
   const names = cleared.map(({ property }) => property);
   // What has got a value again waits for nobody.
   await dropClearings(context.store, record, 'to-postgres', names);
-  if (cleared.length === 0) return { free: changed, trouble: null };
+  if (cleared.length === 0) return { free: changed, trouble: null, actors: new Map() };
   const seen = { page: sighting.page, image: sighting.image, record };
   const states = await claim(context, sighting.table, sighting.source, [seen], cleared);
   const stateOf = (field: string) => states.get(clearingName({ key: record.key, field }));
@@ -52,6 +55,7 @@ export async function guardEdit(
   return {
     free: changed.filter(({ property }) => !stopped.has(property)),
     trouble: waiting.length === 0 ? null : massClearing(waiting),
+    actors: await actorsOfClearings(context.store, record),
   };
 }
 
@@ -112,7 +116,8 @@ function claim(
     cleared,
     causeOf: async (name) => {
       const field = fields.find(({ property }) => property === name);
-      return field === undefined ? '' : causeOf(context, source, field, lost(field));
+      if (field === undefined) return { text: '', byNobody: false };
+      return causeOf(context, source, field, lost(field));
     },
   });
 }
@@ -124,9 +129,10 @@ async function causeOf(
   source: Source,
   field: ResolvedField,
   seen: readonly Seen[],
-): Promise<string> {
+): Promise<LikelyCause> {
   const { property } = field;
   const isChoice = CHOICES.includes(field.type);
+  const kind = !field.codec.writable ? 'computed' : isChoice ? 'choice' : 'other';
   const lost = new Set(
     seen.flatMap(({ record, image }) => lostOptions(record.basePage[property], image[property])),
   );
@@ -137,7 +143,7 @@ async function causeOf(
   const editors = await Promise.all([...people].map((id) => context.people.nameOf(id)));
   return likelyCause({
     property,
-    isChoice,
+    kind,
     deletedOptions: options === null ? null : [...lost].filter((name) => !options.includes(name)),
     edited: seen.some(({ page, record }) => page.lastEditedTime > (record.pageEditedAt ?? new Date(0))),
     editors: editors.flatMap((name) => name ?? []),

@@ -238,3 +238,65 @@ test('invariant 10: rows that were empty from the beginning are no clearing', as
   const { rows } = await other.database.pool.query('select * from pgnotion.clearings');
   expect(rows).toEqual([]);
 }, 60_000);
+
+test('invariant 10: a formula that gives nothing any more was emptied by no person', async () => {
+  await using own = await createStack({
+    config: {
+      guard: { clearing: { number: NUMBER, share: 0.1 } },
+      tables: {
+        scored: {
+          source: 'public.scored',
+          key: 'id',
+          title: 'Scored',
+          fields: {
+            Name: { column: 'name', type: 'title' },
+            Score: { column: 'score', type: 'formula' },
+          },
+        },
+      },
+    },
+    schema: `create table scored (id int primary key, name text not null, score int);
+      insert into scored (id, name) select n, 'scored ' || n from generate_series(1, 12) n;`,
+    pollSeconds: 0.2,
+  });
+  const { control } = own.sandbox;
+  // The API makes no formula: a person does.
+  await own.apply();
+  control.addProperty(control.listDatabases()[0]?.dataSourceId ?? '', 'Score', {
+    formula: { expression: '1' },
+  });
+  await own.apply();
+  await own.start();
+  await own.settled(60_000);
+  const there = sidesOf(own);
+  const scored: string[] = [];
+  for (let key = 1; key <= 12; key += 1) scored.push(await there.pageOf('scored', String(key)));
+  const rows = async (condition: string) => (await there.sql(`select from scored where ${condition}`)).length;
+  for (const each of scored) control.setComputed(each, 'Score', { type: 'number', number: 7 });
+  await soon(async () => (await rows('score = 7')) === 12);
+  for (const each of scored) control.setComputed(each, 'Score', { type: 'number', number: null });
+  const held = () => there.sql<Guarded>('select * from pgnotion.guarded_changes order by key::int');
+  await soon(async () => (await held()).length >= 12 - NUMBER);
+  await there.polls(2);
+  const waiting = await held();
+  expect(await rows('score is null')).toBe(12 - waiting.length);
+  expect(waiting[0]).toMatchObject({
+    field: 'Score',
+    cause: expect.stringContaining('what computes "Score"'),
+  });
+  const [first, second] = waiting;
+  // The row keeps what it has; nothing can be written to the page.
+  await there.sql(`select pgnotion.reject_guarded('scored', $1)`, [first?.key]);
+  await soon(async () => (await held()).length === waiting.length - 1);
+  await there.sql(`select pgnotion.approve_guarded('scored')`);
+  await soon(async () => (await rows('score is null')) === 11);
+  await there.rest();
+  expect(await there.failures()).toEqual([]);
+  expect(await rows(`score = 7 and id = ${first?.key}`)).toBe(1);
+  const [last] = await there.sql<{ actor: string; actor_id: string | null }>(
+    `select actor, actor_id from pgnotion.operations
+      where direction = 'to-postgres' and key = $1 order by id desc limit 1`,
+    [second?.key],
+  );
+  expect(last).toEqual({ actor: 'notion', actor_id: null });
+}, 90_000);

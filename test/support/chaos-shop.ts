@@ -54,7 +54,7 @@ export const chaosSchema = `
 
 export const chaosConfig = {
   sync: { settleSeconds: 0.1 },
-  deleteGuard: { number: 10_000 },
+  guard: { number: 10_000 },
   tables: {
     parents: {
       source: 'public.parents',

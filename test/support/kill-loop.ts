@@ -161,7 +161,7 @@ export async function killLoop(kills: number, serverUrl: string): Promise<KillRe
   await using stage = await createCliStage({
     config: {
       ...shopConfig,
-      deleteGuard: { number: 10_000 },
+      guard: { number: 10_000 },
       // By the watermark mostly, and whole every few seconds, which alone shows a trashed page.
       sync: { settleSeconds: 0.2, wholePollPages: 10, sweepHours: 0.001 },
     },

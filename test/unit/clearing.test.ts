@@ -68,29 +68,43 @@ test('the options of a property are found by its id, escaped or not', () => {
 describe('the likely cause', () => {
   const signs: ClearingSigns = {
     property: 'Stage',
-    isChoice: true,
+    kind: 'choice',
     deletedOptions: [],
     edited: false,
     editors: [],
   };
-  test.each<[Partial<ClearingSigns>, RegExp]>([
-    [{ deletedOptions: ['Open'] }, /^the option "Open" of "Stage" was deleted$/],
+  test.each<[Partial<ClearingSigns>, RegExp, boolean]>([
+    [{ deletedOptions: ['Open'] }, /^the option "Open" of "Stage" was deleted$/, true],
     [
       { deletedOptions: ['a', 'b', 'c', 'd'] },
       /^the options "a", "b", "c" and 1 more of "Stage" were deleted$/,
+      true,
     ],
-    [{}, /^"Stage" was deleted and created again, its type was changed, or options of it were deleted$/],
     [
-      { isChoice: false, deletedOptions: null },
-      /^"Stage" was deleted and created again, or its type was changed$/,
+      {},
+      /^"Stage" was deleted and created again, its type was changed, or options of it were deleted$/,
+      true,
     ],
-    [{ edited: true, editors: ['Ada'] }, /^a bulk edit by Ada$/],
-    [{ edited: true }, /^an automation or an integration emptied "Stage"$/],
+    [
+      { kind: 'other', deletedOptions: null },
+      /^"Stage" was deleted and created again, or its type was changed$/,
+      true,
+    ],
+    [{ edited: true, editors: ['Ada'] }, /^a bulk edit by Ada$/, false],
+    [{ edited: true }, /^an automation or an integration emptied "Stage"$/, false],
     [
       { editors: ['Ada', 'Grace'] },
       /^a bulk edit by Ada, Grace; or, since no page shows a later edit, "Stage" was/,
+      false,
     ],
-  ])('%j', (some, expected) => {
-    expect(likelyCause({ ...signs, ...some })).toMatch(expected);
+    [
+      { kind: 'computed', edited: true, editors: ['Ada'] },
+      /^what computes "Stage" gives nothing any more$/,
+      true,
+    ],
+  ])('%j', (some, expected, byNobody) => {
+    const cause = likelyCause({ ...signs, ...some });
+    expect(cause.text).toMatch(expected);
+    expect(cause.byNobody).toBe(byNobody);
   });
 });
