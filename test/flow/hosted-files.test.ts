@@ -157,9 +157,12 @@ describe('invariant 7: a file that a person uploaded survives every write of our
       const [line] = await conflicts();
       await sides.sql(`select pgnotion.resolve_conflict($1, 'postgres')`, [line?.id]);
       await shows(page, ['a', 'z', 'b']);
-      const [operation] = await sides.sql<{ extras: object }>(
-        `select extras from pgnotion.operations where key = '8' and status = 'done' and extras is not null`,
-      );
+      const [operation] = await soon(async () => {
+        const rows = await sides.sql<{ extras: object }>(
+          `select extras from pgnotion.operations where key = '8' and status = 'done' and extras is not null`,
+        );
+        return rows.length > 0 ? rows : null;
+      });
       expect(JSON.stringify(operation?.extras)).toContain('scan.pdf');
     });
 
