@@ -34,10 +34,19 @@ create view pgnotion.failures as
   select 'to-notion', table_name, nullif(key, ''), null, code, reason, remedy, 1, true, since
     from pgnotion.refused_fields where own;
 
+-- All that are kept (`retention.days`), the ones that are over included. The row's value was committed at
+-- `row_changed_at`, the page's was typed between `edited_from` and `edited_to`; null is what nobody knows.
+create view pgnotion.conflicts as
+  select id, type, table_name, record_id, page_id, fields, base, local_record, remote_record, strategy, status,
+         resolution, value, note, detected_at, decided_at, resolved_at, resolved_by,
+         row_changed_at, edited_from, edited_to
+    from pgnotion.conflict_entries;
+
 create view pgnotion.open_conflicts as
   select id, type, table_name, record_id, page_id, fields, base, local_record, remote_record, strategy, status,
-         resolution, value, note, detected_at, decided_at, resolved_at, resolved_by
-    from pgnotion.conflicts
+         resolution, value, note, detected_at, decided_at, resolved_at, resolved_by,
+         row_changed_at, edited_from, edited_to
+    from pgnotion.conflict_entries
    -- What a rule decided needs nobody.
    where status = 'open' or (status = 'decided' and resolved_by is not null)
    order by id;
@@ -46,7 +55,7 @@ create view pgnotion.recent_operations as
   select id, started_at, finished_at,
          round(extract(epoch from finished_at - started_at) * 1000) as duration_ms,
          direction, table_name, key, page_id, kind, fields, before, after, lsn, changed_at,
-         actor, actor_id, attempt, status, error, batch, row_before, row_after
+         actor, actor_id, candidates, attempt, status, error, batch, row_before, row_after
     from pgnotion.operations
    order by id desc
    limit 1000;
@@ -73,7 +82,7 @@ create view pgnotion.status as
     disputed as (
       select table_name, count(*) as conflicts from pgnotion.open_conflicts group by 1),
     clashed as (
-      select table_name, count(*) as clashes from pgnotion.conflicts
+      select table_name, count(*) as clashes from pgnotion.conflict_entries
        where detected_at > clock_timestamp() - interval '1 hour' group by 1),
     last as (
       select d.table_name, o.finished_at as last_success
@@ -245,6 +254,20 @@ begin
     union all
     select null::timestamptz, 'relation waits', format('for a page of %s %s', w.target_table, w.target_key)
       from pgnotion.waiting w where w.table_name = name and w.key = record_key;
+  return query
+    select c.detected_at, case c.status when 'open' then 'conflict open' when 'decided' then 'conflict decided' else 'conflict' end,
+           concat_ws('; ', format('conflict %s, %s', c.id, c.type), nullif(array_to_string(c.fields, ', '), ''),
+             case c.status when 'open' then 'waits for a decision' when 'outdated' then 'ended by itself'
+               else format('%s was kept', coalesce(c.resolution, 'neither side')) end,
+             case c.strategy
+               when 'lww-tie' then 'the row was committed while the page was being edited, so nobody can say who was last'
+               when 'lww-unknown' then 'when the row''s value was committed is not known'
+               else 'by ' || coalesce(c.resolved_by, c.strategy) end,
+             'row committed at ' || c.row_changed_at, 'page edited between ' || c.edited_from || ' and ' || c.edited_to,
+             c.note)
+      from pgnotion.conflict_entries c
+     where c.table_name = name and c.record_id = record_key
+     order by c.id desc limit 20;
   return query select pair.synced_at,
     case when pair.key is null then 'no record'
          when pair.state = 'linked' and line.key is null
@@ -256,6 +279,7 @@ begin
   return query
     select o.started_at, format('%s %s %s', o.status, o.direction, o.kind),
            concat_ws('; ', format('operation %s: %s', o.id, array_to_string(o.fields, ', ')), 'by ' || o.actor,
+             'may have been ' || nullif(array_to_string(o.candidates, ', '), ''),
              'committed at ' || case o.direction when 'to-notion' then o.changed_at end, 'log ' || o.lsn,
              'edited at ' || case o.direction when 'to-postgres' then o.changed_at end,
              case when o.attempt > 1 then 'try ' || o.attempt end,
@@ -265,16 +289,19 @@ begin
      order by o.id desc limit 50;
 end $$;
 
--- Returns true once Notion holds the record as it was committed before the call, or newer; false when the time is up.
--- Raises if the record is set aside. Runs with its owner's rights: a caller needs no more than USAGE of this schema.
-create function pgnotion.wait_for(name text, record_key text, timeout interval default '30 seconds')
-  returns boolean language plpgsql volatile security definer set search_path = pg_catalog as $$
+-- Waits until Notion holds the record as it was committed before the call, or newer, and says how that ended: `synced`,
+-- `timeout`, or at once `set_aside` (it failed) or `conflict` (the page shows another value until a person decides), with
+-- the reason and what to do. Runs with its owner's rights: a caller needs no more than USAGE of this schema.
+create function pgnotion.wait_for_status(
+  name text, record_key text, timeout interval default '30 seconds',
+  out status text, out reason text, out remedy text)
+  language plpgsql volatile security definer set search_path = pg_catalog as $$
 declare
   wanted constant pg_lsn := pg_current_wal_insert_lsn();
   deadline constant timestamptz := clock_timestamp() + timeout;
   captured boolean := false;
-  waits boolean;
   line record;
+  held record;
 begin
   if pg_current_xact_id_if_assigned() is not null then
     raise exception 'wait_for in a transaction that has written would wait for that transaction itself'
@@ -292,82 +319,46 @@ begin
       select from pgnotion.checkpoint c join pg_replication_slots s on s.slot_name = c.slot
        where s.confirmed_flush_lsn >= wanted);
     if captured and exists (select from pgnotion.data_sources where table_name = name and backfilled_at is not null) then
-      select parked_at, reason, remedy into line from pgnotion.outbox where table_name = name and key = record_key;
-      waits := found;
+      select o.key is not null as waits, o.parked_at, o.reason, o.remedy into line
+        from (select) as one left join pgnotion.outbox o on o.table_name = name and o.key = record_key;
       if line.parked_at is not null then
-        raise exception '% % is set aside: %', name, record_key, line.reason using errcode = 'PGN03', hint = line.remedy;
+        status := 'set_aside';
+        reason := line.reason;
+        remedy := line.remedy;
+        return;
       end if;
-      if not waits and not exists (select from pgnotion.waiting where table_name = name and key = record_key) then
+      select c.id, c.fields into held
+        from pgnotion.conflict_entries c
+       where c.table_name = name and c.record_id = record_key and c.status = 'open' order by c.id limit 1;
+      if held.id is not null then
+        status := 'conflict';
+        reason := format('conflict %s holds %s, and Notion shows another value', held.id,
+                         case when held.fields = '{}' then 'the record' else array_to_string(held.fields, ', ') end);
+        remedy := format('decide it: `pgnotion conflicts resolve %s`, or pgnotion.resolve_conflict', held.id);
+        return;
+      end if;
+      if not line.waits and not exists (select from pgnotion.waiting where table_name = name and key = record_key) then
         exit;
       end if;
     end if;
-    if clock_timestamp() >= deadline then return false; end if;
+    if clock_timestamp() >= deadline then
+      status := 'timeout';
+      reason := case when captured then 'its delivery is not over' else 'the log has not been read up to the call' end;
+      remedy := format('see pgnotion.explain(%L, %L) and pgnotion.slot', name, record_key);
+      return;
+    end if;
     perform pg_sleep(0.05);
   end loop;
   if not exists (select from pgnotion.records where table_name = name and key = record_key)
      and not exists (select from pgnotion.operations where table_name = name and key = record_key) then
     raise exception 'pgnotion knows no record % of %', record_key, name using errcode = 'PGN02';
   end if;
-  return true;
+  status := 'synced';
 end $$;
 
--- Decides a conflict: 'postgres' or 'notion' keeps that side's value; the form below takes a value instead. The daemon
--- carries it out. The first decision stands: later ones are not accepted, and are told who was first.
-create function pgnotion.resolve_conflict(
-  conflict bigint, keep text, who text default current_user, chosen jsonb default null,
-  out accepted boolean, out message text) language plpgsql as $$
-declare
-  line pgnotion.conflicts;
-begin
-  select * into line from pgnotion.conflicts where id = conflict for update;
-  if not found then
-    raise exception 'there is no conflict %', conflict using hint = 'see pgnotion.open_conflicts';
-  end if;
-  accepted := line.status = 'open';
-  if not accepted then
-    message := case
-      when line.status = 'outdated' then
-        format('conflict %s ended by itself at %s: there is nothing to decide any more', conflict, line.resolved_at)
-      when line.resolved_by is null then
-        format('conflict %s was decided by the rule %s: %s', conflict, line.strategy, line.resolution)
-      else format('conflict %s was decided by %s at %s: %s', conflict, line.resolved_by, line.decided_at,
-                  case line.resolution when 'value' then format('the value %s', line.value) else line.resolution end) end;
-    return;
-  end if;
-  if keep is null or keep not in ('postgres', 'notion', 'value') or (keep = 'value') <> (chosen is not null) then
-    raise exception 'a conflict is resolved with ''postgres'', ''notion'' or a jsonb value';
-  end if;
-  if keep = 'value' and line.fields = '{}' then
-    raise exception 'conflict % is of a whole record: no value can stand for it', conflict
-      using hint = 'keep ''postgres'' or ''notion''';
-  end if;
-  if coalesce(who, '') = '' then raise exception 'somebody has to resolve it: name who'; end if;
-  update pgnotion.conflicts
-     set status = 'decided', resolution = keep, value = chosen, decided_at = clock_timestamp(), resolved_by = who, note = null
-   where id = conflict;
-  -- Whoever carries it out is told: the delivery what goes to the page, the poll what goes to the row.
-  if keep = 'postgres' and line.type <> 'DELETED_IN_NOTION' then
-    insert into pgnotion.outbox as o (table_name, key, kind, restore, approved)
-    values (line.table_name, line.record_id,
-            case line.type when 'DELETED_IN_POSTGRES' then 'delete' else 'write' end,
-            line.fields, line.type = 'DELETED_IN_POSTGRES')
-    on conflict (table_name, key) do update
-      set restore = (select coalesce(array_agg(distinct f), '{}') from unnest(o.restore || excluded.restore) f),
-          kind = case excluded.kind when 'delete' then 'delete' else o.kind end,
-          approved = o.approved or excluded.approved, priority = 0, version = o.version + 1,
-          next_at = clock_timestamp(), parked_at = null, attempts = 0, code = null, reason = null, remedy = null;
-  else
-    insert into pgnotion.edits (page_id, table_name, key, digest, next_at)
-    values (line.page_id, line.table_name, line.record_id, '', clock_timestamp())
-    on conflict (page_id) do update
-      set digest = '', next_at = excluded.next_at, parked_at = null, attempts = 0;
-  end if;
-  message := format('conflict %s: %s', conflict,
-                    case keep when 'value' then format('the row and the page get %s', chosen)
-                      when 'postgres' then 'PostgreSQL is kept' else 'Notion is kept' end);
-end $$;
-
-create function pgnotion.resolve_conflict(
-  conflict bigint, chosen jsonb, who text default current_user, out accepted boolean, out message text) language sql as $$
-  select * from pgnotion.resolve_conflict(conflict, 'value', who, chosen);
+-- Returns true once Notion holds the record as it was committed before the call, or newer; false when the time is up,
+-- and at once where waiting is no use: `wait_for_status` says why.
+create function pgnotion.wait_for(name text, record_key text, timeout interval default '30 seconds')
+  returns boolean language sql volatile security definer set search_path = pg_catalog as $$
+  select status = 'synced' from pgnotion.wait_for_status(name, record_key, timeout);
 $$;

@@ -222,6 +222,7 @@ program
   .option('--until <time>', 'no later ones')
   .option('--table <name>', 'those of one table')
   .option('--actor <who>', "one person's, by name or id")
+  .option('--possible', 'with --actor: also what that person is only one of several who may have done it')
   .option('--run <id>', 'what another rollback did')
   .option('--dry-run', 'only tell what would change, and what it costs')
   .option('--force', 'also what somebody changed since, and deletions beyond the guard')

@@ -2,11 +2,10 @@ import { userInfo } from 'node:os';
 import { type Loaded, within } from './commands.ts';
 import type { Installation } from './installation.ts';
 import type { Json } from './model/change.ts';
-import { textOfValue } from './model/conflict.ts';
+import { chosenText } from './model/chosen-value.ts';
 import { PgnotionError } from './model/errors.ts';
-import { encodeField } from './model/fields.ts';
-import type { ResolvedField } from './model/mapping.ts';
 import { lookupsOver } from './model/page.ts';
+import { kindWords } from './model/type-words.ts';
 import { formatTable } from './runtime/table.ts';
 import { type ConflictLine, readConflict, readConflicts, resolveConflict } from './state/conflicts.ts';
 import { createStore, type Sql } from './state/sql.ts';
@@ -101,41 +100,31 @@ export async function resolveConflictCommand(
   });
 }
 
-/** Reads and checks a value before anybody is told to carry it out; PostgreSQL has the last word all the same. */
-function chosenValue({ tables }: Installation, line: ConflictLine, text: string): Json {
-  const value = parsed(text);
+/** Checks a value before anybody is told to carry it out; PostgreSQL has the last word all the same. */
+function chosenValue({ tables }: Installation, line: ConflictLine, json: string): string {
   const field = tables
     .find(({ name }) => name === line.table_name)
     ?.fields.find(({ property }) => property === line.fields[0]);
   if (field === undefined) throw noValue(line);
-  const chosen = textOfValue(value, field.shape);
-  if (chosen === null) throw unfit(field, text, `the column holds ${describe(field)}`);
-  const encoded = encodeField(field, chosen.text, lookupsOver({ pairs: [], users: new Map() }));
-  if (encoded.kind === 'refused') throw unfit(field, text, encoded.fault.message);
-  return value;
+  const chosen = chosenText(json, field, lookupsOver({ pairs: [], users: new Map() }));
+  if (chosen.kind !== 'refused') return json;
+  throw new PgnotionError({
+    code: 'conflict_value_invalid',
+    message: chosen.fault.message,
+    remedy: isJson(json)
+      ? `give ${kindWords(field.shape)}, as JSON`
+      : `quote a text twice: --value '"${json}"'`,
+  });
 }
 
-const describe = ({ shape }: ResolvedField): string => `${shape.array ? 'a list of ' : ''}${shape.type}`;
-
-function parsed(text: string): Json {
+function isJson(text: string): boolean {
   try {
-    return JSON.parse(text) as Json;
-  } catch (error) {
-    throw new PgnotionError({
-      code: 'conflict_value_invalid',
-      message: `${text} is not JSON`,
-      remedy: `quote a text twice: --value '"${text}"'`,
-      cause: error,
-    });
+    JSON.parse(text);
+    return true;
+  } catch {
+    return false;
   }
 }
-
-const unfit = ({ property }: ResolvedField, text: string, why: string): PgnotionError =>
-  new PgnotionError({
-    code: 'conflict_value_invalid',
-    message: `${text} is no value for ${property}: ${why}`,
-    remedy: 'give the value that the column is to hold, as JSON',
-  });
 
 const noValue = ({ id }: ConflictLine): PgnotionError =>
   new PgnotionError({

@@ -16,6 +16,7 @@ export type RollbackArguments = {
   readonly until?: string;
   readonly table?: string;
   readonly actor?: string;
+  readonly possible?: boolean;
   readonly run?: string;
   readonly dryRun?: boolean;
   readonly force?: boolean;
@@ -70,7 +71,9 @@ export function selectionOf(given: RollbackArguments, now: Date): UndoSelection 
   const [table, key, ...more] = record ?? [];
   const stray =
     since === undefined && [given.until, given.table, given.actor].some((one) => one !== undefined);
-  if (ways.length !== 1 || stray || (given.to !== undefined && record === undefined)) throw unclear();
+  const vague = given.possible === true && given.actor === undefined;
+  if (ways.length !== 1 || stray || vague || (given.to !== undefined && record === undefined))
+    throw unclear();
   for (const id of [operation, run]) if (id !== undefined && !/^\d{1,18}$/.test(id)) throw unclear();
   if (operation !== undefined) return { by: 'operation', id: operation };
   if (run !== undefined) return { by: 'run', run };
@@ -81,6 +84,7 @@ export function selectionOf(given: RollbackArguments, now: Date): UndoSelection 
       until: given.until === undefined ? null : timeOf(given.until, now),
       table: given.table === undefined ? null : tableName(given.table),
       actor: given.actor ?? null,
+      possible: given.possible === true,
     };
   }
   if (table === undefined || key === undefined || more.length > 0) throw unclear();
@@ -114,7 +118,7 @@ const unclear = (): PgnotionError =>
     code: 'rollback_unclear',
     message: 'it is not clear which changes are to be taken back',
     remedy:
-      'name one of --operation ID, --record TABLE KEY [--to TIME], --since TIME [--until TIME] [--table T] [--actor WHO], --run ID',
+      'name one of --operation ID, --record TABLE KEY [--to TIME], --since TIME [--until TIME] [--table T] [--actor WHO [--possible]], --run ID',
   });
 
 function lineText({ table, key, what, property, now, becomes, reason }: UndoLine): string {
@@ -147,7 +151,7 @@ function summaryText(
   dryRun: boolean,
   { cost, seconds }: { readonly cost: number; readonly seconds: number },
 ): string {
-  const { values, updated, inserted, deleted, left, refused, guarded, waiting, run } = result;
+  const { values, updated, inserted, deleted, left, refused, guarded, waiting, possible, run } = result;
   const lines = [
     `${dryRun ? 'would change' : 'changed'} ${values} values of ${updated} records; ${inserted} rows ${dryRun ? 'would come' : 'came'} back, ${deleted} ${dryRun ? 'would go' : 'went'}`,
   ];
@@ -155,6 +159,10 @@ function summaryText(
   if (refused > 0) lines.push(`${refused} records are refused by PostgreSQL`);
   if (guarded > 0)
     lines.push(`${guarded} rows are too many to delete by themselves (guard.deletion): --force deletes them`);
+  if (possible > 0)
+    lines.push(
+      `${possible} more changes may have been made by that person, among others: --possible takes them back too`,
+    );
   if (waiting > 0)
     lines.push(`${waiting} changes of these tables wait for Notion: run it again once they are delivered`);
   lines.push(`Notion follows with about ${cost} requests, ${seconds} s at the configured rate`);

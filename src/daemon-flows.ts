@@ -8,6 +8,7 @@ import type { NotionClient } from './notion/client.ts';
 import { createPeople } from './notion/people.ts';
 import { runBackfill } from './reconcile/backfill.ts';
 import { createKeyLock } from './runtime/keylock.ts';
+import { createLooks } from './runtime/looks.ts';
 import type { Service } from './runtime/service.ts';
 import type { Wake } from './runtime/wake.ts';
 import { tagSecret } from './state/secret.ts';
@@ -109,6 +110,7 @@ export async function sharedContext(
     notion,
     people: createPeople(notion),
     locks: createKeyLock(),
+    looks: createLooks(),
     now: () => new Date(),
     guards: config.guards,
     tagSecret: await tagSecret(store),

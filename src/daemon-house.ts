@@ -6,6 +6,7 @@ import { pruneNotices } from './state/notices.ts';
 import { pruneResting } from './state/records.ts';
 import { type Answer, pruneRequests, recordAnswers } from './state/requests.ts';
 import { pruneHistory } from './state/retention.ts';
+import { pruneSightings } from './state/sightings.ts';
 import type { Store } from './state/sql.ts';
 
 export type House = {
@@ -41,6 +42,7 @@ export async function keepHouse(
             await pruneNotices(sql, rememberDays);
             await pruneConflicts(sql, days);
             await pruneLongValues(sql, LONG_VALUE_DAYS);
+            await pruneSightings(sql, days);
           });
           const more = await pruneHistory(store, days);
           if (!more) pruned = performance.now();

@@ -29,11 +29,31 @@ const OTHER_VALUE = 'Another value';
 export const OPEN = STATUSES.open;
 export const RESOLUTION = 'Resolution';
 export const STATUS = 'Status';
+export const VALUE = 'Other Value';
 
-/** What a person has chosen on a conflict's page; null if it is nothing that can be carried out. */
-export function choiceOf(option: string | null): 'postgres' | 'notion' | null {
+/** What a person has chosen on a conflict's page. */
+export type PageChoice =
+  | { readonly kind: 'side'; readonly keep: 'postgres' | 'notion' }
+  /** The value that they typed beside it, as text. */
+  | { readonly kind: 'value'; readonly text: string }
+  /** It cannot be carried out, and why. */
+  | { readonly kind: 'unclear'; readonly why: string };
+
+export function choiceOf(option: string, typed: string, field: string | null): PageChoice {
   const found = Object.entries(CHOICES).find(([, name]) => name === option);
-  return found === undefined ? null : (found[0] as 'postgres' | 'notion');
+  if (found !== undefined) return { kind: 'side', keep: found[0] as 'postgres' | 'notion' };
+  const sides = Object.values(CHOICES)
+    .map((name) => `"${name}"`)
+    .join(' or ');
+  if (option !== OTHER_VALUE) return { kind: 'unclear', why: `"${option}" decides nothing: choose ${sides}` };
+  if (field === null)
+    return {
+      kind: 'unclear',
+      why: `the whole record is at stake, so no value can stand for it: choose ${sides}`,
+    };
+  if (typed.trim() === '')
+    return { kind: 'unclear', why: `type the value into "${VALUE}", then choose "${OTHER_VALUE}" again` };
+  return { kind: 'value', text: typed.trim() };
 }
 
 const select = (names: readonly string[]): Json => ({ select: { options: names.map((name) => ({ name })) } });
@@ -62,6 +82,7 @@ export const conflictsNotebook = (
       type: 'select' as const,
       schemaJson: select([...Object.values(CHOICES), OTHER_VALUE]),
     },
+    { property: VALUE, type: 'rich_text' as const, schemaJson: text },
     { property: 'Resolved By', type: 'rich_text' as const, schemaJson: text },
     { property: 'Resolved At', type: 'date' as const, schemaJson: date },
     { property: 'Note', type: 'rich_text' as const, schemaJson: text },
@@ -109,9 +130,13 @@ export function conflictProperties(
 const nameOf = (resolution: string): string =>
   resolution === 'postgres' || resolution === 'notion' ? CHOICES[resolution] : OTHER_VALUE;
 
-/** A value as a person reads it. */
+/** A value as a person reads it; of a whole record a line for each property. */
 function shown(value: Json | PageValue, deleted = false): string {
   if (deleted) return '(deleted)';
   if (value === null || value === undefined) return '(empty)';
-  return typeof value === 'string' ? value : JSON.stringify(value);
+  if (typeof value === 'string') return value;
+  if (typeof value !== 'object' || Array.isArray(value)) return JSON.stringify(value);
+  return Object.entries(value)
+    .map(([name, member]) => `${name}: ${shown(member)}`)
+    .join('\n');
 }

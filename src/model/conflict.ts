@@ -1,5 +1,3 @@
-import type { Json, SqlText } from './change.ts';
-import type { ColumnShape } from './codecs/codec.ts';
 import type { ConflictRule, ConflictStrategy, FieldMapping } from './mapping.ts';
 import type { Judgement, Winner } from './merge.ts';
 
@@ -47,6 +45,57 @@ export function editInterval(
   return { from: new Date(from), to };
 }
 
+/**
+ * The interval as far as our own looks narrow it: after the last one that did not show the edit, before the first one
+ * that did (null: nobody looked). Looks go by PostgreSQL's clock; where the two clocks contradict each other, Notion's
+ * minute stands.
+ */
+export function narrowed(
+  edit: EditInterval,
+  looks: { readonly absentAt: Date | null; readonly seenAt: Date | null },
+): EditInterval {
+  const from = looks.absentAt !== null && looks.absentAt > edit.from ? looks.absentAt : edit.from;
+  const to = looks.seenAt !== null && looks.seenAt < edit.to ? looks.seenAt : edit.to;
+  return from < to ? { from, to } : edit;
+}
+
+/** When the last of several edits of a page was made. */
+export const lastOf = (edits: readonly EditInterval[]): EditInterval => ({
+  from: new Date(Math.max(0, ...edits.map(({ from }) => from.getTime()))),
+  to: new Date(Math.max(0, ...edits.map(({ to }) => to.getTime()))),
+});
+
+/** When a row's changes that wait for their delivery were committed. */
+export type ChangeTimes = {
+  /** The row's last change, whatever it changed; null if none waits. */
+  readonly changedAt: Date | null;
+  /** By property, as far as the log told it: the commit that brought the present value. */
+  readonly fields: Readonly<Record<string, Date>>;
+};
+
+/** When one value of a row was committed. */
+export type RowTime = {
+  /** Null: the row did not change. */
+  readonly at: Date | null;
+  /** False: nobody knows; it was not later than `at`. */
+  readonly known: boolean;
+};
+
+/**
+ * When a field's present value was committed. A row that differs from its base without a line in the outbox changed this
+ * moment: capture is on its way.
+ */
+export function rowTimeOf(
+  { changedAt, fields, now }: ChangeTimes & { readonly now: Date },
+  property: string,
+  changed: boolean,
+): RowTime {
+  const at = fields[property];
+  if (at !== undefined) return { at, known: true };
+  if (changedAt !== null) return { at: changedAt, known: false };
+  return { at: changed ? now : null, known: true };
+}
+
 export type LastWrite = { readonly winner: Winner; readonly tie: boolean };
 
 /**
@@ -64,8 +113,34 @@ export type Choice = 'postgres' | 'notion' | 'value';
 /** Who wins, and why: the audit keeps both. */
 export type Ruling = {
   readonly winner: Judgement;
-  readonly strategy: 'lww' | 'lww-tie' | 'postgres' | 'notion' | 'manual';
+  readonly strategy: Strategy;
 };
+
+/** `lww-tie`: the row's commit lies within the edit's interval. `lww-unknown`: nobody knows when the value was committed. */
+export type Strategy = 'lww' | 'lww-tie' | 'lww-unknown' | 'postgres' | 'notion' | 'manual';
+
+/** A ruling with the times that it went by. */
+export type TimedRuling = Ruling & {
+  /** When the row's value was committed; null if nobody knows. */
+  readonly rowChangedAt: Date | null;
+  /** When the page's value was typed. */
+  readonly edit: EditInterval;
+};
+
+/** `ruling` by times that may not be known. */
+export function timedRuling(
+  rule: ConflictRule,
+  clash: {
+    readonly choice: Choice | null;
+    readonly rowChanged: boolean;
+    readonly row: RowTime;
+    readonly edit: EditInterval;
+  },
+): TimedRuling {
+  const { choice, rowChanged, row, edit } = clash;
+  const one = ruling(rule, { choice, rowChanged, rowChangedAt: row.at, rowTimeKnown: row.known, edit });
+  return { ...one, rowChangedAt: row.known ? row.at : null, edit };
+}
 
 /** Decides one field that both sides changed, or that is to be restored over an edit. */
 export function ruling(
@@ -76,6 +151,8 @@ export function ruling(
     /** False where the row's value is only to be shown again: then nothing of the row's is at stake. */
     readonly rowChanged: boolean;
     readonly rowChangedAt: Date | null;
+    /** False: `rowChangedAt` is only known not to be too early. */
+    readonly rowTimeKnown?: boolean;
     readonly edit: EditInterval;
   },
 ): Ruling {
@@ -90,6 +167,8 @@ export function ruling(
       return { winner: clash.rowChanged ? 'hold' : 'notion', strategy: 'manual' };
     case 'lww': {
       const { winner, tie } = lastWriteWins(clash.rowChangedAt, clash.edit);
+      // What was committed no later than that lost for certain; otherwise nobody can say.
+      if (winner === 'postgres' && clash.rowTimeKnown === false) return { winner, strategy: 'lww-unknown' };
       return { winner, strategy: tie ? 'lww-tie' : 'lww' };
     }
     default:
@@ -104,21 +183,4 @@ export function deletionRuling(
 ): Ruling {
   const rule = strategy === 'field_precedence' ? 'lww' : strategy;
   return ruling(rule, { ...clash, choice: null, rowChanged: true });
-}
-
-/** A value that a person chose, as the column's text; null if no column of this shape can hold such a thing. */
-export function textOfValue(value: Json, shape: ColumnShape): { readonly text: SqlText } | null {
-  if (value === null) return { text: null };
-  if (shape.array) return Array.isArray(value) ? arrayText(value) : null;
-  if (shape.category === 'json') return { text: JSON.stringify(value) };
-  return typeof value === 'object' ? null : { text: String(value) };
-}
-
-function arrayText(items: readonly Json[]): { readonly text: string } | null {
-  const texts: string[] = [];
-  for (const item of items) {
-    if (item !== null && typeof item === 'object') return null;
-    texts.push(item === null ? 'NULL' : `"${String(item).replace(/["\\]/g, '\\$&')}"`);
-  }
-  return { text: `{${texts.join(',')}}` };
 }

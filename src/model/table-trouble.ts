@@ -1,4 +1,5 @@
 import { messageOf, PgnotionError } from './errors.ts';
+import { sentences } from './sentences.ts';
 
 /**
  * Why nothing of a table can be synced now, if that is what a failure means: its columns are not what they were
@@ -6,7 +7,7 @@ import { messageOf, PgnotionError } from './errors.ts';
  */
 export function tableTrouble(error: unknown): string | null {
   if (error instanceof PgnotionError) {
-    return TROUBLES.has(error.code) ? `${error.message}. ${error.remedy}` : null;
+    return TROUBLES.has(error.code) ? sentences(error.message, error.remedy) : null;
   }
   const state = error instanceof Error && 'code' in error ? error.code : null;
   if (typeof state !== 'string' || !/^42[0-9A-Z]{3}$/.test(state)) return null;

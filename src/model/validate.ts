@@ -8,6 +8,7 @@ import type { Fault, Told } from './errors.ts';
 import { encodeField } from './fields.ts';
 import type { ResolvedField } from './mapping.ts';
 import { lookupsOver } from './page.ts';
+import { rowItems } from './shown-value.ts';
 
 /**
  * Judges a person's value before it crosses: type, emptiness, length, digits and range, labels. What a transform made
@@ -22,7 +23,12 @@ export function validate(
 ): Decoded {
   if (decoded.kind === 'unresolved') return decoded;
   if (decoded.kind === 'refused')
-    return refused(field, decoded.fault, wordsFor(field, value) ?? ownWords(decoded.fault), current);
+    return refused(
+      field,
+      decoded.fault,
+      wordsFor(field, value) ?? decoded.fault.told?.wrong ?? ownWords(decoded.fault),
+      current,
+    );
   const { text } = decoded;
   if (text === current) return decoded;
   const wrong = breach(text, field);
@@ -47,10 +53,15 @@ function refused(
   };
 }
 
-/** What the row holds, as a person knows it; nothing where only ids could be shown, or where there is no row. */
+/**
+ * What the row holds, as a person knows it; nothing where there is no row. What a relation points to only its titles can
+ * tell: whoever can look them up adds them.
+ */
 export function keptIn(field: ResolvedField, current: SqlText | undefined): Pick<Told, 'kept'> {
-  if (current === undefined || ['relation', 'people', 'files'].includes(field.type)) return {};
-  if (current === null) return { kept: 'nothing' };
+  if (current === undefined) return {};
+  if (current === null || rowItems(field, current).length === 0) return { kept: 'nothing' };
+  if (field.type === 'relation') return {};
+  if (field.type === 'people' || field.type === 'files') return { kept: rowItems(field, current).join(', ') };
   if (field.type === 'number' && field.transform === undefined) return { kept: current };
   const encoded = encodeField(field, current, NOTHING);
   const shown = encoded.kind === 'value' ? encoded.value : current;

@@ -12,7 +12,12 @@ export type UserTransaction = Transaction<Record<string, never>>;
 export type ColumnValues = Readonly<Record<string, SqlText>>;
 
 /** Who made the edit, for the users' own audit triggers: `current_setting('pgnotion.actor', true)`. */
-export type Actor = { readonly id: string | null; readonly name: string | null };
+export type Actor = {
+  readonly id: string | null;
+  readonly name: string | null;
+  /** Names of those who may have made it, where nobody can say who did. */
+  readonly candidates?: readonly string[];
+};
 
 const MAX_TRIES = 4;
 

@@ -21,6 +21,7 @@ import { deletionLoad } from '../state/guarded-changes.ts';
 import { beginRollback, brokenRollback, endRun, lockRollbacks } from '../state/runs.ts';
 import type { Sql } from '../state/sql.ts';
 import {
+  countPossible,
   countWaiting,
   lastOperation,
   type Selected,
@@ -58,6 +59,8 @@ export type RollbackResult = UndoCount & {
   readonly guarded: number;
   /** Changes of these tables that wait in the outbox and cannot be taken back yet. */
   readonly waiting: number;
+  /** Changes left out because the named person is only one of those who may have made them. */
+  readonly possible: number;
 };
 
 /** One table as a rollback works on it. */
@@ -87,9 +90,10 @@ export async function rollBack(context: RollbackContext, options: RollbackOption
     store,
     grounds.map(({ table }) => table.name),
   );
+  const possible = await countPossible(store, present);
   const { guarded, ...count } = preview;
   const held = [...guarded.values()].reduce((sum, number) => sum + number, 0);
-  if (options.dryRun || count.records === 0) return { ...count, guarded: held, waiting, run: null };
+  if (options.dryRun || count.records === 0) return { ...count, guarded: held, waiting, possible, run: null };
   const unlock = await lockRollbacks(context.pool);
   if (unlock === null) throw alreadyRunning();
   try {
@@ -104,7 +108,7 @@ export async function rollBack(context: RollbackContext, options: RollbackOption
       selected: { ...present, notRun: run },
     });
     await endRun(store, run);
-    return { ...done, left: done.left + count.left, guarded: held, waiting, run };
+    return { ...done, left: done.left + count.left, guarded: held, waiting, possible, run };
   } finally {
     await unlock();
   }

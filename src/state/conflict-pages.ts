@@ -22,8 +22,8 @@ export async function duePages(sql: Sql, limit: number): Promise<DuePage[]> {
             ${atStake('c.remote_record')} as notion, c.note, c.detected_at as "detectedAt", c.status, c.resolution,
             c.resolved_by as "resolvedBy", c.resolved_at as "resolvedAt", p.page_id as "conflictPage",
             p.sent_at is not null as sent, coalesce(p.taken, false) as taken, ${DIGEST} as digest
-       from pgnotion.conflicts c left join pgnotion.conflict_pages p on p.conflict_id = c.id
-      where c.strategy = 'manual' and c.type <> 'REFUSED_EDIT'
+       from pgnotion.conflict_entries c left join pgnotion.conflict_pages p on p.conflict_id = c.id
+      where c.strategy = 'manual'
         and (c.status = 'open' or p.page_id is not null) and p.shown is distinct from ${DIGEST}
       order by c.id limit $1`,
     [limit],
@@ -59,7 +59,7 @@ export async function markChoiceTaken(sql: Sql, conflict: string): Promise<void>
 /** Open conflicts that a person can decide in Notion, by page. */
 export async function openPages(sql: Sql): Promise<ReadonlyMap<PageId, string>> {
   const rows = await sql.query<{ page: PageId; id: string }>(
-    `select p.page_id as page, c.id::text from pgnotion.conflict_pages p join pgnotion.conflicts c on c.id = p.conflict_id
+    `select p.page_id as page, c.id::text from pgnotion.conflict_pages p join pgnotion.conflict_entries c on c.id = p.conflict_id
       where c.status = 'open' and p.page_id is not null and not p.taken`,
   );
   return new Map(rows.map(({ page, id }) => [page, id]));
@@ -73,7 +73,7 @@ export async function oldPages(
 ): Promise<{ readonly conflict: string; readonly page: PageId }[]> {
   return sql.query(
     `select p.conflict_id::text as conflict, p.page_id as page
-       from pgnotion.conflict_pages p left join pgnotion.conflicts c on c.id = p.conflict_id
+       from pgnotion.conflict_pages p left join pgnotion.conflict_entries c on c.id = p.conflict_id
       where p.page_id is not null
         and (c.id is null or c.resolved_at < clock_timestamp() - make_interval(days => $1)) limit $2`,
     [days, limit],

@@ -1,5 +1,5 @@
-import type { Json, PageImage, RowImage } from '../model/change.ts';
-import type { Choice, Ruling } from '../model/conflict.ts';
+import type { PageImage, RowImage } from '../model/change.ts';
+import type { Choice, EditInterval, Strategy } from '../model/conflict.ts';
 import type { PageId, RowKey, TableName } from '../model/ids.ts';
 import type { Winner } from '../model/merge.ts';
 import { notFailing } from './page-failures.ts';
@@ -20,8 +20,8 @@ export type LiveConflict = {
   /** Null for a conflict of the whole record. */
   readonly field: string | null;
   readonly choice: Choice | null;
-  /** The row's value that was chosen instead of both. */
-  readonly value: Json;
+  /** The row's value that was chosen instead of both, as JSON text: parsing it would round long numbers. */
+  readonly value: string | null;
   /** Who decided; null if nobody has, or a rule did. */
   readonly by: string | null;
 };
@@ -37,11 +37,16 @@ export type Clash = {
   readonly local: RowImage;
   readonly remote: PageImage;
   readonly note?: string;
+  /** When the two values came to be, where that decides. */
+  readonly times?: { readonly rowChangedAt: Date | null; readonly edit: EditInterval } | undefined;
 };
 
 const LIVE = `status in ('open', 'decided')`;
 const TARGET = `(table_name, record_id, type, (coalesce(fields[1], ''))) where ${LIVE}`;
-const COLUMNS = 'type, table_name, record_id, page_id, fields, base, local_record, remote_record, note';
+const COLUMNS = `type, table_name, record_id, page_id, fields, base, local_record, remote_record, note,
+  row_changed_at, edited_from, edited_to`;
+const VALUES = '$1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12';
+const TIMES = `row_changed_at = excluded.row_changed_at, edited_from = excluded.edited_from, edited_to = excluded.edited_to`;
 
 const valuesOf = (clash: Clash): unknown[] => [
   clash.type,
@@ -53,6 +58,9 @@ const valuesOf = (clash: Clash): unknown[] => [
   JSON.stringify(clash.local),
   JSON.stringify(clash.remote),
   clash.note ?? null,
+  clash.times?.rowChangedAt ?? null,
+  clash.times?.edit.from ?? null,
+  clash.times?.edit.to ?? null,
 ];
 
 /**
@@ -65,14 +73,12 @@ export async function liveConflicts(
   key: RowKey,
   lock = false,
 ): Promise<LiveConflict[]> {
-  // As text, because the users' own connections, on which edits are applied, leave JSON as it is.
-  const rows = await sql.query<Omit<LiveConflict, 'value'> & { readonly value: string | null }>(
+  return sql.query<LiveConflict>(
     `select id::text, type, fields[1] as field, resolution as choice, value::text, resolved_by as by
-       from pgnotion.conflicts where table_name = $1 and record_id = $2 and ${LIVE}
+       from pgnotion.conflict_entries where table_name = $1 and record_id = $2 and ${LIVE}
       order by id ${lock ? 'for update' : ''}`,
     [table, key],
   );
-  return rows.map(({ value, ...row }) => ({ ...row, value: value === null ? null : JSON.parse(value) }));
 }
 
 /** Which of these records have a conflict that is not over. */
@@ -82,7 +88,7 @@ export async function conflictedAmong(
   keys: readonly RowKey[],
 ): Promise<ReadonlySet<RowKey>> {
   const rows = await sql.query<{ key: RowKey }>(
-    `select distinct record_id as key from pgnotion.conflicts
+    `select distinct record_id as key from pgnotion.conflict_entries
       where table_name = $1 and record_id = any($2::text[]) and ${LIVE}`,
     [table, keys],
   );
@@ -92,10 +98,10 @@ export async function conflictedAmong(
 /** Keeps a conflict open until a person decides it, with the values as they are now. A decision stays as it is. */
 export async function holdConflict(sql: Sql, clash: Clash): Promise<void> {
   await sql.query(
-    `insert into pgnotion.conflicts as c (${COLUMNS}, strategy, status)
-     values ($1, $2, $3, $4, $5, $6, $7, $8, $9, 'manual', 'open')
+    `insert into pgnotion.conflict_entries as c (${COLUMNS}, strategy, status)
+     values (${VALUES}, 'manual', 'open')
      on conflict ${TARGET} do update
-       set page_id = excluded.page_id, base = excluded.base, local_record = excluded.local_record,
+       set ${TIMES}, page_id = excluded.page_id, base = excluded.base, local_record = excluded.local_record,
            remote_record = excluded.remote_record, note = coalesce(excluded.note, c.note), strategy = 'manual',
            status = case when c.resolved_by is null then 'open' else c.status end,
            resolution = case when c.resolved_by is null then null else c.resolution end`,
@@ -108,13 +114,13 @@ export async function decideConflict(
   sql: Sql,
   clash: Clash,
   winner: Winner,
-  strategy: Ruling['strategy'],
+  strategy: Strategy,
 ): Promise<void> {
   await sql.query(
-    `insert into pgnotion.conflicts as c (${COLUMNS}, strategy, status, resolution, decided_at)
-     values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, 'decided', $11, clock_timestamp())
+    `insert into pgnotion.conflict_entries as c (${COLUMNS}, strategy, status, resolution, decided_at)
+     values (${VALUES}, $13, 'decided', $14, clock_timestamp())
      on conflict ${TARGET} do update
-       set page_id = excluded.page_id, base = excluded.base, local_record = excluded.local_record,
+       set ${TIMES}, page_id = excluded.page_id, base = excluded.base, local_record = excluded.local_record,
            remote_record = excluded.remote_record, note = excluded.note, strategy = excluded.strategy,
            status = 'decided', resolution = excluded.resolution, decided_at = excluded.decided_at
      where c.resolved_by is null`,
@@ -127,17 +133,17 @@ export async function recordResolved(
   sql: Sql,
   clash: Clash,
   resolution: string,
-  strategy: Ruling['strategy'],
+  strategy: Strategy,
 ): Promise<void> {
   await sql.query(
     `with closed as (
-       update pgnotion.conflicts
-          set status = 'resolved', resolution = $11, resolved_at = clock_timestamp(), note = $9, page_id = $4,
-              base = $6, local_record = $7, remote_record = $8,
-              strategy = case when resolved_by is null then $10 else strategy end
+       update pgnotion.conflict_entries
+          set status = 'resolved', resolution = $14, resolved_at = clock_timestamp(), note = $9, page_id = $4,
+              base = $6, local_record = $7, remote_record = $8, row_changed_at = $10, edited_from = $11, edited_to = $12,
+              strategy = case when resolved_by is null then $13 else strategy end
         where type = $1 and table_name = $2 and record_id = $3 and fields = $5 and ${LIVE} returning 1)
-     insert into pgnotion.conflicts (${COLUMNS}, strategy, status, resolution, decided_at, resolved_at)
-     select $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, 'resolved', $11, clock_timestamp(), clock_timestamp()
+     insert into pgnotion.conflict_entries (${COLUMNS}, strategy, status, resolution, decided_at, resolved_at)
+     select ${VALUES}, $13, 'resolved', $14, clock_timestamp(), clock_timestamp()
       where not exists (select from closed)`,
     [...valuesOf(clash), strategy, resolution],
   );
@@ -151,7 +157,7 @@ export async function endConflict(
   resolution: string | null = null,
 ): Promise<void> {
   await sql.query(
-    `update pgnotion.conflicts
+    `update pgnotion.conflict_entries
         set status = $2, resolution = coalesce($3, resolution), resolved_at = clock_timestamp()
       where id = $1 and ${LIVE}`,
     [id, status, resolution],
@@ -161,7 +167,7 @@ export async function endConflict(
 /** What was decided cannot be carried out: somebody has to decide anew, and is told why. */
 export async function reopenConflict(sql: Sql, id: string, note: string): Promise<void> {
   await sql.query(
-    `update pgnotion.conflicts
+    `update pgnotion.conflict_entries
         set status = 'open', strategy = 'manual', resolution = null, value = null, decided_at = null,
             resolved_by = null, note = $2
       where id = $1 and ${LIVE}`,
@@ -175,7 +181,7 @@ export async function reopenConflict(sql: Sql, id: string, note: string): Promis
  */
 export async function outdateConflicts(sql: Sql, table: TableName, key: RowKey): Promise<void> {
   await sql.query(
-    `update pgnotion.conflicts
+    `update pgnotion.conflict_entries
         set status = 'outdated', resolved_at = clock_timestamp(),
             note = 'the record was deleted, and this ended with it' || case
               when resolved_by is not null and resolution is not null
@@ -193,7 +199,7 @@ export async function staleDecisions(
 ): Promise<{ readonly table: TableName; readonly page: PageId }[]> {
   return sql.query(
     `select distinct r.table_name as "table", r.page_id as page
-       from pgnotion.conflicts c
+       from pgnotion.conflict_entries c
        join pgnotion.records r on r.table_name = c.table_name and r.key = c.record_id
        join pgnotion.data_sources d on d.table_name = c.table_name
       where c.status = 'decided' and c.decided_at < clock_timestamp() - make_interval(secs => $1)
@@ -206,8 +212,8 @@ export async function staleDecisions(
 /** Forgets conflicts that have been over for so many days, at most a thousand at a time. */
 export async function pruneConflicts(sql: Sql, days: number): Promise<void> {
   await sql.query(
-    `delete from pgnotion.conflicts where id in (
-       select id from pgnotion.conflicts
+    `delete from pgnotion.conflict_entries where id in (
+       select id from pgnotion.conflict_entries
         where status in ('resolved', 'outdated') and resolved_at < clock_timestamp() - make_interval(days => $1)
         order by resolved_at limit 1000)`,
     [days],
@@ -228,24 +234,34 @@ export type ConflictLine = {
   readonly strategy: string;
   readonly status: 'open' | 'decided' | 'resolved' | 'outdated';
   readonly resolution: string | null;
-  readonly value: Json;
+  /** JSON text. */
+  readonly value: string | null;
   readonly note: string | null;
   readonly detected_at: Date;
   readonly decided_at: Date | null;
   readonly resolved_at: Date | null;
   readonly resolved_by: string | null;
+  readonly row_changed_at: Date | null;
+  readonly edited_from: Date | null;
+  readonly edited_to: Date | null;
 };
+
+const LINE = `id, type, table_name, record_id, page_id, fields, base, local_record, remote_record, strategy, status,
+  resolution, value::text as value, note, detected_at, decided_at, resolved_at, resolved_by, row_changed_at, edited_from,
+  edited_to`;
 
 /** What waits for a decision, or all that is kept; the newest thousand. */
 export function readConflicts(sql: Sql, all: boolean): Promise<ConflictLine[]> {
   return sql.query<ConflictLine>(
-    `select * from pgnotion.${all ? 'conflicts' : 'open_conflicts'} order by id desc limit 1000`,
+    `select ${LINE} from pgnotion.${all ? 'conflicts' : 'open_conflicts'} order by id desc limit 1000`,
   );
 }
 
 /** `id` is whatever a person typed; null if there is no such conflict. */
 export async function readConflict(sql: Sql, id: string): Promise<ConflictLine | null> {
-  const [line] = await sql.query<ConflictLine>('select * from pgnotion.conflicts where id::text = $1', [id]);
+  const [line] = await sql.query<ConflictLine>(`select ${LINE} from pgnotion.conflicts where id::text = $1`, [
+    id,
+  ]);
   return line ?? null;
 }
 
@@ -253,20 +269,28 @@ export type Resolved = { readonly accepted: boolean; readonly message: string };
 
 /**
  * Decides an open conflict in a person's name; the daemon carries it out. The first decision stands: a later one is not
- * accepted, and is told who was first. `value` is the row's value as JSON.
+ * accepted, and is told who was first. `value` is the row's value as JSON text.
  */
 export async function resolveConflict(
   sql: Sql,
   id: string,
-  choice: { readonly keep: Winner } | { readonly value: Json },
+  choice: { readonly keep: Winner } | { readonly value: string },
   who: string,
 ): Promise<Resolved> {
   const [row] = await sql.query<Resolved>(
     'keep' in choice
       ? 'select * from pgnotion.resolve_conflict($1::bigint, $2::text, $3)'
       : 'select * from pgnotion.resolve_conflict($1::bigint, $2::jsonb, $3)',
-    [id, 'keep' in choice ? choice.keep : JSON.stringify(choice.value), who],
+    [id, 'keep' in choice ? choice.keep : choice.value, who],
   );
   if (row === undefined) throw new Error('resolve_conflict gave no answer');
   return row;
+}
+
+/** Tells whoever looks at an open conflict why a choice could not be read; nothing is decided by it. */
+export async function noteConflict(sql: Sql, id: string, note: string): Promise<void> {
+  await sql.query(`update pgnotion.conflict_entries set note = $2 where id = $1 and status = 'open'`, [
+    id,
+    note,
+  ]);
 }

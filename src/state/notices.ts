@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { Told } from '../model/errors.ts';
 import type { PageId, TableName } from '../model/ids.ts';
+import { sentences } from '../model/sentences.ts';
 import type { Sql } from './sql.ts';
 
 /** What a page has to tell the person who edits it, and how far that has come. */
@@ -28,7 +29,7 @@ export type Notice = {
 export function noticeText(told: readonly Told[]): string {
   const lines = told.map(({ property, wrong, kept }) => {
     const what = property === null ? wrong : `${property}: ${wrong}`;
-    return kept === undefined ? what : `${what}. PostgreSQL kept ${kept}`;
+    return sentences(what, kept === undefined ? null : `PostgreSQL kept ${kept}`);
   });
   const text = [...new Set(lines)].join('\n');
   return text.length <= LONGEST ? text : `${text.slice(0, LONGEST).toWellFormed()}…`;

@@ -27,6 +27,8 @@ export type Operation = {
   readonly actor?: string | null;
   /** The actor's user id in Notion. */
   readonly actorId?: string | null;
+  /** Names of those who may have done it, where nobody can say who did. */
+  readonly candidates?: readonly string[];
   readonly attempt?: number;
   readonly batch?: string | null;
 };
@@ -46,8 +48,8 @@ export async function beginOperation(sql: Sql, operation: Operation): Promise<Op
   const [row] = await sql.query<{ id: OperationId }>(
     `insert into pgnotion.operations
        (direction, table_name, key, page_id, kind, fields, before, after, lsn, changed_at, actor, attempt, batch,
-        actor_id, row_before, row_after, extras)
-     values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17) returning id::text`,
+        actor_id, row_before, row_after, extras, candidates)
+     values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18) returning id::text`,
     [
       operation.direction,
       operation.table,
@@ -68,6 +70,7 @@ export async function beginOperation(sql: Sql, operation: Operation): Promise<Op
       operation.extras === undefined || Object.keys(operation.extras).length === 0
         ? null
         : JSON.stringify(operation.extras),
+      operation.candidates ?? [],
     ],
   );
   if (row === undefined) throw new Error('insert into pgnotion.operations returned no id');

@@ -1,6 +1,8 @@
 import type { Told } from '../model/errors.ts';
+import { type SeenTimes, seenTimesJson } from '../model/field-times.ts';
 import type { Lsn, RowKey, TableName } from '../model/ids.ts';
 import { formatLsn } from '../model/ids.ts';
+import { mergeTimes } from './change-times.ts';
 import type { Sql } from './sql.ts';
 
 /** 0: somebody is waiting for it. 1: the first sync or a resync, which live changes overtake. */
@@ -15,6 +17,8 @@ export type DirtyRecord = {
   readonly lsn: Lsn | null;
   /** The row was not there before this change. */
   readonly inserted?: boolean;
+  /** What the log told of the fields' values, and when. */
+  readonly times?: SeenTimes;
 };
 
 export type OutboxLine = {
@@ -43,11 +47,14 @@ export async function markDirty(
   urgency: Urgency = 0,
 ): Promise<void> {
   if (records.length === 0) return;
+  await mergeTimes(sql, records);
   await sql.query(
-    `insert into pgnotion.outbox as o (table_name, key, kind, lsn, changed_at, first_at, priority, inserted)
-     select t, k, kind, lsn, at, at, $6, inserted
-       from unnest($1::text[], $2::text[], $3::text[], $4::pg_lsn[], $5::timestamptz[], $7::boolean[])
-         as u(t, k, kind, lsn, at, inserted)
+    `insert into pgnotion.outbox as o (table_name, key, kind, lsn, changed_at, first_at, priority, inserted, field_times)
+     select t, k, kind, lsn, at, at, $6, inserted,
+            pgnotion.merge_field_times('{}', coalesce(r.base_row, '{}'), seen::jsonb)
+       from unnest($1::text[], $2::text[], $3::text[], $4::pg_lsn[], $5::timestamptz[], $7::boolean[], $8::text[])
+         as u(t, k, kind, lsn, at, inserted, seen)
+       left join pgnotion.records r on r.table_name = t and r.key = k and r.state <> 'resting'
      on conflict (table_name, key) do update
        set kind = excluded.kind, lsn = coalesce(excluded.lsn, o.lsn), changed_at = excluded.changed_at,
            approved = false, priority = least(o.priority, excluded.priority), version = o.version + 1,
@@ -60,6 +67,7 @@ export async function markDirty(
       records.map((each) => each.changedAt),
       urgency,
       records.map((each) => each.inserted ?? false),
+      records.map((each) => seenTimesJson(each.times)),
     ],
   );
 }
@@ -209,15 +217,6 @@ export async function park(sql: Sql, line: OutboxLine, trouble: Trouble): Promis
       where table_name = $1 and key = $2 and version = $3`,
     [line.table, line.key, line.version, trouble.code, trouble.reason, trouble.remedy, trouble.cause ?? null],
   );
-}
-
-/** When the row's change that still waits here was committed; null if none waits. */
-export async function changedAtOf(sql: Sql, table: TableName, key: RowKey): Promise<Date | null> {
-  const [row] = await sql.query<{ changed_at: Date }>(
-    `select changed_at from pgnotion.outbox where table_name = $1 and key = $2 and kind = 'write'`,
-    [table, key],
-  );
-  return row?.changed_at ?? null;
 }
 
 /** Which of these records wait in the outbox (not parked), as `table/key`. */

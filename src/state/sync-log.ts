@@ -72,7 +72,7 @@ const CONFLICTS = `
                      case status when 'open' then 'waits for a decision'
                                  when 'outdated' then 'both sides agree again'
                                  else 'kept: ' || resolution || ' (' || coalesce(resolved_by, strategy) || ')' end)
-      from pgnotion.conflicts
+      from pgnotion.conflict_entries
      where status <> 'decided' and type <> 'REFUSED_EDIT'
        and coalesce(resolved_at, detected_at) > $1::timestamptz - interval '1 minute'
     on conflict do nothing returning 1)

@@ -13,6 +13,8 @@ export type UndoSelection =
       readonly until: Date | null;
       readonly table: TableName | null;
       readonly actor: string | null;
+      /** Also what that person may have done: one of several candidates. */
+      readonly possible: boolean;
     }
   /** What another rollback did. */
   | { readonly by: 'run'; readonly run: string };
@@ -74,13 +76,14 @@ function choiceOf(selection: UndoSelection, bounds: string): Condition {
         : { text: `${one} and ${COMMITTED} > $3`, values: [table, key, to] };
     }
     case 'time': {
-      const { since, until, table, actor } = selection;
+      const { since, until, table, actor, possible } = selection;
       // A change is committed before its operation starts, as far as the clocks agree: that bounds the search.
       return {
         text: `${OWN} and o.started_at >= $1::timestamptz - interval '1 hour' and ${COMMITTED} >= $1
           and ($2::timestamptz is null or ${COMMITTED} <= $2) and ($3::text is null or o.table_name = $3)
-          and ($4::text is null or lower($4) in (lower(o.actor), lower(o.actor_id)))`,
-        values: [since, until, table, actor],
+          and ($4::text is null or lower($4) in (lower(o.actor), lower(o.actor_id)) or $5
+               and exists (select from unnest(o.candidates) name where lower(name) = lower($4)))`,
+        values: [since, until, table, actor, possible],
       };
     }
     case 'run':
@@ -205,4 +208,16 @@ export async function revive(sql: Sql, table: TableName, key: RowKey, page: Page
        set key = excluded.key, digest = excluded.digest, next_at = excluded.next_at, parked_at = null`,
     [table, key, page],
   );
+}
+
+/** How many changes are left out because the named person is only one of those who may have made them. */
+export async function countPossible(sql: Sql, { selection, ...bounds }: Selected): Promise<number> {
+  if (selection.by !== 'time' || selection.actor === null || selection.possible) return 0;
+  const { text, values } = conditionOf({ ...bounds, selection: { ...selection, possible: true } });
+  const [row] = await sql.query<{ n: number }>(
+    `select count(*)::int as n from pgnotion.operations o
+      where ${text} and lower($4) not in (lower(coalesce(o.actor, '')), lower(coalesce(o.actor_id, '')))`,
+    values,
+  );
+  return row?.n ?? 0;
 }

@@ -1,4 +1,5 @@
 import type { Json } from '../model/change.ts';
+import { plainText } from '../model/codecs/text.ts';
 import {
   choiceOf,
   conflictProperties,
@@ -6,7 +7,9 @@ import {
   OPEN,
   RESOLUTION,
   STATUS,
+  VALUE,
 } from '../model/conflict-page.ts';
+import { SOMEONE } from '../model/editor.ts';
 import type { PageId, TableName } from '../model/ids.ts';
 import type { ResolvedTable } from '../model/mapping.ts';
 import type { NotionClient, NotionPage } from '../notion/client.ts';
@@ -25,14 +28,17 @@ import {
   oldPages,
   openPages,
 } from '../state/conflict-pages.ts';
-import { resolveConflict } from '../state/conflicts.ts';
+import { noteConflict, readConflict, resolveConflict } from '../state/conflicts.ts';
 import { type NotebookPlace, readNotebook } from '../state/notebooks.ts';
 import type { Store } from '../state/sql.ts';
+import { readable, typedValue } from './conflict-values.ts';
 
 export type ConflictPagesContext = {
   readonly store: Store;
   readonly notion: NotionClient;
   readonly people: People;
+  /** Our own user in Notion. */
+  readonly botId: string;
   readonly tables: ReadonlyMap<TableName, ResolvedTable>;
   /** How often choices are looked for while a conflict is open. */
   readonly intervalMs: number;
@@ -125,23 +131,62 @@ async function takeChoices(
 }
 
 async function takeChoice(
-  { store, notion, people, log }: ConflictPagesContext,
+  context: ConflictPagesContext,
   place: NotebookPlace,
   conflict: string,
   seen: PageId,
 ): Promise<void> {
+  const { store, notion, people, botId, log } = context;
   // The query may lag and show a choice that has been carried out, or taken back.
   const page = await notion.retrievePage(seen, ASK);
   const option = optionOf(place, page);
   if (option === null) return;
-  const keep = choiceOf(option);
-  if (keep === null) return store.transaction((sql) => markChoiceTaken(sql, conflict));
-  const who = (await people.nameOf(page.lastEditedBy)) ?? page.lastEditedBy ?? 'somebody in Notion';
+  const choice = await choiceOn(context, place, conflict, page, option);
+  if ('why' in choice) {
+    return store.transaction(async (sql) => {
+      await noteConflict(sql, conflict, choice.why);
+      await markChoiceTaken(sql, conflict);
+    });
+  }
+  const known = page.lastEditedBy === botId ? null : await people.nameOf(page.lastEditedBy);
+  const who = known ?? SOMEONE;
   const { message } = await store.transaction(async (sql) => {
     await markChoiceTaken(sql, conflict);
-    return resolveConflict(sql, conflict, { keep }, who);
+    return resolveConflict(sql, conflict, choice, who);
   });
   log.info({ conflict, who }, message);
+}
+
+type Chosen =
+  | { readonly keep: 'postgres' | 'notion' }
+  | { readonly value: string }
+  | { readonly why: string };
+
+/** What stands on the page as something that can be carried out, or why it cannot. */
+async function choiceOn(
+  { store, tables }: ConflictPagesContext,
+  place: NotebookPlace,
+  conflict: string,
+  page: NotionPage,
+  option: string,
+): Promise<Chosen> {
+  const line = await readConflict(store, conflict);
+  const name = line?.fields[0] ?? null;
+  const choice = choiceOf(option, textOf(place, page), name);
+  if (choice.kind === 'side') return { keep: choice.keep };
+  if (choice.kind === 'unclear') return { why: choice.why };
+  const field = tables
+    .get(line?.table_name ?? ('' as TableName))
+    ?.fields.find(({ property }) => property === name);
+  if (field === undefined) return { why: 'this property is not synced any more: choose a side' };
+  const value = typedValue(field, choice.text);
+  if ('json' in value) return { value: value.json };
+  return { why: `"${VALUE}" cannot be used: ${value.fault.told?.wrong ?? value.fault.message}` };
+}
+
+function textOf(place: NotebookPlace, page: NotionPage): string {
+  const property = page.properties[place.properties[VALUE] ?? ''];
+  return plainText(property?.rich_text) ?? '';
 }
 
 function optionOf(place: NotebookPlace, page: NotionPage): string | null {
@@ -167,7 +212,8 @@ async function show(
     if (found !== null) return keep(found, '');
   }
   const table = context.tables.get(due.table as TableName);
-  const all = Object.entries(conflictProperties(due, table?.title ?? null));
+  const shown = await readable(context, due);
+  const all = Object.entries(conflictProperties(shown, table?.title ?? null));
   // A choice that somebody makes this moment must not be wiped out.
   const written = all.filter(([name]) => name !== RESOLUTION || due.status !== 'open' || due.taken);
   const properties = Object.fromEntries(

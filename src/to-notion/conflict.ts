@@ -1,8 +1,7 @@
 import type { PageImage } from '../model/change.ts';
-import { editInterval, type Ruling, ruling } from '../model/conflict.ts';
+import { type TimedRuling, timedRuling } from '../model/conflict.ts';
 import type { PageId } from '../model/ids.ts';
 import type { PagePlan, PageState } from '../model/plan.ts';
-import type { WholePage } from '../notion/pages.ts';
 import {
   type Clash,
   type ConflictType,
@@ -17,33 +16,40 @@ import { settle } from '../state/outbox.ts';
 import type { SyncRecord } from '../state/records.ts';
 import type { Sql } from '../state/sql.ts';
 import { type DeliverContext, type Delivered, type Delivery, pick, SETTLED } from './context.ts';
+import type { SeenEdit } from './seen-edit.ts';
 
 type Linked = SyncRecord & { readonly page: PageId };
 
 /** How a delivery decides what both sides changed, and what it decided and why. */
 export type Judging = {
   readonly judge: PageState['judge'];
-  readonly rulings: ReadonlyMap<string, Ruling>;
+  readonly rulings: ReadonlyMap<string, TimedRuling>;
+  /** Keeps what was seen of the page's edit. */
+  readonly keepSeen: SeenEdit['keep'];
 };
 
-/** Decides by each field's rule; what a person has decided goes first. */
+/**
+ * Decides by each field's rule; what a person has decided goes first. `edit` is what a look has
+ * shown of the page.
+ */
 export function judging(
-  context: DeliverContext,
-  { line }: Delivery,
-  record: Linked,
-  now: WholePage | null,
+  { line }: Pick<Delivery, 'line'>,
+  page: PageImage,
+  { times, keep }: SeenEdit,
   lines: readonly LiveConflict[],
 ): Judging {
-  const rulings = new Map<string, Ruling>();
+  const rulings = new Map<string, TimedRuling>();
   const never = { from: new Date(0), to: new Date(0) };
-  const edit = now === null ? never : editInterval(now.page, context.botId, record.agreedAt);
   const judge: PageState['judge'] = (field, rowChanged) => {
-    const choice = lines.find((each) => each.field === field.property && each.by !== null)?.choice ?? null;
-    const one = ruling(field.conflict, { choice, rowChanged, rowChangedAt: line.changedAt, edit });
-    rulings.set(field.property, one);
+    const name = field.property;
+    const choice = lines.find((each) => each.field === name && each.by !== null)?.choice ?? null;
+    const row = times?.row(name, rowChanged) ?? { at: line.changedAt, known: true };
+    const edit = times?.page(name, page[name] ?? null) ?? never;
+    const one = timedRuling(field.conflict, { choice, rowChanged, row, edit });
+    rulings.set(name, one);
     return one.winner;
   };
-  return { judge, rulings };
+  return { judge, rulings, keepSeen: keep };
 }
 
 /** Both sides of one field, or (without one) of a whole record. */
@@ -74,13 +80,14 @@ export async function keepRulings(
   record: Linked,
   page: PageImage,
   overruled: readonly string[],
-  { rulings }: Judging,
+  { rulings, keepSeen }: Judging,
 ): Promise<void> {
+  await keepSeen(sql);
   for (const name of overruled) {
     const one = rulings.get(name);
     if (one === undefined || one.strategy === 'manual') continue;
     const clash = clashOf('CONCURRENT_UPDATE', delivery, record, page, name);
-    await decideConflict(sql, clash, 'postgres', one.strategy);
+    await decideConflict(sql, { ...clash, times: one }, 'postgres', one.strategy);
   }
 }
 

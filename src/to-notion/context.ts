@@ -11,6 +11,7 @@ import type { People } from '../notion/people.ts';
 import type { UserDatabase } from '../postgres/rows.ts';
 import type { KeyLock } from '../runtime/keylock.ts';
 import type { Log } from '../runtime/log.ts';
+import type { Looks } from '../runtime/looks.ts';
 import type { OutboxLine, Trouble } from '../state/outbox.ts';
 import { pagesOf } from '../state/records.ts';
 import type { Source } from '../state/sources.ts';
@@ -28,6 +29,7 @@ export type DeliverContext = {
   readonly locks: KeyLock;
   /** Records whose refused field is being looked for. */
   readonly trials: Trials;
+  readonly looks: Looks;
   /** Our own user in Notion: only what it made is ever taken for a duplicate of ours. */
   readonly botId: string;
   /** Tells the way back that a person has edited this page. */

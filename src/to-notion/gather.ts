@@ -1,4 +1,5 @@
 import type { WalEvent, WalTuple } from '../model/change.ts';
+import { seeVersion } from '../model/field-times.ts';
 import { type QualifiedName, type RowKey, rowKey, type TableName } from '../model/ids.ts';
 import type { ResolvedDependency, ResolvedTable } from '../model/mapping.ts';
 import type { DirtyRecord } from '../state/outbox.ts';
@@ -83,7 +84,12 @@ function noteRecord(held: Held, table: ResolvedTable, transaction: Transaction, 
   const name = `${table.name}/${key}`;
   const first = held.dirty.get(name) ?? held.tagged.get(name)?.record;
   const inserted = first === undefined ? event.kind === 'insert' : first.inserted === true;
-  hold(held, { ...dirtyRecord(table.name, key, 'write', transaction), inserted }, transaction, now);
+  // A row that is new has no page yet whose edit it could meet.
+  const isNew = event.kind === 'insert' && first === undefined;
+  const times =
+    now === null || isNew ? undefined : seeVersion(first?.times, table, now, transaction.changedAt);
+  const record = { ...dirtyRecord(table.name, key, 'write', transaction), inserted, ...(times && { times }) };
+  hold(held, record, transaction, now);
 }
 
 const dirtyRecord = (

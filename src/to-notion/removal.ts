@@ -1,11 +1,12 @@
 import type { PageImage } from '../model/change.ts';
-import { deletionRuling, editInterval } from '../model/conflict.ts';
+import { deletionRuling, lastOf } from '../model/conflict.ts';
 import type { PageId } from '../model/ids.ts';
 import { goesToPostgres } from '../model/mapping.ts';
 import { changedOnPage, ownWrites } from '../model/merge.ts';
 import { isGone } from '../notion/outcome.ts';
 import type { WholePage } from '../notion/pages.ts';
 import { decideConflict, holdConflict, liveConflicts } from '../state/conflicts.ts';
+import { editTimesOf } from '../state/edit-times.ts';
 import { waitForEdit } from '../state/edits.ts';
 import { doubtfulWrites } from '../state/operations.ts';
 import { settle } from '../state/outbox.ts';
@@ -45,7 +46,9 @@ export async function removalOf(
   if (person !== null && known?.choice === 'postgres') return { ...goes, by: person };
   if (now === null) return goes;
   const clash = clashOf('DELETED_IN_POSTGRES', { table, row: {} }, record, now.image, null);
-  const edit = editInterval(now.page, context.botId, record.agreedAt);
+  const times = await editTimesOf(context.store, context, record, now.page);
+  const changed = changedOnPage(table.fields.filter(goesToPostgres), record.basePage, now.image);
+  const edit = lastOf(changed.map(({ property }) => times.page(property, now.image[property] ?? null)));
   const byRule = deletionRuling(table.conflict, { rowChangedAt: line.changedAt, edit });
   const { winner, strategy } = person === null ? byRule : FOR_THE_PAGE;
   if (winner === 'postgres')

@@ -1,5 +1,6 @@
 import { type Fault, messageOf, PgnotionError } from '../model/errors.ts';
 import type { RowKey, TableName } from '../model/ids.ts';
+import { listed } from '../model/sentences.ts';
 import type { Priority } from '../notion/lobby.ts';
 import { NotionFailure } from '../notion/outcome.ts';
 import { sqlState } from '../postgres/write.ts';
@@ -65,8 +66,8 @@ export const parkedBy = (faults: readonly Fault[], code = 'value_refused'): Deli
   kind: 'parked',
   trouble: {
     code,
-    reason: faults.map((fault) => fault.message).join('; '),
-    remedy: faults.map((fault) => fault.remedy).join('; '),
+    reason: listed(faults.map((fault) => fault.message)),
+    remedy: listed(faults.map((fault) => fault.remedy)),
   },
 });
 

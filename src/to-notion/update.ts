@@ -32,6 +32,7 @@ import {
 } from './extras.ts';
 import { afterRefusal, recordName } from './refusal.ts';
 import { type PageRequest, propertiesOf, requestFor } from './request.ts';
+import { seenEdit } from './seen-edit.ts';
 import { away, handOver, isSetAside } from './set-aside.ts';
 import { troubleOf, urgencyOf } from './trouble.ts';
 
@@ -59,7 +60,8 @@ export async function updatePage(
   const pageNow = { page: now?.image ?? record.basePage, seen: now !== null };
   const { page } = pageNow;
   const own = await ownFields(context, delivery, record, page);
-  const judges = judging(context, delivery, record, now, lines);
+  const edit = await seenEdit(context, table, record, now, own);
+  const judges = judging(delivery, page, edit, lines);
   const planned = planPage({
     ...judgedBy(lines, table, page, second),
     table,

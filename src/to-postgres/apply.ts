@@ -1,12 +1,13 @@
 import type { RowImage } from '../model/change.ts';
-import { editInterval } from '../model/conflict.ts';
 import type { Fault } from '../model/errors.ts';
 import { goesToNotion, goesToPostgres, type ResolvedField } from '../model/mapping.ts';
 import { changedOnPage, ownWrites } from '../model/merge.ts';
 import { editDigest } from '../model/page.ts';
+import { listed } from '../model/sentences.ts';
 import { readRows } from '../postgres/rows.ts';
 import { lockRow, writeAs } from '../postgres/write.ts';
 import { type LiveConflict, liveConflicts } from '../state/conflicts.ts';
+import { editTimesOf } from '../state/edit-times.ts';
 import {
   CONFLICT_OPEN,
   conflictOpen,
@@ -18,9 +19,11 @@ import {
 } from '../state/edits.ts';
 import { releaseHeld } from '../state/held.ts';
 import { closeDoubts, doubtfulWrites } from '../state/operations.ts';
-import { changedAtOf, markRestore, type Trouble } from '../state/outbox.ts';
+import { markRestore, type Trouble } from '../state/outbox.ts';
 import { advanceBase, type SyncRecord } from '../state/records.ts';
+import { keepSightings } from '../state/sightings.ts';
 import { FENCE, type Sql } from '../state/sql.ts';
+import { actorFor, valuesAt } from './actor.ts';
 import { bringBack } from './bring-back.ts';
 import { choose } from './choose.ts';
 import { guardEdit } from './clearing.ts';
@@ -34,7 +37,7 @@ import {
   type Sighting,
   stateOn,
 } from './context.ts';
-import { actorOf } from './insert.ts';
+import { withTitles } from './kept-titles.ts';
 import { refusalOf, refusedValues, relatedMissing, relatedWaitMs } from './refusal.ts';
 import { remember } from './remember.ts';
 import { isSettling } from './settle.ts';
@@ -118,7 +121,8 @@ async function conclude(
   const { digest, waiting, tried } = seen;
   const changed = seen.changed.map((field) => field.property);
   const held = tried.flatMap((each) => each.held);
-  const trouble = joined(tried) ?? (held.length > 0 ? parked(conflictOpen(held)) : null);
+  const trouble =
+    (await titled(context, sighting, record, tried)) ?? (held.length > 0 ? parked(conflictOpen(held)) : null);
   const fields = seen.changed.filter(goesToPostgres).map((field) => field.property);
   const edit = { page: page.id, table: table.name, key: record.key, digest, fields };
   await context.store.transaction(async (sql) => {
@@ -126,7 +130,12 @@ async function conclude(
     const undone = await concludeEdit(sql, sighting, record, { changed, refusals, tried: seen.decided });
     if (undone) await waitForEdit(sql, { ...edit, digest: '' }, 0, null);
     else if (trouble === null) await closeEdit(sql, record);
-    else if (trouble.kind === 'wait')
+    if (trouble !== null) {
+      const open = valuesAt(sighting.image, seen.changed.filter(goesToPostgres));
+      await keepSightings(sql, context, record, page, open);
+    }
+    if (undone || trouble === null) return;
+    if (trouble.kind === 'wait')
       await waitForEdit(sql, edit, relatedWaitMs(waiting, digest), trouble.trouble);
     else await parkEdit(sql, edit, trouble.trouble);
   });
@@ -204,13 +213,25 @@ async function applyFields(
   return each;
 }
 
+async function titled(
+  context: InboundContext,
+  { table }: Sighting,
+  record: Linked,
+  tried: readonly Tried[],
+): Promise<EditTrouble | null> {
+  const all = joined(tried);
+  if (all?.kind !== 'park' || all.trouble.told === undefined) return all;
+  const row = tried.find(({ refusal }) => refusal !== undefined)?.refusal?.row ?? record.baseRow;
+  const told = await withTitles(context, table, row, all.trouble.told);
+  return { ...all, trouble: { ...all.trouble, told } };
+}
+
 /** A page has one line for all that is wrong with it, which is looked at again as long as any of it waits. */
 function joined(tried: readonly Tried[]): EditTrouble | null {
   const troubles = tried.flatMap(({ trouble }) => trouble ?? []);
   const first = troubles.find(({ kind }) => kind === 'wait') ?? troubles[0];
   if (first === undefined) return null;
-  const all = (part: 'reason' | 'remedy'): string =>
-    [...new Set(troubles.map(({ trouble }) => trouble[part]))].join('; ');
+  const all = (part: 'reason' | 'remedy'): string => listed(troubles.map(({ trouble }) => trouble[part]));
   const { code } = first.trouble;
   const told = troubles.flatMap(({ trouble }) => trouble.told ?? []);
   return { kind: first.kind, trouble: { code, reason: all('reason'), remedy: all('remedy'), told } };
@@ -225,9 +246,8 @@ async function tryFields(
 ): Promise<Tried> {
   const { table, page, image } = sighting;
   const seen = await inboundLookups(context, fields, image, record.basePage);
-  const changedAt = await changedAtOf(context.store, table.name, record.key);
-  const edit = editInterval(page, context.botId, record.agreedAt);
-  const actor = await actorOf(context, page, decision?.by ?? null);
+  const times = await editTimesOf(context.store, context, record, page);
+  const actor = await actorFor(context, sighting, fields, times, decision);
   const write = { operation: page.id, table: table.name, key: record.key };
   let row: RowImage = record.baseRow;
   const refused = (trouble: EditTrouble): Tried => {
@@ -245,7 +265,7 @@ async function tryFields(
       row = (await readRows(transaction, table, [record.key])).get(record.key) ?? {};
       const lookups = await lookupsWithRows(sql, seen, table, [row, record.baseRow]);
       const decoded = decodeAll(fields, image, lookups, row);
-      const chosen = choose({ sighting, record, row, changedAt, edit, lookups, lines }, decoded);
+      const chosen = choose({ sighting, record, row, times, lookups, lines }, decoded);
       const problem = problemOf(chosen.problems);
       if (problem !== null) return refused(problem);
       const wrote = await writeChosen(transaction, sighting, record.key, chosen, { row, lookups });

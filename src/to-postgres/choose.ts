@@ -1,14 +1,15 @@
 import type { RowImage, SqlText } from '../model/change.ts';
+import { chosenText } from '../model/chosen-value.ts';
 import type { Decoded, Lookups } from '../model/codecs/codec.ts';
-import { type EditInterval, type Ruling, ruling, textOfValue } from '../model/conflict.ts';
-import type { Fault } from '../model/errors.ts';
+import { type TimedRuling, timedRuling } from '../model/conflict.ts';
 import { fieldState } from '../model/field-state.ts';
-import { decodeField, encodeField } from '../model/fields.ts';
+import { decodeField } from '../model/fields.ts';
 import type { ResolvedField } from '../model/mapping.ts';
 import { type FieldVerdict, type MergedSets, mergeField, rowChanged } from '../model/merge.ts';
 import { withheldFields } from '../model/uploads.ts';
 import type { ColumnValues } from '../postgres/write.ts';
 import type { LiveConflict } from '../state/conflicts.ts';
+import type { EditTimes } from '../state/edit-times.ts';
 import type { SyncRecord } from '../state/records.ts';
 import { type DecodedField, decodeAll, type Sighting } from './context.ts';
 
@@ -26,7 +27,7 @@ export type Chosen = {
   /** Of those taken over, which got a value that a person chose instead of both. */
   readonly replaced: ReadonlySet<string>;
   /** Of those taken over, which overruled the row, and why. */
-  readonly overruled: ReadonlyMap<string, Ruling>;
+  readonly overruled: ReadonlyMap<string, TimedRuling>;
   /** Of those to be taken over, what cannot become a row's value, or not yet. */
   readonly problems: readonly DecodedField[];
 };
@@ -35,14 +36,12 @@ export type MergeInput = {
   readonly sighting: Sighting;
   readonly record: SyncRecord;
   readonly row: RowImage;
-  /** When the row's change that waits for its delivery was committed; null if none waits. */
-  readonly changedAt: Date | null;
-  readonly edit: EditInterval;
+  readonly times: Pick<EditTimes, 'row' | 'page'>;
   readonly lookups: Lookups;
   readonly lines: readonly LiveConflict[];
 };
 
-/** Decides each edited field. Pure but for the present moment. */
+/** Decides each edited field. Pure. */
 export function choose(input: MergeInput, decoded: readonly DecodedField[]): Chosen {
   const values: Record<string, string | null> = {};
   const taken: ResolvedField[] = [];
@@ -50,7 +49,7 @@ export function choose(input: MergeInput, decoded: readonly DecodedField[]): Cho
   const held: ResolvedField[] = [];
   const merged = new Map<string, SqlText>();
   const replaced = new Set<string>();
-  const overruled = new Map<string, Ruling>();
+  const overruled = new Map<string, TimedRuling>();
   const problems: DecodedField[] = [];
   for (const { field, decoded: one } of decoded) {
     if (field.source.kind !== 'column') continue;
@@ -59,7 +58,7 @@ export function choose(input: MergeInput, decoded: readonly DecodedField[]): Cho
     // A chosen value stands in for the page's, and so does a set that has both sides' changes.
     const isChosen = decided?.choice === 'value';
     const value = isChosen
-      ? chosenValue(input, field, decided)
+      ? chosenText(decided.value ?? 'null', field, input.lookups)
       : verdict.kind === 'merge'
         ? mergedValue(input, field, verdict.sets)
         : one;
@@ -79,21 +78,25 @@ export function choose(input: MergeInput, decoded: readonly DecodedField[]): Cho
 }
 
 function verdictOf(
-  { sighting, record, row, changedAt, edit, lookups, lines }: MergeInput,
+  { sighting, record, row, times, lookups, lines }: MergeInput,
   field: ResolvedField,
   decided: LiveConflict | undefined,
-): { readonly verdict: FieldVerdict; readonly why: Ruling | null } {
+): { readonly verdict: FieldVerdict; readonly why: TimedRuling | null } {
   const base = { row: record.baseRow, page: record.basePage };
   const both = { base, row, page: sighting.image, lookups };
+  const name = field.property;
   const state = fieldState(both, field, { restore: false, decided: decided !== undefined });
   if (decided === undefined && withheldFields([field], sighting.image, lines).has(field.property))
     return { verdict: { kind: rowChanged(state) ? 'held' : 'to-row', conflict: false }, why: null };
-  let why: Ruling | null = null;
+  let why: TimedRuling | null = null;
   const verdict = mergeField(state, () => {
-    // A row that differs from its base without a line in the outbox changed this moment: capture is on its way.
-    const rowChangedAt = changedAt ?? (rowChanged(state) ? new Date() : null);
-    const choice = decided?.choice ?? null;
-    why = ruling(field.conflict, { choice, rowChanged: rowChanged(state), rowChangedAt, edit });
+    const changed = rowChanged(state);
+    why = timedRuling(field.conflict, {
+      choice: decided?.choice ?? null,
+      rowChanged: changed,
+      row: times.row(name, changed),
+      edit: times.page(name, state.page),
+    });
     return why.winner;
   });
   return { verdict, why };
@@ -115,17 +118,4 @@ function mergedBase({ record, lookups }: MergeInput, field: ResolvedField, sets:
   const former = record.baseRow[field.property] ?? null;
   const decoded = decodeField(field, sets.baseOfRow, lookups, former);
   return decoded.kind === 'value' ? decoded.text : former;
-}
-
-/** The value that a person chose, as far as the field can hold it. */
-function chosenValue({ lookups }: MergeInput, field: ResolvedField, { value }: LiveConflict): Decoded {
-  const fault: Fault = {
-    path: field.property,
-    message: `${JSON.stringify(value)} is no value for ${field.property}`,
-    remedy: `choose a value that the column can hold: ${field.shape.array ? 'a list' : 'one value'} of ${field.shape.type}`,
-  };
-  const chosen = textOfValue(value, field.shape);
-  if (chosen === null) return { kind: 'refused', fault };
-  const encoded = encodeField(field, chosen.text, lookups);
-  return encoded.kind === 'refused' ? encoded : { kind: 'value', text: chosen.text };
 }

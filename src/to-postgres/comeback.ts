@@ -1,3 +1,4 @@
+import { moverOf } from '../model/editor.ts';
 import { softDeleteColumn } from '../model/mapping.ts';
 import { digestOf } from '../model/page.ts';
 import { setSoftDeleted } from '../postgres/soft-delete.ts';
@@ -8,6 +9,7 @@ import { markRestore } from '../state/outbox.ts';
 import { markLinked, type SyncRecord } from '../state/records.ts';
 import { FENCE } from '../state/sql.ts';
 import { releaseWaiting } from '../state/waiting.ts';
+import { actorOf } from './actor.ts';
 import { type InboundContext, type Sighting, stateOn } from './context.ts';
 import { adopt, receiveNew, rowExists } from './newcomer.ts';
 import { refusalOf } from './refusal.ts';
@@ -47,7 +49,7 @@ async function takeBack(context: InboundContext, sighting: Sighting, record: Syn
   const { table, page, image } = sighting;
   const { key } = record;
   const column = softDeleteColumn(table) ?? '';
-  const actor = { id: page.lastEditedBy, name: await context.people.nameOf(page.lastEditedBy) };
+  const actor = await actorOf(context, moverOf(page.lastEditedBy, context.botId));
   const write = { operation: page.id, table: table.name, key };
   try {
     const found = await writeAs(
@@ -74,6 +76,7 @@ async function takeBack(context: InboundContext, sighting: Sighting, record: Syn
           after: { [column]: JSON.parse(rows.after)[column] },
           changedAt: page.lastEditedTime,
           actor: actor.name,
+          candidates: actor.candidates ?? [],
         });
         await endOperation(sql, operation, { status: 'done' });
         return true;

@@ -66,7 +66,7 @@ export async function concludeApplied(
     const why = chosen.overruled.get(field.property);
     if (why !== undefined) {
       const clash = clashOf('CONCURRENT_UPDATE', sighting, record, row, field.property);
-      await recordResolved(sql, clash, 'notion', why.strategy);
+      await recordResolved(sql, { ...clash, times: why }, 'notion', why.strategy);
     }
     const written = field.source.kind === 'column' && field.source.column in chosen.values;
     for (const line of of(field)) await endTaken(sql, line, written);

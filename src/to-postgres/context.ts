@@ -14,6 +14,7 @@ import type { UserDatabase } from '../postgres/rows.ts';
 import { statementsOn, type UserTransaction } from '../postgres/write.ts';
 import type { KeyLock } from '../runtime/keylock.ts';
 import type { Log } from '../runtime/log.ts';
+import type { Looks } from '../runtime/looks.ts';
 import { pagesOf, recordsByPage } from '../state/records.ts';
 import type { Source } from '../state/sources.ts';
 import type { Sql, Store } from '../state/sql.ts';
@@ -30,6 +31,7 @@ export type InboundContext = {
   readonly botId: string;
   readonly tagSecret: Buffer;
   readonly clock: NotionClock;
+  readonly looks: Looks;
   /** How long a new page must have been left alone before it becomes a row. */
   readonly settleMs: number;
   /** Data sources of at most this many pages are read whole at each poll. */

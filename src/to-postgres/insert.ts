@@ -1,4 +1,5 @@
 import type { RowImage } from '../model/change.ts';
+import { type Editor, editorOf, moverOf } from '../model/editor.ts';
 import type { Fault } from '../model/errors.ts';
 import { keyParts, type RowKey } from '../model/ids.ts';
 import { goesToNotion, goesToPostgres, type ResolvedField, type ResolvedTable } from '../model/mapping.ts';
@@ -18,6 +19,7 @@ import { markDirty, markRestore, type Trouble } from '../state/outbox.ts';
 import { link, recordsByKey } from '../state/records.ts';
 import { FENCE, type Sql } from '../state/sql.ts';
 import { releaseWaiting } from '../state/waiting.ts';
+import { actorOf } from './actor.ts';
 import {
   type DecodedField,
   decodeAll,
@@ -62,7 +64,7 @@ export async function insertFrom(
   const problem = problemOf(table, image, filled, key);
   if (problem !== null) return problem;
   const values = valuesOf(table, filled, key);
-  const actor = await actorOf(context, page, more.by ?? null);
+  const actor = await actorOf(context, makerOf(context, page, key, more.by ?? null));
   const write = { operation: page.id, table: table.name, key: key ?? ('' as RowKey) };
   try {
     await writeAs(context.db, { secret: context.tagSecret, write, actor }, async (transaction) => {
@@ -113,15 +115,16 @@ async function unseenColumns(
   return Object.fromEntries(Object.entries(columns).filter(([column]) => !seen.has(column)));
 }
 
-/** Who is named for a change of a row: a person who decided it, or who edited the page last. */
-export async function actorOf(
-  context: InboundContext,
+/** A page that came back was taken out of the trash by somebody: its last editor need not be that person. */
+const makerOf = (
+  { botId }: InboundContext,
   { lastEditedBy }: Sighting['page'],
+  key: RowKey | null,
   by: string | null,
-): Promise<Actor> {
-  if (by !== null) return { id: null, name: by };
-  return { id: lastEditedBy, name: await context.people.nameOf(lastEditedBy) };
-}
+): Editor => {
+  if (by !== null) return { kind: 'decided', name: by };
+  return key === null ? editorOf({ lastEditedBy, values: {} }, botId, []) : moverOf(lastEditedBy, botId);
+};
 
 const isEmpty = (decoded: DecodedField['decoded']): boolean =>
   decoded.kind === 'value' && decoded.text === null;
@@ -250,6 +253,7 @@ async function remember(
     changedAt: page.lastEditedTime,
     actor: made.actor.name,
     actorId: made.actor.id,
+    candidates: made.actor.candidates ?? [],
   });
   await endOperation(sql, operation, { status: 'done' });
   await markDirty(sql, [{ table: table.name, key, kind: 'write', changedAt: new Date(), lsn: null }]);

@@ -96,7 +96,9 @@ async function pollOrSuspend(
 ): Promise<void> {
   try {
     await probeRows(context.db, table);
+    const startedAt = performance.now();
     await pollOnce(context, table, source, signal);
+    if (!signal.aborted) context.looks.polled(table.name, startedAt);
   } catch (error) {
     const reason = tableTrouble(error);
     if (reason === null) throw error;

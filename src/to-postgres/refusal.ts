@@ -1,4 +1,5 @@
 import { type Fault, messageOf } from '../model/errors.ts';
+import { listed, sentences } from '../model/sentences.ts';
 import { sqlState } from '../postgres/write.ts';
 import { backoff } from '../runtime/retry.ts';
 import type { WaitingEdit } from '../state/edits.ts';
@@ -17,7 +18,7 @@ export function refusalOf(error: unknown, about: Refused | null = null): Trouble
   const told = error as { readonly detail?: string; readonly hint?: string };
   return {
     code: `sql_${state}`,
-    reason: [messageOf(error), told.detail].filter(Boolean).join('. '),
+    reason: sentences(messageOf(error), told.detail),
     remedy: told.hint ?? REMEDIES[state] ?? 'change the value in Notion to one that PostgreSQL takes',
     ...(about === null ? {} : { told: [toldOf(error as ServerError, about)] }),
   };
@@ -35,8 +36,8 @@ const REMEDIES: Readonly<Record<string, string>> = {
 export const refusedValues = (faults: readonly Fault[]): Trouble => ({
   told: faults.flatMap((fault) => fault.told ?? []),
   code: 'value_refused',
-  reason: faults.map((fault) => fault.message).join('; '),
-  remedy: faults.map((fault) => fault.remedy).join('; '),
+  reason: listed(faults.map((fault) => fault.message)),
+  remedy: listed(faults.map((fault) => fault.remedy)),
 });
 
 const RELATED_WAIT = { firstMs: 2_000, maxMs: 300_000 };

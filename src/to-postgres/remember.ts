@@ -82,6 +82,7 @@ async function audit(sql: Sql, edit: AppliedEdit, written: readonly ResolvedFiel
     changedAt: sighting.page.lastEditedTime,
     actor: actor.name,
     actorId: actor.id,
+    candidates: actor.candidates ?? [],
   });
   await endOperation(sql, operation, { status: 'done' });
 }

@@ -1,4 +1,5 @@
 import { referencedTables } from '../model/consequence.ts';
+import { moverOf } from '../model/editor.ts';
 import { messageOf } from '../model/errors.ts';
 import { isMassChange } from '../model/guard.ts';
 import type { PageId, RowKey } from '../model/ids.ts';
@@ -14,8 +15,8 @@ import { forget, markLinked, markTrashed, type RestedAs, rest, type SyncRecord }
 import type { Source } from '../state/sources.ts';
 import { FENCE, type Sql } from '../state/sql.ts';
 import { releaseWaiting } from '../state/waiting.ts';
+import { actorOf } from './actor.ts';
 import { type InboundContext, stateOn } from './context.ts';
-import { actorOf } from './insert.ts';
 import { refusalOf } from './refusal.ts';
 import { BECAUSE_SO, type Because, trashVerdict } from './trashed.ts';
 import { noteUndelivered } from './undelivered.ts';
@@ -125,7 +126,10 @@ async function deleteRecord(
 ): Promise<void> {
   const { table } = left;
   const page = await context.notion.retrievePage(left.page, { priority: 'poll' });
-  const actor = await actorOf(context, page, because.by);
+  const actor = await actorOf(
+    context,
+    because.by === null ? moverOf(page.lastEditedBy, context.botId) : { kind: 'decided', name: because.by },
+  );
   const write = { operation: left.page, table: table.name, key: record.key };
   try {
     await writeAs(context.db, { secret: context.tagSecret, write, actor }, async (transaction) => {
@@ -150,6 +154,7 @@ async function deleteRecord(
         changedAt: page.lastEditedTime,
         actor: actor.name,
         actorId: actor.id,
+        candidates: actor.candidates ?? [],
       });
       await endOperation(sql, operation, { status: 'done' });
     });

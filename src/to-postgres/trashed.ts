@@ -1,10 +1,11 @@
 import type { RowImage } from '../model/change.ts';
-import { deletionRuling, type Ruling } from '../model/conflict.ts';
+import { deletionRuling, type Ruling, rowTimeOf } from '../model/conflict.ts';
 import { deletionsBehind } from '../model/consequence.ts';
 import type { PageId } from '../model/ids.ts';
-import { goesToNotion, type ResolvedTable } from '../model/mapping.ts';
+import { goesToNotion, type ResolvedField, type ResolvedTable } from '../model/mapping.ts';
 import { goneAmong } from '../postgres/gone.ts';
 import { readRows } from '../postgres/rows.ts';
+import { changeTimesOf } from '../state/change-times.ts';
 import {
   type Clash,
   decideConflict,
@@ -16,7 +17,6 @@ import {
 } from '../state/conflicts.ts';
 import { conflictOpen, parkEdit, waitForEdit } from '../state/edits.ts';
 import { discardWrite } from '../state/held.ts';
-import { changedAtOf } from '../state/outbox.ts';
 import { markTrashed, type SyncRecord } from '../state/records.ts';
 import type { Sql } from '../state/sql.ts';
 import type { InboundContext } from './context.ts';
@@ -64,7 +64,7 @@ export async function trashVerdict(
   // What is left of a conflict ends with the pair.
   if (row === undefined || !(await rowChangedSince(context, table, record, row)))
     return { kind: 'delete', because: BECAUSE_SO };
-  const { winner, strategy } = await rule(context, { table, page }, record);
+  const { winner, strategy } = await rule(context, { table, page }, record, row);
   const clash = clashOf({ table, page }, record, row);
   if (winner === 'hold') {
     await hold(context, clash, page);
@@ -79,23 +79,24 @@ export async function trashVerdict(
   return { kind: winner === 'postgres' ? 'restore' : 'delete', because };
 }
 
-/**
- * Values that the page was to get. Those of an expression change with other rows, which nobody did to this record, and
- * what the deletion of another row did to this one is a part of that deletion.
- */
-async function rowChangedSince(
-  { db, tables }: InboundContext,
-  table: ResolvedTable,
-  record: SyncRecord,
-  row: RowImage,
-): Promise<boolean> {
-  const changed = table.fields.filter(
+/** Values that the page was to get. Those of an expression change with other rows, which nobody did to this record. */
+const changedSince = (table: ResolvedTable, record: SyncRecord, row: RowImage): readonly ResolvedField[] =>
+  table.fields.filter(
     (field) =>
       goesToNotion(field) &&
       field.source.kind === 'column' &&
       field.property in record.baseRow &&
       (row[field.property] ?? null) !== (record.baseRow[field.property] ?? null),
   );
+
+/** Whether the row changed by itself: what the deletion of another row did to it is a part of that deletion. */
+async function rowChangedSince(
+  { db, tables }: InboundContext,
+  table: ResolvedTable,
+  record: SyncRecord,
+  row: RowImage,
+): Promise<boolean> {
+  const changed = changedSince(table, record, row);
   const behind = changed.map((field) =>
     deletionsBehind(table, [...tables.values()], field, record.baseRow, row),
   );
@@ -106,11 +107,18 @@ async function rowChangedSince(
 }
 
 /** Trashing need not move a page's time: it happened at or after the last edit, and before this moment. */
-async function rule(context: InboundContext, { table, page }: Trashed, record: SyncRecord): Promise<Ruling> {
+async function rule(
+  context: InboundContext,
+  { table, page }: Trashed,
+  record: SyncRecord,
+  row: RowImage,
+): Promise<Ruling> {
   const { lastEditedTime } = await context.notion.retrievePage(page, { priority: 'poll' });
   const now = context.now();
-  // Without a line in the outbox the row changed this moment: capture is on its way.
-  const rowChangedAt = (await changedAtOf(context.store, record.table, record.key)) ?? now;
+  const times = await changeTimesOf(context.store, record.table, record.key);
+  // The last change of a value that the page was to get: a touch of any other column is nothing to this page.
+  const changes = changedSince(table, record, row).map(({ property }) => rowTimeOf(times, property, true).at);
+  const rowChangedAt = new Date(Math.max(...changes.map((at) => (at ?? times.now).getTime())));
   const to = new Date(Math.max(now.getTime(), lastEditedTime.getTime() + 60_000));
   return deletionRuling(table.conflict, { rowChangedAt, edit: { from: lastEditedTime, to } });
 }

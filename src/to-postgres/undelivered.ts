@@ -3,8 +3,8 @@ import { goesToNotion, type ResolvedTable } from '../model/mapping.ts';
 import { rowChangeOf } from '../model/merge.ts';
 import { readRows } from '../postgres/rows.ts';
 import { lockRow, type UserTransaction } from '../postgres/write.ts';
+import { changedAtOf } from '../state/change-times.ts';
 import { beginOperation, endOperation } from '../state/operations.ts';
-import { changedAtOf } from '../state/outbox.ts';
 import type { SyncRecord } from '../state/records.ts';
 import { stateOn } from './context.ts';
 

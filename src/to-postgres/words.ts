@@ -3,6 +3,8 @@ import { checkWords } from '../model/check-words.ts';
 import { optionName } from '../model/codecs/values.ts';
 import type { Told } from '../model/errors.ts';
 import type { ResolvedField, ResolvedTable } from '../model/mapping.ts';
+import { sentences } from '../model/sentences.ts';
+import { kindWords } from '../model/type-words.ts';
 import { keptIn } from '../model/validate.ts';
 
 /** What was refused: an edit of these fields, or a new row of them (`present` is null). */
@@ -86,11 +88,19 @@ function wordsFor(
       return 'is too large or too small';
     case '42501':
       return 'pgnotion is not allowed to change this';
+    case '22P02':
+    case '22007':
+    case '22008':
+    case '22023':
+      // PostgreSQL's own text names its types, which mean nothing to whoever typed this.
+      return field === undefined ? 'holds a value of another kind' : `must be ${kindWords(field.shape)}`;
+    case '23P01':
+      return 'conflicts with another record';
     case '428C9':
       return 'PostgreSQL computes this itself';
     default:
       // A trigger speaks for itself, and so does what has no better words.
-      return [error.message, code.startsWith('P0') ? error.hint : undefined].filter(Boolean).join(': ');
+      return sentences(error.message, error.hint);
   }
 }
 

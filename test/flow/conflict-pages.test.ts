@@ -150,6 +150,21 @@ test('an option that somebody made up decides nothing and is put back', async ()
   await eventually(async () => (await note()) === 'of the page');
 });
 
+test('another value than both is typed beside it; one that cannot be read is answered on the page', async () => {
+  await synced();
+  const page = await clash();
+  const shown = await conflictPage();
+  choose(shown, 'Another value', ada);
+  await eventually(() => String(sides.shown(shown, 'Note')).includes('type the value into "Other Value"'));
+  await eventually(() => sides.shown(shown, 'Resolution') === null);
+  expect(await conflict()).toMatchObject({ status: 'open' });
+  sides.edit(shown, { 'Other Value': typed('rich_text', 'of neither') });
+  choose(shown, 'Another value', ada);
+  await eventually(async () => (await note()) === 'of neither' && sides.shown(page, 'Note') === 'of neither');
+  await eventually(async () => (await conflict())?.status === 'resolved');
+  expect(await conflict()).toEqual({ status: 'resolved', resolution: 'value', resolved_by: 'Ada' });
+});
+
 test('invariant 9: a page whose creation nobody answered is found, not made again, and decides as any other', async () => {
   await synced();
   const { faults } = stack.sandbox.control;

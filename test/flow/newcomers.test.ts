@@ -5,6 +5,7 @@ import { createNotionClock } from '../../src/model/clock.ts';
 import { createPeople } from '../../src/notion/people.ts';
 import { createKeyLock } from '../../src/runtime/keylock.ts';
 import { silentLog } from '../../src/runtime/log.ts';
+import { createLooks } from '../../src/runtime/looks.ts';
 import type { JsonObject } from '../../src/sandbox/notion/types.ts';
 import { tagSecret } from '../../src/state/secret.ts';
 import { readSources } from '../../src/state/sources.ts';
@@ -195,6 +196,7 @@ async function inbound(): Promise<InboundContext & { readonly close: () => Promi
       return found;
     },
     locks: createKeyLock(),
+    looks: createLooks(),
     botId: stack.sandbox.control.botId,
     tagSecret: await tagSecret(store),
     clock: createNotionClock(() => performance.now()),

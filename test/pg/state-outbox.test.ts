@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { lsn } from '../../src/model/ids.ts';
+import { changedAtOf } from '../../src/state/change-times.ts';
 import {
-  changedAtOf,
   markDirty,
   markFound,
   markRestore,

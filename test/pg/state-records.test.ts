@@ -49,6 +49,7 @@ test('a linked record is found by its key and by its page, with its bases as the
     restedAs: null,
     ...base,
     intentAgeMs: null,
+    extras: null,
     pageEditedAt: edited,
     agreedAt: edited,
     syncedAt: expect.any(Date),

@@ -1,4 +1,3 @@
-import pg from 'pg';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import { eventually } from '../support/eventually.ts';
 import { addSource, createState, products, type StateStage, suppliers } from '../support/state.ts';
@@ -88,15 +87,31 @@ test('a relation whose target has no page yet is part of the version', async () 
   expect(await answer).toBe(true);
 });
 
-test('a record that is set aside raises with the reason and the remedy, but only once the log has been read', async () => {
+type Status = { readonly status: string; readonly reason: string | null; readonly remedy: string | null };
+const statusOf = async (timeout = '20 seconds'): Promise<Status | undefined> =>
+  (await rows<Status>('select * from pgnotion.wait_for_status($1, $2, $3)', ['suppliers', 'a', timeout]))[0];
+
+test('a record that is set aside is no use to wait for: false at once, with the reason and the remedy', async () => {
   await dirty(true);
-  expect(await waitFor('200 ms')).toBe(false);
-  const answer = waitFor().catch((error: unknown) => error);
+  // Only once the log has been read: what was committed last may mend it.
+  expect(await statusOf('200 ms')).toMatchObject({ status: 'timeout' });
+  const answers = Promise.all([waitFor(), statusOf()]);
   await capture();
-  const error = await answer;
-  expect(error).toBeInstanceOf(pg.DatabaseError);
-  expect(error).toMatchObject({ code: 'PGN03', hint: 'mend it' });
-  expect(String(error)).toContain('suppliers a is set aside: it is refused');
+  expect(await answers).toEqual([false, { status: 'set_aside', reason: 'it is refused', remedy: 'mend it' }]);
+});
+
+test('a field that a conflict holds is not there: false at once, until it is decided', async () => {
+  await rows(`insert into pgnotion.conflict_entries (type, table_name, record_id, fields, strategy, status)
+              values ('CONCURRENT_UPDATE', 'suppliers', 'a', '{Name}', 'manual', 'open')`);
+  const answers = Promise.all([waitFor(), statusOf()]);
+  await capture();
+  const [there, status] = await answers;
+  expect(there).toBe(false);
+  expect(status).toMatchObject({ status: 'conflict', reason: expect.stringContaining('holds Name') });
+  await rows(`update pgnotion.conflict_entries set status = 'resolved'`);
+  const later = statusOf();
+  await capture();
+  expect(await later).toEqual({ status: 'synced', reason: null, remedy: null });
 });
 
 test('rows that the first sync has not found yet are not there', async () => {

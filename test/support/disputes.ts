@@ -82,7 +82,7 @@ export async function openDisputes(aheadMs = 0): Promise<Disputes> {
   const { sql } = sides;
   const lines: Disputes['lines'] = (key, name = 'goods') =>
     sql<ConflictLine>(
-      'select * from pgnotion.conflicts where table_name = $1 and record_id = $2 order by id',
+      'select * from pgnotion.conflict_entries where table_name = $1 and record_id = $2 order by id',
       [name, key],
     );
   return {
@@ -162,7 +162,7 @@ async function clashIn(stack: Stack, sides: Sides, clash: Clash): Promise<void> 
     const [seen] = await sides.sql<{ outbox: boolean; edit: boolean; line: boolean }>(
       `select exists (select from pgnotion.outbox where table_name = $1 and key = $2) as outbox,
               exists (select from pgnotion.edits where table_name = $1 and key = $2) as edit,
-              exists (select from pgnotion.conflicts where table_name = $1 and record_id = $2) as line`,
+              exists (select from pgnotion.conflict_entries where table_name = $1 and record_id = $2) as line`,
       [name, key],
     );
     return seen?.line === true || (first !== 'poll' && seen?.outbox === false);

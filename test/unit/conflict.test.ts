@@ -6,10 +6,8 @@ import {
   lastWriteWins,
   ruleOf,
   ruling,
-  textOfValue,
 } from '../../src/model/conflict.ts';
 import type { ConflictRule, ConflictStrategy } from '../../src/model/mapping.ts';
-import { column } from './codecs/support.ts';
 
 const minute = new Date('2026-03-01T12:00:00.000Z');
 const later = (ms: number): Date => new Date(minute.getTime() + ms);
@@ -110,30 +108,5 @@ describe('the ruling over a field', () => {
   ] as const)('a deletion under %s: %s by %s', (rule, winner, strategy) => {
     const clash = { rowChangedAt: later(60_000), edit: { from: minute, to: later(60_000) } };
     expect(deletionRuling(rule, clash)).toEqual({ winner, strategy });
-  });
-});
-
-describe('a chosen value as the column’s text', () => {
-  const array = { ...column('text'), array: true };
-  test.each([
-    ['text', 'kg', column('text'), 'kg'],
-    ['an empty text', '', column('text'), ''],
-    ['a number', 1.5, column('numeric'), '1.5'],
-    ['a boolean', true, column('bool'), 'true'],
-    ['nothing', null, column('int4'), null],
-    ['a list', ['a', 'b "c" \\ d', null, ''], array, '{"a","b \\"c\\" \\\\ d",NULL,""}'],
-    ['an empty list', [], array, '{}'],
-    ['JSON', { a: [1] }, { ...column('jsonb'), category: 'json' as const }, '{"a":[1]}'],
-  ])('%s', (_, value, shape, text) => {
-    expect(textOfValue(value, shape)).toEqual({ text });
-  });
-
-  test.each([
-    ['an object', { a: 1 }, column('text')],
-    ['a list', ['a'], column('text')],
-    ['no list', 'a', array],
-    ['a list of lists', [['a']], array],
-  ])('%s cannot stand where the column holds something else', (_, value, shape) => {
-    expect(textOfValue(value, shape)).toBeNull();
   });
 });

@@ -202,6 +202,7 @@ describe('the command line', () => {
         until: new Date('2026-03-01T11:59:00Z'),
         table: 'items',
         actor: 'Ada',
+        possible: false,
       },
     ],
   ])('%o', (given, selection) => {

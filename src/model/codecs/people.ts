@@ -60,6 +60,7 @@ function decode(
       return refuse(options, id, {
         message: 'is a Notion user whose e-mail address is not known: a guest, a group or a bot.',
         remedy: 'Choose a member of the workspace, and let the connection read users with e-mail addresses.',
+        words: 'somebody chosen there has no e-mail address that can be seen (a guest, a group or a bot)',
       });
     const outcome = judged(email, elementOf(column), options);
     if (outcome.kind !== 'value') return outcome;

@@ -71,6 +71,7 @@ export function placeReferences(
     return refuse(options, [...wanted.values()], {
       message: `are ${wanted.size} references, and the column ${column.type} holds one.`,
       remedy: 'Leave one in Notion, or map an array column.',
+      words: 'only one can be chosen here',
     });
   }
   const present = current === null ? [] : (parseArray(current) ?? []);

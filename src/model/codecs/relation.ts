@@ -61,6 +61,7 @@ function decode(
     return refuse(options, value, {
       message: `are ${new Set(ids).size} pages, and the column ${column.type} points to one record.`,
       remedy: 'Leave one page in the relation, or limit the property to one page in Notion.',
+      words: 'only one page can be chosen here',
     });
   const keys = new Map<string, string>();
   const missing: PageId[] = [];

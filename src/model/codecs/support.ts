@@ -14,7 +14,12 @@ import type {
 } from './codec.ts';
 
 /** A complaint that is not tied to a field yet. */
-export type Objection = { readonly message: string; readonly remedy: string };
+export type Objection = {
+  readonly message: string;
+  readonly remedy: string;
+  /** The same for the person who edits in Notion, where the message names types or ids. */
+  readonly words?: string;
+};
 
 type Refused = Extract<Encoded, { readonly kind: 'refused' }>;
 
@@ -34,7 +39,9 @@ export function quote(value: Json): string {
 /** Refuses a value, naming the property, the value, what is wrong with it and the way out. */
 export function refuse(options: CodecOptions, value: Json, objection: Objection): Refused {
   const message = `Property "${options.property}": ${quote(value)} ${objection.message}`;
-  return { kind: 'refused', fault: { path: options.property, message, remedy: objection.remedy } };
+  const { remedy, words } = objection;
+  const told = words === undefined ? {} : { told: { property: options.property, wrong: words } };
+  return { kind: 'refused', fault: { path: options.property, message, remedy, ...told } };
 }
 
 export const pageOutcome = (value: PageValue): Encoded => ({ kind: 'value', value });
@@ -46,6 +53,7 @@ export function emptyRow(column: ColumnShape, options: CodecOptions): Decoded {
   return refuse(options, null, {
     message: `cannot be stored: the column (${typeName(column)}) is NOT NULL.`,
     remedy: 'Fill the property in Notion, or drop the column’s NOT NULL constraint.',
+    words: 'must not be empty',
   });
 }
 
@@ -60,6 +68,7 @@ export function refuseShape(options: CodecOptions, value: PageValue, type: Prope
   return refuse(options, value, {
     message: `is not a value of a ${type} property.`,
     remedy: 'Resync the table so that its stored page values are read afresh.',
+    words: 'cannot be read',
   });
 }
 

@@ -1,0 +1,52 @@
+import type { ChangeTimes } from '../model/conflict.ts';
+import { type SeenTimes, seenTimesJson } from '../model/field-times.ts';
+import type { RowKey, TableName } from '../model/ids.ts';
+import type { Sql } from './sql.ts';
+
+/** When the row's change that still waits here was committed; null if none waits. */
+export async function changedAtOf(sql: Sql, table: TableName, key: RowKey): Promise<Date | null> {
+  return (await changeTimesOf(sql, table, key)).changedAt;
+}
+
+/** The same, field by field as far as the log told it, and what PostgreSQL's clock shows. */
+export async function changeTimesOf(
+  sql: Sql,
+  table: TableName,
+  key: RowKey,
+): Promise<ChangeTimes & { readonly now: Date }> {
+  // As numbers, because the users' own connections leave times as they are.
+  const [row] = await sql.query<{ now: number; at: number | null; fields: string | null }>(
+    `select (extract(epoch from clock_timestamp()) * 1000)::float8 as now,
+            (extract(epoch from o.changed_at) * 1000)::float8 as at, o.field_times::text as fields
+       from (select) as one
+       left join pgnotion.outbox o on o.table_name = $1 and o.key = $2 and o.kind = 'write'`,
+    [table, key],
+  );
+  const times = JSON.parse(row?.fields ?? '{}') as Record<string, { readonly at: string }>;
+  return {
+    now: new Date(Number(row?.now)),
+    changedAt: row?.at == null ? null : new Date(Number(row.at)),
+    fields: Object.fromEntries(Object.entries(times).map(([name, { at }]) => [name, new Date(at)])),
+  };
+}
+
+/** Brings the fields' times of lines that wait already up to date. */
+export async function mergeTimes(
+  sql: Sql,
+  records: readonly { readonly table: TableName; readonly key: RowKey; readonly times?: SeenTimes }[],
+): Promise<void> {
+  const timed = records.filter(({ times }) => times !== undefined && times.size > 0);
+  if (timed.length === 0) return;
+  await sql.query(
+    `update pgnotion.outbox o
+        set field_times = pgnotion.merge_field_times(o.field_times, coalesce(r.base_row, '{}'), seen::jsonb)
+       from unnest($1::text[], $2::text[], $3::text[]) as u(t, k, seen)
+       left join pgnotion.records r on r.table_name = t and r.key = k and r.state <> 'resting'
+      where o.table_name = t and o.key = k`,
+    [
+      timed.map((each) => each.table),
+      timed.map((each) => each.key),
+      timed.map((each) => seenTimesJson(each.times)),
+    ],
+  );
+}

@@ -1,0 +1,44 @@
+import type { PageImage } from '../model/change.ts';
+import type { PageId } from '../model/ids.ts';
+import { goesToPostgres, type ResolvedTable } from '../model/mapping.ts';
+import { changedOnPage } from '../model/merge.ts';
+import type { WholePage } from '../notion/pages.ts';
+import { type EditTimes, editTimesOf } from '../state/edit-times.ts';
+import type { SyncRecord } from '../state/records.ts';
+import { keepSightings } from '../state/sightings.ts';
+import type { Sql } from '../state/sql.ts';
+import { type DeliverContext, pick } from './context.ts';
+
+/** What a look before a write has shown of a person's edit. */
+export type SeenEdit = {
+  /** Null for a page that is as its base says. */
+  readonly times: EditTimes | null;
+  /** Our own write replaces the page's last editor and the time of the edit: both are kept before it leaves. */
+  readonly keep: (sql: Sql) => Promise<void>;
+};
+
+/** `now` is the page as it was just seen, null if nobody looked; `own` names what our own lost writes put there. */
+export async function seenEdit(
+  context: DeliverContext,
+  table: ResolvedTable,
+  record: SyncRecord & { readonly page: PageId },
+  now: WholePage | null,
+  own: readonly string[],
+): Promise<SeenEdit> {
+  const nothing: SeenEdit = { times: null, keep: async () => undefined };
+  if (now === null) return nothing;
+  const base: PageImage = { ...record.basePage, ...pick(now.image, own) };
+  const edited = changedOnPage(table.fields.filter(goesToPostgres), base, now.image);
+  if (edited.length === 0) {
+    context.looks.saw(record.page, now.page.askedAt);
+    return nothing;
+  }
+  const values = pick(
+    now.image,
+    edited.map(({ property }) => property),
+  );
+  return {
+    times: await editTimesOf(context.store, context, record, now.page),
+    keep: (sql) => keepSightings(sql, context, record, now.page, values),
+  };
+}
