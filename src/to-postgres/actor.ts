@@ -30,7 +30,7 @@ export const actorFor = (
   { page, image }: Sighting,
   fields: readonly ResolvedField[],
   { sightings }: EditTimes,
-  decision: LiveConflict | undefined,
+  decision: Pick<LiveConflict, 'by'> | undefined,
 ): Promise<Actor> => {
   if (decision?.by != null) return actorOf(context, { kind: 'decided', name: decision.by });
   const values = valuesAt(image, fields);
