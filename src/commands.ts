@@ -5,6 +5,7 @@ import { PgnotionError } from './model/errors.ts';
 import { applyNotebooks } from './notebooks.ts';
 import type { Log } from './runtime/log.ts';
 import { formatTable } from './runtime/table.ts';
+import { readRefusedKinds } from './state/refused-requests.ts';
 import { createStore, type Sql } from './state/sql.ts';
 import { readFailures, readStatus } from './state/status.ts';
 import { forgetWebhookToken, webhookToken } from './state/webhook.ts';
@@ -68,7 +69,11 @@ export function statusCommand(loaded: Loaded, asJson: boolean): Promise<string> 
   return withState(loaded, async (sql) => {
     const rows = await readStatus(sql);
     if (asJson) return JSON.stringify(rows, null, 2);
-    return formatTable(
+    const refused = (await readRefusedKinds(sql)).map(
+      ({ kind, table, code, remedy }) =>
+        `\nNotion refuses to ${kind} pages${table === null ? '' : ` of ${table}`} (${code}): ${remedy}`,
+    );
+    const lines = formatTable(
       ['table', 'records', 'linked', 'pending', 'oldest', 'failed', 'conflicts', 'p95', 'last success', ''],
       rows.map((row) => [
         row.table_name,
@@ -83,6 +88,7 @@ export function statusCommand(loaded: Loaded, asJson: boolean): Promise<string> 
         row.paused ? `paused: ${row.paused_reason}` : row.backfilled ? '' : 'first sync',
       ]),
     );
+    return [lines, ...refused].join('\n');
   });
 }
 

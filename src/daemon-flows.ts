@@ -16,6 +16,7 @@ import { readSources, type Source } from './state/sources.ts';
 import type { Store } from './state/sql.ts';
 import { type ConflictPagesContext, runConflictPages } from './to-notion/conflict-pages.ts';
 import { runDeliver } from './to-notion/deliver.ts';
+import { createKinds } from './to-notion/kinds.ts';
 import { runSyncLog, type SyncLogContext } from './to-notion/sync-log.ts';
 import { createTrials } from './to-notion/trials.ts';
 import { runNotices } from './to-postgres/explain-refusal.ts';
@@ -43,7 +44,7 @@ export function flowsOf(
     bells.poll.ring();
   };
   const createGraceMs = options.createGraceMs ?? environment.SYNC_CREATE_GRACE_SECONDS * 1_000;
-  const outbound = { ...shared, hint, createGraceMs, trials: createTrials() };
+  const outbound = { ...shared, hint, createGraceMs, trials: createTrials(), kinds: createKinds() };
   const inbound = {
     ...shared,
     clock: createNotionClock(steadyMs),

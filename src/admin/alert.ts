@@ -4,6 +4,13 @@ import type { Health } from './health.ts';
 /** Something that a person has to know of. */
 export type Cause =
   | { readonly kind: 'notion-refuses'; readonly code: string; readonly remedy: string }
+  | {
+      readonly kind: 'requests-refused';
+      readonly requests: string;
+      readonly table: string | null;
+      readonly code: string;
+      readonly remedy: string;
+    }
   | { readonly kind: 'table-suspended'; readonly table: string; readonly reason: string }
   | { readonly kind: `${GuardedKind}s-wait`; readonly table: string; readonly count: number }
   | Occurrence;
@@ -41,6 +48,8 @@ export function keyOf(cause: Cause): string {
   switch (cause.kind) {
     case 'notion-refuses':
       return `${cause.kind} ${cause.code}`;
+    case 'requests-refused':
+      return `${cause.kind} ${cause.requests} ${cause.table ?? ''}`;
     case 'table-suspended':
     case 'deletions-wait':
     case 'clearings-wait':
@@ -58,12 +67,22 @@ export function keyOf(cause: Cause): string {
 export function causesOf(seen: {
   readonly health: Health;
   readonly suspended: readonly { readonly table: string; readonly reason: string }[];
+  /** Kinds of requests that Notion refuses to this connection. */
+  readonly refusedKinds?: readonly {
+    readonly kind: string;
+    readonly table: string | null;
+    readonly code: string;
+    readonly remedy: string;
+  }[];
   readonly guarded: readonly { readonly kind: GuardedKind; readonly table: string; readonly count: number }[];
   readonly occurrences: readonly Occurrence[];
 }): readonly Cause[] {
   const { refused } = seen.health.notion;
   return [
     ...(refused === null ? [] : [{ kind: 'notion-refuses', ...refused } as const]),
+    ...(seen.refusedKinds ?? []).map(
+      ({ kind: requests, ...each }) => ({ kind: 'requests-refused', requests, ...each }) as const,
+    ),
     ...seen.suspended.map((each) => ({ kind: 'table-suspended', ...each }) as const),
     ...seen.guarded.map(({ kind, ...each }) => ({ kind: `${kind}s-wait`, ...each }) as const),
     ...seen.occurrences,
@@ -126,6 +145,17 @@ function wording(cause: Cause): Wording {
     case 'notion-refuses': {
       const { code, remedy } = cause;
       return { text: `Notion refuses every request (${code}). ${remedy}`, code, remedy };
+    }
+    case 'requests-refused': {
+      const { requests, table, code, remedy } = cause;
+      const of = table === null ? '' : ` of ${table}`;
+      return {
+        text: `Notion refuses to ${requests} pages${of} (${code}). ${remedy}`,
+        requests,
+        table,
+        code,
+        remedy,
+      };
     }
     case 'table-suspended': {
       const { table, reason } = cause;

@@ -172,7 +172,7 @@ type Sources = {
 
 /** Tables and guarded changes are the daemon's to tell of that is at work; while they cannot be read, they are as they were. */
 function createCauses({ target, reading, health, happened }: Sources): () => Promise<readonly Cause[]> {
-  let seen: Pick<Parameters<typeof causesOf>[0], 'suspended' | 'guarded'> = {
+  let seen: Pick<Parameters<typeof causesOf>[0], 'suspended' | 'guarded' | 'refusedKinds'> = {
     suspended: [],
     guarded: [],
   };
@@ -184,6 +184,7 @@ function createCauses({ target, reading, health, happened }: Sources): () => Pro
       const suspended = now.paused.filter(({ by }) => by === 'trouble');
       seen = {
         suspended: suspended.map(({ table, reason }) => ({ table, reason })),
+        refusedKinds: now.refused,
         guarded: await within(ANSWER_MS, 'the guarded changes that wait', countGuardedChanges(at.store)),
       };
     }

@@ -76,6 +76,13 @@ export type Reading = {
   readonly paused: readonly { readonly table: string; readonly by: 'hand' | 'trouble' }[];
   /** Tables whose first sync, or a comparison of all rows, is under way. */
   readonly backfilling: readonly string[];
+  /** Kinds of requests that Notion refuses to this connection; a table if it is one table's. */
+  readonly refused?: readonly {
+    readonly kind: string;
+    readonly table: string | null;
+    readonly code: string;
+    readonly remedy: string;
+  }[];
 };
 
 export type Readiness = {
@@ -143,6 +150,10 @@ function faults({ refused, silentSince }: NotionHealth, reading: Reading | null,
   return [
     ...(reading === null ? ['PostgreSQL does not answer'] : []),
     ...(reading?.slotActive === false ? ['nobody reads the replication slot'] : []),
+    ...(reading?.refused ?? []).map(
+      ({ kind, table, code, remedy }) =>
+        `Notion refuses to ${kind} pages${table === null ? '' : ` of ${table}`} (${code}): ${remedy}`,
+    ),
     ...(refused === null ? [] : [`Notion refuses every request (${refused.code}): ${refused.remedy}`]),
     ...(silent ? [`Notion has not answered since ${silentSince.toISOString()}`] : []),
   ];

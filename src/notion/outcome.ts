@@ -162,7 +162,7 @@ function ruleFor(answer: AnswerProblem, operation: Operation): Rule {
   }
   if (status === 403) return forbidden(answer);
   if (status === 404) return notFound(answer);
-  if (status === 409) return conflict(answer);
+  if (status === 409 || (status === 406 && answer.code === 'row_limit_exceeded')) return conflict(answer);
   if (status === 429) return tooMany(answer);
   if (status === 503) return unavailable(answer, operation);
   if (status === 529) return { effect: 'none', retry: 'soon', pausesAll: true, remedy: WAITS };

@@ -3,6 +3,7 @@ import { type SeenTimes, seenTimesJson } from '../model/field-times.ts';
 import type { Lsn, RowKey, TableName } from '../model/ids.ts';
 import { formatLsn } from '../model/ids.ts';
 import { mergeTimes } from './change-times.ts';
+import { NOT_REFUSED } from './refused-requests.ts';
 import type { Sql } from './sql.ts';
 
 /** 0: somebody is waiting for it. 1: the first sync or a resync, which live changes overtake. */
@@ -129,7 +130,7 @@ export async function claimDue(
          from pgnotion.outbox o
          join pgnotion.data_sources d using (table_name)
         where o.parked_at is null and o.next_at <= clock_timestamp() and d.paused_at is null
-          and d.swept_at is not null and o.priority = $4
+          and d.swept_at is not null and o.priority = $4 and ${NOT_REFUSED}
           and o.table_name = any($1::text[]) and o.table_name || '/' || o.key <> all($3::text[])),
      first as (select place from due order by place limit 1)
      select due.table_name, due.key, due.kind, due.priority, due.lsn::text, due.changed_at, due.version::text,
@@ -146,7 +147,7 @@ export async function nextDueMs(sql: Sql, urgency: Urgency): Promise<number | nu
   const [row] = await sql.query<{ ms: number | null }>(
     `select (extract(epoch from min(next_at) - clock_timestamp()) * 1000)::float8 as ms
        from pgnotion.outbox o join pgnotion.data_sources d using (table_name)
-      where o.parked_at is null and d.paused_at is null and d.swept_at is not null and o.priority = $1`,
+      where o.parked_at is null and d.paused_at is null and d.swept_at is not null and o.priority = $1 and ${NOT_REFUSED}`,
     [urgency],
   );
   return row?.ms ?? null;

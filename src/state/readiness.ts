@@ -1,4 +1,5 @@
 import type { TableName } from '../model/ids.ts';
+import { type RefusedKind, readRefusedKinds } from './refused-requests.ts';
 import type { Sql } from './sql.ts';
 
 /** What the state says of the work as a whole, cheap enough to be asked every few seconds. */
@@ -10,6 +11,8 @@ export type StateReading = {
     readonly reason: string;
   }[];
   readonly backfilling: readonly TableName[];
+  /** Kinds of requests that Notion refuses to this connection. */
+  readonly refused: readonly RefusedKind[];
 };
 
 export async function readState(sql: Sql, slot: string, tables: readonly TableName[]): Promise<StateReading> {
@@ -29,5 +32,6 @@ export async function readState(sql: Sql, slot: string, tables: readonly TableNa
     slotActive: row?.active ?? false,
     paused: row?.paused ?? [],
     backfilling: row?.backfilling ?? [],
+    refused: await readRefusedKinds(sql),
   };
 }

@@ -16,6 +16,7 @@ import type { OutboxLine, Trouble } from '../state/outbox.ts';
 import { pagesOf } from '../state/records.ts';
 import type { Source } from '../state/sources.ts';
 import type { Store } from '../state/sql.ts';
+import type { Kinds } from './kinds.ts';
 import type { Trials } from './trials.ts';
 
 /** What a delivery works with. */
@@ -30,6 +31,8 @@ export type DeliverContext = {
   /** Records whose refused field is being looked for. */
   readonly trials: Trials;
   readonly looks: Looks;
+  /** Whole kinds of requests that Notion refuses. */
+  readonly kinds: Kinds;
   /** Our own user in Notion: only what it made is ever taken for a duplicate of ours. */
   readonly botId: string;
   /** Tells the way back that a person has edited this page. */

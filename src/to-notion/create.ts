@@ -15,6 +15,7 @@ import { forget, intend, link, type SyncRecord } from '../state/records.ts';
 import { awaitTargets, releaseWaiting } from '../state/waiting.ts';
 import { type DeliverContext, type Delivered, type Delivery, pick, SETTLED } from './context.ts';
 import { findUnkeyed } from './find-unkeyed.ts';
+import { afterKindRefused, kindPassed } from './kinds.ts';
 import { afterRefusedCreate, codeOf, recordName } from './refusal.ts';
 import { type PageRequest, propertiesOf, requestFor } from './request.ts';
 import { parkedBy, troubleOf, urgencyOf } from './trouble.ts';
@@ -27,7 +28,7 @@ const NOBODY: ReadonlySet<string> = new Set();
  * before the request leaves, and whatever stays doubtful is looked for before it is tried again (invariant 3).
  */
 export async function createPage(context: DeliverContext, delivery: Delivery): Promise<Delivered> {
-  const { line, table, source, row, lookups } = delivery;
+  const { table, row, lookups } = delivery;
   const wholePlan = planPage({
     table,
     base: { row: {}, page: {} },
@@ -48,11 +49,27 @@ export async function createPage(context: DeliverContext, delivery: Delivery): P
   const operation = creation(context, delivery, plan.writes);
   const made = await send(context, delivery, request, operation);
   if (!('page' in made)) return made;
-  const { page } = made;
+  await kindPassed(context, 'create', delivery);
+  await linkMade(context, delivery, request, made, operation);
+  context.trials.end(recordName(delivery));
+  // What did not go with the page itself follows by updates.
+  if (request.more) return { kind: 'postponed', ms: 0 };
+  return plan.faults.length === 0 ? SETTLED : parkedBy(plan.faults, codeOf(delivery, plan.faults));
+}
+
+/** Ties the page that was made to its record, with what it holds as their base. */
+async function linkMade(
+  context: DeliverContext,
+  delivery: Delivery,
+  { plan, more }: PageRequest,
+  { page, answered }: Made,
+  operation: RequestOperation,
+): Promise<void> {
+  const { line, table, source, row } = delivery;
   const { image } = await readWhole(context.notion, table, source.properties, page, {
     priority: urgencyOf(line),
   });
-  const late = made.answered ? readLate(table, source.properties, page) : new Set(Object.keys(image));
+  const late = answered ? readLate(table, source.properties, page) : new Set(Object.keys(image));
   const basePage = baseAfterWrite(table.fields, plan.writes, image, late);
   const whole = Object.keys(plan.writes).filter((name) => !plan.partial.has(name));
   await context.store.transaction(async (sql) => {
@@ -67,15 +84,11 @@ export async function createPage(context: DeliverContext, delivery: Delivery): P
     const reading = readPage(table, source.properties, page.properties);
     await noteExtras(sql, [{ page: page.id, extras: extraFields(reading) }]);
     await operation.end(sql, { status: 'done', page: page.id });
-    if (plan.faults.length === 0 && !request.more) await settle(sql, line);
+    if (plan.faults.length === 0 && !more) await settle(sql, line);
     await awaitTargets(sql, table.name, line.key, plan.missing);
     await releaseWaiting(sql, table.name, line.key);
   });
   if (changedOnPage(table.fields, basePage, image).length > 0) context.hint(page.id);
-  context.trials.end(recordName(delivery));
-  // What did not go with the page itself follows by updates.
-  if (request.more) return { kind: 'postponed', ms: 0 };
-  return plan.faults.length === 0 ? SETTLED : parkedBy(plan.faults, codeOf(delivery, plan.faults));
 }
 
 /** What the page is to be made with; null for all. Fewer fields are tried if Notion refused more without a reason. */
@@ -163,6 +176,8 @@ async function send(
       await operation.end(sql, { status: known ? 'failed' : 'unknown', error: error.message });
       if (known) await forget(sql, table.name, line.key);
     });
+    const waits = await afterKindRefused(context, 'create', delivery, error);
+    if (waits !== null) return waits;
     const without = known ? await afterRefusedCreate(context, delivery, request, error) : null;
     return without ?? troubleOf(error, line);
   }

@@ -31,6 +31,7 @@ import {
 } from './context.ts';
 import { createPage, findCreated } from './create.ts';
 import { type Look, openEyes } from './guard.ts';
+import { waitsForKind } from './kinds.ts';
 import { removePage } from './remove.ts';
 import { revivePage } from './revive.ts';
 import { rowMissing, troubleOf, urgencyOf } from './trouble.ts';
@@ -90,7 +91,8 @@ export async function deliverBatch(
   const lines = await claimDue(context.store, {
     tables: order,
     urgency: options.urgency,
-    limit: options.batchSize,
+    // While a kind of requests is refused, one at a time shows whether it passes again.
+    limit: context.kinds.blocked.size > 0 ? 1 : options.batchSize,
     busy: [...options.busy],
   });
   const [first] = lines;
@@ -177,6 +179,8 @@ async function withRow(
   { look, conflicted }: Pick<Batch, 'look' | 'conflicted'>,
 ): Promise<Delivered> {
   const { line, table, source } = delivery;
+  const waits = waitsForKind(context, known?.page == null ? 'create' : 'update', delivery);
+  if (waits !== null) return waits;
   if (known === undefined) return createPage(context, delivery);
   if (known.page === null) return afterDoubt(context, delivery, known);
   if (known.state === 'resting') return revivePage(context, delivery, { ...known, page: known.page });

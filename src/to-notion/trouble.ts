@@ -10,6 +10,8 @@ import type { Delivered } from './context.ts';
 export const urgencyOf = (line: Pick<OutboxLine, 'urgency'>): Priority =>
   line.urgency === 0 ? 'live' : 'backfill';
 
+const LACKING: readonly string[] = ['restricted_resource', 'notion_block_limit', 'row_limit_exceeded'];
+
 /** A refusal that names nothing of ours may be a fault of Notion's in disguise: it is set aside after so many tries. */
 const ODD_TRIES = 6;
 const ODD_FIRST_MS = 2_000;
@@ -46,6 +48,8 @@ export function troubleOf(error: unknown, line: Pick<OutboxLine, 'attempts'>): D
   if (isUnexplained(error)) return afterUnexplained(trouble, line);
   if (error instanceof NotionFailure) {
     const { retry, afterMs, effect } = error.verdict;
+    // A right or a place that is missing comes back without the record's doing.
+    if (LACKING.includes(error.verdict.code)) return { kind: 'retry', ms: null, trouble };
     // What was saved is not sent again: the next try looks at what Notion holds, and settles.
     return retry === 'never' && effect !== 'saved'
       ? { kind: 'parked', trouble }

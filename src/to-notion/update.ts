@@ -30,6 +30,7 @@ import {
   type Second,
   withoutUploads,
 } from './extras.ts';
+import { afterKindRefused, kindPassed } from './kinds.ts';
 import { afterRefusal, recordName } from './refusal.ts';
 import { type PageRequest, propertiesOf, requestFor } from './request.ts';
 import { seenEdit } from './seen-edit.ts';
@@ -131,6 +132,8 @@ async function writePage(
   );
   const answer = await send(context, delivery, record, request, operation);
   if (!('id' in answer)) {
+    const waits = await afterKindRefused(context, 'update', delivery, answer.error);
+    if (waits !== null) return waits;
     const outcome = lookFirst(delivery, troubleOf(answer.error, delivery.line));
     const again = isOfUploads(answer.error, request, kept)
       ? withoutUploads(outcome, kept, second, lines)
@@ -138,6 +141,7 @@ async function writePage(
     if (again !== null) return updatePage(context, delivery, record, now, again);
     return (await afterRefusal(context, delivery, request, answer.error)) ?? outcome;
   }
+  await kindPassed(context, 'update', delivery);
   return afterAnswer(context, delivery, record, request, { ...look, answer, operation });
 }
 

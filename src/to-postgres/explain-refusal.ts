@@ -43,15 +43,16 @@ const RETRY = { firstMs: 2_000, maxMs: 300_000 };
 /** Comments' times are rounded down to the minute, and clocks differ. */
 const CLOCKS_MS = 600_000;
 
-/** Whether the connection may comment: found out by trying, once for each run. */
-type Manners = { mayComment: boolean };
+/** When a comment was last refused to the connection, by `performance.now`: it is tried again some time later. */
+type Manners = { refusedAt: number };
+const COMMENT_AGAIN_MS = 60_000;
 
 /**
  * Tells people in Notion why an edit of theirs was refused, for ever: in the status property where the mapping has one,
  * and by one comment for each refusal. Costs nothing while nothing is refused, and gives way to all other requests.
  */
 export async function runNotices(context: NoticeContext, signal: AbortSignal): Promise<void> {
-  const manners: Manners = { mayComment: true };
+  const manners: Manners = { refusedAt: Number.NEGATIVE_INFINITY };
   await context.store.transaction((sql) => remindNotices(sql, null));
   await keepTrying(
     async (healthy) => {
@@ -143,7 +144,7 @@ async function comment(context: NoticeContext, manners: Manners, notice: Notice)
     const graceMs = context.createGraceMs - notice.intentMs;
     if (graceMs > 0) return Math.max(DOUBTFUL_MS, graceMs / 2);
   }
-  if (!manners.mayComment) {
+  if (performance.now() - manners.refusedAt < COMMENT_AGAIN_MS) {
     await note(null);
     return null;
   }
@@ -181,7 +182,7 @@ async function send(
     if (effect === 'unknown') return DOUBTFUL_MS;
     await context.store.transaction((sql) => dropCommentIntent(sql, notice.page));
     if (status !== 403) throw error;
-    manners.mayComment = false;
+    manners.refusedAt = performance.now();
     context.log.warn(
       { reason: error.message },
       'the connection may not comment: refused edits are told in the status property alone',
