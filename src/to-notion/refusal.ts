@@ -113,14 +113,15 @@ async function keep(
   const refused = sent.filter(({ name }) => names.includes(name));
   await context.store.transaction(async (sql) => {
     for (const { name, own, digest } of refused) {
-      const ofAll = own || (how === 'named' && OF_THE_PROPERTY.includes(verdict.code));
+      // What a search finds may be of this page alone.
+      const ofAll = how === 'named' && (own || OF_THE_PROPERTY.includes(verdict.code));
       const by = how === 'searched' ? ' (found by trying the fields one by one)' : '';
       await keepRefusedField(sql, {
         table: table.name,
         key: ofAll ? null : line.key,
         field: name,
         own,
-        value: ofAll ? null : digest,
+        value: ofAll || own ? null : digest,
         schema,
         code: verdict.code,
         reason: `Notion refuses the property ${JSON.stringify(name)}${by}: ${verdict.message}`,
