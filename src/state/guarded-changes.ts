@@ -51,6 +51,14 @@ export const massDeletion = (load: GuardLoad): Trouble => ({
   remedy: REMEDY,
 });
 
+/** A deletion that would take too many rows of another table along. */
+export const massCascade = (load: GuardLoad, others: TableName): Trouble => ({
+  code: MASS_DELETION,
+  reason: `its deletion would delete ${changesIn(load)} of ${load.records} records of ${others} too`,
+  remedy: REMEDY,
+  cause: `rows of ${others} refer to it with ON DELETE CASCADE`,
+});
+
 /** Pages of a database that carry no key and would all become rows of the table. `cause` says why there are so many. */
 export const massCreation = (load: GuardLoad, cause: string): Trouble => ({
   code: MASS_CREATION,
@@ -111,4 +119,22 @@ export async function decideGuarded(
     [which.table, which.key, which.kind, which.field],
   );
   return row?.n ?? 0;
+}
+
+/** Lets the deletions of these records cross: they are a part of one that has been let through. */
+export async function approveDeletions(
+  sql: Sql,
+  records: readonly { readonly table: TableName; readonly key: RowKey }[],
+): Promise<void> {
+  if (records.length === 0) return;
+  await sql.query(
+    `insert into pgnotion.outbox as o (table_name, key, kind, approved)
+     select r.table_name, r.key, 'delete', true
+       from pgnotion.records r join unnest($1::text[], $2::text[]) as u(t, k) on r.table_name = u.t and r.key = u.k
+      where r.state <> 'resting'
+     on conflict (table_name, key) do update
+       set kind = 'delete', approved = true, version = o.version + 1, next_at = clock_timestamp(), attempts = 0,
+           parked_at = null, code = null, reason = null, remedy = null`,
+    [records.map((each) => each.table), records.map((each) => each.key)],
+  );
 }

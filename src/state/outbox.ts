@@ -58,7 +58,9 @@ export async function markDirty(
        left join pgnotion.records r on r.table_name = t and r.key = k and r.state <> 'resting'
      on conflict (table_name, key) do update
        set kind = excluded.kind, lsn = coalesce(excluded.lsn, o.lsn), changed_at = excluded.changed_at,
-           approved = false, priority = least(o.priority, excluded.priority), version = o.version + 1,
+           -- What was approved before the log told of it stays so.
+           approved = o.approved and o.kind = 'delete' and excluded.kind = 'delete',
+           priority = least(o.priority, excluded.priority), version = o.version + 1,
            next_at = clock_timestamp(), attempts = 0, parked_at = null, code = null, reason = null, remedy = null`,
     [
       records.map((each) => each.table),

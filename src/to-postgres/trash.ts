@@ -4,11 +4,12 @@ import { messageOf } from '../model/errors.ts';
 import { isMassChange } from '../model/guard.ts';
 import type { PageId, RowKey } from '../model/ids.ts';
 import { type ResolvedTable, softDeleteColumn } from '../model/mapping.ts';
+import { cascadedBy } from '../postgres/cascade.ts';
 import { existingKeys } from '../postgres/rows.ts';
 import { setSoftDeleted } from '../postgres/soft-delete.ts';
 import { deleteRow, lockRow, settleConstraints, type UserTransaction, writeAs } from '../postgres/write.ts';
 import { dropEdit, parkEdit, releaseRefusedDeletions, waitForEdit } from '../state/edits.ts';
-import { deletionLoad, deletionToReview, massDeletion } from '../state/guarded-changes.ts';
+import { approveDeletions, deletionLoad, deletionToReview, massDeletion } from '../state/guarded-changes.ts';
 import { beginOperation, endOperation, type Operation, requestOperation } from '../state/operations.ts';
 import { discard, markRestore, type Trouble } from '../state/outbox.ts';
 import { forget, markLinked, markTrashed, type RestedAs, rest, type SyncRecord } from '../state/records.ts';
@@ -16,6 +17,7 @@ import type { Source } from '../state/sources.ts';
 import { FENCE, type Sql } from '../state/sql.ts';
 import { releaseWaiting } from '../state/waiting.ts';
 import { actorOf } from './actor.ts';
+import { tooManyCascaded } from './cascade.ts';
 import { type InboundContext, stateOn } from './context.ts';
 import { refusalOf } from './refusal.ts';
 import { BECAUSE_SO, type Because, trashVerdict } from './trashed.ts';
@@ -114,6 +116,8 @@ function deleteUnlessMany(
     const load = await deletionLoad(context.store, left.table.name, 'to-postgres', guard.windowMinutes);
     const all = { ...load, coming: left.together };
     if (isMassChange(all, guard)) return setAside(context, left, record, massDeletion(all));
+    const cascade = await tooManyCascaded(context, left.table, record.key);
+    if (cascade !== null) return setAside(context, left, record, cascade);
     return deleteRecord(context, left, record, because);
   });
 }
@@ -136,6 +140,8 @@ async function deleteRecord(
       const sql = stateOn(transaction);
       await sql.query(FENCE, [context.store.epoch]);
       if (softDeleteColumn(table) === null) await noteUndelivered(transaction, table, record.key, record);
+      if (softDeleteColumn(table) === null)
+        await approveDeletions(sql, await cascadedBy(transaction, context.tables, table, record.key));
       const gone = await takeRow(transaction, table, record.key);
       await settleConstraints(transaction);
       await because.conclude(sql);

@@ -134,6 +134,24 @@ describe('a record and what refers to it are put into the trash together', () =>
   );
 });
 
+test('invariant 10: a page in the trash whose row would take many others along waits, and then takes them along', async () => {
+  const [parents, children] = [parentsOf('delete'), childrenOf('delete', 'cascade')];
+  await sides.sql(`insert into ${parents} values (70, 'many')`);
+  await sides.sql(`insert into ${children} select n, 'one of many', 70 from generate_series(701, 730) n`);
+  await sides.rest();
+  const parent = await sides.pageOf(parents, '70');
+  const pages = await Promise.all(['701', '730'].map((key) => sides.pageOf(children, key)));
+  stack.sandbox.control.trashPage(parent);
+  await soon(async () => (await waits(parents)) === 1);
+  expect(await count(children, 'parent_id = 70')).toBe(30);
+  await approve(parents);
+  await soon(async () => (await count(children, 'parent_id = 70')) === 0);
+  await soon(() => pages.every((page) => stack.sandbox.control.page(page).in_trash));
+  await sides.rest();
+  expect(await sides.sql('select * from pgnotion.guarded_changes')).toEqual([]);
+  expect(await sides.failures()).toEqual([]);
+}, 60_000);
+
 test('invariant 7: a change of somebody else to such a child is still weighed against its deletion', async () => {
   const children = childrenOf('delete', 'set_null');
   await sides.sql(`insert into ${parentsOf('delete')} values (50, 'fifty')`);
