@@ -3,17 +3,27 @@
 -- What is too much to cross by itself, and what is to be confirmed in any case: it waits for a person.
 create view pgnotion.guarded_changes as
   select 'deletion' as kind, 'to-notion' as side, o.table_name, o.key, r.page_id, null::text as field, o.reason, o.cause,
-         o.parked_at as since
+         o.parked_at as since, 1 as changes
     from pgnotion.outbox o
     left join pgnotion.records r using (table_name, key)
    where o.code = 'mass_deletion' and o.parked_at is not null
   union all
-  select case code when 'mass_creation' then 'creation' else 'deletion' end, 'to-postgres', table_name, key, page_id, null,
-         reason, cause, coalesce(parked_at, seen_at)
+  select 'deletion', 'to-postgres', table_name, key, page_id, null, reason, cause, coalesce(parked_at, seen_at), 1
     from pgnotion.edits
-   where code in ('mass_deletion', 'delete_review', 'mass_creation') and parked_at is not null
+   where code in ('mass_deletion', 'delete_review') and parked_at is not null
   union all
-  select 'clearing', side, table_name, key, page_id, field, reason, cause, since
+  -- One line for all of a table: they are decided together, as a rule.
+  select 'creation', 'to-postgres', table_name, null, null, null, max(reason), max(cause), min(parked_at), count(*)::int
+    from pgnotion.edits
+   where code = 'mass_creation' and parked_at is not null
+   group by table_name
+  union all
+  -- A page of ours that is perhaps another row's: it would get the values of the row.
+  select 'adoption', 'to-notion', table_name, key, page_id, null, reason, cause, parked_at, 1
+    from pgnotion.edits
+   where code = 'adoption_review' and parked_at is not null
+  union all
+  select 'clearing', side, table_name, key, page_id, field, reason, cause, since, 1
     from pgnotion.clearings
    where state = 'waiting';
 
@@ -22,7 +32,7 @@ create view pgnotion.deletes as
   select side, table_name, key, page_id, reason, since, kind, field, cause from pgnotion.guarded_changes;
 
 -- Lets changes that wait for a person cross: all of a table, or those of one record, kind ('deletion', 'clearing',
--- 'creation') or property. A page that is no record yet goes by its page id. Returns how many.
+-- 'creation', 'adoption') or property. A page that is no record yet goes by its page id. Returns how many.
 create function pgnotion.approve_guarded(
   name text, record_key text default null, only_kind text default null, only_field text default null)
   returns bigint language plpgsql as $$
@@ -31,18 +41,23 @@ declare
 begin
   select count(*) into decided from pgnotion.guarded_changes g
    where g.table_name = name and (record_key is null or g.key = record_key or g.page_id::text = record_key)
-     and (only_kind is null or g.kind = only_kind) and (only_field is null or g.field = only_field);
+     and (only_kind is null or g.kind = only_kind) and (only_field is null or g.field = only_field)
+     and g.kind <> 'creation';
   if only_field is null and coalesce(only_kind, 'deletion') = 'deletion' then
     update pgnotion.outbox set approved = true, next_at = clock_timestamp(), parked_at = null, attempts = 0,
            code = null, reason = null, remedy = null, cause = null
      where table_name = name and (record_key is null or key = record_key) and code = 'mass_deletion';
   end if;
   if only_field is null then
-    update pgnotion.edits set digest = 'approved', next_at = clock_timestamp(), parked_at = null
-     where table_name = name and (record_key is null or key = record_key or page_id::text = record_key)
-       and parked_at is not null
-       and (code in ('mass_deletion', 'delete_review') and coalesce(only_kind, 'deletion') = 'deletion'
-            or code = 'mass_creation' and coalesce(only_kind, 'creation') = 'creation');
+    with decisions as (
+      update pgnotion.edits set digest = 'approved', next_at = clock_timestamp(), parked_at = null
+       where table_name = name and (record_key is null or key = record_key or page_id::text = record_key)
+         and parked_at is not null
+         and (code in ('mass_deletion', 'delete_review') and coalesce(only_kind, 'deletion') = 'deletion'
+              or code = 'mass_creation' and coalesce(only_kind, 'creation') = 'creation'
+              or code = 'adoption_review' and coalesce(only_kind, 'adoption') = 'adoption')
+       returning code)
+    select decided + count(*) filter (where code = 'mass_creation') into decided from decisions;
   end if;
   if coalesce(only_kind, 'clearing') = 'clearing' then
     perform pgnotion.decide_clearings('approved', name, record_key, only_field);
@@ -52,7 +67,8 @@ end $$;
 
 -- Refuses them. Deletions: pages whose rows are gone stay as they are, until a row comes back under the same key;
 -- trashed pages are restored, their rows stay. Clearings: a page that was emptied gets the row's value again; a page
--- whose row was emptied keeps its value until either changes. Creations: the pages stay without rows.
+-- whose row was emptied keeps its value until either changes. Creations: the pages stay without rows, until a person
+-- edits one. Adoptions: the row gets a page of its own, and the page that was there stays as it is.
 create function pgnotion.reject_guarded(
   name text, record_key text default null, only_kind text default null, only_field text default null)
   returns bigint language plpgsql as $$
@@ -61,7 +77,8 @@ declare
 begin
   select count(*) into decided from pgnotion.guarded_changes g
    where g.table_name = name and (record_key is null or g.key = record_key or g.page_id::text = record_key)
-     and (only_kind is null or g.kind = only_kind) and (only_field is null or g.field = only_field);
+     and (only_kind is null or g.kind = only_kind) and (only_field is null or g.field = only_field)
+     and g.kind <> 'creation';
   if only_field is null and coalesce(only_kind, 'deletion') = 'deletion' then
     with o as (
       delete from pgnotion.outbox
@@ -71,11 +88,15 @@ begin
       from o where records.table_name = o.table_name and records.key = o.key;
   end if;
   if only_field is null then
-    update pgnotion.edits set digest = 'rejected', next_at = clock_timestamp(), parked_at = null
-     where table_name = name and (record_key is null or key = record_key or page_id::text = record_key)
-       and parked_at is not null
-       and (code in ('mass_deletion', 'delete_review') and coalesce(only_kind, 'deletion') = 'deletion'
-            or code = 'mass_creation' and coalesce(only_kind, 'creation') = 'creation');
+    with decisions as (
+      update pgnotion.edits set digest = 'rejected', next_at = clock_timestamp(), parked_at = null
+       where table_name = name and (record_key is null or key = record_key or page_id::text = record_key)
+         and parked_at is not null
+         and (code in ('mass_deletion', 'delete_review') and coalesce(only_kind, 'deletion') = 'deletion'
+              or code = 'mass_creation' and coalesce(only_kind, 'creation') = 'creation'
+              or code = 'adoption_review' and coalesce(only_kind, 'adoption') = 'adoption')
+       returning code)
+    select decided + count(*) filter (where code = 'mass_creation') into decided from decisions;
   end if;
   if coalesce(only_kind, 'clearing') = 'clearing' then
     perform pgnotion.decide_clearings('rejected', name, record_key, only_field);

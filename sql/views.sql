@@ -18,8 +18,8 @@ create view pgnotion.failures as
   select 'to-postgres', table_name, key, page_id, code, reason, remedy,
          attempts, parked_at is not null, coalesce(parked_at, seen_at)
     from pgnotion.edits
-   -- What only waits for a conflict's decision stands in open_conflicts.
-   where code <> 'conflict_open'
+   -- What only waits for a conflict's decision stands in open_conflicts, a mass of new pages in guarded_changes.
+   where code not in ('conflict_open', 'mass_creation', 'creation_refused')
   union all
   select 'to-postgres', table_name, key, page_id, code, reason, remedy, attempts, false, since from pgnotion.page_failures
   union all

@@ -1,12 +1,12 @@
 import { type Loaded, withState } from './commands.ts';
 import { PgnotionError } from './model/errors.ts';
-import type { GuardedKind } from './model/guard.ts';
+import type { ListedKind } from './model/guard.ts';
 import { formatTable } from './runtime/table.ts';
 import { decideGuarded, type GuardedChange, readGuardedChanges } from './state/guarded-changes.ts';
 
-export const GUARDED_KINDS: readonly GuardedKind[] = ['deletion', 'clearing', 'creation'];
+export const GUARDED_KINDS: readonly ListedKind[] = ['deletion', 'clearing', 'creation', 'adoption'];
 
-export type GuardedOptions = { readonly kind?: GuardedKind; readonly field?: string };
+export type GuardedOptions = { readonly kind?: ListedKind; readonly field?: string };
 
 /** The changes that wait for a person, each with what it would do, and why each mass of them is thought to have come. */
 export function guardedCommand(loaded: Loaded, asJson: boolean): Promise<string> {
@@ -18,7 +18,7 @@ export function guardedCommand(loaded: Loaded, asJson: boolean): Promise<string>
       ['table', 'key', 'kind', 'would', 'since'],
       rows.map((row) => [
         row.table_name,
-        row.key ?? row.page_id ?? '',
+        row.key ?? row.page_id ?? (row.changes > 1 ? `${row.changes} pages` : ''),
         row.kind,
         effectOf(row),
         row.since.toISOString(),
@@ -41,6 +41,8 @@ function effectOf({ kind, side, field }: GuardedChange): string {
       return `empty ${field ?? 'a property'} ${page ? 'of the page' : 'in the row'}`;
     case 'creation':
       return page ? 'create a page' : 'insert a row';
+    case 'adoption':
+      return 'give the page to the row of its key';
     default:
       return kind satisfies never;
   }

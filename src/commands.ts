@@ -1,13 +1,15 @@
+import { type ContactReport, contactLines, reportContacts } from './commands-contact.ts';
 import type { Config } from './config.ts';
 import { databaseVariable, type Environment } from './environment.ts';
 import { applyToNotion, type Installation, openInstallation, openNotion } from './installation.ts';
 import { PgnotionError } from './model/errors.ts';
+import type { TableName } from './model/ids.ts';
 import { applyNotebooks } from './notebooks.ts';
 import type { Log } from './runtime/log.ts';
 import { formatTable } from './runtime/table.ts';
 import { readRefusedKinds } from './state/refused-requests.ts';
 import { createStore, type Sql } from './state/sql.ts';
-import { readFailures, readStatus } from './state/status.ts';
+import { readFailures, readStatus, type StatusLine } from './state/status.ts';
 import { forgetWebhookToken, webhookToken } from './state/webhook.ts';
 
 export type Loaded = { readonly config: Config; readonly environment: Environment; readonly log: Log };
@@ -40,7 +42,8 @@ export function applyCommand(loaded: Loaded, asJson: boolean): Promise<string> {
       );
       if (faults.length > 0) throw notionFaults(faults);
       const notebooks = await applyNotebooks(installation, notion);
-      if (asJson) return JSON.stringify([...applied, ...notebooks], null, 2);
+      const contacts = await reportContacts(installation, notion);
+      if (asJson) return JSON.stringify([...applied.map(withContact(contacts)), ...notebooks], null, 2);
       const lines = applied.map(({ table, databaseId, dataSourceId, created, changed }) => {
         const what = created
           ? 'created'
@@ -51,12 +54,19 @@ export function applyCommand(loaded: Loaded, asJson: boolean): Promise<string> {
       });
       for (const { title, variable, id, created } of notebooks)
         lines.push(`# ${title}: ${created ? 'created' : 'as it should be'}\n${variable}=${id}`);
-      return lines.join('\n');
+      return [...contactLines(contacts), ...lines].join('\n');
     } finally {
       await throttle.stop();
     }
   });
 }
+
+const withContact =
+  (contacts: readonly ContactReport[]) =>
+  <T extends { readonly table: TableName }>(applied: T): T & Partial<ContactReport> => ({
+    ...applied,
+    ...contacts.find(({ table }) => table === applied.table),
+  });
 
 const notionFaults = (faults: readonly string[]): PgnotionError =>
   new PgnotionError({
@@ -85,12 +95,18 @@ export function statusCommand(loaded: Loaded, asJson: boolean): Promise<string> 
         row.conflicts,
         seconds(row.latency_p95_seconds),
         row.last_success?.toISOString() ?? '-',
-        row.paused ? `paused: ${row.paused_reason}` : row.backfilled ? '' : 'first sync',
+        notesOf(row).join('; '),
       ]),
     );
     return [lines, ...refused].join('\n');
   });
 }
+
+const notesOf = (row: StatusLine): string[] => [
+  ...(row.paused ? [`paused: ${row.paused_reason}`] : row.backfilled ? [] : ['first sync']),
+  ...(row.first_contact ? ['its database is read until it is known which pages there are'] : []),
+  ...(row.guarded > 0 ? [`${row.guarded} changes wait: see pgnotion guarded list`] : []),
+];
 
 const seconds = (value: number | null): string => (value === null ? '-' : `${value.toFixed(1)} s`);
 

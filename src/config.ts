@@ -61,6 +61,7 @@ const table = z.strictObject({
   onPostgresDelete: z
     .union([z.enum(['trash', 'archive', 'ignore']), z.strictObject({ mark: z.string().min(1) })])
     .optional(),
+  onDuplicatePage: z.enum(['report', 'new-row']).optional(),
   conflict: z.enum(['lww', 'manual', 'field_precedence']).optional(),
   /** Seconds for which an edit in Notion must have stayed as it is before it is written to the row. */
   settleSeconds: z.number().min(0).max(3600).optional(),
@@ -264,6 +265,7 @@ function toTable(name: TableName, input: z.output<typeof table>): TableMapping {
     statusProperty: input.statusProperty ?? null,
     onNotionTrash: input.onNotionTrash ?? 'review',
     onPostgresDelete: input.onPostgresDelete ?? 'trash',
+    onDuplicatePage: input.onDuplicatePage ?? 'report',
     conflict: input.conflict ?? null,
     settleSeconds: input.settleSeconds ?? null,
   };

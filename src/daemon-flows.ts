@@ -51,6 +51,7 @@ export function flowsOf(
     settleMs: config.settleSeconds * 1_000,
     wholePollPages: config.wholePollPages,
     sweepMs: config.sweepHours * 3_600_000,
+    queryLagMs: environment.SYNC_QUERY_LAG_SECONDS * 1_000,
   };
   const poll = {
     intervalMs: environment.SYNC_INTERVAL_SECONDS * 1_000,

@@ -44,6 +44,7 @@ const shape = {
   SYNC_INTERVAL_SECONDS: z.coerce.number({ error: 'is not a number' }).min(0.1).max(86_400).default(15),
   SYNC_BATCH_SIZE: whole(1, 1_000).default(100),
   SYNC_CREATE_GRACE_SECONDS: z.coerce.number({ error: 'is not a number' }).min(0.1).max(3_600).default(60),
+  SYNC_QUERY_LAG_SECONDS: z.coerce.number({ error: 'is not a number' }).min(0).max(3_600).default(60),
   SYNC_CONFLICT_STRATEGY: z.enum(['lww', 'manual', 'field_precedence']).default('lww'),
   ADMIN_HOST: text.default('127.0.0.1'),
   ADMIN_PORT: port.default(7420),
@@ -65,6 +66,8 @@ export const HELP: Readonly<Record<keyof typeof shape, string>> = {
   SYNC_BATCH_SIZE: 'records that one round of the delivery takes',
   SYNC_CREATE_GRACE_SECONDS:
     'how long a page whose creation got no answer may still appear in Notion before it is created again',
+  SYNC_QUERY_LAG_SECONDS:
+    'how long a query of Notion may miss what was written before it; a database that was there before is watched that long first',
   SYNC_CONFLICT_STRATEGY:
     'who wins a field that both sides changed: lww (the last write), manual or field_precedence',
   ADMIN_HOST:

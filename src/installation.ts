@@ -16,6 +16,7 @@ import { resolveTables } from './postgres/resolve.ts';
 import type { UserDatabase } from './postgres/rows.ts';
 import type { Log } from './runtime/log.ts';
 import { within } from './runtime/retry.ts';
+import { type Meeting, meetSource, renewContact } from './state/first-contact.ts';
 import { migrate } from './state/migrate.ts';
 import { type Answer, recentRequests, recordRequest } from './state/requests.ts';
 import { readSources, saveSource } from './state/sources.ts';
@@ -187,14 +188,26 @@ export async function applyToNotion(
   const { environment, tables } = installation;
   const sources = await knownSources(installation, notion);
   const parentPageId = environment.NOTION_PARENT_PAGE_ID ?? null;
-  const applied = await applyTables(notion, tables, { parentPageId, sources }, ASK);
+  const sql = createStore(installation.pool, 0);
+  const changing: Parameters<typeof applyTables>[0] = {
+    ...notion,
+    updateDataSource: async (id, input, ask) => {
+      // Before the change: a daemon at work must not trust what it reads right after it.
+      await renewContact(sql, id);
+      return notion.updateDataSource(id, input, ask);
+    },
+  };
+  const applied = await applyTables(changing, tables, { parentPageId, sources }, ASK);
   for (const table of tables) {
     const done = applied.find((each) => each.table === table.name);
     if (done !== undefined)
-      await keepSource(installation, table, done.dataSourceId, done.databaseId, done.ids);
+      await keepSource(installation, table, done.dataSourceId, done.databaseId, done.ids, meetingOf(done));
   }
   return applied;
 }
+
+const meetingOf = ({ created, changed }: AppliedTable): Meeting =>
+  created ? 'made' : changed.length > 0 ? 'changed' : 'applied';
 
 /** Makes sure that each table has its data source and that it fits. Throws one error for all that is wrong. */
 export async function checkNotion(installation: Installation, notion: NotionClient): Promise<void> {
@@ -219,7 +232,7 @@ export async function checkNotion(installation: Installation, notion: NotionClie
     const missing = [...Object.keys(plan.update), ...plan.waiting.map(({ property }) => property)];
     if (missing.length > 0) lacks.push(`the database of ${table.name} lacks ${missing.join(', ')}`);
     for (const fault of plan.faults) blame(table.name, fault);
-    await keepSource(installation, table, id, actual.databaseId, plan.ids);
+    await keepSource(installation, table, id, actual.databaseId, plan.ids, 'seen');
   }
   if (lacks.length + faults.length > 0) throw notReady(lacks, faults);
 }
@@ -241,8 +254,10 @@ async function keepSource(
   dataSource: ReturnType<typeof dataSourceId>,
   database: string | null,
   properties: Readonly<Record<string, string>>,
+  meeting: Meeting,
 ): Promise<void> {
   const sql = createStore(installation.pool, 0);
+  await meetSource(sql, table.name, dataSource, meeting);
   await saveSource(sql, {
     table: table.name,
     dataSource,

@@ -1,4 +1,4 @@
-import type { GuardedKind } from '../model/guard.ts';
+import type { ListedKind } from '../model/guard.ts';
 import type { Health } from './health.ts';
 
 /** Something that a person has to know of. */
@@ -12,7 +12,7 @@ export type Cause =
       readonly remedy: string;
     }
   | { readonly kind: 'table-suspended'; readonly table: string; readonly reason: string }
-  | { readonly kind: `${GuardedKind}s-wait`; readonly table: string; readonly count: number }
+  | { readonly kind: `${ListedKind}s-wait`; readonly table: string; readonly count: number }
   | Occurrence;
 
 /** A cause that does not last: it is told once. */
@@ -54,6 +54,7 @@ export function keyOf(cause: Cause): string {
     case 'deletions-wait':
     case 'clearings-wait':
     case 'creations-wait':
+    case 'adoptions-wait':
       return `${cause.kind} ${cause.table}`;
     case 'slot-renewed':
     case 'taken-over':
@@ -74,7 +75,7 @@ export function causesOf(seen: {
     readonly code: string;
     readonly remedy: string;
   }[];
-  readonly guarded: readonly { readonly kind: GuardedKind; readonly table: string; readonly count: number }[];
+  readonly guarded: readonly { readonly kind: ListedKind; readonly table: string; readonly count: number }[];
   readonly occurrences: readonly Occurrence[];
 }): readonly Cause[] {
   const { refused } = seen.health.notion;
@@ -134,10 +135,11 @@ export function alertOf(cause: Cause, slot: string, now: Date): Alert {
 
 type Wording = { readonly text: string; readonly [detail: string]: string | number | null };
 
-const GUARDED: Readonly<Record<`${GuardedKind}s-wait`, (count: number, table: string) => string>> = {
+const GUARDED: Readonly<Record<`${ListedKind}s-wait`, (count: number, table: string) => string>> = {
   'deletions-wait': (count, table) => `${count} deletions of ${table}`,
   'clearings-wait': (count, table) => `${count} values of ${table} that would become empty`,
   'creations-wait': (count, table) => `${count} pages that would become rows of ${table}`,
+  'adoptions-wait': (count, table) => `${count} pages of lost records of ${table}`,
 };
 
 function wording(cause: Cause): Wording {
@@ -164,11 +166,12 @@ function wording(cause: Cause): Wording {
     }
     case 'deletions-wait':
     case 'clearings-wait':
-    case 'creations-wait': {
+    case 'creations-wait':
+    case 'adoptions-wait': {
       const { table, count } = cause;
       const remedy = 'see `pgnotion guarded list`, then `pgnotion guarded approve` or `reject`';
       return {
-        text: `${GUARDED[cause.kind](count, table)} wait for a person, because they are so many: ${remedy}`,
+        text: `${GUARDED[cause.kind](count, table)} wait for a person${cause.kind === 'adoptions-wait' ? '' : ', because they are so many'}: ${remedy}`,
         table,
         count,
         remedy,

@@ -40,6 +40,9 @@ export type NotionTrashPolicy = 'review' | 'delete' | 'restore' | 'ignore' | { r
 /** What a deleted row means for its page. `mark` names a checkbox property. */
 export type PostgresDeletePolicy = 'trash' | 'archive' | 'ignore' | { readonly mark: string };
 
+/** A person's copy of a page is reported, or becomes a row of its own with a key of its own. */
+export type DuplicatePagePolicy = 'report' | 'new-row';
+
 export type TableMapping = {
   readonly name: TableName;
   readonly source: QualifiedName;
@@ -60,6 +63,8 @@ export type TableMapping = {
   readonly statusProperty: string | null;
   readonly onNotionTrash: NotionTrashPolicy;
   readonly onPostgresDelete: PostgresDeletePolicy;
+  /** What becomes of a page that shows the key of a record with another page. */
+  readonly onDuplicatePage: DuplicatePagePolicy;
   /** Null: as the installation says. */
   readonly conflict: ConflictStrategy | null;
   /** For how long an edit must have stayed as it is; null: as `editSettleMs` says. */

@@ -56,6 +56,8 @@ export function mergeField(state: FieldState, judge: () => Judgement): FieldVerd
   const page = pageChanged(state);
   if (!row && !page) return { kind: 'rest' };
   if (agrees(state)) return { kind: 'agree' };
+  // Whose page it is, the way back judges: a key that a person typed is not written over in passing.
+  if (state.field.source.kind === 'key' && !row) return { kind: 'rest' };
   if (!goesToPostgres(state.field))
     return goesToNotion(state.field) ? { kind: 'to-page', conflict: false } : { kind: 'rest' };
   if (!goesToNotion(state.field)) return fromNotionOnly(state);

@@ -162,6 +162,15 @@ export async function probeRows(db: UserDatabase, table: ResolvedTable): Promise
   );
 }
 
+/** The key columns of rows as their texts, named k0, k1, ... */
+export const keyTextsOf = (table: ResolvedTable): RawBuilder<unknown>[] => keyColumns(table);
+
+/** The rows whose key columns equal these values, as the right side of a join. */
+export function keyJoin(table: ResolvedTable, values: readonly RawBuilder<unknown>[]): RawBuilder<unknown> {
+  const same = table.key.map((column, at) => sql`${alias(table)}.${sql.ref(column)} = ${values[at]}`);
+  return sql`${sourceOf(table)} on ${sql.join(same, sql` and `)}`;
+}
+
 /** `schema.table`, quoted. */
 export function tableRef(table: Pick<ResolvedTable, 'source'>): RawBuilder<unknown> {
   return sql.id(...splitQualified(table.source));

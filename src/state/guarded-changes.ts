@@ -1,4 +1,4 @@
-import { changesIn, type GuardedKind, type GuardLoad } from '../model/guard.ts';
+import { changesIn, type GuardLoad, type ListedKind } from '../model/guard.ts';
 import type { PageId, RowKey, TableName } from '../model/ids.ts';
 import type { Trouble } from './outbox.ts';
 import type { Sql } from './sql.ts';
@@ -67,6 +67,36 @@ export const massCreation = (load: GuardLoad, cause: string): Trouble => ({
   cause,
 });
 
+/** A person refused that such a page becomes a row: it is left alone until somebody edits it. */
+export const CREATION_REFUSED = 'creation_refused';
+
+export const creationRefused: Trouble = {
+  code: CREATION_REFUSED,
+  reason: 'a person decided that this page becomes no row',
+  remedy: 'edit the page to make it a row after all',
+};
+
+/** Has the pages of a table that wait to become rows wait for a person instead. */
+export async function holdCreations(sql: Sql, table: TableName, trouble: Trouble): Promise<void> {
+  await sql.query(
+    `update pgnotion.edits
+        set parked_at = clock_timestamp(), next_at = null, code = $2, reason = $3, remedy = $4, cause = $5
+      where ${NEW_PAGES}`,
+    [table, trouble.code, trouble.reason, trouble.remedy, trouble.cause ?? null],
+  );
+}
+
+/** How many pages of a table wait to become rows. */
+export async function newPages(sql: Sql, table: TableName): Promise<number> {
+  const [row] = await sql.query<{ n: number }>(
+    `select count(*)::int as n from pgnotion.edits where ${NEW_PAGES}`,
+    [table],
+  );
+  return row?.n ?? 0;
+}
+
+const NEW_PAGES = `table_name = $1 and key is null and carries is null and parked_at is null`;
+
 /** A deletion to be confirmed whatever its number: the row goes only when a person says so. */
 export const deletionToReview: Trouble = {
   code: DELETE_REVIEW,
@@ -77,7 +107,7 @@ export const deletionToReview: Trouble = {
 
 /** A row of the view `guarded_changes`. */
 export type GuardedChange = {
-  readonly kind: GuardedKind;
+  readonly kind: ListedKind;
   readonly side: Side;
   readonly table_name: TableName;
   readonly key: RowKey | null;
@@ -87,6 +117,8 @@ export type GuardedChange = {
   readonly reason: string;
   readonly cause: string | null;
   readonly since: Date;
+  /** How many changes the line stands for. */
+  readonly changes: number;
 };
 
 export const readGuardedChanges = (sql: Sql): Promise<GuardedChange[]> =>
@@ -97,9 +129,9 @@ export const readGuardedChanges = (sql: Sql): Promise<GuardedChange[]> =>
 /** How many guarded changes of each kind and table wait. */
 export const countGuardedChanges = (
   sql: Sql,
-): Promise<{ readonly kind: GuardedKind; readonly table: TableName; readonly count: number }[]> =>
+): Promise<{ readonly kind: ListedKind; readonly table: TableName; readonly count: number }[]> =>
   sql.query(
-    `select kind, table_name as "table", count(*)::int as count
+    `select kind, table_name as "table", sum(changes)::int as count
        from pgnotion.guarded_changes group by 1, 2 order by 2, 1`,
   );
 
@@ -110,7 +142,7 @@ export async function decideGuarded(
   which: {
     readonly table: string;
     readonly key: string | null;
-    readonly kind: GuardedKind | null;
+    readonly kind: ListedKind | null;
     readonly field: string | null;
   },
 ): Promise<number> {

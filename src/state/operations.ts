@@ -125,16 +125,24 @@ export function requestOperation(
   };
 }
 
-/** Whether a create of this record's page is on record whose answer was lost, so that a second page may be ours. */
-export async function lostCreate(sql: Sql, table: TableName, key: RowKey): Promise<boolean> {
+/**
+ * Whether a create of this record's page is on record whose answer was lost, and which may have made a page at that
+ * time of Notion's: an older page is another row's, of a time before a restore.
+ */
+export async function lostCreate(sql: Sql, table: TableName, key: RowKey, made: Date): Promise<boolean> {
   const rows = await sql.query(
     `select from pgnotion.operations
       where table_name = $1 and key = $2 and direction = 'to-notion' and kind = 'create'
-        and (status in ('started', 'unknown') or error is not null) limit 1`,
-    [table, key],
+        and (status in ('started', 'unknown') or error is not null)
+        and started_at between $3::timestamptz - interval '${CREATE_APART}' and $3::timestamptz + interval '${CREATE_APART}'
+      limit 1`,
+    [table, key, made],
   );
   return rows.length > 0;
 }
+
+/** Notion dates to the minute by its own clock, and a create may land more than a minute after it was sent. */
+const CREATE_APART = '5 minutes';
 
 /** What the create in doubt of this record's page has sent; null if none is on record. */
 export async function doubtfulCreate(sql: Sql, table: TableName, key: RowKey): Promise<PageImage | null> {

@@ -114,8 +114,8 @@ export async function markRestore(
 
 /**
  * The due lines of one table: the first of `tables` that has any, so that relation targets come before what points to
- * them. Lines in `busy` (`table/key`) are passed over, and so are tables whose data source was never read whole: their
- * pages may exist already. Empty if nothing is due.
+ * them. Lines in `busy` (`table/key`) are passed over, and so are tables whose data source was never read whole, and rows
+ * without a page while a first contact is under way: their pages may exist already. Empty if nothing is due.
  */
 export async function claimDue(
   sql: Sql,
@@ -133,6 +133,7 @@ export async function claimDue(
          join pgnotion.data_sources d using (table_name)
         where o.parked_at is null and o.next_at <= clock_timestamp() and d.paused_at is null
           and d.swept_at is not null and o.priority = $4 and ${NOT_REFUSED}
+          and ${MAY_GO}
           and o.table_name = any($1::text[]) and o.table_name || '/' || o.key <> all($3::text[])),
      first as (select place from due order by place limit 1)
      select due.table_name, due.key, due.kind, due.priority, due.lsn::text, due.changed_at, due.version::text,
@@ -144,12 +145,19 @@ export async function claimDue(
   return rows.map(toLine);
 }
 
+/** A row gets a page only once it is known which pages there are. */
+const MAY_GO = `(o.kind = 'delete'
+            or not exists (select from pgnotion.first_contacts f where f.table_name = o.table_name and f.over_at is null)
+            or exists (select from pgnotion.records r
+                        where r.table_name = o.table_name and r.key = o.key and r.page_id is not null))`;
+
 /** Milliseconds until the next line is due, on PostgreSQL's clock; null if nothing waits. */
 export async function nextDueMs(sql: Sql, urgency: Urgency): Promise<number | null> {
   const [row] = await sql.query<{ ms: number | null }>(
     `select (extract(epoch from min(next_at) - clock_timestamp()) * 1000)::float8 as ms
        from pgnotion.outbox o join pgnotion.data_sources d using (table_name)
-      where o.parked_at is null and d.paused_at is null and d.swept_at is not null and o.priority = $1 and ${NOT_REFUSED}`,
+      where o.parked_at is null and d.paused_at is null and d.swept_at is not null and o.priority = $1 and ${NOT_REFUSED}
+        and ${MAY_GO}`,
     [urgency],
   );
   return row?.ms ?? null;

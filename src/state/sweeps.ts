@@ -95,6 +95,8 @@ export async function dueSweeps(sql: Sql, everyMs: number): Promise<TableName[]>
   const rows = await sql.query<{ table_name: TableName }>(
     `select d.table_name from pgnotion.data_sources d left join pgnotion.sweeps s using (table_name)
       where d.paused_at is null and d.swept_at is not null
+        -- A first contact reads the data source by itself, again and again.
+        and not exists (select from pgnotion.first_contacts f where f.table_name = d.table_name and f.over_at is null)
         and (s.asked_at is not null or (s.started_at is not null and s.finished_at is null)
              or d.swept_at < clock_timestamp() - make_interval(secs => $1))
       order by d.swept_at`,

@@ -9,6 +9,7 @@ import type { OutboxLine } from '../state/outbox.ts';
 import { recordsByKey, type SyncRecord } from '../state/records.ts';
 import { refusedFieldsOf } from '../state/refused-fields.ts';
 import type { Source } from '../state/sources.ts';
+import { type Claims, findClaims } from './claimed-page.ts';
 import { guardBatch } from './clearing.ts';
 import { type DeliverContext, lookupsFor } from './context.ts';
 import { type Look, openEyes } from './guard.ts';
@@ -28,6 +29,7 @@ export type Batch = {
   readonly refused: (key: RowKey) => readonly RefusedField[];
   /** Records with a conflict that is not over. */
   readonly conflicted: ReadonlySet<RowKey>;
+  readonly claims: Claims;
 };
 
 export async function readBatch(
@@ -53,5 +55,7 @@ export async function readBatch(
   await guardBatch(context, table, lookups, [...records.values()], rows);
   const conflicted = await conflictedAmong(context.store, table.name, keys);
   const refused = await refusedFieldsOf(context.store, table.name, keys);
-  return { table, source, records, rows, broken, lookups, look, conflicted, refused };
+  const unlinked = lines.filter(({ key }) => rows.has(key) && !records.has(key));
+  const claims = await findClaims(context, table, source, unlinked, { priority });
+  return { table, source, records, rows, broken, lookups, look, conflicted, refused, claims };
 }

@@ -28,19 +28,7 @@ const NOBODY: ReadonlySet<string> = new Set();
  * before the request leaves, and whatever stays doubtful is looked for before it is tried again (invariant 3).
  */
 export async function createPage(context: DeliverContext, delivery: Delivery): Promise<Delivered> {
-  const { table, row, lookups } = delivery;
-  const wholePlan = planPage({
-    table,
-    base: { row: {}, page: {} },
-    row,
-    page: null,
-    seen: false,
-    restore: [],
-    lookups,
-    decided: NOBODY,
-    withheld: NOBODY,
-    judge: () => 'postgres',
-  });
+  const wholePlan = planNewPage(delivery);
   if (await targetsAreComing(context, delivery, wholePlan.missing))
     return { kind: 'postponed', ms: TARGET_WAIT_MS };
   const only = stageFields(context, delivery);
@@ -111,6 +99,21 @@ function stageFields(context: DeliverContext, delivery: Delivery): readonly stri
       return stage satisfies never;
   }
 }
+
+/** All that a page is to hold that does not exist yet. */
+const planNewPage = ({ table, row, lookups }: Delivery): ReturnType<typeof planPage> =>
+  planPage({
+    table,
+    base: { row: {}, page: {} },
+    row,
+    page: null,
+    seen: false,
+    restore: [],
+    lookups,
+    decided: NOBODY,
+    withheld: NOBODY,
+    judge: () => 'postgres',
+  });
 
 /** The audit line of a create, stored together with the intent right before the request leaves. */
 const creation = (
@@ -207,7 +210,7 @@ export async function findCreated(
     .filter((page) => {
       const property = page.properties[source.properties[table.idProperty] ?? ''];
       const read = property === undefined ? undefined : idField?.codec.read(property);
-      return read?.kind === 'value' && read.value === line.key;
+      return read?.kind === 'value' && read.value === line.key && mayBeOurs(context, record, page);
     })
     // A person may have copied ours, within the same minute even: what we made is the record's, the copy is theirs.
     .sort(
@@ -223,6 +226,15 @@ export async function findCreated(
 
 const notFound = ({ createGraceMs }: DeliverContext, record: SyncRecord): 'absent' | 'doubtful' =>
   (record.intentAgeMs ?? 0) > createGraceMs ? 'absent' : 'doubtful';
+
+/** Notion's clock and ours may be apart, and Notion's tells minutes only. */
+const CLOCKS_APART_MS = 180_000;
+
+/** A page of ours that is older than this create was made for another row of the same key, before a restore. */
+function mayBeOurs(context: DeliverContext, { intentAgeMs }: SyncRecord, page: NotionPage): boolean {
+  const sent = context.now().getTime() - (intentAgeMs ?? 0);
+  return page.createdBy !== context.botId || page.createdTime.getTime() > sent - CLOCKS_APART_MS;
+}
 
 /** A second page of ours for one record: the first one stays. A page that a person copied is not ours to touch. */
 async function trashTwin(

@@ -20,6 +20,7 @@ import { refusedFieldsOf } from '../state/refused-fields.ts';
 import { suspend } from '../state/sources.ts';
 import { releaseWaiting } from '../state/waiting.ts';
 import { type Batch, readBatch } from './batch.ts';
+import { waitForClaim } from './claimed-page.ts';
 import { concludeQuietly } from './conflict.ts';
 import {
   type Deletion,
@@ -162,7 +163,8 @@ async function deliverOne(context: DeliverContext, batch: Batch, line: OutboxLin
   const lookups = await lookupsFor(context, table, [fresh, ...(known === undefined ? [] : [known.baseRow])]);
   const refused = (await refusedFieldsOf(context.store, table.name, [line.key]))(line.key);
   const delivery = { line, table, source, row: fresh, lookups, refused };
-  return withRow(context, delivery, known, { look, conflicted: batch.conflicted });
+  const { conflicted, claims } = batch;
+  return withRow(context, delivery, known, { look, conflicted, claims });
 }
 
 const sameBase = (a: SyncRecord | undefined, b: SyncRecord | undefined): boolean =>
@@ -176,12 +178,13 @@ async function withRow(
   context: DeliverContext,
   delivery: Delivery,
   known: SyncRecord | undefined,
-  { look, conflicted }: Pick<Batch, 'look' | 'conflicted'>,
+  { look, conflicted, claims }: Pick<Batch, 'look' | 'conflicted' | 'claims'>,
 ): Promise<Delivered> {
   const { line, table, source } = delivery;
   const waits = waitsForKind(context, known?.page == null ? 'create' : 'update', delivery);
   if (waits !== null) return waits;
-  if (known === undefined) return createPage(context, delivery);
+  if (known === undefined)
+    return (await waitForClaim(context, delivery, claims)) ?? createPage(context, delivery);
   if (known.page === null) return afterDoubt(context, delivery, known);
   if (known.state === 'resting') return revivePage(context, delivery, { ...known, page: known.page });
   if (!hasNews(delivery, known)) {

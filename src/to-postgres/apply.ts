@@ -38,7 +38,8 @@ import {
   stateOn,
 } from './context.ts';
 import { withTitles } from './kept-titles.ts';
-import { refusalOf, refusedValues, relatedMissing, relatedWaitMs } from './refusal.ts';
+import { ownId } from './own-id.ts';
+import { refusalOf, refusedValues, relatedMissing, relatedWaitMs, rowGone } from './refusal.ts';
 import { remember } from './remember.ts';
 import { isSettling } from './settle.ts';
 import { writeChosen } from './write-row.ts';
@@ -51,7 +52,8 @@ type Linked = SyncRecord & { readonly page: NonNullable<SyncRecord['page']> };
  */
 export async function applyEdit(context: InboundContext, sighting: Sighting, known: Linked): Promise<void> {
   const { table, page, image } = sighting;
-  const record = await withoutOurWrites(context, sighting, known);
+  const id = await ownId(context, sighting, await withoutOurWrites(context, sighting, known));
+  const { record } = id;
   const changed = changedOnPage(table.fields, record.basePage, image);
   const digest = editDigest(changed, image);
   const waiting = (await editsOf(context.store, [page.id])).get(page.id);
@@ -70,15 +72,16 @@ export async function applyEdit(context: InboundContext, sighting: Sighting, kno
   if (changed.length > 0 && waiting?.parked && waiting.digest === digest && !isFree(waiting, lines)) return;
   const edit = { changed, digest, waiting };
   if (!lines.some(isOurs) && (await isSettling(context, sighting, record, edit))) return;
-  await putRight(context, sighting, record, changed);
+  const others = changed.filter(({ property }) => id.trouble === null || property !== table.idProperty);
+  await putRight(context, sighting, record, others);
   const theirs = guarded.free.filter(goesToPostgres);
   const persons = theirs.filter(({ property }) => !guarded.actors.has(property));
   const applied = [...(await applyAll(context, sighting, record, persons, decided))];
   for (const [property, by] of guarded.actors)
     for (const field of theirs.filter((each) => each.property === property))
       applied.push(await tryFields(context, sighting, record, [field], { by }));
-  const tried =
-    guarded.trouble === null ? applied : [{ trouble: parked(guarded.trouble), held: [] }, ...applied];
+  const troubles = [guarded.trouble, id.trouble].filter((each) => each !== null);
+  const tried = [...troubles.map((each) => ({ trouble: parked(each), held: [] })), ...applied];
   await conclude(context, sighting, record, { changed, digest, waiting, tried, decided });
 }
 
@@ -261,7 +264,8 @@ async function tryFields(
       const sql = stateOn(transaction);
       await sql.query(FENCE, [context.store.epoch]);
       const lines = await liveConflicts(sql, table.name, record.key, true);
-      if (!(await lockRow(transaction, table, record.key))) return { trouble: rowGone(record), held: [] };
+      if (!(await lockRow(transaction, table, record.key)))
+        return { trouble: parked(rowGone(record)), held: [] };
       row = (await readRows(transaction, table, [record.key])).get(record.key) ?? {};
       const lookups = await lookupsWithRows(sql, seen, table, [row, record.baseRow]);
       const decoded = decodeAll(fields, image, lookups, row);
@@ -281,16 +285,6 @@ async function tryFields(
     context.onDirty();
   }
 }
-
-/** The row is deleted, and the page was edited: the deletion is on its way to the page. */
-const rowGone = (record: Linked): EditTrouble => ({
-  kind: 'park',
-  trouble: {
-    code: 'row_gone',
-    reason: `the row ${record.key} of ${record.table} no longer exists`,
-    remedy: 'nothing to do if it was deleted on purpose: its page follows; or insert the row again',
-  },
-});
 
 function problemOf(problems: readonly DecodedField[]): EditTrouble | null {
   const faults: Fault[] = problems.flatMap(({ decoded: one }) => (one.kind === 'refused' ? [one.fault] : []));

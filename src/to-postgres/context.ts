@@ -38,6 +38,8 @@ export type InboundContext = {
   readonly wholePollPages: number;
   readonly sweepMs: number;
   readonly guards: Guards;
+  /** How long a query may miss, or show old, what was done before it. */
+  readonly queryLagMs: number;
   /** Rings the delivery: an applied edit may have left something to write back. */
   readonly onDirty: () => void;
   readonly now: () => Date;

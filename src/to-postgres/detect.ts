@@ -6,6 +6,7 @@ import { editDigest, extraFields, readPage } from '../model/page.ts';
 import type { NotionPage } from '../notion/client.ts';
 import { isGone } from '../notion/outcome.ts';
 import { fetchPage, type Unread } from '../notion/pages.ts';
+import { type FoundKey, findKeys } from '../postgres/keys.ts';
 import { endConflict, liveConflicts } from '../state/conflicts.ts';
 import { editsOf, lookSoon, type WaitingEdit } from '../state/edits.ts';
 import { noteExtras } from '../state/extras.ts';
@@ -20,6 +21,7 @@ import { applyEdit } from './apply.ts';
 import { guardListed } from './clearing.ts';
 import { pageCameBack, restsQuietly } from './comeback.ts';
 import type { InboundContext, Sighting } from './context.ts';
+import { typedIn } from './keyed-page.ts';
 import { receiveNewcomer } from './newcomer.ts';
 import { lookOnItsOwn, onItsOwn, waitsForItsTime } from './page-failure.ts';
 import { type Beforehand, readListed } from './read-listed.ts';
@@ -44,8 +46,12 @@ export async function inspectPages(
   const failures = await failuresOf(context.store, ids);
   const longs = await longValuesOf(context.store, ids);
   await guardListed(context, table, source, pages, records);
+  // Of two pages with one key, the one that was made first is the record's.
+  const inOrder = pages.toSorted((a, b) => a.createdTime.getTime() - b.createdTime.getTime());
+  const unlinked = inOrder.filter(({ id }) => !records.has(id));
+  const keys = await keysOf(context, table, source, unlinked);
   await allOf(
-    pages.map(async (page) => {
+    inOrder.map(async (page) => {
       const { id, url, lastEditedTime: editedAt } = page;
       context.clock.observe(editedAt);
       const failed = failures.get(id);
@@ -55,7 +61,9 @@ export async function inspectPages(
         const { image, unread } = await readListed(context, table, source, page, before, ASK);
         const record = records.get(id);
         const sighting = { table, source, page, image };
-        if (!isKnown(sighting, record, edits.get(id))) await inspectUnlessGone(context, sighting, record);
+        if (isKnown(sighting, record, edits.get(id))) return unread;
+        const found = record === undefined ? keys.get(typedIn(sighting) ?? '') : undefined;
+        await inspectUnlessGone(context, sighting, record, found);
         return unread;
       });
     }),
@@ -77,6 +85,19 @@ async function noteWhatTheyHold(
     return record === undefined || sameJson(record.extras, extras) ? [] : [{ page: page.id, extras }];
   });
   if (noted.length > 0) await store.transaction((sql) => noteExtras(sql, noted));
+}
+
+/** What the record ids on these pages mean, in one query. */
+async function keysOf(
+  context: InboundContext,
+  table: ResolvedTable,
+  source: Source,
+  pages: readonly NotionPage[],
+): Promise<Map<string, FoundKey>> {
+  const typed = pages.flatMap(
+    (page) => typedIn({ table, image: readPage(table, source.properties, page.properties).image }) ?? [],
+  );
+  return findKeys(context.db, table, typed);
 }
 
 /** Whether the page is as its base says, or holds what was refused or waits for its time, and nothing else. */
@@ -193,9 +214,10 @@ async function inspectUnlessGone(
   context: InboundContext,
   sighting: Sighting,
   seen: SyncRecord | undefined,
+  found: FoundKey | undefined,
 ): Promise<void> {
   try {
-    await inspect(context, sighting, seen);
+    await inspect(context, sighting, seen, found);
   } catch (error) {
     if (!isGone(error)) throw error;
     const { table, source, page } = sighting;
@@ -208,8 +230,9 @@ async function inspect(
   context: InboundContext,
   sighting: Sighting,
   seen: SyncRecord | undefined,
+  found?: FoundKey,
 ): Promise<void> {
-  if (seen === undefined) return receiveNewcomer(context, sighting);
+  if (seen === undefined) return receiveNewcomer(context, sighting, found);
   await context.locks.run(`${seen.table}/${seen.key}`, async () => {
     const record = (await recordsByPage(context.store, [sighting.page.id])).get(sighting.page.id);
     if (record === undefined || record.page === null) return;

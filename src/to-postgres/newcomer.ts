@@ -1,74 +1,109 @@
 import type { RowKey } from '../model/ids.ts';
 import { digestOf } from '../model/page.ts';
+import type { FoundKey } from '../postgres/keys.ts';
 import { readRows } from '../postgres/rows.ts';
 import { recordResolved } from '../state/conflicts.ts';
 import { dropEdit, editsOf, parkEdit, waitForEdit } from '../state/edits.ts';
+import { contactOf, noteCarries } from '../state/first-contact.ts';
+import { creationRefused, MASS_CREATION } from '../state/guarded-changes.ts';
 import { lostCreate, requestOperation, wasDeletedHere } from '../state/operations.ts';
 import { markRestore, type Trouble } from '../state/outbox.ts';
-import { isAnyCreating, link, recordsByKey, recordsByPage } from '../state/records.ts';
+import { isAnyCreating, link, recordsByPage } from '../state/records.ts';
 import type { Sql } from '../state/sql.ts';
 import { releaseWaiting } from '../state/waiting.ts';
 import { clashOf } from './conflict.ts';
 import type { InboundContext, Sighting } from './context.ts';
 import { insertFrom } from './insert.ts';
-import { refusalOf, relatedWaitMs } from './refusal.ts';
+import {
+  duplicatePage,
+  lostRecord,
+  notThisRow,
+  secondPage,
+  UNKNOWN_KEY,
+  unknownKey,
+} from './key-failures.ts';
+import { judgePage, keyOf, typedIn } from './keyed-page.ts';
+import { relatedWaitMs } from './refusal.ts';
 
 /**
  * A page that belongs to no record: one that pgnotion made and could not note down, one that was there before, or one
- * that a person made.
+ * that a person made. `found` is what its record id means, if the caller has asked PostgreSQL.
  */
-export async function receiveNewcomer(context: InboundContext, sighting: Sighting): Promise<void> {
+export async function receiveNewcomer(
+  context: InboundContext,
+  sighting: Sighting,
+  found?: FoundKey,
+): Promise<void> {
   const { table, page, image } = sighting;
   // While nobody can read whose page it is, it is not taken for a new one.
   if (!(table.idProperty in image)) return;
-  const id = image[table.idProperty];
-  const key = typeof id === 'string' && id !== '' ? (id as RowKey) : null;
+  const typed = typedIn(sighting);
+  const key = (found ?? (await keyOf(context, sighting)))?.key ?? null;
   // With the record's own lock first: its page may be on its way through a delivery this moment.
   const name = key === null ? `page/${page.id}` : `${table.name}/${key}`;
   await context.locks.run(name, async () => {
     const known = (await recordsByPage(context.store, [page.id])).get(page.id);
     if (known !== undefined) return;
     // It may be one of ours that could not be made with its key, on its way through a delivery.
-    if (key === null && page.createdBy === context.botId && (await isAnyCreating(context.store, table.name)))
-      return lookLater(context, sighting);
-    if (key === null) return receiveNew(context, sighting, null);
-    const owner = (await recordsByKey(context.store, table.name, [key])).get(key);
-    // A person's copy of a page carries its key: it is a new record, and gets a key of its own.
-    if (owner?.page != null) {
-      return page.createdBy === context.botId
-        ? receiveTwin(context, sighting, key)
-        : receiveNew(context, sighting, null, key);
-    }
-    // While our own page may come true, a person's copy of it is not taken for it: the delivery decides.
-    if (owner !== undefined && page.createdBy !== context.botId) return lookLater(context, sighting);
-    if (await rowExists(context, sighting, key)) return adopt(context, sighting, key);
-    if (await wasDeletedHere(context.store, page.id)) return receiveNew(context, sighting, key);
-    await setAsideUnknown(context, sighting, key);
+    if (
+      typed === null &&
+      page.createdBy === context.botId &&
+      (await isAnyCreating(context.store, table.name))
+    )
+      return lookLater(context, sighting, null);
+    if (typed === null) return receiveNew(context, sighting, null);
+    if (key === null) return setAside(context, sighting, null, unknownKey(sighting, typed));
+    await receiveKeyed(context, sighting, key);
   });
+}
+
+async function receiveKeyed(context: InboundContext, sighting: Sighting, key: RowKey): Promise<void> {
+  const waiting = (await editsOf(context.store, [sighting.page.id])).get(sighting.page.id);
+  const judged = await judgePage(context, sighting, key, waiting);
+  switch (judged.verdict) {
+    case 'adopt':
+      return adopt(context, sighting, key);
+    case 'review':
+      return setAside(context, sighting, key, lostRecord(sighting, key, judged));
+    case 'not-this-row':
+      return refuse(context, sighting, key);
+    case 'duplicate':
+      return receiveDuplicate(context, sighting, key);
+    case 'twin':
+      return receiveTwin(context, sighting, key);
+    case 'later':
+      return lookLater(context, sighting, key);
+    case 'row-returns':
+      return receiveNew(context, sighting, key);
+    case 'unknown-key':
+      return setAside(context, sighting, key, unknownKey(sighting, key));
+    default:
+      return judged.verdict satisfies never;
+  }
 }
 
 const DOUBTFUL_WAIT_MS = 2_000;
 
-const lookLater = (context: InboundContext, { table, page, image }: Sighting): Promise<void> =>
-  context.store.transaction((sql) =>
-    waitForEdit(
-      sql,
-      { page: page.id, table: table.name, key: null, digest: digestOf(image) },
-      DOUBTFUL_WAIT_MS,
-      null,
-    ),
-  );
+const lookLater = (
+  context: InboundContext,
+  { table, page, image }: Sighting,
+  key: RowKey | null,
+): Promise<void> =>
+  context.store.transaction(async (sql) => {
+    const edit = { page: page.id, table: table.name, key: null, digest: digestOf(image) };
+    await waitForEdit(sql, edit, DOUBTFUL_WAIT_MS, null);
+    await noteCarries(sql, page.id, key);
+  });
 
 /** Whether the page's table has a row of this key. */
-export async function rowExists(context: InboundContext, { table }: Sighting, key: RowKey): Promise<boolean> {
-  try {
-    return (await readRows(context.db, table, [key])).size > 0;
-  } catch (error) {
-    // What was typed is no key of this table at all.
-    if (refusalOf(error) !== null || error instanceof SyntaxError) return false;
-    throw error;
-  }
-}
+export const rowExists = async (
+  context: InboundContext,
+  { table }: Sighting,
+  key: RowKey,
+): Promise<boolean> => (await readRows(context.db, table, [key])).size > 0;
+
+/** Until the first contact is over, which has all that waits for it looked at. */
+const CONTACT_WAIT_MS = 3_600_000;
 
 /** The page is its row's: without a base, the first delivery makes them agree, and PostgreSQL wins what differs. */
 export async function adopt(context: InboundContext, { table, page }: Sighting, key: RowKey): Promise<void> {
@@ -99,19 +134,33 @@ export async function receiveNew(
   copied: RowKey | null = null,
 ): Promise<void> {
   const { table, page, image } = sighting;
-  if (table.direction === 'to-notion') return;
   const digest = digestOf(image);
   const edit = { page: page.id, table: table.name, key: null, digest };
   const waiting = (await editsOf(context.store, [page.id])).get(page.id);
   const unchanged = waiting?.digest === digest;
+  // Its record id may have been typed a moment ago, and not be shown yet.
+  if ((await contactOf(context.store, table.name)) !== null) {
+    if (!unchanged) await context.store.transaction((sql) => waitForEdit(sql, edit, CONTACT_WAIT_MS, null));
+    return;
+  }
+  if (table.direction === 'to-notion') {
+    if (waiting !== undefined) await context.store.transaction((sql) => dropEdit(sql, page.id));
+    return;
+  }
   if (unchanged && (waiting.parked || !waiting.due)) return;
+  // A page of a mass that was edited is still one of them.
+  if (waiting?.parked && waiting.code === MASS_CREATION) return;
+  if (waiting?.digest === 'rejected' && waiting.code === MASS_CREATION)
+    return context.store.transaction((sql) => parkEdit(sql, edit, creationRefused));
   const quietMs = unchanged ? waiting.quietMs : 0;
   if (quietMs < context.settleMs && waiting?.digest !== '') {
     await context.store.transaction((sql) => waitForEdit(sql, edit, context.settleMs - quietMs, null));
     return;
   }
   const also = async (sql: Sql, made: RowKey): Promise<void> => {
-    if (copied !== null) await noteCopy(sql, sighting, copied, made);
+    if (copied === null) return;
+    const note = `a copy of the page of ${copied} became a row of its own, ${made}`;
+    await noteCopy(sql, sighting, copied, { key: made, resolution: 'new_row', note });
   };
   const trouble = await insertFrom(context, sighting, key, { also });
   if (trouble === null) return;
@@ -133,8 +182,8 @@ export async function receiveNew(
 async function receiveTwin(context: InboundContext, sighting: Sighting, key: RowKey): Promise<void> {
   const { table, page, image } = sighting;
   const untouched = page.lastEditedBy === context.botId && !(await wasDeletedHere(context.store, page.id));
-  if (!untouched || !(await lostCreate(context.store, table.name, key)))
-    return setAsideTwin(context, sighting, key);
+  if (!untouched || !(await lostCreate(context.store, table.name, key, page.createdTime)))
+    return setAside(context, sighting, key, secondPage(key));
   const operation = requestOperation(context.store, {
     direction: 'to-notion',
     table: table.name,
@@ -153,56 +202,56 @@ async function receiveTwin(context: InboundContext, sighting: Sighting, key: Row
   context.log.warn({ table: table.name, key, page: page.id }, 'a second page for one record was trashed');
 }
 
-/** The audit of a page that came with another record's key. */
-async function noteCopy(sql: Sql, sighting: Sighting, copied: RowKey, made: RowKey): Promise<void> {
-  const { idProperty } = sighting.table;
-  const clash = clashOf(
-    'DUPLICATED_PAGE',
-    sighting,
-    { key: made, baseRow: {}, basePage: {} },
-    { [idProperty]: made },
-    idProperty,
+/** A page that shows the key of a record which has another page: reported, or a row of its own, as the table says. */
+async function receiveDuplicate(context: InboundContext, sighting: Sighting, key: RowKey): Promise<void> {
+  if (sighting.table.onDuplicatePage === 'new-row') return receiveNew(context, sighting, null, key);
+  const note = `a second page shows the key ${key}; it is left as it is`;
+  await setAside(context, sighting, key, duplicatePage(sighting, key), (sql) =>
+    noteCopy(sql, sighting, key, { key, resolution: 'reported', note }),
   );
-  const note = `a copy of the page of ${copied} became a row of its own, ${made}`;
-  await recordResolved(sql, { ...clash, note }, 'new_row', 'notion');
 }
 
-const setAsideUnknown = (context: InboundContext, sighting: Sighting, key: RowKey): Promise<void> =>
-  setAside(context, sighting, null, {
-    code: 'unknown_record_id',
-    told: [
-      {
-        property: sighting.table.idProperty,
-        wrong: 'no record has this key; clear it to make this page a new record, or trash the page',
-      },
-    ],
-    reason: `the page's ${sighting.table.idProperty} is ${JSON.stringify(key.slice(0, 80))}, and no row has that key`,
-    remedy: `clear ${sighting.table.idProperty} to make the page a new row, or trash the page`,
-  });
+/** A person said that the page is not this row's: it stays as it is, and the row gets a page of its own. */
+async function refuse(context: InboundContext, sighting: Sighting, key: RowKey): Promise<void> {
+  await setAside(context, sighting, key, notThisRow(sighting, key), (sql) =>
+    markRestore(sql, sighting.table.name, key, []),
+  );
+  context.onDirty();
+}
 
-const setAsideTwin = (context: InboundContext, sighting: Sighting, key: RowKey): Promise<void> =>
-  setAside(context, sighting, key, {
-    code: 'second_page',
-    told: [
-      {
-        property: null,
-        wrong: 'this record has another page; move what is worth keeping there, and trash this one',
-      },
-    ],
-    reason: `the connection made this page for ${key}, which has another page`,
-    remedy: 'trash this page in Notion after moving anything worth keeping to the other one',
-  });
+/** The audit of a page that came with another record's key. */
+async function noteCopy(
+  sql: Sql,
+  sighting: Sighting,
+  copied: RowKey,
+  made: { readonly key: RowKey; readonly resolution: 'new_row' | 'reported'; readonly note: string },
+): Promise<void> {
+  const { idProperty } = sighting.table;
+  const record = { key: made.key, baseRow: {}, basePage: {} };
+  const local = { [idProperty]: made.resolution === 'new_row' ? made.key : copied };
+  const clash = clashOf('DUPLICATED_PAGE', sighting, record, local, idProperty);
+  await recordResolved(sql, { ...clash, note: made.note }, made.resolution, 'notion');
+}
 
-/** Each poll meets the page again: only what is new is written. */
+/** Each poll meets the page again: only what is new is written. `also` commits with it. */
 async function setAside(
   context: InboundContext,
   { table, page, image }: Sighting,
   key: RowKey | null,
   trouble: Trouble,
+  also: (sql: Sql) => Promise<void> = async () => undefined,
 ): Promise<void> {
   const digest = digestOf({ ...image, [table.idProperty]: `${trouble.code} ${key ?? ''}` });
   const waiting = (await editsOf(context.store, [page.id])).get(page.id);
   if (waiting?.parked && waiting.digest === digest) return;
-  const edit = { page: page.id, table: table.name, key, digest };
-  await context.store.transaction((sql) => parkEdit(sql, edit, trouble));
+  const edit = { page: page.id, table: table.name, key: namesRecord(trouble) ? key : null, digest };
+  await context.store.transaction(async (sql) => {
+    await also(sql);
+    await parkEdit(sql, edit, trouble);
+    await noteCarries(sql, page.id, key);
+  });
+  context.log.warn({ table: table.name, key, page: page.id, ...trouble }, 'a page is left as it is');
 }
+
+/** What names no record goes by its page. */
+const namesRecord = ({ code }: Trouble): boolean => code !== UNKNOWN_KEY;

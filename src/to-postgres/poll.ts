@@ -7,6 +7,7 @@ import { keepTrying, pause } from '../runtime/retry.ts';
 import type { Wake } from '../runtime/wake.ts';
 import { staleDecisions } from '../state/conflicts.ts';
 import { dueEdits, editsOf, nextEditMs, strangers } from '../state/edits.ts';
+import { contactOf } from '../state/first-contact.ts';
 import { ripeDoubts } from '../state/operations.ts';
 import { dueFailures, failuresOf } from '../state/page-failures.ts';
 import { linkedCount, linkedPages } from '../state/records.ts';
@@ -14,6 +15,7 @@ import { recover, type Source, saveWatermark, suspend } from '../state/sources.t
 import { askSweep, pagesAtLast } from '../state/sweeps.ts';
 import type { InboundContext } from './context.ts';
 import { inspectAbsent, inspectAgain, inspectPages } from './detect.ts';
+import { nextReadingMs, pursueContact } from './first-contact.ts';
 import { type Hints, lookAtHints } from './hints.ts';
 import type { Mirrors } from './mirrors.ts';
 import { keepUnreadable } from './page-failure.ts';
@@ -80,9 +82,13 @@ async function pollTable(
       options.onPolled?.(table.name);
     }
     const rest = options.intervalMs - (options.steadyMs() - started);
-    await pause(Math.max(rest, 0), signal);
+    const reading = (await nextReadingMs(context, table)) ?? rest;
+    await pause(Math.max(Math.min(rest, Math.max(reading, LEAST_PAUSE_MS)), 0), signal);
   }
 }
+
+/** Between two readings of a database at first contact. */
+const LEAST_PAUSE_MS = 100;
 
 /**
  * A database that is gone, or a table that changed under us, stops this table alone: it says so in `status`, and goes on
@@ -120,24 +126,23 @@ export async function pollOnce(
   signal: AbortSignal = new AbortController().signal,
 ): Promise<void> {
   // Nothing is delivered before the pages that may exist already are known, so the first reading is not put off.
-  if (source.sweptAt === null) return firstReading(context, table, source, signal);
+  if (source.sweptAt === null) {
+    await beginWatermark(context, table, source);
+    const met = await contactOf(context.store, table.name);
+    if (met === null) await sweep(context, table, 'poll', signal);
+    else await pursueContact(context, table, source, signal);
+    return;
+  }
+  await pursueContact(context, table, source, signal);
   if (await isSmall(context, table.name)) return pollWhole(context, table, source);
   await pollEdited(context, table, source);
 }
 
-async function firstReading(
-  context: InboundContext,
-  table: ResolvedTable,
-  source: Source,
-  signal: AbortSignal,
-): Promise<void> {
-  if (source.watermark === null) {
-    // What is edited from here on lies behind it, and the next poll sees it.
-    const watermark = context.clock.atLeast() ?? (await newestEdit(context, source));
-    if (watermark !== null)
-      await context.store.transaction((sql) => saveWatermark(sql, table.name, watermark));
-  }
-  await sweep(context, table, 'poll', signal);
+async function beginWatermark(context: InboundContext, table: ResolvedTable, source: Source): Promise<void> {
+  if (source.watermark !== null) return;
+  // What is edited from here on lies behind it, and the next poll sees it.
+  const watermark = context.clock.atLeast() ?? (await newestEdit(context, source));
+  if (watermark !== null) await context.store.transaction((sql) => saveWatermark(sql, table.name, watermark));
 }
 
 async function newestEdit(context: InboundContext, source: Source): Promise<Date | null> {

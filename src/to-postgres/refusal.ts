@@ -4,6 +4,7 @@ import { sqlState } from '../postgres/write.ts';
 import { backoff } from '../runtime/retry.ts';
 import type { WaitingEdit } from '../state/edits.ts';
 import type { Trouble } from '../state/outbox.ts';
+import type { SyncRecord } from '../state/records.ts';
 import { type Refused, type ServerError, toldOf } from './words.ts';
 
 /**
@@ -51,4 +52,11 @@ export const relatedMissing = (fields: readonly string[]): Trouble => ({
   told: fields.map((property) => ({ property, wrong: 'a page chosen there is no record in PostgreSQL yet' })),
   reason: `${fields.join(', ')}: a related page is no record yet`,
   remedy: 'fill in what the related page lacks; this edit follows by itself',
+});
+
+/** The row is deleted, and the page was edited: the deletion is on its way to the page. */
+export const rowGone = ({ table, key }: Pick<SyncRecord, 'table' | 'key'>): Trouble => ({
+  code: 'row_gone',
+  reason: `the row ${key} of ${table} no longer exists`,
+  remedy: 'nothing to do if it was deleted on purpose: its page follows; or insert the row again',
 });

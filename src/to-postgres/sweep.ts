@@ -1,6 +1,7 @@
 import { messageOf } from '../model/errors.ts';
 import type { TableName } from '../model/ids.ts';
 import type { ResolvedTable } from '../model/mapping.ts';
+import type { NotionPage } from '../notion/client.ts';
 import type { Priority } from '../notion/lobby.ts';
 import { stopsAll } from '../notion/outcome.ts';
 import type { UnreadablePage } from '../notion/query-answer.ts';
@@ -67,14 +68,15 @@ async function sweepAlone(
 
 /**
  * Reads a data source whole and compares every page; then looks at each known page that was not there, because absence
- * is only a reason to look. Goes on where a stop or a crash broke it off.
+ * is only a reason to look. Goes on where a stop or a crash broke it off. False if it was stopped before its end.
  */
 export async function sweep(
   context: InboundContext,
   table: ResolvedTable,
   priority: Priority,
   signal: AbortSignal,
-): Promise<void> {
+  onPages: (pages: readonly NotionPage[]) => Promise<void> = async () => undefined,
+): Promise<boolean> {
   const source = await context.sourceOf(table.name);
   const begun = await context.store.transaction((sql) => beginSweep(sql, table.name, source.dataSource));
   context.log.debug({ table: table.name, from: begun.position }, 'a sweep begins');
@@ -93,8 +95,9 @@ export async function sweep(
     },
   });
   for await (const batch of pages) {
-    if (signal.aborted || (await isPaused(context, table.name))) return;
+    if (signal.aborted || (await isPaused(context, table.name))) return false;
     await inspectPages(context, table, source, batch, { afresh: true });
+    await onPages(batch);
     const spoilt = unreadable.splice(0);
     await keepUnreadable(context, table.name, spoilt);
     const position = batch.at(-1)?.createdTime;
@@ -102,8 +105,9 @@ export async function sweep(
     const met = [...batch, ...spoilt].flatMap(({ id }) => id ?? []);
     await context.store.transaction((sql) => advanceSweep(sql, begun, { pages: met, position }));
   }
-  if (!(await lookForAbsent(context, table, begun, signal))) return;
+  if (!(await lookForAbsent(context, table, begun, signal))) return false;
   await context.store.transaction((sql) => endSweep(sql, begun));
+  return true;
 }
 
 const isPaused = async (context: InboundContext, table: TableName): Promise<boolean> =>

@@ -26,6 +26,7 @@ const config = (settleSeconds: number): ConfigInput => ({
       source: 'public.guests',
       key: 'id',
       title: 'Guests',
+      onDuplicatePage: 'new-row',
       fields: {
         Name: { column: 'name', type: 'title' },
         Seats: { column: 'seats', type: 'number' },
@@ -204,6 +205,7 @@ async function inbound(): Promise<InboundContext & { readonly close: () => Promi
     wholePollPages: parsed.wholePollPages,
     sweepMs: 3_600_000,
     guards: parsed.guards,
+    queryLagMs: 0,
     onDirty: () => undefined,
     now: () => new Date(),
     close: async () => {

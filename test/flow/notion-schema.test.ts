@@ -58,6 +58,7 @@ const table = (name: string, rank: number, fields: readonly ResolvedField[]): Re
   lastSyncedProperty: 'Last Synced',
   statusProperty: null,
   onNotionTrash: 'review',
+  onDuplicatePage: 'report',
   writableColumns: [],
   checks: {},
   constraints: {},

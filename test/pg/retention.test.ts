@@ -78,7 +78,9 @@ test('that a create was lost is known long after', async () => {
   );
   await operation('last', 1);
   await pruneHistory(state.store, 90);
-  expect(await lostCreate(state.store, suppliers, key('a'))).toBe(true);
+  expect(await lostCreate(state.store, suppliers, key('a'), new Date(Date.now() - 100 * 86_400_000))).toBe(
+    true,
+  );
   expect(await rows(`select after from pgnotion.operations where key = 'a'`)).toEqual([{ after: {} }]);
 });
 

@@ -58,6 +58,8 @@ describe('status', () => {
       success_rate: null,
       conflicts: 0,
       conflict_rate: null,
+      first_contact: false,
+      guarded: 0,
     });
     await rows(`select pgnotion.resync('suppliers')`);
     expect([(await status())?.backfilled, (await status('products'))?.backfilled]).toEqual([false, true]);

@@ -61,6 +61,7 @@ export const chaosConfig = {
       key: 'id',
       title: 'Parents',
       onNotionTrash: 'delete',
+      onDuplicatePage: 'new-row',
       fields: {
         Name: { column: 'name', type: 'title' },
         Mood: { column: 'mood', type: 'select' },
@@ -75,6 +76,7 @@ export const chaosConfig = {
       key: 'id',
       title: 'Children',
       onNotionTrash: 'delete',
+      onDuplicatePage: 'new-row',
       fields: {
         Title: { column: 'title', type: 'title' },
         Parent: { column: 'parent_id', type: 'relation', relatedTable: 'parents' },

@@ -92,6 +92,7 @@ export async function createWorld(name: string): Promise<World> {
     variables: {
       NOTION_RATE_LIMIT: `${RATE.requests}/${RATE.windowMs / 1_000}s`,
       SYNC_INTERVAL_SECONDS: String(POLL_SECONDS),
+      SYNC_QUERY_LAG_SECONDS: '0.5',
       SYNC_CREATE_GRACE_SECONDS: String(TIMES.graceSeconds),
       NOTION_TIMEOUT_SECONDS: String(TIMES.clientSeconds),
       LOG_LEVEL: 'debug',

@@ -57,6 +57,7 @@ export async function createCliStage(options: CliStageOptions): Promise<CliStage
     NOTION_PARENT_PAGE_ID: sandbox.parentPageId,
     NOTION_RATE_LIMIT: '100000/1s',
     SYNC_INTERVAL_SECONDS: '0.25',
+    SYNC_QUERY_LAG_SECONDS: '0.3',
     ADMIN_PORT: '0',
     ...options.variables,
   };

@@ -17,7 +17,14 @@ const fields = {
 } as const;
 
 const table = (name: string) =>
-  ({ source: `public.${name}`, key: 'id', title: name, onNotionTrash: 'delete', fields }) as const;
+  ({
+    source: `public.${name}`,
+    key: 'id',
+    title: name,
+    onNotionTrash: 'delete',
+    onDuplicatePage: 'new-row',
+    fields,
+  }) as const;
 
 export const disputeConfig = {
   sync: { settleSeconds: 0 },

@@ -49,6 +49,7 @@ export function resolvedTable(
     constraints: {},
     foreignKeys: [],
     onPostgresDelete: 'trash',
+    onDuplicatePage: 'report',
     conflict: 'lww',
     settleSeconds: null,
     columnTypes: {},

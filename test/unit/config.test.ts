@@ -86,6 +86,7 @@ test('what is left out has its default', () => {
       statusProperty: null,
       onNotionTrash: 'review',
       onPostgresDelete: 'trash',
+      onDuplicatePage: 'report',
       conflict: null,
       settleSeconds: null,
       fields: [

@@ -34,6 +34,7 @@ test('what is not set has its default', () => {
     NOTION_TIMEOUT_SECONDS: 30,
     SYNC_ENABLED: true,
     SYNC_INTERVAL_SECONDS: 15,
+    SYNC_QUERY_LAG_SECONDS: 60,
     SYNC_BATCH_SIZE: 100,
     SYNC_CREATE_GRACE_SECONDS: 60,
     SYNC_CONFLICT_STRATEGY: 'lww',

@@ -51,6 +51,7 @@ function table(fields: readonly ResolvedField[], more: Partial<ResolvedTable> = 
     lastSyncedProperty: 'Last Synced',
     statusProperty: null,
     onNotionTrash: 'review',
+    onDuplicatePage: 'report',
     writableColumns: [],
     checks: {},
     constraints: {},

@@ -1,0 +1,85 @@
+import type { Installation } from './installation.ts';
+import { isMassChange } from './model/guard.ts';
+import type { TableName } from './model/ids.ts';
+import type { ResolvedTable } from './model/mapping.ts';
+import type { NotionClient } from './notion/client.ts';
+import { countRows } from './postgres/rows.ts';
+import { contactOf } from './state/first-contact.ts';
+import { linkedCount } from './state/records.ts';
+import { readSources, type Source } from './state/sources.ts';
+import { createStore } from './state/sql.ts';
+
+/** What `start` will find in a database that pgnotion has not read yet, as far as Notion lists it by now. */
+export type ContactReport = {
+  readonly table: TableName;
+  /** Pages without a record id: each would become a row. */
+  readonly newPages: number;
+  /** They are so many that they will wait for a person. */
+  readonly guarded: boolean;
+  /** Rows without a page: each gets one, unless a page shows its key. */
+  readonly newRows: number;
+};
+
+/** Counts what meets in each database of a first contact that has pages. */
+export async function reportContacts(
+  installation: Installation,
+  notion: NotionClient,
+): Promise<readonly ContactReport[]> {
+  const store = createStore(installation.pool, 0);
+  const sources = await readSources(store);
+  const reports: ContactReport[] = [];
+  for (const table of installation.tables) {
+    const source = sources.get(table.name);
+    const contact = await contactOf(store, table.name);
+    if (source === undefined || contact === null || contact.origin === 'made') continue;
+    if (!(await hasPages(notion, source))) continue;
+    const rows = await countRows(installation.db, table);
+    const newPages = table.direction === 'to-notion' ? 0 : await countWithoutKey(notion, table, source);
+    const load = { crossed: 0, waiting: 0, coming: newPages, records: rows };
+    const linked = await linkedCount(store, table.name, rows);
+    reports.push({
+      table: table.name,
+      newPages,
+      guarded: isMassChange(load, installation.config.guards.creation),
+      newRows: table.direction === 'to-postgres' ? 0 : Math.max(0, rows - linked),
+    });
+  }
+  return reports;
+}
+
+const hasPages = async (notion: NotionClient, { dataSource }: Source): Promise<boolean> =>
+  (await notion.query({ dataSourceId: dataSource, pageSize: 1 }, { priority: 'live' })).pages.length > 0;
+
+async function countWithoutKey(notion: NotionClient, table: ResolvedTable, source: Source): Promise<number> {
+  const property = source.properties[table.idProperty] ?? table.idProperty;
+  let count = 0;
+  let cursor: string | null = null;
+  do {
+    const answer: Awaited<ReturnType<NotionClient['query']>> = await notion.query(
+      {
+        dataSourceId: source.dataSource,
+        filter: { property, rich_text: { is_empty: true } },
+        ...(cursor === null ? {} : { cursor }),
+      },
+      { priority: 'live' },
+    );
+    count += answer.pages.length;
+    cursor = answer.nextCursor;
+  } while (cursor !== null);
+  return count;
+}
+
+/** Comment lines for what `apply` prints, which may be kept as an `.env` file. */
+export function contactLines(reports: readonly ContactReport[]): string[] {
+  return reports.flatMap(({ table, newPages, guarded, newRows }) => {
+    const becomes = guarded
+      ? `they wait for \`pgnotion guarded approve ${table} --kind creation\``
+      : 'each becomes a row at `start`';
+    return [
+      ...(newPages === 0 ? [] : [`# ${table}: ${newPages} pages without a record id; ${becomes}`]),
+      ...(newRows === 0
+        ? []
+        : [`# ${table}: ${newRows} rows without a page; each gets one, unless a page shows its key`]),
+    ];
+  });
+}

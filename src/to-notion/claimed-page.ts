@@ -1,0 +1,113 @@
+import type { RowKey } from '../model/ids.ts';
+import type { ResolvedTable } from '../model/mapping.ts';
+import { readPage } from '../model/page.ts';
+import type { Ask, NotionPage } from '../notion/client.ts';
+import { ADOPTION_REVIEW, carriersOf, lookAtCarrier, originOf } from '../state/first-contact.ts';
+import type { OutboxLine } from '../state/outbox.ts';
+import { recordsByPage } from '../state/records.ts';
+import type { Source } from '../state/sources.ts';
+import type { DeliverContext, Delivered, Delivery } from './context.ts';
+import { urgencyOf } from './trouble.ts';
+
+/** Notion takes up to 100 conditions in a group. */
+const KEYS_PER_QUERY = 50;
+/** A row that had no page for this long may have got one from a person, or before a restart. */
+const UNSEEN_MS = 10_000;
+const LOOK_MS = 1_000;
+
+/** Pages that show these keys, as far as queries were made for them. */
+export type Claims = ReadonlyMap<RowKey, readonly NotionPage[]>;
+
+/**
+ * Looks for pages that show the keys of rows which have none, in as few queries as can be. In a database that was there
+ * before pgnotion, each key is looked for; in one that pgnotion made, only those whose rows have waited for a while.
+ */
+export async function findClaims(
+  context: DeliverContext,
+  table: ResolvedTable,
+  source: Source,
+  lines: readonly OutboxLine[],
+  ask: Ask,
+): Promise<Claims> {
+  if (lines.length === 0) return new Map();
+  const all = (await originOf(context.store, table.name)) === 'found';
+  const oldest = context.now().getTime() - UNSEEN_MS;
+  const keys = lines
+    .filter(({ urgency, changedAt }) => all || (urgency === 0 && changedAt.getTime() < oldest))
+    .map(({ key }) => key);
+  const found = new Map<RowKey, NotionPage[]>(keys.map((key) => [key, []]));
+  for (let at = 0; at < keys.length; at += KEYS_PER_QUERY) {
+    const pages = await pagesWith(context, table, source, keys.slice(at, at + KEYS_PER_QUERY), ask);
+    for (const page of pages) found.get(idOn(table, source, page))?.push(page);
+  }
+  return found;
+}
+
+const idOn = (table: ResolvedTable, source: Source, page: NotionPage): RowKey =>
+  readPage(table, source.properties, page.properties).image[table.idProperty] as RowKey;
+
+async function pagesWith(
+  { notion }: DeliverContext,
+  table: ResolvedTable,
+  source: Source,
+  keys: readonly RowKey[],
+  ask: Ask,
+): Promise<readonly NotionPage[]> {
+  const property = source.properties[table.idProperty] ?? table.idProperty;
+  const or = keys.map((key) => ({ property, rich_text: { equals: key } }));
+  // One page for each is the rule; what else there is shows itself to the polling.
+  return (await notion.query({ dataSourceId: source.dataSource, filter: { or } }, ask)).pages;
+}
+
+/**
+ * Whether there may be a page already that is this record's: then the way back looks at it first, by a GET, and links it
+ * or reports it. Null if the record may get a new page.
+ */
+export async function waitForClaim(
+  context: DeliverContext,
+  delivery: Delivery,
+  claims: Claims,
+): Promise<Delivered | null> {
+  const { line, table } = delivery;
+  const carriers = await carriersOf(context.store, table.name, line.key);
+  if (carriers.some(({ code, parked }) => parked && code === ADOPTION_REVIEW))
+    return { kind: 'parked', trouble: underReview(delivery) };
+  const found = await claimsOf(context, delivery, claims);
+  const known = await recordsByPage(
+    context.store,
+    found.map(({ id }) => id),
+  );
+  const reported = new Set(carriers.filter(isReported).map(({ page }) => page));
+  const open = [...carriers.map(({ page }) => page), ...found.map(({ id }) => id)];
+  const toLookAt = [...new Set(open)].filter((page) => !known.has(page) && !reported.has(page));
+  if (toLookAt.length === 0) return null;
+  for (const page of toLookAt) {
+    await context.store.transaction((sql) => lookAtCarrier(sql, table.name, line.key, page));
+    context.hint(page);
+  }
+  return { kind: 'postponed', ms: LOOK_MS };
+}
+
+/** A page that was looked at and is not this record's, whatever it shows. */
+const isReported = ({ code, parked }: { readonly code: string | null; readonly parked: boolean }): boolean =>
+  parked && code !== UNKNOWN_KEY;
+
+/** The row may have come after the page was looked at. */
+const UNKNOWN_KEY = 'unknown_record_id';
+
+async function claimsOf(
+  context: DeliverContext,
+  { line, table, source }: Delivery,
+  claims: Claims,
+): Promise<readonly NotionPage[]> {
+  const batched = claims.get(line.key);
+  if (batched !== undefined) return batched;
+  const alone = await findClaims(context, table, source, [line], { priority: urgencyOf(line) });
+  return alone.get(line.key) ?? [];
+}
+
+const underReview = ({ line, table }: Delivery): Extract<Delivered, { kind: 'parked' }>['trouble'] => ({
+  code: ADOPTION_REVIEW,
+  reason: `a page that the connection made for a record it no longer knows shows the key ${line.key}: a person has to say whether it is this row's`,
+  remedy: `run \`pgnotion guarded approve ${table.name} '${line.key}'\` to give the row that page, or \`pgnotion guarded reject ${table.name} '${line.key}'\` to have a new one made`,
+});
