@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
+import { createInterface } from 'node:readline/promises';
 import { pathToFileURL } from 'node:url';
 import { Command, Option } from 'commander';
 import {
@@ -26,6 +27,7 @@ import {
   type GuardedOptions,
   guardedCommand,
 } from './commands-guarded.ts';
+import { resetCommand } from './commands-reset.ts';
 import { type RollbackArguments, rollbackCommand } from './commands-rollback.ts';
 import { type Config, parseConfig } from './config.ts';
 import { runDaemon } from './daemon.ts';
@@ -105,10 +107,36 @@ const print = (text: string): Promise<void> =>
   });
 const json = (): boolean => program.opts<Globals>().json === true;
 
+/** Asks on a terminal; where there is none, nobody can say yes. */
+async function ask(question: string): Promise<boolean> {
+  if (!process.stdin.isTTY || !process.stderr.isTTY) return false;
+  const terminal = createInterface({ input: process.stdin, output: process.stderr });
+  try {
+    return /^y(es)?$/i.test((await terminal.question(`${question}\nGo on? (yes/no) `)).trim());
+  } finally {
+    terminal.close();
+  }
+}
+
 program
   .command('apply')
   .description('create what is missing in Notion, and print the ids of the databases')
-  .action(async () => print(await applyCommand(await load(true), json())));
+  .option('--yes', 'move tables whose database is another one now: their pages are made anew')
+  .action(async (options: { readonly yes?: boolean }) =>
+    print(
+      await applyCommand(await load(true), json(), async (question) => options.yes === true || ask(question)),
+    ),
+  );
+
+program
+  .command('reset')
+  .argument('<table>')
+  .argument('[key]', "one record's page that is hidden or moved for good; all of the table if left out")
+  .option('--yes', 'do it')
+  .description('give up which page is which row; the audit stays')
+  .action(async (table: string, key: string | undefined, options: { readonly yes?: boolean }) =>
+    print(await resetCommand(await load(true), table, key ?? null, options.yes === true)),
+  );
 
 program
   .command('start')

@@ -1,10 +1,18 @@
 import { type ContactReport, contactLines, reportContacts } from './commands-contact.ts';
 import type { Config } from './config.ts';
 import { databaseVariable, type Environment } from './environment.ts';
-import { applyToNotion, type Installation, openInstallation, openNotion } from './installation.ts';
+import {
+  applyToNotion,
+  type Installation,
+  knownSources,
+  openInstallation,
+  openNotion,
+} from './installation.ts';
+import { moveTables, priceOf, type Repointed, repointedTables } from './installation-repoint.ts';
 import { PgnotionError } from './model/errors.ts';
 import type { TableName } from './model/ids.ts';
 import { applyNotebooks } from './notebooks.ts';
+import type { NotionClient } from './notion/client.ts';
 import type { Log } from './runtime/log.ts';
 import { formatTable } from './runtime/table.ts';
 import { readRefusedKinds } from './state/refused-requests.ts';
@@ -30,12 +38,19 @@ export async function within<T>(
 export const withState = <T>(loaded: Loaded, work: (sql: Sql) => Promise<T>): Promise<T> =>
   within(loaded, ({ pool }) => work(createStore(pool, 0)));
 
-/** Creates and completes the databases in Notion. Returns lines for an `.env` file, or JSON. */
-export function applyCommand(loaded: Loaded, asJson: boolean): Promise<string> {
+/** Asks a person; false where there is no terminal to ask on. */
+export type Confirm = (question: string) => Promise<boolean>;
+
+/**
+ * Creates and completes the databases in Notion. Returns lines for an `.env` file, or JSON. Moving a table to another
+ * database has its pages made anew, which has to be confirmed.
+ */
+export function applyCommand(loaded: Loaded, asJson: boolean, confirm: Confirm): Promise<string> {
   return within(loaded, async (installation) => {
     const { notion, throttle } = openNotion(installation);
     try {
       await notion.me({ priority: 'live' });
+      await moveIfMeant(installation, notion, confirm);
       const applied = await applyToNotion(installation, notion);
       const faults = applied.flatMap(({ table, faults }) =>
         faults.map((fault) => `  ${table}, ${fault.path}: ${fault.message}. ${fault.remedy}`),
@@ -52,8 +67,12 @@ export function applyCommand(loaded: Loaded, asJson: boolean): Promise<string> {
             : 'as it should be';
         return `# ${table}: ${what}\n${databaseVariable(table)}=${databaseId ?? dataSourceId}`;
       });
-      for (const { title, variable, id, created } of notebooks)
-        lines.push(`# ${title}: ${created ? 'created' : 'as it should be'}\n${variable}=${id}`);
+      for (const { title, variable, id, created, problem } of notebooks)
+        lines.push(
+          problem === null
+            ? `# ${title}: ${created ? 'created' : 'as it should be'}\n${variable}=${id}`
+            : `# ${title}: ${problem}`,
+        );
       return [...contactLines(contacts), ...lines].join('\n');
     } finally {
       await throttle.stop();
@@ -66,6 +85,25 @@ const withContact =
   <T extends { readonly table: TableName }>(applied: T): T & Partial<ContactReport> => ({
     ...applied,
     ...contacts.find(({ table }) => table === applied.table),
+  });
+
+async function moveIfMeant(
+  installation: Installation,
+  notion: NotionClient,
+  confirm: Confirm,
+): Promise<void> {
+  const moved = await repointedTables(installation, await knownSources(installation, notion));
+  if (moved.length === 0) return;
+  const price = priceOf(installation, moved);
+  if (!(await confirm(price))) throw moveUnconfirmed(price, moved);
+  await moveTables(installation, notion, moved);
+}
+
+const moveUnconfirmed = (price: string, moved: readonly Repointed[]): PgnotionError =>
+  new PgnotionError({
+    code: 'notion_move_unconfirmed',
+    message: `tables would be moved to other databases, and nothing was done:\n${price}`,
+    remedy: `stop the daemon and run \`pgnotion apply --yes\` if that is meant; if not, take ${moved.map(({ table }) => databaseVariable(table)).join(', ')} out of the environment`,
   });
 
 const notionFaults = (faults: readonly string[]): PgnotionError =>

@@ -1,4 +1,5 @@
 import type { Config } from './config.ts';
+import { createSettleRelations } from './daemon-relations.ts';
 import type { Installation } from './installation.ts';
 import { createNotionClock } from './model/clock.ts';
 import { asksPeople } from './model/conflict.ts';
@@ -103,20 +104,20 @@ export async function sharedContext(
   onDirty: () => void,
 ) {
   const { log, config, db } = installation;
+  const ends = { store, notion, sourceOf: (name: TableName) => sourceOf(store, name) };
   return {
-    store,
+    ...ends,
     db,
     log,
     onDirty,
     tables: new Map(installation.tables.map((table) => [table.name, table])),
-    notion,
+    settleRelations: createSettleRelations(ends),
     people: createPeople(notion),
     locks: createKeyLock(),
     looks: createLooks(),
     now: () => new Date(),
     guards: config.guards,
     tagSecret: await tagSecret(store),
-    sourceOf: (name: TableName) => sourceOf(store, name),
   };
 }
 

@@ -3,6 +3,7 @@ import { Kysely, PostgresDialect } from 'kysely';
 import type { Pool } from 'pg';
 import type { Config } from './config.ts';
 import { databaseVariable, type Environment } from './environment.ts';
+import { notMoved, repointedTables } from './installation-repoint.ts';
 import { type Fault, PgnotionError } from './model/errors.ts';
 import { dataSourceId, type TableName } from './model/ids.ts';
 import type { ResolvedTable } from './model/mapping.ts';
@@ -131,21 +132,26 @@ export async function knownSources(installation: Installation, notion: NotionCli
   const stored = await readSources(createStore(installation.pool, 0));
   const known = new Map([...stored.values()].map((source) => [source.table, source.dataSource]));
   for (const [table, id] of installation.environment.databaseIds) {
-    known.set(table, await dataSourceOf(notion, databaseVariable(table), id));
+    known.set(table, await dataSourceOf(notion, databaseVariable(table), id, known.get(table)));
   }
   const names = new Set(installation.tables.map((table) => table.name));
   return new Map([...known].filter(([table]) => names.has(table)));
 }
 
-/** People copy the id of a database out of its address; a data source's own id is taken too. */
+/**
+ * People copy the id of a database out of its address; a data source's own id is taken too. Of several in one database it
+ * is the one that is synced already.
+ */
 export async function dataSourceOf(
   notion: NotionClient,
   variable: string,
   id: string,
+  known?: ReturnType<typeof dataSourceId>,
 ): Promise<ReturnType<typeof dataSourceId>> {
   try {
     const database = await notion.retrieveDatabase(dataSourceId(id), ASK);
     const [only, ...others] = database.dataSources;
+    if (known !== undefined && database.dataSources.some((source) => source.id === known)) return known;
     if (only === undefined || others.length > 0) throw severalSources(database.title, database.dataSources);
     return only.id;
   } catch (error) {
@@ -212,6 +218,8 @@ const meetingOf = ({ created, changed }: AppliedTable): Meeting =>
 /** Makes sure that each table has its data source and that it fits. Throws one error for all that is wrong. */
 export async function checkNotion(installation: Installation, notion: NotionClient): Promise<void> {
   const sources = await knownSources(installation, notion);
+  const moved = await repointedTables(installation, sources);
+  if (moved.length > 0) throw notMoved(moved);
   const lacks: string[] = [];
   const faults: string[] = [];
   const blame = (table: TableName, fault: Fault): void => {

@@ -2,9 +2,12 @@ import { databaseVariable } from './environment.ts';
 import { dataSourceOf, type Installation } from './installation.ts';
 import { asksPeople } from './model/conflict.ts';
 import { conflictsNotebook } from './model/conflict-page.ts';
+import { PgnotionError } from './model/errors.ts';
+import type { DataSourceId } from './model/ids.ts';
 import { SYNC_LOG } from './model/sync-log.ts';
+import { seenSource } from './notion/apply-schema.ts';
 import type { NotionClient } from './notion/client.ts';
-import { applyNotebook, type Notebook } from './notion/notebook.ts';
+import { type AppliedNotebook, applyNotebook, type Notebook } from './notion/notebook.ts';
 import { type NotebookName, readNotebook, saveNotebook } from './state/notebooks.ts';
 import { readSources } from './state/sources.ts';
 import { createStore } from './state/sql.ts';
@@ -15,6 +18,8 @@ export type AppliedNotebookLine = {
   readonly variable: string;
   readonly id: string;
   readonly created: boolean;
+  /** Why it cannot be written to now, and what to do; null if it can. */
+  readonly problem: string | null;
 };
 
 const ASK = { priority: 'live' } as const;
@@ -44,26 +49,43 @@ async function wanted({ config, tables, pool }: Installation): Promise<readonly 
   return notebooks;
 }
 
+/** What is only written for people to read never keeps the tables from being applied: it is made anew, or said. */
 async function applyOne(
-  { environment, pool }: Installation,
+  installation: Installation,
   notion: NotionClient,
   name: NotebookName,
   notebook: Notebook,
 ): Promise<AppliedNotebookLine> {
-  const store = createStore(pool, 0);
+  const { environment, pool } = installation;
   const variable = databaseVariable(name);
-  const given = environment.notebookIds.get(name);
-  const id =
-    given === undefined
-      ? ((await readNotebook(store, name))?.dataSource ?? null)
-      : await dataSourceOf(notion, variable, given);
+  const store = createStore(pool, 0);
+  const known = await readNotebook(store, name);
   const parentPageId = environment.NOTION_PARENT_PAGE_ID ?? null;
-  const { dataSource, database, ids, created } = await applyNotebook(
-    notion,
-    notebook,
-    { id, parentPageId },
-    ASK,
-  );
-  await saveNotebook(store, name, { dataSource, database, properties: ids });
-  return { title: notebook.title, variable, id: database ?? dataSource, created };
+  const place = async (): Promise<AppliedNotebook> => {
+    const given = environment.notebookIds.get(name);
+    if (given !== undefined) {
+      const id = await dataSourceOf(notion, variable, given, known?.dataSource);
+      return applyNotebook(notion, notebook, { id, parentPageId }, ASK);
+    }
+    const isGone = known !== null && (await isSourceGone(notion, known.dataSource));
+    const id = known === null || (isGone && parentPageId !== null) ? null : known.dataSource;
+    return applyNotebook(notion, notebook, { id, parentPageId }, ASK);
+  };
+  try {
+    const { dataSource, database, ids, created } = await place();
+    await saveNotebook(store, name, { dataSource, database, properties: ids });
+    return { title: notebook.title, variable, id: database ?? dataSource, created, problem: null };
+  } catch (error) {
+    if (!(error instanceof PgnotionError) || !SAID.has(error.code)) throw error;
+    const id = known?.dataSource ?? '';
+    const problem = `${error.message}. ${error.remedy}`;
+    return { title: notebook.title, variable, id, created: false, problem };
+  }
+}
+
+const SAID = new Set(['notion_database_hidden', 'notion_parent_missing', 'notion_schema_faults']);
+
+async function isSourceGone(notion: NotionClient, id: DataSourceId): Promise<boolean> {
+  const actual = await seenSource(notion, id, ASK);
+  return actual === null || actual.inTrash;
 }

@@ -47,7 +47,9 @@ function noParent(table: ResolvedTable): PgnotionError {
 export const hiddenSource = (id: string): Fault => ({
   path: 'its database',
   message: `Notion shows no data source ${id}: its database was deleted, or is not shared with the connection`,
-  remedy: 'Share the database with the connection (••• > Connections), or set the id of another one.',
+  remedy:
+    'Share the database with the connection (••• > Connections), or set the id of another one; ' +
+    'or run `pgnotion reset` for the table, and `pgnotion apply` makes a new one.',
 });
 
 /** The data source as it is; null if Notion shows none. */

@@ -248,3 +248,13 @@ const EVERYWHERE: readonly string[] = ['notion_unreachable', 'notion_certificate
 export const stopsAll = (error: unknown): boolean =>
   error instanceof NotionFailure &&
   (error.verdict.retry === 'stop' || EVERYWHERE.includes(error.verdict.code));
+
+/** Whether Notion refused a write because the page, or what it is in, is in the trash. */
+export const isInTrash = (error: unknown): boolean =>
+  error instanceof NotionFailure && error.verdict.code === 'notion_page_in_trash';
+
+/** For a read that may find nothing: null then, and any other failure as it is. */
+export function unlessGone(error: unknown): null {
+  if (isGone(error)) return null;
+  throw error;
+}

@@ -36,6 +36,10 @@ export function backoff(
   return Math.round(full / 2 + (full / 2) * random());
 }
 
+/** When to look again for a page that Notion does not show: ever more seldom, because it may be gone for good. */
+export const hiddenWaitMs = (attempt: number): number =>
+  backoff(attempt, { firstMs: 30_000, maxMs: 86_400_000 });
+
 /** Whether a failure may pass: ours say so themselves; what we do not know (a broken socket) may. */
 export const mayPass = (error: unknown): boolean => !(error instanceof PgnotionError) || error.retryable;
 

@@ -25,6 +25,7 @@ export async function duePages(sql: Sql, limit: number): Promise<DuePage[]> {
        from pgnotion.conflict_entries c left join pgnotion.conflict_pages p on p.conflict_id = c.id
       where c.strategy = 'manual'
         and (c.status = 'open' or p.page_id is not null) and p.shown is distinct from ${DIGEST}
+        and coalesce(p.looked_at < clock_timestamp() - interval '5 minutes', true)
       order by c.id limit $1`,
     [limit],
   );
@@ -44,7 +45,7 @@ export async function markPageSent(sql: Sql, conflict: string): Promise<void> {
 
 export async function markPageShown(sql: Sql, conflict: string, page: PageId, digest: string): Promise<void> {
   await sql.query(
-    'update pgnotion.conflict_pages set page_id = $2, shown = $3, taken = false where conflict_id = $1',
+    'update pgnotion.conflict_pages set page_id = $2, shown = $3, taken = false, hidden_since = null, looked_at = null where conflict_id = $1',
     [conflict, page, digest],
   );
 }
@@ -65,6 +66,17 @@ export async function openPages(sql: Sql): Promise<ReadonlyMap<PageId, string>> 
   return new Map(rows.map(({ page, id }) => [page, id]));
 }
 
+/** Notion does not show the conflict's page now. Gives for how many days that has been so. */
+export async function markPageHidden(sql: Sql, conflict: string): Promise<number> {
+  const [row] = await sql.query<{ days: number }>(
+    `update pgnotion.conflict_pages
+        set hidden_since = coalesce(hidden_since, clock_timestamp()), looked_at = clock_timestamp()
+      where conflict_id = $1 returning (extract(epoch from clock_timestamp() - hidden_since) / 86400)::float8 as days`,
+    [conflict],
+  );
+  return row?.days ?? 0;
+}
+
 /** Pages of conflicts that have been over for so many days, or are kept no longer. */
 export async function oldPages(
   sql: Sql,
@@ -74,7 +86,7 @@ export async function oldPages(
   return sql.query(
     `select p.conflict_id::text as conflict, p.page_id as page
        from pgnotion.conflict_pages p left join pgnotion.conflict_entries c on c.id = p.conflict_id
-      where p.page_id is not null
+      where p.page_id is not null and coalesce(p.looked_at < clock_timestamp() - interval '1 day', true)
         and (c.id is null or c.resolved_at < clock_timestamp() - make_interval(days => $1)) limit $2`,
     [days, limit],
   );

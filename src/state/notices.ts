@@ -84,10 +84,15 @@ export async function forgetNotice(sql: Sql, page: PageId): Promise<void> {
   await sql.query('delete from pgnotion.notices where page_id = $1', [page]);
 }
 
+/** Notion does not show the page: it is told once it is seen again. */
+export async function awaitPage(sql: Sql, page: PageId): Promise<void> {
+  await sql.query('update pgnotion.notices set next_at = null, hidden = true where page_id = $1', [page]);
+}
+
 /** Tries again what could not be told: at a start, or because the page is back. */
 export async function remindNotices(sql: Sql, page: PageId | null): Promise<void> {
   await sql.query(
-    `update pgnotion.notices set next_at = clock_timestamp(), attempts = 0
+    `update pgnotion.notices set next_at = clock_timestamp(), attempts = 0, hidden = false
       where ($1::uuid is null or page_id = $1) and next_at is null
         and (shown is distinct from wanted or commented is distinct from refusal)`,
     [page],

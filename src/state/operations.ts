@@ -14,7 +14,7 @@ export type Operation = {
   readonly table: TableName;
   readonly key: RowKey | null;
   readonly page: PageId | null;
-  readonly kind: 'create' | 'update' | 'delete' | 'restore' | 'link';
+  readonly kind: 'create' | 'update' | 'delete' | 'restore' | 'link' | 'unlink';
   /** A text is JSON of PostgreSQL's making, kept as it is: parsing it here would round its wide numbers. */
   readonly before: Values | string;
   readonly after: Values;

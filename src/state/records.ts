@@ -1,5 +1,8 @@
+import type { Away } from '../model/away.ts';
 import type { PageImage, RowImage } from '../model/change.ts';
 import type { PageId, RowKey, TableName } from '../model/ids.ts';
+import type { Unshown } from '../model/relation-targets.ts';
+import { lookAtUnshown } from './away.ts';
 import { outdateConflicts } from './conflicts.ts';
 import { clearNotice, forgetNotice } from './notices.ts';
 import { clearPageFailure } from './page-failures.ts';
@@ -18,12 +21,16 @@ export type SyncRecord = {
   readonly page: PageId | null;
   /** `trashed`: the page left, and the row is kept. `resting`: the record is deleted, and remembered. */
   readonly state: 'creating' | 'linked' | 'trashed' | 'resting';
+  /** Why its page is not among the live ones; null unless the state is `trashed`. */
+  readonly away: Away | null;
   /** Null unless the record rests. */
   readonly restedAs: RestedAs | null;
   readonly baseRow: RowImage;
   readonly basePage: PageImage;
   /** The fields of the page that hold more than their values say (`Codec.extras`); null if nobody knows. */
   readonly extras: readonly string[] | null;
+  /** What of its relations the page does not show now, because the pages over there are away. */
+  readonly unshown: Unshown;
   /** How long ago a create was sent that is in doubt, by PostgreSQL's clock; null if none is. */
   readonly intentAgeMs: number | null;
   /** Notion's time of the last edit that we know of. */
@@ -57,7 +64,10 @@ export async function recordsByPage(sql: Sql, pages: readonly PageId[]): Promise
   );
 }
 
-/** A page for each of these records that has one: relation targets. */
+/**
+ * A page for each of these records that has one and that a relation may name: relation targets. A page in the trash is
+ * still its row's; one that is hidden or in another database cannot be named until it is back.
+ */
 export async function pagesOf(
   sql: Sql,
   wanted: readonly { readonly table: TableName; readonly key: RowKey }[],
@@ -66,7 +76,9 @@ export async function pagesOf(
   return sql.query(
     `select r.table_name as "table", r.key, r.page_id as page
        from pgnotion.records r join unnest($1::text[], $2::text[]) as u(t, k) on r.table_name = u.t and r.key = u.k
-      where r.page_id is not null and r.state = 'linked'`,
+      where r.page_id is not null
+        and (r.state = 'linked' or r.rested_as = 'soft'
+             or (r.state = 'trashed' and coalesce(r.away, 'trashed') in ('trashed', 'archived')))`,
     [wanted.map((each) => each.table), wanted.map((each) => each.key)],
   );
 }
@@ -76,7 +88,8 @@ export async function intend(sql: Sql, table: TableName, key: RowKey): Promise<v
   await sql.query(
     `insert into pgnotion.records (table_name, key, state, intent_at) values ($1, $2, 'creating', clock_timestamp())
      on conflict (table_name, key) do update set state = 'creating', intent_at = clock_timestamp(),
-       rested_as = null, rested_at = null, agreed_at = null, page_id = null, base_row = '{}', base_page = '{}'`,
+       rested_as = null, rested_at = null, agreed_at = null, page_id = null, base_row = '{}', base_page = '{}',
+       away = null, unshown = '{}'`,
     [table, key],
   );
 }
@@ -109,6 +122,7 @@ export async function link(
        set page_id = excluded.page_id, state = 'linked', base_row = excluded.base_row,
            rested_as = null, rested_at = null, base_page = excluded.base_page, intent_at = null,
            extras = null, page_edited_at = excluded.page_edited_at, agreed_at = excluded.agreed_at,
+           away = null, unshown = '{}',
            synced_at = excluded.synced_at`,
     [
       record.table,
@@ -119,6 +133,7 @@ export async function link(
       record.pageEditedAt,
     ],
   );
+  await lookAtUnshown(sql, record.page);
 }
 
 /** Moves the base of some fields only, so that a delivery in flight and an edit coming in cannot undo each other. */
@@ -150,18 +165,25 @@ export async function advanceBase(
   );
 }
 
-export const markTrashed = (sql: Sql, table: TableName, key: RowKey): Promise<void> =>
-  setState(sql, table, key, 'trashed');
-
-export const markLinked = (sql: Sql, table: TableName, key: RowKey): Promise<void> =>
-  setState(sql, table, key, 'linked');
-
-async function setState(sql: Sql, table: TableName, key: RowKey, state: 'trashed' | 'linked'): Promise<void> {
+/** The page is not among the live ones, and the row is kept. */
+export async function markTrashed(sql: Sql, table: TableName, key: RowKey, away: Away): Promise<void> {
   await sql.query(
-    `update pgnotion.records set state = $3, rested_as = null, rested_at = null, synced_at = clock_timestamp()
+    `update pgnotion.records set state = 'trashed', rested_as = null, rested_at = null, away = $3,
+            synced_at = clock_timestamp()
       where table_name = $1 and key = $2`,
-    [table, key, state],
+    [table, key, away],
   );
+}
+
+/** The page is among the live ones again: what points to it shows it again. */
+export async function markLinked(sql: Sql, table: TableName, key: RowKey): Promise<void> {
+  const [record] = await sql.query<{ page: PageId | null }>(
+    `update pgnotion.records set state = 'linked', rested_as = null, rested_at = null, away = null,
+            synced_at = clock_timestamp()
+      where table_name = $1 and key = $2 returning page_id as page`,
+    [table, key],
+  );
+  if (record?.page != null) await lookAtUnshown(sql, record.page);
 }
 
 /** Lays a deleted record aside with its page, for either to come back. What waited for it waits no more. */
@@ -169,7 +191,7 @@ export async function rest(sql: Sql, table: TableName, key: RowKey, as: RestedAs
   await outdateConflicts(sql, table, key);
   await endWaits(sql, table, key);
   const [record] = await sql.query<{ page: PageId | null }>(
-    `update pgnotion.records set state = 'resting', rested_as = $3, rested_at = clock_timestamp()
+    `update pgnotion.records set state = 'resting', rested_as = $3, rested_at = clock_timestamp(), away = null
       where table_name = $1 and key = $2 returning page_id as page`,
     [table, key, as],
   );
@@ -221,23 +243,8 @@ export async function linkedCount(sql: Sql, table: TableName, limit: number): Pr
 
 const LINKED = `from pgnotion.records where table_name = $1 and state = 'linked' and page_id is not null`;
 
-/** Pages of a table whose base shows `page` in a relation; at most 10,000. */
-export async function pagesShowing(
-  sql: Sql,
-  table: TableName,
-  property: string,
-  page: PageId,
-): Promise<PageId[]> {
-  const rows = await sql.query<{ page: PageId }>(
-    `select page_id as page from pgnotion.records
-      where table_name = $1 and state = 'linked' and page_id is not null and base_page -> $2 @> to_jsonb($3::text)
-      limit 10000`,
-    [table, property, page],
-  );
-  return rows.map((row) => row.page);
-}
-
-const SELECT = `select table_name, key, page_id, state, rested_as, base_row, base_page, extras, page_edited_at, agreed_at, synced_at,
+const SELECT = `select table_name, key, page_id, state, away, rested_as, base_row, base_page, unshown, extras,
+                         page_edited_at, agreed_at, synced_at,
                          (extract(epoch from clock_timestamp() - intent_at) * 1000)::float8 as intent_age_ms
                   from pgnotion.records`;
 
@@ -246,6 +253,8 @@ type Row = {
   key: RowKey;
   page_id: PageId | null;
   state: SyncRecord['state'];
+  away: Away | null;
+  unshown: Unshown;
   rested_as: RestedAs | null;
   base_row: RowImage;
   base_page: PageImage;
@@ -261,10 +270,12 @@ const toRecord = (row: Row): SyncRecord => ({
   key: row.key,
   page: row.page_id,
   state: row.state,
+  away: row.state === 'trashed' ? (row.away ?? 'trashed') : null,
   restedAs: row.rested_as,
   baseRow: row.base_row,
   basePage: row.base_page,
   extras: row.extras,
+  unshown: row.unshown,
   intentAgeMs: row.intent_age_ms,
   pageEditedAt: row.page_edited_at,
   agreedAt: row.agreed_at,

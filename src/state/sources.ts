@@ -72,6 +72,15 @@ export async function saveSource(
   );
 }
 
+/** The synced table that has this data source; null if none has. */
+export async function tableOfSource(sql: Sql, dataSource: DataSourceId | null): Promise<TableName | null> {
+  const [row] = await sql.query<{ table: TableName }>(
+    'select table_name as "table" from pgnotion.data_sources where data_source_id = $1',
+    [dataSource],
+  );
+  return row?.table ?? null;
+}
+
 /** The watermark never goes back. */
 export async function saveWatermark(sql: Sql, table: TableName, watermark: Date): Promise<void> {
   await sql.query(

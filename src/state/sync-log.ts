@@ -160,6 +160,17 @@ export async function forgetEntry(sql: Sql, syncId: string): Promise<void> {
   await sql.query('delete from pgnotion.sync_log where sync_id = $1', [syncId]);
 }
 
+/** Notion does not show the line's page, so that it cannot go to the trash now. Gives for how many days that has been so. */
+export async function markEntryHidden(sql: Sql, syncId: string): Promise<number> {
+  const [row] = await sql.query<{ days: number }>(
+    `update pgnotion.sync_log
+        set hidden_since = coalesce(hidden_since, clock_timestamp()), looked_at = clock_timestamp()
+      where sync_id = $1 returning (extract(epoch from clock_timestamp() - hidden_since) / 86400)::float8 as days`,
+    [syncId],
+  );
+  return row?.days ?? 0;
+}
+
 /** Written lines that are too old, or more than may stay; the oldest first. */
 export async function expired(
   sql: Sql,
@@ -169,7 +180,8 @@ export async function expired(
   return sql.query(
     `select sync_id as "syncId", log_page as page from (
        select sync_id, log_page, at, row_number() over (order by at desc) as place
-         from pgnotion.sync_log where log_page is not null) written
+         from pgnotion.sync_log
+        where log_page is not null and coalesce(looked_at < clock_timestamp() - interval '1 day', true)) written
       where at < clock_timestamp() - make_interval(days => $1) or place > $2
       order by at limit $3`,
     [keep.days, keep.entries, limit],

@@ -2,8 +2,9 @@ import type { PageImage } from '../model/change.ts';
 import { changedOnPage } from '../model/merge.ts';
 import { extraFields, readPage } from '../model/page.ts';
 import type { PagePlan } from '../model/plan.ts';
+import type { Unshown } from '../model/relation-targets.ts';
 import type { NotionPage } from '../notion/client.ts';
-import type { WholePage } from '../notion/pages.ts';
+import { saveUnshown } from '../state/away.ts';
 import { noteExtras } from '../state/extras.ts';
 import { closeDoubts, type RequestOperation } from '../state/operations.ts';
 import { settle } from '../state/outbox.ts';
@@ -12,6 +13,7 @@ import { awaitTargets } from '../state/waiting.ts';
 import { concludeConflicts } from './conflict.ts';
 import { type DeliverContext, type Delivered, type Delivery, pick, SETTLED } from './context.ts';
 import { baseOfWithheld, type Second } from './extras.ts';
+import type { Found } from './guard.ts';
 import { setAside } from './set-aside.ts';
 
 export type Linked = SyncRecord & { readonly page: NonNullable<SyncRecord['page']> };
@@ -20,7 +22,7 @@ export type Linked = SyncRecord & { readonly page: NonNullable<SyncRecord['page'
 export type Look = {
   readonly page: PageImage;
   /** The page as it was looked at before the write, if it was. */
-  readonly now: WholePage | null;
+  readonly now: Extract<Found, { kind: 'here' }> | null;
   /** Fields whose later edit on the page is set aside. */
   readonly lost: readonly string[];
   readonly second: Second;
@@ -31,7 +33,12 @@ export const NEXT: Delivered = { kind: 'postponed', ms: 0 };
 export type Seen = Look & {
   /** What the base becomes, for the fields that were written or found equal. */
   readonly after: PageImage;
-  readonly written: { readonly answer: NotionPage; readonly operation: RequestOperation } | null;
+  readonly written: {
+    readonly answer: NotionPage;
+    readonly operation: RequestOperation;
+    /** What of the written relations the page does not show. */
+    readonly unshown: Unshown;
+  } | null;
   /** Other fields are left for another request. */
   readonly more: boolean;
 };
@@ -65,6 +72,7 @@ export async function conclude(
     if (seen.written !== null) {
       const reading = readPage(table, delivery.source.properties, seen.written.answer.properties);
       await noteExtras(sql, [{ page: record.page, extras: extraFields(reading) }]);
+      await saveUnshown(sql, record, seen.written.unshown);
       await seen.written.operation.end(sql, { status: 'done' });
     }
     if (seen.now !== null) await closeDoubts(sql, table.name, line.key, seen.now.page.askedAt);

@@ -13,7 +13,7 @@ import { SOMEONE } from '../model/editor.ts';
 import type { PageId, TableName } from '../model/ids.ts';
 import type { ResolvedTable } from '../model/mapping.ts';
 import type { NotionClient, NotionPage } from '../notion/client.ts';
-import { isGone, NotionFailure, stopsAll } from '../notion/outcome.ts';
+import { isGone, isInTrash, NotionFailure, stopsAll, unlessGone } from '../notion/outcome.ts';
 import type { People } from '../notion/people.ts';
 import type { Log } from '../runtime/log.ts';
 import { createPatience, type Patience } from '../runtime/patience.ts';
@@ -23,6 +23,7 @@ import {
   duePages,
   forgetPage,
   markChoiceTaken,
+  markPageHidden,
   markPageSent,
   markPageShown,
   oldPages,
@@ -138,9 +139,10 @@ async function takeChoice(
 ): Promise<void> {
   const { store, notion, people, botId, log } = context;
   // The query may lag and show a choice that has been carried out, or taken back.
-  const page = await notion.retrievePage(seen, ASK);
-  const option = optionOf(place, page);
-  if (option === null) return;
+  // One that is not shown any more is looked at once it is back.
+  const page = await notion.retrievePage(seen, ASK).catch(unlessGone);
+  const option = page && optionOf(place, page);
+  if (page === null || option === null) return;
   const choice = await choiceOn(context, place, conflict, page, option);
   if ('why' in choice) {
     return store.transaction(async (sql) => {
@@ -220,8 +222,7 @@ async function show(
     written.map(([name, value]) => [place.properties[name] ?? name, value]),
   );
   if (due.conflictPage === null) return keep(await create(context, place, due.id, properties), due.digest);
-  await update(context, due.conflictPage, properties);
-  await keep(due.conflictPage, due.digest);
+  if (await update(context, due, due.conflictPage, properties)) await keep(due.conflictPage, due.digest);
 }
 
 async function create(
@@ -254,31 +255,44 @@ async function find(
   return (await look())?.id ?? null;
 }
 
+/** False if Notion does not show the page now: it is tried again later. */
 async function update(
-  { notion, log }: ConflictPagesContext,
+  { store, notion, log }: ConflictPagesContext,
+  { id: conflict }: DuePage,
   id: PageId,
   properties: Readonly<Record<string, Json>>,
-): Promise<void> {
+): Promise<boolean> {
   try {
     await notion.updatePage({ id, properties }, ASK);
   } catch (error) {
-    if (!wasRemoved(error)) throw error;
+    if (isGone(error)) {
+      await store.transaction((sql) => markPageHidden(sql, conflict));
+      return false;
+    }
+    if (!isInTrash(error)) throw error;
     // The conflict can still be decided elsewhere; a person did not want its page.
-    log.debug({ page: id }, 'the page of a conflict is gone');
+    log.debug({ page: id }, 'the page of a conflict is in the trash');
   }
+  return true;
 }
+
+/** After so many days Notion purges its trash. */
+const TRASH_DAYS = 30;
 
 async function trashOld(context: ConflictPagesContext, broken: Patience<string>): Promise<void> {
   const { store, notion, keepDays } = context;
   for (const { conflict, page } of await oldPages(store, keepDays, MOST_DUE)) {
     await alone(context, broken, `trash of ${conflict}`, async () => {
-      await notion.setTrash(page, true, ASK).catch((error: unknown) => {
-        if (!wasRemoved(error)) throw error;
-      });
+      try {
+        await notion.setTrash(page, true, ASK);
+      } catch (error) {
+        if (isGone(error)) {
+          // Not shown now is not gone: it is tried again each day.
+          const days = await store.transaction((sql) => markPageHidden(sql, conflict));
+          if (days < TRASH_DAYS) return;
+        } else if (!isInTrash(error)) throw error;
+      }
       await store.transaction((sql) => forgetPage(sql, conflict));
     });
   }
 }
-
-const wasRemoved = (error: unknown): boolean =>
-  isGone(error) || (error instanceof NotionFailure && error.verdict.code === 'notion_page_in_trash');

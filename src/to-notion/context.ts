@@ -7,6 +7,7 @@ import { lookupsOver } from '../model/page.ts';
 import { targetsOf } from '../model/plan.ts';
 import type { RefusedField } from '../model/refused-field.ts';
 import type { NotionClient } from '../notion/client.ts';
+import type { SettleRelations } from '../notion/locate.ts';
 import type { People } from '../notion/people.ts';
 import type { UserDatabase } from '../postgres/rows.ts';
 import type { KeyLock } from '../runtime/keylock.ts';
@@ -27,6 +28,7 @@ export type DeliverContext = {
   readonly people: People;
   readonly tables: ReadonlyMap<TableName, ResolvedTable>;
   readonly sourceOf: (table: TableName) => Promise<Source>;
+  readonly settleRelations: SettleRelations;
   readonly locks: KeyLock;
   /** Records whose refused field is being looked for. */
   readonly trials: Trials;

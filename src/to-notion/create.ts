@@ -5,14 +5,17 @@ import { baseAfterWrite, changedOnPage } from '../model/merge.ts';
 import { extraFields, readPage } from '../model/page.ts';
 import { planPage } from '../model/plan.ts';
 import { leaveOut } from '../model/refused-field.ts';
+import { type Unshown, unshownAfterWrite, withUnshown } from '../model/relation-targets.ts';
 import type { NotionPage } from '../notion/client.ts';
-import { NotionFailure } from '../notion/outcome.ts';
+import { isGone, NotionFailure } from '../notion/outcome.ts';
 import { readLate, readWhole } from '../notion/pages.ts';
+import { saveUnshown } from '../state/away.ts';
 import { noteExtras } from '../state/extras.ts';
 import { doubtfulCreate, type RequestOperation, requestOperation } from '../state/operations.ts';
 import { pendingAmong, settle } from '../state/outbox.ts';
-import { forget, intend, link, type SyncRecord } from '../state/records.ts';
+import { forget, intend, link, recordsByPage, type SyncRecord } from '../state/records.ts';
 import { awaitTargets, releaseWaiting } from '../state/waiting.ts';
+import { refusedForPage } from './away.ts';
 import { type DeliverContext, type Delivered, type Delivery, pick, SETTLED } from './context.ts';
 import { findUnkeyed } from './find-unkeyed.ts';
 import { afterKindRefused, kindPassed } from './kinds.ts';
@@ -50,15 +53,12 @@ async function linkMade(
   context: DeliverContext,
   delivery: Delivery,
   { plan, more }: PageRequest,
-  { page, answered }: Made,
+  made: Made,
   operation: RequestOperation,
 ): Promise<void> {
   const { line, table, source, row } = delivery;
-  const { image } = await readWhole(context.notion, table, source.properties, page, {
-    priority: urgencyOf(line),
-  });
-  const late = answered ? readLate(table, source.properties, page) : new Set(Object.keys(image));
-  const basePage = baseAfterWrite(table.fields, plan.writes, image, late);
+  const { page } = made;
+  const { shown, unshown, basePage } = await readMade(context, delivery, plan.writes, made);
   const whole = Object.keys(plan.writes).filter((name) => !plan.partial.has(name));
   await context.store.transaction(async (sql) => {
     const record = { table: table.name, key: line.key };
@@ -71,12 +71,28 @@ async function linkMade(
     });
     const reading = readPage(table, source.properties, page.properties);
     await noteExtras(sql, [{ page: page.id, extras: extraFields(reading) }]);
+    await saveUnshown(sql, record, unshown);
     await operation.end(sql, { status: 'done', page: page.id });
     if (plan.faults.length === 0 && !more) await settle(sql, line);
     await awaitTargets(sql, table.name, line.key, plan.missing);
     await releaseWaiting(sql, table.name, line.key);
   });
-  if (changedOnPage(table.fields, basePage, image).length > 0) context.hint(page.id);
+  if (changedOnPage(table.fields, basePage, shown).length > 0) context.hint(page.id);
+}
+
+/** The page as it was made, what its relations do not show of what was sent, and its base. */
+async function readMade(
+  context: DeliverContext,
+  { line, table, source }: Delivery,
+  sent: PageImage,
+  { page, answered }: Made,
+): Promise<{ readonly shown: PageImage; readonly unshown: Unshown; readonly basePage: PageImage }> {
+  const ask = { priority: urgencyOf(line) };
+  const { image } = await readWhole(context.notion, table, source.properties, page, ask);
+  const late = answered ? readLate(table, source.properties, page) : new Set(Object.keys(image));
+  const unshown = unshownAfterWrite(table.fields, sent, image, late);
+  const shown = withUnshown(table.fields, image, unshown);
+  return { shown, unshown, basePage: baseAfterWrite(table.fields, sent, shown, late) };
 }
 
 /** What the page is to be made with; null for all. Fewer fields are tried if Notion refused more without a reason. */
@@ -181,6 +197,8 @@ async function send(
     });
     const waits = await afterKindRefused(context, 'create', delivery, error);
     if (waits !== null) return waits;
+    const away = await refusedForPage(context, delivery, null, request.plan.writes, error);
+    if (away !== null) return away;
     const without = known ? await afterRefusedCreate(context, delivery, request, error) : null;
     return without ?? troubleOf(error, line);
   }
@@ -206,8 +224,14 @@ export async function findCreated(
   const filter = { property, rich_text: { equals: line.key } };
   const found = await context.notion.query({ dataSourceId: source.dataSource, filter }, ask);
   const idField = table.fields.find((field) => field.property === table.idProperty);
+  // A page that was moved here from another synced table may carry a key that looks like this one.
+  const owned = await recordsByPage(
+    context.store,
+    found.pages.map(({ id }) => id),
+  );
   const twins = found.pages
     .filter((page) => {
+      if (owned.has(page.id)) return false;
       const property = page.properties[source.properties[table.idProperty] ?? ''];
       const read = property === undefined ? undefined : idField?.codec.read(property);
       return read?.kind === 'value' && read.value === line.key && mayBeOurs(context, record, page);
@@ -261,6 +285,8 @@ async function trashTwin(
   } catch (error) {
     const outcome = { status: 'failed', error: messageOf(error) } as const;
     await store.transaction((sql) => operation.end(sql, outcome));
+    // Once Notion shows it again, the way back meets it.
+    if (isGone(error)) return;
     throw error;
   }
   await store.transaction((sql) => operation.end(sql, { status: 'done' }));

@@ -1,11 +1,13 @@
+import { awayOf } from '../model/away.ts';
 import { messageOf } from '../model/errors.ts';
 import type { PageId } from '../model/ids.ts';
 import type { ResolvedTable } from '../model/mapping.ts';
 import { changedOnPage } from '../model/merge.ts';
 import { extraFields, readPage } from '../model/page.ts';
+import { withUnshown } from '../model/relation-targets.ts';
 import type { Ask, NotionPage } from '../notion/client.ts';
+import { type Located, locatePage, type SettledPage } from '../notion/locate.ts';
 import { stopsAll } from '../notion/outcome.ts';
-import { fetchPage, type WholePage } from '../notion/pages.ts';
 import type { QueryAnswer } from '../notion/query-answer.ts';
 import { editedPages } from '../state/edits.ts';
 import type { SyncRecord } from '../state/records.ts';
@@ -18,8 +20,11 @@ const OVERLAP_MS = 180_000;
 /** More edited pages than this, and looking at each page before its own write is cheaper than listing them. */
 const MAX_QUERIES = 3;
 
-/** What a page holds right before it is written to. `null`: as the base says. A failure is the record's own. */
-export type Look = (record: SyncRecord & { readonly page: PageId }) => Promise<WholePage | null>;
+/** Where a page is and what it holds right before it is written to. `null`: as the base says. A failure is the record's own. */
+export type Look = (record: SyncRecord & { readonly page: PageId }) => Promise<Found | null>;
+
+/** A live page has what its relations cannot show now among its values, and apart. */
+export type Found = Exclude<Located, { kind: 'here' }> | (Extract<Located, { kind: 'here' }> & SettledPage);
 
 /**
  * What a person has typed since our last look must be seen before it is overwritten. A few pages are fetched, which
@@ -33,7 +38,7 @@ export async function openEyes(
   count: number,
   ask: Ask,
 ): Promise<Look> {
-  const one: Look = (record) => fetchPage(context.notion, table, source.properties, record.page, ask);
+  const one: Look = (record) => lookAt(context, table, source, record, ask);
   const byHand = table.fields.some(({ conflict }) => conflict === 'manual');
   if (count <= SMALL_BATCH || source.watermark === null || byHand) return one;
   const edited = await editedSince(context, source, source.watermark, ask);
@@ -41,6 +46,7 @@ export async function openEyes(
   // An edit that waits may be older than the watermark.
   const waiting = await editedPages(context.store, table.name);
   return async (record) => {
+    if (record.state !== 'linked') return one(record);
     const shown = edited.get(record.page);
     if (shown === undefined) return waiting.has(record.page) ? one(record) : null;
     // A query may lag, even behind a write of our own that was answered: what is news is looked at as it is now.
@@ -48,18 +54,37 @@ export async function openEyes(
   };
 }
 
-/** What a page's answer cuts short takes requests: it is asked for only where the page itself is. */
+/** The page as it is, with what its relations cannot show now. */
+export async function lookAt(
+  context: DeliverContext,
+  table: ResolvedTable,
+  source: Source,
+  record: SyncRecord & { readonly page: PageId },
+  ask: Ask,
+): Promise<Found> {
+  const found = await locatePage(context.notion, table, source, record.page, ask);
+  if (found.kind !== 'here') return found;
+  const whole = await context.settleRelations(found, { table, at: source, record }, ask);
+  // It left between two looks: the next one says where to.
+  return whole === null ? lookAt(context, table, source, record, ask) : { ...found, ...whole };
+}
+
+/**
+ * What a page's answer cuts short takes requests: it is asked for only where the page itself is. A query that lags may list
+ * a page that is another table's by now.
+ */
 function isAsBased(
   table: ResolvedTable,
   source: Source,
-  { basePage, extras }: Pick<SyncRecord, 'basePage' | 'extras'>,
+  { basePage, extras, unshown }: SyncRecord,
   page: NotionPage,
 ): boolean {
-  if (page.inTrash || page.isArchived) return false;
+  if (awayOf(page, source.dataSource) !== null) return false;
   const reading = readPage(table, source.properties, page.properties);
   // What the record does not know of the page is looked at.
   const isNoted = extraFields(reading).every((name) => extras === null || extras.includes(name));
-  const isUnchanged = changedOnPage(table.fields, basePage, reading.image).length === 0;
+  const whole = withUnshown(table.fields, reading.image, unshown);
+  const isUnchanged = changedOnPage(table.fields, basePage, whole).length === 0;
   return isNoted && isUnchanged && reading.truncated.length === 0;
 }
 

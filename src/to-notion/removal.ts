@@ -3,7 +3,6 @@ import { deletionRuling, lastOf } from '../model/conflict.ts';
 import type { PageId } from '../model/ids.ts';
 import { goesToPostgres } from '../model/mapping.ts';
 import { changedOnPage, ownWrites } from '../model/merge.ts';
-import { isGone } from '../notion/outcome.ts';
 import type { WholePage } from '../notion/pages.ts';
 import { decideConflict, holdConflict, liveConflicts } from '../state/conflicts.ts';
 import { editTimesOf } from '../state/edit-times.ts';
@@ -12,6 +11,7 @@ import { doubtfulWrites } from '../state/operations.ts';
 import { settle } from '../state/outbox.ts';
 import type { SyncRecord } from '../state/records.ts';
 import type { Sql } from '../state/sql.ts';
+import { hidden, moved } from './away.ts';
 import { clashOf } from './conflict.ts';
 import { type Deletion, type DeliverContext, type Delivered, pick, SETTLED } from './context.ts';
 import type { Look } from './guard.ts';
@@ -41,7 +41,14 @@ export async function removalOf(
   const lines = await liveConflicts(context.store, table.name, line.key);
   const known = lines.find(({ type }) => type === 'DELETED_IN_POSTGRES');
   const person = known?.by ?? null;
-  const now = await editedPage(context, delivery, record, look);
+  const found = await look(record);
+  if (found?.kind === 'hidden') return { kind: 'stays', delivered: hidden(line) };
+  if (found?.kind === 'away' && found.away === 'moved')
+    return { kind: 'stays', delivered: await moved(context, line, found.page) };
+  const now =
+    found?.kind === 'here'
+      ? await editedPage(context, delivery, { ...record, basePage: found.basePage }, found)
+      : null;
   const goes = { kind: 'goes', by: null, edited: now?.image ?? null, keep: async () => undefined } as const;
   if (person !== null && known?.choice === 'postgres') return { ...goes, by: person };
   if (now === null) return goes;
@@ -72,15 +79,9 @@ async function editedPage(
   context: DeliverContext,
   { line, table }: Deletion,
   record: Linked,
-  look: Look,
+  now: WholePage,
 ): Promise<WholePage | null> {
   const fields = table.fields.filter((field) => goesToPostgres(field) && field.property in record.basePage);
-  if (fields.length === 0) return null;
-  const now = await look(record).catch((error: unknown) => {
-    if (isGone(error)) return null;
-    throw error;
-  });
-  if (now === null || now.page.inTrash || now.page.isArchived) return null;
   if (changedOnPage(fields, record.basePage, now.image).length === 0) return null;
   const writes = await doubtfulWrites(context.store, table.name, line.key);
   const own = ownWrites(table.fields, record.basePage, now.image, writes);

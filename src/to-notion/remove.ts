@@ -12,6 +12,7 @@ import { settle } from '../state/outbox.ts';
 import { forget, link, type RestedAs, rest, type SyncRecord } from '../state/records.ts';
 import { FIELD_REFUSED } from '../state/refused-fields.ts';
 import type { Sql } from '../state/sql.ts';
+import { hidden } from './away.ts';
 import { type Deletion, type DeliverContext, type Delivered, SETTLED } from './context.ts';
 import { findCreated } from './create.ts';
 import type { Look } from './guard.ts';
@@ -55,12 +56,11 @@ export async function removePage(
   try {
     await farewell.send({ priority: urgencyOf(line), beforeLeaving: operation.begin });
   } catch (error) {
-    const as = await goneAlready(context, page, error);
-    const status = as === undefined ? 'failed' : 'done';
+    const isTrashed = await wasTrashed(context, page, error);
+    const status = isTrashed ? 'done' : 'failed';
     await context.store.transaction((sql) => operation.end(sql, { status, error: String(error) }));
-    return as === undefined
-      ? refusedFarewell(table, troubleOf(error, line))
-      : conclude(context, delivery, as);
+    if (isTrashed) return conclude(context, delivery, 'trashed');
+    return isGone(error) ? hidden(line) : refusedFarewell(table, troubleOf(error, line));
   }
   await context.store.transaction((sql) => operation.end(sql, { status: 'done' }));
   return conclude(context, delivery, farewell.as);
@@ -159,16 +159,10 @@ async function conclude(
   return SETTLED;
 }
 
-/** By hand, or for good (null): that is what was wanted. A page in the trash takes neither a mark nor the archive. */
-async function goneAlready(
-  context: DeliverContext,
-  page: PageId,
-  error: unknown,
-): Promise<'trashed' | null | undefined> {
-  if (isGone(error)) return null;
-  if (!(error instanceof NotionFailure) || error.verdict.status !== 400) return undefined;
-  const now = await context.notion.retrievePage(page, { priority: 'live' });
-  return now.inTrash ? 'trashed' : undefined;
+/** By hand: that is what was wanted. A page in the trash takes neither a mark nor the archive. */
+async function wasTrashed(context: DeliverContext, page: PageId, error: unknown): Promise<boolean> {
+  if (!(error instanceof NotionFailure) || error.verdict.status !== 400) return false;
+  return (await context.notion.retrievePage(page, { priority: 'live' })).inTrash;
 }
 
 /** Its page may have come to exist when something broke. What rests has to name its page. */

@@ -1,3 +1,4 @@
+import { awayOf } from '../model/away.ts';
 import type { Json } from '../model/change.ts';
 import type { PageId } from '../model/ids.ts';
 import { markProperty, softDeleteColumn } from '../model/mapping.ts';
@@ -6,8 +7,9 @@ import { isGone, NotionFailure } from '../notion/outcome.ts';
 import { isSoftDeleted } from '../postgres/soft-delete.ts';
 import { requestOperation } from '../state/operations.ts';
 import { settle } from '../state/outbox.ts';
-import { forget, link, markLinked, type SyncRecord } from '../state/records.ts';
+import { link, markLinked, type SyncRecord } from '../state/records.ts';
 import { releaseWaiting } from '../state/waiting.ts';
+import { hidden, movedAtRest } from './away.ts';
 import { type DeliverContext, type Delivered, type Delivery, SETTLED } from './context.ts';
 import { troubleOf, urgencyOf } from './trouble.ts';
 
@@ -36,15 +38,15 @@ export async function revivePage(
   let page: NotionPage;
   try {
     page = await context.notion.retrievePage(record.page, ask);
+    if (awayOf(page, delivery.source.dataSource) === 'moved') return await movedAtRest(context, line, page);
     for (const step of stepsBack(context, delivery, record, page)) {
       const error = await take(context, delivery, record.page, step, ask);
       if (error !== null) return troubleOf(error, line);
     }
   } catch (error) {
     if (!isGone(error)) throw error;
-    // Purged from the trash: the row gets a page as any new one does.
-    await context.store.transaction((sql) => forget(sql, table.name, line.key));
-    return { kind: 'postponed', ms: 0 };
+    // Purged from the trash, or not shared now: a second page is made only once somebody gives this one up.
+    return hidden(line);
   }
   await context.store.transaction(async (sql) => {
     // A row that was only marked is the one that the base knows; any other wins whatever differs.
@@ -102,7 +104,7 @@ function stepsBack(
   return steps;
 }
 
-/** Null once it is done. A page that is gone for good throws. */
+/** Null once it is done. A page that Notion does not show throws. */
 async function take(
   context: DeliverContext,
   { line, table }: Delivery,

@@ -1,5 +1,4 @@
 import type { Json } from '../model/change.ts';
-import { messageOf } from '../model/errors.ts';
 import type { PageId } from '../model/ids.ts';
 import {
   entryProperties,
@@ -8,7 +7,7 @@ import {
   type SyncLogSettings,
 } from '../model/sync-log.ts';
 import type { NotionClient } from '../notion/client.ts';
-import { isGone, NotionFailure, stopsAll } from '../notion/outcome.ts';
+import { isGone, isInTrash, NotionFailure, stopsAll } from '../notion/outcome.ts';
 import type { RateLimit } from '../notion/throttle.ts';
 import type { Log } from '../runtime/log.ts';
 import { keepTrying, pause } from '../runtime/retry.ts';
@@ -20,6 +19,7 @@ import {
   countAttempt,
   expired,
   forgetEntry,
+  markEntryHidden,
   markSent,
   markWritten,
   nextEntry,
@@ -36,6 +36,8 @@ export type SyncLogContext = {
 };
 
 const LOOK_MS = 5_000;
+/** The longest wait while its database cannot be written to. */
+const RETRY_MAX_MS = 60_000;
 /** Lines that may wait for their pages before the oldest are left out. */
 const MOST_WAITING = 500;
 /** Of the window's requests: people's data goes first, and has nearly all of it. */
@@ -65,7 +67,7 @@ export async function runSyncLog(context: SyncLogContext, signal: AbortSignal): 
         await pause(LOOK_MS, signal);
       }
     },
-    { name: 'sync log', log: context.log, signal, mayPass: () => true },
+    { name: 'sync log', log: context.log, signal, maxMs: RETRY_MAX_MS, mayPass: () => true },
   );
 }
 
@@ -80,8 +82,9 @@ async function writeAll(context: SyncLogContext, place: NotebookPlace, signal: A
       continue;
     }
     const page = await write(context, place, entry, signal).catch(async (error: unknown) => {
-      // What Notion refuses is tried a few times, in case somebody mends the database; a line must not block the log.
-      if (error instanceof NotionFailure && !stopsAll(error))
+      // What Notion refuses is tried a few times, in case somebody mends the database; a line must not block the log. While
+      // the whole database is hidden or in the trash, its lines wait.
+      if (error instanceof NotionFailure && !stopsAll(error) && !isGone(error) && !isInTrash(error))
         await context.store.transaction((sql) =>
           countAttempt(sql, entry.syncId, error.verdict.effect === 'none'),
         );
@@ -138,19 +141,27 @@ async function find(
 
 /** What cannot be trashed now is tried again with the next round, and the others go all the same. */
 async function trashOld(context: SyncLogContext, signal: AbortSignal): Promise<void> {
-  for (const { syncId, page } of await expired(context.store, context.settings, TRASH_BATCH)) {
+  const { store, notion, settings, log } = context;
+  for (const { syncId, page } of await expired(store, settings, TRASH_BATCH)) {
     if (signal.aborted) return;
     try {
-      await context.notion.setTrash(page, true, { priority: 'bookkeeping', signal });
+      await notion.setTrash(page, true, { priority: 'bookkeeping', signal });
     } catch (error) {
-      // A person was quicker.
       if (!(error instanceof NotionFailure) || stopsAll(error)) throw error;
-      if (!isGone(error) && error.verdict.code !== 'notion_page_in_trash') {
-        context.log.debug({ page, why: error.message }, 'an entry of the sync log could not be trashed');
+      if (isGone(error)) {
+        // Not shown now is not gone: it is tried again each day, until its time in the trash would be over.
+        const days = await store.transaction((sql) => markEntryHidden(sql, syncId));
+        if (days < TRASH_DAYS) continue;
+      } else if (!isInTrash(error)) {
+        log.debug({ page, why: error.message }, 'an entry of the sync log could not be trashed');
         continue;
       }
-      context.log.debug({ page, why: messageOf(error) }, 'an entry of the sync log was gone already');
+      // A person was quicker.
+      log.debug({ page, why: error.message }, 'an entry of the sync log was gone already');
     }
-    await context.store.transaction((sql) => forgetEntry(sql, syncId));
+    await store.transaction((sql) => forgetEntry(sql, syncId));
   }
 }
+
+/** After so many days Notion purges its trash. */
+const TRASH_DAYS = 30;

@@ -2,21 +2,16 @@ import type { PageImage } from '../model/change.ts';
 import { messageOf } from '../model/errors.ts';
 import { sameJson } from '../model/json.ts';
 import type { ResolvedTable } from '../model/mapping.ts';
-import { baseAfterWrite, changedInRow, changedOnPage, ownWrites, rowChangeOf } from '../model/merge.ts';
+import { changedInRow, changedOnPage, ownWrites } from '../model/merge.ts';
 import { type PagePlan, type PageState, planPage } from '../model/plan.ts';
 import { leaveOut, refusedIn } from '../model/refused-field.ts';
 import { withheldFields, withoutSignatures } from '../model/uploads.ts';
 import type { NotionPage } from '../notion/client.ts';
 import { NotionFailure } from '../notion/outcome.ts';
-import { fetchPage, readLate, readWhole, type WholePage } from '../notion/pages.ts';
 import { type LiveConflict, liveConflicts } from '../state/conflicts.ts';
-import {
-  doubtfulWrites,
-  type Operation,
-  type RequestOperation,
-  requestOperation,
-} from '../state/operations.ts';
+import { doubtfulWrites, type RequestOperation, requestOperation } from '../state/operations.ts';
 import type { SyncRecord } from '../state/records.ts';
+import { moved, refusedForPage } from './away.ts';
 import { guardPlan } from './clearing.ts';
 import { conclude, type Linked, type Look, NEXT, type Seen } from './conclude.ts';
 import { decidedBy, type Judging, judging, keepRulings } from './conflict.ts';
@@ -30,12 +25,16 @@ import {
   type Second,
   withoutUploads,
 } from './extras.ts';
+import { type Found, lookAt } from './guard.ts';
 import { afterKindRefused, kindPassed } from './kinds.ts';
+import { notHere } from './not-here.ts';
+import { readAnswer } from './read-answer.ts';
 import { afterRefusal, recordName } from './refusal.ts';
 import { type PageRequest, propertiesOf, requestFor } from './request.ts';
 import { seenEdit } from './seen-edit.ts';
-import { away, handOver, isSetAside } from './set-aside.ts';
+import { handOver, isSetAside } from './set-aside.ts';
 import { troubleOf, urgencyOf } from './trouble.ts';
+import { operationOf } from './update-operation.ts';
 
 /** Whether the row has anything for the page: if not, no request is made at all. */
 export const hasNews = (
@@ -50,14 +49,14 @@ export const hasNews = (
 export async function updatePage(
   context: DeliverContext,
   delivery: Delivery,
-  record: Linked,
-  now: WholePage | null,
+  known: Linked,
+  now: Found | null,
   second: Second = FIRST,
 ): Promise<Delivered> {
   const { line, table, source } = delivery;
   const lines = await liveConflicts(context.store, table.name, line.key);
-  if (now !== null && (now.page.inTrash || now.page.isArchived))
-    return away(context, delivery, record, lines);
+  if (now !== null && now.kind !== 'here') return notHere(context, delivery, known, now, lines);
+  const record = { ...known, basePage: now?.basePage ?? known.basePage };
   const pageNow = { page: now?.image ?? record.basePage, seen: now !== null };
   const { page } = pageNow;
   const own = await ownFields(context, delivery, record, page);
@@ -75,7 +74,7 @@ export async function updatePage(
   });
   if (now === null && mayHoldMore(delivery, record, leaveOut(planned, delivery.refused))) {
     const ask = { priority: urgencyOf(line) };
-    const seen = await fetchPage(context.notion, table, source.properties, record.page, ask);
+    const seen = await lookAt(context, table, source, record, ask);
     return updatePage(context, delivery, record, seen);
   }
   // What both changed is settled first, if it can be; what only the page changed keeps no news of the row's back.
@@ -139,7 +138,8 @@ async function writePage(
       ? withoutUploads(outcome, kept, second, lines)
       : null;
     if (again !== null) return updatePage(context, delivery, record, now, again);
-    return (await afterRefusal(context, delivery, request, answer.error)) ?? outcome;
+    const away = await refusedForPage(context, delivery, record.page, plan.writes, answer.error);
+    return away ?? (await afterRefusal(context, delivery, request, answer.error)) ?? outcome;
   }
   await kindPassed(context, 'update', delivery);
   return afterAnswer(context, delivery, record, request, { ...look, answer, operation });
@@ -170,16 +170,19 @@ async function afterAnswer(
   delivery: Delivery,
   record: Linked,
   request: PageRequest,
-  seen: Look & NonNullable<Seen['written']>,
+  seen: Look & Omit<NonNullable<Seen['written']>, 'unshown'>,
 ): Promise<Delivered> {
-  const { table, source } = delivery;
+  const { table } = delivery;
   const { answer, operation, ...look } = seen;
   const { page } = look;
   const { plan } = request;
   const left = context.trials.decide(recordName(delivery), true)?.groups.length ?? 0;
-  const ask = { priority: urgencyOf(delivery.line) };
-  const { image } = await readWhole(context.notion, table, source.properties, answer, ask);
-  const base = baseAfterWrite(table.fields, plan.writes, image, readLate(table, source.properties, answer));
+  const read = await readAnswer(context, delivery, look.now?.unshown ?? record.unshown, plan.writes, answer);
+  if (read === null) {
+    await context.store.transaction((sql) => operation.end(sql, { status: 'done' }));
+    return moved(context, delivery.line, answer);
+  }
+  const { image, base, unshown } = read;
   const strangers = strangerFields(table, page, image, Object.keys(plan.writes), sameJson);
   if (strangers.length > 0 || changedOnPage(table.fields, base, image).length > 0) context.hint(record.page);
   // What was found equal was found so before the write: a person may have changed it since.
@@ -189,30 +192,10 @@ async function afterAnswer(
     ...look,
     page: image,
     after,
-    written: { answer, operation },
+    written: { answer, operation, unshown },
     more: request.more || left > 0,
   });
 }
-
-const operationOf = (
-  { line, table, row }: Delivery,
-  record: Linked,
-  plan: PagePlan,
-  page: PageImage,
-): Operation => ({
-  direction: 'to-notion',
-  table: table.name,
-  key: line.key,
-  page: record.page,
-  kind: 'update',
-  before: pick(page, Object.keys(plan.writes)),
-  after: plan.writes,
-  row: rowChangeOf(record.baseRow, row, Object.keys(plan.writes)),
-  lsn: line.lsn,
-  changedAt: line.changedAt,
-  attempt: line.attempts + 1,
-  batch: line.urgency === 1 ? 'backfill' : null,
-});
 
 /** Fields that differ from their base without anybody's edit: our own write, whose answer was lost. */
 async function ownFields(

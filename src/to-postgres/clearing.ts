@@ -1,3 +1,4 @@
+import { awayOf } from '../model/away.ts';
 import { clearedFields, type LikelyCause, likelyCause, lostOptions, optionNames } from '../model/clearing.ts';
 import type { PageId } from '../model/ids.ts';
 import { goesToNotion, goesToPostgres, type ResolvedField, type ResolvedTable } from '../model/mapping.ts';
@@ -87,10 +88,12 @@ export async function guardListed(
   pages: readonly NotionPage[],
   records: ReadonlyMap<PageId, SyncRecord>,
 ): Promise<void> {
-  const fields = table.fields.filter(goesToPostgres);
+  // What a relation does not show may be in the trash: it counts once each page has been looked at.
+  const fields = table.fields.filter((field) => goesToPostgres(field) && field.type !== 'relation');
   const seen = pages.flatMap((page) => {
     const record = records.get(page.id);
-    if (record?.state !== 'linked') return [];
+    if (record?.state !== 'linked' || record.table !== table.name) return [];
+    if (awayOf(page, source.dataSource) !== null) return [];
     const { image } = readPage(table, source.properties, page.properties);
     return clearedFields(fields, record.basePage, image).length === 0 ? [] : [{ page, image, record }];
   });

@@ -9,6 +9,7 @@ import { lookupsJoined, lookupsOver } from '../model/page.ts';
 import { targetsOf } from '../model/plan.ts';
 import { validate } from '../model/validate.ts';
 import type { NotionClient, NotionPage } from '../notion/client.ts';
+import type { SettleRelations } from '../notion/locate.ts';
 import type { People } from '../notion/people.ts';
 import type { UserDatabase } from '../postgres/rows.ts';
 import { statementsOn, type UserTransaction } from '../postgres/write.ts';
@@ -27,6 +28,7 @@ export type InboundContext = {
   readonly people: People;
   readonly tables: ReadonlyMap<TableName, ResolvedTable>;
   readonly sourceOf: (table: TableName) => Promise<Source>;
+  readonly settleRelations: SettleRelations;
   readonly locks: KeyLock;
   readonly botId: string;
   readonly tagSecret: Buffer;
@@ -75,7 +77,7 @@ export async function inboundLookups(
   );
   const records = await recordsByPage(context.store, pages);
   const pairs = [...records.values()].flatMap((record) =>
-    record.page === null || record.state === 'resting'
+    record.page === null || (record.state === 'resting' && record.restedAs !== 'soft')
       ? []
       : [{ table: record.table, key: record.key, page: record.page }],
   );

@@ -1,31 +1,32 @@
+import { awayOf } from '../model/away.ts';
 import type { PageId, TableName } from '../model/ids.ts';
 import { sameJson } from '../model/json.ts';
 import type { ResolvedTable } from '../model/mapping.ts';
 import { changedOnPage } from '../model/merge.ts';
 import { editDigest, extraFields, readPage } from '../model/page.ts';
+import { showsAgain, withUnshown } from '../model/relation-targets.ts';
 import type { NotionPage } from '../notion/client.ts';
+import { locatePage } from '../notion/locate.ts';
 import { isGone } from '../notion/outcome.ts';
-import { fetchPage, type Unread } from '../notion/pages.ts';
+import type { Unread } from '../notion/pages.ts';
 import { type FoundKey, findKeys } from '../postgres/keys.ts';
-import { endConflict, liveConflicts } from '../state/conflicts.ts';
-import { editsOf, lookSoon, type WaitingEdit } from '../state/edits.ts';
+import { hiddenAmong, releaseHidden } from '../state/away.ts';
+import { editsOf, type WaitingEdit } from '../state/edits.ts';
 import { noteExtras } from '../state/extras.ts';
 import { longValuesOf } from '../state/long-values.ts';
-import { remindNotices } from '../state/notices.ts';
-import { markRestore } from '../state/outbox.ts';
 import { failuresOf } from '../state/page-failures.ts';
-import { markLinked, recordsByPage, type SyncRecord } from '../state/records.ts';
+import { recordsByPage, type SyncRecord } from '../state/records.ts';
 import type { Source } from '../state/sources.ts';
-import type { Sql } from '../state/sql.ts';
 import { applyEdit } from './apply.ts';
 import { guardListed } from './clearing.ts';
 import { pageCameBack, restsQuietly } from './comeback.ts';
 import type { InboundContext, Sighting } from './context.ts';
 import { typedIn } from './keyed-page.ts';
+import { left, type Missed } from './missed.ts';
 import { receiveNewcomer } from './newcomer.ts';
 import { lookOnItsOwn, onItsOwn, waitsForItsTime } from './page-failure.ts';
 import { type Beforehand, readListed } from './read-listed.ts';
-import { type Evidence, pageLeft } from './trash.ts';
+import { relink } from './relink.ts';
 
 const ASK = { priority: 'poll' } as const;
 
@@ -46,9 +47,12 @@ export async function inspectPages(
   const failures = await failuresOf(context.store, ids);
   const longs = await longValuesOf(context.store, ids);
   await guardListed(context, table, source, pages, records);
+  await noteSeen(context, ids);
   // Of two pages with one key, the one that was made first is the record's.
   const inOrder = pages.toSorted((a, b) => a.createdTime.getTime() - b.createdTime.getTime());
-  const unlinked = inOrder.filter(({ id }) => !records.has(id));
+  const unlinked = inOrder.filter(
+    (page) => !records.has(page.id) && awayOf(page, source.dataSource) === null,
+  );
   const keys = await keysOf(context, table, source, unlinked);
   await allOf(
     inOrder.map(async (page) => {
@@ -56,16 +60,10 @@ export async function inspectPages(
       context.clock.observe(editedAt);
       const failed = failures.get(id);
       if (waitsForItsTime(failed, editedAt)) return;
-      await onItsOwn(context, { table: table.name, page: id, url, editedAt }, failed, async () => {
-        const before = { long: longs.get(id), failed, ...how };
-        const { image, unread } = await readListed(context, table, source, page, before, ASK);
-        const record = records.get(id);
-        const sighting = { table, source, page, image };
-        if (isKnown(sighting, record, edits.get(id))) return unread;
-        const found = record === undefined ? keys.get(typedIn(sighting) ?? '') : undefined;
-        await inspectUnlessGone(context, sighting, record, found);
-        return unread;
-      });
+      const known = { record: records.get(id), edit: edits.get(id), keys };
+      const before = { long: longs.get(id), failed, ...how, ...known };
+      const at = { table: table.name, page: id, url, editedAt };
+      await onItsOwn(context, at, failed, () => inspectListed(context, { table, source, page }, before));
     }),
   );
   await noteWhatTheyHold(context, table, source, pages, records);
@@ -75,14 +73,16 @@ export async function inspectPages(
 async function noteWhatTheyHold(
   { store }: InboundContext,
   table: ResolvedTable,
-  { properties }: Source,
+  { dataSource, properties }: Source,
   pages: readonly NotionPage[],
   records: ReadonlyMap<PageId, SyncRecord>,
 ): Promise<void> {
   const noted = pages.flatMap((page) => {
     const record = records.get(page.id);
+    // The properties of a page that was moved are not those of its record.
+    if (record?.table !== table.name || awayOf(page, dataSource) !== null) return [];
     const extras = extraFields(readPage(table, properties, page.properties));
-    return record === undefined || sameJson(record.extras, extras) ? [] : [{ page: page.id, extras }];
+    return sameJson(record.extras, extras) ? [] : [{ page: page.id, extras }];
   });
   if (noted.length > 0) await store.transaction((sql) => noteExtras(sql, noted));
 }
@@ -100,14 +100,58 @@ async function keysOf(
   return findKeys(context.db, table, typed);
 }
 
+/** What is known of a page that a query gave, before it is read. */
+type Known = Beforehand & {
+  readonly record: SyncRecord | undefined;
+  readonly edit: WaitingEdit | undefined;
+  /** What the record ids on unlinked pages mean. */
+  readonly keys: ReadonlyMap<string, FoundKey>;
+};
+
+async function inspectListed(
+  context: InboundContext,
+  { table, source, page }: Omit<Sighting, 'image'>,
+  { record, edit, keys, ...before }: Known,
+): Promise<readonly Unread[]> {
+  const isHere = awayOf(page, source.dataSource) === null;
+  // A record belongs to its table, wherever a person has moved its page. A query that lags lists pages that have left.
+  if (record !== undefined && (record.table !== table.name || !isHere)) {
+    const isNoted = record.state === 'resting' || (record.state === 'trashed' && record.away === 'moved');
+    const own = context.tables.get(record.table);
+    return isNoted || own === undefined
+      ? []
+      : inspectNow(context, own, page.id, edit ?? null, { together: 1, hinted: false });
+  }
+  if (!isHere) return [];
+  const { image, unread } = await readListed(context, table, source, page, before, ASK);
+  const sighting = { table, source, page, image };
+  if (isKnown(sighting, record, edit)) return unread;
+  const found = record === undefined ? keys.get(typedIn(sighting) ?? '') : undefined;
+  await inspectUnlessGone(context, sighting, record, { found });
+  return unread;
+}
+
 /** Whether the page is as its base says, or holds what was refused or waits for its time, and nothing else. */
-function isKnown(sighting: Sighting, record: SyncRecord | undefined, edit: WaitingEdit | undefined): boolean {
-  const { table, image } = sighting;
-  if (record?.state === 'resting') return restsQuietly(sighting, record, edit);
-  if (record?.state !== 'linked') return false;
-  const changed = changedOnPage(table.fields, record.basePage, image);
+function isKnown(
+  { image, ...sighting }: Sighting,
+  record: SyncRecord | undefined,
+  edit: WaitingEdit | undefined,
+): boolean {
+  const { fields } = sighting.table;
+  if (record?.state === 'resting') return restsQuietly({ image, ...sighting }, record, edit);
+  if (record?.state !== 'linked' || showsAgain(fields, image, record.unshown)) return false;
+  const whole = withUnshown(fields, image, record.unshown);
+  const changed = changedOnPage(fields, record.basePage, whole);
   if (changed.length === 0) return edit === undefined;
-  return edit?.digest === editDigest(changed, image);
+  return edit?.digest === editDigest(changed, whole);
+}
+
+/** Notion shows these pages: what waited for that goes on. */
+async function noteSeen(context: InboundContext, pages: readonly PageId[]): Promise<void> {
+  const waited = await hiddenAmong(context.store, pages);
+  if (waited.length === 0) return;
+  await context.store.transaction((sql) => releaseHidden(sql, waited));
+  context.onDirty();
 }
 
 /**
@@ -129,27 +173,28 @@ export async function inspectAgain(
 
 async function inspectNow(
   context: InboundContext,
-  table: ResolvedTable,
+  given: ResolvedTable,
   page: PageId,
   edit: WaitingEdit | null,
   { together, hinted }: { readonly together: number; readonly hinted: boolean },
 ): Promise<readonly Unread[]> {
-  const source = await context.sourceOf(table.name);
   const before = (await recordsByPage(context.store, [page])).get(page);
+  // A record belongs to its table, whoever asks.
+  const table = (before && context.tables.get(before.table)) ?? given;
+  const source = await context.sourceOf(table.name);
   const missed = { table, source, page, edit, together, before };
-  try {
-    const { page: now, image, unread } = await fetchPage(context.notion, table, source.properties, page, ASK);
-    context.clock.observe(now.lastEditedTime);
-    const record = (await recordsByPage(context.store, [page])).get(page);
-    const evidence = evidenceOf(now, source);
-    if (evidence !== null) await left(context, missed, evidence);
-    else await inspect(context, { table, source, page: now, image, hinted }, record);
-    return unread;
-  } catch (error) {
-    if (!isGone(error)) throw error;
-    await left(context, missed, 'gone');
+  const found = await locatePage(context.notion, table, source, page, ASK);
+  if (found.kind !== 'hidden') await noteSeen(context, [page]);
+  if (found.kind !== 'here') {
+    await left(context, missed, found);
     return [];
   }
+  context.clock.observe(found.page.lastEditedTime);
+  const record = (await recordsByPage(context.store, [page])).get(page);
+  await inspectUnlessGone(context, { table, source, page: found.page, image: found.image, hinted }, record, {
+    missed,
+  });
+  return found.unread;
 }
 
 /** Pages that a whole reading did not show: absence is only a reason to look, a GET is the evidence. */
@@ -162,67 +207,20 @@ export async function inspectAbsent(
   for (const page of absent) await inspectAgain(context, table.name, page, null, { together });
 }
 
-function evidenceOf(page: NotionPage, source: Source): Evidence | null {
-  if (page.inTrash) return 'trashed';
-  if (page.isArchived) return 'archived';
-  return page.parentDataSource !== null && page.parentDataSource !== source.dataSource ? 'moved' : null;
-}
-
-type Missed = {
-  readonly table: ResolvedTable;
-  readonly source: Source;
-  readonly page: PageId;
-  readonly edit: WaitingEdit | null;
-  readonly together: number;
-  /** The record as it was before the page was asked for. */
-  readonly before: SyncRecord | undefined;
-};
-
-async function left(context: InboundContext, missed: Missed, evidence: Evidence): Promise<void> {
-  const { table, source, page, edit, together, before } = missed;
-  const known = (await recordsByPage(context.store, [page])).get(page);
-  const name = known === undefined ? `page/${page}` : `${known.table}/${known.key}`;
-  await context.locks.run(name, async () => {
-    const record = (await recordsByPage(context.store, [page])).get(page);
-    // What was asked before a delivery brought the page back says nothing of it now.
-    if (record !== undefined && !isAsBefore(record, before))
-      return context.store.transaction((sql) => lookSoon(sql, { ...record, page }));
-    const key = record?.key ?? edit?.key ?? null;
-    await pageLeft(
-      context,
-      { table, source, page, key, decision: decisionOf(edit), together },
-      record,
-      evidence,
-    );
-  });
-}
-
-const isAsBefore = (record: SyncRecord, before: SyncRecord | undefined): boolean =>
-  before?.state === record.state &&
-  before.key === record.key &&
-  before.syncedAt?.getTime() === record.syncedAt?.getTime();
-
-/** The functions `approve_guarded`, `reject_guarded` and `retry` speak through the digest. */
-function decisionOf(edit: WaitingEdit | null): Parameters<typeof pageLeft>[1]['decision'] {
-  if (edit === null || edit.parked) return null;
-  if (edit.digest === 'approved' || edit.digest === 'rejected') return edit.digest;
-  return edit.digest === '' ? 'retry' : null;
-}
-
-/** Between the query and the look the page may have gone. */
+/** Between the look and what follows from it the page may have gone. */
 async function inspectUnlessGone(
   context: InboundContext,
   sighting: Sighting,
   seen: SyncRecord | undefined,
-  found: FoundKey | undefined,
+  { missed, found }: { readonly missed?: Missed; readonly found?: FoundKey | undefined } = {},
 ): Promise<void> {
   try {
     await inspect(context, sighting, seen, found);
   } catch (error) {
     if (!isGone(error)) throw error;
     const { table, source, page } = sighting;
-    const missed = { table, source, page: page.id, edit: null, together: 1, before: seen };
-    await left(context, missed, 'gone');
+    const one = missed ?? { table, source, page: page.id, edit: null, together: 1, before: seen };
+    await left(context, one, { kind: 'hidden' });
   }
 }
 
@@ -235,12 +233,16 @@ async function inspect(
   if (seen === undefined) return receiveNewcomer(context, sighting, found);
   await context.locks.run(`${seen.table}/${seen.key}`, async () => {
     const record = (await recordsByPage(context.store, [sighting.page.id])).get(sighting.page.id);
-    if (record === undefined || record.page === null) return;
+    if (record === undefined || record.page === null || record.table !== sighting.table.name) return;
     if (record.state === 'resting') return inspectResting(context, sighting, record);
-    if (record.state === 'trashed') await relink(context, record);
     const fresh = await noOlderThan(context, sighting, record);
-    if (evidenceOf(fresh.page, sighting.source) !== null) return;
-    await applyEdit(context, fresh, { ...record, page: record.page });
+    if (fresh === null) return;
+    if (record.state === 'trashed') await relink(context, record);
+    const { table, source } = sighting;
+    const whole = await context.settleRelations(fresh, { table, at: source, record }, ASK);
+    if (whole === null) return;
+    const { page, image, basePage } = whole;
+    await applyEdit(context, { ...fresh, page, image }, { ...record, page: record.page, basePage });
   });
 }
 
@@ -252,40 +254,26 @@ async function inspectResting(
 ): Promise<void> {
   const { table, source, page } = sighting;
   if (restsQuietly(sighting, record, undefined)) return;
-  const now = await fetchPage(context.notion, table, source.properties, page.id, ASK);
-  if (evidenceOf(now.page, source) === null) await pageCameBack(context, { ...sighting, ...now }, record);
-}
-
-/** The page is back: that it was to come back is carried out, and anything else decided of it is without an object. */
-async function endTrashed(sql: Sql, { table, key }: SyncRecord): Promise<void> {
-  for (const { id, type, choice } of await liveConflicts(sql, table, key, true))
-    if (type === 'DELETED_IN_NOTION')
-      await endConflict(sql, id, choice === 'postgres' ? 'resolved' : 'outdated');
-}
-
-/** A restored page: the pair goes on where it stopped. */
-async function relink(context: InboundContext, record: SyncRecord): Promise<void> {
-  await context.store.transaction(async (sql) => {
-    await endTrashed(sql, record);
-    await markLinked(sql, record.table, record.key);
-    await markRestore(sql, record.table, record.key, []);
-    if (record.page !== null) await remindNotices(sql, record.page);
-  });
-  context.onDirty();
+  const now = await locatePage(context.notion, table, source, page.id, ASK);
+  if (now.kind !== 'here') return;
+  await pageCameBack(context, { ...sighting, page: now.page, image: now.image }, record);
 }
 
 /**
  * A query may lag, so what it showed may be older than our own last write; taken for an edit, it would undo that
- * write. A later minute proves that it is not; otherwise a GET, which never lags, shows the page as it is.
+ * write. A later minute proves that it is not; otherwise a GET, which never lags, shows the page as it is, and whether it
+ * is back. Null if it is not a live page of its table.
  */
 async function noOlderThan(
   context: InboundContext,
   sighting: Sighting,
   record: SyncRecord,
-): Promise<Sighting> {
+): Promise<Sighting | null> {
   const { table, source, page } = sighting;
-  if (record.pageEditedAt === null || page.lastEditedTime > record.pageEditedAt) return sighting;
-  return { ...sighting, ...(await fetchPage(context.notion, table, source.properties, page.id, ASK)) };
+  const isNewer = record.pageEditedAt === null || page.lastEditedTime > record.pageEditedAt;
+  if (isNewer && record.state === 'linked') return sighting;
+  const now = await locatePage(context.notion, table, source, page.id, ASK);
+  return now.kind === 'here' ? { ...sighting, page: now.page, image: now.image } : null;
 }
 
 /** Waits for all, then fails with the first failure: none goes on unseen. */

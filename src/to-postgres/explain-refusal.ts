@@ -7,9 +7,9 @@ import { isConnectionLost } from '../postgres/connection-lost.ts';
 import type { Log } from '../runtime/log.ts';
 import { backoff, keepTrying, pause } from '../runtime/retry.ts';
 import {
+  awaitPage,
   dropCommentIntent,
   dueNotices,
-  forgetNotice,
   intendComment,
   intendShown,
   type Notice,
@@ -74,6 +74,10 @@ async function tell(context: NoticeContext, manners: Manners, notice: Notice): P
   const table = context.tables.get(notice.table);
   if (table === undefined) return wait(context, notice.page, null);
   try {
+    const record = (await recordsByPage(context.store, [notice.page])).get(notice.page);
+    // Its properties are not those of the mapping now, or it cannot be reached.
+    if (record?.away === 'moved' || record?.away === 'hidden')
+      return context.store.transaction((sql) => awaitPage(sql, notice.page));
     await showUnlessRefused(context, table, notice);
     const waitMs = await comment(context, manners, notice);
     await context.store.transaction((sql) =>
@@ -211,11 +215,11 @@ async function findComment({ notion, botId }: NoticeContext, notice: Notice): Pr
   }
 }
 
-/** A page that is gone, or in the trash, is told nothing; what is refused for good is tried again at the next start. */
+/** A page that Notion does not show is told once it can be seen; what is refused for good is tried again at the next start. */
 async function afterFailure(context: NoticeContext, notice: Notice, error: unknown): Promise<void> {
   const { retry, afterMs } =
     error instanceof NotionFailure ? error.verdict : ({ retry: 'later', afterMs: null } as const);
-  if (isGone(error)) return context.store.transaction((sql) => forgetNotice(sql, notice.page));
+  if (isGone(error)) return context.store.transaction((sql) => awaitPage(sql, notice.page));
   const reason = messageOf(error);
   if (retry === 'never') {
     context.log.warn({ table: notice.table, page: notice.page, reason }, 'a page could not be told');

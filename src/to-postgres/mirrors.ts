@@ -1,7 +1,7 @@
 import type { PageId, TableName } from '../model/ids.ts';
 import { goesToPostgres, type ResolvedField, type ResolvedTable } from '../model/mapping.ts';
 import type { NotionClient, NotionDataSource, NotionPage } from '../notion/client.ts';
-import { pagesShowing } from '../state/records.ts';
+import { pagesShowing } from '../state/away.ts';
 import type { Source } from '../state/sources.ts';
 import type { InboundContext } from './context.ts';
 

@@ -1,24 +1,28 @@
+import { type Away, pageArchived, pageHidden, pageMoved } from '../model/away.ts';
 import { referencedTables } from '../model/consequence.ts';
 import { moverOf } from '../model/editor.ts';
 import { messageOf } from '../model/errors.ts';
 import { isMassChange } from '../model/guard.ts';
 import type { PageId, RowKey } from '../model/ids.ts';
 import { type ResolvedTable, softDeleteColumn } from '../model/mapping.ts';
+import type { NotionPage } from '../notion/client.ts';
 import { cascadedBy } from '../postgres/cascade.ts';
 import { existingKeys } from '../postgres/rows.ts';
 import { setSoftDeleted } from '../postgres/soft-delete.ts';
 import { deleteRow, lockRow, settleConstraints, type UserTransaction, writeAs } from '../postgres/write.ts';
-import { dropEdit, parkEdit, releaseRefusedDeletions, waitForEdit } from '../state/edits.ts';
+import { hiddenWaitMs } from '../runtime/retry.ts';
+import { dropEdit, editsOf, parkEdit, releaseRefusedDeletions, waitForEdit } from '../state/edits.ts';
 import { approveDeletions, deletionLoad, deletionToReview, massDeletion } from '../state/guarded-changes.ts';
 import { beginOperation, endOperation, type Operation, requestOperation } from '../state/operations.ts';
 import { discard, markRestore, type Trouble } from '../state/outbox.ts';
-import { forget, markLinked, markTrashed, type RestedAs, rest, type SyncRecord } from '../state/records.ts';
-import type { Source } from '../state/sources.ts';
+import { markLinked, markTrashed, type RestedAs, rest, type SyncRecord } from '../state/records.ts';
+import { type Source, tableOfSource } from '../state/sources.ts';
 import { FENCE, type Sql } from '../state/sql.ts';
 import { releaseWaiting } from '../state/waiting.ts';
 import { actorOf } from './actor.ts';
 import { tooManyCascaded } from './cascade.ts';
 import { type InboundContext, stateOn } from './context.ts';
+import { assertNotWithDatabase } from './database-in-trash.ts';
 import { refusalOf } from './refusal.ts';
 import { BECAUSE_SO, type Because, trashVerdict } from './trashed.ts';
 import { noteUndelivered } from './undelivered.ts';
@@ -26,12 +30,14 @@ import { noteUndelivered } from './undelivered.ts';
 const RETRY_MS = 2_000;
 
 /** What a GET says of a page that is not among the live ones. */
-export type Evidence = 'trashed' | 'archived' | 'moved' | 'gone';
+export type Evidence = Away;
 
 type Left = {
   readonly table: ResolvedTable;
   readonly source: Source;
   readonly page: PageId;
+  /** The page as it was found; null if Notion does not show it. */
+  readonly seen: NotionPage | null;
   readonly key: RowKey | null;
   /** What a person said of this page, if it had to wait for one. */
   readonly decision: 'approved' | 'rejected' | 'retry' | null;
@@ -50,30 +56,34 @@ export async function pageLeft(
     await context.store.transaction((sql) => dropEdit(sql, left.page));
     return;
   }
-  // It rests where it should; what waited for it to come back waits no more.
-  if (record.state === 'resting') return endReturn(context, left, record, evidence);
+  // It rests where it should; what waited for it to come back waits no more. A hidden page may still come back.
+  if (record.state === 'resting') return context.store.transaction((sql) => dropEdit(sql, left.page));
   // The row went with another one: both sides agree that the record is deleted.
-  if (evidence === 'trashed' && (await isRowGone(context, left, record)))
+  if (evidence === 'trashed' && (await isRowGone(context, left, record))) {
+    await assertNotWithDatabase(context, left);
     return deleteRecord(context, left, record);
-  if (left.decision === 'rejected') {
-    if (evidence === 'gone') return setAside(context, left, record, strayed(evidence));
-    return restorePage(context, left, record);
   }
-  if (left.decision === 'approved') return deleteRecord(context, left, record);
-  if (record.state === 'trashed' && left.decision !== 'retry') return;
+  // A person spoke of a page in the trash: what has become of it since is another question.
+  if (evidence === 'trashed' && left.decision === 'rejected') return restorePage(context, left, record);
+  if (left.decision === 'approved' && (evidence === 'trashed' || evidence === 'hidden'))
+    return deleteRecord(context, left, record);
+  const isNoted = record.state === 'trashed' && record.away === evidence;
+  if (isNoted && left.decision === null && evidence !== 'hidden') return;
   // Only the trash is a deletion; what was archived, moved or hidden from us still exists.
-  if (evidence !== 'trashed') return setAside(context, left, record, strayed(evidence));
+  if (evidence !== 'trashed')
+    return setAside(context, left, record, evidence, await strayed(context, left, record, evidence));
   const policy = left.table.onNotionTrash;
+  if (policy !== 'review' && policy !== 'ignore') await assertNotWithDatabase(context, left);
   if (typeof policy === 'object') return deleteUnlessDisputed(context, left, record);
   switch (policy) {
     case 'review':
-      return setAside(context, left, record, deletionToReview);
+      return setAside(context, left, record, 'trashed', deletionToReview);
     case 'restore':
       return restorePage(context, left, record);
     case 'delete':
       return deleteUnlessDisputed(context, left, record);
     case 'ignore':
-      return setAside(context, left, record, trashIgnored);
+      return setAside(context, left, record, 'trashed', trashIgnored);
     default:
       return policy satisfies never;
   }
@@ -81,19 +91,6 @@ export async function pageLeft(
 
 const isRowGone = async ({ db }: InboundContext, { table }: Left, { key }: SyncRecord): Promise<boolean> =>
   !(await existingKeys(db, table, [key])).has(key);
-
-/** A page that is gone for good cannot come back, and a row that does gets a new one. */
-async function endReturn(
-  context: InboundContext,
-  { page }: Left,
-  { table, key, restedAs }: SyncRecord,
-  evidence: Evidence,
-): Promise<void> {
-  await context.store.transaction(async (sql) => {
-    await dropEdit(sql, page);
-    if (evidence === 'gone' && restedAs !== 'soft') await forget(sql, table, key);
-  });
-}
 
 /** A row that changed since both sides agreed is not deleted without a decision. */
 async function deleteUnlessDisputed(context: InboundContext, left: Left, record: SyncRecord): Promise<void> {
@@ -115,9 +112,9 @@ function deleteUnlessMany(
     const guard = context.guards.deletion;
     const load = await deletionLoad(context.store, left.table.name, 'to-postgres', guard.windowMinutes);
     const all = { ...load, coming: left.together };
-    if (isMassChange(all, guard)) return setAside(context, left, record, massDeletion(all));
+    if (isMassChange(all, guard)) return setAside(context, left, record, 'trashed', massDeletion(all));
     const cascade = await tooManyCascaded(context, left.table, record.key);
-    if (cascade !== null) return setAside(context, left, record, cascade);
+    if (cascade !== null) return setAside(context, left, record, 'trashed', cascade);
     return deleteRecord(context, left, record, because);
   });
 }
@@ -129,10 +126,10 @@ async function deleteRecord(
   because = BECAUSE_SO,
 ): Promise<void> {
   const { table } = left;
-  const page = await context.notion.retrievePage(left.page, { priority: 'poll' });
+  const editor = left.seen?.lastEditedBy ?? null;
   const actor = await actorOf(
     context,
-    because.by === null ? moverOf(page.lastEditedBy, context.botId) : { kind: 'decided', name: because.by },
+    because.by === null ? moverOf(editor, context.botId) : { kind: 'decided', name: because.by },
   );
   const write = { operation: left.page, table: table.name, key: record.key };
   try {
@@ -157,7 +154,7 @@ async function deleteRecord(
         kind: 'delete',
         before: gone.before,
         after: gone.after,
-        changedAt: page.lastEditedTime,
+        changedAt: left.seen?.lastEditedTime ?? null,
         actor: actor.name,
         actorId: actor.id,
         candidates: actor.candidates ?? [],
@@ -176,7 +173,8 @@ async function deleteRecord(
 function refuse(context: InboundContext, left: Left, record: SyncRecord, refusal: Trouble): Promise<void> {
   const remedy = `${refusal.remedy}; then retry, or restore the page to keep the row`;
   const digest = left.decision === 'approved' ? 'approved' : 'left';
-  return setAside(context, left, record, { ...refusal, remedy }, digest);
+  const evidence = left.seen === null ? 'hidden' : 'trashed';
+  return setAside(context, left, record, evidence, { ...refusal, remedy }, digest);
 }
 
 type Gone = Pick<Operation, 'after'> & {
@@ -247,25 +245,33 @@ async function restorePage(
 async function expectBack(sql: Sql, left: Left, { table, key }: SyncRecord, because: Because): Promise<void> {
   const digest = left.decision === 'rejected' ? 'rejected' : '';
   await because.keep(sql);
-  await markTrashed(sql, table, key);
+  await markTrashed(sql, table, key, 'trashed');
   await waitForEdit(sql, { page: left.page, table, key, digest }, RETRY_MS, null);
 }
 
-/** Keeps the row; the pair rests, and stands in the failures, until the page is back. */
+/** Keeps the row; the pair rests, and stands in the failures, until the page is back. A hidden page is looked for again. */
 async function setAside(
   context: InboundContext,
   left: Left,
   record: SyncRecord,
+  evidence: Evidence,
   trouble: Trouble,
   /** A decision that is still to be carried out is kept. */
   digest: 'left' | 'approved' = 'left',
 ): Promise<void> {
+  const edit = { page: left.page, table: record.table, key: record.key };
   await context.store.transaction(async (sql) => {
-    await markTrashed(sql, record.table, record.key);
-    await parkEdit(sql, { page: left.page, table: record.table, key: record.key, digest }, trouble);
+    await markTrashed(sql, record.table, record.key, evidence);
+    if (evidence !== 'hidden' || digest === 'approved') return parkEdit(sql, { ...edit, digest }, trouble);
+    const tries = (await editsOf(sql, [left.page])).get(left.page);
+    const attempt = tries?.digest === HIDDEN ? tries.attempts + 1 : 1;
+    return waitForEdit(sql, { ...edit, digest: HIDDEN }, hiddenWaitMs(attempt), trouble);
   });
   context.log.warn({ table: record.table, key: record.key, ...trouble }, 'a page left its database');
 }
+
+/** Tells a wait for a hidden page from one for a person. */
+const HIDDEN = 'hidden';
 
 const trashIgnored: Trouble = {
   code: 'page_in_trash',
@@ -273,16 +279,13 @@ const trashIgnored: Trouble = {
   remedy: 'restore the page in Notion, or delete the row; or set onNotionTrash to "delete"',
 };
 
-const strayed = (evidence: Exclude<Evidence, 'trashed'>): Trouble => ({
-  code: `page_${evidence}`,
-  reason: {
-    archived: 'the page was archived in Notion',
-    moved: 'the page was moved to another database',
-    gone: 'the page was deleted for good, or is no longer shared with the connection',
-  }[evidence],
-  remedy: {
-    archived: 'unarchive the page to go on with it',
-    moved: 'move the page back to go on with it',
-    gone: 'share the database with the connection again; or delete the row',
-  }[evidence],
-});
+async function strayed(
+  { store }: InboundContext,
+  { seen }: Left,
+  record: SyncRecord,
+  evidence: Exclude<Evidence, 'trashed'>,
+): Promise<Trouble> {
+  if (evidence === 'archived') return pageArchived;
+  if (evidence === 'hidden') return pageHidden(record);
+  return pageMoved(record, await tableOfSource(store, seen?.parentDataSource ?? null));
+}

@@ -141,7 +141,7 @@ async function hold(context: InboundContext, clash: Clash, page: PageId): Promis
   const { table, key } = clash;
   await context.store.transaction(async (sql) => {
     const lines = await liveConflicts(sql, table, key, true);
-    await markTrashed(sql, table, key);
+    await markTrashed(sql, table, key, 'trashed');
     // Somebody decided this moment: the next look carries it out.
     if (lines.some(({ type, by }) => type === clash.type && by !== null))
       return waitForEdit(sql, { page, table, key, digest: '' }, 0, null);

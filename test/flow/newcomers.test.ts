@@ -1,14 +1,16 @@
 import { afterEach, expect, test } from 'vitest';
 import { type ConfigInput, parseConfig } from '../../src/config.ts';
+import { createSettleRelations } from '../../src/daemon-relations.ts';
 import { openInstallation, openNotion } from '../../src/installation.ts';
 import { createNotionClock } from '../../src/model/clock.ts';
+import type { TableName } from '../../src/model/ids.ts';
 import { createPeople } from '../../src/notion/people.ts';
 import { createKeyLock } from '../../src/runtime/keylock.ts';
 import { silentLog } from '../../src/runtime/log.ts';
 import { createLooks } from '../../src/runtime/looks.ts';
 import type { JsonObject } from '../../src/sandbox/notion/types.ts';
 import { tagSecret } from '../../src/state/secret.ts';
-import { readSources } from '../../src/state/sources.ts';
+import { readSources, type Source } from '../../src/state/sources.ts';
 import { createStore } from '../../src/state/sql.ts';
 import type { InboundContext } from '../../src/to-postgres/context.ts';
 import { pollOnce } from '../../src/to-postgres/poll.ts';
@@ -184,18 +186,20 @@ async function inbound(): Promise<InboundContext & { readonly close: () => Promi
   );
   const store = createStore(installation.pool, row?.epoch ?? 0);
   const sources = await readSources(store);
+  const sourceOf = async (table: TableName): Promise<Source> => {
+    const found = sources.get(table);
+    if (found === undefined) throw new Error(`no source of ${table}`);
+    return found;
+  };
   return {
     store,
     notion,
+    sourceOf,
+    settleRelations: createSettleRelations({ store, notion, sourceOf }),
     log,
     db: installation.db,
     people: createPeople(notion),
     tables: new Map(installation.tables.map((table) => [table.name, table])),
-    sourceOf: async (table) => {
-      const found = sources.get(table);
-      if (found === undefined) throw new Error(`no source of ${table}`);
-      return found;
-    },
     locks: createKeyLock(),
     looks: createLooks(),
     botId: stack.sandbox.control.botId,

@@ -35,8 +35,8 @@ const departures: readonly [
 ][] = [
   ['is trashed', 'page_in_trash', (control, page) => void control.trashPage(page)],
   ['is archived', 'page_archived', (control, page) => void control.archivePage(page)],
-  ['is no longer shared', 'page_gone', (control, page) => control.unshare(page)],
-  ['is deleted for good', 'page_gone', (control, page) => control.deleteForever(page)],
+  ['is no longer shared', 'page_hidden', (control, page) => control.unshare(page)],
+  ['is deleted for good', 'page_hidden', (control, page) => control.deleteForever(page)],
 ];
 
 test.each(departures)(

@@ -46,10 +46,12 @@ test('a linked record is found by its key and by its page, with its bases as the
     key: 'a',
     page: pageOf(1),
     state: 'linked',
+    away: null,
     restedAs: null,
     ...base,
-    intentAgeMs: null,
     extras: null,
+    unshown: {},
+    intentAgeMs: null,
     pageEditedAt: edited,
     agreedAt: edited,
     syncedAt: expect.any(Date),
@@ -174,15 +176,20 @@ describe('moving the base', () => {
   });
 });
 
-test('a trashed record keeps its page and its bases, and is no target of relations until it is back', async () => {
+test('a record whose page is hidden or moved is no target of relations until it is back; one in the trash stays a target', async () => {
   await linked('a', 1);
   const wanted = [
     { table: suppliers, key: key('a') },
     { table: products, key: key('a') },
   ];
   expect(await pagesOf(sql, wanted)).toEqual([{ table: suppliers, key: 'a', page: pageOf(1) }]);
-  await markTrashed(sql, suppliers, key('a'));
-  expect(await pagesOf(sql, wanted)).toEqual([]);
+  for (const away of ['hidden', 'moved'] as const) {
+    await markTrashed(sql, suppliers, key('a'), away);
+    expect(await pagesOf(sql, wanted)).toEqual([]);
+  }
+  // What is in the trash is still its row's page.
+  await markTrashed(sql, suppliers, key('a'), 'trashed');
+  expect(await pagesOf(sql, wanted)).toEqual([{ table: suppliers, key: 'a', page: pageOf(1) }]);
   expect(await linkedPages(sql, suppliers, 10)).toEqual([]);
   expect(await linkedCount(sql, suppliers, 10)).toBe(0);
   expect(await read()).toMatchObject({ state: 'trashed', page: pageOf(1), ...base });

@@ -86,7 +86,7 @@ test('what a sweep has not met is what was known before it began: records and pa
     { page: pageOf(9), table: suppliers, key: null, digest: 'd' },
     { code: 'x', reason: 'r', remedy: 'm' },
   );
-  await markTrashed(state.store, suppliers, key('3'));
+  await markTrashed(state.store, suppliers, key('3'), 'trashed');
   const sweep = await begin();
   await linked(4);
   const left = async () => (await unmet(state.store, sweep, 10)).map(({ page }) => page).sort();

@@ -1,0 +1,97 @@
+import { userInfo } from 'node:os';
+import { type Loaded, unknownTable, within } from './commands.ts';
+import { type Installation, openNotion } from './installation.ts';
+import { giveUpPairs } from './installation-repoint.ts';
+import { PgnotionError } from './model/errors.ts';
+import type { RowKey, TableName } from './model/ids.ts';
+import { seenSource } from './notion/apply-schema.ts';
+import { readRows } from './postgres/rows.ts';
+import { awayCode, forgetSource, isDaemonAtWork, pairsOf, remake, unlinkRecord } from './state/reset.ts';
+import { readSources } from './state/sources.ts';
+import { createStore, inTransaction } from './state/sql.ts';
+
+/**
+ * Gives up the pairs of a table, or one record's page. Throws `reset_unconfirmed`, `daemon_at_work`, `page_not_away` and
+ * `record_unknown`.
+ */
+export function resetCommand(
+  loaded: Loaded,
+  name: string,
+  key: string | null,
+  yes: boolean,
+): Promise<string> {
+  return within(loaded, async (installation) => {
+    const table = installation.tables.find((each) => each.name === name);
+    if (table === undefined) throw unknownTable(name, loaded.config);
+    return key === null
+      ? resetTable(installation, table.name, yes)
+      : resetRecord(installation, table.name, key as RowKey, yes);
+  });
+}
+
+async function resetTable(installation: Installation, table: TableName, yes: boolean): Promise<string> {
+  const sql = createStore(installation.pool, 0);
+  const pairs = await pairsOf(sql, table);
+  if (!yes) throw unconfirmed(table, `the pairs of ${pairs} rows and pages of ${table} would be given up`);
+  if (await isDaemonAtWork(sql)) throw atWork(table);
+  await giveUpPairs(installation, table);
+  const isPinned = installation.environment.databaseIds.has(table);
+  const isGone = !isPinned && (await isSourceGone(installation, table));
+  if (isGone) await inTransaction(installation.pool, (inner) => forgetSource(inner, table));
+  const next = isGone
+    ? 'its database is gone, and `pgnotion apply` makes a new one'
+    : "run `pgnotion apply`; then the next start adopts the pages that carry a row's key, and makes the others";
+  return `${table}: ${pairs} pairs are given up, and stand in the audit; ${next}`;
+}
+
+/** Whether the database that is known is in the trash, or not to be seen. */
+async function isSourceGone(installation: Installation, table: TableName): Promise<boolean> {
+  const source = (await readSources(createStore(installation.pool, 0))).get(table);
+  if (source === undefined) return false;
+  const { notion, throttle } = openNotion(installation);
+  try {
+    const actual = await seenSource(notion, source.dataSource, { priority: 'live' });
+    return actual === null || actual.inTrash;
+  } finally {
+    await throttle.stop();
+  }
+}
+
+async function resetRecord(
+  { pool, db, tables }: Installation,
+  table: TableName,
+  key: RowKey,
+  yes: boolean,
+): Promise<string> {
+  const sql = createStore(pool, 0);
+  if (!yes) throw unconfirmed(`${table} ${key}`, `the page of ${table} ${key} would be given up`);
+  if ((await awayCode(sql, table, key)) === null) throw notAway(table, key);
+  const mapping = tables.find((each) => each.name === table);
+  const isThere = mapping !== undefined && (await readRows(db, mapping, [key])).size > 0;
+  await inTransaction(pool, async (inner) => {
+    await unlinkRecord(inner, table, key, userInfo().username);
+    if (isThere) await remake(inner, table, key);
+  });
+  return `the page of ${table} ${key} is given up${isThere ? ', and its row gets a new one' : ''}`;
+}
+
+const unconfirmed = (what: string, message: string): PgnotionError =>
+  new PgnotionError({
+    code: 'reset_unconfirmed',
+    message,
+    remedy: `run \`pgnotion reset ${what} --yes\` if that is meant`,
+  });
+
+const atWork = (table: TableName): PgnotionError =>
+  new PgnotionError({
+    code: 'daemon_at_work',
+    message: `a daemon is at work, and might make pages of ${table} twice`,
+    remedy: `stop it, run \`pgnotion reset ${table} --yes\`, and start it again`,
+  });
+
+const notAway = (table: TableName, key: RowKey): PgnotionError =>
+  new PgnotionError({
+    code: 'page_not_away',
+    message: `nothing of ${table} ${key} waits for a page that is hidden or moved`,
+    remedy: 'see `pgnotion failures list`; a page that can be seen is unlinked by deleting its row',
+  });

@@ -1,0 +1,34 @@
+import { awayOf } from '../model/away.ts';
+import type { PageImage } from '../model/change.ts';
+import { baseAfterWrite } from '../model/merge.ts';
+import { type Unshown, unshownAfterWrite, withUnshown } from '../model/relation-targets.ts';
+import type { NotionPage } from '../notion/client.ts';
+import { readLate, readWhole } from '../notion/pages.ts';
+import type { DeliverContext, Delivery } from './context.ts';
+import { urgencyOf } from './trouble.ts';
+
+/** What a write's answer shows of the page. */
+export type ReadAnswer = {
+  /** The page's values, with what its relations cannot show now. */
+  readonly image: PageImage;
+  readonly base: PageImage;
+  /** What of the written relations the page does not show. */
+  readonly unshown: Unshown;
+};
+
+/** Null if the answer says that the page had been moved to another database. */
+export async function readAnswer(
+  context: DeliverContext,
+  { line, table, source }: Delivery,
+  known: Unshown,
+  sent: PageImage,
+  answer: NotionPage,
+): Promise<ReadAnswer | null> {
+  if (awayOf(answer, source.dataSource) === 'moved') return null;
+  const ask = { priority: urgencyOf(line) };
+  const shown = await readWhole(context.notion, table, source.properties, answer, ask);
+  const late = readLate(table, source.properties, answer);
+  const unshown = unshownAfterWrite(table.fields, sent, shown.image, late);
+  const image = withUnshown(table.fields, shown.image, { ...known, ...unshown });
+  return { image, base: baseAfterWrite(table.fields, sent, image, late), unshown };
+}

@@ -1,0 +1,30 @@
+import type { PageImage } from '../model/change.ts';
+import type { PageId } from '../model/ids.ts';
+import { rowChangeOf } from '../model/merge.ts';
+import type { PagePlan } from '../model/plan.ts';
+import type { Operation } from '../state/operations.ts';
+import type { SyncRecord } from '../state/records.ts';
+import { type Delivery, pick } from './context.ts';
+
+type Linked = SyncRecord & { readonly page: PageId };
+
+/** The audit line of an update, stored before the request leaves. */
+export const operationOf = (
+  { line, table, row }: Delivery,
+  record: Linked,
+  plan: PagePlan,
+  page: PageImage,
+): Operation => ({
+  direction: 'to-notion',
+  table: table.name,
+  key: line.key,
+  page: record.page,
+  kind: 'update',
+  before: pick(page, Object.keys(plan.writes)),
+  after: plan.writes,
+  row: rowChangeOf(record.baseRow, row, Object.keys(plan.writes)),
+  lsn: line.lsn,
+  changedAt: line.changedAt,
+  attempt: line.attempts + 1,
+  batch: line.urgency === 1 ? 'backfill' : null,
+});

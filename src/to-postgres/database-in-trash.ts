@@ -1,0 +1,20 @@
+import { PgnotionError } from '../model/errors.ts';
+import type { InboundContext, Sighting } from './context.ts';
+
+/** A database in the trash takes its pages along: nobody trashed them, and they come back with it. */
+export async function assertNotWithDatabase(
+  { notion }: InboundContext,
+  { table, source }: Pick<Sighting, 'table' | 'source'>,
+): Promise<void> {
+  const ask = { priority: 'poll' } as const;
+  const found = await notion.retrieveDataSource(source.dataSource, ask);
+  const isTrashed =
+    found.inTrash ||
+    (found.databaseId !== null && (await notion.retrieveDatabase(found.databaseId, ask)).inTrash);
+  if (!isTrashed) return;
+  throw new PgnotionError({
+    code: 'notion_database_in_trash',
+    message: `the database of ${table.name} is in the trash, and its pages with it`,
+    remedy: 'Restore the database in Notion',
+  });
+}

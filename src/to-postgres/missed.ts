@@ -1,0 +1,53 @@
+import type { PageId } from '../model/ids.ts';
+import type { ResolvedTable } from '../model/mapping.ts';
+import type { Located } from '../notion/locate.ts';
+import { lookSoon, type WaitingEdit } from '../state/edits.ts';
+import { recordsByPage, type SyncRecord } from '../state/records.ts';
+import type { Source } from '../state/sources.ts';
+import type { InboundContext } from './context.ts';
+import { type Evidence, pageLeft } from './trash.ts';
+
+/** A page that was looked for and is not among the live ones of its table. */
+export type Missed = {
+  readonly table: ResolvedTable;
+  readonly source: Source;
+  readonly page: PageId;
+  readonly edit: WaitingEdit | null;
+  readonly together: number;
+  /** The record as it was before the page was asked for. */
+  readonly before: SyncRecord | undefined;
+};
+
+/** Decides what that means, under the record's lock. */
+export async function left(
+  context: InboundContext,
+  missed: Missed,
+  found: Exclude<Located, { kind: 'here' }>,
+): Promise<void> {
+  const { table, source, page, edit, together, before } = missed;
+  const known = (await recordsByPage(context.store, [page])).get(page);
+  const name = known === undefined ? `page/${page}` : `${known.table}/${known.key}`;
+  await context.locks.run(name, async () => {
+    const record = (await recordsByPage(context.store, [page])).get(page);
+    // What was asked before a delivery brought the page back says nothing of it now.
+    if (record !== undefined && !isAsBefore(record, before))
+      return context.store.transaction((sql) => lookSoon(sql, { ...record, page }));
+    const key = record?.key ?? edit?.key ?? null;
+    const seen = found.kind === 'hidden' ? null : found.page;
+    const gone = { table, source, page, seen, key, decision: decisionOf(edit), together };
+    const evidence: Evidence = found.kind === 'hidden' ? 'hidden' : found.away;
+    await pageLeft(context, gone, record, evidence);
+  });
+}
+
+const isAsBefore = (record: SyncRecord, before: SyncRecord | undefined): boolean =>
+  before?.state === record.state &&
+  before.key === record.key &&
+  before.syncedAt?.getTime() === record.syncedAt?.getTime();
+
+/** The functions `approve_guarded`, `reject_guarded` and `retry` speak through the digest. */
+function decisionOf(edit: WaitingEdit | null): Parameters<typeof pageLeft>[1]['decision'] {
+  if (edit === null || edit.parked) return null;
+  if (edit.digest === 'approved' || edit.digest === 'rejected') return edit.digest;
+  return edit.digest === '' ? 'retry' : null;
+}

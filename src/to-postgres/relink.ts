@@ -1,0 +1,26 @@
+import { endConflict, liveConflicts } from '../state/conflicts.ts';
+import { remindNotices } from '../state/notices.ts';
+import { markRestore } from '../state/outbox.ts';
+import { markLinked, type SyncRecord } from '../state/records.ts';
+import type { Sql } from '../state/sql.ts';
+import { releaseWaiting } from '../state/waiting.ts';
+import type { InboundContext } from './context.ts';
+
+/** The page is back: that it was to come back is carried out, and anything else decided of it is without an object. */
+async function endTrashed(sql: Sql, { table, key }: SyncRecord): Promise<void> {
+  for (const { id, type, choice } of await liveConflicts(sql, table, key, true))
+    if (type === 'DELETED_IN_NOTION')
+      await endConflict(sql, id, choice === 'postgres' ? 'resolved' : 'outdated');
+}
+
+/** A restored page: the pair goes on where it stopped. */
+export async function relink(context: InboundContext, record: SyncRecord): Promise<void> {
+  await context.store.transaction(async (sql) => {
+    await endTrashed(sql, record);
+    await markLinked(sql, record.table, record.key);
+    await markRestore(sql, record.table, record.key, []);
+    await releaseWaiting(sql, record.table, record.key);
+    if (record.page !== null) await remindNotices(sql, record.page);
+  });
+  context.onDirty();
+}
