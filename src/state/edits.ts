@@ -2,7 +2,6 @@ import type { PageId, RowKey, TableName } from '../model/ids.ts';
 import { clearNotice, wishNotice } from './notices.ts';
 import type { Trouble } from './outbox.ts';
 import { notFailing } from './page-failures.ts';
-import { dropSightings } from './sightings.ts';
 import type { Sql } from './sql.ts';
 
 /** A page whose values cannot become a row's now. */
@@ -171,7 +170,6 @@ const TOLD_AFTER = 4;
 /** Nothing is wrong with the page any more: neither here nor, soon, in what it says of itself. */
 export async function dropEdit(sql: Sql, page: PageId): Promise<void> {
   await sql.query('delete from pgnotion.edits where page_id = $1', [page]);
-  await dropSightings(sql, page);
   await clearNotice(sql, page);
 }
 

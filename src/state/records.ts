@@ -148,12 +148,15 @@ export async function advanceBase(
     readonly rests?: boolean;
   },
 ): Promise<void> {
+  // What was seen of an edit of these fields is settled with them: the same value typed again is another edit.
   await sql.query(
-    `update pgnotion.records
-        set base_row = base_row || $3, base_page = base_page || $4,
-            page_edited_at = greatest(page_edited_at, $5),
-            agreed_at = case when $6 then greatest(agreed_at, $5) else agreed_at end, synced_at = clock_timestamp()
-      where table_name = $1 and key = $2`,
+    `with moved as (
+       update pgnotion.records
+          set base_row = base_row || $3, base_page = base_page || $4,
+              page_edited_at = greatest(page_edited_at, $5),
+              agreed_at = case when $6 then greatest(agreed_at, $5) else agreed_at end, synced_at = clock_timestamp()
+        where table_name = $1 and key = $2 returning page_id)
+     delete from pgnotion.edit_sightings s using moved where s.page_id = moved.page_id and $4::jsonb ? s.field`,
     [
       record.table,
       record.key,

@@ -69,9 +69,12 @@ export async function sightingsOf(sql: Sql, page: PageId): Promise<Sighting[]> {
   }));
 }
 
-/** The page's edit is settled. */
-export async function dropSightings(sql: Sql, page: PageId): Promise<void> {
-  await sql.query('delete from pgnotion.edit_sightings where page_id = $1', [page]);
+/** Forgets what a page has shown of fields that it holds as its base says by now: `differing` names the others. */
+export async function dropSightings(sql: Sql, page: PageId, differing: readonly string[]): Promise<void> {
+  await sql.query('delete from pgnotion.edit_sightings where page_id = $1 and field <> all($2::text[])', [
+    page,
+    differing,
+  ]);
 }
 
 /** Forgets what was seen so many days ago and belongs to no edit that waits. */

@@ -21,7 +21,7 @@ import { releaseHeld } from '../state/held.ts';
 import { closeDoubts, doubtfulWrites } from '../state/operations.ts';
 import { markRestore, type Trouble } from '../state/outbox.ts';
 import { advanceBase, type SyncRecord } from '../state/records.ts';
-import { keepSightings } from '../state/sightings.ts';
+import { dropSightings, keepSightings } from '../state/sightings.ts';
 import { FENCE, type Sql } from '../state/sql.ts';
 import { actorFor, valuesAt } from './actor.ts';
 import { bringBack } from './bring-back.ts';
@@ -124,6 +124,8 @@ async function conclude(
   const { digest, waiting, tried } = seen;
   const changed = seen.changed.map((field) => field.property);
   const held = tried.flatMap((each) => each.held);
+  // The page shows these until they have been written: the next look must not take them for a later edit.
+  const kept = table.fields.filter(({ property }) => tried.some((each) => each.kept?.includes(property)));
   const trouble =
     (await titled(context, sighting, record, tried)) ?? (held.length > 0 ? parked(conflictOpen(held)) : null);
   const fields = seen.changed.filter(goesToPostgres).map((field) => field.property);
@@ -133,10 +135,9 @@ async function conclude(
     const undone = await concludeEdit(sql, sighting, record, { changed, refusals, tried: seen.decided });
     if (undone) await waitForEdit(sql, { ...edit, digest: '' }, 0, null);
     else if (trouble === null) await closeEdit(sql, record);
-    if (trouble !== null) {
-      const open = valuesAt(sighting.image, seen.changed.filter(goesToPostgres));
-      await keepSightings(sql, context, record, page, open);
-    }
+    const open = trouble === null ? kept : seen.changed.filter(goesToPostgres);
+    await dropSightings(sql, page.id, changed);
+    await keepSightings(sql, context, record, page, valuesAt(sighting.image, open));
     if (undone || trouble === null) return;
     if (trouble.kind === 'wait')
       await waitForEdit(sql, edit, relatedWaitMs(waiting, digest), trouble.trouble);
@@ -180,6 +181,8 @@ const parked = (trouble: Trouble): EditTrouble => ({ kind: 'park', trouble });
 type Tried = {
   readonly trouble: EditTrouble | null;
   readonly held: readonly string[];
+  /** Fields that the row wins: they are on their way to the page. */
+  readonly kept?: readonly string[];
   /** The trouble, if it is PostgreSQL's or the codec's answer to a single field. */
   readonly refusal?: Refusal;
 };
@@ -275,7 +278,8 @@ async function tryFields(
       const wrote = await writeChosen(transaction, sighting, record.key, chosen, { row, lookups });
       await concludeApplied(sql, sighting, record, row, chosen, lines);
       await remember(sql, { sighting, record, before: row, ...wrote, chosen, lines, actor });
-      return { trouble: null, held: chosen.held.map(({ property }) => property) };
+      const names = (some: readonly ResolvedField[]) => some.map(({ property }) => property);
+      return { trouble: null, held: names(chosen.held), kept: names(chosen.kept) };
     });
   } catch (error) {
     const refusal = refusalOf(error, { table, fields, present: row });

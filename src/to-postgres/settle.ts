@@ -1,7 +1,10 @@
 import { editSettleMs } from '../model/edit-settle.ts';
+import type { PageId } from '../model/ids.ts';
 import { goesToPostgres, type ResolvedField } from '../model/mapping.ts';
 import { type WaitingEdit, waitForEdit } from '../state/edits.ts';
 import type { SyncRecord } from '../state/records.ts';
+import { keepSightings } from '../state/sightings.ts';
+import { valuesAt } from './actor.ts';
 import type { InboundContext, Sighting } from './context.ts';
 
 /**
@@ -10,8 +13,8 @@ import type { InboundContext, Sighting } from './context.ts';
  */
 export async function isSettling(
   context: InboundContext,
-  { table, page, hinted = false }: Sighting,
-  record: Pick<SyncRecord, 'key'>,
+  { table, page, image, hinted = false }: Sighting,
+  record: SyncRecord & { readonly page: PageId },
   edit: {
     readonly changed: readonly ResolvedField[];
     readonly digest: string;
@@ -26,6 +29,9 @@ export async function isSettling(
   const leftMs = editSettleMs(table.settleSeconds, hinted || began) - quietMs;
   if (leftMs <= 0) return false;
   const wait = { page: page.id, table: table.name, key: record.key, digest };
-  await context.store.transaction((sql) => waitForEdit(sql, wait, leftMs, null));
+  await context.store.transaction(async (sql) => {
+    await waitForEdit(sql, wait, leftMs, null);
+    await keepSightings(sql, context, record, page, valuesAt(image, changed.filter(goesToPostgres)));
+  });
   return true;
 }
