@@ -117,6 +117,9 @@ create view pgnotion.status as
     left join last using (table_name)
    order by d.table_name;
 
+create view pgnotion.drift as
+  select table_name, property, kind, detail, remedy, since from pgnotion.drifts order by table_name, property, kind;
+
 create view pgnotion.sweep as
   select d.table_name, d.swept_at as last_finished,
          case when s.finished_at is null then s.started_at end as under_way_since,

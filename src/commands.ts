@@ -15,6 +15,7 @@ import { applyNotebooks } from './notebooks.ts';
 import type { NotionClient } from './notion/client.ts';
 import type { Log } from './runtime/log.ts';
 import { formatTable } from './runtime/table.ts';
+import { type DriftLine, readDrift } from './state/drift.ts';
 import { readRefusedKinds } from './state/refused-requests.ts';
 import { createStore, type Sql } from './state/sql.ts';
 import { readFailures, readStatus, type StatusLine } from './state/status.ts';
@@ -58,7 +59,9 @@ export function applyCommand(loaded: Loaded, asJson: boolean, confirm: Confirm):
       if (faults.length > 0) throw notionFaults(faults);
       const notebooks = await applyNotebooks(installation, notion);
       const contacts = await reportContacts(installation, notion);
-      if (asJson) return JSON.stringify([...applied.map(withContact(contacts)), ...notebooks], null, 2);
+      const drift = await readDrift(createStore(installation.pool, 0));
+      const told = applied.map(({ schema: _, identified: __, ...rest }) => rest).map(withContact(contacts));
+      if (asJson) return JSON.stringify([...told, ...notebooks], null, 2);
       const lines = applied.map(({ table, databaseId, dataSourceId, created, changed }) => {
         const what = created
           ? 'created'
@@ -73,6 +76,7 @@ export function applyCommand(loaded: Loaded, asJson: boolean, confirm: Confirm):
             ? `# ${title}: ${created ? 'created' : 'as it should be'}\n${variable}=${id}`
             : `# ${title}: ${problem}`,
         );
+      lines.push(...driftLines(drift).map((line) => `# ${line}`));
       return [...contactLines(contacts), ...lines].join('\n');
     } finally {
       await throttle.stop();
@@ -116,7 +120,13 @@ const notionFaults = (faults: readonly string[]): PgnotionError =>
 export function statusCommand(loaded: Loaded, asJson: boolean): Promise<string> {
   return withState(loaded, async (sql) => {
     const rows = await readStatus(sql);
-    if (asJson) return JSON.stringify(rows, null, 2);
+    const drift = await readDrift(sql);
+    if (asJson)
+      return JSON.stringify(
+        rows.map((row) => ({ ...row, drift: drift.filter((each) => each.table_name === row.table_name) })),
+        null,
+        2,
+      );
     const refused = (await readRefusedKinds(sql)).map(
       ({ kind, table, code, remedy }) =>
         `\nNotion refuses to ${kind} pages${table === null ? '' : ` of ${table}`} (${code}): ${remedy}`,
@@ -136,7 +146,7 @@ export function statusCommand(loaded: Loaded, asJson: boolean): Promise<string> 
         notesOf(row).join('; '),
       ]),
     );
-    return [lines, ...refused].join('\n');
+    return [lines, ...driftLines(drift), ...refused].join('\n');
   });
 }
 
@@ -145,6 +155,13 @@ const notesOf = (row: StatusLine): string[] => [
   ...(row.first_contact ? ['its database is read until it is known which pages there are'] : []),
   ...(row.guarded > 0 ? [`${row.guarded} changes wait: see pgnotion guarded list`] : []),
 ];
+
+/** A line for each way in which Notion deviates from the configuration. */
+const driftLines = (drift: readonly DriftLine[]): string[] =>
+  drift.map(
+    ({ table_name: table, property, detail, remedy }) =>
+      `${[table, property].filter((name) => name !== '').join(', ')}: ${detail}. ${remedy}`,
+  );
 
 const seconds = (value: number | null): string => (value === null ? '-' : `${value.toFixed(1)} s`);
 

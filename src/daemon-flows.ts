@@ -8,6 +8,7 @@ import type { PageId, TableName } from './model/ids.ts';
 import type { NotionClient } from './notion/client.ts';
 import { createPeople } from './notion/people.ts';
 import { runBackfill } from './reconcile/backfill.ts';
+import { createSchemaTracker } from './reconcile/schema-tracker.ts';
 import { createKeyLock } from './runtime/keylock.ts';
 import { createLooks } from './runtime/looks.ts';
 import type { Service } from './runtime/service.ts';
@@ -73,6 +74,7 @@ export function flowsOf(
     { name: 'backfill', run: (signal) => runBackfill(shared, signal) },
     ...syncLogOf(config.syncLog, { ...outbound, limit: environment.NOTION_RATE_LIMIT }),
     ...conflictPagesOf(installation, outbound),
+    { name: 'schema', run: (signal) => shared.schema.run(signal) },
     { name: 'notices', run: (signal) => runNotices({ ...shared, createGraceMs }, signal) },
   ];
 }
@@ -103,14 +105,24 @@ export async function sharedContext(
   notion: NotionClient,
   onDirty: () => void,
 ) {
-  const { log, config, db } = installation;
-  const ends = { store, notion, sourceOf: (name: TableName) => sourceOf(store, name) };
+  const { log, config, db, tables } = installation;
+  const schema = createSchemaTracker({ store, notion, tables, onDirty, log });
+  const ends = {
+    store,
+    notion: schema.notion,
+    sourceOf: async (name: TableName) => {
+      const source = await sourceOf(store, name);
+      await schema.follow(source);
+      return source;
+    },
+  };
   return {
     ...ends,
     db,
     log,
     onDirty,
-    tables: new Map(installation.tables.map((table) => [table.name, table])),
+    schema,
+    tables: schema.tables,
     settleRelations: createSettleRelations(ends),
     people: createPeople(notion),
     locks: createKeyLock(),

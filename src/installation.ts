@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto';
 import { Kysely, PostgresDialect } from 'kysely';
 import type { Pool } from 'pg';
 import type { Config } from './config.ts';
@@ -7,21 +6,31 @@ import { notMoved, repointedTables } from './installation-repoint.ts';
 import { type Fault, PgnotionError } from './model/errors.ts';
 import { dataSourceId, type TableName } from './model/ids.ts';
 import type { ResolvedTable } from './model/mapping.ts';
+import { mappingDigest } from './model/mapping-digest.ts';
+import type { Identified } from './model/schema/identify.ts';
+import type { KnownSchema } from './model/schema/known.ts';
 import { type AppliedTable, applyTables, hiddenSource, seenSource } from './notion/apply-schema.ts';
-import { createNotionClient, type NotionClient, type RequestInfo } from './notion/client.ts';
+import {
+  createNotionClient,
+  type NotionClient,
+  type NotionDataSource,
+  type RequestInfo,
+} from './notion/client.ts';
 import { NotionFailure } from './notion/outcome.ts';
-import { planDatabase, type Sources } from './notion/schema.ts';
+import { planUpdate, type Sources } from './notion/schema.ts';
 import { createThrottle, type Throttle } from './notion/throttle.ts';
 import { createPool, describeConnectError, severPool } from './postgres/pool.ts';
 import { resolveTables } from './postgres/resolve.ts';
 import type { UserDatabase } from './postgres/rows.ts';
+import { settleSchema } from './reconcile/schema.ts';
 import type { Log } from './runtime/log.ts';
 import { within } from './runtime/retry.ts';
 import { type Meeting, meetSource, renewContact } from './state/first-contact.ts';
 import { migrate } from './state/migrate.ts';
+import { readKnown } from './state/properties.ts';
 import { type Answer, recentRequests, recordRequest } from './state/requests.ts';
-import { readSources, saveSource } from './state/sources.ts';
-import { createStore } from './state/sql.ts';
+import { readSources } from './state/sources.ts';
+import { createStore, inTransaction } from './state/sql.ts';
 
 /** The two ends, opened and checked, and the mapping between them. Everything that commands and daemon share. */
 export type Installation = {
@@ -203,11 +212,12 @@ export async function applyToNotion(
       return notion.updateDataSource(id, input, ask);
     },
   };
-  const applied = await applyTables(changing, tables, { parentPageId, sources }, ASK);
+  const known = await knownSchemas(installation, sources);
+  const applied = await applyTables(changing, tables, { parentPageId, sources, known }, ASK);
+  const all: Sources = new Map(applied.map(({ table, dataSourceId: id }) => [table, id]));
   for (const table of tables) {
     const done = applied.find((each) => each.table === table.name);
-    if (done !== undefined)
-      await keepSource(installation, table, done.dataSourceId, done.databaseId, done.ids, meetingOf(done));
+    if (done !== undefined) await settle(installation, table, done.schema, all, meetingOf(done));
   }
   return applied;
 }
@@ -215,11 +225,25 @@ export async function applyToNotion(
 const meetingOf = ({ created, changed }: AppliedTable): Meeting =>
   created ? 'made' : changed.length > 0 ? 'changed' : 'applied';
 
+/** What state knows of each data source, so that its properties are found whatever they are called. */
+async function knownSchemas(
+  { pool }: Installation,
+  sources: Sources,
+): Promise<ReadonlyMap<TableName, KnownSchema>> {
+  const store = createStore(pool, 0);
+  const known = [...sources].map(
+    async ([table, id]): Promise<[TableName, KnownSchema]> => [table, await readKnown(store, table, id)],
+  );
+  return new Map(await Promise.all(known));
+}
+
 /** Makes sure that each table has its data source and that it fits. Throws one error for all that is wrong. */
 export async function checkNotion(installation: Installation, notion: NotionClient): Promise<void> {
+  const { log } = installation;
   const sources = await knownSources(installation, notion);
   const moved = await repointedTables(installation, sources);
   if (moved.length > 0) throw notMoved(moved);
+  const known = await knownSchemas(installation, sources);
   const lacks: string[] = [];
   const faults: string[] = [];
   const blame = (table: TableName, fault: Fault): void => {
@@ -236,11 +260,15 @@ export async function checkNotion(installation: Installation, notion: NotionClie
       blame(table.name, hiddenSource(id));
       continue;
     }
-    const plan = planDatabase(table, actual, sources);
-    const missing = [...Object.keys(plan.update), ...plan.waiting.map(({ property }) => property)];
+    const { faults: unfit, identified } = planUpdate(table, actual, sources, known.get(table.name));
+    const missing = [...new Set(identified.lacking)];
     if (missing.length > 0) lacks.push(`the database of ${table.name} lacks ${missing.join(', ')}`);
-    for (const fault of plan.faults) blame(table.name, fault);
-    await keepSource(installation, table, id, actual.databaseId, plan.ids, 'seen');
+    for (const fault of unfit) blame(table.name, fault);
+    // What nobody has seen whole yet is not kept: it is no first contact that could be told from later ones.
+    if (missing.length + unfit.length > 0) continue;
+    const { deviations } = await settle(installation, table, actual, sources, 'seen');
+    if (deviations.length > 0)
+      log.warn({ table: table.name, deviations }, "Notion's schema deviates from the configuration");
   }
   if (lacks.length + faults.length > 0) throw notReady(lacks, faults);
 }
@@ -256,39 +284,17 @@ function notReady(lacks: readonly string[], faults: readonly string[]): Pgnotion
   });
 }
 
-async function keepSource(
-  installation: Installation,
+async function settle(
+  { pool }: Installation,
   table: ResolvedTable,
-  dataSource: ReturnType<typeof dataSourceId>,
-  database: string | null,
-  properties: Readonly<Record<string, string>>,
+  actual: NotionDataSource,
+  sources: Sources,
   meeting: Meeting,
-): Promise<void> {
-  const sql = createStore(installation.pool, 0);
-  await meetSource(sql, table.name, dataSource, meeting);
-  await saveSource(sql, {
-    table: table.name,
-    dataSource,
-    database,
-    properties,
-    mapping: mappingDigest(table),
+): Promise<Identified> {
+  const mapping = mappingDigest(table);
+  const settling = inTransaction(pool, async (sql) => {
+    await meetSource(sql, table.name, actual.id, meeting);
+    return settleSchema(sql, table, actual, sources, { mapping });
   });
-}
-
-/** Of everything in a mapping that decides what a page must hold. */
-function mappingDigest(table: ResolvedTable): string {
-  const fields = table.fields.map(({ property, type, source, direction, values, transform, conflict }) => [
-    property,
-    type,
-    source,
-    direction,
-    values ?? null,
-    transform?.toString() ?? null,
-    // Another rule decides what is held.
-    ...(conflict === 'lww' ? [] : [conflict]),
-  ]);
-  return createHash('sha256')
-    .update(JSON.stringify([table.query, fields]))
-    .digest('hex')
-    .slice(0, 32);
+  return (await settling).identified;
 }

@@ -4,10 +4,12 @@ import { asksPeople } from './model/conflict.ts';
 import { conflictsNotebook } from './model/conflict-page.ts';
 import { PgnotionError } from './model/errors.ts';
 import type { DataSourceId } from './model/ids.ts';
+import { DEVIATIONS } from './model/schema/known.ts';
 import { SYNC_LOG } from './model/sync-log.ts';
 import { seenSource } from './notion/apply-schema.ts';
 import type { NotionClient } from './notion/client.ts';
 import { type AppliedNotebook, applyNotebook, type Notebook } from './notion/notebook.ts';
+import { keepDrifts } from './state/drift.ts';
 import { type NotebookName, readNotebook, saveNotebook } from './state/notebooks.ts';
 import { readSources } from './state/sources.ts';
 import { createStore } from './state/sql.ts';
@@ -61,19 +63,22 @@ async function applyOne(
   const store = createStore(pool, 0);
   const known = await readNotebook(store, name);
   const parentPageId = environment.NOTION_PARENT_PAGE_ID ?? null;
+  const knownOf = (id: DataSourceId | null) => (known !== null && known.dataSource === id ? known.known : {});
   const place = async (): Promise<AppliedNotebook> => {
     const given = environment.notebookIds.get(name);
     if (given !== undefined) {
       const id = await dataSourceOf(notion, variable, given, known?.dataSource);
-      return applyNotebook(notion, notebook, { id, parentPageId }, ASK);
+      return applyNotebook(notion, notebook, { id, parentPageId, known: knownOf(id) }, ASK);
     }
     const isGone = known !== null && (await isSourceGone(notion, known.dataSource));
     const id = known === null || (isGone && parentPageId !== null) ? null : known.dataSource;
-    return applyNotebook(notion, notebook, { id, parentPageId }, ASK);
+    return applyNotebook(notion, notebook, { id, parentPageId, known: knownOf(id) }, ASK);
   };
   try {
-    const { dataSource, database, ids, created } = await place();
-    await saveNotebook(store, name, { dataSource, database, properties: ids });
+    const { dataSource, database, identified, created } = await place();
+    const { ids: properties, known: found, deviations } = identified;
+    await saveNotebook(store, name, { dataSource, database, properties, known: found });
+    await keepDrifts(store, name, DEVIATIONS, deviations);
     return { title: notebook.title, variable, id: database ?? dataSource, created, problem: null };
   } catch (error) {
     if (!(error instanceof PgnotionError) || !SAID.has(error.code)) throw error;

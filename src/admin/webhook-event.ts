@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { type PageId, pageId, type TableName } from '../model/ids.ts';
+import { propertyId } from '../model/schema/property-id.ts';
 
 /** What a delivery asks to be looked at. It holds no values: Notion sends none, and may send it late or twice. */
 export type PageHint = {
@@ -79,13 +80,14 @@ export function hintOf(
   const source = sources.find((each) => isParent(each, data.parent));
   // A page that moved away has another parent by now: only its record, if there is one, tells that it was ours.
   if (source === undefined && kind !== 'left' && type !== 'page.moved') return null;
-  const named = data.updated_properties ?? [];
+  const named = (data.updated_properties ?? []).map(propertyId);
   const ours = authors.length > 0 && authors.every(({ id }) => plain(id) === plain(botId));
   // Whose event it is when a page comes and goes is no matter: that is rare, and worth a look.
   const written = type === 'page.created' || type.endsWith('_updated');
   // But writing one end of a two-way relation changes a page that no write of ours was meant for.
   if (ours && written && !named.some((id) => source?.relations.includes(id))) return null;
-  const changed = kind === 'named' ? (data.updated_properties ?? 'all') : kind === 'all' ? 'all' : [];
+  const changed =
+    kind === 'named' ? (data.updated_properties === undefined ? 'all' : named) : kind === 'all' ? 'all' : [];
   try {
     return { page: pageId(entity.id), table: source?.table ?? null, changed, left: kind === 'left' };
   } catch {

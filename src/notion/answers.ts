@@ -2,6 +2,8 @@ import { z } from 'zod';
 import type { Json } from '../model/change.ts';
 import type { NotionProperty } from '../model/codecs/codec.ts';
 import { type DataSourceId, dataSourceId, type PageId, pageId } from '../model/ids.ts';
+import type { NamedProperty } from '../model/schema/known.ts';
+import { propertyId } from '../model/schema/property-id.ts';
 
 /** A page as Notion gives it, whatever the API version. */
 export type NotionPage = {
@@ -19,11 +21,11 @@ export type NotionPage = {
   /** Null for a page that is no row of a data source (any more). */
   readonly parentDataSource: DataSourceId | null;
   readonly url: string | null;
-  /** By property *id* as Notion writes it (`title`, or URL-encoded): a name changes when a person renames it. */
-  readonly properties: Readonly<Record<string, NotionProperty>>;
+  /** By property *id*, decoded: a name changes when a person renames it. Each has its name, as `name`. */
+  readonly properties: Readonly<Record<string, NamedProperty>>;
 };
 
-/** A property of a data source's schema: `{ id, type, [type]: ... }`. */
+/** A property of a data source's schema: `{ id, type, [type]: ... }`, its id decoded. */
 export type SchemaProperty = NotionProperty;
 
 export type NotionDataSource = {
@@ -110,10 +112,21 @@ export const actor = z.object({ id: z.string() }).nullish();
 const parent = z.looseObject({ type: z.string().optional() }).nullish();
 const property = z.looseObject({ id: z.string(), type: z.string() });
 const properties = z.record(z.string(), property);
+
+/** With ids in their one spelling: answers give them URL-encoded. */
+const plainIds = (read: z.output<typeof properties>): NamedProperty[] =>
+  Object.entries(read).map(([name, value]) => ({ ...value, id: propertyId(value.id), name }));
 // Of a page, what cannot be read is as good as missing: the rest of the page goes on without it.
-const lenientProperties = z
-  .record(z.string(), z.unknown())
-  .transform((all) => Object.values(all).flatMap((each) => property.safeParse(each).data ?? []));
+const lenientProperties = z.record(z.string(), z.unknown()).transform((all) =>
+  plainIds(
+    Object.fromEntries(
+      Object.entries(all).flatMap(([name, each]) => {
+        const { data } = property.safeParse(each);
+        return data === undefined ? [] : [[name, data]];
+      }),
+    ),
+  ),
+);
 export const richText = z.array(z.object({ plain_text: z.string() })).optional();
 const trash = { in_trash: z.boolean().optional(), archived: z.boolean().optional() };
 
@@ -160,7 +173,7 @@ export const readDataSource = reader(
     id: dataSourceId(source.id),
     databaseId: typeof source.parent?.database_id === 'string' ? source.parent.database_id : null,
     title: plain(source.title),
-    properties: source.properties,
+    properties: Object.fromEntries(plainIds(source.properties).map((value) => [value.name, value])),
     inTrash: trashed(source),
   }),
 );

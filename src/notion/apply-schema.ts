@@ -1,10 +1,13 @@
+import type { Json } from '../model/change.ts';
 import { type Fault, PgnotionError } from '../model/errors.ts';
 import type { DataSourceId, TableName } from '../model/ids.ts';
 import type { ResolvedTable } from '../model/mapping.ts';
+import type { Identified } from '../model/schema/identify.ts';
+import { type KnownSchema, ownEntry } from '../model/schema/known.ts';
 import type { Ask } from './call.ts';
 import type { NotionClient, NotionDataSource } from './client.ts';
 import { NotionFailure } from './outcome.ts';
-import { planDatabase, type Sources } from './schema.ts';
+import { inRequests, planDatabase, planUpdate, type Sources } from './schema.ts';
 
 /** Where a table stands in Notion after `applyTable`. */
 export type AppliedTable = {
@@ -19,12 +22,17 @@ export type AppliedTable = {
   /** Relations that wait for a data source which does not exist yet. */
   readonly waiting: readonly string[];
   readonly faults: readonly Fault[];
+  /** The data source as it is now, and how it stands to what was known of it. */
+  readonly schema: NotionDataSource;
+  readonly identified: Identified;
 };
 
 export type ApplyInput = {
   /** The page under which databases are created; null if none may be. */
   readonly parentPageId: string | null;
   readonly sources: Sources;
+  /** What was known of the tables' data sources. */
+  readonly known?: ReadonlyMap<TableName, KnownSchema>;
 };
 
 type SchemaClient = Pick<
@@ -105,35 +113,61 @@ async function create(
 export async function applyTable(
   client: SchemaClient,
   table: ResolvedTable,
-  { parentPageId, sources }: ApplyInput,
+  { parentPageId, sources, known }: ApplyInput,
   ask: Ask,
 ): Promise<AppliedTable> {
-  const known = sources.get(table.name);
-  if (known === undefined && parentPageId === null) throw noParent(table);
-  const id = known ?? (await create(client, table, parentPageId ?? '', sources, ask));
+  const present = sources.get(table.name);
+  if (present === undefined && parentPageId === null) throw noParent(table);
+  const id = present ?? (await create(client, table, parentPageId ?? '', sources, ask));
   const all: Sources = new Map([...sources, [table.name, id]]);
   const changed = new Set<string>();
   for (let attempt = 0; ; attempt += 1) {
     const actual = await seenSource(client, id, ask);
     if (actual === null) throw hidden(table, id);
-    const { update, ids, waiting, faults } = planDatabase(table, actual, all);
+    const { update, ids, waiting, faults, identified } = planUpdate(
+      table,
+      actual,
+      all,
+      known?.get(table.name),
+    );
     const names = Object.keys(update);
     if (names.length === 0 || actual.inTrash) {
       return {
         table: table.name,
         databaseId: actual.databaseId,
         dataSourceId: id,
-        created: known === undefined,
+        created: present === undefined,
         changed: [...changed],
         ids,
         waiting: waiting.map(({ property }) => property),
         faults,
+        schema: actual,
+        identified,
       };
     }
     if (attempt === UPDATE_ATTEMPTS) throw refused(table, names);
     for (const name of names) changed.add(name);
+    await updateSchema(client, id, identified, update, ask);
+  }
+}
+
+/** Properties that are there are called by their ids, which are what they are whatever a person calls them. */
+async function updateSchema(
+  client: SchemaClient,
+  id: DataSourceId,
+  { ids, keys }: Identified,
+  update: Readonly<Record<string, Json>>,
+  ask: Ask,
+): Promise<void> {
+  const called = Object.fromEntries(
+    Object.entries(update).map(([name, schemaJson]) => [
+      ownEntry(keys, name) ?? ownEntry(ids, name) ?? name,
+      schemaJson,
+    ]),
+  );
+  for (const properties of inRequests(called)) {
     try {
-      await client.updateDataSource(id, { properties: update }, ask);
+      await client.updateDataSource(id, { properties }, ask);
     } catch (error) {
       if (!(error instanceof NotionFailure) || error.verdict.effect === 'none') throw error;
     }
@@ -160,16 +194,21 @@ function refused(table: ResolvedTable, names: readonly string[]): PgnotionError 
 export async function applyTables(
   client: SchemaClient,
   tables: readonly ResolvedTable[],
-  { parentPageId, sources }: ApplyInput,
+  { parentPageId, sources, known }: ApplyInput,
   ask: Ask,
 ): Promise<readonly AppliedTable[]> {
-  const known = new Map(sources);
+  const present = new Map(sources);
   const applied = new Map<TableName, AppliedTable>();
   const ordered = [...tables].sort((a, b) => a.rank - b.rank);
   const apply = async (table: ResolvedTable): Promise<void> => {
     const before = applied.get(table.name);
-    const after = await applyTable(client, table, { parentPageId, sources: known }, ask);
-    known.set(table.name, after.dataSourceId);
+    const after = await applyTable(
+      client,
+      table,
+      { parentPageId, sources: present, ...(known && { known }) },
+      ask,
+    );
+    present.set(table.name, after.dataSourceId);
     const created = after.created || before?.created === true;
     applied.set(table.name, { ...after, created, changed: [...(before?.changed ?? []), ...after.changed] });
   };

@@ -1,6 +1,7 @@
 import type { Client } from '@notionhq/client';
 import type { Json } from '../model/change.ts';
 import type { DataSourceId, PageId } from '../model/ids.ts';
+import { propertyId, propertyPath } from '../model/schema/property-id.ts';
 import {
   type Listed,
   type NotionDatabase,
@@ -45,7 +46,7 @@ export type QueryInput = {
   readonly cursor?: string;
   /** At most 100, which is also the default. */
   readonly pageSize?: number;
-  /** Property ids; leaves the others out of the answer. */
+  /** Property ids, decoded (the query string encodes them); leaves the others out of the answer. */
   readonly filterProperties?: readonly string[];
   /** Lists only what a person archived (which is not the trash), instead of all else. */
   readonly isArchived?: boolean;
@@ -195,8 +196,7 @@ function lists(call: Caller): Pick<NotionClient, 'retrieveProperty' | 'query' | 
       }),
     retrieveProperty: (page, property, ask) =>
       collect('retrieveProperty', (cursor) => {
-        // The id is URL-encoded as Notion gives it, and goes back unchanged.
-        const path = `pages/${page}/properties/${property}`;
+        const path = `pages/${page}/properties/${propertyPath(property)}`;
         const send = byPath('GET', path, undefined, pageQuery(cursor));
         const read = readPropertyItems;
         return call({ name: 'retrieveProperty', method: 'GET', effect: 'read', send, read }, ask);
@@ -209,7 +209,7 @@ function lists(call: Caller): Pick<NotionClient, 'retrieveProperty' | 'query' | 
         page_size: pageSize ?? 100,
         is_archived: isArchived,
       };
-      const query = filterProperties ? { filter_properties: [...filterProperties] } : undefined;
+      const query = filterProperties ? { filter_properties: filterProperties.map(propertyId) } : undefined;
       const send = byPath('POST', `data_sources/${dataSourceId}/query`, body, query);
       return call({ name: 'query', method: 'POST', effect: 'read', send, read: readQuery }, ask);
     },

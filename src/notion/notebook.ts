@@ -2,10 +2,11 @@ import type { Json } from '../model/change.ts';
 import type { PropertyType } from '../model/codecs/codec.ts';
 import { PgnotionError } from '../model/errors.ts';
 import type { DataSourceId } from '../model/ids.ts';
+import { type Identified, identify } from '../model/schema/identify.ts';
+import type { KnownSchema } from '../model/schema/known.ts';
 import { hiddenSource, seenSource } from './apply-schema.ts';
 import type { Ask } from './call.ts';
 import type { NotionClient } from './client.ts';
-import { checkDataSource } from './schema.ts';
 
 /** A database that pgnotion writes for people to read: its title and its properties, the title property first. */
 export type Notebook = {
@@ -21,42 +22,56 @@ export type Notebook = {
 export type AppliedNotebook = {
   readonly dataSource: DataSourceId;
   readonly database: string | null;
-  /** Property ids by name. */
-  readonly ids: Readonly<Record<string, string>>;
   readonly created: boolean;
+  /** How its properties are found, and how they deviate. */
+  readonly identified: Identified;
 };
 
 type SchemaClient = Pick<NotionClient, 'createDatabase' | 'retrieveDataSource' | 'updateDataSource'>;
 
 /**
- * Makes a notebook, or adds what it lacks. Throws `NotionFailure`, and PgnotionError `notion_parent_missing`,
- * `notion_database_hidden`, `notion_schema_faults`.
+ * Makes a notebook, or adds what it lacks. What a person has made of its properties never stops that: one that cannot be
+ * written is left out. Throws `NotionFailure`, and PgnotionError `notion_parent_missing`, `notion_database_hidden`, and
+ * `notion_schema_faults` if a database that was never written to does not fit.
  */
 export async function applyNotebook(
   client: SchemaClient,
   notebook: Notebook,
-  at: { readonly id: DataSourceId | null; readonly parentPageId: string | null },
+  at: {
+    readonly id: DataSourceId | null;
+    readonly parentPageId: string | null;
+    /** What was known of its properties. */
+    readonly known: KnownSchema;
+  },
   ask: Ask,
 ): Promise<AppliedNotebook> {
   const id = at.id ?? (await create(client, notebook, at.parentPageId, ask));
-  const present = await look(client, notebook, id, ask);
-  if (present.missing.length > 0) {
+  const present = await look(client, notebook, id, at.known, ask);
+  const { missing } = present.identified;
+  if (missing.length > 0) {
     const properties = Object.fromEntries(
-      present.missing.map(({ property, schemaJson }) => [property, schemaJson]),
+      missing.flatMap(({ property, schemaJson }) => (schemaJson === null ? [] : [[property, schemaJson]])),
     );
     await client.updateDataSource(id, { properties }, ask);
   }
-  const { ids, database } = present.missing.length > 0 ? await look(client, notebook, id, ask) : present;
-  return { dataSource: id, database, ids, created: at.id === null };
+  const { identified, database } =
+    missing.length > 0 ? await look(client, notebook, id, at.known, ask) : present;
+  return { dataSource: id, database, identified, created: at.id === null };
 }
 
-async function look(client: SchemaClient, notebook: Notebook, id: DataSourceId, ask: Ask) {
+async function look(
+  client: SchemaClient,
+  notebook: Notebook,
+  id: DataSourceId,
+  known: KnownSchema,
+  ask: Ask,
+) {
   const actual = await seenSource(client, id, ask);
   if (actual === null || actual.inTrash) throw hidden(notebook, id);
-  const check = checkDataSource(actual.properties, notebook.properties);
-  const [fault] = check.faults;
+  const identified = identify(notebook.properties, known, actual.properties);
+  const [fault] = identified.faults;
   if (fault !== undefined) throw unfit(notebook, `${fault.path}: ${fault.message}`, fault.remedy);
-  return { ids: check.ids, missing: check.missing, database: actual.databaseId };
+  return { identified, database: actual.databaseId };
 }
 
 async function create(

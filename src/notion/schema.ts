@@ -1,47 +1,20 @@
 import type { Json } from '../model/change.ts';
-import type { PropertyType } from '../model/codecs/codec.ts';
+import { members } from '../model/codecs/support.ts';
 import type { Fault } from '../model/errors.ts';
-import { type DataSourceId, dataSourceId, type TableName } from '../model/ids.ts';
+import type { DataSourceId, TableName } from '../model/ids.ts';
 import { markProperty, type ResolvedField, type ResolvedTable } from '../model/mapping.ts';
-import type { NotionDataSource, SchemaProperty } from './answers.ts';
-
-/** A property that the mapping needs. */
-export type WantedProperty = {
-  readonly property: string;
-  readonly type: PropertyType;
-  /** What to create it with; null if the API cannot create it, or not yet (`waitsFor`). */
-  readonly schemaJson: Json | null;
-  readonly relatedDataSource?: DataSourceId;
-  /** For a relation: the table whose data source does not exist yet. */
-  readonly waitsFor?: TableName;
-};
-
-/** How a data source differs from what the mapping needs. */
-export type SchemaCheck = {
-  /** Property ids by name, of those that are there with the right type. */
-  readonly ids: Readonly<Record<string, string>>;
-  /** Those that the API can add now. */
-  readonly missing: readonly WantedProperty[];
-  /** Relations that can be added once their target exists. */
-  readonly waiting: readonly WantedProperty[];
-  readonly missingOptions: readonly MissingOptions[];
-  /** What only a person may change. Paths are property names. */
-  readonly faults: readonly Fault[];
-};
-
-export type MissingOptions = {
-  readonly property: string;
-  readonly names: readonly string[];
-  /** The update that adds them: it names every existing option by its id, because leaving one out removes it. */
-  readonly schemaJson: Json;
-};
+import { type Identified, identify, MOST_OPTIONS } from '../model/schema/identify.ts';
+import type { KnownSchema, WantedProperty } from '../model/schema/known.ts';
+import { optionsOf } from '../model/schema/options.ts';
+import { absent } from '../model/schema/remedies.ts';
+import type { NotionDataSource } from './answers.ts';
 
 /** What `apply` has to do for one table. Nothing is ever removed, renamed or given another type. */
 export type DatabasePlan = {
   readonly title: string;
   /** Properties to create the database with; null if it exists. */
   readonly create: Readonly<Record<string, Json>> | null;
-  /** Properties and options to add to what exists (or will, once created), in one request. */
+  /** Properties and options to add to what exists (or will, once created), by their names in the configuration. */
   readonly update: Readonly<Record<string, Json>>;
   readonly ids: Readonly<Record<string, string>>;
   readonly waiting: readonly WantedProperty[];
@@ -51,173 +24,114 @@ export type DatabasePlan = {
 /** The data sources that exist, by table. */
 export type Sources = ReadonlyMap<TableName, DataSourceId>;
 
-type Option = { readonly id?: string; readonly name: string; readonly color?: string };
-
-/** The options of a schema entry, `{ select: { options: [...] } }`, in whatever state it is. */
-function optionsOf(schema: unknown, type: string): readonly Option[] {
-  const body = (schema as Record<string, { options?: unknown } | undefined> | null)?.[type];
-  return Array.isArray(body?.options) ? body.options : [];
-}
-
-function addOptions(existing: readonly Option[], names: readonly string[], type: string): Json {
-  const kept = existing.map(({ id, name, color }) => ({
-    ...(id === undefined ? {} : { id }),
-    name,
-    ...(color === undefined ? {} : { color }),
-  }));
-  return { [type]: { options: [...kept, ...names.map((name) => ({ name }))] } };
-}
-
-/** Notion holds option names to be equal whatever their case, so another spelling can be neither added nor used. */
-function compareOptions(found: SchemaProperty, wanted: WantedProperty) {
-  const existing = optionsOf(found, wanted.type);
-  const spellings = new Map(existing.map(({ name }) => [name.toLowerCase(), name]));
-  const missing: string[] = [];
-  const faults: Fault[] = [];
-  for (const { name } of optionsOf(wanted.schemaJson, wanted.type)) {
-    const spelling = spellings.get(name.toLowerCase());
-    if (spelling === undefined) missing.push(name);
-    else if (spelling !== name) {
-      faults.push({
-        path: wanted.property,
-        message: `Notion spells the option ${JSON.stringify(name)} as ${JSON.stringify(spelling)}`,
-        remedy: `Rename the option in Notion, or map the value to ${JSON.stringify(spelling)} in the field's values.`,
-      });
-    }
-  }
-  return { missing, faults, schemaJson: addOptions(existing, missing, wanted.type) };
-}
-
-function targetOf(found: SchemaProperty): DataSourceId | null {
-  const target = (found.relation as { data_source_id?: unknown } | undefined)?.data_source_id;
-  return typeof target === 'string' ? dataSourceId(target) : null;
-}
-
-function mistyped(found: SchemaProperty, wanted: WantedProperty): Fault | null {
-  const path = wanted.property;
-  if (found.type !== wanted.type) {
-    return {
-      path,
-      message: `the property is a ${found.type}, the mapping says ${wanted.type}`,
-      remedy: `Change its type in Notion (which may lose values), rename it there, or map it as ${found.type}.`,
-    };
-  }
-  const target = wanted.type === 'relation' ? targetOf(found) : null;
-  if (target === null || wanted.relatedDataSource === undefined || target === wanted.relatedDataSource) {
-    return null;
-  }
-  return {
-    path,
-    message: `the relation points to the data source ${target}, not to ${wanted.relatedDataSource}`,
-    remedy:
-      'Rename it in Notion, so that pgnotion can add the right one, or map the field to another property.',
-  };
-}
-
-function absent(wanted: WantedProperty, title: string | undefined): Fault | null {
-  const path = wanted.property;
-  if (wanted.type === 'title') {
-    return {
-      path,
-      message: `the title property is called ${JSON.stringify(title ?? '')}`,
-      remedy: `Rename it to ${JSON.stringify(path)} in Notion, or map the title to ${JSON.stringify(title ?? '')}.`,
-    };
-  }
-  if (wanted.schemaJson !== null) return null;
-  const remedy = `Add a property of the type ${wanted.type} with this name in Notion.`;
-  return { path, message: `missing, and the API cannot create a ${wanted.type}`, remedy };
-}
-
-/** Compares a data source's properties with the wanted ones. Pure. */
-export function checkDataSource(
-  actual: Readonly<Record<string, SchemaProperty>>,
-  wanted: readonly WantedProperty[],
-): SchemaCheck {
-  const title = Object.keys(actual).find((name) => actual[name]?.type === 'title');
-  const ids: Record<string, string> = {};
-  const missing: WantedProperty[] = [];
-  const waiting: WantedProperty[] = [];
-  const missingOptions: MissingOptions[] = [];
-  const faults: Fault[] = [];
-  for (const want of wanted) {
-    const found = Object.hasOwn(actual, want.property) ? actual[want.property] : undefined;
-    const fault = found ? mistyped(found, want) : want.waitsFor ? null : absent(want, title);
-    if (fault) faults.push(fault);
-    else if (found) {
-      ids[want.property] = found.id;
-      const options = compareOptions(found, want);
-      faults.push(...options.faults);
-      const { missing: names, schemaJson } = options;
-      if (names.length > 0) missingOptions.push({ property: want.property, names, schemaJson });
-    } else if (want.waitsFor) waiting.push(want);
-    else missing.push(want);
-  }
-  return { ids, missing, waiting, missingOptions, faults };
-}
-
 function wantedField(field: ResolvedField, sources: Sources): WantedProperty {
   const { property, type, codec, shape, relatedTable } = field;
-  if (relatedTable === undefined) return { property, type, schemaJson: codec.schema(shape, field) };
+  const setting = field.source.kind === 'key' ? { setting: 'idProperty' } : {};
+  if (relatedTable === undefined)
+    return { property, type, field, ...setting, schemaJson: codec.schema(shape, field) };
   const relatedDataSource = sources.get(relatedTable);
-  if (relatedDataSource === undefined) return { property, type, schemaJson: null, waitsFor: relatedTable };
+  if (relatedDataSource === undefined)
+    return { property, type, field, schemaJson: null, waitsFor: relatedTable };
   const schemaJson = codec.schema(shape, { ...field, relatedDataSource });
-  return { property, type, schemaJson, relatedDataSource };
+  return { property, type, field, schemaJson, relatedDataSource };
 }
+
+const ownProperty = (
+  property: string | null,
+  type: 'rich_text' | 'date' | 'checkbox',
+  setting: string,
+): WantedProperty | null =>
+  property === null ? null : { property, type, schemaJson: { [type]: {} }, setting };
 
 /** All properties that a table needs in Notion: its fields, and pgnotion's own unless they are fields. */
 export function wantedProperties(table: ResolvedTable, sources: Sources): readonly WantedProperty[] {
   const fields = table.fields.map((field) => wantedField(field, sources));
   const own: WantedProperty[] = [
-    { property: table.idProperty, type: 'rich_text', schemaJson: { rich_text: {} } },
-  ];
-  if (table.lastSyncedProperty !== null) {
-    own.push({ property: table.lastSyncedProperty, type: 'date', schemaJson: { date: {} } });
-  }
-  if (table.statusProperty !== null) {
-    own.push({ property: table.statusProperty, type: 'rich_text', schemaJson: { rich_text: {} } });
-  }
-  const mark = markProperty(table);
-  if (mark !== null) own.push({ property: mark, type: 'checkbox', schemaJson: { checkbox: {} } });
+    ownProperty(table.idProperty, 'rich_text', 'idProperty'),
+    ownProperty(table.lastSyncedProperty, 'date', 'lastSyncedProperty'),
+    ownProperty(table.statusProperty, 'rich_text', 'statusProperty'),
+    ownProperty(markProperty(table), 'checkbox', 'onPostgresDelete.mark'),
+  ].flatMap((property) => property ?? []);
   return [...fields, ...own.filter(({ property }) => !fields.some((field) => field.property === property))];
 }
 
 const entries = (wanted: readonly WantedProperty[]): Record<string, Json> =>
   Object.fromEntries(
-    wanted.flatMap(({ property, schemaJson }) => (schemaJson ? [[property, schemaJson]] : [])),
+    wanted.flatMap(({ property, type, schemaJson }) =>
+      schemaJson ? [[property, withinLimit(schemaJson, type)]] : [],
+    ),
   );
+
+/** A property can be made with as many options as one request takes; others are added by the first page that uses them. */
+function withinLimit(schemaJson: Json, type: string): Json {
+  const options = optionsOf(schemaJson, type);
+  if (options.length <= MOST_OPTIONS) return schemaJson;
+  return { [type]: { options: options.slice(0, MOST_OPTIONS).map(({ name }) => ({ name })) } };
+}
+
+const optionCount = (schemaJson: Json): number =>
+  Object.keys(members(schemaJson) ?? {}).reduce((sum, type) => sum + optionsOf(schemaJson, type).length, 0);
+
+/** Properties in requests of which none holds more options than Notion takes. */
+export function inRequests(properties: Readonly<Record<string, Json>>): readonly Record<string, Json>[] {
+  const requests: { properties: Record<string, Json>; options: number }[] = [];
+  for (const [name, schemaJson] of Object.entries(properties)) {
+    const options = optionCount(schemaJson);
+    const fitting = requests.find((request) => request.options + options <= MOST_OPTIONS);
+    if (fitting === undefined) requests.push({ properties: { [name]: schemaJson }, options });
+    else {
+      fitting.properties[name] = schemaJson;
+      fitting.options += options;
+    }
+  }
+  return requests.map((request) => request.properties);
+}
 
 function planCreate(table: ResolvedTable, wanted: readonly WantedProperty[]): DatabasePlan {
   const relations = wanted.filter(({ type }) => type === 'relation');
   const others = wanted.filter(({ type }) => type !== 'relation');
   // The title has no rival in a database that is yet to be made, whatever it is called.
-  const faults = others
-    .filter(({ schemaJson }) => schemaJson === null)
-    .flatMap((want) => absent(want, undefined) ?? []);
+  const faults = [
+    ...others.filter(({ schemaJson }) => schemaJson === null).flatMap((want) => absent(want, []) ?? []),
+    ...others.filter(isTitleId).map(titleIdTaken),
+  ];
   const titled = others.some(({ type }) => type === 'title');
+  const creatable = others.filter((want) => !isTitleId(want));
+  const [create = {}, ...later] = inRequests({
+    ...(titled ? {} : { Name: { title: {} } }),
+    ...entries(creatable),
+  });
   return {
     title: table.title,
-    create: { ...(titled ? {} : { Name: { title: {} } }), ...entries(others) },
-    update: entries(relations),
+    create,
+    update: Object.assign({}, ...later, entries(relations)) as Record<string, Json>,
     ids: {},
     waiting: relations.filter(({ waitsFor }) => waitsFor !== undefined),
     faults,
   };
 }
 
-/**
- * What has to be done so that `table` has all that it needs in Notion. `actual` is its data source, null if there
- * is none; `sources` are those of all tables, as far as they exist. Relations come after the databases that they
- * join, since two tables may point to each other. Pure.
- */
-export function planDatabase(
+/** Every title property has the id `title`, so that a request which adds another property of that name means the title. */
+const isTitleId = ({ property, type }: WantedProperty): boolean => property === 'title' && type !== 'title';
+
+const titleIdTaken = ({ property }: WantedProperty): Fault => ({
+  path: property,
+  message: `a property called ${JSON.stringify(property)} cannot be added: that is the id of the title property`,
+  remedy: 'Call the field otherwise in the configuration, or add the property by hand in Notion.',
+});
+
+/** What has to be added to a table's data source. `known` is what was known of it. Pure. */
+export function planUpdate(
   table: ResolvedTable,
-  actual: NotionDataSource | null,
+  actual: NotionDataSource,
   sources: Sources,
-): DatabasePlan {
-  const wanted = wantedProperties(table, sources);
-  if (actual === null) return planCreate(table, wanted);
-  const { ids, missing, waiting, missingOptions, faults } = checkDataSource(actual.properties, wanted);
-  const options = missingOptions.map(({ property, schemaJson }) => [property, schemaJson] as const);
+  known: KnownSchema = {},
+): DatabasePlan & { readonly identified: Identified } {
+  const identified = identify(wantedProperties(table, sources), known, actual.properties);
+  const { ids, missing, waiting, missingOptions, faults } = identified;
+  const options = missingOptions.flatMap(({ property, schemaJson }) =>
+    schemaJson === null ? [] : [[property, schemaJson] as const],
+  );
   const trashed: Fault = {
     path: table.name,
     message: `the data source ${JSON.stringify(actual.title)} is in the trash`,
@@ -230,5 +144,21 @@ export function planDatabase(
     ids,
     waiting,
     faults: actual.inTrash ? [trashed, ...faults] : faults,
+    identified,
   };
 }
+
+/**
+ * What has to be done so that `table` has all that it needs in Notion. `actual` is its data source, null if there
+ * is none; `sources` are those of all tables, as far as they exist. Relations come after the databases that they
+ * join, since two tables may point to each other. Pure.
+ */
+export const planDatabase = (
+  table: ResolvedTable,
+  actual: NotionDataSource | null,
+  sources: Sources,
+  known: KnownSchema = {},
+): DatabasePlan =>
+  actual === null
+    ? planCreate(table, wantedProperties(table, sources))
+    : planUpdate(table, actual, sources, known);

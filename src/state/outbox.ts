@@ -96,19 +96,33 @@ export async function markFound(
   );
 }
 
-/** Asks for fields to be written although the row did not change them. */
+/** Tries again what was set aside: what it failed of may be over. What a person has to decide is guarded again. */
+export async function retryParked(sql: Sql, table: TableName): Promise<void> {
+  await sql.query(
+    `update pgnotion.outbox set parked_at = null, next_at = clock_timestamp(), attempts = 0
+      where table_name = $1 and parked_at is not null`,
+    [table],
+  );
+}
+
+/**
+ * Asks for fields to be written although the row did not change them. `again`: at once, though an earlier request for the
+ * same has failed. Each look at a page finds anew what could not be written to it, which is no reason to try sooner.
+ */
 export async function markRestore(
   sql: Sql,
   table: TableName,
   key: RowKey,
   fields: readonly string[],
+  again = true,
 ): Promise<void> {
   await sql.query(
     `insert into pgnotion.outbox as o (table_name, key, kind, restore) values ($1, $2, 'write', $3::text[])
      on conflict (table_name, key) do update
        set restore = (select coalesce(array_agg(distinct f), '{}') from unnest(o.restore || excluded.restore) f),
-           version = o.version + 1, priority = 0, next_at = clock_timestamp(), parked_at = null, attempts = 0`,
-    [table, key, fields],
+           version = o.version + 1, priority = 0, next_at = clock_timestamp(), parked_at = null, attempts = 0
+     where $4 or not (o.restore @> excluded.restore and (o.attempts > 0 or o.parked_at is not null))`,
+    [table, key, fields, again],
   );
 }
 

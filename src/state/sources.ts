@@ -1,4 +1,6 @@
 import type { DataSourceId, TableName } from '../model/ids.ts';
+import { ownEntry } from '../model/schema/known.ts';
+import { retryParked } from './outbox.ts';
 import type { Sql } from './sql.ts';
 
 /** A synced table's place in Notion. */
@@ -6,8 +8,12 @@ export type Source = {
   readonly table: TableName;
   readonly dataSource: DataSourceId;
   readonly database: string | null;
-  /** Property name of the configuration -> property id. */
+  /** Property name of the configuration -> property id (decoded), of those that can be read and written now. */
   readonly properties: Readonly<Record<string, string>>;
+  /** What request bodies call a property instead of its id; only where that is another one's name. */
+  readonly keys: Readonly<Record<string, string>>;
+  /** Raised by each change of what is known of the properties. */
+  readonly schemaVersion: number;
   readonly watermark: Date | null;
   readonly sweptAt: Date | null;
   readonly backfilledAt: Date | null;
@@ -23,6 +29,8 @@ export async function readSources(sql: Sql): Promise<Map<TableName, Source>> {
     data_source_id: DataSourceId;
     database_id: string | null;
     properties: Record<string, string>;
+    keys: Record<string, string>;
+    schema_version: number;
     watermark: Date | null;
     swept_at: Date | null;
     backfilled_at: Date | null;
@@ -37,6 +45,8 @@ export async function readSources(sql: Sql): Promise<Map<TableName, Source>> {
         dataSource: row.data_source_id,
         database: row.database_id,
         properties: row.properties,
+        keys: row.keys,
+        schemaVersion: row.schema_version,
         watermark: row.watermark,
         sweptAt: row.swept_at,
         backfilledAt: row.backfilled_at,
@@ -46,6 +56,12 @@ export async function readSources(sql: Sql): Promise<Map<TableName, Source>> {
     ]),
   );
 }
+
+/** What a request body calls a property. */
+export const propertyKey = (
+  { properties, keys }: Pick<Source, 'properties' | 'keys'>,
+  name: string,
+): string | undefined => ownEntry(keys, name) ?? ownEntry(properties, name);
 
 /** Keeps which data source a table has. Another data source than before starts from nothing seen. */
 export async function saveSource(
@@ -146,9 +162,5 @@ export async function recover(sql: Sql, table: TableName): Promise<void> {
   );
   if (ended.length === 0) return;
   await compareAgain(sql, [table]);
-  await sql.query(
-    `update pgnotion.outbox set parked_at = null, next_at = clock_timestamp(), attempts = 0
-      where table_name = $1 and parked_at is not null`,
-    [table],
-  );
+  await retryParked(sql, table);
 }

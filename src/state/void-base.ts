@@ -1,4 +1,5 @@
 import { goesToNotion, type ResolvedTable } from '../model/mapping.ts';
+import type { SyncRecord } from './records.ts';
 import { compareAgain } from './sources.ts';
 import type { Sql } from './sql.ts';
 
@@ -20,10 +21,23 @@ export async function voidBase(
   await sql.query(
     `update pgnotion.records
         set base_page = base_page - $2::text[] - $3::text[],
-            base_row = (select coalesce(jsonb_object_agg(f, null::text), '{}') from unnest($3::text[]) f)
+            base_row = (select coalesce(jsonb_object_agg(f, null::text), '{}') from unnest($3::text[]) f where base_page ? f)
                        || (base_row - $2::text[])
       where table_name = $1 and base_page <> '{}'`,
     [name, written, read],
   );
   await compareAgain(sql, [name]);
+}
+
+/** Voids the base of these fields for one record. */
+export async function voidRecord(
+  sql: Sql,
+  { table, key }: Pick<SyncRecord, 'table' | 'key'>,
+  fields: readonly string[],
+): Promise<void> {
+  await sql.query(
+    `update pgnotion.records set base_row = base_row - $3::text[], base_page = base_page - $3::text[], synced_at = clock_timestamp()
+      where table_name = $1 and key = $2`,
+    [table, key, fields],
+  );
 }

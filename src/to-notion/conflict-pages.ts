@@ -33,6 +33,7 @@ import { noteConflict, readConflict, resolveConflict } from '../state/conflicts.
 import { type NotebookPlace, readNotebook } from '../state/notebooks.ts';
 import type { Store } from '../state/sql.ts';
 import { readable, typedValue } from './conflict-values.ts';
+import { knowingSchema, writable } from './notebook-schema.ts';
 
 export type ConflictPagesContext = {
   readonly store: Store;
@@ -79,10 +80,11 @@ async function round(
   broken: Patience<string>,
   signal: AbortSignal,
 ): Promise<void> {
-  await takeChoices(context, place, broken);
+  await knowingSchema(context, 'conflicts', ASK, () => takeChoices(context, place, broken));
   for (const due of await duePages(context.store, MOST_DUE)) {
     if (signal.aborted) return;
-    await alone(context, broken, `page of ${due.id}`, () => show(context, place, due, signal));
+    const shown = () => knowingSchema(context, 'conflicts', ASK, () => show(context, place, due, signal));
+    await alone(context, broken, `page of ${due.id}`, shown);
   }
   await trashOld(context, broken);
 }
@@ -114,11 +116,13 @@ async function takeChoices(
   broken: Patience<string>,
 ): Promise<void> {
   const open = await openPages(context.store);
-  if (open.size === 0) return;
+  const [status, resolution] = [place.properties[STATUS], place.properties[RESOLUTION]];
+  // Without these properties nobody can choose here; the choice can still be made elsewhere.
+  if (open.size === 0 || status === undefined || resolution === undefined) return;
   const filter: Json = {
     and: [
-      { property: place.properties[STATUS] ?? STATUS, select: { equals: OPEN } },
-      { property: place.properties[RESOLUTION] ?? RESOLUTION, select: { is_not_empty: true } },
+      { property: status, select: { equals: OPEN } },
+      { property: resolution, select: { is_not_empty: true } },
     ],
   };
   const { pages } = await context.notion.query({ dataSourceId: place.dataSource, filter }, ASK);
@@ -218,9 +222,7 @@ async function show(
   const all = Object.entries(conflictProperties(shown, table?.title ?? null));
   // A choice that somebody makes this moment must not be wiped out.
   const written = all.filter(([name]) => name !== RESOLUTION || due.status !== 'open' || due.taken);
-  const properties = Object.fromEntries(
-    written.map(([name, value]) => [place.properties[name] ?? name, value]),
-  );
+  const properties = writable(place, written);
   if (due.conflictPage === null) return keep(await create(context, place, due.id, properties), due.digest);
   if (await update(context, due, due.conflictPage, properties)) await keep(due.conflictPage, due.digest);
 }

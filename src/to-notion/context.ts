@@ -15,7 +15,7 @@ import type { Log } from '../runtime/log.ts';
 import type { Looks } from '../runtime/looks.ts';
 import type { OutboxLine, Trouble } from '../state/outbox.ts';
 import { pagesOf } from '../state/records.ts';
-import type { Source } from '../state/sources.ts';
+import { propertyKey, type Source } from '../state/sources.ts';
 import type { Store } from '../state/sql.ts';
 import type { Kinds } from './kinds.ts';
 import type { Trials } from './trials.ts';
@@ -83,6 +83,25 @@ export async function lookupsFor(
     ? await context.people.byEmail()
     : new Map();
   return lookupsOver({ pairs: await pagesOf(context.store, targets), users });
+}
+
+const OUT_OF_ORDER_MS = 5_000;
+
+/** That a record waits because a property is out of order without which its page cannot be made or marked; null if it is there. */
+export function awaitProperty(
+  { table, source }: Pick<Delivery, 'table' | 'source'>,
+  property: string | null,
+): Delivered | null {
+  if (property === null || propertyKey(source, property) !== undefined) return null;
+  return {
+    kind: 'retry',
+    ms: OUT_OF_ORDER_MS,
+    trouble: {
+      code: 'property_out_of_order',
+      reason: `the database of ${table.name} has no usable property ${JSON.stringify(property)} now`,
+      remedy: 'see `pgnotion status` for what became of it; the record goes on by itself once it is back',
+    },
+  };
 }
 
 export const pick = <T>(image: Readonly<Record<string, T>>, names: Iterable<string>): Record<string, T> =>

@@ -14,6 +14,7 @@ import { noteExtras } from '../state/extras.ts';
 import { doubtfulCreate, type RequestOperation, requestOperation } from '../state/operations.ts';
 import { pendingAmong, settle } from '../state/outbox.ts';
 import { forget, intend, link, recordsByPage, type SyncRecord } from '../state/records.ts';
+import { propertyKey } from '../state/sources.ts';
 import { awaitTargets, releaseWaiting } from '../state/waiting.ts';
 import { refusedForPage } from './away.ts';
 import { type DeliverContext, type Delivered, type Delivery, pick, SETTLED } from './context.ts';
@@ -220,7 +221,7 @@ export async function findCreated(
     const unkeyed = await findUnkeyed(context, { table, source }, record, sent, ask);
     return unkeyed ?? notFound(context, record);
   }
-  const property = source.properties[table.idProperty] ?? table.idProperty;
+  const property = propertyKey(source, table.idProperty) ?? table.idProperty;
   const filter = { property, rich_text: { equals: line.key } };
   const found = await context.notion.query({ dataSourceId: source.dataSource, filter }, ask);
   const idField = table.fields.find((field) => field.property === table.idProperty);

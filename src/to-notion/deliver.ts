@@ -114,9 +114,9 @@ async function deliverLines(
   lines: readonly OutboxLine[],
   signal: AbortSignal,
 ): Promise<void> {
+  const source = await context.sourceOf(name);
   const table = context.tables.get(name);
   if (table === undefined) throw new Error(`no table ${name}`);
-  const source = await context.sourceOf(name);
   const batch = await readBatch(context, table, source, lines).catch((error: unknown) =>
     suspendFor(context, name, error),
   );

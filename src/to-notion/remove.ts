@@ -11,9 +11,10 @@ import { type Operation, type RequestOperation, requestOperation } from '../stat
 import { settle } from '../state/outbox.ts';
 import { forget, link, type RestedAs, rest, type SyncRecord } from '../state/records.ts';
 import { FIELD_REFUSED } from '../state/refused-fields.ts';
+import { propertyKey } from '../state/sources.ts';
 import type { Sql } from '../state/sql.ts';
 import { hidden } from './away.ts';
-import { type Deletion, type DeliverContext, type Delivered, SETTLED } from './context.ts';
+import { awaitProperty, type Deletion, type DeliverContext, type Delivered, SETTLED } from './context.ts';
 import { findCreated } from './create.ts';
 import type { Look } from './guard.ts';
 import { type Removal, removalOf } from './removal.ts';
@@ -49,6 +50,8 @@ export async function removePage(
   );
   if (!line.approved && isMassChange(load, context.guards.deletion))
     return { kind: 'parked', trouble: massDeletion(load) };
+  const waits = awaitProperty(delivery, markProperty(table));
+  if (waits !== null) return waits;
   const removal = await removalOf(context, delivery, { ...record, page }, look);
   if (removal.kind === 'stays') return removal.delivered;
   const farewell = farewellOf(context, delivery, page);
@@ -94,7 +97,7 @@ function farewellOf(context: DeliverContext, { table, source }: Deletion, page: 
   const { notion } = context;
   const mark = markProperty(table);
   if (mark !== null) {
-    const properties = { [source.properties[mark] ?? mark]: { checkbox: true } };
+    const properties = { [propertyKey(source, mark) ?? mark]: { checkbox: true } };
     return {
       as: 'marked',
       after: { [mark]: true },

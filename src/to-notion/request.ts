@@ -2,6 +2,7 @@ import type { Json, PageValue } from '../model/change.ts';
 import type { PagePlan } from '../model/plan.ts';
 import { type SentField, valueDigest } from '../model/refused-field.ts';
 import { fitted } from '../model/request-size.ts';
+import { propertyKey } from '../state/sources.ts';
 import { type DeliverContext, type Delivery, pick } from './context.ts';
 import type { Kept } from './extras.ts';
 
@@ -49,7 +50,7 @@ function fieldsOf(
 ): readonly SentField[] {
   const sent = (name: string, value: Json, own: boolean): SentField => ({
     name,
-    key: source.properties[name] ?? name,
+    key: propertyKey(source, name) ?? name,
     value,
     digest: valueDigest(writes[name] ?? null),
     own,
@@ -57,7 +58,7 @@ function fieldsOf(
   const first = (name: string, type: string): number =>
     name === table.idProperty ? 0 : type === 'title' ? 1 : 2;
   const mapped = table.fields
-    .filter(({ property }) => property in writes)
+    .filter(({ property }) => property in writes && propertyKey(source, property) !== undefined)
     .sort((a, b) => first(a.property, a.type) - first(b.property, b.type))
     .map(({ property, codec }) => {
       const value = restored[property] ?? codec.write(writes[property] ?? null, present[property]);

@@ -24,6 +24,7 @@ import {
   markWritten,
   nextEntry,
 } from '../state/sync-log.ts';
+import { knowingSchema, writable } from './notebook-schema.ts';
 
 export type SyncLogContext = {
   readonly store: Store;
@@ -60,7 +61,8 @@ export async function runSyncLog(context: SyncLogContext, signal: AbortSignal): 
         if (place !== null) {
           await context.store.transaction((sql) => collect(sql, level));
           await context.store.transaction((sql) => collapse(sql, MOST_WAITING));
-          await writeAll(context, place, signal);
+          const ask = { priority: 'bookkeeping', signal } as const;
+          await knowingSchema(context, 'sync_log', ask, () => writeAll(context, place, signal));
           await trashOld(context, signal);
         }
         healthy();
@@ -104,9 +106,7 @@ async function write(
 ): Promise<PageId> {
   const found = entry.sent ? await find(context, place, entry, signal) : null;
   if (found !== null) return found;
-  const properties = Object.fromEntries(
-    Object.entries(entryProperties(entry)).map(([name, value]) => [place.properties[name] ?? name, value]),
-  );
+  const properties = writable(place, Object.entries(entryProperties(entry)));
   const beforeLeaving = () => context.store.transaction((sql) => markSent(sql, entry.syncId));
   try {
     const page = await context.notion.createPage(

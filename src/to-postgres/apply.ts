@@ -1,7 +1,7 @@
 import type { RowImage } from '../model/change.ts';
 import type { Fault } from '../model/errors.ts';
 import { goesToNotion, goesToPostgres, type ResolvedField } from '../model/mapping.ts';
-import { changedOnPage, ownWrites } from '../model/merge.ts';
+import { changedOnPage } from '../model/merge.ts';
 import { editDigest } from '../model/page.ts';
 import { listed } from '../model/sentences.ts';
 import { readRows } from '../postgres/rows.ts';
@@ -18,9 +18,8 @@ import {
   waitForEdit,
 } from '../state/edits.ts';
 import { releaseHeld } from '../state/held.ts';
-import { closeDoubts, doubtfulWrites } from '../state/operations.ts';
 import { markRestore, type Trouble } from '../state/outbox.ts';
-import { advanceBase, type SyncRecord } from '../state/records.ts';
+import type { SyncRecord } from '../state/records.ts';
 import { dropSightings, keepSightings } from '../state/sightings.ts';
 import { FENCE, type Sql } from '../state/sql.ts';
 import { actorFor, valuesAt } from './actor.ts';
@@ -39,8 +38,10 @@ import {
 } from './context.ts';
 import { withTitles } from './kept-titles.ts';
 import { ownId } from './own-id.ts';
+import { withoutOurWrites } from './own-writes.ts';
 import { refusalOf, refusedValues, relatedMissing, relatedWaitMs, rowGone } from './refusal.ts';
 import { remember } from './remember.ts';
+import { withoutSchemaLosses } from './schema-losses.ts';
 import { isSettling } from './settle.ts';
 import { writeChosen } from './write-row.ts';
 
@@ -52,7 +53,10 @@ type Linked = SyncRecord & { readonly page: NonNullable<SyncRecord['page']> };
  */
 export async function applyEdit(context: InboundContext, sighting: Sighting, known: Linked): Promise<void> {
   const { table, page, image } = sighting;
-  const id = await ownId(context, sighting, await withoutOurWrites(context, sighting, known));
+  const own = await withoutOurWrites(context, sighting, known);
+  const intact = await withoutSchemaLosses(context, sighting, own);
+  if (intact === null) return;
+  const id = await ownId(context, sighting, intact);
   const { record } = id;
   const changed = changedOnPage(table.fields, record.basePage, image);
   const digest = editDigest(changed, image);
@@ -102,7 +106,7 @@ async function putRight(
   if (ours.length === 0) return;
   await context.store.transaction(async (sql) => {
     if (ours.includes(sighting.table.idProperty)) await keepIdEdited(sql, sighting, record);
-    await markRestore(sql, record.table, record.key, ours);
+    await markRestore(sql, record.table, record.key, ours, false);
   });
   context.onDirty();
 }
@@ -152,25 +156,6 @@ async function conclude(
 async function closeEdit(sql: Sql, { table, key, page }: Linked): Promise<void> {
   await dropEdit(sql, page);
   await releaseHeld(sql, table, key);
-}
-
-/** Our own write whose answer was lost is no edit: the page's base takes it in, and the row's value is written again. */
-async function withoutOurWrites(
-  context: InboundContext,
-  { table, page, image }: Sighting,
-  record: Linked,
-): Promise<Linked> {
-  const writes = await doubtfulWrites(context.store, table.name, record.key);
-  if (writes.length === 0) return record;
-  const own = ownWrites(table.fields, record.basePage, image, writes);
-  const seen = Object.fromEntries(own.map((name) => [name, image[name] ?? null]));
-  await context.store.transaction(async (sql) => {
-    await advanceBase(sql, record, { row: {}, page: seen, pageEditedAt: page.lastEditedTime });
-    await closeDoubts(sql, table.name, record.key, page.askedAt);
-    if (own.length > 0) await markRestore(sql, table.name, record.key, own);
-  });
-  if (own.length > 0) context.onDirty();
-  return { ...record, basePage: { ...record.basePage, ...seen } };
 }
 
 type EditTrouble = { readonly kind: 'wait' | 'park'; readonly trouble: Trouble };

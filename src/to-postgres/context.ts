@@ -19,6 +19,7 @@ import type { Looks } from '../runtime/looks.ts';
 import { pagesOf, recordsByPage } from '../state/records.ts';
 import type { Source } from '../state/sources.ts';
 import type { Sql, Store } from '../state/sql.ts';
+import type { SchemaCheck } from './schema-losses.ts';
 
 /** What the way back works with. */
 export type InboundContext = {
@@ -27,6 +28,8 @@ export type InboundContext = {
   readonly notion: NotionClient;
   readonly people: People;
   readonly tables: ReadonlyMap<TableName, ResolvedTable>;
+  /** Notion's schema as it is known, and whether it still is what a page was read by. */
+  readonly schema: SchemaCheck;
   readonly sourceOf: (table: TableName) => Promise<Source>;
   readonly settleRelations: SettleRelations;
   readonly locks: KeyLock;

@@ -180,8 +180,9 @@ async function inspectNow(
 ): Promise<readonly Unread[]> {
   const before = (await recordsByPage(context.store, [page])).get(page);
   // A record belongs to its table, whoever asks.
-  const table = (before && context.tables.get(before.table)) ?? given;
-  const source = await context.sourceOf(table.name);
+  const name = before !== undefined && context.tables.has(before.table) ? before.table : given.name;
+  const source = await context.sourceOf(name);
+  const table = context.tables.get(name) ?? given;
   const missed = { table, source, page, edit, together, before };
   const found = await locatePage(context.notion, table, source, page, ASK);
   if (found.kind !== 'hidden') await noteSeen(context, [page]);

@@ -21,7 +21,7 @@ import {
 } from '../state/notices.ts';
 import { advanceBase, recordsByPage } from '../state/records.ts';
 import { keepRefusedField, refusedFieldsOf } from '../state/refused-fields.ts';
-import type { Source } from '../state/sources.ts';
+import { propertyKey, type Source } from '../state/sources.ts';
 import type { Store } from '../state/sql.ts';
 
 /** What telling people of refused edits works with. */
@@ -120,7 +120,7 @@ async function show(
   const property = table.statusProperty;
   if (property === null || shown === wanted) return;
   const source = await context.sourceOf(table.name);
-  const properties = { [source.properties[property] ?? property]: { rich_text: textRuns(wanted) } };
+  const properties = { [propertyKey(source, property) ?? property]: { rich_text: textRuns(wanted) } };
   const beforeLeaving = () => context.store.transaction((sql) => intendShown(sql, page));
   const answer = await context.notion.updatePage({ id: page, properties }, { ...ASK, beforeLeaving });
   const record = (await recordsByPage(context.store, [page])).get(page);

@@ -1,5 +1,6 @@
 import type { PageId, TableName } from '../model/ids.ts';
 import { goesToPostgres, type ResolvedField, type ResolvedTable } from '../model/mapping.ts';
+import { propertyId } from '../model/schema/property-id.ts';
 import type { NotionClient, NotionDataSource, NotionPage } from '../notion/client.ts';
 import { pagesShowing } from '../state/away.ts';
 import type { Source } from '../state/sources.ts';
@@ -31,23 +32,14 @@ export function createMirrors(notion: NotionClient, steadyMs: () => number): Mir
   };
 }
 
-/** Notion writes property ids sometimes URL-encoded and sometimes not. */
-const plainId = (id: string): string => {
-  try {
-    return decodeURIComponent(id);
-  } catch {
-    return id;
-  }
-};
-
 function mirrorIn(schema: NotionDataSource, id: string | undefined): string | null {
   if (id === undefined) return null;
-  const property = Object.values(schema.properties).find((each) => plainId(each.id) === plainId(id));
+  const property = Object.values(schema.properties).find((each) => each.id === id);
   const relation = property?.relation as
     | { readonly dual_property?: { readonly synced_property_id?: unknown } }
     | undefined;
   const mirror = relation?.dual_property?.synced_property_id;
-  return typeof mirror === 'string' ? plainId(mirror) : null;
+  return typeof mirror === 'string' ? propertyId(mirror) : null;
 }
 
 /**
@@ -63,7 +55,7 @@ export async function otherEnds(
   changed: 'all' | readonly string[],
 ): Promise<readonly { readonly page: PageId; readonly table: TableName }[]> {
   if (changed !== 'all' && changed.length === 0) return [];
-  const wanted = changed === 'all' ? null : new Set(changed.map(plainId));
+  const wanted = changed === 'all' ? null : new Set(changed.map(propertyId));
   let seen: NotionPage | null = null;
   const ends: { page: PageId; table: TableName }[] = [];
   for (const { table, field } of relationsTo(context.tables.values(), name)) {
@@ -93,7 +85,7 @@ async function shownAt(
   mirror: string,
   field: ResolvedField,
 ): Promise<Set<PageId> | null> {
-  const property = Object.values(page.properties).find((each) => plainId(each.id) === mirror);
+  const property = Object.values(page.properties).find((each) => propertyId(each.id) === mirror);
   if (property === undefined) return null;
   const reading = field.codec.read(property);
   if (reading.kind === 'value') return new Set(reading.value as PageId[]);

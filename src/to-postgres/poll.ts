@@ -48,7 +48,7 @@ export async function runPoll(
   signal: AbortSignal,
 ): Promise<void> {
   const polls = [...context.tables.values()].map((table) =>
-    keepTrying((healthy) => pollTable(context, options, table, signal, healthy), {
+    keepTrying((healthy) => pollTable(context, options, table.name, signal, healthy), {
       name: `poll ${table.name}`,
       log: context.log,
       signal,
@@ -68,21 +68,23 @@ export async function runPoll(
 async function pollTable(
   context: InboundContext,
   options: PollOptions,
-  table: ResolvedTable,
+  name: TableName,
   signal: AbortSignal,
   healthy: () => void,
 ): Promise<void> {
   while (!signal.aborted) {
     const started = options.steadyMs();
-    const source = await context.sourceOf(table.name);
-    if (source.pausedBy !== 'hand') {
+    const source = await context.sourceOf(name);
+    // As it can be synced now: `sourceOf` brings it up to date.
+    const table = context.tables.get(name);
+    if (table !== undefined && source.pausedBy !== 'hand') {
       await pollOrSuspend(context, table, source, signal);
       await options.watchSchema(context, table, source);
       healthy();
-      options.onPolled?.(table.name);
+      options.onPolled?.(name);
     }
     const rest = options.intervalMs - (options.steadyMs() - started);
-    const reading = (await nextReadingMs(context, table)) ?? rest;
+    const reading = (table && (await nextReadingMs(context, table))) ?? rest;
     await pause(Math.max(Math.min(rest, Math.max(reading, LEAST_PAUSE_MS)), 0), signal);
   }
 }

@@ -49,12 +49,13 @@ async function writeBack(
 ): Promise<void> {
   // A trigger that made something else of a value, or refused it silently: the page shows what the row really holds.
   const back = [...chosen.kept.map((field) => field.property), ...altered];
-  if (back.length > 0) await markRestore(sql, record.table, record.key, back);
+  if (back.length > 0) await markRestore(sql, record.table, record.key, back, false);
   const held = new Set([...chosen.held.map(({ property }) => property), ...lines.map(({ field }) => field)]);
   const news = sighting.table.fields.some(
     (field) =>
       goesToNotion(field) &&
       !held.has(field.property) &&
+      !back.includes(field.property) &&
       (after[field.property] ?? null) !== base[field.property],
   );
   // A line that waits already keeps the time of its change, which last write wins goes by.

@@ -72,12 +72,14 @@ async function sweepAlone(
  */
 export async function sweep(
   context: InboundContext,
-  table: ResolvedTable,
+  { name }: Pick<ResolvedTable, 'name'>,
   priority: Priority,
   signal: AbortSignal,
   onPages: (pages: readonly NotionPage[]) => Promise<void> = async () => undefined,
 ): Promise<boolean> {
-  const source = await context.sourceOf(table.name);
+  const source = await context.sourceOf(name);
+  const table = context.tables.get(name);
+  if (table === undefined) return false;
   const begun = await context.store.transaction((sql) => beginSweep(sql, table.name, source.dataSource));
   context.log.debug({ table: table.name, from: begun.position }, 'a sweep begins');
   const unreadable: UnreadablePage[] = [];

@@ -70,17 +70,6 @@ test('a fresh state finds the databases by the ids that apply printed', async ()
   expect(items()).toHaveLength(1);
 });
 
-test('a property that a person deleted is told of by start, and apply makes it again', async () => {
-  const [made] = items();
-  stage.sandbox.control.deleteProperty(made?.dataSourceId ?? '', 'Price');
-  const { code, stderr } = await stage.run(['start']);
-  expect({ code, stderr }).toMatchObject({
-    code: 1,
-    stderr: expect.stringMatching(/lacks Price[\s\S]+pgnotion apply/),
-  });
-  expect(await printed(['apply'])).toContain('# items: added Price\n');
-});
-
 test('status shows a line per table, before the first sync, during it and after it', async () => {
   expect(await printed(['status'])).toMatch(/^table .+\nitems +0 .+first sync\n$/);
   const daemon = await stage.start();
@@ -97,6 +86,20 @@ test('status shows a line per table, before the first sync, during it and after 
   expect(await printed(['status'])).toMatch(/\nitems +4 +4 +0 +- +0 /);
   daemon.signal('SIGTERM');
   expect((await daemon.exit).code).toBe(0);
+});
+
+test('invariant 15: a property that a person deleted is told of by status while all else goes on, and apply makes it again', async () => {
+  const [made] = items();
+  stage.sandbox.control.deleteProperty(made?.dataSourceId ?? '', 'Price');
+  {
+    await using _ = await stage.start();
+    await stage.settled();
+    expect(await printed(['status'])).toMatch(/\nitems, Price: the property is gone.+pgnotion apply/);
+  }
+  const [line] = JSON.parse(await printed(['status', '--json'])) as { drift: object[] }[];
+  expect(line?.drift).toMatchObject([{ property: 'Price', kind: 'property_missing' }]);
+  expect(await printed(['apply'])).toContain('# items: added Price\n');
+  expect(await printed(['status'])).not.toContain('is gone');
 });
 
 test('a paused table waits in both directions until it is resumed', async () => {

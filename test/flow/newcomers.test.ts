@@ -200,6 +200,7 @@ async function inbound(): Promise<InboundContext & { readonly close: () => Promi
     db: installation.db,
     people: createPeople(notion),
     tables: new Map(installation.tables.map((table) => [table.name, table])),
+    schema: { confirm: async () => true, known: () => ({}) },
     locks: createKeyLock(),
     looks: createLooks(),
     botId: stack.sandbox.control.botId,

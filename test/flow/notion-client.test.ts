@@ -51,9 +51,9 @@ describe('what goes out', () => {
     const { notion, seen } = await stage([reply(200, EMPTY_LIST)]);
     const filter = { property: 'title', title: { is_empty: true } };
     const input = { dataSourceId: SOURCE, filter, pageSize: 7, isArchived: true };
-    await notion.query({ ...input, filterProperties: ['title', 'a%3Ab'], cursor: 'c' }, LIVE);
+    await notion.query({ ...input, filterProperties: ['title', 'a%3Ab', 'c|d'], cursor: 'c' }, LIVE);
     expect(seen[0]?.url).toBe(
-      `/v1/data_sources/${SOURCE}/query?filter_properties=title&filter_properties=a%3Ab`,
+      `/v1/data_sources/${SOURCE}/query?filter_properties=title&filter_properties=a%3Ab&filter_properties=c%7Cd`,
     );
     expect(seen[0]?.body).toEqual({ filter, page_size: 7, start_cursor: 'c', is_archived: true });
   });

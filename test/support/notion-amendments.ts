@@ -140,6 +140,23 @@ function longerContact(schema: JsonSchema): JsonSchema {
   return { ...schema, [contact]: { anyOf: [text, { type: 'null' }] } };
 }
 
+/** The schema that requests have for a status property, with options; any other as it is. */
+function statusWithOptions(schema: JsonSchema): JsonSchema {
+  if (schema.title !== 'Status' || !isObject(schema.properties)) return schema;
+  const { status } = schema.properties;
+  if (!isObject(status) || status.$ref !== '#/components/schemas/emptyObject') return schema;
+  const option = {
+    type: 'object',
+    properties: Object.fromEntries(
+      ['id', 'name', 'color', 'description', 'group'].map((name) => [name, { type: ['string', 'null'] }]),
+    ),
+    additionalProperties: false,
+  };
+  const options = { type: 'array', items: option, maxItems: 100 };
+  const written = { type: 'object', properties: { options }, additionalProperties: false };
+  return { ...schema, properties: { ...schema.properties, status: written } };
+}
+
 const withoutArchived = ({ archived: _, ...rest }: JsonSchema): JsonSchema => rest;
 
 export const AMENDMENTS: readonly Amendment[] = [
@@ -192,6 +209,18 @@ export const AMENDMENTS: readonly Amendment[] = [
             changeAt(schema, ['properties', type, 'properties', 'options'], withoutLimit),
           ),
         document,
+      ),
+  },
+  {
+    reason:
+      'status options can be written since 19 March 2026, with a group since June (changelog of both days)',
+    document: (document) =>
+      withSchema(
+        withBody('patch', '/v1/data_sources/{data_source_id}', (schema) =>
+          mapSchemas(schema, statusWithOptions),
+        )(document),
+        'statusPropertyConfigurationRequest',
+        statusWithOptions,
       ),
   },
   {

@@ -3,8 +3,10 @@ import type { ColumnShape, PropertyType } from '../../src/model/codecs/codec.ts'
 import { codecs } from '../../src/model/codecs/registry.ts';
 import { dataSourceId, qualifiedName, tableName } from '../../src/model/ids.ts';
 import type { FieldMapping, ResolvedField, ResolvedTable } from '../../src/model/mapping.ts';
+import { identify } from '../../src/model/schema/identify.ts';
+import type { WantedProperty } from '../../src/model/schema/known.ts';
 import type { NotionDataSource, SchemaProperty } from '../../src/notion/answers.ts';
-import { checkDataSource, planDatabase, wantedProperties } from '../../src/notion/schema.ts';
+import { planDatabase, wantedProperties } from '../../src/notion/schema.ts';
 
 const SOURCE = dataSourceId('0123abcd0123456789ab0123456789ab');
 const OTHER = dataSourceId('1123abcd0123456789ab0123456789ab');
@@ -79,7 +81,13 @@ const source = (properties: Record<string, SchemaProperty>, inTrash = false): No
 
 const option = (id: string, name: string) => ({ id, name, color: 'red', description: null });
 
-describe('checkDataSource', () => {
+/** At first contact: nothing is known yet. */
+const checkDataSource = (
+  actual: Readonly<Record<string, SchemaProperty>>,
+  wanted: readonly WantedProperty[],
+) => identify(wanted, {}, actual);
+
+describe('a data source at first contact', () => {
   test('finds ids by name, what is missing, and what has another type', () => {
     const check = checkDataSource(
       { Name: entry('title', 'title'), Price: entry('p', 'rich_text'), Mine: entry('m', 'formula') },
@@ -106,6 +114,7 @@ describe('checkDataSource', () => {
           {
             property: 'State',
             type,
+            field: field('State', type),
             schemaJson: { [type]: { options: [{ name: 'Open' }, { name: 'Done' }] } },
           },
         ],
@@ -129,12 +138,18 @@ describe('checkDataSource', () => {
     },
   );
 
-  test('an option that is spelled otherwise is a fault, not a second option', () => {
+  test('an option that is spelled otherwise is this option, not a second one', () => {
+    const state = field('State', 'select', { values: { done: 'Done' } });
     const check = checkDataSource({ State: entry('s', 'select', { options: [option('1', 'DONE')] }) }, [
-      { property: 'State', type: 'select', schemaJson: { select: { options: [{ name: 'Done' }] } } },
+      {
+        property: 'State',
+        type: 'select',
+        field: state,
+        schemaJson: { select: { options: [{ name: 'Done' }] } },
+      },
     ]);
-    expect(check.missingOptions).toEqual([]);
-    expect(check.faults[0]?.message).toContain('"DONE"');
+    expect(check).toMatchObject({ missingOptions: [], faults: [], deviations: [] });
+    expect(check.known.State?.options).toEqual({ 1: { label: 'done', name: 'DONE' } });
   });
 
   test('a title under another name is a fault: there can be only one', () => {

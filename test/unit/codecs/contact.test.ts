@@ -19,8 +19,8 @@ const text = column('text');
 
 describe.each([
   { codec: url, limit: 2000 },
-  { codec: email, limit: 200 },
-  { codec: phoneNumber, limit: 200 },
+  { codec: email, limit: 100 },
+  { codec: phoneNumber, limit: 100 },
 ])('$codec.type', ({ codec, limit }) => {
   test('empties are null to Notion', () => {
     expect(valueIn(encode(codec, '', text))).toBeNull();

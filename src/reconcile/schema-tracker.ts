@@ -1,0 +1,242 @@
+import type { DataSourceId, TableName } from '../model/ids.ts';
+import type { ResolvedTable } from '../model/mapping.ts';
+import { type Difference, differences } from '../model/schema/differences.ts';
+import type { Deviation, KnownSchema } from '../model/schema/known.ts';
+import type { NotionClient, NotionPage } from '../notion/client.ts';
+import type { Log } from '../runtime/log.ts';
+import { keepTrying } from '../runtime/retry.ts';
+import { createWake, type Wake } from '../runtime/wake.ts';
+import { readKnown } from '../state/properties.ts';
+import { compareAgain, readSources, type Source } from '../state/sources.ts';
+import type { Store } from '../state/sql.ts';
+import { learnOptions, settleSchema, syncable } from './schema.ts';
+import { observing } from './schema-client.ts';
+
+/** What pages and writes show of Notion's schema, and what follows from it. */
+export type SchemaTracker = {
+  /** The client, each of whose answers is compared with what is known of its data source: that costs no request. */
+  readonly notion: NotionClient;
+  /** Tables as they can be synced now. Entries are replaced when Notion's schema changes. */
+  readonly tables: ReadonlyMap<TableName, ResolvedTable>;
+  /** Brings `tables` to the state that a source is of; another process may have settled it. */
+  readonly follow: (source: Source) => Promise<void>;
+  /**
+   * Makes sure that what a page lacked at `askedAt` is not what a change of the schema left of it. False if a base has
+   * become void since: the page is to be looked at again.
+   */
+  readonly confirm: (table: TableName, askedAt: number) => Promise<boolean>;
+  /** What is known of a table's properties. */
+  readonly known: (table: TableName) => KnownSchema;
+  /** Reads the schema of each data source of which something differed, for ever. */
+  readonly run: (signal: AbortSignal) => Promise<void>;
+};
+
+export type WatchOptions = {
+  readonly store: Store;
+  readonly notion: NotionClient;
+  readonly tables: readonly ResolvedTable[];
+  readonly onDirty: () => void;
+  readonly log: Log;
+};
+
+/** A data source as this process knows it. Times are those of `performance.now`. */
+type Watched = {
+  readonly table: ResolvedTable;
+  readonly dataSource: DataSourceId;
+  readonly known: KnownSchema;
+  readonly version: number;
+  /** When the schema was last asked for. */
+  readAt: number;
+  /** When a base last became void. */
+  voidedAt: number;
+  /** Fields that a page has shown to be out of order since the last reading. */
+  readonly interrupted: Set<string>;
+  readonly learned: Map<string, Difference>;
+  /** Differences that a reading did not explain, and when they were seen. */
+  readonly unexplained: Map<string, number>;
+  asked: boolean;
+};
+
+type Watch = WatchOptions & {
+  readonly live: Map<TableName, ResolvedTable>;
+  readonly watched: Map<TableName, Watched>;
+  readonly wake: Wake;
+  readonly reading: Map<TableName, Promise<void>>;
+  /** The deviations that the log has told, by table. */
+  readonly told: Map<TableName, string>;
+};
+
+const ASK = { priority: 'poll' } as const;
+/** A difference that a reading did not explain is not asked about again before this. */
+const UNEXPLAINED_MS = 600_000;
+/** After a refused write the schema is read again, but not more often than this. */
+const REFUSED_MS = 10_000;
+/** How often a data source is read that has something out of order, which page answers may not show to be over. */
+const INTERRUPTED_MS = 30_000;
+const SPACING_MS = 250;
+
+export function createSchemaTracker(options: WatchOptions): SchemaTracker {
+  const watch: Watch = {
+    ...options,
+    live: new Map(options.tables.map((table) => [table.name, table])),
+    watched: new Map(),
+    wake: createWake(),
+    reading: new Map(),
+    told: new Map(),
+  };
+  return {
+    notion: observing(
+      options.notion,
+      (page) => observe(watch, page),
+      (source) => askAfterRefusal(watch, source),
+    ),
+    tables: watch.live,
+    follow: (source) => follow(watch, source),
+    confirm: async (name, askedAt) => {
+      let one = watch.watched.get(name);
+      while (one !== undefined && one.readAt < askedAt) {
+        await readAgain(watch, name);
+        one = watch.watched.get(name);
+      }
+      return one === undefined || one.voidedAt < askedAt;
+    },
+    known: (name) => watch.watched.get(name)?.known ?? {},
+    run: (signal) =>
+      keepTrying((healthy) => readAll(watch, signal, healthy), {
+        name: 'schema',
+        log: options.log,
+        signal,
+        mayPass: () => true,
+      }),
+  };
+}
+
+/** Compares a page with what is known, and has the schema read again if it shows something else. */
+function observe(watch: Watch, page: NotionPage): void {
+  const one = [...watch.watched.values()].find(({ dataSource }) => dataSource === page.parentDataSource);
+  if (one === undefined) return;
+  for (const difference of differences(one.known, page.properties)) {
+    const { property, kind, what } = difference;
+    if (kind === 'option') {
+      one.learned.set(`${property} ${what}`, difference);
+      watch.wake.ring();
+      continue;
+    }
+    const seen = one.unexplained.get(`${property} ${kind} ${what}`);
+    if (seen !== undefined && performance.now() - seen < UNEXPLAINED_MS) continue;
+    one.unexplained.set(`${property} ${kind} ${what}`, performance.now());
+    // What is merely absent from an answer is back with its values, or has a new id. Another type may have cost values.
+    if (kind === 'retyped') one.interrupted.add(property);
+    one.asked = true;
+    watch.wake.ring();
+  }
+}
+
+function askAfterRefusal(watch: Watch, source: DataSourceId | null): void {
+  for (const one of watch.watched.values()) {
+    if (source !== null && one.dataSource !== source) continue;
+    if (performance.now() - one.readAt < REFUSED_MS) continue;
+    one.asked = true;
+    watch.wake.ring();
+  }
+}
+
+async function readAll(watch: Watch, signal: AbortSignal, healthy: () => void): Promise<void> {
+  while (!signal.aborted) {
+    for (const [name, one] of watch.watched) {
+      if (signal.aborted) return;
+      const interrupted = Object.values(one.known).some(({ interruption }) => interruption !== null);
+      const due = interrupted && performance.now() - one.readAt > INTERRUPTED_MS;
+      if (one.asked || due) await readAgain(watch, name);
+      else if (one.learned.size > 0) await learn(watch, name);
+    }
+    healthy();
+    await watch.wake.wait(INTERRUPTED_MS, signal);
+    await watch.wake.wait(SPACING_MS, signal);
+  }
+}
+
+/** One reading at a time for each data source; who asks while one is under way gets that one. */
+function readAgain(watch: Watch, name: TableName): Promise<void> {
+  const under = watch.reading.get(name) ?? read(watch, name).finally(() => watch.reading.delete(name));
+  watch.reading.set(name, under);
+  return under;
+}
+
+async function read(watch: Watch, name: TableName): Promise<void> {
+  const one = watch.watched.get(name);
+  if (one === undefined) return;
+  const { store, notion } = watch;
+  const askedAt = performance.now();
+  one.asked = false;
+  const interrupted = new Set(one.interrupted);
+  const actual = await notion.retrieveDataSource(one.dataSource, ASK).catch((error: unknown) => {
+    one.asked = true;
+    throw error;
+  });
+  const stored = await readSources(store);
+  const sources = new Map([...stored.values()].map((source) => [source.table, source.dataSource]));
+  const settled = await store.transaction((sql) =>
+    settleSchema(sql, one.table, actual, sources, { interrupted }),
+  );
+  for (const field of interrupted) one.interrupted.delete(field);
+  one.readAt = askedAt;
+  if (settled.voided) one.voidedAt = performance.now();
+  const source = (await readSources(store)).get(name);
+  if (source !== undefined) await follow(watch, source);
+  tell(watch, name, settled.identified.deviations);
+  watch.onDirty();
+}
+
+/** Each state of affairs once. */
+function tell({ told, log }: Watch, table: TableName, deviations: readonly Deviation[]): void {
+  const text = JSON.stringify(deviations);
+  if (text === (told.get(table) ?? '[]')) return;
+  told.set(table, text);
+  if (deviations.length > 0)
+    log.warn({ table, deviations }, "Notion's schema deviates from the configuration");
+  else log.info({ table }, "Notion's schema is as the configuration says");
+}
+
+async function learn(watch: Watch, name: TableName): Promise<void> {
+  const one = watch.watched.get(name);
+  if (one === undefined) return;
+  const options = [...one.learned.values()];
+  one.learned.clear();
+  const explained = await watch.store.transaction((sql) =>
+    learnOptions(sql, one.table, one.dataSource, options),
+  );
+  if (!explained) return void (await readAgain(watch, name));
+  const source = (await readSources(watch.store)).get(name);
+  if (source !== undefined) await follow(watch, source);
+}
+
+/** Takes over what state knows. A field that can be synced again has its rows compared. */
+async function follow(watch: Watch, source: Source): Promise<void> {
+  const { table: name, dataSource, schemaVersion: version } = source;
+  const before = watch.watched.get(name);
+  if (before?.version === version && before.dataSource === dataSource) return;
+  const table = before?.table ?? watch.tables.find((each) => each.name === name);
+  if (table === undefined) return;
+  const known = await readKnown(watch.store, name, dataSource);
+  watch.watched.set(name, {
+    table,
+    dataSource,
+    known,
+    version,
+    readAt: before?.readAt ?? Number.NEGATIVE_INFINITY,
+    voidedAt: before?.voidedAt ?? Number.NEGATIVE_INFINITY,
+    interrupted: before?.interrupted ?? new Set(),
+    learned: before?.learned ?? new Map(),
+    unexplained: new Map(),
+    asked: before?.asked ?? false,
+  });
+  const next = syncable(table, known);
+  const had = new Set(watch.live.get(name)?.fields.map(({ property }) => property));
+  watch.live.set(name, next);
+  // What was delivered while the field was out of order went without it.
+  if (before !== undefined && next.fields.some(({ property }) => !had.has(property))) {
+    await watch.store.transaction((sql) => compareAgain(sql, [name]));
+    watch.onDirty();
+  }
+}

@@ -1,0 +1,94 @@
+import type { DataSourceId } from '../model/ids.ts';
+import type { ResolvedTable } from '../model/mapping.ts';
+import type { Difference } from '../model/schema/differences.ts';
+import type { Identified } from '../model/schema/identify.ts';
+import { DEVIATIONS, type KnownProperty, type KnownSchema, ownEntry } from '../model/schema/known.ts';
+import { labelled, withOptions } from '../model/schema/options.ts';
+import type { NotionDataSource } from '../notion/client.ts';
+import { planUpdate, type Sources } from '../notion/schema.ts';
+import { hasDrift, keepDrifts } from '../state/drift.ts';
+import { retryParked } from '../state/outbox.ts';
+import { lockSchema, moveFields, readKnown, saveKnown } from '../state/properties.ts';
+import { readSources, saveSource } from '../state/sources.ts';
+import type { Sql } from '../state/sql.ts';
+import { voidBase } from '../state/void-base.ts';
+
+export type Settled = {
+  readonly identified: Identified;
+  /** Whether a base became void, so that what was read before must not be acted on. */
+  readonly voided: boolean;
+};
+
+/**
+ * Takes over what a data source is now: how its properties are found, which bases are void, and how it deviates from the
+ * configuration. `interrupted` names fields that a page answer has shown to be out of order, though all is well by now.
+ * `mapping` is given at start-up only, when the configuration may have changed.
+ */
+export async function settleSchema(
+  sql: Sql,
+  table: ResolvedTable,
+  actual: NotionDataSource,
+  sources: Sources,
+  more: { readonly mapping?: string; readonly interrupted?: ReadonlySet<string> } = {},
+): Promise<Settled> {
+  const at = { table: table.name, dataSource: actual.id };
+  await lockSchema(sql, table.name);
+  const before = await readKnown(sql, table.name, actual.id);
+  const { identified } = planUpdate(table, actual, sources, before);
+  const { ids, keys, known, moved, deviations } = identified;
+  const { mapping } = more;
+  if (mapping !== undefined)
+    await saveSource(sql, { ...at, database: actual.databaseId, properties: ids, mapping });
+  await moveFields(sql, table.name, moved);
+  const changed = await saveKnown(sql, at, before, known, { ids, keys });
+  await keepDrifts(sql, table.name, DEVIATIONS, deviations);
+  const interrupted = [...(more.interrupted ?? [])].filter((name) => Object.hasOwn(ids, name));
+  const voided = [...new Set([...identified.voided, ...interrupted])];
+  if (voided.length > 0) await voidBase(sql, table, voided);
+  // What Notion refused may have been about what is different now.
+  if (changed && Object.keys(before).length > 0) await retryParked(sql, table.name);
+  return { identified, voided: voided.length > 0 };
+}
+
+/** The table as it can be synced now: without the fields that are out of order, and with options known by their ids. */
+export function syncable(table: ResolvedTable, known: KnownSchema): ResolvedTable {
+  const usable = (property: string | null): string | null =>
+    property !== null && ownEntry(known, property)?.interruption === null ? property : null;
+  return {
+    ...table,
+    fields: table.fields.flatMap((field) => {
+      const property = ownEntry(known, field.property);
+      return property?.interruption === null ? [withOptions(field, property.options)] : [];
+    }),
+    lastSyncedProperty: usable(table.lastSyncedProperty),
+    statusProperty: usable(table.statusProperty),
+  };
+}
+
+/**
+ * Keeps options that page answers have shown and nobody knew, such as those that a write of ours has made. False if only the
+ * schema can tell what they are: the label has another option, or was said to lack one.
+ */
+export async function learnOptions(
+  sql: Sql,
+  table: ResolvedTable,
+  dataSource: DataSourceId,
+  learned: readonly Difference[],
+): Promise<boolean> {
+  const at = { table: table.name, dataSource };
+  await lockSchema(sql, table.name);
+  const before = await readKnown(sql, table.name, dataSource);
+  const known: Record<string, KnownProperty> = { ...before };
+  for (const { property, what: id, name = '' } of learned) {
+    const [was, field] = [ownEntry(known, property), table.fields.find((each) => each.property === property)];
+    if (was === undefined || field === undefined) continue;
+    const option = labelled(field, {}, [{ id, name }])[id];
+    if (option === undefined) continue;
+    if (Object.values(was.options).some(({ label }) => label === option.label)) return false;
+    known[property] = { ...was, options: { ...was.options, [id]: option } };
+  }
+  const source = (await readSources(sql)).get(table.name);
+  if (source !== undefined)
+    await saveKnown(sql, at, before, known, { ids: source.properties, keys: source.keys });
+  return !(await hasDrift(sql, table.name, 'option_missing'));
+}

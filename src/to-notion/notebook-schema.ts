@@ -1,0 +1,57 @@
+import type { Json } from '../model/change.ts';
+import { identify } from '../model/schema/identify.ts';
+import { DEVIATIONS, type KnownProperty, type WantedProperty } from '../model/schema/known.ts';
+import type { Ask, NotionClient } from '../notion/client.ts';
+import { NotionFailure } from '../notion/outcome.ts';
+import { keepDrifts } from '../state/drift.ts';
+import { type NotebookName, type NotebookPlace, readNotebook, saveNotebook } from '../state/notebooks.ts';
+import type { Store } from '../state/sql.ts';
+
+/**
+ * Does `work`, which reads or writes a database that pgnotion keeps for people. Once Notion finds a request invalid, a person
+ * may have made something else of the properties: they are read again, and those that do not fit are left out from then on.
+ */
+export async function knowingSchema<T>(
+  { store, notion }: { readonly store: Store; readonly notion: NotionClient },
+  name: NotebookName,
+  ask: Ask,
+  work: () => Promise<T>,
+): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    if (error instanceof NotionFailure && error.verdict.status === 400)
+      await refresh(store, notion, name, ask);
+    throw error;
+  }
+}
+
+async function refresh(store: Store, notion: NotionClient, name: NotebookName, ask: Ask): Promise<void> {
+  const place = await readNotebook(store, name);
+  if (place === null) return;
+  const actual = await notion.retrieveDataSource(place.dataSource, ask);
+  const wanted = Object.entries(place.known).map(([property, was]) => wantedAs(property, was));
+  const { ids, known, deviations } = identify(wanted, place.known, actual.properties);
+  await store.transaction(async (sql) => {
+    await saveNotebook(sql, name, { ...place, properties: ids, known });
+    await keepDrifts(sql, name, DEVIATIONS, deviations);
+  });
+}
+
+const wantedAs = (property: string, { type }: KnownProperty): WantedProperty => ({
+  property,
+  type: type as WantedProperty['type'],
+  schemaJson: { [type]: {} },
+});
+
+/** The properties by their ids, as far as the database has them. */
+export const writable = (
+  { properties }: NotebookPlace,
+  values: readonly (readonly [string, Json])[],
+): Record<string, Json> =>
+  Object.fromEntries(
+    values.flatMap(([name, value]) => {
+      const id = properties[name];
+      return id === undefined ? [] : [[id, value]];
+    }),
+  );

@@ -1,0 +1,26 @@
+import { ownWrites } from '../model/merge.ts';
+import { closeDoubts, doubtfulWrites } from '../state/operations.ts';
+import { markRestore } from '../state/outbox.ts';
+import { advanceBase, type SyncRecord } from '../state/records.ts';
+import type { InboundContext, Sighting } from './context.ts';
+
+type Linked = SyncRecord & { readonly page: NonNullable<SyncRecord['page']> };
+
+/** Our own write whose answer was lost is no edit: the page's base takes it in, and the row's value is written again. */
+export async function withoutOurWrites(
+  context: InboundContext,
+  { table, page, image }: Sighting,
+  record: Linked,
+): Promise<Linked> {
+  const writes = await doubtfulWrites(context.store, table.name, record.key);
+  if (writes.length === 0) return record;
+  const own = ownWrites(table.fields, record.basePage, image, writes);
+  const seen = Object.fromEntries(own.map((name) => [name, image[name] ?? null]));
+  await context.store.transaction(async (sql) => {
+    await advanceBase(sql, record, { row: {}, page: seen, pageEditedAt: page.lastEditedTime });
+    await closeDoubts(sql, table.name, record.key, page.askedAt);
+    if (own.length > 0) await markRestore(sql, table.name, record.key, own);
+  });
+  if (own.length > 0) context.onDirty();
+  return { ...record, basePage: { ...record.basePage, ...seen } };
+}
