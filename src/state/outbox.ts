@@ -96,15 +96,6 @@ export async function markFound(
   );
 }
 
-/** Tries again what was set aside: what it failed of may be over. What a person has to decide is guarded again. */
-export async function retryParked(sql: Sql, table: TableName): Promise<void> {
-  await sql.query(
-    `update pgnotion.outbox set parked_at = null, next_at = clock_timestamp(), attempts = 0
-      where table_name = $1 and parked_at is not null`,
-    [table],
-  );
-}
-
 /**
  * Asks for fields to be written although the row did not change them. `again`: at once, though an earlier request for the
  * same has failed. Each look at a page finds anew what could not be written to it, which is no reason to try sooner.

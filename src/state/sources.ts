@@ -1,6 +1,6 @@
 import type { DataSourceId, TableName } from '../model/ids.ts';
 import { ownEntry } from '../model/schema/known.ts';
-import { retryParked } from './outbox.ts';
+import { retryParked } from './retry-parked.ts';
 import type { Sql } from './sql.ts';
 
 /** A synced table's place in Notion. */

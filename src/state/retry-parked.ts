@@ -1,0 +1,14 @@
+import type { TableName } from '../model/ids.ts';
+import type { Sql } from './sql.ts';
+
+/**
+ * Tries again, and at once, what was set aside or waits after a failure: what it failed of may be over. What a person has to
+ * decide is guarded again.
+ */
+export async function retryParked(sql: Sql, table: TableName): Promise<void> {
+  await sql.query(
+    `update pgnotion.outbox set parked_at = null, next_at = clock_timestamp(), attempts = 0
+      where table_name = $1 and (parked_at is not null or attempts > 0)`,
+    [table],
+  );
+}
