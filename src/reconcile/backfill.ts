@@ -7,7 +7,7 @@ import type { Log } from '../runtime/log.ts';
 import { createPatience, type Patience } from '../runtime/patience.ts';
 import { keepTrying, mayPass, pause } from '../runtime/retry.ts';
 import { markFound } from '../state/outbox.ts';
-import { recordKeys } from '../state/records.ts';
+import { recordKeys } from '../state/record-keys.ts';
 import { beginRun, endRun } from '../state/runs.ts';
 import { markBackfilled, readSources } from '../state/sources.ts';
 import type { Store } from '../state/sql.ts';

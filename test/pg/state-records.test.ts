@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { waitForEdit } from '../../src/state/edits.ts';
+import { recordKeys } from '../../src/state/record-keys.ts';
 import {
   advanceBase,
   forget,
@@ -10,7 +11,6 @@ import {
   markLinked,
   markTrashed,
   pagesOf,
-  recordKeys,
   recordsByKey,
   recordsByPage,
 } from '../../src/state/records.ts';

@@ -51,6 +51,8 @@ test('a new data source starts from nothing seen', async () => {
     dataSource: dataSourceOf(1),
     database: null,
     properties: { Name: 'title' },
+    keys: {},
+    schemaVersion: 0,
     watermark: null,
     sweptAt: null,
     backfilledAt: null,
