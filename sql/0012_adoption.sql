@@ -11,7 +11,9 @@ create table pgnotion.first_contacts (
   reading        integer not null default 0,
   began_at       timestamptz,
   ended_at       timestamptz,
-  over_at        timestamptz
+  over_at        timestamptz,
+  -- The database had been known before its schema changed: only what the change itself hides is waited for.
+  known_before   boolean not null default false
 );
 
 -- What the readings of a first contact showed. Emptied when it is over.

@@ -1,4 +1,4 @@
-import type { Contact, Origin, Reading } from '../model/first-contact.ts';
+import { type Contact, MADE_JUST_NOW_MS, type Origin, type Reading } from '../model/first-contact.ts';
 import type { DataSourceId, PageId, RowKey, TableName } from '../model/ids.ts';
 import type { Sql } from './sql.ts';
 
@@ -25,7 +25,11 @@ export async function meetSource(
   if (known?.data_source_id !== dataSource) return begin(sql, table, dataSource, meeting);
   if (meeting === 'changed') return renewContact(sql, dataSource);
   if (meeting === 'applied' && !known.over)
-    await sql.query(`update pgnotion.first_contacts set origin = 'found' where table_name = $1`, [table]);
+    await sql.query(
+      `update pgnotion.first_contacts set origin = 'found'
+        where table_name = $1 and since < clock_timestamp() - make_interval(secs => $2)`,
+      [table, MADE_JUST_NOW_MS / 1_000],
+    );
 }
 
 async function begin(sql: Sql, table: TableName, dataSource: DataSourceId, meeting: Meeting): Promise<void> {
@@ -34,7 +38,7 @@ async function begin(sql: Sql, table: TableName, dataSource: DataSourceId, meeti
     `insert into pgnotion.first_contacts (table_name, data_source_id, origin) values ($1, $2, $3)
      on conflict (table_name) do update
        set data_source_id = excluded.data_source_id, origin = excluded.origin, since = clock_timestamp(),
-           reading = 0, began_at = null, ended_at = null, over_at = null`,
+           known_before = false, reading = 0, began_at = null, ended_at = null, over_at = null`,
     [table, dataSource, meeting === 'made' ? 'made' : 'found'],
   );
 }
@@ -44,7 +48,7 @@ export async function renewContact(sql: Sql, dataSource: DataSourceId): Promise<
   await sql.query(
     `with renewed as (
        update pgnotion.first_contacts
-          set origin = 'found', since = clock_timestamp(), reading = 0, began_at = null, ended_at = null, over_at = null
+          set origin = 'found', known_before = known_before or over_at is not null, since = clock_timestamp(), reading = 0, began_at = null, ended_at = null, over_at = null
         where data_source_id = $1 returning table_name)
      delete from pgnotion.contact_pages using renewed where contact_pages.table_name = renewed.table_name`,
     [dataSource],
@@ -54,7 +58,7 @@ export async function renewContact(sql: Sql, dataSource: DataSourceId): Promise<
 /** The first contact of a table; null if it is over. */
 export async function contactOf(sql: Sql, table: TableName): Promise<Contact | null> {
   const [row] = await sql.query<Contact>(
-    `select origin, reading as readings, ${ms('since')} as "ageMs", ${ms('began_at')} as "beganMs",
+    `select origin, known_before as "knownBefore", reading as readings, ${ms('since')} as "ageMs", ${ms('began_at')} as "beganMs",
             ${ms('ended_at')} as "endedMs"
        from pgnotion.first_contacts where table_name = $1 and over_at is null`,
     [table],

@@ -76,6 +76,10 @@ describe('marking records dirty', () => {
   test('a change takes back what a person approved for the change before', async () => {
     await markDirty(sql, [dirty('a', { kind: 'delete' })]);
     await sql.query('update pgnotion.outbox set approved = true');
+    // The log tells of the approved deletion only now.
+    await markDirty(sql, [dirty('a', { kind: 'delete' })]);
+    expect(await only()).toMatchObject({ approved: true });
+    await markDirty(sql, [dirty('a')]);
     await markDirty(sql, [dirty('a', { kind: 'delete' })]);
     expect(await only()).toMatchObject({ approved: false });
   });

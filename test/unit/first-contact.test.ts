@@ -6,6 +6,7 @@ import { judgeKeyedPage, type KeyedPage, type NewcomerVerdict } from '../../src/
 const LAG = 60_000;
 const contact = (more: Partial<Contact>): Contact => ({
   origin: 'found',
+  knownBefore: false,
   ageMs: 0,
   readings: 0,
   beganMs: null,
@@ -127,4 +128,14 @@ test.each<[string, Partial<KeyedPage>, NewcomerVerdict]>([
   ['the key of a deleted record', { rowExists: false, owner: 'resting' }, 'unknown-key'],
 ])('invariant 3: %s', (_, more, verdict) => {
   expect(judgeKeyedPage(page(more))).toBe(verdict);
+});
+
+test('a database that was known waits only for what a change of its schema hides', () => {
+  const known = contact({ knownBefore: true, ageMs: 12_000, readings: 1, beganMs: 12_000, endedMs: 11_000 });
+  expect(readingDueMs(known, LAG)).toBeLessThanOrEqual(3_000);
+  const again = contact({ knownBefore: true, ageMs: 16_000, readings: 2, beganMs: 500, endedMs: 0 });
+  expect(contactVerdict(again, { pages: 3, differences: 0 }, LAG)).toBe('over');
+  expect(contactVerdict({ ...again, knownBefore: false }, { pages: 3, differences: 0 }, LAG)).toBe(
+    'read-again',
+  );
 });
