@@ -8,7 +8,7 @@ export default defineConfig({
     // Each file brings up databases and daemons of its own, and mostly waits for them: two cores carry three at a time.
     maxWorkers: 3,
     // Longer than the patience of a step or two (test/support/eventually.ts), whose message says more than a time-out's.
-    testTimeout: 180_000,
-    hookTimeout: 180_000,
+    testTimeout: 300_000,
+    hookTimeout: 300_000,
   },
 });

@@ -25,7 +25,6 @@ async function synced(): Promise<void> {
     config,
     schema: shopSchema,
     pollSeconds: 0.2,
-    variables: { NOTION_TIMEOUT_SECONDS: '1' },
   });
   sides = sidesOf(stack);
   ada = stack.sandbox.control.addUser('Ada', 'ada@example.com');

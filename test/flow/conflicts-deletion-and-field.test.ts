@@ -69,6 +69,5 @@ describe('the deletion of a record and one of its fields are both decided', () =
         expect(await there.sql(`select * from pgnotion.${left}`), left).toEqual([]);
       expect(await there.extras(3)).toEqual([]);
     },
-    60_000,
   );
 });

@@ -136,24 +136,20 @@ describe('the demo, in a folder of its own', () => {
 test.each([
   ['while PostgreSQL is being set up', 'starting PostgreSQL'],
   ['while the sample data are loaded', 'loading'],
-])(
-  'Ctrl-C %s stops in order, and the next run begins where that one ended',
-  async (_, moment) => {
-    const below = await mkdtemp(join(tmpdir(), 'pgnotion-demo-'));
-    await chmod(below, 0o755);
-    try {
-      await using child = demo(below);
-      await child.says(moment);
-      await expectStopped(child, below);
-      await using next = demo(below);
-      await next.says(/first sync \[/, 60_000);
-      await expectStopped(next, below);
-    } finally {
-      await rm(below, { recursive: true, force: true });
-    }
-  },
-  120_000,
-);
+])('Ctrl-C %s stops in order, and the next run begins where that one ended', async (_, moment) => {
+  const below = await mkdtemp(join(tmpdir(), 'pgnotion-demo-'));
+  await chmod(below, 0o755);
+  try {
+    await using child = demo(below);
+    await child.says(moment);
+    await expectStopped(child, below);
+    await using next = demo(below);
+    await next.says(/first sync \[/, 60_000);
+    await expectStopped(next, below);
+  } finally {
+    await rm(below, { recursive: true, force: true });
+  }
+});
 
 test('a folder that PostgreSQL cannot enter holds back neither the demo nor --fresh', async () => {
   // mkdtemp lets nobody in but its owner; for root, PostgreSQL runs as somebody else.

@@ -51,7 +51,7 @@ beforeAll(async () => {
   await stack.apply();
   await stack.start();
   await stack.settled();
-}, 60_000);
+});
 
 afterEach(() => stack.sandbox.control.faults.clear());
 afterAll(() => stack[Symbol.asyncDispose]());

@@ -37,7 +37,7 @@ beforeAll(async () => {
   await stack.apply();
   await stack.start();
   await stack.settled();
-}, 60_000);
+});
 
 afterEach(() => stack.sandbox.control.faults.clear());
 afterAll(() => stack[Symbol.asyncDispose]());

@@ -12,7 +12,7 @@ async function lateCreate() {
     schema: shopSchema,
     pollSeconds: 0.2,
     createGraceMs: 300,
-    variables: { NOTION_TIMEOUT_SECONDS: '0.3' },
+    variables: { NOTION_TIMEOUT_SECONDS: '1.5' },
   });
   const sides = sidesOf(stack);
   await sides.sql(shopRows(2));
@@ -28,7 +28,7 @@ async function lateCreate() {
   control.faults.add({
     match: { operation: 'pages.create' },
     times: 1,
-    action: { kind: 'delay', ms: 6_000, when: 'before' },
+    action: { kind: 'delay', ms: 12_000, when: 'before' },
   });
   await sides.sql(`insert into items (id, name) overriding system value values (50, 'late')`);
   const first = await eventually(() => sides.pageOf('items', '50'));

@@ -12,7 +12,8 @@ const schema = `
   insert into slow select i, 'Slow ' || i, 'note' from generate_series(1, 6) i;
   insert into quick select i, 'Quick ' || i, 'note' from generate_series(1, 3) i`;
 
-const SETTLE_SECONDS = 2;
+/** Long enough for a busy machine to type on within. */
+const SETTLE_SECONDS = 6;
 
 const tableOf = (name: string, more: object = {}): ConfigInput['tables'][string] => ({
   source: `public.${name}`,

@@ -15,7 +15,6 @@ async function synced(syncLog: ConfigInput['syncLog']): Promise<void> {
     config: { ...shopConfig, syncLog },
     schema: shopSchema,
     pollSeconds: 0.2,
-    variables: { NOTION_TIMEOUT_SECONDS: '1' },
   });
   sides = sidesOf(stack);
   await sides.sql(shopRows(3));

@@ -15,7 +15,7 @@ beforeAll(async () => {
   await stack.start();
   await sides.sql(shopRows(3));
   await agreed(stack);
-}, 60_000);
+});
 
 afterEach(() => stack.sandbox.control.faults.clear());
 afterAll(() => stack[Symbol.asyncDispose]());

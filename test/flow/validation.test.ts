@@ -261,7 +261,7 @@ test('invariant 4: fifty bad inputs lose nothing, hold nothing else up, and say 
   await sides.rest();
   expect(await sides.failures()).toEqual([]);
   expect(pages.map((page) => comments(page).length)).toEqual(pages.map(() => 1));
-}, 240_000);
+});
 
 /** One edit for each class of PostgreSQL's refusals, with what its page tells, and what mends it. */
 test.each<readonly [string, Record<string, unknown>, string, Record<string, unknown>]>([

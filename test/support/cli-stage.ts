@@ -4,11 +4,12 @@ import { join } from 'node:path';
 import { type Config, type ConfigInput, parseConfig } from '../../src/config.ts';
 import { readEnvironment } from '../../src/environment.ts';
 import { type Installation, openInstallation } from '../../src/installation.ts';
+import { messageOf } from '../../src/model/errors.ts';
 import { silentLog } from '../../src/runtime/log.ts';
 import { type Sandbox, type SandboxOptions, startSandbox } from '../../src/sandbox/notion/server.ts';
 import { type CliProcess, type Outcome, runCli, spawnCli } from './daemon-process.ts';
 import { createDatabase, type TestDatabase } from './postgres.ts';
-import { waitUntilSettled } from './stack.ts';
+import { pastOthers, SLOT_BLOCKED, waitUntilSettled } from './stack.ts';
 
 type Variables = Readonly<Record<string, string>>;
 
@@ -81,11 +82,15 @@ export async function createCliStage(options: CliStageOptions): Promise<CliStage
       const { code, stderr } = await run(['apply']);
       if (code !== 0) throw new Error(`apply failed: ${stderr}`);
     },
-    start: async (extra) => {
-      const child = spawn(['start'], extra);
-      await child.says('"msg":"syncing"');
-      return child;
-    },
+    start: (extra) =>
+      pastOthers(
+        async () => {
+          const child = spawn(['start'], extra);
+          await child.says('"msg":"syncing"');
+          return child;
+        },
+        (error) => options.serverUrl === undefined && messageOf(error).includes(`(${SLOT_BLOCKED})`),
+      ),
     settled: (timeoutMs) => waitUntilSettled(database, config.tables.length, timeoutMs),
     install: () => openInstallation(config, readEnvironment(variables, config), silentLog()),
     [Symbol.asyncDispose]: async () => {

@@ -139,9 +139,8 @@ export async function openDisputes(aheadMs = 0): Promise<Disputes> {
 async function clashIn(stack: Stack, sides: Sides, clash: Clash): Promise<void> {
   const { table: name = 'goods', key, first } = clash;
   const page = await sides.pageOf(name, key);
-  await sides.sql('select pgnotion.pause($1)', [name]);
+  await sides.pause(name);
   const { control } = stack.sandbox;
-  await pollsOfOther(stack, sides, name);
   await clash.page(page);
   await sides.sql(clash.row);
   await soon(async () => {
@@ -180,16 +179,5 @@ async function clashIn(stack: Stack, sides: Sides, clash: Clash): Promise<void> 
         where table_name = $1 and key = $2 and next_at = 'infinity'`,
       [name, key],
     );
-  });
-}
-
-/** A poll of the table that had begun when it was paused is over once the other one has had some. */
-async function pollsOfOther(stack: Stack, sides: Sides, name: string): Promise<void> {
-  const other = (await sides.source(name === 'goods' ? 'held' : 'goods')).replaceAll('-', '');
-  const { control } = stack.sandbox;
-  const from = control.requests().length;
-  await soon(() => {
-    const since = control.requests().slice(from);
-    return since.filter(({ path }) => path.replaceAll('-', '').includes(`${other}/query`)).length > 3;
   });
 }

@@ -6,7 +6,8 @@ import type { RequestLogEntry } from '../../src/sandbox/notion/log.ts';
 /** The databases that report to people. The daemon writes them in the background, in its own time. */
 const REPORTS: readonly string[] = [SYNC_LOG.title, conflictsNotebook([]).title];
 
-const bare = (id: string): string => id.replaceAll('-', '');
+/** An id as paths may spell it. */
+export const bare = (id: string): string => id.replaceAll('-', '');
 
 const isReport = ({ title }: { readonly title: string }): boolean => REPORTS.includes(title);
 

@@ -4,7 +4,7 @@ import type { PageView } from '../../src/sandbox/notion/human.ts';
 import type { RequestLogEntry } from '../../src/sandbox/notion/log.ts';
 import type { JsonObject } from '../../src/sandbox/notion/types.ts';
 import { eventually } from './eventually.ts';
-import { fromNow, isWrite, requestsOfTables, tableSources } from './requests.ts';
+import { bare, fromNow, isWrite, requestsOfTables, tableSources } from './requests.ts';
 import type { Stack } from './stack.ts';
 
 /** A waiting or refused thing, as the failures view tells it. */
@@ -38,6 +38,8 @@ export type Sides = {
   readonly extras: (polls: number) => Promise<readonly string[]>;
   /** Resolves after so many more polls of every table. */
   readonly polls: (count: number) => Promise<void>;
+  /** Pauses a table; resolves once a poll of it that had begun before is over. Needs another table that is not paused. */
+  readonly pause: (table: string) => Promise<void>;
   /** Resolves once what was done before has been seen and carried over. */
   readonly rest: () => Promise<void>;
 };
@@ -82,6 +84,17 @@ export function sidesOf(stack: Stack): Sides {
     failures: () => sql<Failure>('select * from pgnotion.failures'),
     writes: () => requestsOfTables(control).filter(isWrite),
     polls: (count) => polls(stack, count),
+    pause: async (table) => {
+      await sql('select pgnotion.pause($1)', [table]);
+      const others = await sql<{ id: string }>(
+        `select data_source_id as id from pgnotion.data_sources join pgnotion.status using (table_name) where not paused`,
+      );
+      await polls(
+        stack,
+        POLLS_OF_OTHERS,
+        others.map(({ id }) => bare(id)),
+      );
+    },
     extras: async (count) => {
       const later = fromNow(control);
       await polls(stack, count);
@@ -100,10 +113,15 @@ export function sidesOf(stack: Stack): Sides {
 
 const QUERIES = /data_sources\/([^/]+)\/query/;
 
-async function polls(stack: Stack, count: number): Promise<void> {
-  const { control } = stack.sandbox;
+/** However slow the machine is, a poll is over when every other table has had so many. */
+const POLLS_OF_OTHERS = 3;
+
+async function polls(
+  { sandbox: { control } }: Stack,
+  count: number,
+  sources = tableSources(control),
+): Promise<void> {
   const later = fromNow(control);
-  const sources = tableSources(control);
   await eventually(() => {
     const asked = control
       .requests()
