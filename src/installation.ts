@@ -51,17 +51,17 @@ const MAX_CONNECTIONS = 10;
 /** A server, or a network, that falls silent on the way up is given up after this. */
 const ANSWER_MS = 15_000;
 /** A migration may have to go through all that the state holds. */
-const MIGRATION_TIMES = 40;
+const MIGRATION_MS = 600_000;
 
 /**
  * Opens PostgreSQL, brings our schema up to date and joins the mapping with the catalog. Throws `PgnotionError`, also
- * if the server takes longer than `answerMs` for an answer, or forty times that for a migration.
+ * if the server takes longer than `ANSWER_MS` for an answer, or `migrationMs` for a migration.
  */
 export async function openInstallation(
   config: Config,
   environment: Environment,
   log: Log,
-  answerMs = ANSWER_MS,
+  migrationMs = MIGRATION_MS,
 ): Promise<Installation> {
   const { DATABASE_URL: url } = environment;
   const pool = createPool({ url, max: MAX_CONNECTIONS, raw: false, applicationName: 'pgnotion state', log });
@@ -77,13 +77,13 @@ export async function openInstallation(
     clearTimeout(forced);
   };
   try {
-    const first = within(answerMs, 'the first query', pool.query('select 1'));
+    const first = within(ANSWER_MS, 'the first query', pool.query('select 1'));
     await first.catch((error: unknown) => {
       throw describeConnectError(error, url);
     });
-    await within(MIGRATION_TIMES * answerMs, 'bringing the schema pgnotion up to date', migrate(pool));
+    await within(migrationMs, 'bringing the schema pgnotion up to date', migrate(pool));
     const resolving = resolveTables(rawPool, config.tables, environment.SYNC_CONFLICT_STRATEGY);
-    const tables = await within(answerMs, 'reading the catalog', resolving);
+    const tables = await within(ANSWER_MS, 'reading the catalog', resolving);
     return { config, environment, pool, db, tables, log, sever, close };
   } catch (error) {
     await close();

@@ -93,15 +93,12 @@ test('invariants 3 and 9: a restart in the middle of a first contact neither ski
   await stack.apply();
   for (let restarts = 0; restarts < 3; restarts += 1) {
     await stack.start();
-    await eventually(
-      async () => {
-        const [met] = await there.sides.sql<{ reading: number; over: boolean }>(
-          'select reading, over_at is not null as over from pgnotion.first_contacts',
-        );
-        return met?.over || (met?.reading ?? 0) > restarts;
-      },
-      { timeoutMs: 30_000 },
-    );
+    await eventually(async () => {
+      const [met] = await there.sides.sql<{ reading: number; over: boolean }>(
+        'select reading, over_at is not null as over from pgnotion.first_contacts',
+      );
+      return met?.over || (met?.reading ?? 0) > restarts;
+    });
     await stack.stop();
   }
   await stack.start();

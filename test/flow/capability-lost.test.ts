@@ -14,7 +14,7 @@ beforeAll(async () => {
   await stack.start();
   await sides.sql(shopRows(8));
   await agreed(stack);
-}, 60_000);
+});
 
 afterEach(() => stack.sandbox.control.faults.clear());
 afterAll(() => stack[Symbol.asyncDispose]());

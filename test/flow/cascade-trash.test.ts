@@ -149,7 +149,7 @@ test('invariant 10: a page in the trash whose row would take many others along w
   await sides.rest();
   expect(await sides.sql('select * from pgnotion.guarded_changes')).toEqual([]);
   expect(await sides.failures()).toEqual([]);
-}, 60_000);
+});
 
 test('invariant 7: a change of somebody else to such a child is still weighed against its deletion', async () => {
   const children = childrenOf('delete', 'set_null');

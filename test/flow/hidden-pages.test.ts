@@ -47,9 +47,9 @@ beforeAll(async () => {
   stack = await createStack({ config, schema, pollSeconds: 0.2 });
   await stack.apply();
   await stack.start();
-  await stack.settled(60_000);
+  await stack.settled();
   sides = sidesOf(stack);
-}, 90_000);
+});
 
 afterAll(() => stack[Symbol.asyncDispose]());
 

@@ -42,9 +42,9 @@ beforeAll(async () => {
   elsewhere = made.data_sources[0]?.id ?? '';
   await stack.apply();
   await stack.start();
-  await stack.settled(60_000);
+  await stack.settled();
   sides = sidesOf(stack);
-}, 90_000);
+});
 
 afterAll(() => stack[Symbol.asyncDispose]());
 

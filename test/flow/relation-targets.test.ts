@@ -59,9 +59,9 @@ describe.each([
     stack.sandbox.control.setBehaviour({ trashedRelationTargets: listed });
     await stack.apply();
     await stack.start();
-    await stack.settled(60_000);
+    await stack.settled();
     sides = sidesOf(stack);
-  }, 90_000);
+  });
 
   afterAll(() => stack[Symbol.asyncDispose]());
 
@@ -206,9 +206,9 @@ describe('targets that Notion does not show', () => {
     stack = await createStack({ config, schema, pollSeconds: 0.2 });
     await stack.apply();
     await stack.start();
-    await stack.settled(60_000);
+    await stack.settled();
     sides = sidesOf(stack);
-  }, 90_000);
+  });
 
   afterAll(() => stack[Symbol.asyncDispose]());
 

@@ -25,7 +25,7 @@ async function started(
   await fill?.(stack);
   await stack.apply();
   await stack.start();
-  await stack.settled(100_000);
+  await stack.settled();
   return stack;
 }
 

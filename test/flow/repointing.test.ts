@@ -33,10 +33,10 @@ beforeAll(async () => {
   stage = await createCliStage({ config, schema, variables: { SYNC_INTERVAL_SECONDS: '0.2' } });
   await stage.apply();
   const daemon = await stage.start();
-  await stage.settled(60_000);
+  await stage.settled();
   daemon.signal('SIGTERM');
   await daemon.exit;
-}, 120_000);
+});
 
 afterAll(() => stage[Symbol.asyncDispose]());
 
@@ -99,7 +99,7 @@ test('invariant 10: pinning another database makes nothing anew before a person 
   );
   expect(audit).toHaveLength(6);
   const daemon = await stage.start(pin);
-  await stage.settled(60_000);
+  await stage.settled();
   const made = await pageOf('suppliers', '1');
   expect(made).not.toBe(old);
   const product = (await pageOf('products', '1')) ?? '';
@@ -127,7 +127,7 @@ test('invariant 3: reset gives up the pairs once confirmed, and the pages with a
   expect(await stage.run(['reset', 'products', '--yes'], pin)).toMatchObject({ code: 0 });
   expect(await pageOf('products', '2')).toBeUndefined();
   const daemon = await stage.start(pin);
-  await stage.settled(60_000);
+  await stage.settled();
   expect(await pageOf('products', '2')).toBe(before);
 
   // A page that was deleted for good: its record says so, and one command ends the wait.

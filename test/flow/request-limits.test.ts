@@ -33,7 +33,7 @@ beforeAll(async () => {
   await stack.apply();
   await stack.start();
   await stack.settled();
-}, 60_000);
+});
 
 afterAll(() => stack[Symbol.asyncDispose]());
 

@@ -11,12 +11,14 @@ test('a PostgreSQL that falls silent on the way up is given up, with every conne
   await database.pool.query(shopSchema);
   const config = parseConfig(shopConfig);
   const environment = readEnvironment({ DATABASE_URL: database.url, NOTION_API_KEY: 'secret' }, config);
-  const open = (answerMs?: number) => openInstallation(config, environment, silentLog(), answerMs);
+  const open = (migrationMs?: number) => openInstallation(config, environment, silentLog(), migrationMs);
   await (await open()).close();
 
   const holder = await database.pool.connect();
   await holder.query('select pg_advisory_lock(7420001)');
-  await expect(open(50)).rejects.toThrow('bringing the schema pgnotion up to date: no answer within 2000 ms');
+  await expect(open(2_000)).rejects.toThrow(
+    'bringing the schema pgnotion up to date: no answer within 2000 ms',
+  );
   const { rows } = await holder.query(
     `select from pg_stat_activity where datname = current_database() and application_name like 'pgnotion%'
         and application_name <> 'pgnotion test' and state <> 'active'`,

@@ -79,7 +79,7 @@ export async function createCliStage(options: CliStageOptions): Promise<CliStage
     run,
     spawn,
     apply: async () => {
-      const { code, stderr } = await run(['apply']);
+      const { code, stderr } = await run(['apply'], { NOTION_TIMEOUT_SECONDS: '' });
       if (code !== 0) throw new Error(`apply failed: ${stderr}`);
     },
     start: (extra) =>

@@ -1,7 +1,8 @@
 import { randomBytes } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
 import { inject } from 'vitest';
-import { createPool } from '../../src/postgres/pool.ts';
+import { createPool, severPool } from '../../src/postgres/pool.ts';
 import { silentLog } from '../../src/runtime/log.ts';
 import { eventually } from './eventually.ts';
 
@@ -61,8 +62,12 @@ export async function asAdmin<T>(url: string, work: (admin: pg.Client) => Promis
   }
 }
 
+const KEPT_CLIENTS_MS = 5_000;
+
 async function dropDatabase(serverUrl: string, database: string, pool: pg.Pool): Promise<void> {
-  await pool.end();
+  // A test that failed may have kept a client, for whose return the pool would wait, and the failure not be told.
+  await Promise.race([pool.end(), sleep(KEPT_CLIENTS_MS, undefined, { ref: false })]);
+  severPool(pool);
   await asAdmin(serverUrl, async (admin) => {
     // A stream that is being closed may take its slot again between the two statements, hence the repetition.
     await eventually(async () => {

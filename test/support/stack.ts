@@ -77,7 +77,9 @@ export async function createStack(options: StackOptions): Promise<Stack> {
   let running: { readonly stop: AbortController; readonly done: Promise<void> } | null = null;
 
   const apply = async (): Promise<void> => {
-    const installation = await openInstallation(config, environment, log);
+    // What a test makes short is meant for the daemon.
+    const patient = { ...environment, NOTION_TIMEOUT_SECONDS: DEFAULT_TIMEOUT_SECONDS };
+    const installation = await openInstallation(config, patient, log);
     const { notion, throttle } = openNotion(installation);
     try {
       await applyToNotion(installation, notion);
@@ -133,6 +135,8 @@ export async function createStack(options: StackOptions): Promise<Stack> {
     },
   };
 }
+
+const DEFAULT_TIMEOUT_SECONDS = 30;
 
 const codeOf = (error: unknown): string | null => (error instanceof PgnotionError ? error.code : null);
 
