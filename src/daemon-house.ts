@@ -3,9 +3,8 @@ import { keepTrying, pause } from './runtime/retry.ts';
 import { pruneConflicts } from './state/conflicts.ts';
 import { pruneLongValues } from './state/long-values.ts';
 import { pruneNotices } from './state/notices.ts';
-import { pruneResting } from './state/records.ts';
 import { type Answer, pruneRequests, recordAnswers } from './state/requests.ts';
-import { pruneHistory } from './state/retention.ts';
+import { pruneHistory, pruneResting } from './state/retention.ts';
 import { pruneSightings } from './state/sightings.ts';
 import type { Store } from './state/sql.ts';
 

@@ -201,15 +201,6 @@ export async function rest(sql: Sql, table: TableName, key: RowKey, as: RestedAs
   if (record?.page != null) await clearNotice(sql, record.page, as !== 'left' && as !== 'marked');
 }
 
-/** Forgets records that have rested for longer than that. A soft deletion lasts as long as its row. */
-export async function pruneResting(sql: Sql, days: number): Promise<void> {
-  await sql.query(
-    `delete from pgnotion.records where state = 'resting' and rested_as <> 'soft'
-        and rested_at < clock_timestamp() - make_interval(secs => $1)`,
-    [days * 86_400],
-  );
-}
-
 /** Ends a pair: its page is gone, or its row. What waited for either has nothing to wait for. */
 export async function forget(sql: Sql, table: TableName, key: RowKey): Promise<void> {
   await outdateConflicts(sql, table, key);

@@ -66,3 +66,12 @@ async function pruneRuns(sql: Sql, days: number): Promise<void> {
     [days, BATCH],
   );
 }
+
+/** Forgets records that have rested for longer than that. A soft deletion lasts as long as its row. */
+export async function pruneResting(sql: Sql, days: number): Promise<void> {
+  await sql.query(
+    `delete from pgnotion.records where state = 'resting' and rested_as <> 'soft'
+        and rested_at < clock_timestamp() - make_interval(secs => $1)`,
+    [days * 86_400],
+  );
+}

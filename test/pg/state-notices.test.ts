@@ -14,7 +14,8 @@ import {
   settleNotice,
   wishNotice,
 } from '../../src/state/notices.ts';
-import { link, markLinked, pruneResting, recordsByKey, rest } from '../../src/state/records.ts';
+import { link, markLinked, recordsByKey, rest } from '../../src/state/records.ts';
+import { pruneResting } from '../../src/state/retention.ts';
 import {
   addSource,
   createState,
