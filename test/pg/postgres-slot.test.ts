@@ -52,7 +52,7 @@ test('a slot is made once, is found again, and is dropped', async () => {
   expect(await inspectSlot(database.pool, database.name)).toEqual({ exists: false });
 });
 
-test('a slot that an open transaction holds up names it, and leaves nothing behind', async () => {
+test('invariant 17: a slot that an open transaction holds up names it, and leaves nothing behind', async () => {
   await using database = await createDatabase();
   const writer = new pg.Client({ connectionString: database.url, application_name: 'slow import' });
   await writer.connect();
@@ -159,7 +159,7 @@ test('a publication follows the wanted tables', async () => {
   await stream.close();
 });
 
-test('a table whose updates would begin to fail is not published', async () => {
+test('invariant 17: a table whose updates would begin to fail is not published', async () => {
   await using database = await createDatabase();
   await database.pool.query(`
     CREATE TABLE fine (id int PRIMARY KEY);
