@@ -181,7 +181,7 @@ const bad: readonly Bad[] = [
       'Note',
       'rich_text',
       value,
-      /^Note: the books are closed: ask the accountant\. PostgreSQL kept nothing$/,
+      /^Note: the books are closed\. ask the accountant\. PostgreSQL kept nothing$/,
     ],
   ),
   ['Note', 'rich_text', 'broken', /^Note: division by zero/],
@@ -280,7 +280,7 @@ test.each<readonly [string, Record<string, unknown>, string, Record<string, unkn
   [
     'P0001',
     { Note: typed('rich_text', 'frozen') },
-    'Note: the books are closed: ask the accountant. PostgreSQL kept nothing',
+    'Note: the books are closed. ask the accountant. PostgreSQL kept nothing',
     { Note: typed('rich_text', 'open') },
   ],
   [
