@@ -181,7 +181,7 @@ const bad: readonly Bad[] = [
       'Note',
       'rich_text',
       value,
-      /^Note: the books are closed\. ask the accountant\. PostgreSQL kept nothing$/,
+      /^Note: the books are closed\. Ask the accountant\. PostgreSQL kept nothing$/,
     ],
   ),
   ['Note', 'rich_text', 'broken', /^Note: division by zero/],
@@ -280,7 +280,7 @@ test.each<readonly [string, Record<string, unknown>, string, Record<string, unkn
   [
     'P0001',
     { Note: typed('rich_text', 'frozen') },
-    'Note: the books are closed. ask the accountant. PostgreSQL kept nothing',
+    'Note: the books are closed. Ask the accountant. PostgreSQL kept nothing',
     { Note: typed('rich_text', 'open') },
   ],
   [
@@ -313,7 +313,9 @@ test('23503: a record that is gone cannot be chosen; the reference to one that e
   await sides.sql('delete from makers where id = 2');
   await soon(async () => (await sides.sql('select from pgnotion.outbox')).length > 0);
   sides.edit(page, { Maker: typed('relation', [ghost]) });
-  await soon(() => told(page) === 'Maker: the record chosen there does not exist in PostgreSQL');
+  await soon(
+    () => told(page) === 'Maker: the record chosen there does not exist in PostgreSQL. PostgreSQL kept One',
+  );
   await commented(page);
   sides.edit(page, { Maker: typed('relation', [await sides.pageOf('makers', '1')]) });
   await soon(() => told(page) === '');

@@ -5,7 +5,7 @@ test('sentences of several authors meet with one mark between them', () => {
   expect(sentences('The order is closed.', 'Ask finance to open it.', 'PostgreSQL kept nothing')).toBe(
     'The order is closed. Ask finance to open it. PostgreSQL kept nothing',
   );
-  expect(sentences('a: ', null, undefined, '', ' b; ')).toBe('a. b');
+  expect(sentences('a: ', null, undefined, '', ' b; ')).toBe('a. B');
   expect(sentences('Really?', 'Yes!')).toBe('Really?. Yes!'.replace('?.', '?'));
 });
 

@@ -17,7 +17,7 @@ export type Behaviour = {
 };
 
 export const defaultBehaviour = (): Behaviour => ({
-  encodedIdsInBodies: true,
+  encodedIdsInBodies: false,
   trashedRelationTargets: true,
   hostedFilesInWrites: true,
   hostedUrls: 'hourly',
