@@ -39,3 +39,7 @@ function reachable(targets: ReadonlyMap<TableName, readonly TableName[]>, from: 
   }
   return seen;
 }
+
+/** Tables in the order of creation. Rows are found in it as well: a row that no one has found yet is not waited for. */
+export const inRankOrder = <T extends { readonly rank: number }>(tables: Iterable<T>): readonly T[] =>
+  [...tables].sort((a, b) => a.rank - b.rank);

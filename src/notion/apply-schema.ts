@@ -2,6 +2,7 @@ import type { Json } from '../model/change.ts';
 import { type Fault, PgnotionError } from '../model/errors.ts';
 import type { DataSourceId, TableName } from '../model/ids.ts';
 import type { ResolvedTable } from '../model/mapping.ts';
+import { inRankOrder } from '../model/rank.ts';
 import type { Identified } from '../model/schema/identify.ts';
 import { type KnownSchema, ownEntry } from '../model/schema/known.ts';
 import type { Ask } from './call.ts';
@@ -199,7 +200,7 @@ export async function applyTables(
 ): Promise<readonly AppliedTable[]> {
   const present = new Map(sources);
   const applied = new Map<TableName, AppliedTable>();
-  const ordered = [...tables].sort((a, b) => a.rank - b.rank);
+  const ordered = inRankOrder(tables);
   const apply = async (table: ResolvedTable): Promise<void> => {
     const before = applied.get(table.name);
     const after = await applyTable(

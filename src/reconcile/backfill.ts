@@ -1,6 +1,7 @@
 import { messageOf } from '../model/errors.ts';
 import type { RowKey, TableName } from '../model/ids.ts';
 import type { ResolvedTable } from '../model/mapping.ts';
+import { inRankOrder } from '../model/rank.ts';
 import { isConnectionLost } from '../postgres/connection-lost.ts';
 import { countRows, presentKeys, readKeys, type UserDatabase } from '../postgres/rows.ts';
 import type { Log } from '../runtime/log.ts';
@@ -33,10 +34,12 @@ export async function runBackfill(context: BackfillContext, signal: AbortSignal)
   await keepTrying(
     async (healthy) => {
       while (!signal.aborted) {
-        for (const source of (await readSources(context.store)).values()) {
-          const table = context.tables.get(source.table);
+        const sources = await readSources(context.store);
+        // Parents first: a child is made without its relation if its parent's row is not in the outbox yet.
+        for (const table of inRankOrder(context.tables.values())) {
+          const source = sources.get(table.name);
           // One that cannot be read has its turn when it can, and keeps no other waiting.
-          if (table === undefined || source.backfilledAt !== null || source.pausedBy === 'trouble') continue;
+          if (source === undefined || source.backfilledAt !== null || source.pausedBy === 'trouble') continue;
           if (signal.aborted) return;
           if (broken.mayTry(table.name)) await backfillAlone(context, table, source.compares, broken, signal);
         }

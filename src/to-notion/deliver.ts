@@ -1,6 +1,7 @@
 import type { TableName } from '../model/ids.ts';
 import { sameJson } from '../model/json.ts';
 import { changedInRow } from '../model/merge.ts';
+import { inRankOrder } from '../model/rank.ts';
 import { tableTrouble } from '../model/table-trouble.ts';
 import { readRows } from '../postgres/rows.ts';
 import { backoff, keepTrying } from '../runtime/retry.ts';
@@ -88,7 +89,7 @@ export async function deliverBatch(
   options: DeliverOptions,
   signal: AbortSignal,
 ): Promise<number> {
-  const order = [...context.tables.values()].sort((a, b) => a.rank - b.rank).map((table) => table.name);
+  const order = inRankOrder(context.tables.values()).map((table) => table.name);
   const lines = await claimDue(context.store, {
     tables: order,
     urgency: options.urgency,

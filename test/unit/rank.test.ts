@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { tableName } from '../../src/model/ids.ts';
-import { rankTables } from '../../src/model/rank.ts';
+import { inRankOrder, rankTables } from '../../src/model/rank.ts';
 import { resolvedField } from '../support/fields.ts';
 
 type Graph = Readonly<Record<string, readonly string[]>>;
@@ -27,6 +27,11 @@ test.each<[string, Graph, Readonly<Record<string, number>>]>([
   ['two circles in a row', { a: ['b'], b: ['a'], c: ['d', 'a'], d: ['c'] }, { a: 0, b: 0, c: 1, d: 1 }],
 ])('%s', (_title, graph, ranks) => {
   expect(ranksOf(graph)).toEqual(ranks);
+});
+
+test('tables are put in the order of their ranks, those of one rank as they came', () => {
+  const [a, b, c] = [{ rank: 2 }, { rank: 0 }, { rank: 0 }];
+  expect(inRankOrder(new Map([a, b, c].map((table, at) => [at, table])).values())).toEqual([b, c, a]);
 });
 
 test('whatever the relations: nobody stands before what they point to, and only circles share a place with it', () => {
