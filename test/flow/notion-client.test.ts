@@ -93,8 +93,9 @@ describe('what comes back', () => {
       parentDataSource: SOURCE,
       url: 'https://app.notion.com/p/x',
       properties: {
-        title: { id: 'title', type: 'title', title: [] },
-        'a%3Ab': { id: 'a%3Ab', type: 'checkbox' },
+        // Ids come URL-encoded, and are told decoded, with the name that a person sees.
+        title: { id: 'title', name: 'Name', type: 'title', title: [] },
+        'a:b': { id: 'a:b', name: 'In stock', type: 'checkbox' },
       },
     });
   });

@@ -47,14 +47,14 @@ const waitFor = async (timeout = '20 seconds', key = 'a', table = 'suppliers'): 
   return row?.there ?? false;
 };
 
-/** Resolves once a session sleeps inside of the function. */
-const isWaiting = () =>
+/** Resolves once so many sessions sleep inside of the function: what is captured from then on counts for them. */
+const isWaiting = (sessions = 1) =>
   eventually(async () => {
     const found = await rows(
       `select from pg_stat_activity
         where datname = current_database() and query like '%wait_for%' and wait_event = 'PgSleep'`,
     );
-    return found.length > 0;
+    return found.length >= sessions;
   });
 
 test('a record at rest is there at once, after the log up to the call has been read', async () => {
@@ -96,6 +96,7 @@ test('a record that is set aside is no use to wait for: false at once, with the 
   // Only once the log has been read: what was committed last may mend it.
   expect(await statusOf('200 ms')).toMatchObject({ status: 'timeout' });
   const answers = Promise.all([waitFor(), statusOf()]);
+  await isWaiting(2);
   await capture();
   expect(await answers).toEqual([false, { status: 'set_aside', reason: 'it is refused', remedy: 'mend it' }]);
 });
@@ -104,12 +105,14 @@ test('a field that a conflict holds is not there: false at once, until it is dec
   await rows(`insert into pgnotion.conflict_entries (type, table_name, record_id, fields, strategy, status)
               values ('CONCURRENT_UPDATE', 'suppliers', 'a', '{Name}', 'manual', 'open')`);
   const answers = Promise.all([waitFor(), statusOf()]);
+  await isWaiting(2);
   await capture();
   const [there, status] = await answers;
   expect(there).toBe(false);
   expect(status).toMatchObject({ status: 'conflict', reason: expect.stringContaining('holds Name') });
   await rows(`update pgnotion.conflict_entries set status = 'resolved'`);
   const later = statusOf();
+  await isWaiting();
   await capture();
   expect(await later).toEqual({ status: 'synced', reason: null, remedy: null });
 });
