@@ -2,14 +2,13 @@ import { Kysely, PostgresDialect } from 'kysely';
 import type { Pool } from 'pg';
 import type { Config } from './config.ts';
 import { databaseVariable, type Environment } from './environment.ts';
-import { notMoved, repointedTables } from './installation-repoint.ts';
-import { type Fault, PgnotionError } from './model/errors.ts';
+import { PgnotionError } from './model/errors.ts';
 import { dataSourceId, type TableName } from './model/ids.ts';
 import type { ResolvedTable } from './model/mapping.ts';
 import { mappingDigest } from './model/mapping-digest.ts';
 import type { Identified } from './model/schema/identify.ts';
 import type { KnownSchema } from './model/schema/known.ts';
-import { type AppliedTable, applyTables, hiddenSource, seenSource } from './notion/apply-schema.ts';
+import { type AppliedTable, applyTables, seenSource } from './notion/apply-schema.ts';
 import {
   createNotionClient,
   type NotionClient,
@@ -17,7 +16,7 @@ import {
   type RequestInfo,
 } from './notion/client.ts';
 import { NotionFailure } from './notion/outcome.ts';
-import { planUpdate, type Sources } from './notion/schema.ts';
+import type { Sources } from './notion/schema.ts';
 import { createThrottle, type Throttle } from './notion/throttle.ts';
 import { createPool, describeConnectError, severPool } from './postgres/pool.ts';
 import { resolveTables } from './postgres/resolve.ts';
@@ -217,7 +216,7 @@ export async function applyToNotion(
   const all: Sources = new Map(applied.map(({ table, dataSourceId: id }) => [table, id]));
   for (const table of tables) {
     const done = applied.find((each) => each.table === table.name);
-    if (done !== undefined) await settle(installation, table, done.schema, all, meetingOf(done));
+    if (done !== undefined) await settleTable(installation, table, done.schema, all, meetingOf(done));
   }
   return applied;
 }
@@ -226,7 +225,7 @@ const meetingOf = ({ created, changed }: AppliedTable): Meeting =>
   created ? 'made' : changed.length > 0 ? 'changed' : 'applied';
 
 /** What state knows of each data source, so that its properties are found whatever they are called. */
-async function knownSchemas(
+export async function knownSchemas(
   { pool }: Installation,
   sources: Sources,
 ): Promise<ReadonlyMap<TableName, KnownSchema>> {
@@ -237,54 +236,7 @@ async function knownSchemas(
   return new Map(await Promise.all(known));
 }
 
-/** Makes sure that each table has its data source and that it fits. Throws one error for all that is wrong. */
-export async function checkNotion(installation: Installation, notion: NotionClient): Promise<void> {
-  const { log } = installation;
-  const sources = await knownSources(installation, notion);
-  const moved = await repointedTables(installation, sources);
-  if (moved.length > 0) throw notMoved(moved);
-  const known = await knownSchemas(installation, sources);
-  const lacks: string[] = [];
-  const faults: string[] = [];
-  const blame = (table: TableName, fault: Fault): void => {
-    faults.push(`${table}, ${fault.path}: ${fault.message}. ${fault.remedy}`);
-  };
-  for (const table of installation.tables) {
-    const id = sources.get(table.name);
-    if (id === undefined) {
-      lacks.push(`${table.name} has no Notion database yet`);
-      continue;
-    }
-    const actual = await seenSource(notion, id, ASK);
-    if (actual === null) {
-      blame(table.name, hiddenSource(id));
-      continue;
-    }
-    const { faults: unfit, identified } = planUpdate(table, actual, sources, known.get(table.name));
-    const missing = [...new Set(identified.lacking)];
-    if (missing.length > 0) lacks.push(`the database of ${table.name} lacks ${missing.join(', ')}`);
-    for (const fault of unfit) blame(table.name, fault);
-    // What nobody has seen whole yet is not kept: it is no first contact that could be told from later ones.
-    if (missing.length + unfit.length > 0) continue;
-    const { deviations } = await settle(installation, table, actual, sources, 'seen');
-    if (deviations.length > 0)
-      log.warn({ table: table.name, deviations }, "Notion's schema deviates from the configuration");
-  }
-  if (lacks.length + faults.length > 0) throw notReady(lacks, faults);
-}
-
-function notReady(lacks: readonly string[], faults: readonly string[]): PgnotionError {
-  const apply = 'run `pgnotion apply`, which adds what is missing and leaves the rest as it is';
-  const byHand = 'do what the lines above say, in Notion, and start again';
-  const remedy = faults.length === 0 ? apply : lacks.length === 0 ? byHand : `${byHand}; also ${apply}`;
-  return new PgnotionError({
-    code: 'notion_schema_incomplete',
-    message: `Notion is not ready for this mapping:\n${[...lacks, ...faults].map((line) => `  ${line}`).join('\n')}`,
-    remedy,
-  });
-}
-
-async function settle(
+export async function settleTable(
   { pool }: Installation,
   table: ResolvedTable,
   actual: NotionDataSource,

@@ -23,7 +23,7 @@ export type Target = { readonly table: TableName; readonly key: RowKey };
 export type PagePlan = {
   /** Properties to write. */
   readonly writes: Readonly<Record<string, PageValue>>;
-  /** Fields of `writes` whose value is not whole yet: their base stays where it is. */
+  /** Fields whose value is not whole yet: their base stays where it is, on the row's side. */
   readonly partial: ReadonlySet<string>;
   /** Fields that hold the same on both sides: only their base moves. */
   readonly agreed: readonly string[];
@@ -91,7 +91,11 @@ export function planPage(state: PageState): PagePlan {
     if (one.encoded.kind === 'unresolved') {
       missing.push(...one.encoded.missing);
       partial.add(name);
-      if (sameJson(value.value, one.page)) continue;
+      if (sameJson(value.value, one.page)) {
+        // Without a base, what the page shows meanwhile would be looked at again with every poll.
+        if (one.basePage === undefined) agreed.push(name);
+        continue;
+      }
     } else if (verdict.kind === 'merge' && sameJson(value.value, one.page)) {
       agreed.push(name);
       continue;

@@ -235,8 +235,8 @@ export async function park(sql: Sql, line: OutboxLine, trouble: Trouble): Promis
   );
 }
 
-/** Which of these records wait in the outbox (not parked), as `table/key`. */
-export async function pendingAmong(
+/** Which of these records, as `table/key`, get their first page by a delivery that has not failed yet. */
+export async function pagesComing(
   store: Sql,
   records: readonly { readonly table: TableName; readonly key: RowKey }[],
 ): Promise<ReadonlySet<string>> {
@@ -244,7 +244,8 @@ export async function pendingAmong(
   const rows = await store.query<{ name: string }>(
     `select o.table_name || '/' || o.key as name from pgnotion.outbox o
        join unnest($1::text[], $2::text[]) as u(t, k) on o.table_name = u.t and o.key = u.k
-      where o.parked_at is null and o.kind = 'write'`,
+      where o.parked_at is null and o.kind = 'write' and o.attempts = 0 and not exists (select from
+        pgnotion.records r where r.table_name = t and r.key = k and r.page_id is not null)`,
     [records.map((each) => each.table), records.map((each) => each.key)],
   );
   return new Set(rows.map((row) => row.name));

@@ -2,10 +2,11 @@ import type { RowKey } from '../model/ids.ts';
 import type { ResolvedTable } from '../model/mapping.ts';
 import { readPage } from '../model/page.ts';
 import type { Ask, NotionPage } from '../notion/client.ts';
+import { NotionFailure } from '../notion/outcome.ts';
 import { ADOPTION_REVIEW, carriersOf, lookAtCarrier, originOf } from '../state/first-contact.ts';
 import type { OutboxLine } from '../state/outbox.ts';
 import { recordsByPage } from '../state/records.ts';
-import type { Source } from '../state/sources.ts';
+import { propertyKey, type Source } from '../state/sources.ts';
 import type { DeliverContext, Delivered, Delivery } from './context.ts';
 import { urgencyOf } from './trouble.ts';
 
@@ -15,8 +16,11 @@ const KEYS_PER_QUERY = 50;
 const UNSEEN_MS = 10_000;
 const LOOK_MS = 1_000;
 
-/** Pages that show these keys, as far as queries were made for them. */
-export type Claims = ReadonlyMap<RowKey, readonly NotionPage[]>;
+/**
+ * Pages that show these keys, as far as queries were made for them; or why Notion does not take the query, as while its
+ * property is gone. That stops the records that need it, and nothing else of their batch.
+ */
+export type Claims = ReadonlyMap<RowKey, readonly NotionPage[]> | NotionFailure;
 
 /**
  * Looks for pages that show the keys of rows which have none, in as few queries as can be. In a database that was there
@@ -29,7 +33,8 @@ export async function findClaims(
   lines: readonly OutboxLine[],
   ask: Ask,
 ): Promise<Claims> {
-  if (lines.length === 0) return new Map();
+  // Without the property, the records wait for it (`awaitProperty`).
+  if (lines.length === 0 || propertyKey(source, table.idProperty) === undefined) return new Map();
   const all = (await originOf(context.store, table.name)) === 'found';
   const oldest = context.now().getTime() - UNSEEN_MS;
   const keys = lines
@@ -37,7 +42,12 @@ export async function findClaims(
     .map(({ key }) => key);
   const found = new Map<RowKey, NotionPage[]>(keys.map((key) => [key, []]));
   for (let at = 0; at < keys.length; at += KEYS_PER_QUERY) {
-    const pages = await pagesWith(context, table, source, keys.slice(at, at + KEYS_PER_QUERY), ask);
+    const some = keys.slice(at, at + KEYS_PER_QUERY);
+    const pages = await pagesWith(context, table, source, some, ask).catch((error: unknown) => {
+      if (error instanceof NotionFailure && error.verdict.status === 400) return error;
+      throw error;
+    });
+    if (pages instanceof NotionFailure) return pages;
     for (const page of pages) found.get(idOn(table, source, page))?.push(page);
   }
   return found;
@@ -53,7 +63,7 @@ async function pagesWith(
   keys: readonly RowKey[],
   ask: Ask,
 ): Promise<readonly NotionPage[]> {
-  const property = source.properties[table.idProperty] ?? table.idProperty;
+  const property = propertyKey(source, table.idProperty) ?? table.idProperty;
   const or = keys.map((key) => ({ property, rich_text: { equals: key } }));
   // One page for each is the rule; what else there is shows itself to the polling.
   return (await notion.query({ dataSourceId: source.dataSource, filter: { or } }, ask)).pages;
@@ -100,9 +110,11 @@ async function claimsOf(
   { line, table, source }: Delivery,
   claims: Claims,
 ): Promise<readonly NotionPage[]> {
+  if (claims instanceof NotionFailure) throw claims;
   const batched = claims.get(line.key);
   if (batched !== undefined) return batched;
   const alone = await findClaims(context, table, source, [line], { priority: urgencyOf(line) });
+  if (alone instanceof NotionFailure) throw alone;
   return alone.get(line.key) ?? [];
 }
 

@@ -12,7 +12,7 @@ import { readLate, readWhole } from '../notion/pages.ts';
 import { saveUnshown } from '../state/away.ts';
 import { noteExtras } from '../state/extras.ts';
 import { doubtfulCreate, type RequestOperation, requestOperation } from '../state/operations.ts';
-import { pendingAmong, settle } from '../state/outbox.ts';
+import { pagesComing, settle } from '../state/outbox.ts';
 import { forget, intend, link, recordsByPage, type SyncRecord } from '../state/records.ts';
 import { propertyKey } from '../state/sources.ts';
 import { awaitTargets, releaseWaiting } from '../state/waiting.ts';
@@ -164,7 +164,7 @@ async function targetsAreComing(
   missing: readonly { readonly table: Delivery['line']['table']; readonly key: Delivery['line']['key'] }[],
 ): Promise<boolean> {
   const earlier = missing.filter((target) => (context.tables.get(target.table)?.rank ?? 0) < table.rank);
-  return (await pendingAmong(context.store, earlier)).size > 0;
+  return (await pagesComing(context.store, earlier)).size > 0;
 }
 
 /** `answered`: the page is as the create's own answer has it, not as it was found later. */
@@ -221,7 +221,9 @@ export async function findCreated(
     const unkeyed = await findUnkeyed(context, { table, source }, record, sent, ask);
     return unkeyed ?? notFound(context, record);
   }
-  const property = propertyKey(source, table.idProperty) ?? table.idProperty;
+  const property = propertyKey(source, table.idProperty);
+  // Nothing can be found by it until it is back.
+  if (property === undefined) return 'doubtful';
   const filter = { property, rich_text: { equals: line.key } };
   const found = await context.notion.query({ dataSourceId: source.dataSource, filter }, ask);
   const idField = table.fields.find((field) => field.property === table.idProperty);

@@ -24,6 +24,7 @@ import { type Batch, readBatch } from './batch.ts';
 import { waitForClaim } from './claimed-page.ts';
 import { concludeQuietly } from './conflict.ts';
 import {
+  awaitProperty,
   type Deletion,
   type DeliverContext,
   type Delivered,
@@ -184,6 +185,9 @@ async function withRow(
   const { line, table, source } = delivery;
   const waits = waitsForKind(context, known?.page == null ? 'create' : 'update', delivery);
   if (waits !== null) return waits;
+  // Without it a page could not be found again.
+  const incomplete = known?.page == null ? awaitProperty(delivery, table.idProperty) : null;
+  if (incomplete !== null) return incomplete;
   if (known === undefined)
     return (await waitForClaim(context, delivery, claims)) ?? createPage(context, delivery);
   if (known.page === null) return afterDoubt(context, delivery, known);

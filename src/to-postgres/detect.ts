@@ -27,6 +27,7 @@ import { receiveNewcomer } from './newcomer.ts';
 import { lookOnItsOwn, onItsOwn, waitsForItsTime } from './page-failure.ts';
 import { type Beforehand, readListed } from './read-listed.ts';
 import { relink } from './relink.ts';
+import { lostByMove, without } from './schema-losses.ts';
 
 const ASK = { priority: 'poll' } as const;
 
@@ -238,11 +239,13 @@ async function inspect(
     if (record.state === 'resting') return inspectResting(context, sighting, record);
     const fresh = await noOlderThan(context, sighting, record);
     if (fresh === null) return;
-    if (record.state === 'trashed') await relink(context, record);
     const { table, source } = sighting;
+    const lost = record.away === 'moved' ? lostByMove(table.fields, record.basePage, fresh.image) : [];
+    if (record.state === 'trashed') await relink(context, record, lost);
     const whole = await context.settleRelations(fresh, { table, at: source, record }, ASK);
     if (whole === null) return;
-    const { page, image, basePage } = whole;
+    const { page, image } = whole;
+    const basePage = without(whole.basePage, lost);
     await applyEdit(context, { ...fresh, page, image }, { ...record, page: record.page, basePage });
   });
 }

@@ -3,6 +3,7 @@ import { remindNotices } from '../state/notices.ts';
 import { markRestore } from '../state/outbox.ts';
 import { markLinked, type SyncRecord } from '../state/records.ts';
 import type { Sql } from '../state/sql.ts';
+import { voidRecord } from '../state/void-base.ts';
 import { releaseWaiting } from '../state/waiting.ts';
 import type { InboundContext } from './context.ts';
 
@@ -13,11 +14,16 @@ async function endTrashed(sql: Sql, { table, key }: SyncRecord): Promise<void> {
       await endConflict(sql, id, choice === 'postgres' ? 'resolved' : 'outdated');
 }
 
-/** A restored page: the pair goes on where it stopped. */
-export async function relink(context: InboundContext, record: SyncRecord): Promise<void> {
+/** A page that is back: the pair goes on where it stopped, but for the fields that the page lost on its way. */
+export async function relink(
+  context: InboundContext,
+  record: SyncRecord,
+  lost: readonly string[],
+): Promise<void> {
   await context.store.transaction(async (sql) => {
     await endTrashed(sql, record);
     await markLinked(sql, record.table, record.key);
+    if (lost.length > 0) await voidRecord(sql, record, lost);
     await markRestore(sql, record.table, record.key, []);
     await releaseWaiting(sql, record.table, record.key);
     if (record.page !== null) await remindNotices(sql, record.page);

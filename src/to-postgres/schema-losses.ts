@@ -45,11 +45,28 @@ export async function withoutSchemaLosses(
     .map(({ property }) => property);
   if (dead.length === 0) return record;
   await context.store.transaction((sql) => voidRecord(sql, record, dead));
-  const basePage = Object.fromEntries(
-    Object.entries(record.basePage).filter(([property]) => !dead.includes(property)),
-  );
-  return { ...record, basePage };
+  return { ...record, basePage: without(record.basePage, dead) };
 }
+
+/**
+ * The fields that a page lost on its way through another database: Notion drops what has no property there, which is no
+ * person's edit. What the page still shows there counts as before.
+ */
+export const lostByMove = (
+  fields: readonly ResolvedField[],
+  base: PageImage,
+  image: PageImage,
+): readonly string[] =>
+  changedOnPage(fields, base, image)
+    .filter((field) => isEmpty(image[field.property] ?? null) || lostIn(field, base, image).length > 0)
+    .map(({ property }) => property);
+
+const isEmpty = (value: PageValue): boolean =>
+  value === null || value === '' || (Array.isArray(value) && value.length === 0);
+
+/** The image without these fields. */
+export const without = (image: PageImage, fields: readonly string[]): PageImage =>
+  Object.fromEntries(Object.entries(image).filter(([property]) => !fields.includes(property)));
 
 /** The options or related pages that the base shows and the page does not. */
 function lostIn({ property, type }: ResolvedField, base: PageImage, image: PageImage): readonly PageValue[] {

@@ -7,8 +7,8 @@ import {
   markRestore,
   nextDueMs,
   type OutboxLine,
+  pagesComing,
   park,
-  pendingAmong,
   postpone,
   reschedule,
   settle,
@@ -224,10 +224,10 @@ test('which records wait: writes only, and none that is parked', async () => {
   const parked = (await claim()).find((line) => line.key === 'parked');
   if (parked) await park(sql, parked, trouble);
   const asked = ['a', 'gone', 'parked', 'clean'].map((name) => ({ table: suppliers, key: key(name) }));
-  expect(await pendingAmong(sql, [...asked, { table: products, key: key('a') }])).toEqual(
+  expect(await pagesComing(sql, [...asked, { table: products, key: key('a') }])).toEqual(
     new Set(['suppliers/a']),
   );
-  expect(await pendingAmong(sql, [])).toEqual(new Set());
+  expect(await pagesComing(sql, [])).toEqual(new Set());
   expect(await changedAtOf(sql, suppliers, key('a'))).toEqual(dirty('a').changedAt);
   expect(await changedAtOf(sql, suppliers, key('gone'))).toBe(null);
   expect(await changedAtOf(sql, suppliers, key('clean'))).toBe(null);

@@ -1,0 +1,83 @@
+import { type Installation, knownSchemas, knownSources, settleTable } from './installation.ts';
+import { notMoved, repointedTables } from './installation-repoint.ts';
+import { type Fault, PgnotionError } from './model/errors.ts';
+import type { ResolvedTable } from './model/mapping.ts';
+import type { KnownSchema } from './model/schema/known.ts';
+import { hiddenSource, seenSource } from './notion/apply-schema.ts';
+import type { NotionClient } from './notion/client.ts';
+import { planUpdate, type Sources } from './notion/schema.ts';
+import { suspend } from './state/sources.ts';
+import { createStore } from './state/sql.ts';
+
+const ASK = { priority: 'live' } as const;
+
+/** What a table lacks before it can be synced, which `apply` adds, and what is wrong with it in Notion. */
+type Looked = {
+  readonly table: ResolvedTable;
+  readonly lacks: readonly string[];
+  readonly faults: readonly Fault[];
+};
+
+const lineOf = ({ table }: Looked, { path, message, remedy }: Fault): string =>
+  `${table.name}, ${path}: ${message}. ${remedy}`;
+
+/**
+ * Makes sure that each table has its data source and that it fits. Throws one error for all that is wrong. A table that was
+ * synced before, and whose database is away now, stops itself alone: a poll finds out when it is back.
+ */
+export async function checkNotion(installation: Installation, notion: NotionClient): Promise<void> {
+  const sources = await knownSources(installation, notion);
+  const moved = await repointedTables(installation, sources);
+  if (moved.length > 0) throw notMoved(moved);
+  const known = await knownSchemas(installation, sources);
+  const looked: Looked[] = [];
+  for (const table of installation.tables)
+    looked.push(await look(installation, notion, table, { sources, known: known.get(table.name) }));
+  const bad = looked.filter(({ lacks, faults }) => lacks.length + faults.length > 0);
+  const isFirst = ({ table, lacks }: Looked): boolean =>
+    lacks.length > 0 || Object.keys(known.get(table.name) ?? {}).length === 0;
+  if (bad.length > 0 && (bad.length === looked.length || bad.some(isFirst))) throw notReady(bad);
+  const store = createStore(installation.pool, 0);
+  for (const each of bad) {
+    const reason = each.faults.map((fault) => lineOf(each, fault)).join('; ');
+    installation.log.error({ table: each.table.name, reason }, 'a table is suspended');
+    await suspend(store, each.table.name, reason);
+  }
+}
+
+async function look(
+  installation: Installation,
+  notion: NotionClient,
+  table: ResolvedTable,
+  { sources, known }: { readonly sources: Sources; readonly known: KnownSchema | undefined },
+): Promise<Looked> {
+  const id = sources.get(table.name);
+  if (id === undefined) return { table, lacks: [`${table.name} has no Notion database yet`], faults: [] };
+  const actual = await seenSource(notion, id, ASK);
+  if (actual === null) return { table, lacks: [], faults: [hiddenSource(id)] };
+  const { faults, identified } = planUpdate(table, actual, sources, known);
+  const missing = [...new Set(identified.lacking)];
+  const lacks = missing.length > 0 ? [`the database of ${table.name} lacks ${missing.join(', ')}`] : [];
+  // What nobody has seen whole yet is not kept: it is no first contact that could be told from later ones.
+  if (lacks.length + faults.length > 0) return { table, lacks, faults };
+  const { deviations } = await settleTable(installation, table, actual, sources, 'seen');
+  if (deviations.length > 0)
+    installation.log.warn(
+      { table: table.name, deviations },
+      "Notion's schema deviates from the configuration",
+    );
+  return { table, lacks, faults };
+}
+
+function notReady(bad: readonly Looked[]): PgnotionError {
+  const lacks = bad.flatMap((each) => each.lacks);
+  const faults = bad.flatMap((each) => each.faults.map((fault) => lineOf(each, fault)));
+  const apply = 'run `pgnotion apply`, which adds what is missing and leaves the rest as it is';
+  const byHand = 'do what the lines above say, in Notion, and start again';
+  const remedy = faults.length === 0 ? apply : lacks.length === 0 ? byHand : `${byHand}; also ${apply}`;
+  return new PgnotionError({
+    code: 'notion_schema_incomplete',
+    message: `Notion is not ready for this mapping:\n${[...lacks, ...faults].map((line) => `  ${line}`).join('\n')}`,
+    remedy,
+  });
+}
