@@ -1,9 +1,11 @@
 import fc from 'fast-check';
 import type { FaultAction } from '../../src/sandbox/notion/faults.ts';
+import { ACTS, type Act } from './chaos-acts.ts';
 import { type ChaosTable, TRACKED } from './chaos-shop.ts';
 
 /** One step of a run. A `pick` chooses among what there is at that moment. */
 export type Command =
+  | Act
   | { readonly do: 'insert'; readonly table: ChaosTable; readonly pick: number; readonly rows: number }
   | {
       readonly do: 'update';
@@ -127,7 +129,11 @@ const command: fc.Arbitrary<Command> = fc.oneof(
   { weight: 14, arbitrary: changed.map((rest) => ({ do: 'edit' as const, ...rest })) },
   {
     weight: 2,
-    arbitrary: one('clear', { table, pick, what: fc.constantFrom('Name', 'Note', 'Amount', 'Qty', 'Seen') }),
+    arbitrary: one('clear', {
+      table,
+      pick,
+      what: fc.constantFrom('Name', 'Note', 'Amount', 'Qty', 'Seen', 'Due', 'Docs'),
+    }),
   },
   { weight: 3, arbitrary: one('relate', { pick, to: pick, count: fc.constantFrom(0, 1, 1, 1, 2) }) },
   {
@@ -174,6 +180,7 @@ const command: fc.Arbitrary<Command> = fc.oneof(
     }),
   },
   { weight: 10, arbitrary: one('rest', { ms: fc.integer({ min: 1, max: 250 }) }) },
+  ...ACTS,
 );
 
 /** At least `steps` commands. */

@@ -1,7 +1,8 @@
 import { readFile } from 'node:fs/promises';
 import type { Json } from '../../src/model/change.ts';
 import type { Change, DataSource, Page, Property, Value } from '../../src/sandbox/notion/types.ts';
-import { type ChaosTable, isSqls, TRACKED } from './chaos-shop.ts';
+import { judgeRows, type Verdict } from './chaos-rows.ts';
+import { TRACKED } from './chaos-shop.ts';
 import { RATE, type World } from './chaos-world.ts';
 
 /** A value of a page that pgnotion replaced. */
@@ -15,6 +16,7 @@ type Overwritten = {
 };
 
 type Story = {
+  readonly options: ReadonlyMap<string, string>;
   readonly overwritten: readonly Overwritten[];
   /** Pages that pgnotion made for a record while another one that it had made was alive. */
   readonly twins: readonly string[];
@@ -22,7 +24,10 @@ type Story = {
 
 type Teller = {
   readonly bot: string;
+  /** The properties that there are, by `data source/id`, under the names of the configuration. */
   readonly properties: Map<string, Property & { readonly source: string }>;
+  /** The first name of each option, by its id, and by each name that it had. */
+  readonly options: Map<string, string>;
   readonly pages: Map<string, Page>;
   /** Who set a value, and when, by `page/property`. */
   readonly setBy: Map<string, { readonly by: string; readonly at: number }>;
@@ -31,27 +36,44 @@ type Teller = {
 };
 
 /** A value as a text that tells it from every other one; null for an empty one. */
-function textOf(value: Value | undefined, property: Property): string | null {
+function textOf(
+  value: Value | undefined,
+  options: ReadonlyMap<string, string>,
+  name?: string,
+): string | null {
   if (value === undefined) return null;
   if (value.type === 'title' || value.type === 'rich_text')
     return value.runs.map((run) => (run.type === 'text' ? run.content : '')).join('') || null;
   if (value.type === 'number') return value.number === null ? null : String(value.number);
-  if (value.type === 'date') return value.date === null ? null : instant(value.date.start);
-  if (value.type === 'multi_select' && 'options' in property) {
-    const names = property.options
-      .filter((option) => value.optionIds.includes(option.id))
-      .map((option) => option.name);
+  if (value.type === 'date')
+    return value.date === null
+      ? null
+      : instant(name === 'Due' ? value.date.start.slice(0, 10) : value.date.start);
+  if (value.type === 'multi_select') {
+    const names = value.optionIds.flatMap((id) => options.get(id) ?? []);
     return names.length === 0 ? null : JSON.stringify(names.sort());
+  }
+  if (value.type === 'files') {
+    const links = value.files.flatMap((file) => ('url' in file ? [file.url] : []));
+    return links.length === 0 ? null : JSON.stringify(links.sort());
   }
   return null;
 }
 
+/** A day stays one; a time is the same in every offset. */
 const instant = (text: string): string => new Date(text).toISOString();
 
 /** The same text of a canonical value, as the audit trail keeps it. */
-function textOfCanonical(value: Json | undefined): string | null {
+function textOfCanonical(value: Json | undefined, options: ReadonlyMap<string, string>): string | null {
   if (value === null || value === undefined) return null;
-  if (Array.isArray(value)) return value.length === 0 ? null : JSON.stringify([...value].sort());
+  if (Array.isArray(value)) {
+    const items = value.flatMap((item) =>
+      typeof item === 'object' && item !== null
+        ? ((item as { readonly url?: string }).url ?? [])
+        : [options.get(String(item)) ?? item],
+    );
+    return items.length === 0 ? null : JSON.stringify(items.sort());
+  }
   if (typeof value === 'object') return instant(String((value as { readonly start: string }).start));
   return String(value);
 }
@@ -61,6 +83,7 @@ async function tell(world: World): Promise<Story> {
   const teller: Teller = {
     bot: world.stage.sandbox.control.botId,
     properties: new Map(),
+    options: new Map(),
     pages: new Map(),
     setBy: new Map(),
     overwritten: [],
@@ -70,14 +93,29 @@ async function tell(world: World): Promise<Story> {
   for (const line of lines) {
     const changes = JSON.parse(line) as readonly Change[];
     for (const [table, id, entity] of changes) {
-      if (table === 'dataSources' && entity !== null) {
-        for (const property of (entity as DataSource).properties)
-          teller.properties.set(`${id}/${property.id}`, { ...property, source: id });
-      }
+      if (table === 'dataSources' && entity !== null) learn(teller, world, entity as DataSource);
+      if (table === 'pages' && entity === null) teller.pages.delete(id);
       if (table === 'pages' && entity !== null) follow(teller, world, entity as Page);
     }
   }
   return teller;
+}
+
+/** Properties go by their ids: people rename them. */
+function learn(teller: Teller, world: World, source: DataSource): void {
+  const table = (['parents', 'children'] as const).find((each) => world.sources[each] === source.id);
+  if (table === undefined) return;
+  const names = new Map(Object.entries(world.properties[table]).map(([name, id]) => [id, name]));
+  for (const key of [...teller.properties.keys()])
+    if (key.startsWith(`${source.id}/`)) teller.properties.delete(key);
+  for (const property of source.properties) {
+    const name = names.get(property.id) ?? property.name;
+    teller.properties.set(`${source.id}/${property.id}`, { ...property, name, source: source.id });
+    for (const { id, name: called } of 'options' in property ? property.options : []) {
+      const first = teller.options.get(id) ?? called;
+      teller.options.set(id, first).set(called, first);
+    }
+  }
 }
 
 function follow(teller: Teller, world: World, page: Page): void {
@@ -85,11 +123,14 @@ function follow(teller: Teller, world: World, page: Page): void {
   teller.pages.set(page.id, page);
   if (page.parent.type !== 'data_source_id') return;
   const source = page.parent.dataSourceId;
-  const by = before === undefined ? page.createdBy : page.lastEditedBy;
-  for (const [id, value] of Object.entries({ ...before?.values, ...page.values })) {
+  // What a change of the schema does to values is nobody's edit of the page.
+  const edited = before === undefined || before.lastEditedTime !== page.lastEditedTime;
+  const by = before === undefined ? page.createdBy : edited ? page.lastEditedBy : 'schema';
+  for (const id of Object.keys({ ...before?.values, ...page.values })) {
     const property = teller.properties.get(`${source}/${id}`);
     if (property === undefined) continue;
-    const [old, now] = [textOf(before?.values[id], property), textOf(value, property)];
+    const old = textOf(before?.values[id], teller.options, property.name);
+    const now = textOf(page.values[id], teller.options, property.name);
     if (old === now) continue;
     const name = `${page.id}/${property.name}`;
     const set = teller.setBy.get(name);
@@ -116,7 +157,7 @@ function noteTwin(teller: Teller, world: World, page: Page): void {
     (each) => each.source === source && each.name === 'Supabase ID',
   );
   if (id === undefined) return;
-  const key = textOf(page.values[id.id], id);
+  const key = textOf(page.values[id.id], teller.options);
   for (const other of teller.pages.values()) {
     const same =
       other.id !== page.id &&
@@ -125,15 +166,11 @@ function noteTwin(teller: Teller, world: World, page: Page): void {
       other.parent.dataSourceId === source &&
       !other.inTrash &&
       !world.restored.has(other.id) &&
-      textOf(other.values[id.id], id) === key;
+      !world.taken.has(other.id) &&
+      textOf(other.values[id.id], teller.options) === key;
     if (same) teller.twins.push(`invariant 3: pages ${other.id} and ${page.id} were made for ${key}`);
   }
 }
-
-export type Verdict = {
-  readonly faults: readonly string[];
-  readonly counts: Readonly<Record<string, number>>;
-};
 
 type Line = { readonly page_id: string; readonly before: Readonly<Record<string, Json>> };
 
@@ -148,7 +185,9 @@ async function judgePages(world: World): Promise<Verdict> {
   );
   const kept = new Set(
     lines.flatMap(({ page_id, before }) =>
-      Object.entries(before).map(([name, value]) => `${page_id}/${name}=${textOfCanonical(value)}`),
+      Object.entries(before).map(
+        ([name, value]) => `${page_id}/${name}=${textOfCanonical(value, story.options)}`,
+      ),
     ),
   );
   const plain = (text: string): string => text.replaceAll('-', '').slice(-32);
@@ -178,60 +217,6 @@ async function judgePages(world: World): Promise<Verdict> {
   }
   return { faults, counts: { overwrittenPages: story.overwritten.length, raced } };
 }
-
-type Audit = {
-  readonly n: string;
-  readonly xid: string;
-  readonly source: ChaosTable;
-  readonly op: string;
-  readonly old: Readonly<Record<string, Json>> | null;
-  readonly new: Readonly<Record<string, Json>> | null;
-};
-
-/** Invariants 6, 7 and 9 on PostgreSQL's side: the audit has every change, and the transaction that made it. */
-async function judgeRows(world: World): Promise<Verdict> {
-  const audit = await world.sql<Audit>(
-    `select n, xid::text, source, op, old, new from audit where application = 'pgnotion' and depth = 1 order by n`,
-  );
-  const lines = await world.sql<{ xid: string; key: string; before: Record<string, Json>; kind: string }>(
-    `select xmin::text as xid, key, before, kind from pgnotion.operations where direction = 'to-postgres'`,
-  );
-  const byTransaction = Map.groupBy(lines, (line) => line.xid);
-  const faults: string[] = [];
-  const applied = new Set<string>();
-  let changes = 0;
-  for (const each of audit) {
-    if (each.op === 'INSERT') continue;
-    const mine = byTransaction.get(each.xid) ?? [];
-    const name = `${each.source}/${String(each.old?.id)}`;
-    if (each.op === 'DELETE') {
-      if (!mine.some((line) => line.kind === 'delete'))
-        faults.push(`invariant 7: ${name} was deleted without an operation`);
-      continue;
-    }
-    for (const [property, column] of Object.entries({ ...TRACKED[each.source], Mood: 'mood' })) {
-      const [old, now] = [each.old?.[column] ?? null, each.new?.[column] ?? null];
-      if (JSON.stringify(old) === JSON.stringify(now)) continue;
-      changes += 1;
-      if (!mine.some((line) => property in line.before))
-        faults.push(`invariant 7: ${name} ${column} was ${JSON.stringify(old)} and is in no operation`);
-      if (column === 'mood' || now === null) continue;
-      const text = typeof now === 'string' ? now : JSON.stringify(now);
-      // Of a set that both sides changed, what SQL put in stays; nothing of it is put in by us.
-      const brought = Array.isArray(now) && Array.isArray(old) ? addedTo(old, now) : text;
-      if (isSqls(column, column === 'amount' ? Number(now).toFixed(2) : brought))
-        faults.push(`invariant 6: ${name} ${column} got ${text}, which nobody typed in Notion`);
-      if (applied.has(`${name} ${column} ${text}`))
-        faults.push(`invariant 9: ${name} ${column} got ${text} a second time`);
-      applied.add(`${name} ${column} ${text}`);
-    }
-  }
-  return { faults, counts: { appliedRows: changes } };
-}
-
-/** The elements that a list got, as one text. */
-const addedTo = (old: readonly Json[], now: readonly Json[]): string =>
-  now.filter((item) => !old.includes(item)).join(' ');
 
 /** Invariant 8, from the requests as they came. */
 function judgeRate(world: World): Verdict {

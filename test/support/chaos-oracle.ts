@@ -5,18 +5,10 @@ import { goesToNotion, type ResolvedTable } from '../../src/model/mapping.ts';
 import { lookupsOver, readPage } from '../../src/model/page.ts';
 import { readKeys, readRows } from '../../src/postgres/rows.ts';
 import type { PageView } from '../../src/sandbox/notion/human.ts';
+import { type Excuses, excusesOf } from './chaos-excuses.ts';
 import type { ChaosTable } from './chaos-shop.ts';
+import { optionNames, shownFields } from './chaos-shown.ts';
 import type { World } from './chaos-world.ts';
-
-/** What may differ, because it stands where an operator sees it, with a reason. */
-export type Excuses = {
-  /** `table/key` of deliveries that are set aside. */
-  readonly deliveries: ReadonlySet<string>;
-  /** Page -> the fields of its edit that is set aside; none named: the page as a whole. */
-  readonly edits: ReadonlyMap<string, ReadonlySet<string>>;
-  /** Twins that pgnotion says it has found. */
-  readonly seconds: readonly string[];
-};
 
 export type Comparison = {
   /** What neither agrees nor has a reason. */
@@ -26,41 +18,38 @@ export type Comparison = {
   readonly compared: number;
 };
 
-export async function excusesOf(world: World): Promise<Excuses> {
-  const lines = await world.sql<{ name: string; reason: string | null }>(
-    `select table_name || '/' || key as name, reason from pgnotion.outbox where parked_at is not null`,
-  );
-  const edits = await world.sql<{ page: string; fields: string[]; reason: string | null; code: string }>(
-    'select page_id as page, fields, reason, code from pgnotion.edits where code is not null',
-  );
-  for (const { reason } of [...lines, ...edits])
-    if (!reason) throw new Error('something is set aside without a reason');
-  return {
-    deliveries: new Set(lines.map((line) => line.name)),
-    edits: new Map(edits.map((edit) => [edit.page, new Set(edit.fields)])),
-    seconds: edits.filter((edit) => edit.code === 'second_page').map((edit) => edit.page),
-  };
-}
-
 type Seen = { readonly table: ResolvedTable; readonly pages: readonly (readonly [RowKey, PageView])[] };
 type Findings = { readonly faults: string[]; excused: number; compared: number };
 
-const shownKey = (table: ResolvedTable, page: PageView): RowKey => {
-  const property = page.properties[table.idProperty] as
+/** The key that a page shows, as PostgreSQL spells it; that of its record while there is no property for it. */
+function shownKey(world: World, excuses: Excuses, table: ChaosTable, page: PageView): RowKey {
+  const name = world.propertyNow(table, 'Supabase ID');
+  if (name === undefined) return (excuses.owners.get(page.id)?.key ?? '') as RowKey;
+  const property = page.properties[name] as
     | { readonly rich_text?: readonly { readonly plain_text: string }[] }
     | undefined;
-  return (property?.rich_text ?? []).map((run) => run.plain_text).join('') as RowKey;
-};
+  const text = (property?.rich_text ?? []).map((run) => run.plain_text).join('');
+  if (table === 'parents') return (/^ *\d+ *$/.test(text) ? String(Number(text)) : text) as RowKey;
+  const hex = text.trim().toLowerCase().replaceAll('-', '');
+  if (!/^[0-9a-f]{32}$/.test(hex)) return text as RowKey;
+  return hex.replace(/^(.{8})(.{4})(.{4})(.{4})/, '$1-$2-$3-$4-') as RowKey;
+}
 
 /** Compares all rows with all live pages, found by the key that a page shows and by nothing that pgnotion remembers. */
 export async function compare(world: World): Promise<Comparison> {
   const excuses = await excusesOf(world);
-  const seen: Seen[] = world.installation.tables.map((table) => ({
-    table,
-    pages: world
-      .pages(table.name as string as ChaosTable)
-      .map((page) => [shownKey(table, page), page] as const),
-  }));
+  const seen: Seen[] = world.installation.tables.map((table) => {
+    const name = table.name as string as ChaosTable;
+    // One that was moved here is still the other table's, and stands in the failures there. One that was unshared before
+    // anybody knew of it can be known to nobody.
+    const here = world.pages(name).filter(({ id }) => {
+      const owner = excuses.owners.get(id);
+      if (owner !== undefined) return owner.table === name;
+      // A new page waits while there is no property for its key, which drift tells.
+      return world.away.get(id)?.how !== 'unshare' && !excuses.drift.has(`${name}/Supabase ID`);
+    });
+    return { table, pages: here.map((page) => [shownKey(world, excuses, name, page), page] as const) };
+  });
   const pairs = seen.flatMap(({ table, pages }) =>
     pages
       .filter(([, page]) => !isWholePage(excuses, page))
@@ -78,19 +67,53 @@ export async function compare(world: World): Promise<Comparison> {
   found.faults.push(
     ...undone.map(({ id, type }) => `invariant 9: conflict ${id} (${type}) was decided and not ended`),
   );
-  for (const { table, pages } of seen) await compareTable(world, { table, pages }, excuses, lookups, found);
+  found.faults.push(...lostUploads(world), ...untold(world, excuses));
+  const names = await optionNames(world);
+  for (const { table, pages } of seen)
+    await compareTable(world, { table, pages }, { excuses, lookups, names }, found);
   return found;
 }
 
+/** Files that people uploaded and took out nowhere. */
+function lostUploads(world: World): string[] {
+  const name = world.propertyNow('parents', 'Docs');
+  if (name === undefined) return [];
+  const held = new Map(
+    world.pages('parents').map((page) => [page.id, JSON.stringify(page.properties[name])]),
+  );
+  return [...world.uploads].flatMap(([page, files]) =>
+    files
+      .filter((file) => held.get(page)?.includes(`"${file}"`) === false)
+      .map((file) => `invariant 7: page ${page} lost the upload ${file}`),
+  );
+}
+
+/** What is not synced because of its property, and stands nowhere. */
+const untold = (world: World, { drift }: Excuses): string[] =>
+  world.installation.tables.flatMap((table) =>
+    table.fields
+      .filter(({ property }) => world.propertyNow(table.name as string as ChaosTable, property) === undefined)
+      .filter(({ property }) => !drift.has(`${table.name}/${property}`))
+      .map(
+        ({ property }) => `invariant 15: ${table.name} ${property} is out of sync, and drift does not say so`,
+      ),
+  );
+
 const isWholePage = (excuses: Excuses, page: PageView): boolean => excuses.edits.get(page.id)?.size === 0;
+
+type Means = {
+  readonly excuses: Excuses;
+  readonly lookups: ReturnType<typeof lookupsOver>;
+  readonly names: ReadonlyMap<string, readonly string[]>;
+};
 
 async function compareTable(
   world: World,
   { table, pages }: Seen,
-  excuses: Excuses,
-  lookups: ReturnType<typeof lookupsOver>,
+  means: Means,
   found: Findings,
 ): Promise<void> {
+  const { excuses } = means;
   const keys: RowKey[] = [];
   for await (const some of readKeys(world.installation.db, table, 1_000)) keys.push(...some);
   const rows = await readRows(world.installation.db, table, keys);
@@ -108,44 +131,54 @@ async function compareTable(
   for (const [key, row] of rows) {
     const name = `${table.name}/${key}`;
     const page = byKey.get(key)?.[0]?.[1];
-    const differ = page === undefined ? ['no page'] : unequal(table, row, page, lookups, excuses.deliveries);
+    const differ = page === undefined ? ['no page'] : unequal(world, table, row, page, means);
     found.compared += 1;
     for (const [field, what] of differ.map((text) => [text.split(':')[0] ?? '', text] as const)) {
       const edit = page === undefined ? undefined : excuses.edits.get(page.id);
-      const trashed = page === undefined && (await isSetAside(world, table.name, key));
-      if (excuses.deliveries.has(name) || edit?.has(field) || trashed) found.excused += 1;
+      const told = page === undefined || world.away.has(page.id) ? excuses.told.has(name) : false;
+      if (excuses.deliveries.has(name) || edit?.has(field) || told) found.excused += 1;
       else found.faults.push(`${name} ${what}`);
     }
   }
 }
 
-/** Whether the page's leaving stands in the failures. */
-async function isSetAside(world: World, table: string, key: string): Promise<boolean> {
-  const rows = await world.sql(
-    'select from pgnotion.edits where table_name = $1 and key = $2 and code is not null',
-    [table, key],
-  );
-  return rows.length > 0;
-}
-
 function unequal(
+  world: World,
   table: ResolvedTable,
   row: Readonly<Record<string, string | null>>,
   page: PageView,
-  lookups: ReturnType<typeof lookupsOver>,
-  excused: ReadonlySet<string>,
+  { excuses, lookups, names }: Means,
 ): string[] {
-  const properties = Object.entries(page.properties).map(([name, value]) => [name, value as NotionProperty]);
-  const names = Object.fromEntries(table.fields.map(({ property }) => [property, property]));
-  const { image } = readPage(table, names, Object.fromEntries(properties));
-  return table.fields.filter(goesToNotion).flatMap((field) => {
+  const name = table.name as string as ChaosTable;
+  const fields = table.fields.filter(
+    // The pair was found by its key, which a person may spell in another way.
+    (field) =>
+      goesToNotion(field) &&
+      field.source.kind !== 'key' &&
+      world.propertyNow(name, field.property) !== undefined,
+  );
+  const called = Object.fromEntries(
+    fields.map(({ property }) => [property, world.propertyNow(name, property) ?? property]),
+  );
+  const properties = Object.entries(page.properties).map(([each, value]) => [each, value as NotionProperty]);
+  const { image } = readPage({ ...table, fields }, called, Object.fromEntries(properties));
+  return fields.flatMap((field) => {
+    const shown = shownFields(
+      field,
+      row[field.property] ?? null,
+      page.properties[called[field.property] ?? ''],
+      names,
+    );
+    if (shown === true) return [];
     const encoded = encodeField(field, row[field.property] ?? null, lookups);
     const there = image[field.property] ?? null;
-    if (encoded.kind === 'value' && field.codec.same(encoded.value, there)) return [];
+    if (shown === null && encoded.kind === 'value' && field.codec.same(encoded.value, there)) return [];
     // It points to a record that has no page, which is told of itself.
     if (
       encoded.kind === 'unresolved' &&
-      encoded.missing.every(({ table: to, key }) => excused.has(`${to}/${key}`))
+      encoded.missing.every(
+        ({ table: to, key }) => excuses.deliveries.has(`${to}/${key}`) || excuses.told.has(`${to}/${key}`),
+      )
     )
       return [];
     const wanted = encoded.kind === 'value' ? encoded.value : encoded.kind;

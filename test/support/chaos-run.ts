@@ -3,7 +3,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import fc from 'fast-check';
+import { CAPABILITIES } from '../../src/sandbox/notion/capabilities.ts';
 import { type Command, commands } from './chaos-commands.ts';
+import { repair } from './chaos-editor.ts';
+import { isAway } from './chaos-excuses.ts';
 import { judge } from './chaos-history.ts';
 import { compare } from './chaos-oracle.ts';
 import { carryOut } from './chaos-steps.ts';
@@ -17,16 +20,29 @@ const QUIET_POLLS = 3;
 
 export type Counts = Readonly<Record<string, number>>;
 
+type Waiting = { readonly what: string; readonly page: string | null; readonly code: string | null };
+
+/** What waits for a page that people took away, or for a property that they deleted, and stands in the failures. */
+const STANDING = new Set(['page_hidden', 'page_moved', 'page_archived', 'page_in_trash']);
+
 /** What still waits; nothing once both sides rest. */
 async function waiting(world: World): Promise<string[]> {
-  const rows = await world.sql<{ what: string }>(
-    `select 'outbox ' || table_name || '/' || key || ' ' || kind || ' ' || coalesce(reason, '') as what
-       from pgnotion.outbox where parked_at is null
-     union all select 'edit ' || page_id || ' ' || coalesce(reason, '') from pgnotion.edits where parked_at is null and code is distinct from 'related_page_unknown'
-     union all select 'table ' || table_name || ' ' || coalesce(paused_reason, 'is not backfilled')
+  const rows = await world.sql<Waiting>(
+    `select 'outbox ' || table_name || '/' || key || ' ' || kind || ' ' || coalesce(o.code || ': ' || reason, '') as what, r.page_id as page, o.code
+       from pgnotion.outbox o left join pgnotion.records r using (table_name, key) where parked_at is null
+     union all select 'edit ' || page_id || ' ' || coalesce(code || ': ' || reason, ''), page_id, code
+       from pgnotion.edits where parked_at is null and code is distinct from 'related_page_unknown'
+     union all select 'page ' || page_id || ' ' || code || ': ' || reason, page_id, code from pgnotion.page_failures
+     union all select 'table ' || table_name || ' ' || coalesce(paused_reason, 'is not backfilled'), null, null
        from pgnotion.data_sources where paused_at is not null or backfilled_at is null`,
   );
-  return rows.map((row) => row.what);
+  const idIsGone = (['parents', 'children'] as const).some(
+    (table) => world.propertyNow(table, 'Supabase ID') === undefined,
+  );
+  return rows
+    .filter(({ page, code }) => !(page !== null && STANDING.has(code ?? '') && isAway(world, page)))
+    .filter(({ code }) => !(idIsGone && code === 'property_out_of_order'))
+    .map((row) => row.what);
 }
 
 const QUERY = /data_sources\/([^/]+)\/query/;
@@ -47,11 +63,23 @@ async function pollsPass(world: World, count: number): Promise<void> {
   throw new Error(`no ${count} polls within ${POLL_SECONDS * 50} s`);
 }
 
-/** Ends the faults and waits for rest: nothing waits, both sides hold the same, and three polls bring no write. */
-async function settle(world: World): Promise<Counts> {
+/** Ends the faults, and what a person did to whole databases: while one is away, nothing of its table can be compared. */
+function endFaults(world: World): void {
   const { control } = world.stage.sandbox;
   control.faults.clear();
   control.setQueryLag(0);
+  control.setSchemaBlackout(null);
+  for (const capability of CAPABILITIES) control.grantCapability(capability);
+  for (const database of Object.values(world.databases)) {
+    control.restoreDatabase(database);
+    control.share(database);
+  }
+}
+
+/** Ends the faults and waits for rest: nothing waits, both sides hold the same, and three polls bring no write. */
+async function settle(world: World): Promise<Counts> {
+  const { control } = world.stage.sandbox;
+  endFaults(world);
   await world.daemon.ready();
   let faults: readonly string[] = [];
   for (let polls = 0; polls < MOST_POLLS; polls += QUIET_POLLS) {
@@ -100,6 +128,8 @@ export async function runChaos(name: string, steps: readonly Command[]): Promise
     const began = performance.now();
     await carryOut(world, steps);
     const ended = performance.now();
+    // Every other run ends with what people left away, deleted or typed otherwise, which must stand where they see it.
+    if (steps.length % 2 === 0) repair(world);
     counts = await settle(world);
     counts = { ...counts, ms: Math.round(ended - began), settleMs: Math.round(performance.now() - ended) };
   } catch (error) {
@@ -120,7 +150,18 @@ async function keepEvidence(world: World, name: string, steps: readonly Command[
   const folder = join(tmpdir(), `pgnotion-chaos-${name}-${Date.now()}`);
   await mkdir(folder, { recursive: true });
   const state: Record<string, unknown> = {};
-  for (const table of ['records', 'outbox', 'edits', 'conflicts', 'operations', 'data_sources'])
+  for (const table of [
+    'records',
+    'outbox',
+    'edits',
+    'conflicts',
+    'operations',
+    'data_sources',
+    'page_failures',
+    'refused_fields',
+    'drifts',
+    'failures',
+  ])
     state[table] = await world.sql(`select * from pgnotion.${table}`);
   for (const table of ['parents', 'children', 'audit'])
     state[table] = await world.sql(`select * from ${table}`);

@@ -1,10 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { PageView } from '../../src/sandbox/notion/human.ts';
+import type { Act } from './chaos-acts.ts';
 import type { Command } from './chaos-commands.ts';
+import { carryOutAct, choose } from './chaos-editor.ts';
+import { changePages } from './chaos-pages.ts';
 import { type ChaosTable, TRACKED, written } from './chaos-shop.ts';
 import type { World } from './chaos-world.ts';
-
-const choose = <T>(from: readonly T[], pick: number): T | undefined => from[pick % Math.max(from.length, 1)];
 
 /** What PostgreSQL refuses (a key that is taken, a deadlock with the daemon) is no step; everything else is a fault. */
 async function attempt(work: () => Promise<unknown>): Promise<void> {
@@ -106,6 +106,11 @@ async function changeRows(world: World, step: Command): Promise<void> {
       return updateMany(world, step.table, step.pick, step.rows);
     case 'transaction':
       return transaction(world, step.pick, step.rows);
+    case 'append':
+      await world.sql(`update children set note = coalesce(note, '') || ' s${world.next()}' where id = $1`, [
+        (await keyAt(world, 'children', step.pick)) ?? null,
+      ]);
+      return;
     case 'move':
       await world.sql('update children set parent_id = $2 where id = $1', [
         (await keyAt(world, 'children', step.pick)) ?? null,
@@ -120,65 +125,6 @@ async function changeRows(world: World, step: Command): Promise<void> {
       return reinsert(world, step.table, step.pick);
     default:
       return;
-  }
-}
-
-const TITLE: Readonly<Record<ChaosTable, string>> = { parents: 'Name', children: 'Title' };
-
-/** What a person types into a page, if the step is of that kind. */
-function typedBy(
-  world: World,
-  table: ChaosTable,
-  page: PageView,
-  step: Command,
-): Record<string, unknown> | undefined {
-  switch (step.do) {
-    case 'edit':
-      return Object.fromEntries(step.what.map((name) => [name, written.human(name, world.next())]));
-    case 'clear': {
-      const name = step.what in TRACKED[table] ? step.what : TITLE[table];
-      const type = String(page.properties[name]?.type);
-      return { [name]: { [type]: ['title', 'rich_text'].includes(type) ? [] : null } };
-    }
-    case 'choose':
-      return { Mood: { select: { name: step.option } } };
-    case 'meddle':
-      return step.with === 'updated'
-        ? { Updated: { date: { start: '2001-01-01' } } }
-        : { 'Supabase ID': { rich_text: [{ text: { content: `junk ${world.next()}` } }] } };
-    default:
-      return undefined;
-  }
-}
-
-function changePages(world: World, step: Command): void {
-  const { control } = world.stage.sandbox;
-  if (step.do === 'restore') {
-    const page = choose(control.trashedPages(world.sources[step.table]), step.pick);
-    if (page === undefined) return;
-    world.restored.add(page.id);
-    control.restorePage(page.id);
-  } else if (step.do === 'relate') {
-    const page = choose(world.pages('children'), step.pick);
-    const parents = world.pages('parents');
-    const some = [step.to, step.to + 1].slice(0, step.count).flatMap((at) => choose(parents, at)?.id ?? []);
-    if (page !== undefined) control.editPage(page.id, { Parent: { relation: some.map((id) => ({ id })) } });
-  } else if (step.do === 'create') {
-    const parent = choose(world.pages('parents'), step.to)?.id;
-    const names = step.empty ? [] : Object.keys(TRACKED[step.table]);
-    control.createPage(world.sources[step.table], {
-      ...Object.fromEntries(names.map((name) => [name, written.human(name, world.next())])),
-      ...(step.table === 'children' && parent !== undefined
-        ? { Parent: { relation: [{ id: parent }] } }
-        : {}),
-    });
-  } else if ('table' in step && 'pick' in step) {
-    const page = choose(world.pages(step.table), step.pick);
-    if (page === undefined) return;
-    const typed = typedBy(world, step.table, page, step);
-    if (typed !== undefined) control.editPage(page.id, typed);
-    else if (step.do === 'trash') control.trashPage(page.id);
-    else if (step.do === 'duplicate') control.duplicatePage(page.id);
   }
 }
 
@@ -239,7 +185,23 @@ const ROWS: readonly Command['do'][] = [
   'delete',
   'rekey',
   'reinsert',
+  'append',
 ];
+const ACTS: ReadonlySet<string> = new Set<Act['do']>([
+  'place',
+  'property',
+  'option',
+  'database',
+  'spell',
+  'broken',
+  'unsaved',
+  'withdraw',
+  'blackout',
+  'upload',
+  'style',
+  'stage',
+]);
+const isAct = (step: Command): step is Act => ACTS.has(step.do);
 const DISTURBANCES: readonly Command['do'][] = ['fault', 'lag', 'terminate', 'rest'];
 
 /** Between two steps; what leaves the daemon time to be in the middle of something. */
@@ -256,6 +218,7 @@ export async function carryOut(world: World, steps: readonly Command[]): Promise
     } else if (step.do === 'lose') await attempt(() => lose(world, step));
     else if (ROWS.includes(step.do)) await attempt(() => changeRows(world, step));
     else if (DISTURBANCES.includes(step.do)) await disturb(world, step);
+    else if (isAct(step)) carryOutAct(world, step);
     else changePages(world, step);
     if (down > 0) down -= 1;
     else world.daemon.start();

@@ -2,6 +2,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { applyToNotion, type Installation, openNotion } from '../../src/installation.ts';
 import type { PageView } from '../../src/sandbox/notion/human.ts';
+import type { Property } from '../../src/sandbox/notion/types.ts';
 import { TIMES } from './chaos-commands.ts';
 import { type ChaosTable, chaosConfig, chaosSchema } from './chaos-shop.ts';
 import { type CliStage, createCliStage } from './cli-stage.ts';
@@ -17,12 +18,29 @@ export type World = {
   /** Every commit of the sandbox, a line each. */
   readonly journal: string;
   readonly sources: Readonly<Record<ChaosTable, string>>;
+  readonly databases: Readonly<Record<ChaosTable, string>>;
+  /** Names of the configuration -> ids of the properties that were made for them. */
+  readonly properties: Readonly<Record<ChaosTable, Readonly<Record<string, string>>>>;
+  /** What has the id of that property now, whatever it is called; undefined once it was deleted. */
+  readonly propertyById: (table: ChaosTable, name: string) => Property | undefined;
+  /** What a property of the mapping is called now; undefined while it is gone, or of another type. */
+  readonly propertyNow: (table: ChaosTable, name: string) => string | undefined;
   readonly sql: <Row extends object>(text: string, values?: readonly unknown[]) => Promise<Row[]>;
   readonly pages: (table: ChaosTable) => PageView[];
   /** A number that no value of this run has yet. */
   readonly next: () => number;
   /** Pages that a person took out of the trash: their keys may have other pages by now. */
   readonly restored: Set<string>;
+  /** `table/option` -> the id of the option of `Mood` that was made for it. */
+  readonly moods: ReadonlyMap<string, string>;
+  /** Pages that a person took away from where they were, and how. */
+  readonly away: Map<string, { readonly table: ChaosTable; readonly how: 'archive' | 'unshare' | 'moved' }>;
+  /** All that were ever taken away: a create in doubt that is not to be seen cannot be found either. */
+  readonly taken: Set<string>;
+  /** `page/property` of what a person emptied. */
+  readonly cleared: Set<string>;
+  /** Page -> files that a person uploaded, and that no person took out again. */
+  readonly uploads: Map<string, readonly string[]>;
   /** Keys that SQL deleted or changed away from. */
   readonly gone: Record<ChaosTable, string[]>;
   readonly daemon: Daemon;
@@ -99,7 +117,8 @@ export async function createWorld(name: string): Promise<World> {
       NODE_COMPILE_CACHE: join(tmpdir(), 'pgnotion-chaos-cache'),
     },
   });
-  const installation = await stage.install();
+  // That a database's creation is in doubt ends `apply`: only the daemon works by the short deadline.
+  const installation = await stage.install({ NOTION_TIMEOUT_SECONDS: '20' });
   const { notion, throttle } = openNotion(installation);
   await applyToNotion(installation, notion);
   await throttle.stop();
@@ -109,6 +128,7 @@ export async function createWorld(name: string): Promise<World> {
     'select table_name as name, data_source_id as id from pgnotion.data_sources',
   );
   const sources = Object.fromEntries(known.map((each) => [each.name, each.id])) as World['sources'];
+  const schema = schemaOf(stage, sources);
   let numbered = 0;
   return {
     stage,
@@ -121,12 +141,52 @@ export async function createWorld(name: string): Promise<World> {
       numbered += 1;
       return numbered;
     },
+    ...schema,
     restored: new Set(),
+    away: new Map(),
+    taken: new Set(),
+    cleared: new Set(),
+    uploads: new Map(),
     gone: { parents: [], children: [] },
     daemon: superviseDaemon(stage),
     [Symbol.asyncDispose]: async () => {
       await installation.close();
       await stage[Symbol.asyncDispose]();
+    },
+  };
+}
+
+type Schema = Pick<World, 'databases' | 'properties' | 'moods' | 'propertyById' | 'propertyNow'>;
+
+/** The properties as they were made, which people rename, delete and type otherwise afterwards. */
+function schemaOf(stage: CliStage, sources: World['sources']): Schema {
+  const sourceOf = (table: ChaosTable) => {
+    const found = stage.sandbox.control.snapshot().dataSources.find(({ id }) => id === sources[table]);
+    if (found === undefined) throw new Error(`the data source of ${table} is gone`);
+    return found;
+  };
+  const first = { parents: sourceOf('parents'), children: sourceOf('children') };
+  const idsOf = (table: ChaosTable) =>
+    Object.fromEntries(first[table].properties.map(({ name, id }) => [name, id]));
+  const properties = { parents: idsOf('parents'), children: idsOf('children') };
+  const propertyById: Schema['propertyById'] = (table, name) =>
+    sourceOf(table).properties.find(({ id }) => id === properties[table][name]);
+  return {
+    databases: { parents: first.parents.databaseId, children: first.children.databaseId },
+    properties,
+    moods: new Map(
+      (['parents', 'children'] as const).flatMap((table) => {
+        const mood = first[table].properties.find(({ name }) => name === 'Mood');
+        return mood !== undefined && 'options' in mood
+          ? mood.options.map(({ name, id }) => [`${table}/${name}`, id] as const)
+          : [];
+      }),
+    ),
+    propertyById,
+    propertyNow: (table, name) => {
+      const made = first[table].properties.find((each) => each.name === name);
+      const now = propertyById(table, name);
+      return now?.type === made?.type ? now?.name : undefined;
     },
   };
 }

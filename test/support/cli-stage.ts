@@ -28,7 +28,7 @@ export type CliStage = {
   /** Starts the daemon; resolves once its loops run. */
   readonly start: (variables?: Variables) => Promise<CliProcess>;
   readonly settled: (timeoutMs?: number) => Promise<void>;
-  readonly install: () => Promise<Installation>;
+  readonly install: (variables?: Variables) => Promise<Installation>;
   readonly [Symbol.asyncDispose]: () => Promise<void>;
 };
 
@@ -92,7 +92,8 @@ export async function createCliStage(options: CliStageOptions): Promise<CliStage
         (error) => options.serverUrl === undefined && messageOf(error).includes(`(${SLOT_BLOCKED})`),
       ),
     settled: (timeoutMs) => waitUntilSettled(database, config.tables.length, timeoutMs),
-    install: () => openInstallation(config, readEnvironment(variables, config), silentLog()),
+    install: (extra = {}) =>
+      openInstallation(config, readEnvironment({ ...variables, ...extra }, config), silentLog()),
     [Symbol.asyncDispose]: async () => {
       await Promise.all(processes.map((child) => child.kill9()));
       await sandbox.close();

@@ -1,0 +1,108 @@
+import type { Json } from '../../src/model/change.ts';
+import { type ChaosTable, isSqls, TRACKED } from './chaos-shop.ts';
+import type { World } from './chaos-world.ts';
+
+export type Verdict = {
+  readonly faults: readonly string[];
+  readonly counts: Readonly<Record<string, number>>;
+};
+
+/** What people choose rather than type. */
+const UNTRACKED: Readonly<Record<ChaosTable, Readonly<Record<string, string>>>> = {
+  parents: { Mood: 'mood' },
+  children: { Mood: 'mood', Stage: 'stage', Parent: 'parent_id' },
+};
+const UNTRACKED_COLUMNS = { mood: true, stage: true, parent_id: true } as const;
+
+/** The foreign key's own doing, in the transaction that deleted the parent. */
+const isCascade = (audit: readonly Audit[], { xid, old }: Audit): boolean =>
+  audit.some(
+    (other) =>
+      other.xid === xid &&
+      other.source === 'parents' &&
+      (other.op === 'DELETE' || other.op === 'UPDATE') &&
+      other.old?.id === old?.parent_id &&
+      other.new?.id !== old?.parent_id,
+  );
+
+type Audit = {
+  readonly n: string;
+  readonly xid: string;
+  readonly source: ChaosTable;
+  readonly op: string;
+  readonly old: Readonly<Record<string, Json>> | null;
+  readonly new: Readonly<Record<string, Json>> | null;
+};
+
+type Applied = {
+  readonly xid: string;
+  readonly key: string;
+  readonly before: Readonly<Record<string, Json>>;
+  readonly kind: string;
+  readonly page_id: string | null;
+  readonly table_name: ChaosTable;
+};
+
+/** A page that changed rows of both tables: a record belongs to its table. */
+function crossings(lines: readonly Applied[]): string[] {
+  const tables = new Map<string, ChaosTable>();
+  return lines.flatMap(({ page_id, table_name, kind }) => {
+    if (page_id === null || kind === 'delete') return [];
+    const first = tables.get(page_id) ?? table_name;
+    tables.set(page_id, first);
+    return first === table_name
+      ? []
+      : [`invariant 15: page ${page_id} changed a row of ${first} and one of ${table_name}`];
+  });
+}
+
+/** Invariants 6, 7, 9 and 15 on PostgreSQL's side: the audit has every change, and the transaction that made it. */
+export async function judgeRows(world: World): Promise<Verdict> {
+  const audit = await world.sql<Audit>(
+    `select n, xid::text, source, op, old, new from audit where application = 'pgnotion' and depth = 1 order by n`,
+  );
+  const lines = await world.sql<Applied>(
+    `select xmin::text as xid, key, before, kind, page_id, table_name from pgnotion.operations where direction = 'to-postgres'`,
+  );
+  const byTransaction = Map.groupBy(lines, (line) => line.xid);
+  const faults = crossings(lines);
+  const applied = new Set<string>();
+  let changes = 0;
+  for (const each of audit) {
+    if (each.op === 'INSERT') continue;
+    const mine = byTransaction.get(each.xid) ?? [];
+    const name = `${each.source}/${String(each.old?.id)}`;
+    if (each.op === 'DELETE') {
+      if (!mine.some((line) => line.kind === 'delete'))
+        faults.push(`invariant 7: ${name} was deleted without an operation`);
+      continue;
+    }
+    for (const [property, column] of Object.entries({ ...TRACKED[each.source], ...UNTRACKED[each.source] })) {
+      const [old, now] = [each.old?.[column] ?? null, each.new?.[column] ?? null];
+      if (JSON.stringify(old) === JSON.stringify(now)) continue;
+      if (column === 'parent_id' && isCascade(audit, each)) continue;
+      changes += 1;
+      if (!mine.some((line) => property in line.before))
+        faults.push(`invariant 7: ${name} ${column} was ${JSON.stringify(old)} and is in no operation`);
+      const emptied = now === null || (Array.isArray(now) && now.length === 0);
+      if (emptied && !mine.some(({ page_id }) => world.cleared.has(`${page_id}/${property}`)))
+        faults.push(
+          `invariant 15: ${name} ${column} was ${JSON.stringify(old)} and was emptied, which nobody did in Notion`,
+        );
+      if (column in UNTRACKED_COLUMNS || emptied) continue;
+      const text = typeof now === 'string' ? now : JSON.stringify(now);
+      // Of a set that both sides changed, what SQL put in stays; nothing of it is put in by us.
+      const brought = Array.isArray(now) && Array.isArray(old) ? addedTo(old, now) : text;
+      if (isSqls(column, column === 'amount' ? Number(now).toFixed(2) : brought))
+        faults.push(`invariant 6: ${name} ${column} got ${text}, which nobody typed in Notion`);
+      if (applied.has(`${name} ${column} ${text}`))
+        faults.push(`invariant 9: ${name} ${column} got ${text} a second time`);
+      applied.add(`${name} ${column} ${text}`);
+    }
+  }
+  return { faults, counts: { appliedRows: changes } };
+}
+
+/** The elements that a list got, as one text. */
+const addedTo = (old: readonly Json[], now: readonly Json[]): string =>
+  now.filter((item) => !old.includes(item)).join(' ');
