@@ -4,20 +4,42 @@ import type { Sql } from './sql.ts';
 /** A page has become a record: what points to it on either side goes on now. */
 export async function releaseWaiting(sql: Sql, table: TableName, key: RowKey): Promise<void> {
   await lockWaiting(sql);
-  await sql.query(
-    `with freed as (
-       delete from pgnotion.waiting where target_table = $1 and target_key = $2 returning table_name, key)
+  await release(sql, table, key, false);
+}
+
+/** The same for a page that was just made, together with what it waits for itself: see `awaitTargets`. */
+export async function releaseMade(
+  sql: Sql,
+  table: TableName,
+  key: RowKey,
+  targets: Parameters<typeof awaitTargets>[3],
+): Promise<void> {
+  if (targets.length > 0) await awaitTargets(sql, table, key, targets);
+  else await lockWaiting(sql);
+  await release(sql, table, key, targets.length === 0);
+}
+
+/**
+ * One statement, because every page of a first sync passes here behind the lock. `waitsForNothing`: nor does the record
+ * wait for others any more.
+ */
+const release = (sql: Sql, table: TableName, key: RowKey, waitsForNothing: boolean): Promise<object[]> =>
+  sql.query(
+    `with dropped as (
+       delete from pgnotion.waiting where $3 and table_name = $1 and key = $2),
+     freed as (
+       delete from pgnotion.waiting
+        where target_table = $1 and target_key = $2 and not ($3 and table_name = $1 and key = $2)
+       returning table_name, key),
+     looked_at as (
+       update pgnotion.edits set next_at = clock_timestamp()
+        where code = 'related_page_unknown' and next_at > clock_timestamp())
      insert into pgnotion.outbox as o (table_name, key, kind, priority)
      select table_name, key, 'write', 1 from freed order by 1, 2
      on conflict (table_name, key) do update
        set version = o.version + 1, next_at = clock_timestamp(), parked_at = null, attempts = 0`,
-    [table, key],
+    [table, key, waitsForNothing],
   );
-  await sql.query(
-    `update pgnotion.edits set next_at = clock_timestamp()
-      where code = 'related_page_unknown' and next_at > clock_timestamp()`,
-  );
-}
 
 /** Whoever links a page and whoever waits for one must see each other. */
 const lockWaiting = (sql: Sql): Promise<object[]> => sql.query('select pg_advisory_xact_lock(7420003)');

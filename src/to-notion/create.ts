@@ -15,7 +15,7 @@ import { doubtfulCreate, type RequestOperation, requestOperation } from '../stat
 import { pagesComing, settle } from '../state/outbox.ts';
 import { forget, intend, link, recordsByPage, type SyncRecord } from '../state/records.ts';
 import { propertyKey } from '../state/sources.ts';
-import { awaitTargets, releaseWaiting } from '../state/waiting.ts';
+import { releaseMade } from '../state/waiting.ts';
 import { refusedForPage } from './away.ts';
 import { type DeliverContext, type Delivered, type Delivery, pick, SETTLED } from './context.ts';
 import { findUnkeyed } from './find-unkeyed.ts';
@@ -75,8 +75,7 @@ async function linkMade(
     await saveUnshown(sql, record, unshown);
     await operation.end(sql, { status: 'done', page: page.id });
     if (plan.faults.length === 0 && !more) await settle(sql, line);
-    await awaitTargets(sql, table.name, line.key, plan.missing);
-    await releaseWaiting(sql, table.name, line.key);
+    await releaseMade(sql, table.name, line.key, plan.missing);
   });
   if (changedOnPage(table.fields, basePage, shown).length > 0) context.hint(page.id);
 }

@@ -23,6 +23,8 @@ async function synced(rows: number, sandbox: SandboxOptions = {}): Promise<void>
   await sides.sql(shopRows(rows));
   await stack.apply();
   await stack.start();
+  // A first sync of so many rows has more time than what follows it.
+  await stack.settled();
   await agreed(stack);
 }
 
