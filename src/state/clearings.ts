@@ -182,3 +182,22 @@ export const massClearing = (fields: readonly string[]): Trouble => ({
   remedy:
     '`pgnotion guarded list` names the likely cause; `pgnotion guarded approve` empties the rows too, `pgnotion guarded reject` writes their values to the pages again',
 });
+
+/**
+ * A decision may come between the look that found these fields waiting and the moment at which their edit is set aside,
+ * and then finds nothing to wake. Called right after that, in the same transaction: whatever comes later sees the edit.
+ */
+export async function wakeIfDecided(
+  sql: Sql,
+  { page, table, key }: { readonly page: PageId; readonly table: TableName; readonly key: RowKey },
+  waiting: readonly string[],
+): Promise<void> {
+  if (waiting.length === 0) return;
+  await sql.query(
+    `update pgnotion.edits set digest = '', next_at = clock_timestamp(), parked_at = null, attempts = 0
+      where page_id = $1
+        and exists (select from pgnotion.clearings where table_name = $2 and key = $3 and side = 'to-postgres'
+                       and field = any ($4) and state in ('approved', 'rejected'))`,
+    [page, table, key, waiting],
+  );
+}

@@ -6,6 +6,7 @@ import { editDigest } from '../model/page.ts';
 import { listed } from '../model/sentences.ts';
 import { readRows } from '../postgres/rows.ts';
 import { lockRow, writeAs } from '../postgres/write.ts';
+import { wakeIfDecided } from '../state/clearings.ts';
 import { type LiveConflict, liveConflicts } from '../state/conflicts.ts';
 import { editTimesOf } from '../state/edit-times.ts';
 import {
@@ -86,7 +87,14 @@ export async function applyEdit(context: InboundContext, sighting: Sighting, kno
       applied.push(await tryFields(context, sighting, record, [field], { by }));
   const troubles = [guarded.trouble, id.trouble].filter((each) => each !== null);
   const tried = [...troubles.map((each) => ({ trouble: parked(each), held: [] })), ...applied];
-  await conclude(context, sighting, record, { changed, digest, waiting, tried, decided });
+  await conclude(context, sighting, record, {
+    changed,
+    digest,
+    waiting,
+    tried,
+    decided,
+    clearing: guarded.waiting,
+  });
 }
 
 /** Whether an edit waits for a decision that nobody has to make any more, because the row is back or as it was. */
@@ -122,6 +130,8 @@ async function conclude(
     readonly waiting: WaitingEdit | undefined;
     readonly tried: readonly Tried[];
     readonly decided: readonly LiveConflict[];
+    /** Emptied fields that wait for a person. */
+    readonly clearing: readonly string[];
   },
 ): Promise<void> {
   const { table, page } = sighting;
@@ -146,6 +156,7 @@ async function conclude(
     if (trouble.kind === 'wait')
       await waitForEdit(sql, edit, relatedWaitMs(waiting, digest), trouble.trouble);
     else await parkEdit(sql, edit, trouble.trouble);
+    await wakeIfDecided(sql, edit, seen.clearing);
   });
   if (trouble?.kind !== 'park') return;
   const what =

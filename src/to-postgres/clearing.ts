@@ -27,6 +27,8 @@ export type GuardedEdit = {
   readonly actors: ReadonlyMap<string, string>;
   /** Why the others do not; null if there are none. */
   readonly trouble: Trouble | null;
+  /** Those of the others that a person has not decided about. */
+  readonly waiting: readonly string[];
 };
 
 /**
@@ -45,7 +47,7 @@ export async function guardEdit(
   const names = cleared.map(({ property }) => property);
   // What has got a value again waits for nobody.
   await dropClearings(context.store, record, 'to-postgres', names);
-  if (cleared.length === 0) return { free: changed, trouble: null, actors: new Map() };
+  if (cleared.length === 0) return { free: changed, trouble: null, waiting: [], actors: new Map() };
   const seen = { page: sighting.page, image: sighting.image, record };
   const states = await claim(context, sighting.table, sighting.source, [seen], cleared);
   const stateOf = (field: string) => states.get(clearingName({ key: record.key, field }));
@@ -56,6 +58,7 @@ export async function guardEdit(
   return {
     free: changed.filter(({ property }) => !stopped.has(property)),
     trouble: waiting.length === 0 ? null : massClearing(waiting),
+    waiting,
     actors: await actorsOfClearings(context.store, record),
   };
 }

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import type { PageId, RowKey } from '../../src/model/ids.ts';
+import { wakeIfDecided } from '../../src/state/clearings.ts';
 import { dropEdit, dueEdits, editsOf, nextEditMs, parkEdit, waitForEdit } from '../../src/state/edits.ts';
 import type { Sql } from '../../src/state/sql.ts';
 import { addSource, createState, key, pageOf, type StateStage, suppliers } from '../support/state.ts';
@@ -136,4 +137,21 @@ test('a dropped edit is gone, and no other', async () => {
   await waitForEdit(sql, edit('one', pageOf(2)), 0, trouble);
   await dropEdit(sql, pageOf(1));
   expect([...(await editsOf(sql, [pageOf(1), pageOf(2)])).keys()]).toEqual([pageOf(2)]);
+});
+
+test('invariant 10: a decision about emptied fields that comes before their edit is set aside is not lost', async () => {
+  await sql.query(
+    `insert into pgnotion.clearings (table_name, key, side, field, page_id, state, reason)
+     values ($1, 'a', 'to-postgres', 'Notes', $2, 'waiting', 'many')`,
+    [suppliers, pageOf(1)],
+  );
+  const waiting = { ...edit(), key: key('a') };
+  await parkEdit(sql, waiting, trouble);
+  await wakeIfDecided(sql, waiting, ['Notes']);
+  expect(await due()).toEqual([]);
+  await sql.query(`update pgnotion.clearings set state = 'rejected'`);
+  await wakeIfDecided(sql, waiting, ['Price']);
+  expect(await due()).toEqual([]);
+  await wakeIfDecided(sql, waiting, ['Notes']);
+  expect(await due()).toEqual([pageOf(1)]);
 });
