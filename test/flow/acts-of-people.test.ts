@@ -144,7 +144,7 @@ testActs('A page', {
     const makers = await sides().source('makers');
     const kept = async (): Promise<void> => {
       await sides().polls(3);
-      const rows = await sides().sql('select from items where maker_id = 1 and id > 50');
+      const rows = await sides().sql('select from items where maker_id = 1 and id between 51 and 60');
       expect(rows).toHaveLength(10);
     };
     const acts: readonly [away: () => void, back: () => void, code: string][] = [
