@@ -104,7 +104,10 @@ function putBack(world: World, page: string): void {
   offered(() => {
     if (away.how === 'archive') control.archivePage(page, false);
     else if (away.how === 'unshare') control.share(page);
-    else control.movePage(page, world.sources[away.table]);
+    else {
+      control.movePage(page, world.sources[away.table]);
+      world.movedBack.add(page);
+    }
   });
 }
 

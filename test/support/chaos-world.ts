@@ -37,6 +37,8 @@ export type World = {
   readonly away: Map<string, { readonly table: ChaosTable; readonly how: 'archive' | 'unshare' | 'moved' }>;
   /** All that were ever taken away: a create in doubt that is not to be seen cannot be found either. */
   readonly taken: Set<string>;
+  /** Pages that were moved out of their database and back. */
+  readonly movedBack: Set<string>;
   /** `page/property` of what a person emptied. */
   readonly cleared: Set<string>;
   /** Page -> files that a person uploaded, and that no person took out again. */
@@ -145,6 +147,7 @@ export async function createWorld(name: string): Promise<World> {
     restored: new Set(),
     away: new Map(),
     taken: new Set(),
+    movedBack: new Set(),
     cleared: new Set(),
     uploads: new Map(),
     gone: { parents: [], children: [] },
