@@ -13,7 +13,7 @@ import { saveUnshown } from '../state/away.ts';
 import { noteExtras } from '../state/extras.ts';
 import { doubtfulCreate, type RequestOperation, requestOperation } from '../state/operations.ts';
 import { pagesComing, settle } from '../state/outbox.ts';
-import { forget, intend, link, recordsByPage, type SyncRecord } from '../state/records.ts';
+import { forget, intend, link, pagesOf, recordsByPage, type SyncRecord } from '../state/records.ts';
 import { propertyKey } from '../state/sources.ts';
 import { releaseMade } from '../state/waiting.ts';
 import { refusedForPage } from './away.ts';
@@ -156,14 +156,16 @@ const creation = (
     (sql) => intend(sql, table.name, line.key),
   );
 
-/** Whether a page that this one points to is on its way. In a circle nobody waits: the relation is written later. */
+/** Whether a page that this one points to is on its way, or came since the batch looked. In a circle nobody waits. */
 async function targetsAreComing(
   context: DeliverContext,
   { table }: Delivery,
   missing: readonly { readonly table: Delivery['line']['table']; readonly key: Delivery['line']['key'] }[],
 ): Promise<boolean> {
   const earlier = missing.filter((target) => (context.tables.get(target.table)?.rank ?? 0) < table.rank);
-  return (await pagesComing(context.store, earlier)).size > 0;
+  if ((await pagesComing(context.store, earlier)).size > 0) return true;
+  // In this order: a page is tied to its record in the transaction in which the record ceases to wait.
+  return (await pagesOf(context.store, missing)).length > 0;
 }
 
 /** `answered`: the page is as the create's own answer has it, not as it was found later. */

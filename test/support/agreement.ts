@@ -1,6 +1,6 @@
 import { expect } from 'vitest';
 import type { PageView } from '../../src/sandbox/notion/human.ts';
-import { eventually } from './eventually.ts';
+import { eventually, PATIENCE_MS } from './eventually.ts';
 import { type Sides, shownIn, sidesOf } from './sides.ts';
 import type { Stack } from './stack.ts';
 
@@ -47,7 +47,10 @@ export async function disagreements(
 const textOn = (page: PageView, property: string): string =>
   String(shownIn(page.properties[property] ?? {}) ?? '');
 
-/** Resolves once both sides hold the same and nothing has failed or waits; rejects with what is different. */
+/**
+ * Resolves once both sides hold the same and nothing has failed or waits; rejects with what is different. After a fault
+ * that may mean that all is compared, which on a busy machine takes more than the patience for one step.
+ */
 export async function agreed(
   stack: Stack,
   options: { readonly timeoutMs?: number; readonly tables?: readonly string[] } = {},
@@ -60,7 +63,7 @@ export async function agreed(
       expect({ different, waiting: await troubles(sides) }).toEqual({ different: [], waiting: [] });
       return true;
     },
-    { everyMs: 50, ...(options.timeoutMs !== undefined && { timeoutMs: options.timeoutMs }) },
+    { everyMs: 50, timeoutMs: options.timeoutMs ?? 2 * PATIENCE_MS },
   );
 }
 
