@@ -1,4 +1,4 @@
-import { type Contact, MADE_JUST_NOW_MS, type Origin, type Reading } from '../model/first-contact.ts';
+import type { Contact, Origin, Reading } from '../model/first-contact.ts';
 import type { DataSourceId, PageId, RowKey, TableName } from '../model/ids.ts';
 import type { Sql } from './sql.ts';
 
@@ -25,11 +25,7 @@ export async function meetSource(
   if (known?.data_source_id !== dataSource) return begin(sql, table, dataSource, meeting);
   if (meeting === 'changed') return renewContact(sql, dataSource);
   if (meeting === 'applied' && !known.over)
-    await sql.query(
-      `update pgnotion.first_contacts set origin = 'found'
-        where table_name = $1 and since < clock_timestamp() - make_interval(secs => $2)`,
-      [table, MADE_JUST_NOW_MS / 1_000],
-    );
+    await sql.query(`update pgnotion.first_contacts set origin = 'found' where table_name = $1`, [table]);
 }
 
 async function begin(sql: Sql, table: TableName, dataSource: DataSourceId, meeting: Meeting): Promise<void> {
