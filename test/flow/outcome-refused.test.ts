@@ -1,4 +1,7 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { resetCommand } from '../../src/commands-reset.ts';
+import { parseConfig } from '../../src/config.ts';
+import { silentLog } from '../../src/runtime/log.ts';
 import type { FaultAction, FaultMatch } from '../../src/sandbox/notion/faults.ts';
 import { agreed, disagreements } from '../support/agreement.ts';
 import { eventually } from '../support/eventually.ts';
@@ -90,10 +93,19 @@ describe('invariant 1: what is refused stands in the failures, holds nobody back
   });
 });
 
-test('404 of a trash: the page is gone already, which is what was wanted', async () => {
+test('invariant 1: 404 of a trash: the page is hidden or gone, and the deletion waits until it is given up', async () => {
   const [gone] = await synced(1);
   stack.sandbox.control.deleteForever(gone?.page ?? '');
   await sides.sql('delete from items where id = $1', [gone?.key]);
+  const failure = await eventually(async () => (await sides.failures()).find(({ key }) => key === gone?.key));
+  expect(failure).toMatchObject({ code: 'page_hidden', page_id: gone?.page });
+  expect(failure.remedy).toContain(`pgnotion reset items ${gone?.key} --yes`);
+  const loaded = {
+    config: parseConfig({ slot: stack.database.name, ...shopConfig }),
+    environment: stack.environment,
+    log: silentLog(),
+  };
+  await resetCommand(loaded, 'items', gone?.key ?? '', true);
   await agreed(stack);
 });
 
