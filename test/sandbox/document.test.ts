@@ -45,6 +45,9 @@ async function record(): Promise<readonly Exchange[]> {
   await page(dataSourceId, { Mail: { email: 'm'.repeat(150) } });
   const asked = (method: 'patch' | 'post', path: string, body: Record<string, unknown>) =>
     notion.request({ method, path, body });
+  await asked('patch', `data_sources/${dataSourceId}`, {
+    properties: { Stage: { status: { options: [{ name: 'Begun', color: 'blue' }] } } },
+  });
   await asked('patch', `pages/${made.id}`, { is_archived: true });
   await asked('post', `data_sources/${dataSourceId}/query`, { is_archived: true });
   await asked('post', 'search', { filter: { property: 'object', value: 'page', in_trash: true } });
