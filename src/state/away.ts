@@ -45,6 +45,16 @@ export async function lookAtUnshown(sql: Sql, target: PageId): Promise<void> {
   );
 }
 
+/** Whether the relations of some page could not show this one. */
+export async function isUnshown(sql: Sql, target: PageId): Promise<boolean> {
+  const [found] = await sql.query<{ found: boolean }>(
+    `select exists (select from pgnotion.records
+       where unshown <> '{}' and exists (select from jsonb_each(unshown) as u(field, pages) where u.pages ? $1)) as found`,
+    [target],
+  );
+  return found?.found === true;
+}
+
 /** Keeps what a page's relations do not show; fields that are not named stay as they are. */
 export async function saveUnshown(
   sql: Sql,

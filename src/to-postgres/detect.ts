@@ -10,7 +10,7 @@ import { locatePage } from '../notion/locate.ts';
 import { isGone } from '../notion/outcome.ts';
 import type { Unread } from '../notion/pages.ts';
 import { type FoundKey, findKeys } from '../postgres/keys.ts';
-import { hiddenAmong, releaseHidden } from '../state/away.ts';
+import { hiddenAmong, isUnshown, lookAtUnshown, releaseHidden } from '../state/away.ts';
 import { editsOf, type WaitingEdit } from '../state/edits.ts';
 import { noteExtras } from '../state/extras.ts';
 import { longValuesOf } from '../state/long-values.ts';
@@ -156,6 +156,15 @@ async function noteSeen(context: InboundContext, pages: readonly PageId[]): Prom
 }
 
 /**
+ * A page that was away for others while its record never noticed it (its whole database was in the trash, say) is among
+ * the live ones: the pages whose relations could not show it are looked at again.
+ */
+async function noteShown(context: InboundContext, page: PageId): Promise<void> {
+  if (await isUnshown(context.store, page))
+    await context.store.transaction((sql) => lookAtUnshown(sql, page));
+}
+
+/**
  * Looks again at a page that had to wait, or that somebody gave a hint of, as it is this moment. What fails is the
  * page's own failure.
  */
@@ -239,6 +248,7 @@ async function inspect(
     if (record.state === 'resting') return inspectResting(context, sighting, record);
     const fresh = await noOlderThan(context, sighting, record);
     if (fresh === null) return;
+    await noteShown(context, fresh.page.id);
     const { table, source } = sighting;
     const lost = record.away === 'moved' ? lostByMove(table.fields, record.basePage, fresh.image) : [];
     if (record.state === 'trashed') await relink(context, record, lost);

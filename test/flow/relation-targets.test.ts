@@ -256,6 +256,30 @@ describe('targets that Notion does not show', () => {
     },
   );
 
+  test('invariant 15: what was taken out of a relation while the whole database of its target was in the trash comes back with it', async () => {
+    await sides.sql(`insert into products values (70, 'product', 33, 33, '{33,34}')`);
+    const page = await sides.pageOf('products', '70');
+    await stack.settled();
+    const [row] = await sides.sql<{ id: string }>(
+      `select database_id as id from pgnotion.data_sources where table_name = 'suppliers'`,
+    );
+    const database = row?.id ?? '';
+    stack.sandbox.control.trashDatabase(database);
+    sides.edit(page, { Label: typed('title', 'without'), Supplier: { relation: [] } });
+    await soon(
+      async () => (await sides.sql(`select from products where id = 70 and label = 'without'`)).length === 1,
+    );
+    stack.sandbox.control.restoreDatabase(database);
+    // Nobody can tell whether a person took it out: PostgreSQL's value is written again.
+    const target = await sides.pageOf('suppliers', '33');
+    await soon(() => {
+      expect(sides.shown(page, 'Supplier')).toEqual([target]);
+      return true;
+    });
+    expect(await sides.sql('select supplier_id from products where id = 70')).toEqual([{ supplier_id: 33 }]);
+    expect(await sides.sql(`select from pgnotion.records where key = '70' and unshown <> '{}'`)).toEqual([]);
+  });
+
   test('invariant 15: a target that is moved to another database keeps its key', async () => {
     await sides.sql(`insert into products values (90, 'product', 30, 30, '{30,31}')`);
     const page = await sides.pageOf('products', '90');

@@ -213,9 +213,10 @@ function spell(world: World, { table, pick, where }: Extract<Act, { do: 'spell' 
   if (!/^(\d+|[0-9a-f-]{36})$/.test(key)) return;
   const typed = { [name]: { rich_text: [{ text: { content: otherSpelling(table, key) } }] } };
   offered(() => {
-    if (where === 'own') control.editPage(page.id, typed);
-    else if (where === 'new') control.createPage(world.sources[table], typed);
-    else control.editPage(choose(pages, pick + 1)?.id ?? page.id, typed);
+    if (where === 'new') return void control.createPage(world.sources[table], typed);
+    const edited = where === 'own' ? page.id : (choose(pages, pick + 1)?.id ?? page.id);
+    control.editPage(edited, typed);
+    world.spelled.add(edited);
   });
 }
 
@@ -226,7 +227,7 @@ function upload(world: World, pick: number): void {
   const file = `u${world.next()}.pdf`;
   offered(() => {
     world.stage.sandbox.control.uploadFile(page.id, name, file);
-    world.uploads.set(page.id, [...(world.uploads.get(page.id) ?? []), file]);
+    world.uploads.set(page.id, [...(world.uploads.get(page.id) ?? []), { file, at: Date.now() }]);
   });
 }
 

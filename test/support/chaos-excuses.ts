@@ -14,9 +14,13 @@ export type Excuses = {
   readonly drift: ReadonlySet<string>;
   /** Twins that pgnotion says it has found. */
   readonly seconds: readonly string[];
+  /** Pages of records on which a person typed the key of another row, which stands in the failures. */
+  readonly strays: ReadonlySet<string>;
   /** Page -> the record that it belongs to. */
-  readonly owners: ReadonlyMap<string, { readonly table: ChaosTable; readonly key: string }>;
+  readonly owners: ReadonlyMap<string, Owner>;
 };
+
+type Owner = { readonly table: ChaosTable; readonly key: string; readonly state: string };
 
 /** Whether a person took the page away from where it was, or deleted it for good. */
 export function isAway(world: World, page: string): boolean {
@@ -42,8 +46,8 @@ export async function excusesOf(world: World): Promise<Excuses> {
   );
   for (const { reason } of [...lines, ...edits, ...told])
     if (!reason) throw new Error('something is set aside without a reason');
-  const owners = await world.sql<{ page: string; table: ChaosTable; key: string }>(
-    'select page_id as page, table_name as "table", key from pgnotion.records where page_id is not null',
+  const owners = await world.sql<Owner & { page: string }>(
+    'select page_id as page, table_name as "table", key, state from pgnotion.records where page_id is not null',
   );
   const drift = await world.sql<{ name: string }>(
     `select table_name || '/' || property as name from pgnotion.drift where kind not in ('property_renamed', 'option_renamed')`,
@@ -54,6 +58,7 @@ export async function excusesOf(world: World): Promise<Excuses> {
     told: new Set(told.map((line) => line.name)),
     drift: new Set(drift.map((line) => line.name)),
     seconds: edits.filter((edit) => edit.code === 'second_page').map((edit) => edit.page),
-    owners: new Map(owners.map(({ page, table, key }) => [page, { table, key }])),
+    strays: new Set(edits.filter((edit) => edit.code === 'id_of_another_record').map((edit) => edit.page)),
+    owners: new Map(owners.map(({ page, ...owner }) => [page, owner])),
   };
 }

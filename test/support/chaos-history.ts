@@ -174,6 +174,36 @@ function noteTwin(teller: Teller, world: World, page: Page): void {
 
 type Line = { readonly page_id: string; readonly before: Readonly<Record<string, Json>> };
 
+type Asked = ReadonlyMap<string, readonly { readonly at: number }[]>;
+
+const plain = (text: string): string => text.replaceAll('-', '').slice(-32);
+
+const asked = (world: World, operation: string): Asked =>
+  Map.groupBy(
+    world.stage.sandbox.control.requests().filter((each) => each.operation === operation),
+    ({ path }) => plain(path),
+  );
+
+const lastBefore = (requests: Asked, page: string, at: number): number | undefined =>
+  requests
+    .get(plain(page))
+    ?.filter((one) => one.at <= at)
+    .at(-1)?.at;
+
+/** When a page was looked at before a write left: by a GET of it, or by a listing within the last three seconds. */
+function lookedBefore(looks: Asked, page: string, left: number): number {
+  const look = lastBefore(looks, page, left);
+  return look !== undefined && look > left - 5_000 ? look : left - 3_000;
+}
+
+/** Whether what a person did to a page at `at` fell between a write of ours and the look that came before it. */
+export function isRaced(world: World, page: string, at: number): boolean {
+  const [looks, writes] = [asked(world, 'pages.retrieve'), asked(world, 'pages.update')];
+  return (writes.get(plain(page)) ?? []).some(
+    (write) => write.at >= at && lookedBefore(looks, page, write.at) <= at,
+  );
+}
+
 /**
  * Invariants 3 and 7 on Notion's side. The documented rest are values typed after the daemon's last look at the page
  * before the write left; a write whose answer was lost may land much later than it left.
@@ -190,25 +220,13 @@ async function judgePages(world: World): Promise<Verdict> {
       ),
     ),
   );
-  const plain = (text: string): string => text.replaceAll('-', '').slice(-32);
-  const asked = (operation: string) =>
-    Map.groupBy(
-      world.stage.sandbox.control.requests().filter((each) => each.operation === operation),
-      ({ path }) => plain(path),
-    );
-  const [looks, writes] = [asked('pages.retrieve'), asked('pages.update')];
+  const [looks, writes] = [asked(world, 'pages.retrieve'), asked(world, 'pages.update')];
   const faults = [...story.twins];
   let raced = 0;
   for (const each of story.overwritten) {
     if (kept.has(`${each.page}/${each.property}=${each.old}`)) continue;
-    const before = (requests: typeof looks, at: number) =>
-      requests
-        .get(plain(each.page))
-        ?.filter((one) => one.at <= at)
-        .at(-1)?.at;
-    const left = before(writes, each.at) ?? each.at;
-    const look = before(looks, left);
-    const since = look !== undefined && look > left - 5_000 ? look : left - 3_000;
+    const left = lastBefore(writes, each.page, each.at) ?? each.at;
+    const since = lookedBefore(looks, each.page, left);
     if (each.oldAt >= since) raced += 1;
     else
       faults.push(

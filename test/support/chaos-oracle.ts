@@ -6,6 +6,7 @@ import { lookupsOver, readPage } from '../../src/model/page.ts';
 import { readKeys, readRows } from '../../src/postgres/rows.ts';
 import type { PageView } from '../../src/sandbox/notion/human.ts';
 import { type Excuses, excusesOf } from './chaos-excuses.ts';
+import { isRaced } from './chaos-history.ts';
 import type { ChaosTable } from './chaos-shop.ts';
 import { optionNames, shownFields } from './chaos-shown.ts';
 import type { World } from './chaos-world.ts';
@@ -21,10 +22,14 @@ export type Comparison = {
 type Seen = { readonly table: ResolvedTable; readonly pages: readonly (readonly [RowKey, PageView])[] };
 type Findings = { readonly faults: string[]; excused: number; compared: number };
 
-/** The key that a page shows, as PostgreSQL spells it; that of its record while there is no property for it. */
+/**
+ * The key that a page shows, as PostgreSQL spells it; that of its record while there is no property for it, or while it
+ * shows another row's, which the failures tell.
+ */
 function shownKey(world: World, excuses: Excuses, table: ChaosTable, page: PageView): RowKey {
   const name = world.propertyNow(table, 'Supabase ID');
-  if (name === undefined) return (excuses.owners.get(page.id)?.key ?? '') as RowKey;
+  if (name === undefined || excuses.strays.has(page.id))
+    return (excuses.owners.get(page.id)?.key ?? '') as RowKey;
   const property = page.properties[name] as
     | { readonly rich_text?: readonly { readonly plain_text: string }[] }
     | undefined;
@@ -44,9 +49,11 @@ export async function compare(world: World): Promise<Comparison> {
     // anybody knew of it can be known to nobody.
     const here = world.pages(name).filter(({ id }) => {
       const owner = excuses.owners.get(id);
-      if (owner !== undefined) return owner.table === name;
+      if (owner !== undefined && owner.state !== 'resting') return owner.table === name;
+      // No listing and no GET shows what was taken away before it was known, or out of the trash: nobody asks for it.
+      if (world.away.has(id)) return false;
       // A new page waits while there is no property for its key, which drift tells.
-      return world.away.get(id)?.how !== 'unshare' && !excuses.drift.has(`${name}/Supabase ID`);
+      return owner !== undefined ? owner.table === name : !excuses.drift.has(`${name}/Supabase ID`);
     });
     return { table, pages: here.map((page) => [shownKey(world, excuses, name, page), page] as const) };
   });
@@ -57,7 +64,9 @@ export async function compare(world: World): Promise<Comparison> {
   );
   const lookups = lookupsOver({ pairs, users: new Map() });
   const found: Findings = { faults: [], excused: 0, compared: 0 };
-  const unasked = excuses.seconds.filter((page) => !world.restored.has(page));
+  const unasked = excuses.seconds.filter(
+    (page) => !world.restored.has(page) && !world.spelled.has(page) && !world.taken.has(page),
+  );
   found.faults.push(...unasked.map((page) => `invariant 3: page ${page} is a second one for its record`));
   const undone = await world.sql<{ id: string; type: string }>(
     // What brings a row back may be refused, or wait for a page that is no record: that stands in the failures.
@@ -74,7 +83,7 @@ export async function compare(world: World): Promise<Comparison> {
   return found;
 }
 
-/** Files that people uploaded and took out nowhere. */
+/** Files that people uploaded and took out nowhere, but for those that came between our look at the page and its write. */
 function lostUploads(world: World): string[] {
   const name = world.propertyNow('parents', 'Docs');
   if (name === undefined) return [];
@@ -83,8 +92,8 @@ function lostUploads(world: World): string[] {
   );
   return [...world.uploads].flatMap(([page, files]) =>
     files
-      .filter((file) => held.get(page)?.includes(`"${file}"`) === false)
-      .map((file) => `invariant 7: page ${page} lost the upload ${file}`),
+      .filter(({ file, at }) => held.get(page)?.includes(`"${file}"`) === false && !isRaced(world, page, at))
+      .map(({ file }) => `invariant 7: page ${page} lost the upload ${file}`),
   );
 }
 

@@ -49,6 +49,7 @@ function type(world: World, table: ChaosTable, page: string, typed: Readonly<Rec
   const properties = present(world, table, typed);
   if (Object.keys(properties).length === 0) return;
   world.stage.sandbox.control.editPage(page, properties);
+  if ('Supabase ID' in typed) world.spelled.add(page);
   for (const [name, value] of Object.entries(typed))
     if (/:(null|\[\])\}$/.test(JSON.stringify(value))) world.cleared.add(`${page}/${name}`);
   if ('Docs' in typed && world.propertyNow(table, 'Docs') !== undefined) world.uploads.delete(page);

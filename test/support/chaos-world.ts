@@ -41,8 +41,10 @@ export type World = {
   readonly movedBack: Set<string>;
   /** `page/property` of what a person emptied. */
   readonly cleared: Set<string>;
-  /** Page -> files that a person uploaded, and that no person took out again. */
-  readonly uploads: Map<string, readonly string[]>;
+  /** Page -> files that a person uploaded, and that no person took out again, and when. */
+  readonly uploads: Map<string, readonly { readonly file: string; readonly at: number }[]>;
+  /** Pages on which a person typed a key: a create in doubt whose page shows another key is not found by its own. */
+  readonly spelled: Set<string>;
   /** Keys that SQL deleted or changed away from. */
   readonly gone: Record<ChaosTable, string[]>;
   readonly daemon: Daemon;
@@ -150,6 +152,7 @@ export async function createWorld(name: string): Promise<World> {
     movedBack: new Set(),
     cleared: new Set(),
     uploads: new Map(),
+    spelled: new Set(),
     gone: { parents: [], children: [] },
     daemon: superviseDaemon(stage),
     [Symbol.asyncDispose]: async () => {
