@@ -1,227 +1,90 @@
-import type { SqlText, WalEvent, WalTuple } from '../model/change.ts';
+import { type Pgoutput, PgoutputPlugin } from 'pg-logical-replication';
+import type { WalEvent, WalTuple } from '../model/change.ts';
 import { messageOf, PgnotionError } from '../model/errors.ts';
-import { type Lsn, lsn, type QualifiedName, qualifiedName } from '../model/ids.ts';
-
-/** A column of a Relation message. */
-export type RelationColumn = { readonly name: string; readonly identity: boolean; readonly typeOid: number };
-
-/** `undefined` stands for an unchanged TOAST value. */
-type Values = readonly (SqlText | undefined)[];
-type OldTuple = { readonly whole: boolean; readonly values: Values };
-
-/** A message of protocol version 1 as it stands on the wire, with tuples by position. */
-export type PgoutputMessage =
-  | { readonly tag: 'begin'; readonly final: Lsn; readonly commitAt: Date; readonly xid: number }
-  | { readonly tag: 'commit'; readonly commit: Lsn; readonly end: Lsn; readonly commitAt: Date }
-  | { readonly tag: 'origin'; readonly name: string }
-  | {
-      readonly tag: 'message';
-      readonly transactional: boolean;
-      readonly prefix: string;
-      readonly content: string;
-    }
-  | {
-      readonly tag: 'relation';
-      readonly oid: number;
-      readonly table: QualifiedName;
-      readonly columns: readonly RelationColumn[];
-    }
-  | { readonly tag: 'type'; readonly oid: number; readonly name: string }
-  | { readonly tag: 'insert'; readonly oid: number; readonly row: Values }
-  | { readonly tag: 'update'; readonly oid: number; readonly old: OldTuple | null; readonly row: Values }
-  | { readonly tag: 'delete'; readonly oid: number; readonly old: OldTuple }
-  | { readonly tag: 'truncate'; readonly oids: readonly number[] };
-
-type Reader = ReturnType<typeof reader>;
-
-/** Buffer's own readers throw a RangeError at the end, which is what tells a message that is cut short. */
-function reader(buffer: Buffer) {
-  let at = 0;
-  const forward = (bytes: number): number => {
-    const start = at;
-    if (bytes < 0 || start + bytes > buffer.length) throw new RangeError('the message is cut short');
-    at += bytes;
-    return start;
-  };
-  const text = (bytes: number): string => {
-    const start = forward(bytes);
-    return buffer.toString('utf8', start, start + bytes);
-  };
-  return {
-    byte: () => buffer.readUInt8(forward(1)),
-    char: () => String.fromCharCode(buffer.readUInt8(forward(1))),
-    int16: () => buffer.readInt16BE(forward(2)),
-    int32: () => buffer.readInt32BE(forward(4)),
-    /** Object ids and transaction ids are unsigned. */
-    uint32: () => buffer.readUInt32BE(forward(4)),
-    lsn: () => lsn(buffer.readBigUInt64BE(forward(8))),
-    time: () => new Date(Number(buffer.readBigInt64BE(forward(8)) / 1000n) + EPOCH_2000_MS),
-    text,
-    string: () => {
-      const end = buffer.indexOf(0, at);
-      if (end < 0) throw new RangeError('the message is cut short');
-      const value = text(end - at);
-      at = end + 1;
-      return value;
-    },
-    end: () => {
-      if (at !== buffer.length) throw new RangeError(`${buffer.length - at} bytes are left over`);
-    },
-  };
-}
-
-const EPOCH_2000_MS = Date.UTC(2000, 0, 1);
-
-const PARSERS: Readonly<Record<string, (from: Reader) => PgoutputMessage>> = {
-  B: (from) => ({ tag: 'begin', final: from.lsn(), commitAt: from.time(), xid: from.uint32() }),
-  C: (from) => {
-    from.byte();
-    return { tag: 'commit', commit: from.lsn(), end: from.lsn(), commitAt: from.time() };
-  },
-  O: (from) => {
-    from.lsn();
-    return { tag: 'origin', name: from.string() };
-  },
-  M: (from) => {
-    const transactional = (from.byte() & 1) === 1;
-    from.lsn();
-    return { tag: 'message', transactional, prefix: from.string(), content: from.text(from.int32()) };
-  },
-  R: parseRelation,
-  Y: (from) => {
-    const oid = from.uint32();
-    const schema = from.string();
-    return { tag: 'type', oid, name: `${schema || 'pg_catalog'}.${from.string()}` };
-  },
-  I: (from) => {
-    const oid = from.uint32();
-    expectMark(from.char(), 'N');
-    return { tag: 'insert', oid, row: tuple(from) };
-  },
-  U: parseUpdate,
-  D: (from) => {
-    const oid = from.uint32();
-    const mark = from.char();
-    expectMark(mark, 'KO');
-    return { tag: 'delete', oid, old: { whole: mark === 'O', values: tuple(from) } };
-  },
-  T: (from) => {
-    const count = from.int32();
-    from.byte();
-    return { tag: 'truncate', oids: Array.from({ length: count }, () => from.uint32()) };
-  },
-};
-
-function parseRelation(from: Reader): PgoutputMessage {
-  const oid = from.uint32();
-  const schema = from.string();
-  const table = qualifiedName(schema || 'pg_catalog', from.string());
-  from.byte();
-  const columns = Array.from({ length: from.int16() }, () => {
-    const identity = (from.byte() & 1) === 1;
-    const column = { name: from.string(), identity, typeOid: from.uint32() };
-    from.int32();
-    return column;
-  });
-  return { tag: 'relation', oid, table, columns };
-}
-
-function parseUpdate(from: Reader): PgoutputMessage {
-  const oid = from.uint32();
-  const mark = from.char();
-  expectMark(mark, 'KON');
-  if (mark === 'N') return { tag: 'update', oid, old: null, row: tuple(from) };
-  const old = { whole: mark === 'O', values: tuple(from) };
-  expectMark(from.char(), 'N');
-  return { tag: 'update', oid, old, row: tuple(from) };
-}
-
-function expectMark(mark: string, allowed: string): void {
-  if (!allowed.includes(mark))
-    throw new RangeError(`tuple mark ${JSON.stringify(mark)}, expected ${allowed}`);
-}
-
-function tuple(from: Reader): Values {
-  return Array.from({ length: from.int16() }, () => {
-    const kind = from.char();
-    if (kind === 'n') return null;
-    if (kind === 'u') return undefined;
-    if (kind === 't') return from.text(from.int32());
-    throw new RangeError(`value kind ${JSON.stringify(kind)}`);
-  });
-}
-
-/** Reads one message. Throws PgnotionError `wal_undecodable`. */
-export function parsePgoutput(buffer: Buffer): PgoutputMessage {
-  try {
-    const from = reader(buffer);
-    const tag = from.char();
-    const parse = PARSERS[tag];
-    if (!parse) throw new RangeError(`message type ${JSON.stringify(tag)}`);
-    const message = parse(from);
-    from.end();
-    return message;
-  } catch (error) {
-    throw undecodable(messageOf(error), error);
-  }
-}
-
-function undecodable(reason: string, cause?: unknown): PgnotionError {
-  return new PgnotionError({
-    code: 'wal_undecodable',
-    message: `A message of the replication stream cannot be read: ${reason}`,
-    remedy:
-      'Nothing after it was read or acknowledged. Report this with the server version (SELECT version()); to go on without it, drop the slot and run `pgnotion resync`.',
-    cause,
-  });
-}
+import { type Lsn, lsn, parseLsn, type QualifiedName, qualifiedName } from '../model/ids.ts';
+import { checkShape, type Shape, type TupleShape } from './pgoutput-shape.ts';
+import { undecodable } from './wal-errors.ts';
 
 export type WalDecoder = {
   /** The event that a message stands for; null for one that only describes others. Throws `wal_undecodable`. */
   readonly decode: (buffer: Buffer) => WalEvent | null;
 };
 
-type Relation = { readonly table: QualifiedName; readonly columns: readonly RelationColumn[] };
+type Relation = Pgoutput.MessageRelation;
+/** The library's values; ours are text, null, or `undefined` for an unchanged TOAST value that was not sent. */
+type Values = Record<string, unknown>;
 
-/** Turns messages into events; remembers the tables that the stream has described, so make one for each stream. */
+const BYTE_ORDER_MARK = '\uFEFF';
+const asIs = (text: unknown): unknown => text;
+
+/**
+ * Reads messages of protocol version 1 with `PgoutputPlugin`; remembers the tables that the stream has described, so
+ * make one for each stream. The library drops a byte order mark at the beginning of a text, and does not check that a
+ * message is whole: both are made good here.
+ */
 export function createPgoutputDecoder(): WalDecoder {
-  const relations = new Map<number, Relation>();
-  const relationOf = (oid: number): Relation => {
-    const relation = relations.get(oid);
-    if (!relation) throw undecodable(`it names table ${oid}, which was not described`);
-    return relation;
+  const plugin = new PgoutputPlugin({ protoVersion: 1, publicationNames: [] });
+  const columns = new Map<number, number>();
+  const read = (buffer: Buffer): WalEvent | null => {
+    const shape = checkShape(buffer, (oid) => columns.get(oid));
+    const message = plugin.parse(buffer);
+    if (message.tag === 'relation') {
+      columns.set(message.relationOid >>> 0, message.columns.length);
+      keepText(message, shape.markedNames);
+    }
+    return toEvent(message, shape);
   };
   return {
     decode: (buffer) => {
-      const message = parsePgoutput(buffer);
-      if (message.tag === 'relation') relations.set(message.oid, message);
-      return toEvent(message, relationOf);
+      try {
+        return read(buffer);
+      } catch (error) {
+        throw error instanceof PgnotionError ? error : undecodable(messageOf(error), error);
+      }
     },
   };
 }
 
-function toEvent(message: PgoutputMessage, relationOf: (oid: number) => Relation): WalEvent | null {
+/** The library keeps this very object for the rows to come. */
+function keepText(relation: Relation, markedNames: readonly number[]): void {
+  const marked = (at: number, name: string): string =>
+    markedNames.includes(at) ? BYTE_ORDER_MARK + name : name;
+  relation.schema = marked(0, relation.schema);
+  relation.name = marked(1, relation.name);
+  relation.columns.forEach((column, at) => {
+    column.name = marked(at + 2, column.name);
+    column.parser = asIs;
+  });
+  relation.keyColumns = relation.columns.filter(({ flags }) => (flags & 1) === 1).map(({ name }) => name);
+  if (new Set(relation.columns.map(({ name }) => name)).size !== relation.columns.length)
+    throw new RangeError('it has two columns of one name');
+}
+
+function toEvent(message: Pgoutput.Message, { tuples, markedNames }: Shape): WalEvent | null {
   switch (message.tag) {
     case 'begin':
-      return { kind: 'begin', xid: message.xid, commitAt: message.commitAt };
+      return { kind: 'begin', xid: message.xid >>> 0, commitAt: timeOf(message.commitTime) };
     case 'commit':
-      return { kind: 'commit', end: message.end, commitAt: message.commitAt };
+      return { kind: 'commit', end: endOf(message.commitEndLsn), commitAt: timeOf(message.commitTime) };
     case 'message': {
-      const { transactional, prefix, content } = message;
-      return { kind: 'message', transactional, prefix, content };
+      const { transactional, content } = message;
+      const prefix = markedNames.length > 0 ? BYTE_ORDER_MARK + message.prefix : message.prefix;
+      return { kind: 'message', transactional, prefix, content: Buffer.from(content).toString('utf8') };
     }
-    case 'insert': {
-      const relation = relationOf(message.oid);
-      return { kind: 'insert', table: relation.table, row: named(relation, message.row) };
-    }
+    case 'insert':
+      return {
+        kind: 'insert',
+        table: tableOf(message.relation),
+        row: whole(message.relation, message.new, tuples[0]),
+      };
     case 'update':
-      return updateEvent(relationOf(message.oid), message.row, message.old);
+      return updateEvent(message, tuples);
     case 'delete': {
-      const relation = relationOf(message.oid);
-      return { kind: 'delete', table: relation.table, old: oldTuple(relation, message.old) };
+      const old = whole(message.relation, message.key ?? message.old ?? {}, tuples[0]);
+      return { kind: 'delete', table: tableOf(message.relation), old };
     }
     case 'truncate':
-      return { kind: 'truncate', tables: message.oids.map((oid) => relationOf(oid).table) };
+      return { kind: 'truncate', tables: message.relations.map(tableOf) };
     case 'relation':
     case 'type':
     case 'origin':
@@ -229,30 +92,46 @@ function toEvent(message: PgoutputMessage, relationOf: (oid: number) => Relation
   }
 }
 
-function updateEvent(relation: Relation, row: Values, before: OldTuple | null): WalEvent {
-  const old = before === null ? null : oldTuple(relation, before);
-  // Only FULL identity sends the value that the new tuple leaves out.
-  const whole = before?.whole
-    ? row.map((value, at) => (value === undefined ? before.values[at] : value))
-    : row;
-  return { kind: 'update', table: relation.table, row: named(relation, whole), old };
+const tableOf = ({ schema, name }: Relation): QualifiedName => qualifiedName(schema || 'pg_catalog', name);
+
+/** The library writes no position for 0. */
+const endOf = (text: string | null): Lsn => (text === null ? lsn(0n) : parseLsn(text));
+
+/** Microseconds since 1970, which the library makes of 64 bits that it reads without their sign. */
+function timeOf(microseconds: Pgoutput.MessageBegin['commitTime']): Date {
+  const at = new Date(Number(BigInt.asIntN(64, microseconds.valueOf()) / 1000n));
+  if (Number.isNaN(at.getTime())) throw new RangeError('it has a time that does not exist');
+  return at;
 }
 
-/** A key tuple has a null for every column that is not part of the identity: those say nothing. */
-function oldTuple(relation: Relation, { whole, values }: OldTuple): WalTuple {
-  return named(relation, values, whole ? () => true : (column) => column.identity);
+function updateEvent(message: Pgoutput.MessageUpdate, tuples: readonly TupleShape[]): WalEvent {
+  const { relation } = message;
+  const before = message.key ?? message.old;
+  const old = before === null ? null : whole(relation, before, tuples[0]);
+  const row = whole(relation, message.new, tuples[before === null ? 0 : 1]);
+  return {
+    kind: 'update',
+    table: tableOf(relation),
+    row: old === null ? row : filled(message, old, tuples[1]),
+    old,
+  };
 }
 
-function named(
-  { table, columns }: Relation,
-  values: Values,
-  keep: (column: RelationColumn) => boolean = () => true,
-): WalTuple {
-  if (values.length !== columns.length)
-    throw undecodable(`a row of ${table} has ${values.length} values for ${columns.length} columns`);
-  const row: Record<string, SqlText | undefined> = Object.create(null);
-  columns.forEach((column, at) => {
-    if (keep(column)) row[column.name] = values[at];
-  });
-  return row;
+/** What a new tuple leaves out is as it was: a key that is stored out of line, or anything under FULL identity. */
+function filled(message: Pgoutput.MessageUpdate, old: WalTuple, shape: TupleShape | undefined): WalTuple {
+  const row: Values = message.new;
+  for (const at of shape?.unchanged ?? []) {
+    const name = message.relation.columns[at]?.name ?? '';
+    row[name] = old[name];
+  }
+  return row as WalTuple;
+}
+
+/** Puts back what the library's decoder took away; the tuple is the message's own. */
+function whole({ columns }: Relation, values: Values, shape: TupleShape | undefined): WalTuple {
+  for (const at of shape?.marked ?? []) {
+    const name = columns[at]?.name ?? '';
+    if (typeof values[name] === 'string') values[name] = BYTE_ORDER_MARK + values[name];
+  }
+  return values as WalTuple;
 }

@@ -69,3 +69,14 @@ function missing(message: string, cause: unknown): PgnotionError {
     cause,
   });
 }
+
+/** A message that does not say what it should: nothing after it may be read, or it would be lost in silence. */
+export function undecodable(reason: string, cause?: unknown): PgnotionError {
+  return new PgnotionError({
+    code: 'wal_undecodable',
+    message: `a message of the replication stream cannot be read: ${reason}`,
+    remedy:
+      'Nothing after it was read or acknowledged. Report this with the server version (SELECT version()); to go on without it, drop the slot and run `pgnotion resync`.',
+    cause,
+  });
+}

@@ -2,50 +2,9 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { PgnotionError } from '../../src/model/errors.ts';
 import { lsn } from '../../src/model/ids.ts';
-import { createPgoutputDecoder, parsePgoutput } from '../../src/postgres/pgoutput.ts';
+import { createPgoutputDecoder } from '../../src/postgres/pgoutput.ts';
 import { parseFrame, statusFrame } from '../../src/postgres/wal-frames.ts';
-
-const text = (value: string): Buffer => Buffer.from(`${value}\0`);
-const u8 = (value: number): Buffer => Buffer.from([value]);
-const i16 = (value: number): Buffer => {
-  const buffer = Buffer.alloc(2);
-  buffer.writeInt16BE(value);
-  return buffer;
-};
-const u32 = (value: number): Buffer => {
-  const buffer = Buffer.alloc(4);
-  buffer.writeUInt32BE(value);
-  return buffer;
-};
-const i64 = (value: bigint): Buffer => {
-  const buffer = Buffer.alloc(8);
-  buffer.writeBigInt64BE(value);
-  return buffer;
-};
-const message = (tag: string, ...parts: Buffer[]): Buffer => Buffer.concat([Buffer.from(tag), ...parts]);
-
-type Value = string | null | undefined;
-function tuple(...values: Value[]): Buffer {
-  const cells = values.map((value) => {
-    if (value === undefined) return Buffer.from('u');
-    if (value === null) return Buffer.from('n');
-    const bytes = Buffer.from(value);
-    return Buffer.concat([Buffer.from('t'), u32(bytes.length), bytes]);
-  });
-  return Buffer.concat([i16(values.length), ...cells]);
-}
-const relation = (oid: number, ...columns: (readonly [name: string, identity: boolean])[]): Buffer =>
-  message(
-    'R',
-    u32(oid),
-    text('public'),
-    text('t'),
-    Buffer.from('d'),
-    i16(columns.length),
-    ...columns.map(([name, identity]) =>
-      Buffer.concat([u8(identity ? 1 : 0), text(name), u32(25), u32(0xffffffff)]),
-    ),
-  );
+import { i16, i64, message, relation, text, tuple, u8, u32 } from '../support/pgoutput-messages.ts';
 
 const OID = 3_000_000_000;
 const table = relation(OID, ['id', true], ['big', false]);
@@ -57,9 +16,8 @@ function decoder(...first: Buffer[]) {
 
 test('begin and commit carry unsigned ids, times to the millisecond and the exclusive end', () => {
   const at = 820_454_400_123_456n;
-  expect(parsePgoutput(message('B', i64(16n), i64(at), u32(4_000_000_000)))).toEqual({
-    tag: 'begin',
-    final: 16n,
+  expect(decoder().decode(message('B', i64(16n), i64(at), u32(4_000_000_000)))).toEqual({
+    kind: 'begin',
     commitAt: new Date('2025-12-31T00:00:00.123Z'),
     xid: 4_000_000_000,
   });
@@ -101,6 +59,67 @@ test('an old key shows the identity only, an old row all, and fills in what the 
     row: { id: '2', big: 'x' },
     old: { id: '1', big: 'x' },
   });
+});
+
+test('a key that is stored out of line and did not change is the old one', () => {
+  const update = message(
+    'U',
+    u32(OID),
+    Buffer.from('K'),
+    tuple('1', null),
+    Buffer.from('N'),
+    tuple(undefined, 'x'),
+  );
+  expect(decoder(table).decode(update)).toEqual({
+    kind: 'update',
+    table: 'public.t',
+    row: { id: '1', big: 'x' },
+    old: { id: '1' },
+  });
+});
+
+test('values stay text as PostgreSQL wrote them, whatever their types', () => {
+  const values = [
+    [20, '9223372036854775807'],
+    [1700, 'NaN'],
+    [1184, '2026-01-01 00:00:00.123456+00'],
+    [1082, 'infinity'],
+    [16, 't'],
+    [17, '\\x00ff'],
+    [1016, '{1,NULL}'],
+    [114, '{"a": 12345678901234567890}'],
+  ] as const;
+  const described = message(
+    'R',
+    u32(OID),
+    text('public'),
+    text('t'),
+    Buffer.from('d'),
+    i16(values.length),
+    ...values.map(([oid]) => Buffer.concat([u8(0), text(`c${oid}`), u32(oid), u32(0xffffffff)])),
+  );
+  const insert = message('I', u32(OID), Buffer.from('N'), tuple(...values.map(([, value]) => value)));
+  expect(decoder(described).decode(insert)).toMatchObject({
+    row: Object.fromEntries(values.map(([oid, value]) => [`c${oid}`, value])),
+  });
+});
+
+test('a byte order mark is part of a value and of a name, in old rows and new ones', () => {
+  const mark = '\uFEFF';
+  const described = relation(OID, [`${mark}id`, true], ['big', false]);
+  const insert = message('I', u32(OID), Buffer.from('N'), tuple(`${mark}${mark}1`, `x${mark}`));
+  expect(decoder(described).decode(insert)).toMatchObject({
+    row: { [`${mark}id`]: `${mark}${mark}1`, big: `x${mark}` },
+  });
+  const update = message(
+    'U',
+    u32(OID),
+    Buffer.from('O'),
+    tuple('1', mark),
+    Buffer.from('N'),
+    tuple('1', undefined),
+  );
+  expect(decoder(described).decode(update)).toMatchObject({ row: { big: mark }, old: { big: mark } });
 });
 
 test('a table is read as it was described last', () => {
