@@ -32,7 +32,7 @@ import { type RollbackArguments, rollbackCommand } from './commands-rollback.ts'
 import { type Config, parseConfig } from './config.ts';
 import { runDaemon } from './daemon.ts';
 import { type Environment, readEnvironment } from './environment.ts';
-import { messageOf, PgnotionError } from './model/errors.ts';
+import { framesOf, messageOf, PgnotionError } from './model/errors.ts';
 import { createLog, type Log, silentLog } from './runtime/log.ts';
 
 type Globals = { readonly config: string; readonly json?: boolean };
@@ -293,7 +293,7 @@ function report(error: unknown): void {
     process.stderr.write(`pgnotion: ${error.message}\n\nwhat to do: ${error.remedy}\n(${error.code})\n`);
     return;
   }
-  const detail = error instanceof Error && process.env.LOG_LEVEL === 'debug' ? `\n${error.stack}` : '';
+  const detail = error instanceof Error && process.env.LOG_LEVEL === 'debug' ? `\n${framesOf(error)}` : '';
   process.stderr.write(
     `pgnotion: ${messageOf(error)}${detail}\n\nwhat to do: this was not foreseen; LOG_LEVEL=debug shows where it happened\n`,
   );

@@ -1,3 +1,5 @@
+import { serverErrorOf } from './server-error.ts';
+
 /**
  * Every error that an operator may meet: a code to search for, a message that says what happened, a
  * remedy that says what to do next, and whether trying again can help.
@@ -41,8 +43,13 @@ export type Told = {
   readonly kept?: string;
 };
 
-/** The text of anything that was thrown. */
+/** The text of anything that was thrown, fit to be stored, logged and shown: see `serverErrorOf`. */
 export function messageOf(error: unknown): string {
   if (error instanceof AggregateError && error.message === '') return error.errors.map(messageOf).join('; ');
+  const answer = serverErrorOf(error);
+  if (answer !== null) return answer.text;
   return error instanceof Error ? error.message : String(error);
 }
+
+/** Where an error was thrown, without its text. */
+export const framesOf = ({ stack = '' }: Error): string => /^ {4}at .*$/ms.exec(stack)?.[0] ?? '';

@@ -30,7 +30,7 @@ export function describeStreamError(error: unknown, slot: string): PgnotionError
   if (/^(08|53|57)/.test(code)) return disconnected(message, error);
   return new PgnotionError({
     code: 'wal_refused',
-    message: `PostgreSQL refused or ended the replication stream: ${message}${detail} (SQLSTATE ${code})`,
+    message: `PostgreSQL refused or ended the replication stream: ${message} (SQLSTATE ${code})`,
     remedy:
       'Stop the daemon and start it again: it checks the settings and privileges that replication needs, and names what is missing.',
     cause: error,

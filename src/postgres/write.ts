@@ -3,6 +3,7 @@ import type { SqlText } from '../model/change.ts';
 import type { RowKey } from '../model/ids.ts';
 import { rowKey } from '../model/ids.ts';
 import type { ResolvedTable } from '../model/mapping.ts';
+import { serverErrorOf } from '../model/server-error.ts';
 import { keyCondition, tableRef, type UserDatabase } from './rows.ts';
 import { type OwnWrite, signTag, TAG_PREFIX } from './tag.ts';
 
@@ -63,10 +64,7 @@ export const statementsOn = (transaction: UserTransaction) => ({
 });
 
 /** The five-character SQLSTATE of an error of the server's, if it is one. */
-export function sqlState(error: unknown): string | null {
-  const code = error instanceof Error && 'code' in error ? error.code : null;
-  return typeof code === 'string' && /^[0-9A-Z]{5}$/.test(code) ? code : null;
-}
+export const sqlState = (error: unknown): string | null => serverErrorOf(error)?.code ?? null;
 
 /** Locks the row until the transaction ends; false if there is none. */
 export async function lockRow(

@@ -1,4 +1,5 @@
 import { pino } from 'pino';
+import { framesOf, messageOf } from '../model/errors.ts';
 
 export type Log = pino.Logger;
 
@@ -11,7 +12,7 @@ export function createLog(options: { readonly level: string; readonly pretty?: b
     paths: ['token', '*.token', 'url', '*.url', 'authorization', '*.authorization', 'password', '*.password'],
     censor: '[secret]',
   };
-  const settings = { level: options.level, base: null, redact };
+  const settings = { level: options.level, base: null, redact, serializers: { err: loggedError } };
   if (options.pretty ?? process.stderr.isTTY) {
     return pino({
       ...settings,
@@ -20,6 +21,12 @@ export function createLog(options: { readonly level: string; readonly pretty?: b
   }
   return pino(settings, pino.destination({ dest: 2, sync: true }));
 }
+
+/** An error of PostgreSQL's carries whole rows in its other members, which pino would write down. */
+const loggedError = (error: unknown): unknown =>
+  error instanceof Error
+    ? { type: error.constructor.name, message: messageOf(error), stack: framesOf(error) }
+    : error;
 
 /** A log that says nothing, for tests and for commands that print their own words. */
 export const silentLog = (): Log => pino({ level: 'silent' });

@@ -227,7 +227,7 @@ async function send(
     await context.store.transaction((sql) =>
       operation.end(sql, {
         status: unknown ? 'unknown' : 'failed',
-        error: error instanceof Error ? error.message : String(error),
+        error: messageOf(error),
       }),
     );
     return { error };

@@ -5,7 +5,7 @@ import { changedOnPage } from '../model/merge.ts';
 import { editDigest } from '../model/page.ts';
 import { listed } from '../model/sentences.ts';
 import { readRows } from '../postgres/rows.ts';
-import { lockRow, writeAs } from '../postgres/write.ts';
+import { type ColumnValues, lockRow, writeAs } from '../postgres/write.ts';
 import { wakeIfDecided } from '../state/clearings.ts';
 import { type LiveConflict, liveConflicts } from '../state/conflicts.ts';
 import { editTimesOf } from '../state/edit-times.ts';
@@ -252,6 +252,7 @@ async function tryFields(
   const actor = await actorFor(context, sighting, fields, times, decision);
   const write = { operation: page.id, table: table.name, key: record.key };
   let row: RowImage = record.baseRow;
+  let sent: ColumnValues = {};
   const refused = (trouble: EditTrouble): Tried => {
     const [only, ...others] = fields;
     const single = trouble.kind === 'park' && only !== undefined && others.length === 0;
@@ -270,6 +271,7 @@ async function tryFields(
       const decoded = decodeAll(fields, image, lookups, row);
       const chosen = choose({ sighting, record, row, times, lookups, lines }, decoded);
       const problem = problemOf(chosen.problems);
+      sent = chosen.values;
       if (problem !== null) return refused(problem);
       const wrote = await writeChosen(transaction, sighting, record.key, chosen, { row, lookups });
       await concludeApplied(sql, sighting, record, row, chosen, lines);
@@ -278,7 +280,7 @@ async function tryFields(
       return { trouble: null, held: names(chosen.held), kept: names(chosen.kept) };
     });
   } catch (error) {
-    const refusal = refusalOf(error, { table, fields, present: row });
+    const refusal = refusalOf(error, { table, fields, present: row, sent });
     if (refusal === null) throw error;
     return refused(parked(refusal));
   } finally {

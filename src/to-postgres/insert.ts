@@ -84,7 +84,7 @@ export async function insertFrom(
       await remember(sql, { sighting, key: made, row, filled: taken, altered, actor });
     });
   } catch (error) {
-    const refusal = refusalOf(error, { table, fields, present: null });
+    const refusal = refusalOf(error, { table, fields, present: null, sent: values });
     if (refusal === null) throw error;
     return { kind: 'park', trouble: refusal };
   }

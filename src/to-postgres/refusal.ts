@@ -1,11 +1,11 @@
-import { type Fault, messageOf } from '../model/errors.ts';
-import { listed, sentences } from '../model/sentences.ts';
-import { sqlState } from '../postgres/write.ts';
+import type { Fault } from '../model/errors.ts';
+import { listed } from '../model/sentences.ts';
+import { serverErrorOf } from '../model/server-error.ts';
 import { backoff } from '../runtime/retry.ts';
 import type { WaitingEdit } from '../state/edits.ts';
 import type { Trouble } from '../state/outbox.ts';
 import type { SyncRecord } from '../state/records.ts';
-import { type Refused, type ServerError, toldOf } from './words.ts';
+import { type Refused, sentFor, toldOf } from './words.ts';
 
 /**
  * PostgreSQL is the judge of what a row may hold. Its refusal (data 22, integrity 23, a trigger's own words P0, a check
@@ -13,15 +13,17 @@ import { type Refused, type ServerError, toldOf } from './words.ts';
  * tried again.
  */
 export function refusalOf(error: unknown, about: Refused | null = null): Trouble | null {
-  const state = sqlState(error);
-  if (state === null || !(/^(22|23|44|P0)/.test(state) || state === '42501' || state === '428C9'))
-    return null;
-  const told = error as { readonly detail?: string; readonly hint?: string };
+  const sent = Object.values(about?.sent ?? {}).flatMap((value) => value ?? []);
+  const answer = serverErrorOf(error, sent);
+  if (answer === null) return null;
+  const { code: state } = answer;
+  const value = about === null ? null : sentFor(answer, about);
+  if (!(/^(22|23|44|P0)/.test(state) || state === '42501' || state === '428C9')) return null;
   return {
     code: `sql_${state}`,
-    reason: sentences(messageOf(error), told.detail),
-    remedy: told.hint ?? REMEDIES[state] ?? 'change the value in Notion to one that PostgreSQL takes',
-    ...(about === null ? {} : { told: [toldOf(error as ServerError, about)] }),
+    reason: value === null ? answer.text : `${answer.text} (${value})`,
+    remedy: answer.hint ?? REMEDIES[state] ?? 'change the value in Notion to one that PostgreSQL takes',
+    ...(about === null ? {} : { told: [toldOf(answer, about)] }),
   };
 }
 

@@ -1,9 +1,10 @@
-import type { RowImage } from '../model/change.ts';
+import type { RowImage, SqlText } from '../model/change.ts';
 import { checkWords } from '../model/check-words.ts';
 import { optionName } from '../model/codecs/values.ts';
 import type { Told } from '../model/errors.ts';
 import type { ResolvedField, ResolvedTable } from '../model/mapping.ts';
 import { sentences } from '../model/sentences.ts';
+import type { ServerError } from '../model/server-error.ts';
 import { kindWords } from '../model/type-words.ts';
 import { keptIn } from '../model/validate.ts';
 
@@ -12,17 +13,27 @@ export type Refused = {
   readonly table: ResolvedTable;
   readonly fields: readonly ResolvedField[];
   readonly present: RowImage | null;
+  /** What was sent, by column. */
+  readonly sent?: Readonly<Record<string, SqlText>>;
 };
 
-/** The members of a server's error that name what it is about. */
-export type ServerError = {
-  readonly message: string;
-  readonly code: string;
-  readonly table?: string;
-  readonly column?: string;
-  readonly constraint?: string;
-  readonly hint?: string;
-};
+/** Values in a sentence are there to recognise them by. */
+const SHOWN_LENGTH = 100;
+
+/** What was sent for the columns that the rule is about: `Price is "-5"`. Of other columns nothing is said. */
+export function sentFor(error: ServerError, { table, sent = {} }: Refused): string | null {
+  const values = columnsOf(error, table)
+    .filter((column) => column in sent)
+    .map((column) => {
+      const [property = column] = propertiesOf(table, [column]);
+      const value = sent[column] ?? null;
+      return `${property} is ${value === null ? 'empty' : JSON.stringify(shortened(value))}`;
+    });
+  return values.length === 0 ? null : values.join(', ');
+}
+
+const shortened = (text: string): string =>
+  text.length <= SHOWN_LENGTH ? text : `${text.slice(0, SHOWN_LENGTH)}…`;
 
 /** PostgreSQL's refusal in words for the person who edited, with the property that it is about. */
 export function toldOf(error: ServerError, refused: Refused): Told {
@@ -100,19 +111,19 @@ function wordsFor(
       return 'PostgreSQL computes this itself';
     default:
       // A trigger speaks for itself, and so does what has no better words.
-      return sentences(error.message, error.hint);
+      return sentences(error.text, error.hint);
   }
 }
 
 function ruleWords(
-  { message, constraint = '' }: ServerError,
+  { text, constraint = '' }: ServerError,
   table: ResolvedTable,
   field: ResolvedField | undefined,
 ): string {
   const rule = table.checks[constraint];
   const column = field === undefined ? null : columnOf(field);
   if (rule === undefined || field === undefined || column === null)
-    return constraint === '' ? message : `does not fit PostgreSQL's rule ${constraint}`;
+    return constraint === '' ? text : `does not fit PostgreSQL's rule ${constraint}`;
   const words = checkWords(rule.definition, {
     column,
     propertyOf: (name) => table.fields.find((each) => columnOf(each) === name)?.property ?? null,

@@ -260,7 +260,8 @@ describe('two that stand in each other’s way', () => {
 });
 
 test.each([
-  [Object.assign(new Error('x'), { code: '23505' }), '23505'],
+  [Object.assign(new Error('x'), { code: '23505', severity: 'ERROR' }), '23505'],
+  [Object.assign(new Error('x'), { code: 'EPIPE' }), null],
   [Object.assign(new Error('x'), { code: 'ECONNRESET' }), null],
   [Object.assign(new Error('x'), { code: 23505 }), null],
   [new Error('x'), null],
