@@ -68,7 +68,9 @@ export function changePages(world: World, step: Command): void {
     const parents = world.pages('parents');
     const some = [step.to, step.to + 1].slice(0, step.count).flatMap((at) => choose(parents, at)?.id ?? []);
     const typed = { Parent: { relation: some.map((id) => ({ id })) } };
-    if (page !== undefined) offered(() => type(world, 'children', page.id, typed));
+    if (page === undefined) return;
+    offered(() => type(world, 'children', page.id, typed));
+    world.related.set(page.id, new Set([...(world.related.get(page.id) ?? []), ...some]));
   } else if (step.do === 'create') {
     const parent = choose(world.pages('parents'), step.to)?.id;
     const names = step.empty ? [] : Object.keys(TRACKED[step.table]);

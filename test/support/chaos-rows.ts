@@ -68,6 +68,10 @@ const isUnseenMove = (world: World, { page_id, key }: Applied): boolean =>
     .split('\n')
     .some((line) => line.includes('"page_moved"') && line.includes(`"key":"${key}"`));
 
+/** Whether a person chose another target that Notion did not show then: what is seen is that the former was taken out. */
+const isRelatedToHidden = (world: World, page: string | null): boolean =>
+  [...(world.related.get(page ?? '') ?? [])].some((target) => world.taken.has(target));
+
 /** Invariants 6, 7, 9 and 15 on PostgreSQL's side: the audit has every change, and the transaction that made it. */
 export async function judgeRows(world: World): Promise<Verdict> {
   const audit = await world.sql<Audit>(
@@ -99,7 +103,10 @@ export async function judgeRows(world: World): Promise<Verdict> {
         faults.push(`invariant 7: ${name} ${column} was ${JSON.stringify(old)} and is in no operation`);
       const emptied = now === null || (Array.isArray(now) && now.length === 0);
       const isTold = mine.some(
-        (line) => world.cleared.has(`${line.page_id}/${property}`) || unseen.has(line.key),
+        (line) =>
+          world.cleared.has(`${line.page_id}/${property}`) ||
+          unseen.has(line.key) ||
+          (column === 'parent_id' && isRelatedToHidden(world, line.page_id)),
       );
       if (emptied && !isTold)
         faults.push(
