@@ -2,6 +2,7 @@ import type { DataSourceId, TableName } from '../model/ids.ts';
 import type { ResolvedTable } from '../model/mapping.ts';
 import { type Difference, differences } from '../model/schema/differences.ts';
 import type { Deviation, KnownSchema } from '../model/schema/known.ts';
+import { schemaDigest } from '../model/schema-digest.ts';
 import type { NotionClient, NotionPage } from '../notion/client.ts';
 import type { Log } from '../runtime/log.ts';
 import { keepTrying } from '../runtime/retry.ts';
@@ -27,8 +28,18 @@ export type SchemaTracker = {
   readonly confirm: (table: TableName, askedAt: number) => Promise<boolean>;
   /** What is known of a table's properties. */
   readonly known: (table: TableName) => KnownSchema;
+  /** Reads the schema now, and says which one it is; null for a table that is not synced. */
+  readonly afresh: (table: TableName) => Promise<SchemaState | null>;
   /** Reads the schema of each data source of which something differed, for ever. */
   readonly run: (signal: AbortSignal) => Promise<void>;
+};
+
+/** Tells one state of a schema from another. */
+type SchemaState = {
+  /** As in `Source.schemaVersion`: changes with what we know of the schema. */
+  readonly version: number;
+  /** Changes with whatever is in the schema. */
+  readonly digest: string;
 };
 
 export type WatchOptions = {
@@ -55,6 +66,9 @@ type Watched = {
   /** Differences that a reading did not explain, and when they were seen. */
   readonly unexplained: Map<string, number>;
   asked: boolean;
+  /** A write was refused when the last reading was too short a time ago for another one. */
+  refused: boolean;
+  digest: string;
 };
 
 type Watch = WatchOptions & {
@@ -93,13 +107,10 @@ export function createSchemaTracker(options: WatchOptions): SchemaTracker {
     tables: watch.live,
     follow: (source) => follow(watch, source),
     confirm: async (name, askedAt) => {
-      let one = watch.watched.get(name);
-      while (one !== undefined && one.readAt < askedAt) {
-        await readAgain(watch, name);
-        one = watch.watched.get(name);
-      }
+      const one = await readSince(watch, name, askedAt);
       return one === undefined || one.voidedAt < askedAt;
     },
+    afresh: async (name) => (await readSince(watch, name, performance.now())) ?? null,
     known: (name) => watch.watched.get(name)?.known ?? {},
     run: (signal) =>
       keepTrying((healthy) => readAll(watch, signal, healthy), {
@@ -135,7 +146,10 @@ function observe(watch: Watch, page: NotionPage): void {
 function askAfterRefusal(watch: Watch, source: DataSourceId | null): void {
   for (const one of watch.watched.values()) {
     if (source !== null && one.dataSource !== source) continue;
-    if (performance.now() - one.readAt < REFUSED_MS) continue;
+    if (performance.now() - one.readAt < REFUSED_MS) {
+      one.refused = true;
+      continue;
+    }
     one.asked = true;
     watch.wake.ring();
   }
@@ -146,7 +160,8 @@ async function readAll(watch: Watch, signal: AbortSignal, healthy: () => void): 
     for (const [name, one] of watch.watched) {
       if (signal.aborted) return;
       const interrupted = Object.values(one.known).some(({ interruption }) => interruption !== null);
-      const due = interrupted && performance.now() - one.readAt > INTERRUPTED_MS;
+      const age = performance.now() - one.readAt;
+      const due = (interrupted && age > INTERRUPTED_MS) || (one.refused && age > REFUSED_MS);
       if (one.asked || due) await readAgain(watch, name);
       else if (one.learned.size > 0) await learn(watch, name);
     }
@@ -154,6 +169,15 @@ async function readAll(watch: Watch, signal: AbortSignal, healthy: () => void): 
     await watch.wake.wait(INTERRUPTED_MS, signal);
     await watch.wake.wait(SPACING_MS, signal);
   }
+}
+
+async function readSince(watch: Watch, name: TableName, since: number): Promise<Watched | undefined> {
+  let one = watch.watched.get(name);
+  while (one !== undefined && one.readAt < since) {
+    await readAgain(watch, name);
+    one = watch.watched.get(name);
+  }
+  return one;
 }
 
 /** One reading at a time for each data source; who asks while one is under way gets that one. */
@@ -169,6 +193,7 @@ async function read(watch: Watch, name: TableName): Promise<void> {
   const { store, notion } = watch;
   const askedAt = performance.now();
   one.asked = false;
+  one.refused = false;
   const interrupted = new Set(one.interrupted);
   const actual = await notion.retrieveDataSource(one.dataSource, ASK).catch((error: unknown) => {
     one.asked = true;
@@ -181,6 +206,7 @@ async function read(watch: Watch, name: TableName): Promise<void> {
   );
   for (const field of interrupted) one.interrupted.delete(field);
   one.readAt = askedAt;
+  one.digest = schemaDigest(actual);
   if (settled.voided) one.voidedAt = performance.now();
   const source = (await readSources(store)).get(name);
   if (source !== undefined) await follow(watch, source);
@@ -230,6 +256,8 @@ async function follow(watch: Watch, source: Source): Promise<void> {
     learned: before?.learned ?? new Map(),
     unexplained: new Map(),
     asked: before?.asked ?? false,
+    refused: before?.refused ?? false,
+    digest: before?.digest ?? '',
   });
   const next = syncable(table, known);
   const had = new Set(watch.live.get(name)?.fields.map(({ property }) => property));

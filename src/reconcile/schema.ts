@@ -4,10 +4,12 @@ import type { Difference } from '../model/schema/differences.ts';
 import type { Identified } from '../model/schema/identify.ts';
 import { DEVIATIONS, type KnownProperty, type KnownSchema, ownEntry } from '../model/schema/known.ts';
 import { labelled, withOptions } from '../model/schema/options.ts';
+import { schemaDigest } from '../model/schema-digest.ts';
 import type { NotionDataSource } from '../notion/client.ts';
 import { planUpdate, type Sources } from '../notion/schema.ts';
 import { hasDrift, keepDrifts } from '../state/drift.ts';
 import { lockSchema, moveFields, readKnown, saveKnown } from '../state/properties.ts';
+import { releaseRefused } from '../state/refused-fields.ts';
 import { retryParked } from '../state/retry-parked.ts';
 import { readSources, saveSource } from '../state/sources.ts';
 import type { Sql } from '../state/sql.ts';
@@ -46,7 +48,10 @@ export async function settleSchema(
   const voided = [...new Set([...identified.voided, ...interrupted])];
   if (voided.length > 0) await voidBase(sql, table, voided);
   // What Notion refused may have been about what is different now.
-  if (changed && Object.keys(before).length > 0) await retryParked(sql, table.name);
+  if (changed && Object.keys(before).length > 0) {
+    await releaseRefused(sql, table.name, schemaDigest(actual));
+    await retryParked(sql, table.name);
+  }
   return { identified, voided: voided.length > 0 };
 }
 

@@ -20,6 +20,9 @@ import type { Store } from '../state/sql.ts';
 import type { Kinds } from './kinds.ts';
 import type { Trials } from './trials.ts';
 
+/** `version`: as in `Source.schemaVersion`, of what we know of the schema. `digest`: of all that is in it. */
+export type SchemaState = { readonly version: number; readonly digest: string };
+
 /** What a delivery works with. */
 export type DeliverContext = {
   readonly store: Store;
@@ -33,6 +36,8 @@ export type DeliverContext = {
   /** Records whose refused field is being looked for. */
   readonly trials: Trials;
   readonly looks: Looks;
+  /** Reads a table's schema now, and says which one it is; null for a table that is not synced. */
+  readonly schema: { readonly afresh: (table: TableName) => Promise<SchemaState | null> };
   /** Whole kinds of requests that Notion refuses. */
   readonly kinds: Kinds;
   /** Our own user in Notion: only what it made is ever taken for a duplicate of ours. */

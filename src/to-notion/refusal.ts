@@ -1,11 +1,10 @@
 import type { Fault } from '../model/errors.ts';
 import { idsIn, refusedIn, type SentField } from '../model/refused-field.ts';
-import { schemaDigest } from '../model/schema-digest.ts';
 import { NotionFailure } from '../notion/outcome.ts';
 import { dropRefusedFields, FIELD_REFUSED, keepRefusedField } from '../state/refused-fields.ts';
-import type { DeliverContext, Delivered, Delivery } from './context.ts';
+import type { DeliverContext, Delivered, Delivery, SchemaState } from './context.ts';
 import type { PageRequest } from './request.ts';
-import { isOdd, urgencyOf } from './trouble.ts';
+import { isOdd } from './trouble.ts';
 
 export const recordName = ({ line }: Pick<Delivery, 'line'>): string => `${line.table}/${line.key}`;
 
@@ -46,7 +45,8 @@ const namesOne = (message: string, value: SentField['value']): boolean => {
 
 /**
  * What to do after Notion refused an update: leaves out the fields that the refusal is about, and goes on with the rest.
- * If the answer does not name them, halves of the request are tried. Null if it is not about a field.
+ * If the answer does not name them, halves of the request are tried. Null if it is not about a field. A request that was
+ * made for a schema which is another one by now (an option that it names by its id is gone) is made anew.
  */
 export async function afterRefusal(
   context: DeliverContext,
@@ -56,10 +56,16 @@ export async function afterRefusal(
 ): Promise<Delivered | null> {
   if (!mayBeOfField(error, delivery, sent)) return null;
   const record = recordName(delivery);
+  const schema = await schemaNow(context, delivery);
+  if (isAnother(schema, delivery)) {
+    context.trials.end(record);
+    return AT_ONCE;
+  }
   const names = sent.map(({ name }) => name);
   const found = refusedIn(error.verdict.message, sent);
+  const refusal = { error, schema };
   if (found !== null) {
-    await keep(context, delivery, sent, found, error, 'named');
+    await keep(context, delivery, sent, found, refusal, 'named');
     return AT_ONCE;
   }
   if (names.length > 1 && context.trials.split(record, names)) return AT_ONCE;
@@ -73,7 +79,7 @@ export async function afterRefusal(
     return null;
   }
   if (!searched && names.length > 1) return null;
-  await keep(context, delivery, sent, names, error, searched ? 'searched' : 'only');
+  await keep(context, delivery, sent, names, refusal, searched ? 'searched' : 'only');
   return AT_ONCE;
 }
 
@@ -85,9 +91,11 @@ export async function afterRefusedCreate(
   error: unknown,
 ): Promise<Delivered | null> {
   if (!mayBeOfField(error, delivery, sent)) return null;
+  const schema = await schemaNow(context, delivery);
+  if (isAnother(schema, delivery)) return AT_ONCE;
   const found = refusedIn(error.verdict.message, sent);
   if (found !== null) {
-    await keep(context, delivery, sent, found, error, 'named');
+    await keep(context, delivery, sent, found, { error, schema }, 'named');
     return AT_ONCE;
   }
   if (sent.length > 0 && context.trials.lower(recordName(delivery))) return AT_ONCE;
@@ -105,11 +113,10 @@ async function keep(
   delivery: Delivery,
   sent: readonly SentField[],
   names: readonly string[],
-  { verdict }: NotionFailure,
+  { error: { verdict }, schema }: { readonly error: NotionFailure; readonly schema: SchemaState | null },
   how: 'named' | 'only' | 'searched',
 ): Promise<void> {
   const { table, line } = delivery;
-  const schema = await schemaNow(context, delivery);
   const refused = sent.filter(({ name }) => names.includes(name));
   await context.store.transaction(async (sql) => {
     for (const { name, own, digest } of refused) {
@@ -122,7 +129,7 @@ async function keep(
         field: name,
         own,
         value: ofAll || own ? null : digest,
-        schema,
+        schema: schema?.digest ?? null,
         code: verdict.code,
         reason: `Notion refuses the property ${JSON.stringify(name)}${by}: ${verdict.message}`,
         remedy: verdict.remedy,
@@ -136,12 +143,14 @@ async function keep(
 }
 
 /** Null if it cannot be told now: the next look at the schema keeps it. */
-async function schemaNow(context: DeliverContext, { source, line }: Delivery): Promise<string | null> {
+async function schemaNow({ schema }: DeliverContext, { table }: Delivery): Promise<SchemaState | null> {
   try {
-    const ask = { priority: urgencyOf(line) };
-    return schemaDigest(await context.notion.retrieveDataSource(source.dataSource, ask));
+    return await schema.afresh(table.name);
   } catch (error) {
     if (!(error instanceof NotionFailure)) throw error;
     return null;
   }
 }
+
+const isAnother = (schema: SchemaState | null, { source }: Delivery): boolean =>
+  schema !== null && schema.version !== source.schemaVersion;

@@ -113,7 +113,9 @@ async function putRight(
     .map((field) => field.property);
   if (ours.length === 0) return;
   await context.store.transaction(async (sql) => {
-    if (ours.includes(sighting.table.idProperty)) await keepIdEdited(sql, sighting, record);
+    const { idProperty } = sighting.table;
+    // Without a base, what the page lacks or shows there is nobody's edit.
+    if (ours.includes(idProperty) && idProperty in record.basePage) await keepIdEdited(sql, sighting, record);
     await markRestore(sql, record.table, record.key, ours, false);
   });
   context.onDirty();
