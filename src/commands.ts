@@ -8,11 +8,13 @@ import {
   openInstallation,
   openNotion,
 } from './installation.ts';
+import { checkTables } from './installation-readiness.ts';
 import { moveTables, priceOf, type Repointed, repointedTables } from './installation-repoint.ts';
 import { PgnotionError } from './model/errors.ts';
 import type { TableName } from './model/ids.ts';
 import { applyNotebooks } from './notebooks.ts';
 import type { NotionClient } from './notion/client.ts';
+import { refusedError } from './reconcile/publication.ts';
 import type { Log } from './runtime/log.ts';
 import { formatTable } from './runtime/table.ts';
 import { type DriftLine, readDrift } from './state/drift.ts';
@@ -60,6 +62,8 @@ export function applyCommand(loaded: Loaded, asJson: boolean, confirm: Confirm):
       const notebooks = await applyNotebooks(installation, notion);
       const contacts = await reportContacts(installation, notion);
       const drift = await readDrift(createStore(installation.pool, 0));
+      const refused = [...(await checkTables(installation, 'to-suspend')).values()].flat();
+      if (refused.length > 0) throw refusedError(refused);
       const told = applied.map(({ schema: _, identified: __, ...rest }) => rest).map(withContact(contacts));
       if (asJson) return JSON.stringify([...told, ...notebooks], null, 2);
       const lines = applied.map(({ table, databaseId, dataSourceId, created, changed }) => {
@@ -118,12 +122,18 @@ const notionFaults = (faults: readonly string[]): PgnotionError =>
   });
 
 export function statusCommand(loaded: Loaded, asJson: boolean): Promise<string> {
-  return withState(loaded, async (sql) => {
+  return within(loaded, async (installation) => {
+    const sql = createStore(installation.pool, 0);
+    const faults = await checkTables(installation, 'to-tell');
     const rows = await readStatus(sql);
     const drift = await readDrift(sql);
     if (asJson)
       return JSON.stringify(
-        rows.map((row) => ({ ...row, drift: drift.filter((each) => each.table_name === row.table_name) })),
+        rows.map((row) => ({
+          ...row,
+          faults: faults.get(row.table_name) ?? [],
+          drift: drift.filter((each) => each.table_name === row.table_name),
+        })),
         null,
         2,
       );
@@ -146,7 +156,10 @@ export function statusCommand(loaded: Loaded, asJson: boolean): Promise<string> 
         notesOf(row).join('; '),
       ]),
     );
-    return [lines, ...driftLines(drift), ...refused].join('\n');
+    // Of a table that stands still for that reason, its own line tells.
+    const untold = rows.filter(({ paused }) => !paused).flatMap((row) => faults.get(row.table_name) ?? []);
+    const wrong = untold.map(({ path, message, remedy }) => `${path}: ${message}. ${remedy}`);
+    return [lines, ...wrong, ...driftLines(drift), ...refused].join('\n');
   });
 }
 

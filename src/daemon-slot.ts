@@ -1,8 +1,7 @@
 import type { Installation } from './installation.ts';
-import { ensurePublication } from './postgres/publication.ts';
 import { publicationSeal } from './postgres/publication-seal.ts';
 import { dropSlot, endReader, ensureSlot, identifySystem, inspectSlot } from './postgres/slot.ts';
-import { isAnotherPublication, publishedTables } from './reconcile/publication.ts';
+import { isAnotherPublication, preparePublication, publishedTables } from './reconcile/publication.ts';
 import { forgetCheckpoint, readCheckpoint, resetCheckpoint } from './state/checkpoint.ts';
 import { saveSeal } from './state/seal.ts';
 import { forgetProgress } from './state/sources.ts';
@@ -20,7 +19,7 @@ export async function prepareSlot(
 ): Promise<string | null> {
   const { pool, config, tables, log } = installation;
   const { publication } = config;
-  await ensurePublication(pool, { name: publication, tables: publishedTables(tables) });
+  await preparePublication({ store, pool, publication, tables, log });
   const system = await identifySystem(url);
   const checkpoint = await readCheckpoint(store, config.slot);
   const slot = await inspectSlot(pool, config.slot);

@@ -1,15 +1,27 @@
 import { type Installation, knownSchemas, knownSources, settleTable } from './installation.ts';
 import { notMoved, repointedTables } from './installation-repoint.ts';
 import { type Fault, PgnotionError } from './model/errors.ts';
+import type { TableName } from './model/ids.ts';
 import type { ResolvedTable } from './model/mapping.ts';
 import type { KnownSchema } from './model/schema/known.ts';
 import { hiddenSource, seenSource } from './notion/apply-schema.ts';
 import type { NotionClient } from './notion/client.ts';
 import { planUpdate, type Sources } from './notion/schema.ts';
+import { catalogFaults, reviewTables } from './reconcile/publication.ts';
 import { suspend } from './state/sources.ts';
 import { createStore } from './state/sql.ts';
 
 const ASK = { priority: 'live' } as const;
+
+type Faults = ReadonlyMap<TableName, readonly Fault[]>;
+
+/** What PostgreSQL's catalog says against syncing each table. Those with faults are suspended if that is `meant`. */
+export function checkTables(installation: Installation, meant: 'to-tell' | 'to-suspend'): Promise<Faults> {
+  const { pool, config, log } = installation;
+  const tables = new Map(installation.tables.map((table) => [table.name, table]));
+  const context = { store: createStore(pool, 0), pool, publication: config.publication, tables, log };
+  return meant === 'to-tell' ? catalogFaults(context) : reviewTables(context);
+}
 
 /** What a table lacks before it can be synced, which `apply` adds, and what is wrong with it in Notion. */
 type Looked = {

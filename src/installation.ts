@@ -81,7 +81,7 @@ export async function openInstallation(
       throw describeConnectError(error, url);
     });
     await within(migrationMs, 'bringing the schema pgnotion up to date', migrate(pool));
-    const resolving = resolveTables(rawPool, config.tables, environment.SYNC_CONFLICT_STRATEGY);
+    const resolving = resolveTables(pool, config.tables, environment.SYNC_CONFLICT_STRATEGY);
     const tables = await within(ANSWER_MS, 'reading the catalog', resolving);
     return { config, environment, pool, db, tables, log, sever, close };
   } catch (error) {

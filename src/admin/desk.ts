@@ -181,7 +181,7 @@ function createCauses({ target, reading, health, happened }: Sources): () => Pro
     const now = await reading();
     if (at === null) seen = { suspended: [], guarded: [] };
     else if (now !== null) {
-      const suspended = now.paused.filter(({ by }) => by === 'trouble');
+      const suspended = now.paused.filter(({ by }) => by !== 'hand');
       seen = {
         suspended: suspended.map(({ table, reason }) => ({ table, reason })),
         refusedKinds: now.refused,

@@ -73,7 +73,7 @@ function afterAnswer(
 /** What the database says of a daemon's work. */
 export type Reading = {
   readonly slotActive: boolean;
-  readonly paused: readonly { readonly table: string; readonly by: 'hand' | 'trouble' }[];
+  readonly paused: readonly { readonly table: string; readonly by: 'hand' | 'trouble' | 'refused' }[];
   /** Tables whose first sync, or a comparison of all rows, is under way. */
   readonly backfilling: readonly string[];
   /** Kinds of requests that Notion refuses to this connection; a table if it is one table's. */

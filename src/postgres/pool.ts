@@ -21,6 +21,9 @@ const CONNECT_TIMEOUT_MS = 10_000;
 /** A process that hangs inside a transaction must not hold row locks, nor keep a slot from being made. */
 const POOL_OPTIONS = `${SESSION_OPTIONS} -c idle_in_transaction_session_timeout=60000`;
 
+/** Row-level security makes a reading fail that would leave rows out: a row that policies hide is not a deleted one. */
+const WHOLE_TABLES = '-c row_security=off';
+
 /**
  * Adds start-up options to a connection URL. Those that the URL has come first, so that ours win: `pg` lets
  * a URL's `options` replace the ones given beside it.
@@ -80,7 +83,7 @@ export type PoolOptions = {
 /** A pool whose sessions have {@link SESSION_OPTIONS}. Connects when it is first used. */
 export function createPool({ url, max, raw, applicationName, log }: PoolOptions): pg.Pool {
   const pool = new pg.Pool({
-    connectionString: withSessionOptions(url, POOL_OPTIONS),
+    connectionString: withSessionOptions(url, raw ? `${POOL_OPTIONS} ${WHOLE_TABLES}` : POOL_OPTIONS),
     max,
     keepAlive: true,
     connectionTimeoutMillis: CONNECT_TIMEOUT_MS,

@@ -1,152 +1,183 @@
 import pg from 'pg';
 import { type Fault, messageOf, PgnotionError } from '../model/errors.ts';
-import { type QualifiedName, qualifiedName } from '../model/ids.ts';
-import { errorCode, faultsError, type Queryable, quoteQualified, splitQualified } from './pool.ts';
+import type { QualifiedName } from '../model/ids.ts';
+import { membershipFault, publishFaults } from '../model/publishable.ts';
+import type { WantedTable } from '../model/publishing.ts';
+import { isConnectionLost } from './connection-lost.ts';
+import { errorCode, faultsError, type Queryable, quoteQualified } from './pool.ts';
+import { type PublicationFacts, readPublication } from './publication-facts.ts';
 
 /** What was changed; all empty if the publication was as it should be. */
 export type PublicationChange = {
   readonly created: boolean;
   readonly added: readonly QualifiedName[];
   readonly removed: readonly QualifiedName[];
+  /** Whether any statement was run. */
+  readonly touched: boolean;
+  /** Tables that could not be published or taken out, because this role may not, or because of another's lock. */
+  readonly faults: readonly Fault[];
 };
 
-type Publication = {
-  readonly all_tables: boolean;
-  /** Whether our role owns it: only then are tables removed. */
-  readonly owned: boolean;
-  /** Whether it publishes all four kinds of change, under the root's name. */
-  readonly complete: boolean;
-  readonly tables: readonly (readonly [schema: string, relation: string])[];
-};
+const GENERATED_FROM = 180_000;
+/** `CREATE INDEX CONCURRENTLY` and its like hold a lock for hours, and other tables must not wait for it. */
+const LOCK_TIMEOUT = '3s';
 
-const OPTIONS = "publish = 'insert, update, delete, truncate', publish_via_partition_root = true";
-
-const INSPECT = `
-  SELECT json_build_object(
-    'all_tables', p.puballtables,
-    'owned', pg_has_role(p.pubowner, 'USAGE'),
-    'complete', p.pubinsert AND p.pubupdate AND p.pubdelete AND p.pubtruncate AND p.pubviaroot,
-    'tables', (SELECT coalesce(json_agg(json_build_array(n.nspname, c.relname)), '[]')
-      FROM pg_publication_rel r JOIN pg_class c ON c.oid = r.prrelid JOIN pg_namespace n ON n.oid = c.relnamespace
-      WHERE r.prpubid = p.oid))::text AS publication
-  FROM pg_publication p WHERE p.pubname = $1`;
+const optionsOf = ({ versionNumber }: PublicationFacts): string =>
+  [
+    "publish = 'insert, update, delete, truncate'",
+    'publish_via_partition_root = true',
+    ...(versionNumber >= GENERATED_FROM ? ['publish_generated_columns = stored'] : []),
+  ].join(', ');
 
 /**
  * Makes the publication, or adds and removes tables until it has the wanted ones. A table whose UPDATE and
  * DELETE would begin to fail is refused before anything is changed. Throws PgnotionError `replica_identity`,
- * `unknown_table` or `publication_privilege`.
+ * `unknown_table`, `publication_privilege` or what `assertMendable` does.
  */
 export async function ensurePublication(
   db: Queryable,
   wanted: { readonly name: string; readonly tables: readonly QualifiedName[] },
+): Promise<Pick<PublicationChange, 'created' | 'added' | 'removed'>> {
+  const tables = wanted.tables.map(asTheyAre);
+  const facts = await readPublication(db, wanted.name, tables);
+  const faults = faultsOf(facts, tables);
+  if (faults.length > 0)
+    throw faultsError(
+      facts.tables.size < tables.length ? 'unknown_table' : 'replica_identity',
+      'These tables cannot be published:',
+      faults,
+    );
+  const { created, added, removed, faults: refused } = await mendPublication(db, facts, tables);
+  if (refused.length > 0)
+    throw faultsError('publication_privilege', 'These tables cannot be published:', refused);
+  return { created, added, removed };
+}
+
+/** A table of which nothing is asked but that its changes can be published. */
+const asTheyAre = (name: QualifiedName): WantedTable => ({
+  name,
+  identifiedBy: [],
+  key: null,
+  columns: [],
+  readsMore: false,
+  withoutHeirs: false,
+});
+
+/** What speaks against publishing each of these tables. */
+export function faultsOf(facts: PublicationFacts, tables: readonly WantedTable[]): readonly Fault[] {
+  const wanted = new Set(tables.map(({ name }) => name));
+  return tables.flatMap((table) => publishFaults(table, facts.tables.get(table.name), { ...facts, wanted }));
+}
+
+/**
+ * A publication that carries pgnotion's own tables would make each of its writes an event that it writes about. Throws
+ * PgnotionError `publication_unfit`.
+ */
+export function assertMendable({ publication, state }: PublicationFacts): void {
+  if (state === null || !state.ownState) return;
+  const name = pg.escapeIdentifier(publication);
+  throw new PgnotionError({
+    code: 'publication_unfit',
+    message: state.allTables
+      ? `the publication ${publication} is FOR ALL TABLES: it publishes pgnotion's own tables too, and makes UPDATE and DELETE fail on every table without a key`
+      : `the publication ${publication} publishes the tables of the schema pgnotion, which must stay out of the log`,
+    remedy: state.allTables
+      ? `Stop pgnotion and run DROP PUBLICATION ${name}; pgnotion makes one of its own at the next start. If somebody else needs it, set another publication in the configuration.`
+      : `As its owner: ALTER PUBLICATION ${name} DROP TABLES IN SCHEMA pgnotion;`,
+  });
+}
+
+/** Brings the publication to what is wanted of it. Tables with a fault are left out, or taken out. */
+export async function mendPublication(
+  db: Queryable,
+  facts: PublicationFacts,
+  tables: readonly WantedTable[],
 ): Promise<PublicationChange> {
-  await assertIdentities(db, wanted.tables);
-  const present = await inspectPublication(db, wanted.name);
-  const { statements, change } = plan(wanted.name, wanted.tables, present);
-  for (const statement of statements) await execute(db, statement);
-  return change;
-}
-
-async function inspectPublication(db: Queryable, name: string): Promise<Publication | null> {
-  const { rows } = await db.query<{ publication: string }>(INSPECT, [name]);
-  return rows[0] ? (JSON.parse(rows[0].publication) as Publication) : null;
-}
-
-function plan(
-  name: string,
-  tables: readonly QualifiedName[],
-  present: Publication | null,
-): { readonly statements: readonly string[]; readonly change: PublicationChange } {
-  const publication = pg.escapeIdentifier(name);
-  const list = (names: readonly QualifiedName[]): string => names.map(quoteQualified).join(', ');
-  if (present === null) {
-    const statement = `CREATE PUBLICATION ${publication} FOR TABLE ${list(tables)} WITH (${OPTIONS})`;
-    return { statements: [statement], change: { created: true, added: tables, removed: [] } };
-  }
-  const has = new Set(present.tables.map(([schema, relation]) => qualifiedName(schema, relation)));
-  const added = present.all_tables ? [] : tables.filter((table) => !has.has(table));
+  assertMendable(facts);
+  const refused = new Set(faultsOf(facts, tables).map(({ path }) => path));
+  const fit = tables.filter(({ name }) => !refused.has(name));
+  if (facts.state === null) return create(db, facts, fit);
+  const faults: Fault[] = [];
+  let touched = false;
+  const tryTo = async (sql: string, names: readonly QualifiedName[]): Promise<boolean> => {
+    touched = true;
+    const fault = await attempt(db, sql);
+    if (fault !== null) faults.push(...names.map((path) => ({ path, ...fault })));
+    return fault === null;
+  };
+  const publication = pg.escapeIdentifier(facts.publication);
+  if (!facts.state.complete || (facts.generated && !facts.state.generated))
+    await tryTo(
+      `ALTER PUBLICATION ${publication} SET (${optionsOf(facts)})`,
+      fit.map(({ name }) => name),
+    );
   // A publication that somebody else owns may serve other subscribers too.
-  const removed = present.owned ? [...has].filter((table) => !tables.includes(table)) : [];
-  const statements = [
-    ...(present.complete ? [] : [`ALTER PUBLICATION ${publication} SET (${OPTIONS})`]),
-    ...(added.length === 0 ? [] : [`ALTER PUBLICATION ${publication} ADD TABLE ${list(added)}`]),
-    ...(removed.length === 0 ? [] : [`ALTER PUBLICATION ${publication} DROP TABLE ${list(removed)}`]),
-  ];
-  return { statements, change: { created: false, added, removed } };
+  const wanted = new Set(fit.map(({ name }) => name));
+  const removed = facts.state.owned ? facts.state.members.filter((name) => !wanted.has(name)) : [];
+  for (const name of removed)
+    await tryTo(`ALTER PUBLICATION ${publication} DROP TABLE ONLY ${quoteQualified(name)}`, [name]);
+  const added: QualifiedName[] = [];
+  for (const table of fit) {
+    const found = facts.tables.get(table.name);
+    const lack = found === undefined ? null : membershipFault(table, found);
+    if (lack === null) continue;
+    const name = quoteQualified(table.name);
+    const add = `ALTER PUBLICATION ${publication} ADD TABLE ONLY ${name}`;
+    const anew = `ALTER PUBLICATION ${publication} DROP TABLE ONLY ${name}; ${add}`;
+    if (await tryTo(lack === 'absent' ? add : anew, [table.name])) added.push(table.name);
+  }
+  return { created: false, added, removed, touched, faults };
 }
 
-async function execute(db: Queryable, sql: string): Promise<void> {
+async function create(
+  db: Queryable,
+  facts: PublicationFacts,
+  tables: readonly WantedTable[],
+): Promise<PublicationChange> {
+  const names = tables.map(({ name }) => name);
+  const list = names.map((name) => `ONLY ${quoteQualified(name)}`).join(', ');
+  const what = names.length === 0 ? '' : ` FOR TABLE ${list}`;
+  const fault = await attempt(
+    db,
+    `CREATE PUBLICATION ${pg.escapeIdentifier(facts.publication)}${what} WITH (${optionsOf(facts)})`,
+  );
+  if (fault !== null) throw new PgnotionError({ code: 'publication_privilege', ...fault });
+  return { created: true, added: names, removed: [], touched: true, faults: [] };
+}
+
+const LOCK_NOT_AVAILABLE = '55P03';
+const PRIVILEGE = '42501';
+const STATE_LENGTH = 5;
+
+/** Runs statements in one transaction. Gives what an operator has to do if this role may not, or if a lock is in the way. */
+async function attempt(
+  db: Queryable,
+  sql: string,
+): Promise<{ readonly message: string; readonly remedy: string } | null> {
   try {
-    await db.query(sql);
+    // Several statements in one message are one transaction.
+    await db.query(`SET LOCAL lock_timeout = '${LOCK_TIMEOUT}'; ${sql}`);
+    return null;
   } catch (error) {
-    if (errorCode(error) !== '42501') throw error;
+    const code = errorCode(error);
+    if (code === LOCK_NOT_AVAILABLE)
+      return {
+        message: 'the publication cannot be changed now, because another session holds a lock on the table',
+        remedy: `It is tried again until that lock is gone. See who holds it: SELECT pid, mode FROM pg_locks WHERE granted AND mode LIKE '%Exclusive%';`,
+      };
+    if (code !== PRIVILEGE && (isConnectionLost(error) || code.length !== STATE_LENGTH)) throw error;
+    if (code !== PRIVILEGE)
+      return {
+        message: `PostgreSQL refuses to change the publication: ${messageOf(error)}`,
+        remedy: `Run this as the owner of the table and of the publication, to see what is in the way:\n  ${sql};`,
+      };
     const { rows } = await db.query<{ role: string; database: string }>(
       'SELECT quote_ident(current_user) AS role, quote_ident(current_database()) AS database',
     );
     const [place] = rows;
-    throw new PgnotionError({
-      code: 'publication_privilege',
-      message: `The publication cannot be changed by this role: ${messageOf(error)}`,
-      remedy: `Only the owner of the tables may publish them. Let that role (or a superuser) run:\n  ${sql};\nand start again. If ${place?.role} owns the tables: GRANT CREATE ON DATABASE ${place?.database} TO ${place?.role};`,
-      cause: error,
-    });
+    return {
+      message: `the publication cannot be changed by this role: ${messageOf(error)}`,
+      remedy: `Only the owner of the tables and of the publication may do this. Let that role (or a superuser) run:\n  ${sql};\nand start again. If ${place?.role} owns the tables: GRANT CREATE ON DATABASE ${place?.database} TO ${place?.role};`,
+    };
   }
-}
-
-/**
- * Each partition is checked, since it is there that rows are changed. `identity` tells whether an UPDATE can
- * still be logged once the table is published.
- */
-const IDENTITIES = `
-  SELECT w.schema, w.relation, t.oid IS NOT NULL AS found,
-    CASE WHEN leaf.oid <> t.oid THEN leaf.oid::regclass::text END AS part,
-    leaf.relreplident = 'f' OR EXISTS (
-      SELECT FROM pg_index i WHERE i.indrelid = leaf.oid AND i.indisvalid
-      AND CASE leaf.relreplident WHEN 'd' THEN i.indisprimary WHEN 'i' THEN i.indisreplident END) AS identity
-  FROM unnest($1::text[], $2::text[]) AS w (schema, relation)
-  LEFT JOIN (pg_class t JOIN pg_namespace n ON n.oid = t.relnamespace AND t.relkind IN ('r', 'p'))
-    ON n.nspname = w.schema AND t.relname = w.relation
-  LEFT JOIN LATERAL (
-    SELECT c.* FROM pg_class c WHERE c.oid = t.oid AND t.relkind = 'r'
-    UNION ALL
-    SELECT c.* FROM pg_partition_tree(t.oid) p JOIN pg_class c ON c.oid = p.relid WHERE p.isleaf AND t.relkind = 'p'
-  ) leaf ON true`;
-
-type IdentityRow = {
-  readonly schema: string;
-  readonly relation: string;
-  readonly found: string;
-  readonly part: string | null;
-  readonly identity: string | null;
-};
-
-async function assertIdentities(db: Queryable, tables: readonly QualifiedName[]): Promise<void> {
-  const parts = tables.map(splitQualified);
-  const { rows } = await db.query<IdentityRow>(
-    `SELECT schema, relation, found::text, part, identity::text FROM (${IDENTITIES}) AS checked`,
-    [parts.map(([schema]) => schema), parts.map(([, relation]) => relation)],
-  );
-  const faults = rows.map(identityFault).filter((fault) => fault !== null);
-  if (faults.length === 0) return;
-  const unknown = rows.some((row) => row.found !== 'true');
-  throw faultsError(
-    unknown ? 'unknown_table' : 'replica_identity',
-    'These tables cannot be published:',
-    faults,
-  );
-}
-
-function identityFault(row: IdentityRow): Fault | null {
-  const table = qualifiedName(row.schema, row.relation);
-  if (row.found !== 'true') {
-    const remedy = 'Check the name (schema.table) in the configuration; views cannot be published.';
-    return { path: table, message: 'there is no such table', remedy };
-  }
-  if (row.identity === null || row.identity === 'true') return null;
-  const target = row.part ?? quoteQualified(table);
-  return {
-    path: table,
-    message: `${row.part ?? 'it'} has neither a primary key nor another replica identity: once it is published, every UPDATE and DELETE on it would fail`,
-    remedy: `Give it a primary key (ALTER TABLE ${target} ADD PRIMARY KEY (...)), or, if it has one: ALTER TABLE ${target} REPLICA IDENTITY DEFAULT;`,
-  };
 }

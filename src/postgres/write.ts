@@ -38,7 +38,10 @@ export const writeAs = <T>(
     return work(transaction);
   });
 
-/** The same without the tag: capture takes the change for anybody's, so it is carried to Notion. */
+/**
+ * The same without the tag: capture takes the change for anybody's, so it is carried to Notion. The users' triggers run
+ * under row-level security as in any session of theirs; the table itself has none that concerns this role.
+ */
 export async function changeAs<T>(
   db: UserDatabase,
   actor: Actor,
@@ -48,7 +51,8 @@ export async function changeAs<T>(
     try {
       return await db.transaction().execute(async (transaction) => {
         await sql`select set_config('pgnotion.actor', ${actor.name ?? ''}, true),
-                         set_config('pgnotion.actor_id', ${actor.id ?? ''}, true)`.execute(transaction);
+                         set_config('pgnotion.actor_id', ${actor.id ?? ''}, true),
+                         set_config('row_security', 'on', true)`.execute(transaction);
         return work(transaction);
       });
     } catch (error) {

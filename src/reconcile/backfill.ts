@@ -10,7 +10,7 @@ import { keepTrying, mayPass, pause } from '../runtime/retry.ts';
 import { markFound } from '../state/outbox.ts';
 import { recordKeys } from '../state/record-keys.ts';
 import { beginRun, endRun } from '../state/runs.ts';
-import { markBackfilled, readSources } from '../state/sources.ts';
+import { markBackfilled, readSources, type Source } from '../state/sources.ts';
 import type { Store } from '../state/sql.ts';
 
 export type BackfillContext = {
@@ -39,7 +39,7 @@ export async function runBackfill(context: BackfillContext, signal: AbortSignal)
         for (const table of inRankOrder(context.tables.values())) {
           const source = sources.get(table.name);
           // One that cannot be read has its turn when it can, and keeps no other waiting.
-          if (source === undefined || source.backfilledAt !== null || source.pausedBy === 'trouble') continue;
+          if (source === undefined || source.backfilledAt !== null || !isReadable(source)) continue;
           if (signal.aborted) return;
           if (broken.mayTry(table.name)) await backfillAlone(context, table, source.compares, broken, signal);
         }
@@ -50,6 +50,8 @@ export async function runBackfill(context: BackfillContext, signal: AbortSignal)
     { name: 'backfill', log: context.log, signal },
   );
 }
+
+const isReadable = ({ pausedBy }: Source): boolean => pausedBy === null || pausedBy === 'hand';
 
 /** A table whose rows cannot be walked is tried again later, and keeps no other table waiting. */
 async function backfillAlone(

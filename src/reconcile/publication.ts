@@ -1,14 +1,22 @@
-import { PgnotionError } from '../model/errors.ts';
+import { type Fault, PgnotionError } from '../model/errors.ts';
 import type { QualifiedName, TableName } from '../model/ids.ts';
+import { sameJson } from '../model/json.ts';
 import type { ResolvedTable } from '../model/mapping.ts';
-import type { Queryable } from '../postgres/pool.ts';
-import { ensurePublication } from '../postgres/publication.ts';
-import { type PublicationSeal, publicationSeal } from '../postgres/publication-seal.ts';
+import { gapSince, type PublicationSeal } from '../model/publication-seal.ts';
+import { visibilityFaults } from '../model/publishable.ts';
+import type { WantedTable } from '../model/publishing.ts';
+import { listed, sentences } from '../model/sentences.ts';
+import { wantedTables } from '../model/wanted-tables.ts';
+import { faultsError, type Queryable } from '../postgres/pool.ts';
+import { faultsOf, mendPublication } from '../postgres/publication.ts';
+import { type PublicationFacts, readPublication } from '../postgres/publication-facts.ts';
+import { sealOf } from '../postgres/publication-seal.ts';
 import type { Log } from '../runtime/log.ts';
 import { keepTrying, pause } from '../runtime/retry.ts';
+import { keepDrifts, readDrift } from '../state/drift.ts';
 import { readSeal, saveSeal } from '../state/seal.ts';
-import { compareAgain } from '../state/sources.ts';
-import type { Store } from '../state/sql.ts';
+import { compareAgain, permit, readSources, refuse } from '../state/sources.ts';
+import type { Sql, Store } from '../state/sql.ts';
 
 export type PublicationContext = {
   readonly store: Store;
@@ -18,23 +26,23 @@ export type PublicationContext = {
   readonly log: Log;
 };
 
-const LOOK_MS = 2_000;
+/** A table that loses its identity makes the application's UPDATE fail for as long. */
+const LOOK_MS = 1_000;
 
 /** Every table whose changes must be in the log. */
-export const publishedTables = (tables: Iterable<ResolvedTable>): QualifiedName[] => [
-  ...new Set([...tables].flatMap((table) => [table.source, ...table.dependsOn.map((each) => each.table)])),
-];
+export const publishedTables = wantedTables;
 
 /**
- * Watches the publication, because what it leaves out is missing from the log without a word: an administrator's
- * change of it, or a table that was dropped and made again. Mends it, and has the tables compared. Throws
+ * Watches the publication and what it publishes, because what it leaves out is missing from the log without a word, and
+ * a table that loses its replica identity makes the application's own statements fail (invariants 1 and 17). What is
+ * missing is added again and compared; what can no longer be published is taken out and suspended until it can. Throws
  * `publication_missing` if it was dropped: then the daemon starts over with a new slot.
  */
 export async function watchPublication(context: PublicationContext, signal: AbortSignal): Promise<void> {
   await keepTrying(
     async (healthy) => {
       while (!signal.aborted) {
-        await mendPublication(context);
+        await lookAtPublication(context);
         healthy();
         await pause(LOOK_MS, signal);
       }
@@ -43,54 +51,197 @@ export async function watchPublication(context: PublicationContext, signal: Abor
   );
 }
 
-async function mendPublication(context: PublicationContext): Promise<void> {
+async function lookAtPublication(context: PublicationContext): Promise<void> {
+  const known = await readSeal<PublicationSeal>(context.store);
+  const facts = await readPublication(context.pool, context.publication, wantedOf(context));
+  if (known !== null && facts.state?.made !== known.made) throw missing(context.publication);
+  await reconcile(context, facts, known);
+}
+
+/**
+ * Makes the publication as it has to be before there is a slot. Tables that cannot be published, or read whole, are
+ * suspended, and the others go on; if that leaves none at the first start, nothing is changed and the faults are thrown.
+ */
+export async function preparePublication(
+  context: Omit<PublicationContext, 'tables'> & {
+    readonly tables: readonly ResolvedTable[];
+  },
+): Promise<void> {
+  const byName = new Map(context.tables.map((table) => [table.name, table]));
+  const whole = { ...context, tables: byName };
+  const known = await readSeal<PublicationSeal>(context.store);
+  const facts = await readPublication(context.pool, context.publication, wantedOf(whole));
+  const faults = tableFaults(facts, whole.tables.values());
+  if (known === null && faults.size === byName.size) throw refusedError([...faults.values()].flat());
+  await reconcile(whole, facts, known);
+}
+
+/** What PostgreSQL's catalog says against syncing each table as it is. */
+export async function catalogFaults(
+  context: Pick<PublicationContext, 'pool' | 'publication' | 'tables'>,
+): Promise<ReadonlyMap<TableName, readonly Fault[]>> {
+  const facts = await readPublication(context.pool, context.publication, wantedOf(context));
+  return tableFaults(facts, context.tables.values());
+}
+
+/** The same; and a table with faults is suspended. It goes on once a daemon has seen that it is in order. */
+export async function reviewTables(
+  context: PublicationContext,
+): Promise<ReadonlyMap<TableName, readonly Fault[]>> {
+  const faults = await catalogFaults(context);
+  for (const action of await actionsOf(context, faults, new Map()))
+    if (action.kind === 'refuse') await carryOut(context.store, context.log, action);
+  return faults;
+}
+
+const wantedOf = ({ tables }: Pick<PublicationContext, 'tables'>): readonly WantedTable[] =>
+  wantedTables(tables.values());
+
+/** What speaks against syncing each table that cannot be synced as it is: its own faults, and those of what it joins. */
+export function tableFaults(
+  facts: PublicationFacts,
+  tables: Iterable<ResolvedTable>,
+  more: readonly Fault[] = [],
+): ReadonlyMap<TableName, readonly Fault[]> {
+  const all = [...tables];
+  const wanted = wantedTables(all);
+  const faults = [
+    ...faultsOf(facts, wanted),
+    ...wanted.flatMap((each) => visibilityFaults(each, facts.tables.get(each.name), facts)),
+    ...more,
+  ];
+  return new Map(
+    all.flatMap((table) => {
+      const names = new Set<string>(wantedTables([table]).map(({ name }) => name));
+      const own = faults.filter(({ path }) => names.has(path));
+      return own.length === 0 ? [] : [[table.name, own]];
+    }),
+  );
+}
+
+export const refusedError = (faults: readonly Fault[]): PgnotionError =>
+  faultsError('tables_refused', 'these tables cannot be synced as they are in PostgreSQL:', [
+    ...new Map(faults.map((fault) => [`${fault.path} ${fault.message}`, fault])).values(),
+  ]);
+
+const reasonOf = (faults: readonly Fault[]): string =>
+  listed(faults.map(({ path, message, remedy }) => sentences(`${path}: ${message}`, remedy)));
+
+/** What is to be done for one table. */
+type Action =
+  | { readonly kind: 'refuse'; readonly table: TableName; readonly reason: string }
+  | { readonly kind: 'permit'; readonly table: TableName }
+  | { readonly kind: 'compare'; readonly table: TableName; readonly gap: string }
+  | { readonly kind: 'compared'; readonly table: TableName };
+
+const DRIFT = 'publication';
+
+async function reconcile(
+  context: PublicationContext,
+  before: PublicationFacts,
+  known: PublicationSeal | null,
+): Promise<void> {
   const { store, pool, publication, log } = context;
-  const names = publishedTables(context.tables.values());
-  const known = await readSeal<PublicationSeal>(store);
-  const present = await publicationSeal(pool, publication, names);
-  if (known !== null && present.made !== known.made) throw missing(publication);
-  const changed = known === null ? [] : changedTables(known, present, names);
-  if (known !== null && changed.length === 0) return;
-  // First the publication, so that nothing is missed between the comparison and it. A table may be gone for now.
-  const there = await existing(pool, names);
-  await ensurePublication(pool, { name: publication, tables: there });
-  const mended = await publicationSeal(pool, publication, names);
-  const affected = [...context.tables.values()].filter((table) =>
-    publishedTables([table]).some((name) => changed.includes(name)),
-  );
+  const wanted = wantedOf(context);
+  const change = await mendPublication(pool, before, wanted);
+  for (const { path, message } of change.faults) log.warn({ table: path, reason: message }, 'not published');
+  const facts = change.touched ? await readPublication(pool, publication, wanted) : before;
+  const faults = tableFaults(facts, context.tables.values(), change.faults);
+  const seals = Object.fromEntries(wanted.map((table) => [table.name, sealOf(facts, table)]));
+  const gaps = known === null ? new Map<QualifiedName, string>() : gapsOf(known, seals);
+  const actions = await actionsOf(context, faults, gaps);
+  const isKnown = known !== null && sameJson(known.tables, seals);
+  if (actions.length === 0 && isKnown) return;
   await store.transaction(async (sql) => {
-    await compareAgain(
-      sql,
-      affected.map((table) => table.name),
-    );
-    await saveSeal(sql, mended);
+    for (const action of actions) await carryOut(sql, log, action);
+    // Which publication it is, is settled with the slot.
+    if (!isKnown)
+      await saveSeal(sql, { made: known === null ? (facts.state?.made ?? null) : known.made, tables: seals });
   });
-  for (const { name } of affected) log.warn({ table: name }, 'it was not published; its rows are compared');
 }
 
-const changedTables = (
+function gapsOf(
   known: PublicationSeal,
-  present: PublicationSeal,
-  names: readonly QualifiedName[],
-): QualifiedName[] =>
-  names.filter((name) => known.kinds !== present.kinds || known.tables[name] !== present.tables[name]);
-
-async function existing(db: Queryable, names: readonly QualifiedName[]): Promise<QualifiedName[]> {
-  const { rows } = await db.query<{ name: QualifiedName }>(
-    `select w.name from unnest($1::text[]) as w(name)
-       join pg_namespace n on n.nspname = split_part(w.name, '.', 1)
-       join pg_class c on c.relnamespace = n.oid and n.nspname || '.' || c.relname = w.name and c.relkind in ('r', 'p')`,
-    [names],
-  );
-  return rows.map(({ name }) => name);
+  seals: PublicationSeal['tables'],
+): ReadonlyMap<QualifiedName, string> {
+  const gaps = new Map<QualifiedName, string>();
+  for (const [name, seal] of Object.entries(seals) as [
+    QualifiedName,
+    PublicationSeal['tables'][QualifiedName],
+  ][]) {
+    const gap = seal == null ? null : gapSince(known.tables[name], seal);
+    if (gap !== null) gaps.set(name, gap);
+  }
+  return gaps;
 }
+
+async function actionsOf(
+  { store, tables }: PublicationContext,
+  faults: ReadonlyMap<TableName, readonly Fault[]>,
+  gaps: ReadonlyMap<QualifiedName, string>,
+): Promise<readonly Action[]> {
+  const sources = await readSources(store);
+  const told = new Set(
+    (await readDrift(store)).filter(({ kind }) => kind === DRIFT).map((each) => each.table_name),
+  );
+  return [...tables.values()].flatMap((mapped): readonly Action[] => {
+    const { name: table } = mapped;
+    const source = sources.get(table);
+    if (source === undefined) return [];
+    const own = faults.get(table);
+    const reason = own && reasonOf(own);
+    const actions: Action[] = [];
+    const isTold = source.pausedBy === 'refused' && source.pausedReason === reason;
+    if (reason !== undefined && source.pausedBy !== 'hand' && !isTold)
+      actions.push({ kind: 'refuse', table, reason });
+    if (reason === undefined && source.pausedBy === 'refused') actions.push({ kind: 'permit', table });
+    const missed = wantedTables([mapped]).flatMap(({ name }) =>
+      gaps.has(name) ? [`${name}: ${gaps.get(name)}`] : [],
+    );
+    if (missed.length > 0) actions.push({ kind: 'compare', table, gap: listed(missed) });
+    else if (told.has(table) && source.backfilledAt !== null) actions.push({ kind: 'compared', table });
+    return actions;
+  });
+}
+
+async function carryOut(sql: Sql, log: Log, action: Action): Promise<void> {
+  const { table } = action;
+  switch (action.kind) {
+    case 'refuse':
+      await refuse(sql, table, action.reason);
+      log.error({ table, reason: action.reason }, 'a table is suspended');
+      return;
+    case 'permit':
+      await permit(sql, table);
+      log.info({ table }, 'a suspended table goes on');
+      return;
+    case 'compare':
+      await compareAgain(sql, [table]);
+      await keepDrifts(
+        sql,
+        table,
+        [DRIFT],
+        [{ property: '', kind: DRIFT, detail: missedText(action.gap), remedy: COMPARED }],
+      );
+      log.warn({ table, reason: action.gap }, 'changes may be missing from the log; all rows are compared');
+      return;
+    case 'compared':
+      return keepDrifts(sql, table, [DRIFT], []);
+    default:
+      return action satisfies never;
+  }
+}
+
+const missedText = (gap: string): string => `changes may be missing from the log (${gap})`;
+const COMPARED = 'Nothing to do: all rows are compared with their pages; this line goes when that is done.';
 
 /** Whether this is another publication than the one whose changes have been captured so far. */
 export async function isAnotherPublication(
   context: Pick<PublicationContext, 'store' | 'pool' | 'publication'>,
 ): Promise<boolean> {
   const known = await readSeal<PublicationSeal>(context.store);
-  return known !== null && (await publicationSeal(context.pool, context.publication, [])).made !== known.made;
+  const { state } = await readPublication(context.pool, context.publication, []);
+  return known !== null && (state?.made ?? null) !== known.made;
 }
 
 const missing = (publication: string): PgnotionError =>

@@ -1,5 +1,6 @@
 import type { TableName } from '../model/ids.ts';
 import { type RefusedKind, readRefusedKinds } from './refused-requests.ts';
+import type { PausedBy } from './sources.ts';
 import type { Sql } from './sql.ts';
 
 /** What the state says of the work as a whole, cheap enough to be asked every few seconds. */
@@ -7,7 +8,7 @@ export type StateReading = {
   readonly slotActive: boolean;
   readonly paused: readonly {
     readonly table: TableName;
-    readonly by: 'hand' | 'trouble';
+    readonly by: PausedBy;
     readonly reason: string;
   }[];
   readonly backfilling: readonly TableName[];

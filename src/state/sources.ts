@@ -3,6 +3,8 @@ import { ownEntry } from '../model/schema/known.ts';
 import { retryParked } from './retry-parked.ts';
 import type { Sql } from './sql.ts';
 
+export type PausedBy = 'hand' | 'trouble' | 'refused';
+
 /** A synced table's place in Notion. */
 export type Source = {
   readonly table: TableName;
@@ -19,8 +21,12 @@ export type Source = {
   readonly backfilledAt: Date | null;
   /** How often it was asked that all rows be compared. */
   readonly compares: number;
-  /** Null while it is synced. 'trouble' ends by itself, 'hand' only by hand. */
-  readonly pausedBy: 'hand' | 'trouble' | null;
+  /**
+   * Null while it is synced. 'trouble' ends by itself once a poll succeeds, 'refused' once PostgreSQL's catalog is in order,
+   * 'hand' only by hand.
+   */
+  readonly pausedBy: PausedBy | null;
+  readonly pausedReason: string | null;
 };
 
 export async function readSources(sql: Sql): Promise<Map<TableName, Source>> {
@@ -35,7 +41,8 @@ export async function readSources(sql: Sql): Promise<Map<TableName, Source>> {
     swept_at: Date | null;
     backfilled_at: Date | null;
     compares: number;
-    paused_by: 'hand' | 'trouble' | null;
+    paused_by: PausedBy | null;
+    paused_reason: string | null;
   }>('select * from pgnotion.data_sources');
   return new Map(
     rows.map((row) => [
@@ -52,6 +59,7 @@ export async function readSources(sql: Sql): Promise<Map<TableName, Source>> {
         backfilledAt: row.backfilled_at,
         compares: row.compares,
         pausedBy: row.paused_by,
+        pausedReason: row.paused_reason,
       },
     ]),
   );
@@ -144,21 +152,37 @@ export async function suspend(sql: Sql, table: TableName, reason: string): Promi
   await sql.query(
     `update pgnotion.data_sources
         set paused_at = coalesce(paused_at, clock_timestamp()), paused_reason = $2, paused_by = 'trouble'
-      where table_name = $1 and paused_by is distinct from 'hand'
+      where table_name = $1 and (paused_by is null or paused_by not in ('hand', 'refused'))
         and (paused_by is null or paused_reason is distinct from $2)`,
     [table, reason],
   );
 }
 
+/** Stops a table that PostgreSQL cannot give whole, as its catalog says, until `permit`. What a person paused stays theirs. */
+export async function refuse(sql: Sql, table: TableName, reason: string): Promise<void> {
+  await sql.query(
+    `update pgnotion.data_sources
+        set paused_at = coalesce(paused_at, clock_timestamp()), paused_reason = $2, paused_by = 'refused'
+      where table_name = $1 and paused_by is distinct from 'hand'`,
+    [table, reason],
+  );
+}
+
+/** Goes on with a table that `refuse` stopped. */
+export const permit = (sql: Sql, table: TableName): Promise<void> => goOn(sql, table, 'refused');
+
+/** Goes on with a table that `suspend` stopped. */
+export const recover = (sql: Sql, table: TableName): Promise<void> => goOn(sql, table, 'trouble');
+
 /**
- * Goes on with a table that `suspend` stopped; what was set aside meanwhile is tried again, and all rows are compared:
- * a dropped column leaves no line in the log, and a renamed key makes lines that name no record.
+ * What was set aside meanwhile is tried again, and all rows are compared: a dropped column leaves no line in the log, and a
+ * renamed key makes lines that name no record.
  */
-export async function recover(sql: Sql, table: TableName): Promise<void> {
+async function goOn(sql: Sql, table: TableName, by: PausedBy): Promise<void> {
   const ended = await sql.query(
     `update pgnotion.data_sources set paused_at = null, paused_reason = null, paused_by = null
-      where table_name = $1 and paused_by = 'trouble' returning table_name`,
-    [table],
+      where table_name = $1 and paused_by = $2 returning table_name`,
+    [table, by],
   );
   if (ended.length === 0) return;
   await compareAgain(sql, [table]);

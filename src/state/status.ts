@@ -1,8 +1,9 @@
+import type { TableName } from '../model/ids.ts';
 import type { Sql } from './sql.ts';
 
 /** A line of the view `status`. Ages and latencies are seconds. */
 export type StatusLine = {
-  readonly table_name: string;
+  readonly table_name: TableName;
   readonly records: number;
   readonly linked: number;
   readonly pending: number;

@@ -77,7 +77,7 @@ async function pollTable(
     const source = await context.sourceOf(name);
     // As it can be synced now: `sourceOf` brings it up to date.
     const table = context.tables.get(name);
-    if (table !== undefined && source.pausedBy !== 'hand') {
+    if (table !== undefined && source.pausedBy !== 'hand' && source.pausedBy !== 'refused') {
       await pollOrSuspend(context, table, source, signal);
       await options.watchSchema(context, table, source);
       healthy();

@@ -112,8 +112,10 @@ export async function sweep(
   return true;
 }
 
-const isPaused = async (context: InboundContext, table: TableName): Promise<boolean> =>
-  (await context.sourceOf(table)).pausedBy === 'hand';
+async function isPaused(context: InboundContext, table: TableName): Promise<boolean> {
+  const { pausedBy } = await context.sourceOf(table);
+  return pausedBy === 'hand' || pausedBy === 'refused';
+}
 
 /** False if it was stopped before the end. */
 async function lookForAbsent(

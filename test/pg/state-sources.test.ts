@@ -58,6 +58,7 @@ test('a new data source starts from nothing seen', async () => {
     backfilledAt: null,
     compares: 0,
     pausedBy: null,
+    pausedReason: null,
   });
 });
 
