@@ -51,12 +51,14 @@ select distinct format('grant usage on sequence %s to %I', sequence.oid::regclas
 -- `grant create on database ... to pgnotion`; then leave this part out.
 select format('create publication pgnotion for table %s%s with (%s)', :'both_ways',
               case when :'read_only' <> '' then ', ' || :'read_only' else '' end,
-              'publish = ''insert, update, delete, truncate'', publish_via_partition_root = true')
+              'publish = ''insert, update, delete, truncate'', publish_via_partition_root = true'
+              || case when current_setting('server_version_num')::int >= 180000
+                      then ', publish_generated_columns = stored' else '' end)
  where not exists (select from pg_publication where pubname = 'pgnotion') \gexec
 
--- Row-level security hides from pgnotion what no policy shows it: such rows would never reach Notion. Either give the
--- role policies, or (as a superuser): alter role pgnotion bypassrls;
-select format('%s has row-level security: %s sees only what its policies show', c.oid::regclass, :'role') as warning
+-- A row that row-level security hides would look deleted, so pgnotion does not sync such a table, even if a policy shows
+-- the role all rows. As a superuser: alter role pgnotion bypassrls; or make the role a member of the tables' owner.
+select format('%s has row-level security: it is not synced until %s has BYPASSRLS', c.oid::regclass, :'role') as warning
   from pg_class c join pg_namespace n on n.oid = c.relnamespace
  where c.relrowsecurity
    and not (select rolbypassrls or rolsuper from pg_roles where rolname = :'role')

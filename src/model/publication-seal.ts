@@ -17,12 +17,17 @@ export type PublicationSeal = {
 
 /**
  * Why the log may lack changes of a table that is published now; null if it has all since `known`. Columns that were added
- * hold nothing that was known; a known one that is gone, or is another one by now, may hold other values.
+ * hold nothing that was known; a known one that is gone, or is another one by now, may hold other values. `columns` are all
+ * that the table has, since a column may only have left the mapping.
  */
-export function gapSince(known: TableSeal | null | undefined, now: TableSeal): string | null {
+export function gapSince(
+  known: TableSeal | null | undefined,
+  now: TableSeal,
+  columns: TableSeal['columns'],
+): string | null {
   if (known === null || known === undefined) return 'it was not published';
   if (known.mark !== now.mark)
     return 'the table or its publication was changed (renamed, rewritten, made anew, taken out, another partition)';
-  const other = Object.entries(known.columns).find(([name, column]) => now.columns[name] !== column);
+  const other = Object.entries(known.columns).find(([name, column]) => columns[name] !== column);
   return other === undefined ? null : `its column ${other[0]} is another one`;
 }

@@ -4,7 +4,7 @@ import type { QualifiedName } from '../model/ids.ts';
 import { membershipFault, publishFaults } from '../model/publishable.ts';
 import type { WantedTable } from '../model/publishing.ts';
 import { isConnectionLost } from './connection-lost.ts';
-import { errorCode, faultsError, type Queryable, quoteQualified } from './pool.ts';
+import { errorCode, faultsError, type Queryable, quoteQualified, splitQualified } from './pool.ts';
 import { type PublicationFacts, readPublication } from './publication-facts.ts';
 
 /** What was changed; all empty if the publication was as it should be. */
@@ -116,6 +116,7 @@ export async function mendPublication(
   const removed = facts.state.owned ? facts.state.members.filter((name) => !wanted.has(name)) : [];
   for (const name of removed)
     await tryTo(`ALTER PUBLICATION ${publication} DROP TABLE ONLY ${quoteQualified(name)}`, [name]);
+  if (!facts.state.owned) faults.push(...stillPublished(facts, tables, refused));
   const added: QualifiedName[] = [];
   for (const table of fit) {
     const found = facts.tables.get(table.name);
@@ -128,6 +129,23 @@ export async function mendPublication(
   }
   return { created: false, added, removed, touched, faults };
 }
+
+/** What only the publication's owner can take out of it. */
+const stillPublished = (
+  facts: PublicationFacts,
+  tables: readonly WantedTable[],
+  refused: ReadonlySet<string>,
+): Fault[] =>
+  tables.flatMap(({ name: path }) => {
+    const found = facts.tables.get(path);
+    if (!refused.has(path) || found === undefined || (found.membership === null && !found.covered)) return [];
+    const publication = pg.escapeIdentifier(facts.publication);
+    const remedy =
+      found.membership === null
+        ? `As its owner: ALTER PUBLICATION ${publication} DROP TABLES IN SCHEMA ${pg.escapeIdentifier(splitQualified(path)[0])};`
+        : `As its owner: ALTER PUBLICATION ${publication} DROP TABLE ONLY ${quoteQualified(path)};`;
+    return [{ path, message: `it is still in the publication, which this role may not change`, remedy }];
+  });
 
 async function create(
   db: Queryable,

@@ -148,7 +148,7 @@ async function reconcile(
   const facts = change.touched ? await readPublication(pool, publication, wanted) : before;
   const faults = tableFaults(facts, context.tables.values(), change.faults);
   const seals = Object.fromEntries(wanted.map((table) => [table.name, sealOf(facts, table)]));
-  const gaps = known === null ? new Map<QualifiedName, string>() : gapsOf(known, seals);
+  const gaps = known === null ? new Map<QualifiedName, string>() : gapsOf(known, seals, facts);
   const actions = await actionsOf(context, faults, gaps);
   const isKnown = known !== null && sameJson(known.tables, seals);
   if (actions.length === 0 && isKnown) return;
@@ -163,13 +163,14 @@ async function reconcile(
 function gapsOf(
   known: PublicationSeal,
   seals: PublicationSeal['tables'],
+  { tables }: PublicationFacts,
 ): ReadonlyMap<QualifiedName, string> {
   const gaps = new Map<QualifiedName, string>();
   for (const [name, seal] of Object.entries(seals) as [
     QualifiedName,
     PublicationSeal['tables'][QualifiedName],
   ][]) {
-    const gap = seal == null ? null : gapSince(known.tables[name], seal);
+    const gap = seal == null ? null : gapSince(known.tables[name], seal, tables.get(name)?.columns ?? {});
     if (gap !== null) gaps.set(name, gap);
   }
   return gaps;
