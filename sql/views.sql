@@ -247,6 +247,16 @@ begin
              coalesce('; ' || line.reason || ' (' || line.code || ')', ''));
   end if;
   return query
+    select f.began_at, 'first contact', 'the database is being read for the first time: no row gets a page before it is known'
+      from pgnotion.first_contacts f
+     where f.table_name = name and f.over_at is null and line.key is not null and pair.page_id is null
+    union all
+    select c.since, 'clearing ' || c.state,
+           format('%s of the page: %s%s. What to do: `pgnotion guarded approve` empties the page, `pgnotion guarded reject` keeps it',
+                  c.field, c.reason, coalesce('; likely cause: ' || c.cause, ''))
+      from pgnotion.clearings c
+     where c.table_name = name and c.key = record_key and c.side = 'to-notion' and c.state = 'waiting';
+  return query
     select e.seen_at, case when e.parked_at is null then 'edit waits' else 'edit set aside' end,
            coalesce(format('%s (%s). What to do: %s', e.reason, e.code, e.remedy), 'the page has just been edited')
              || coalesce('; next look at ' || e.next_at, '')
@@ -306,6 +316,7 @@ declare
   captured boolean := false;
   line record;
   held record;
+  kept record;
 begin
   if pg_current_xact_id_if_assigned() is not null then
     raise exception 'wait_for in a transaction that has written would wait for that transaction itself'
@@ -341,13 +352,27 @@ begin
         remedy := format('decide it: `pgnotion conflicts resolve %s`, or pgnotion.resolve_conflict', held.id);
         return;
       end if;
+      select string_agg(c.field, ', ' order by c.field) as fields, min(c.reason) as reason into kept
+        from pgnotion.clearings c
+       where c.table_name = name and c.key = record_key and c.side = 'to-notion' and c.state = 'waiting';
+      -- What was delivered last may have filled it again.
+      if not line.waits and kept.fields is not null then
+        status := 'set_aside';
+        reason := format('%s waits for a decision, and Notion shows another value: %s', kept.fields, kept.reason);
+        remedy := 'decide it: `pgnotion guarded approve` or `pgnotion guarded reject`';
+        return;
+      end if;
       if not line.waits and not exists (select from pgnotion.waiting where table_name = name and key = record_key) then
         exit;
       end if;
     end if;
     if clock_timestamp() >= deadline then
       status := 'timeout';
-      reason := case when captured then 'its delivery is not over' else 'the log has not been read up to the call' end;
+      reason := case when captured and exists (
+          select from pgnotion.first_contacts f left join pgnotion.records r on r.table_name = name and r.key = record_key
+           where f.table_name = name and f.over_at is null and r.page_id is null)
+        then 'its database is being read for the first time: no row gets a page before it is known'
+        when captured then 'its delivery is not over' else 'the log has not been read up to the call' end;
       remedy := format('see pgnotion.explain(%L, %L) and pgnotion.slot', name, record_key);
       return;
     end if;

@@ -3,6 +3,7 @@ import type { PageId, RowKey, TableName } from './model/ids.ts';
 import type { ResolvedField } from './model/mapping.ts';
 import {
   missingTargets,
+  rivalTargets,
   type SettledRelations,
   settleRelations,
   showsAgain,
@@ -35,11 +36,14 @@ export function createSettleRelations(ends: Ends): SettleRelations {
   const looks = createLooks(ends);
   return async (seen, { table, at, record }, ask) => {
     const missing = missingTargets(table.fields, record.basePage, seen.image, record.unshown);
+    const rivals = rivalTargets(table.fields, record.basePage, seen.image);
+    const away = new Set<PageId>();
+    for (const { field, pages } of rivals)
+      for (const page of await awayAmong(ends, looks, field, pages, seen.page.askedAt, ask)) away.add(page);
     if (missing.length === 0 && !showsAgain(table.fields, seen.image, record.unshown)) {
       const { basePage, unshown } = record;
-      return { page: seen.page, image: seen.image, unshown, basePage };
+      return { page: seen.page, image: seen.image, unshown, basePage, away };
     }
-    const away = new Set<PageId>();
     let live = false;
     let whole = seen;
     const look = async (all: typeof missing, since: number): Promise<void> => {
@@ -65,6 +69,7 @@ export function createSettleRelations(ends: Ends): SettleRelations {
       image: settled.image,
       unshown: { ...record.unshown, ...settled.unshown },
       basePage: { ...record.basePage, ...settled.interrupted },
+      away,
     };
   };
 }

@@ -1,5 +1,6 @@
 import type { PageImage, PageValue } from './change.ts';
 import type { NotionProperty } from './codecs/codec.ts';
+import { members } from './codecs/support.ts';
 import { sameJson } from './json.ts';
 import type { ResolvedField } from './mapping.ts';
 
@@ -9,15 +10,17 @@ export const isEmptyValue = (value: PageValue): boolean =>
 
 /**
  * Whether a field lost what it held. A multi-select counts as soon as it only loses options, because that is what a
- * deleted option does to every page at once.
+ * deleted option does to every page at once. A status is never empty: it shows `fallback`, its default, instead.
  */
 export function isCleared(
   field: Pick<ResolvedField, 'type'>,
   before: PageValue | undefined,
   after: PageValue,
+  fallback?: string,
 ): boolean {
   if (before === undefined || isEmptyValue(before)) return false;
   if (isEmptyValue(after)) return true;
+  if (field.type === 'status') return after === fallback && before !== fallback;
   if (field.type !== 'multi_select' || !Array.isArray(before) || !Array.isArray(after)) return false;
   return after.length < before.length && after.every((item) => before.some((had) => sameJson(had, item)));
 }
@@ -27,10 +30,12 @@ export const clearedFields = (
   fields: readonly ResolvedField[],
   base: PageImage,
   page: PageImage,
+  fallbacks: ReadonlyMap<string, string> = new Map(),
 ): ResolvedField[] =>
   fields.filter((field) => {
-    const value = page[field.property];
-    return value !== undefined && isCleared(field, base[field.property], value);
+    const { property } = field;
+    const value = page[property];
+    return value !== undefined && isCleared(field, base[property], value, fallbacks.get(property));
   });
 
 /** The names of options that a cleared choice lost. */
@@ -43,17 +48,23 @@ export function lostOptions(before: PageValue | undefined, after: PageValue | un
   );
 }
 
-/** The option names of the property with this id in a data source's schema; null if it is not there. */
-export function optionNames(schema: readonly NotionProperty[], id: string): string[] | null {
+/**
+ * The options of the property with this id in a data source's schema, by the names that `nameOf` has for their ids, or
+ * their own; null if the property is not there.
+ */
+export function optionNames(
+  schema: readonly NotionProperty[],
+  id: string,
+  nameOf: (id: string) => string | undefined = () => undefined,
+): string[] | null {
   const found = schema.find((each) => each.id === id || decoded(each.id) === id);
   const body = found?.[found.type];
   const options = typeof body === 'object' && body !== null && 'options' in body ? body.options : null;
   if (!Array.isArray(options)) return null;
-  return options.flatMap((option: unknown) =>
-    typeof option === 'object' && option !== null && 'name' in option && typeof option.name === 'string'
-      ? [option.name]
-      : [],
-  );
+  return options.flatMap((option: unknown) => {
+    const { id: its, name } = members(option) ?? {};
+    return typeof name === 'string' ? [(typeof its === 'string' ? nameOf(its) : undefined) ?? name] : [];
+  });
 }
 
 /** Notion escapes ids for use in a URL. */

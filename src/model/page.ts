@@ -99,6 +99,7 @@ export const editDigest = (changed: readonly ResolvedField[], image: PageImage):
 export function lookupsOver(known: {
   readonly pairs: readonly { readonly table: TableName; readonly key: RowKey; readonly page: PageId }[];
   readonly users: ReadonlyMap<string, string>;
+  readonly away?: ReadonlySet<PageId>;
 }): Lookups {
   const pages = new Map(known.pairs.map((pair) => [`${pair.table}/${pair.key}`, pair.page]));
   const keys = new Map(known.pairs.map((pair) => [`${pair.table}/${pair.page}`, pair.key]));
@@ -108,6 +109,7 @@ export function lookupsOver(known: {
     keyOf: (table, page) => keys.get(`${table}/${page}`),
     userOf: (email) => known.users.get(email.toLowerCase()),
     emailOf: (id) => emails.get(id),
+    isAway: (page) => known.away?.has(page) === true,
   };
 }
 

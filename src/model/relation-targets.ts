@@ -53,6 +53,21 @@ export function missingTargets(
   });
 }
 
+/**
+ * Pages that a relation of one key shows beside another: a person chose one of them, and Notion may go on listing the former
+ * while that is in the trash. Nothing where the base shows the same.
+ */
+export const rivalTargets = (
+  fields: readonly ResolvedField[],
+  base: PageImage,
+  image: PageImage,
+): readonly { readonly field: ResolvedField; readonly pages: readonly PageId[] }[] =>
+  relationsOf(fields, image).flatMap((field) => {
+    const pages = idsOf(image[field.property]);
+    const isNew = !sameJson(union(pages), union(idsOf(base[field.property])));
+    return field.shape.array || pages.length < 2 || !isNew ? [] : [{ field, pages }];
+  });
+
 export type SettledRelations = {
   /** The page's values, with what it cannot show now. */
   readonly image: PageImage;

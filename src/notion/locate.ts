@@ -56,4 +56,6 @@ export type SettledPage = Pick<WholePage, 'page' | 'image'> & {
   readonly unshown: Unshown;
   /** The record's base, which may have lost elements of relations. */
   readonly basePage: PageImage;
+  /** Related pages that were found out of their places. */
+  readonly away: ReadonlySet<PageId>;
 };

@@ -1,4 +1,4 @@
-import { PAGE_HIDDEN } from '../model/away.ts';
+import { PAGE_HIDDEN, PAGE_MOVED } from '../model/away.ts';
 import type { PageId, RowKey, TableName } from '../model/ids.ts';
 import type { Unshown } from '../model/relation-targets.ts';
 import { remindNotices } from './notices.ts';
@@ -27,6 +27,20 @@ export async function releaseHidden(sql: Sql, pages: readonly PageId[]): Promise
     [pages, PAGE_HIDDEN],
   );
   for (const page of pages) await remindNotices(sql, page);
+}
+
+/** A page is where it belongs: what was set aside because it was seen elsewhere goes on. True if anything was. */
+export async function releaseMoved(sql: Sql, page: PageId): Promise<boolean> {
+  const freed = await sql.query(
+    `update pgnotion.outbox o
+        set version = o.version + 1, next_at = clock_timestamp(), attempts = 0, parked_at = null,
+            code = null, reason = null, remedy = null
+       from pgnotion.records r
+      where r.page_id = $1 and r.state = 'linked' and o.table_name = r.table_name and o.key = r.key and o.code = $2
+      returning o.key`,
+    [page, PAGE_MOVED],
+  );
+  return freed.length > 0;
 }
 
 /**

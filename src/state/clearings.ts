@@ -21,6 +21,8 @@ type Claim = {
   readonly side: Side;
   readonly guard: Guard;
   readonly cleared: readonly Cleared[];
+  /** How many more are known to come, by field. */
+  readonly behind?: ReadonlyMap<string, number>;
   /** Asked for a field of which a mass is to wait. */
   readonly causeOf: (field: string) => Promise<LikelyCause>;
 };
@@ -38,7 +40,7 @@ export async function claimClearings(store: Store, claim: Claim): Promise<Cleari
 
 async function decide(
   sql: Sql,
-  { table, side, guard, cleared }: Claim,
+  { table, side, guard, cleared, behind }: Claim,
 ): Promise<{ readonly states: Clearings; readonly fields: readonly string[] }> {
   await sql.query('select pg_advisory_xact_lock(7420004, hashtext($1))', [`${side} ${table}`]);
   await sql.query(
@@ -51,13 +53,45 @@ async function decide(
   for (const field of new Set(cleared.map((each) => each.field))) {
     const fresh = cleared.filter((each) => each.field === field && !states.has(clearingName(each)));
     if (fresh.length === 0) continue;
-    const load = await clearingLoad(sql, { table, side, field }, guard, fresh.length);
+    const load = await clearingLoad(
+      sql,
+      { table, side, field },
+      guard,
+      fresh.length + (behind?.get(field) ?? 0),
+    );
     const state = isMassChange(load, guard) ? 'waiting' : 'crossed';
     if (state === 'waiting') fields.push(field);
     await keep(sql, { table, side, state, reason: reasonOf(field, load) }, fresh);
     for (const each of fresh) states.set(clearingName(each), state);
   }
   return { states, fields };
+}
+
+/**
+ * Has fields of one record wait whatever their number, unless a person has decided of them. What a listing let through by
+ * its number alone waits as well.
+ */
+export async function holdClearings(
+  sql: Sql,
+  table: TableName,
+  cleared: readonly Cleared[],
+  { reason, cause }: { readonly reason: string; readonly cause: string },
+): Promise<void> {
+  await sql.query(
+    `insert into pgnotion.clearings as c (table_name, side, state, reason, cause, key, page_id, field)
+     select $1, 'to-postgres', 'waiting', $2, $3, k, p, f from unnest($4::text[], $5::uuid[], $6::text[]) as u(k, p, f)
+     on conflict (table_name, key, side, field) do update
+       set state = 'waiting', reason = excluded.reason, cause = excluded.cause, since = clock_timestamp()
+       where c.state = 'crossed'`,
+    [
+      table,
+      reason,
+      cause,
+      cleared.map((each) => each.key),
+      cleared.map((each) => each.page),
+      cleared.map((each) => each.field),
+    ],
+  );
 }
 
 const reasonOf = (field: string, load: GuardLoad): string =>
@@ -133,6 +167,22 @@ async function tellCause(store: Store, { table, side, causeOf }: Claim, field: s
   );
 }
 
+/** Rows of a table that wait to be delivered, but for these; at most so many. */
+export async function rowsBehind(
+  sql: Sql,
+  table: TableName,
+  batch: readonly RowKey[],
+  most: number,
+): Promise<RowKey[]> {
+  const rows = await sql.query<{ key: RowKey }>(
+    `select key from pgnotion.outbox
+      where table_name = $1 and kind = 'write' and parked_at is null and key <> all($2::text[])
+      order by first_at, key limit $3`,
+    [table, batch, most],
+  );
+  return rows.map(({ key }) => key);
+}
+
 /** Forgets what no longer is a clearing of a record, or is carried out; `cleared` are the fields that still are. */
 export async function dropClearings(
   sql: Sql,
@@ -181,6 +231,16 @@ export const massClearing = (fields: readonly string[]): Trouble => ({
   reason: `${fields.join(', ')}: emptied together with the same property of many other records`,
   remedy:
     '`pgnotion guarded list` names the likely cause; `pgnotion guarded approve` empties the rows too, `pgnotion guarded reject` writes their values to the pages again',
+});
+
+/** Fields of one page that wait because it looks as if it had been elsewhere. */
+export const lostOnTheWay = (fields: readonly string[], through: TableName): Trouble => ({
+  code: MASS_CLEARING,
+  reason:
+    `${fields.join(', ')}: emptied together, and they are what a page loses that is moved to the database of ` +
+    `${through} and back`,
+  remedy:
+    "`pgnotion guarded reject` writes the row's values to the page again; `pgnotion guarded approve` empties the row too",
 });
 
 /**

@@ -1,4 +1,4 @@
-import { goesToNotion, type ResolvedTable } from '../model/mapping.ts';
+import { goesToNotion, type ResolvedField, type ResolvedTable } from '../model/mapping.ts';
 import type { SyncRecord } from './records.ts';
 import { compareAgain } from './sources.ts';
 import type { Sql } from './sql.ts';
@@ -29,15 +29,19 @@ export async function voidBase(
   await compareAgain(sql, [name]);
 }
 
-/** Voids the base of these fields for one record. */
+/** Voids the base of these fields for one record, by the same rule. */
 export async function voidRecord(
   sql: Sql,
   { table, key }: Pick<SyncRecord, 'table' | 'key'>,
+  mapped: readonly ResolvedField[],
   fields: readonly string[],
 ): Promise<void> {
+  const written = mapped
+    .filter((field) => goesToNotion(field) && fields.includes(field.property))
+    .map(({ property }) => property);
   await sql.query(
-    `update pgnotion.records set base_row = base_row - $3::text[], base_page = base_page - $3::text[], synced_at = clock_timestamp()
+    `update pgnotion.records set base_row = base_row - $3::text[], base_page = base_page - $4::text[], synced_at = clock_timestamp()
       where table_name = $1 and key = $2`,
-    [table, key, fields],
+    [table, key, written, fields],
   );
 }

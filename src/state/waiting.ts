@@ -1,6 +1,10 @@
 import type { RowKey, TableName } from '../model/ids.ts';
 import type { Sql } from './sql.ts';
 
+// Order of locks: first the lock of this file, then what waits, then lines of the outbox. So these functions come before
+// anything that their transaction does to the outbox; otherwise two pages that wait for each other stand still until
+// PostgreSQL ends one of the transactions.
+
 /** A page has become a record: what points to it on either side goes on now. */
 export async function releaseWaiting(sql: Sql, table: TableName, key: RowKey): Promise<void> {
   await lockWaiting(sql);
@@ -45,8 +49,8 @@ const release = (sql: Sql, table: TableName, key: RowKey, waitsForNothing: boole
 const lockWaiting = (sql: Sql): Promise<object[]> => sql.query('select pg_advisory_xact_lock(7420003)');
 
 /**
- * Keeps which records a relation waits for; comes after `settle` in its transaction, because a target that got its
- * page in the meantime makes the record dirty again.
+ * Keeps which records a relation waits for. A target that got its page in the meantime makes the record dirty again, so that
+ * `settle` leaves its line.
  */
 export async function awaitTargets(
   sql: Sql,
@@ -54,7 +58,8 @@ export async function awaitTargets(
   key: RowKey,
   targets: readonly { readonly table: TableName; readonly key: RowKey }[],
 ): Promise<void> {
-  await lockWaiting(sql);
+  // To wait for nothing any more hinders nobody.
+  if (targets.length > 0) await lockWaiting(sql);
   await sql.query('delete from pgnotion.waiting where table_name = $1 and key = $2', [table, key]);
   if (targets.length === 0) return;
   await sql.query(

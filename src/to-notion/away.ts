@@ -57,7 +57,11 @@ export async function refusedForPage(
   error: unknown,
 ): Promise<Delivered | null> {
   if (!(error instanceof NotionFailure) || (error.verdict.status !== 400 && !isGone(error))) return null;
-  if (own !== null && isGone(error) && (await isHidden(context, own, line))) return hidden(line);
+  if (own !== null) {
+    // A batch is written without a GET of each page: the properties of another database are not those of the mapping.
+    const away = await ownPageAway(context, own, line);
+    if (away !== null) return away;
+  }
   const named = table.fields
     .filter(({ type, property }) => type === 'relation' && property in writes)
     .flatMap(({ property }) => writes[property] as readonly PageId[]);
@@ -74,12 +78,18 @@ export async function refusedForPage(
   };
 }
 
-async function isHidden({ notion }: DeliverContext, page: PageId, line: OutboxLine): Promise<boolean> {
+/** What becomes of a delivery whose page Notion hides, or shows in another place; null if it is where it belongs. */
+async function ownPageAway(
+  context: DeliverContext,
+  page: PageId,
+  line: OutboxLine,
+): Promise<Delivered | null> {
   try {
-    await notion.retrievePage(page, { priority: urgencyOf(line) });
-    return false;
+    const found = await context.notion.retrievePage(page, { priority: urgencyOf(line) });
+    const { dataSource } = await context.sourceOf(line.table);
+    return awayOf(found, dataSource) === 'moved' ? moved(context, line, found) : null;
   } catch (error) {
-    if (isGone(error)) return true;
+    if (isGone(error)) return hidden(line);
     throw error;
   }
 }

@@ -3,20 +3,23 @@ import { clearedFields } from '../model/clearing.ts';
 import type { Lookups } from '../model/codecs/codec.ts';
 import { deletionsBehind } from '../model/consequence.ts';
 import { encodeField } from '../model/fields.ts';
+import type { RowKey } from '../model/ids.ts';
 import { goesToNotion, type ResolvedField, type ResolvedTable } from '../model/mapping.ts';
 import { rowChanged } from '../model/merge.ts';
 import type { PagePlan } from '../model/plan.ts';
 import { goneAmong } from '../postgres/gone.ts';
+import { readEach } from '../postgres/rows.ts';
 import {
   type Cleared,
   claimClearings,
   clearingName,
   dropClearings,
   recordsWithClearings,
+  rowsBehind,
 } from '../state/clearings.ts';
 import type { LiveConflict } from '../state/conflicts.ts';
-import { advanceBase, type SyncRecord } from '../state/records.ts';
-import type { DeliverContext, Delivery } from './context.ts';
+import { advanceBase, recordsByKey, type SyncRecord } from '../state/records.ts';
+import { type DeliverContext, type Delivery, lookupsFor } from './context.ts';
 
 type Pair = { readonly record: SyncRecord; readonly row: RowImage };
 
@@ -72,7 +75,8 @@ export async function guardBatch(
     return row === undefined || record.state !== 'linked' ? [] : [{ record, row }];
   });
   const cleared = await clearedIn(context, table, lookups, pairs);
-  await claim(context, table, cleared);
+  const batch = records.map(({ key }) => key);
+  await claim(context, table, cleared, await countBehind(context, table, cleared, batch));
   const keys = pairs.map(({ record }) => record.key);
   for (const key of await recordsWithClearings(context.store, table.name, 'to-notion', keys)) {
     const still = cleared.filter((each) => each.key === key).map(({ field }) => field);
@@ -80,8 +84,48 @@ export async function guardBatch(
   }
 }
 
-const claim = (context: DeliverContext, table: ResolvedTable, cleared: readonly Cleared[]) =>
+/** Lines behind a batch that are looked at, and how many of them at once. */
+const MOST_BEHIND = 10_000;
+const AT_ONCE = 1_000;
+
+/**
+ * How many rows behind a batch would empty the same fields, so that the first portions of a mass wait as well. Costs nothing
+ * where there are too few of them to matter.
+ */
+async function countBehind(
+  context: DeliverContext,
+  table: ResolvedTable,
+  cleared: readonly Cleared[],
+  batch: readonly RowKey[],
+): Promise<ReadonlyMap<string, number>> {
+  const counts = new Map<string, number>();
+  if (cleared.length === 0) return counts;
+  const fields = new Set(cleared.map(({ field }) => field));
+  const keys = await rowsBehind(context.store, table.name, batch, MOST_BEHIND);
+  if (keys.length + cleared.length <= context.guards.clearing.number) return counts;
+  for (let at = 0; at < keys.length; at += AT_ONCE) {
+    const some = keys.slice(at, at + AT_ONCE);
+    const records = await recordsByKey(context.store, table.name, some);
+    const { rows } = await readEach(context.db, table, some);
+    const pairs = [...records.values()].flatMap((record) => {
+      const row = rows.get(record.key);
+      return row === undefined || record.state !== 'linked' ? [] : [{ record, row }];
+    });
+    const lookups = await lookupsFor(context, table, [...rows.values()]);
+    for (const { field } of await clearedIn(context, table, lookups, pairs))
+      if (fields.has(field)) counts.set(field, (counts.get(field) ?? 0) + 1);
+  }
+  return counts;
+}
+
+const claim = (
+  context: DeliverContext,
+  table: ResolvedTable,
+  cleared: readonly Cleared[],
+  behind: ReadonlyMap<string, number> = new Map(),
+) =>
   claimClearings(context.store, {
+    behind,
     table: table.name,
     side: 'to-notion',
     guard: context.guards.clearing,

@@ -58,6 +58,7 @@ export async function conclude(
   const page = { ...pick(seen.after, moved), ...baseOfWithheld(record, plan, seen.second) };
   const base = { ...record.basePage, ...page };
   const look = await context.store.transaction(async (sql) => {
+    await awaitTargets(sql, table.name, line.key, plan.missing);
     const unseen = await concludeConflicts(sql, delivery, record, seen.page, plan, seen.second.withheld);
     await advanceBase(
       sql,
@@ -77,7 +78,6 @@ export async function conclude(
     }
     if (seen.now !== null) await closeDoubts(sql, table.name, line.key, seen.now.page.askedAt);
     if (aside === null) await settle(sql, line);
-    await awaitTargets(sql, table.name, line.key, plan.missing);
     return unseen;
   });
   if (look) context.hint(record.page);

@@ -74,8 +74,8 @@ async function linkMade(
     await noteExtras(sql, [{ page: page.id, extras: extraFields(reading) }]);
     await saveUnshown(sql, record, unshown);
     await operation.end(sql, { status: 'done', page: page.id });
-    if (plan.faults.length === 0 && !more) await settle(sql, line);
     await releaseMade(sql, table.name, line.key, plan.missing);
+    if (plan.faults.length === 0 && !more) await settle(sql, line);
   });
   if (changedOnPage(table.fields, basePage, shown).length > 0) context.hint(page.id);
 }

@@ -42,7 +42,7 @@ import { ownId } from './own-id.ts';
 import { withoutOurWrites } from './own-writes.ts';
 import { refusalOf, refusedValues, relatedMissing, relatedWaitMs, rowGone } from './refusal.ts';
 import { remember } from './remember.ts';
-import { withoutSchemaLosses } from './schema-losses.ts';
+import { withoutMoveLosses, withoutSchemaLosses } from './schema-losses.ts';
 import { isSettling } from './settle.ts';
 import { writeChosen } from './write-row.ts';
 
@@ -55,7 +55,8 @@ type Linked = SyncRecord & { readonly page: NonNullable<SyncRecord['page']> };
 export async function applyEdit(context: InboundContext, sighting: Sighting, known: Linked): Promise<void> {
   const { table, page, image } = sighting;
   const own = await withoutOurWrites(context, sighting, known);
-  const intact = await withoutSchemaLosses(context, sighting, own);
+  const home = await withoutMoveLosses(context, sighting, own);
+  const intact = await withoutSchemaLosses(context, sighting, home);
   if (intact === null) return;
   const id = await ownId(context, sighting, intact);
   const { record } = id;
@@ -249,7 +250,7 @@ async function tryFields(
   decision?: Pick<LiveConflict, 'by'>,
 ): Promise<Tried> {
   const { table, page, image } = sighting;
-  const seen = await inboundLookups(context, fields, image, record.basePage);
+  const seen = await inboundLookups(context, fields, image, record.basePage, sighting.away);
   const times = await editTimesOf(context.store, context, record, page);
   const actor = await actorFor(context, sighting, fields, times, decision);
   const write = { operation: page.id, table: table.name, key: record.key };

@@ -1,8 +1,11 @@
 import { awayOf } from '../model/away.ts';
 import { clearedFields, type LikelyCause, likelyCause, lostOptions, optionNames } from '../model/clearing.ts';
-import type { PageId } from '../model/ids.ts';
+import type { PageId, TableName } from '../model/ids.ts';
 import { goesToNotion, goesToPostgres, type ResolvedField, type ResolvedTable } from '../model/mapping.ts';
 import { readPage } from '../model/page.ts';
+import { ownEntry } from '../model/schema/known.ts';
+import { canonicalName, fallbacksOf } from '../model/schema/options.ts';
+import { unseenMove } from '../model/unseen-move.ts';
 import type { NotionPage } from '../notion/client.ts';
 import {
   actorsOfClearings,
@@ -10,12 +13,15 @@ import {
   claimClearings,
   clearingName,
   dropClearings,
+  holdClearings,
+  lostOnTheWay,
   massClearing,
 } from '../state/clearings.ts';
 import { markRestore, type Trouble } from '../state/outbox.ts';
 import { advanceBase, type SyncRecord } from '../state/records.ts';
 import type { Source } from '../state/sources.ts';
 import type { InboundContext, Sighting } from './context.ts';
+import { schemasOf } from './schema-losses.ts';
 
 type Seen = Pick<Sighting, 'page' | 'image'> & { readonly record: SyncRecord };
 
@@ -43,12 +49,14 @@ export async function guardEdit(
   decided: ReadonlySet<string | null>,
 ): Promise<GuardedEdit> {
   const mine = changed.filter((field) => goesToPostgres(field) && !decided.has(field.property));
-  const cleared = clearedFields(mine, record.basePage, sighting.image);
+  const fallbacks = fallbacksIn(context, sighting.table);
+  const cleared = clearedFields(mine, record.basePage, sighting.image, fallbacks);
   const names = cleared.map(({ property }) => property);
   // What has got a value again waits for nobody.
   await dropClearings(context.store, record, 'to-postgres', names);
   if (cleared.length === 0) return { free: changed, trouble: null, waiting: [], actors: new Map() };
   const seen = { page: sighting.page, image: sighting.image, record };
+  const through = await holdLosses(context, sighting, record, names);
   const states = await claim(context, sighting.table, sighting.source, [seen], cleared);
   const stateOf = (field: string) => states.get(clearingName({ key: record.key, field }));
   const waiting = names.filter((name) => stateOf(name) === 'waiting');
@@ -57,10 +65,32 @@ export async function guardEdit(
   const stopped = new Set([...waiting, ...rejected.map(({ property }) => property)]);
   return {
     free: changed.filter(({ property }) => !stopped.has(property)),
-    trouble: waiting.length === 0 ? null : massClearing(waiting),
+    trouble:
+      waiting.length === 0 ? null : through === null ? massClearing(waiting) : lostOnTheWay(waiting, through),
     waiting,
     actors: await actorsOfClearings(context.store, record),
   };
+}
+
+/**
+ * Has what a page may have lost on its way through the database of another table wait for a person. Gives that table.
+ */
+async function holdLosses(
+  context: InboundContext,
+  { table, image }: Sighting,
+  record: SyncRecord & { readonly page: PageId },
+  cleared: readonly string[],
+): Promise<TableName | null> {
+  const move = unseenMove(table, record.basePage, image, schemasOf(context));
+  if (move.kind !== 'likely') return null;
+  const { lost, through } = move;
+  const held = lost
+    .filter((field) => cleared.includes(field))
+    .map((field) => ({ key: record.key, page: record.page, field }));
+  const { reason } = lostOnTheWay(lost, through);
+  const cause = `the page was moved to the database of ${through} and back`;
+  await holdClearings(context.store, table.name, held, { reason, cause });
+  return through;
 }
 
 /** The page's empty value becomes its base, so that the row's value is written over nothing that a person typed. */
@@ -98,7 +128,8 @@ export async function guardListed(
     if (record?.state !== 'linked' || record.table !== table.name) return [];
     if (awayOf(page, source.dataSource) !== null) return [];
     const { image } = readPage(table, source.properties, page.properties);
-    return clearedFields(fields, record.basePage, image).length === 0 ? [] : [{ page, image, record }];
+    const cleared = clearedFields(fields, record.basePage, image, fallbacksIn(context, table));
+    return cleared.length === 0 ? [] : [{ page, image, record }];
   });
   if (seen.length > 0) await claim(context, table, source, seen, fields);
 }
@@ -110,8 +141,9 @@ function claim(
   seen: readonly Seen[],
   fields: readonly ResolvedField[],
 ) {
+  const fallbacks = fallbacksIn(context, table);
   const lost = (field: ResolvedField): readonly Seen[] =>
-    seen.filter(({ record, image }) => clearedFields([field], record.basePage, image).length > 0);
+    seen.filter(({ record, image }) => clearedFields([field], record.basePage, image, fallbacks).length > 0);
   const cleared: Cleared[] = fields.flatMap((field) =>
     lost(field).map(({ record, page }) => ({ key: record.key, page: page.id, field: field.property })),
   );
@@ -123,15 +155,19 @@ function claim(
     causeOf: async (name) => {
       const field = fields.find(({ property }) => property === name);
       if (field === undefined) return { text: '', byNobody: false };
-      return causeOf(context, source, field, lost(field));
+      return causeOf(context, table, source, field, lost(field));
     },
   });
 }
+
+const fallbacksIn = ({ schema }: InboundContext, { name, fields }: ResolvedTable) =>
+  fallbacksOf(fields, schema.known(name));
 
 const CHOICES: readonly string[] = ['select', 'multi_select', 'status'];
 
 async function causeOf(
   context: InboundContext,
+  table: ResolvedTable,
   source: Source,
   field: ResolvedField,
   seen: readonly Seen[],
@@ -142,7 +178,7 @@ async function causeOf(
   const lost = new Set(
     seen.flatMap(({ record, image }) => lostOptions(record.basePage[property], image[property])),
   );
-  const options = isChoice ? await optionsNow(context, source, property) : null;
+  const options = isChoice ? await optionsNow(context, table, source, field) : null;
   const people = new Set(
     seen.flatMap(({ page }) => (page.lastEditedBy === context.botId ? [] : (page.lastEditedBy ?? []))),
   );
@@ -156,15 +192,24 @@ async function causeOf(
   });
 }
 
-/** The names of a property's options as they are now; null if Notion does not answer, which keeps nothing waiting. */
+/**
+ * The options of a property as they are now, in the names that the mapping has for them, whatever they are called by now;
+ * null if Notion does not answer, which keeps nothing waiting.
+ */
 async function optionsNow(
   context: InboundContext,
+  { name }: ResolvedTable,
   { dataSource, properties }: Source,
-  property: string,
+  field: ResolvedField,
 ): Promise<readonly string[] | null> {
+  const { property } = field;
   try {
     const { properties: schema } = await context.notion.retrieveDataSource(dataSource, { priority: 'poll' });
-    return optionNames(Object.values(schema), properties[property] ?? property);
+    const known = ownEntry(context.schema.known(name), property)?.options ?? {};
+    return optionNames(Object.values(schema), properties[property] ?? property, (id) => {
+      const option = ownEntry(known, id);
+      return option === undefined ? undefined : canonicalName(field, option);
+    });
   } catch (error) {
     context.log.warn({ err: error, property }, 'the options of a property could not be read');
     return null;

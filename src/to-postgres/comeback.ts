@@ -63,8 +63,8 @@ async function takeBack(context: InboundContext, sighting: Sighting, record: Syn
         await settleConstraints(transaction);
         await markLinked(sql, table.name, key);
         await dropEdit(sql, page.id);
-        await markRestore(sql, table.name, key, []);
         await releaseWaiting(sql, table.name, key);
+        await markRestore(sql, table.name, key, []);
         if (rows === null) return true;
         const operation = await beginOperation(sql, {
           direction: 'to-postgres',

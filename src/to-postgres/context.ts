@@ -59,6 +59,8 @@ export type Sighting = {
   readonly image: PageImage;
   /** A webhook told of it: the person may still be typing. */
   readonly hinted?: boolean;
+  /** Related pages that were found out of their places. */
+  readonly away?: ReadonlySet<PageId>;
 };
 
 const EMPTY: ReadonlyMap<string, string> = new Map();
@@ -72,6 +74,7 @@ export async function inboundLookups(
   fields: readonly ResolvedField[],
   image: PageImage,
   base: PageImage = {},
+  away: ReadonlySet<PageId> = new Set(),
 ): Promise<Lookups> {
   const users = fields.some((field) => field.type === 'people') ? await context.people.byEmail() : EMPTY;
   const related = fields.filter((field) => field.relatedTable !== undefined);
@@ -84,7 +87,7 @@ export async function inboundLookups(
       ? []
       : [{ table: record.table, key: record.key, page: record.page }],
   );
-  return lookupsOver({ pairs, users });
+  return lookupsOver({ pairs, users, away });
 }
 
 /** The same with the records that the relations of these images of a row point to: what a set has in common needs both. */

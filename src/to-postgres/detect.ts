@@ -10,7 +10,7 @@ import { locatePage } from '../notion/locate.ts';
 import { isGone } from '../notion/outcome.ts';
 import type { Unread } from '../notion/pages.ts';
 import { type FoundKey, findKeys } from '../postgres/keys.ts';
-import { hiddenAmong, isUnshown, lookAtUnshown, releaseHidden } from '../state/away.ts';
+import { hiddenAmong, isUnshown, lookAtUnshown, releaseHidden, releaseMoved } from '../state/away.ts';
 import { editsOf, type WaitingEdit } from '../state/edits.ts';
 import { noteExtras } from '../state/extras.ts';
 import { longValuesOf } from '../state/long-values.ts';
@@ -205,6 +205,8 @@ async function inspectNow(
   await inspectUnlessGone(context, { table, source, page: found.page, image: found.image, hinted }, record, {
     missed,
   });
+  // It may have come back while a delivery that met it elsewhere set its line aside.
+  if (await context.store.transaction((sql) => releaseMoved(sql, page))) context.onDirty();
   return found.unread;
 }
 
@@ -251,12 +253,12 @@ async function inspect(
     await noteShown(context, fresh.page.id);
     const { table, source } = sighting;
     const lost = record.away === 'moved' ? lostByMove(table.fields, record.basePage, fresh.image) : [];
-    if (record.state === 'trashed') await relink(context, record, lost);
+    if (record.state === 'trashed') await relink(context, table, record, lost);
     const whole = await context.settleRelations(fresh, { table, at: source, record }, ASK);
     if (whole === null) return;
-    const { page, image } = whole;
+    const { page, image, away } = whole;
     const basePage = without(whole.basePage, lost);
-    await applyEdit(context, { ...fresh, page, image }, { ...record, page: record.page, basePage });
+    await applyEdit(context, { ...fresh, page, image, away }, { ...record, page: record.page, basePage });
   });
 }
 

@@ -256,7 +256,7 @@ async function remember(
     candidates: made.actor.candidates ?? [],
   });
   await endOperation(sql, operation, { status: 'done' });
+  await releaseWaiting(sql, table.name, key);
   await markDirty(sql, [{ table: table.name, key, kind: 'write', changedAt: new Date(), lsn: null }]);
   if (made.altered.length > 0) await markRestore(sql, table.name, key, made.altered);
-  await releaseWaiting(sql, table.name, key);
 }

@@ -117,8 +117,8 @@ export async function adopt(context: InboundContext, { table, page }: Sighting, 
       pageEditedAt: page.lastEditedTime,
     });
     await dropEdit(sql, page.id);
-    await markRestore(sql, table.name, key, []);
     await releaseWaiting(sql, table.name, key);
+    await markRestore(sql, table.name, key, []);
   });
   context.onDirty();
 }

@@ -1,3 +1,4 @@
+import type { ResolvedTable } from '../model/mapping.ts';
 import { endConflict, liveConflicts } from '../state/conflicts.ts';
 import { remindNotices } from '../state/notices.ts';
 import { markRestore } from '../state/outbox.ts';
@@ -17,15 +18,16 @@ async function endTrashed(sql: Sql, { table, key }: SyncRecord): Promise<void> {
 /** A page that is back: the pair goes on where it stopped, but for the fields that the page lost on its way. */
 export async function relink(
   context: InboundContext,
+  table: ResolvedTable,
   record: SyncRecord,
   lost: readonly string[],
 ): Promise<void> {
   await context.store.transaction(async (sql) => {
     await endTrashed(sql, record);
     await markLinked(sql, record.table, record.key);
-    if (lost.length > 0) await voidRecord(sql, record, lost);
-    await markRestore(sql, record.table, record.key, []);
+    if (lost.length > 0) await voidRecord(sql, record, table.fields, lost);
     await releaseWaiting(sql, record.table, record.key);
+    await markRestore(sql, record.table, record.key, []);
     if (record.page !== null) await remindNotices(sql, record.page);
   });
   context.onDirty();

@@ -48,7 +48,8 @@ async function writeBack(
   base: Readonly<Record<string, string | null>>,
 ): Promise<void> {
   // A trigger that made something else of a value, or refused it silently: the page shows what the row really holds.
-  const back = [...chosen.kept.map((field) => field.property), ...altered];
+  const beside = chosen.taken.filter((field) => showsFormer(field, sighting.image));
+  const back = [...[...chosen.kept, ...beside].map((field) => field.property), ...altered];
   if (back.length > 0) await markRestore(sql, record.table, record.key, back, false);
   const held = new Set([...chosen.held.map(({ property }) => property), ...lines.map(({ field }) => field)]);
   const news = sighting.table.fields.some(
@@ -61,6 +62,18 @@ async function writeBack(
   // A line that waits already keeps the time of its change, which last write wins goes by.
   if (news) await markRestore(sql, record.table, record.key, []);
 }
+
+/** Whether a relation of one key shows the page that was chosen beside a former one, which would come back with it. */
+const showsFormer = (field: ResolvedField, image: PageImage): boolean => {
+  const shown = image[field.property];
+  return (
+    field.type === 'relation' &&
+    goesToNotion(field) &&
+    !field.shape.array &&
+    Array.isArray(shown) &&
+    shown.length > 1
+  );
+};
 
 async function audit(sql: Sql, edit: AppliedEdit, written: readonly ResolvedField[]): Promise<void> {
   const { sighting, record, before, after, actor } = edit;

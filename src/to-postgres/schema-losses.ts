@@ -5,6 +5,7 @@ import { goesToPostgres, type ResolvedField } from '../model/mapping.ts';
 import { changedOnPage } from '../model/merge.ts';
 import { type KnownSchema, ownEntry } from '../model/schema/known.ts';
 import { canonicalName, hasOptions } from '../model/schema/options.ts';
+import { unseenMove } from '../model/unseen-move.ts';
 import { lookSoon } from '../state/edits.ts';
 import type { SyncRecord } from '../state/records.ts';
 import { voidRecord } from '../state/void-base.ts';
@@ -44,8 +45,31 @@ export async function withoutSchemaLosses(
     .filter((field) => isLeftByDeletion(field, known, record.basePage, image))
     .map(({ property }) => property);
   if (dead.length === 0) return record;
-  await context.store.transaction((sql) => voidRecord(sql, record, dead));
+  await context.store.transaction((sql) => voidRecord(sql, record, table.fields, dead));
   return { ...record, basePage: without(record.basePage, dead) };
+}
+
+/** What is known of the data sources of all tables. */
+export const schemasOf = ({ tables, schema }: InboundContext): ReadonlyMap<TableName, KnownSchema> =>
+  new Map([...tables.keys()].map((name) => [name, schema.known(name)]));
+
+/**
+ * The record without the base of what its page lost together with its record id, on its way through a database that nobody
+ * saw it in: that is no person's edit, and the row's values are written again. What is not empty counts as before.
+ */
+export async function withoutMoveLosses(
+  context: InboundContext,
+  { table, page, image }: Sighting,
+  record: Linked,
+): Promise<Linked> {
+  const move = unseenMove(table, record.basePage, image, schemasOf(context));
+  if (move.kind !== 'certain') return record;
+  context.log.info(
+    { table: table.name, key: record.key, page: page.id, fields: move.lost },
+    'a page lost its record id with other values, as by a move to another database and back',
+  );
+  await context.store.transaction((sql) => voidRecord(sql, record, table.fields, move.lost));
+  return { ...record, basePage: without(record.basePage, move.lost) };
 }
 
 /**

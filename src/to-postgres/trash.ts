@@ -235,8 +235,8 @@ async function restorePage(
     await markLinked(sql, record.table, record.key);
     await dropEdit(sql, left.page);
     // What the row changed while its page was away goes on, and so does what points to the page.
-    await markRestore(sql, record.table, record.key, []);
     await releaseWaiting(sql, record.table, record.key);
+    await markRestore(sql, record.table, record.key, []);
   });
   context.onDirty();
 }

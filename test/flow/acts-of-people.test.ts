@@ -106,17 +106,41 @@ testActs('A page', {
     expect(await sides().sql('select from parts')).toHaveLength(3);
   },
   'move a page to a database that is not synced': async () => {
-    const notion = new Client({ auth: stack().sandbox.token, baseUrl: stack().sandbox.url });
-    const made = await notion.databases.create({
-      parent: { type: 'page_id', page_id: stack().sandbox.parentPageId },
-      title: [{ text: { content: 'Elsewhere' } }],
-      initial_data_source: { properties: { Name: { title: {} } } },
-    });
-    const [elsewhere] = 'data_sources' in made ? made.data_sources : [];
-    await movedAndBack(async (page) => control().movePage(page, elsewhere?.id ?? ''));
-    control().trashDatabase(made.id);
+    const elsewhere = await unsynced();
+    await movedAndBack(async (page) => control().movePage(page, elsewhere.source));
+    control().trashDatabase(elsewhere.database);
   },
   'make it a page outside of any database': () => movedAndBack(async (page) => control().makePlainPage(page)),
+  'move a page away and back before it is seen elsewhere': async () => {
+    const { id, page } = await item();
+    const before = await row(id);
+    // Another table's database, which has a record id of its own.
+    control().movePage(page, await sides().source('parts'));
+    control().movePage(page, source());
+    sides().edit(page, { Name: typed('title', 'typed since') });
+    expect(sides().shown(page, 'Notes')).toBe('');
+    await failing(page, 'mass_clearing');
+    await becomes(id, { ...before, name: 'typed since' });
+    await sides().sql(`select pgnotion.reject_guarded('items', '${id}')`);
+    await shows(page, 'Notes', before?.notes);
+    await shows(page, 'Price', before?.price);
+    await quiet(page);
+    // A database that has none.
+    const elsewhere = await unsynced();
+    control().movePage(page, elsewhere.source);
+    control().movePage(page, source());
+    expect(sides().shown(page, 'Supabase ID')).toBe('');
+    for (const [name, value] of [
+      ['Supabase ID', String(id)],
+      ['Notes', before?.notes],
+      ['Price', before?.price],
+      ['Tags', before?.tags],
+    ] as const)
+      await shows(page, name, value);
+    await becomes(id, { ...before, name: 'typed since' });
+    await quiet(page);
+    control().trashDatabase(elsewhere.database);
+  },
   'unshare a page': async () => {
     const { id, page } = await item();
     control().unshare(page);
@@ -184,6 +208,18 @@ testActs('A page', {
     await quiet(page);
   },
 });
+
+/** A database that is not synced, and has a title only. */
+async function unsynced(): Promise<{ readonly database: string; readonly source: string }> {
+  const notion = new Client({ auth: stack().sandbox.token, baseUrl: stack().sandbox.url });
+  const made = await notion.databases.create({
+    parent: { type: 'page_id', page_id: stack().sandbox.parentPageId },
+    title: [{ text: { content: 'Elsewhere' } }],
+    initial_data_source: { properties: { Name: { title: {} } } },
+  });
+  const [only] = 'data_sources' in made ? made.data_sources : [];
+  return { database: made.id, source: only?.id ?? '' };
+}
 
 async function movedAndBack(move: (page: string) => Promise<unknown>): Promise<void> {
   const { id, page } = await item();

@@ -11,8 +11,8 @@ const schema = `
   insert into owners values (1, 'Ada'), (2, 'Grace');
   create table items (
     id int primary key, name text not null, note text, amount int, stage text, tags text[], done boolean not null,
-    due date, owner_id int references owners on delete set null, extra text);
-  insert into items select n, 'item ' || n, 'note ' || n, n, 'open', '{a,b}', true, '2026-05-01', 1, 'x ' || n
+    due date, owner_id int references owners on delete set null, extra text, state text not null);
+  insert into items select n, 'item ' || n, 'note ' || n, n, 'open', '{a,b}', true, '2026-05-01', 1, 'x ' || n, 'second'
     from generate_series(1, ${ROWS}) n;`;
 
 const config: ConfigInput = {
@@ -39,6 +39,7 @@ const config: ConfigInput = {
         Due: { column: 'due', type: 'date' },
         Owner: { column: 'owner_id', type: 'relation', relatedTable: 'owners' },
         Extra: { column: 'extra', type: 'rich_text' },
+        State: { column: 'state', type: 'status', values: { first: 'First', second: 'Second' } },
       },
     },
   },
@@ -52,6 +53,8 @@ const EMPTY = {
   Done: { checkbox: false },
   Due: { date: null },
   Owner: { relation: [] },
+  // A status is never empty: this is its default.
+  State: { status: { name: 'First' } },
 } as const;
 type Field = keyof typeof EMPTY;
 const COLUMNS = {
@@ -62,6 +65,7 @@ const COLUMNS = {
   Done: 'done',
   Due: 'due',
   Owner: 'owner_id',
+  State: 'state',
 } as const satisfies Record<Field, string>;
 
 let stack: Stack;
@@ -69,7 +73,9 @@ let sides: Sides;
 let pages: string[];
 
 async function setUp(): Promise<void> {
-  stack = await createStack({ config, schema, pollSeconds: 0.2 });
+  // Smaller than the guard's number: a mass has to be told by what waits behind a batch.
+  const variables = { SYNC_BATCH_SIZE: '4' };
+  stack = await createStack({ config, schema, pollSeconds: 0.2, variables });
   await stack.apply();
   await stack.start();
   await stack.settled();
@@ -124,7 +130,7 @@ describe('a property that becomes empty on many pages', () => {
       await sides.polls(2);
       const held = await guarded();
       const leaked = await rowsWhere(
-        `id <= 12 and (${COLUMNS[field]} is null or ${COLUMNS[field]}::text in ('{}', 'false'))`,
+        `id <= 12 and (${COLUMNS[field]} is null or ${COLUMNS[field]}::text in ('{}', 'false', 'first'))`,
       );
       expect(leaked).toBeLessThanOrEqual(NUMBER);
       expect(held).toHaveLength(12 - leaked);
@@ -137,7 +143,7 @@ describe('a property that becomes empty on many pages', () => {
       await sides.sql(
         `update items i set ${COLUMNS[field]} = o.${COLUMNS[field]} from items o where o.id = ${ROWS} and i.id <= 12
            and i.${COLUMNS[field]} is distinct from o.${COLUMNS[field]}
-           and (i.${COLUMNS[field]} is null or i.${COLUMNS[field]}::text in ('{}', 'false'))`,
+           and (i.${COLUMNS[field]} is null or i.${COLUMNS[field]}::text in ('{}', 'false', 'first'))`,
       );
       await sides.rest();
     },

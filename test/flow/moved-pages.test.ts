@@ -129,3 +129,39 @@ test('invariant 3: the deletion of a row whose page was moved leaves that page a
   await soon(() => stack.sandbox.control.page(page).in_trash);
   await isQuiet(page);
 });
+
+test('invariant 16: a page that was moved just before a large batch is written stops no field of the others', async () => {
+  const pages = await Promise.all(
+    [11, 12, 13, 14, 15, 16, 17, 18].map((id) => sides.pageOf('orders', String(id))),
+  );
+  const [moved = '', ...others] = pages;
+  stack.sandbox.control.movePage(moved, elsewhere);
+  await sides.sql('update orders set amount = amount + 100 where id between 11 and 18');
+  await movedOf(moved);
+  for (const [at, page] of others.entries())
+    await soon(() => expect(sides.shown(page, 'Amount')).toBe(112 + at) ?? true);
+  expect(await sides.sql('select from pgnotion.refused_fields')).toEqual([]);
+  expect(sides.shown(moved, 'Amount')).toBe(11);
+  stack.sandbox.control.movePage(moved, await sides.source('orders'));
+  await isQuiet(moved);
+  await soon(() => sides.shown(moved, 'Amount') === 111);
+});
+
+test('invariant 1: what a delivery set aside because it met the page elsewhere goes on if the page was back by then', async () => {
+  const page = await sides.pageOf('orders', '19');
+  await stack.settled();
+  await sides.sql('select pgnotion.pause($1)', ['orders']);
+  await sides.sql(`update orders set amount = 190 where id = 19`);
+  await soon(async () => (await sides.sql(`select from pgnotion.outbox where key = '19'`)).length === 1);
+  // What the delivery leaves: the line that it set aside, and a page to be looked at soon.
+  await sides.sql(
+    `update pgnotion.outbox set parked_at = now(), code = 'page_moved', reason = 'r', remedy = 'm' where key = '19'`,
+  );
+  await sides.sql(
+    `insert into pgnotion.edits (page_id, table_name, key, digest, next_at) values ($1, 'orders', '19', '', now())`,
+    [page],
+  );
+  await sides.sql('select pgnotion.resume($1)', ['orders']);
+  await soon(() => sides.shown(page, 'Amount') === 190);
+  await isQuiet(page);
+});

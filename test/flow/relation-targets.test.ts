@@ -138,6 +138,26 @@ describe.each([
     await is(2, { suppliers: [3, 5], supplier_id: 5, required_id: 3 });
   });
 
+  test('invariant 4: a column of one key takes the page that was chosen beside the former one, which is in the trash', async () => {
+    const [early, late] = [await product(7, 13), await product(8, 13)];
+    const [former, next] = [await supplier(13), await supplier(14)];
+    stack.sandbox.control.trashPage(former);
+    // Whether the trash has been noticed or not: both in one moment.
+    sides.edit(early, { Supplier: typed('relation', [former, next]) });
+    await is(7, { supplier_id: 14, required_id: 13 });
+    await reviewed(former);
+    sides.edit(late, { Supplier: typed('relation', [former, next]) });
+    await is(8, { supplier_id: 14, required_id: 13 });
+    await calm();
+    stack.sandbox.control.restorePage(former);
+    await soon(async () => !(await sides.failures()).some(({ page_id }) => page_id === former));
+    await calm();
+    await is(7, { supplier_id: 14 });
+    await is(8, { supplier_id: 14 });
+    // The former one does not come back with its page.
+    for (const page of [early, late]) expect(sides.shown(page, 'Supplier')).toEqual([next]);
+  });
+
   test('invariant 15: several targets in the trash keep their keys while the row and the page go on', async () => {
     const page = await product(3, 6);
     const targets = [await supplier(6), await supplier(7)];

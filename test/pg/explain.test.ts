@@ -84,6 +84,29 @@ test('what is set aside, either way, tells the reason and the remedy', async () 
   expect(await line('edit set aside')).toBe('a check (sql_23514). What to do: another value');
 });
 
+test('a clearing that waits, and a first contact that is not over, are told', async () => {
+  await linked();
+  await rows(
+    `insert into pgnotion.clearings (table_name, key, side, field, page_id, state, reason, cause)
+     values ('suppliers', 'a', 'to-notion', 'Price', '${pageOf(1)}', 'waiting', '9 of 10 would lose it', 'SQL did it'),
+            ('suppliers', 'a', 'to-notion', 'Name', '${pageOf(1)}', 'crossed', null, null)`,
+  );
+  expect(await whats()).toEqual(['clearing waiting', 'in sync']);
+  expect(await line('clearing waiting')).toContain(
+    'Price of the page: 9 of 10 would lose it; likely cause: SQL did it. What to do: `pgnotion guarded approve`',
+  );
+  await rows(
+    `insert into pgnotion.first_contacts (table_name, data_source_id, origin)
+     select table_name, data_source_id, 'found' from pgnotion.data_sources where table_name = 'suppliers'`,
+  );
+  // A record that has its page waits for nothing.
+  expect(await whats()).toEqual(['clearing waiting', 'in sync']);
+  await rows(`insert into pgnotion.outbox (table_name, key, kind) values ('suppliers', 'b', 'write')`);
+  expect(await whats('b')).toEqual(['waits for Notion', 'first contact', 'no record']);
+  await rows('update pgnotion.first_contacts set over_at = now()');
+  expect(await whats('b')).toEqual(['waits for Notion', 'no record']);
+});
+
 test('a page that is no record yet goes by its page id', async () => {
   await rows(
     `insert into pgnotion.edits (page_id, table_name, digest, next_at) values ('${pageOf(2)}', 'suppliers', 'd', now())`,

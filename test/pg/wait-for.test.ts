@@ -117,6 +117,43 @@ test('a field that a conflict holds is not there: false at once, until it is dec
   expect(await later).toEqual({ status: 'synced', reason: null, remedy: null });
 });
 
+test('a field that waits with many others is not there: false at once, until it is decided', async () => {
+  await rows(`insert into pgnotion.clearings (table_name, key, side, field, state, reason)
+              values ('suppliers', 'a', 'to-notion', 'Price', 'waiting', '9 of 10 would lose it')`);
+  const answers = Promise.all([waitFor(), statusOf()]);
+  await isWaiting(2);
+  await capture();
+  expect(await answers).toEqual([
+    false,
+    {
+      status: 'set_aside',
+      reason: 'Price waits for a decision, and Notion shows another value: 9 of 10 would lose it',
+      remedy: 'decide it: `pgnotion guarded approve` or `pgnotion guarded reject`',
+    },
+  ]);
+  await rows('delete from pgnotion.clearings');
+  const later = statusOf();
+  await isWaiting();
+  await capture();
+  expect(await later).toMatchObject({ status: 'synced' });
+});
+
+test('a row without a page says that its database is still being read', async () => {
+  await rows(`update pgnotion.records set page_id = null, state = 'creating' where key = 'a'`);
+  await dirty(false);
+  await rows(
+    `insert into pgnotion.first_contacts (table_name, data_source_id, origin)
+     select table_name, data_source_id, 'found' from pgnotion.data_sources where table_name = 'suppliers'`,
+  );
+  const answer = statusOf('600 ms');
+  await isWaiting();
+  await capture();
+  expect(await answer).toMatchObject({
+    status: 'timeout',
+    reason: expect.stringContaining('read for the first time'),
+  });
+});
+
 test('rows that the first sync has not found yet are not there', async () => {
   await rows('update pgnotion.data_sources set backfilled_at = null');
   const answer = waitFor('600 ms');

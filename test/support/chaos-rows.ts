@@ -57,8 +57,8 @@ function crossings(lines: readonly Applied[]): string[] {
 }
 
 /**
- * A page that was moved out of its database and back between two looks: nothing in Notion's answers tells what it lost on
- * its way from what a person emptied.
+ * A page that was moved out of its database and back between two looks: if it lost a single value, nothing in Notion's
+ * answers tells that from what a person emptied.
  */
 const isUnseenMove = (world: World, { page_id, key }: Applied): boolean =>
   page_id !== null &&
@@ -94,18 +94,22 @@ export async function judgeRows(world: World): Promise<Verdict> {
         faults.push(`invariant 7: ${name} was deleted without an operation`);
       continue;
     }
-    for (const [property, column] of Object.entries({ ...TRACKED[each.source], ...UNTRACKED[each.source] })) {
+    const columns = Object.entries({ ...TRACKED[each.source], ...UNTRACKED[each.source] });
+    const losses = columns.filter(
+      ([, column]) => !isEmpty(each.old?.[column] ?? null) && isEmpty(each.new?.[column] ?? null),
+    ).length;
+    for (const [property, column] of columns) {
       const [old, now] = [each.old?.[column] ?? null, each.new?.[column] ?? null];
       if (JSON.stringify(old) === JSON.stringify(now)) continue;
       if (column === 'parent_id' && isCascade(audit, each)) continue;
       changes += 1;
       if (!mine.some((line) => property in line.before))
         faults.push(`invariant 7: ${name} ${column} was ${JSON.stringify(old)} and is in no operation`);
-      const emptied = now === null || (Array.isArray(now) && now.length === 0);
+      const emptied = isEmpty(now);
       const isTold = mine.some(
         (line) =>
           world.cleared.has(`${line.page_id}/${property}`) ||
-          unseen.has(line.key) ||
+          (losses === 1 && unseen.has(line.key)) ||
           (column === 'parent_id' && isRelatedToHidden(world, line.page_id)),
       );
       if (emptied && !isTold)
@@ -125,6 +129,8 @@ export async function judgeRows(world: World): Promise<Verdict> {
   }
   return { faults, counts: { appliedRows: changes } };
 }
+
+const isEmpty = (value: Json): boolean => value === null || (Array.isArray(value) && value.length === 0);
 
 /** The elements that a list got, as one text. */
 const addedTo = (old: readonly Json[], now: readonly Json[]): string =>

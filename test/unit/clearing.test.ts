@@ -47,6 +47,15 @@ describe('invariant 10: a value that is lost', () => {
     expect(isCleared({ type }, before, after)).toBe(expected);
   });
 
+  test('a status that shows its default again has lost what it showed', () => {
+    expect(isCleared({ type: 'status' }, 'Done', 'Open', 'Open')).toBe(true);
+    expect(isCleared({ type: 'status' }, 'Open', 'Open', 'Open')).toBe(false);
+    expect(isCleared({ type: 'status' }, 'Open', 'Done', 'Open')).toBe(false);
+    expect(isCleared({ type: 'status' }, 'Open', 'Done')).toBe(false);
+    // A select has no default.
+    expect(isCleared({ type: 'select' }, 'Done', 'Open', 'Open')).toBe(false);
+  });
+
   test.each<[PageValue | undefined, PageValue | undefined, string[]]>([
     ['Open', null, ['Open']],
     [['a', 'b', 'c'], ['b'], ['a', 'c']],
@@ -62,6 +71,10 @@ test('the options of a property are found by its id, escaped or not', () => {
   expect(optionNames(schema, '|Cly')).toEqual(['Open']);
   expect(optionNames(schema, '%7CCly')).toEqual(['Open']);
   expect(optionNames(schema, 'other')).toBeNull();
+  const renamed = [
+    { id: 'a', type: 'select', select: { options: [{ id: 'o', name: 'To do' }, { name: 'x' }] } },
+  ];
+  expect(optionNames(renamed, 'a', (id) => (id === 'o' ? 'Open' : undefined))).toEqual(['Open', 'x']);
   expect(optionNames([{ id: 'a', type: 'number', number: {} }], 'a')).toBeNull();
 });
 

@@ -220,4 +220,5 @@ const NOTHING = {
   keyOf: () => undefined,
   userOf: () => undefined,
   emailOf: () => undefined,
+  isAway: () => false,
 };

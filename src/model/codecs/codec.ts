@@ -61,6 +61,8 @@ export type Lookups = {
   readonly keyOf: (table: TableName, page: PageId) => RowKey | undefined;
   readonly userOf: (email: string) => string | undefined;
   readonly emailOf: (userId: string) => string | undefined;
+  /** Whether a page was found out of its place (in the trash, say), where a relation may list it all the same. */
+  readonly isAway: (page: PageId) => boolean;
 };
 
 /** The outcome of turning a row's value into a page's. */

@@ -56,10 +56,11 @@ function decode(
   if (table === undefined) return refuse(options, value, UNRELATED);
   const pages = strings(value)?.map(notionId);
   if (pages === undefined || pages.includes(undefined)) return refuseShape(options, value, 'relation');
-  const ids = pages.flatMap((id) => (id === undefined ? [] : pageId(id)));
-  if (!column.array && new Set(ids).size > 1)
+  const shown = [...new Set(pages.flatMap((id) => (id === undefined ? [] : pageId(id))))];
+  const ids = column.array ? shown : onePage(shown, lookups);
+  if (!column.array && ids.length > 1)
     return refuse(options, value, {
-      message: `are ${new Set(ids).size} pages, and the column ${column.type} points to one record.`,
+      message: `are ${ids.length} pages, and the column ${column.type} points to one record.`,
       remedy: 'Leave one page in the relation, or limit the property to one page in Notion.',
       words: 'only one page can be chosen here',
     });
@@ -72,6 +73,12 @@ function decode(
   }
   if (missing.length > 0) return { kind: 'unresolved', missing };
   return placeReferences(keys, column, options, current, (key) => lookups.pageOf(table, key as RowKey));
+}
+
+/** The page that a person chose for a column of one key: a former one that is in the trash may still be listed beside it. */
+function onePage(shown: readonly PageId[], { isAway }: Lookups): readonly PageId[] {
+  const [first, ...others] = shown.filter((page) => !isAway(page));
+  return first !== undefined && others.length === 0 ? [first] : shown;
 }
 
 /**

@@ -2,7 +2,7 @@ import type { Json } from '../change.ts';
 import { elementOf, members } from '../codecs/support.ts';
 import { fold, knownLabels, labelOf, optionName } from '../codecs/values.ts';
 import type { ResolvedField } from '../mapping.ts';
-import type { KnownOption } from './known.ts';
+import { type KnownOption, type KnownSchema, ownEntry } from './known.ts';
 
 export type SchemaOption = { readonly id?: string; readonly name: string; readonly color?: string };
 
@@ -54,6 +54,21 @@ export function labelled(
 /** The name that the mapping has for an option, which is its canonical one. */
 export const canonicalName = (field: ResolvedField, { label }: KnownOption): string =>
   optionName(label, field);
+
+/** What each status shows where Notion took its value away, by property, in the mapping's names; as far as it is known. */
+export const fallbacksOf = (
+  fields: readonly ResolvedField[],
+  known: KnownSchema,
+): ReadonlyMap<string, string> =>
+  new Map(
+    fields.flatMap((field) => {
+      const { defaultOption = null, options = {} } = ownEntry(known, field.property) ?? {};
+      const option = defaultOption === null ? undefined : options[defaultOption];
+      return field.type === 'status' && option !== undefined
+        ? [[field.property, canonicalName(field, option)] as const]
+        : [];
+    }),
+  );
 
 /** Canonical names whose option is called otherwise in Notion; case does not matter to Notion. */
 export function renamedOptions(

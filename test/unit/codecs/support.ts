@@ -80,6 +80,7 @@ export const lookups: Lookups = {
     const number = Number.parseInt(id.slice(-12), 16);
     return number <= 200 ? `u${number}@example.com` : undefined;
   },
+  isAway: () => false,
 };
 
 export const suppliers = tableName('suppliers');

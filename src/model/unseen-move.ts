@@ -1,0 +1,68 @@
+import type { PageImage } from './change.ts';
+import { clearedFields, isEmptyValue } from './clearing.ts';
+import type { TableName } from './ids.ts';
+import { sameJson } from './json.ts';
+import type { ResolvedField, ResolvedTable } from './mapping.ts';
+import { type KnownSchema, ownEntry } from './schema/known.ts';
+import { fallbacksOf } from './schema/options.ts';
+
+/**
+ * What an emptied page tells of a move to another database and back that fell between two looks. Notion drops the values
+ * of properties that the other database does not have by name and type.
+ */
+export type UnseenMove =
+  | { readonly kind: 'none' }
+  /** The record id went with the values: nobody emptied them by hand. */
+  | { readonly kind: 'certain'; readonly lost: readonly string[] }
+  /** Gone is all that the database of this synced table cannot hold, which has a record id of its own. */
+  | { readonly kind: 'likely'; readonly lost: readonly string[]; readonly through: TableName };
+
+const NONE: UnseenMove = { kind: 'none' };
+
+/** A person may well empty one property; all of several that another database lacks is another matter. */
+const FEWEST_LOSSES = 2;
+
+/** Compares a page with its base. `schemas` are what is known of the data sources of all synced tables. */
+export function unseenMove(
+  { name, fields, idProperty }: Pick<ResolvedTable, 'name' | 'fields' | 'idProperty'>,
+  base: PageImage,
+  image: PageImage,
+  schemas: ReadonlyMap<TableName, KnownSchema>,
+): UnseenMove {
+  const mine = schemas.get(name) ?? {};
+  const fallbacks = fallbacksOf(fields, mine);
+  const held = fields.filter(({ property, type }) => {
+    const value = base[property] ?? null;
+    if (!(property in image) || isEmptyValue(value)) return false;
+    // A status that showed its default shows it afterwards, too.
+    return type !== 'status' || (fallbacks.get(property) ?? value) !== value;
+  });
+  // What is left of a list is a person's choice: a move takes all of it.
+  const lost = clearedFields(held, base, image, fallbacks)
+    .filter(({ property, type }) => type === 'status' || isEmptyValue(image[property] ?? null))
+    .map(({ property }) => property);
+  if (lost.length < FEWEST_LOSSES) return NONE;
+  if (lost.includes(idProperty)) return { kind: 'certain', lost };
+  for (const [through, schema] of schemas) {
+    if (through === name) continue;
+    const unheld = held.filter((field) => !canHold(schema, mine, field)).map(({ property }) => property);
+    const gone = unheld.filter((property) => lost.includes(property));
+    // What has another value by now was typed after the page came back.
+    const isAllGone = unheld.every((property) => !sameJson(image[property] ?? null, base[property] ?? null));
+    if (isAllGone && gone.length >= FEWEST_LOSSES) return { kind: 'likely', lost: gone, through };
+  }
+  return NONE;
+}
+
+/** Whether a data source would keep what a page of another one has in this field. A title is always kept. */
+function canHold(there: KnownSchema, here: KnownSchema, { property, type }: ResolvedField): boolean {
+  const own = ownEntry(here, property);
+  if (type === 'title' || own === undefined) return true;
+  return (
+    type !== 'relation' &&
+    Object.values(there).some(
+      ({ name, type: its, interruption }) =>
+        interruption === null && name === own.name && (its === type || its === ''),
+    )
+  );
+}
