@@ -162,6 +162,8 @@ async function noteSeen(context: InboundContext, pages: readonly PageId[]): Prom
 async function noteShown(context: InboundContext, page: PageId): Promise<void> {
   if (await isUnshown(context.store, page))
     await context.store.transaction((sql) => lookAtUnshown(sql, page));
+  // It may have come back while a delivery that met it elsewhere set its line aside.
+  if (await context.store.transaction((sql) => releaseMoved(sql, page))) context.onDirty();
 }
 
 /**
@@ -205,8 +207,6 @@ async function inspectNow(
   await inspectUnlessGone(context, { table, source, page: found.page, image: found.image, hinted }, record, {
     missed,
   });
-  // It may have come back while a delivery that met it elsewhere set its line aside.
-  if (await context.store.transaction((sql) => releaseMoved(sql, page))) context.onDirty();
   return found.unread;
 }
 
