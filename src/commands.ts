@@ -19,6 +19,7 @@ import type { Log } from './runtime/log.ts';
 import { formatTable } from './runtime/table.ts';
 import { type DriftLine, readDrift } from './state/drift.ts';
 import { readRefusedKinds } from './state/refused-requests.ts';
+import { slotLines } from './state/slot-notes.ts';
 import { createStore, type Sql } from './state/sql.ts';
 import { readFailures, readStatus, type StatusLine } from './state/status.ts';
 import { forgetWebhookToken, webhookToken } from './state/webhook.ts';
@@ -127,12 +128,14 @@ export function statusCommand(loaded: Loaded, asJson: boolean): Promise<string> 
     const faults = await checkTables(installation, 'to-tell');
     const rows = await readStatus(sql);
     const drift = await readDrift(sql);
+    const slot = await slotLines(sql);
     if (asJson)
       return JSON.stringify(
         rows.map((row) => ({
           ...row,
           faults: faults.get(row.table_name) ?? [],
           drift: drift.filter((each) => each.table_name === row.table_name),
+          slot,
         })),
         null,
         2,
@@ -159,7 +162,7 @@ export function statusCommand(loaded: Loaded, asJson: boolean): Promise<string> 
     // Of a table that stands still for that reason, its own line tells.
     const untold = rows.filter(({ paused }) => !paused).flatMap((row) => faults.get(row.table_name) ?? []);
     const wrong = untold.map(({ path, message, remedy }) => `${path}: ${message}. ${remedy}`);
-    return [lines, ...wrong, ...driftLines(drift), ...refused].join('\n');
+    return [lines, ...slot, ...wrong, ...driftLines(drift), ...refused].join('\n');
   });
 }
 

@@ -1,54 +1,154 @@
 import type { Installation } from './installation.ts';
+import { PgnotionError } from './model/errors.ts';
+import { judgeSlot, type SlotVerdict } from './model/slot-verdict.ts';
 import { publicationSeal } from './postgres/publication-seal.ts';
-import { dropSlot, endReader, ensureSlot, identifySystem, inspectSlot } from './postgres/slot.ts';
+import {
+  dropSlot,
+  endReader,
+  identifySystem,
+  inspectSlot,
+  type SlotState,
+  type SystemIdentity,
+} from './postgres/slot.ts';
+import { makeSlot } from './postgres/slot-making.ts';
 import { isAnotherPublication, preparePublication, publishedTables } from './reconcile/publication.ts';
-import { forgetCheckpoint, readCheckpoint, resetCheckpoint } from './state/checkpoint.ts';
+import {
+  announceSlot,
+  type Checkpoint,
+  forgetCheckpoint,
+  isSlotAnnounced,
+  raiseAcknowledged,
+  readCheckpoint,
+  resetCheckpoint,
+} from './state/checkpoint.ts';
 import { saveSeal } from './state/seal.ts';
+import { forgetWait, noteRenewal, noteWait, type SlotWait } from './state/slot-notes.ts';
 import { forgetProgress } from './state/sources.ts';
 import type { Store } from './state/sql.ts';
 
+export type PrepareSlot = {
+  readonly installation: Installation;
+  readonly store: Store;
+  /** PostgreSQL's direct address. */
+  readonly url: string;
+  readonly signal: AbortSignal;
+  /** Told while the making of a slot waits for transactions, and null once it does not any more. */
+  readonly onWait: (wait: SlotWait | null) => void;
+  /** A person said that the installation which had the databases and the slot is gone. */
+  readonly takeOver: boolean;
+};
+
+const PLUGIN = 'pgoutput';
+
 /**
- * Publication before slot, because a table that is published later gives only later changes. A slot that cannot have
- * every change since the checkpoint (lost, or of a restored or branched database) is made anew, and everything is
- * compared: never a silent skip. Gives why it was made anew, or null.
+ * Publication before slot, because a table that is published later gives only later changes. A slot that may lack changes
+ * since the checkpoint (lost, moved, or of a restored or branched database) is made anew, and everything is compared:
+ * never a silent skip. Gives why it was made anew, or null. If the signal comes while a slot is made, there is none
+ * afterwards. Throws `slot_foreign` for somebody else's slot, before anything is done to it.
  */
-export async function prepareSlot(
-  installation: Installation,
-  store: Store,
-  url: string,
-): Promise<string | null> {
+export async function prepareSlot(options: PrepareSlot): Promise<string | null> {
+  const { installation, store, url } = options;
   const { pool, config, tables, log } = installation;
-  const { publication } = config;
-  await preparePublication({ store, pool, publication, tables, log });
   const system = await identifySystem(url);
   const checkpoint = await readCheckpoint(store, config.slot);
-  const slot = await inspectSlot(pool, config.slot);
-  const reason = !slot.exists
-    ? 'there is no slot'
-    : slot.walStatus === 'lost'
-      ? 'the slot was lost'
-      : checkpoint === null
-        ? null
-        : checkpoint.systemId !== system.systemId || checkpoint.timeline !== system.timeline
-          ? 'the database is a copy'
-          : checkpoint.lsn > system.position
-            ? 'the database was restored to an earlier time'
-            : (await isAnotherPublication({ store, pool, publication }))
-              ? 'the publication was made anew'
-              : null;
-  // We hold the lease: whoever reads the slot still is a daemon that was frozen or cut off.
-  if (slot.exists && slot.activePid !== null) await endReader(pool, config.slot, log);
+  const found = await inspectSlot(pool, config.slot);
+  const verdict = await judge(options, { found, checkpoint, system });
+  if (verdict.kind === 'foreign') throw foreignSlot(config.slot, verdict.what, installation);
+  await preparePublication({ store, pool, publication: config.publication, tables, log });
+  // We hold the lease: whoever reads our slot still is a daemon that was frozen or cut off, or has no business there.
+  if (found.exists && found.activePid !== null) await endReader(pool, config.slot, log);
+  if (verdict.kind === 'keep') {
+    await keepSlot(store, config.slot, found, checkpoint);
+    return null;
+  }
+  const reason = verdict.kind === 'renew' ? verdict.reason : null;
   // A crash from here on must not leave a new slot beside an old checkpoint, as if nothing had been missed.
-  if (reason !== null) await store.transaction((sql) => forgetCheckpoint(sql, config.slot));
-  if (reason !== null && slot.exists) await dropSlot(pool, config.slot);
-  const ensured = await ensureSlot({ db: pool, url, name: config.slot, log });
-  if (reason === null && checkpoint !== null) return null;
-  if (checkpoint !== null) log.warn({ reason }, 'a new slot was made; every row and page is compared');
   await store.transaction(async (sql) => {
-    const { systemId, timeline } = system;
-    await resetCheckpoint(sql, config.slot, { systemId, timeline, lsn: ensured.position });
-    await forgetProgress(sql);
-    await saveSeal(sql, await publicationSeal(pool, publication, publishedTables(tables)));
+    await announceSlot(sql, config.slot);
+    await forgetCheckpoint(sql, config.slot);
+    // Told even if this start does not come to its end.
+    if (reason !== null) await noteRenewal(sql, config.slot, reason);
   });
-  return checkpoint === null ? null : reason;
+  if (reason !== null) {
+    log.warn({ slot: config.slot, reason }, 'a new slot is made; every row and page is compared');
+    await dropSlot(pool, config.slot);
+  }
+  await makeAndCompare(options, system);
+  return reason;
 }
+
+async function judge(
+  { installation, store, takeOver }: PrepareSlot,
+  facts: {
+    readonly found: SlotState;
+    readonly checkpoint: Checkpoint | null;
+    readonly system: SystemIdentity;
+  },
+): Promise<SlotVerdict> {
+  const { pool, config } = installation;
+  const { found, checkpoint, system } = facts;
+  const { rows } = await pool.query<{ here: string }>('select current_database() as here');
+  const lost = found.exists
+    ? (found.invalidationReason ??
+      (found.walStatus === 'lost' ? 'the server has removed WAL that it needed' : null))
+    : null;
+  return judgeSlot({
+    found: found.exists ? { ...found, lost } : null,
+    known: checkpoint,
+    system,
+    database: rows[0]?.here ?? '',
+    plugin: PLUGIN,
+    isAnotherPublication:
+      checkpoint !== null && (await isAnotherPublication({ store, pool, publication: config.publication })),
+    isAnnounced: await isSlotAnnounced(store, config.slot),
+    takeOver,
+  });
+}
+
+/** Of a slot that an older version read it is not known how far it was acknowledged: so far, it was by us. */
+async function keepSlot(
+  store: Store,
+  slot: string,
+  found: SlotState,
+  checkpoint: Checkpoint | null,
+): Promise<void> {
+  if (checkpoint?.acknowledged !== null || !found.exists || found.confirmedFlush === null) return;
+  const { confirmedFlush } = found;
+  await store.transaction((sql) => raiseAcknowledged(sql, slot, confirmedFlush));
+}
+
+async function makeAndCompare(options: PrepareSlot, system: SystemIdentity): Promise<void> {
+  const { installation, store, url, signal } = options;
+  const { pool, config, tables, log } = installation;
+  const there = await inspectSlot(pool, config.slot);
+  const lsn =
+    there.exists && there.confirmedFlush !== null
+      ? there.confirmedFlush
+      : await makeSlot({ db: pool, url, name: config.slot, log, signal, onWait: tellWait(options) });
+  options.onWait(null);
+  await store.transaction(async (sql) => {
+    await forgetWait(sql);
+    if (lsn === null) return;
+    const { systemId, timeline } = system;
+    await resetCheckpoint(sql, config.slot, { systemId, timeline, lsn });
+    await forgetProgress(sql);
+    await saveSeal(sql, await publicationSeal(pool, config.publication, publishedTables(tables)));
+  });
+}
+
+const tellWait =
+  ({ store, onWait }: PrepareSlot) =>
+  async (since: Date, transactions: readonly string[]): Promise<void> => {
+    const wait = { since: since.toISOString(), transactions };
+    onWait(wait);
+    await store.transaction((sql) => noteWait(sql, wait));
+  };
+
+const foreignSlot = (slot: string, what: string, { config }: Installation): PgnotionError =>
+  new PgnotionError({
+    code: 'slot_foreign',
+    message: `the replication slot ${slot} is ${what}, and pgnotion leaves it alone`,
+    remedy:
+      `Set \`slot\` in the configuration to a name that is free (SELECT slot_name, database, plugin, active FROM pg_replication_slots), for instance ${JSON.stringify(`${config.slot}_2`)}. ` +
+      `Only if nobody needs that slot: SELECT pg_drop_replication_slot('${slot.replaceAll("'", "''")}') in its database, then start again.`,
+  });

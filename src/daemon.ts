@@ -4,13 +4,14 @@ import type { Config } from './config.ts';
 import { type Bells, flowsOf, sharedContext } from './daemon-flows.ts';
 import { keepHouse } from './daemon-house.ts';
 import { prepareSlot } from './daemon-slot.ts';
+import { isMendedByStartingOver, openOwnStream } from './daemon-stream.ts';
 import type { Environment } from './environment.ts';
 import { type Installation, openInstallation, openNotion } from './installation.ts';
 import { checkNotion } from './installation-readiness.ts';
 import { PgnotionError } from './model/errors.ts';
 import type { NotionClient } from './notion/client.ts';
 import { preflight } from './postgres/preflight.ts';
-import { openWalStream } from './postgres/wal.ts';
+import { assertSameDatabase } from './postgres/server-identity.ts';
 import { watchPublication } from './reconcile/publication.ts';
 import type { Log } from './runtime/log.ts';
 import { keepTrying, mayPass, within } from './runtime/retry.ts';
@@ -20,6 +21,7 @@ import { createWake } from './runtime/wake.ts';
 import { readCheckpoint } from './state/checkpoint.ts';
 import { type Holder, takeLease } from './state/lease.ts';
 import type { Answer } from './state/requests.ts';
+import type { SlotWait } from './state/slot-notes.ts';
 import { createStore, type Store } from './state/sql.ts';
 import { runCapture } from './to-notion/capture.ts';
 import { createHints, type Hint } from './to-postgres/hints.ts';
@@ -81,7 +83,12 @@ async function runUntilStopped(options: DaemonOptions, desk: Desk, signal: Abort
   let ready = false;
   // At the start a person is looking, and an answer now beats a patient retry; later nobody is, and whatever is
   // wrong may be mended while we wait: a lost slot by a new one, the rest by an operator who reads the log.
-  const retry = { name: 'the daemon', log: options.log, signal, mayPass: () => ready };
+  const retry = {
+    name: 'the daemon',
+    log: options.log,
+    signal,
+    mayPass: (error: unknown) => ready || isMendedByStartingOver(error),
+  };
   await keepTrying(async (healthy) => {
     const onReady = (): void => {
       ready = true;
@@ -181,7 +188,10 @@ async function work(
     const fresh = (await readCheckpoint(store, config.slot)) === null;
     const known = fresh || !environment.SYNC_ENABLED ? await greet(signal) : null;
     const url = environment.REPLICATION_URL ?? environment.DATABASE_URL;
-    const renewed = await prepareSlot(installation, store, url);
+    const onWait = (wait: SlotWait | null): void => options.desk.report({ kind: 'waiting', wait });
+    await assertSameDatabase(installation.pool, { url: environment.DATABASE_URL, replicationUrl: url });
+    const renewed = await prepareSlot({ installation, store, url, signal, onWait, takeOver: false });
+    if (signal.aborted) return;
     if (renewed !== null) options.desk.happened({ kind: 'slot-renewed', reason: renewed, at: new Date() });
     if (!environment.SYNC_ENABLED) {
       log.info('everything is in order; SYNC_ENABLED is false, so nothing is synced');
@@ -224,7 +234,8 @@ async function servicesOf(
   const capture = {
     ...shared,
     slot,
-    open: (given: AbortSignal) => openWalStream({ ...stream, signal: given }),
+    open: (given: AbortSignal) =>
+      openOwnStream({ ...stream, signal: given }, { pool: installation.pool, store }),
     tables: installation.tables,
   };
   const published = { ...shared, pool: installation.pool, publication };

@@ -1,4 +1,5 @@
 import type { Holder } from '../state/lease.ts';
+import { type SlotWait, waitText } from '../state/slot-notes.ts';
 
 /** What a daemon does at the moment, told by the parts that do it. */
 export type Health = {
@@ -6,6 +7,8 @@ export type Health = {
   readonly notion: NotionHealth;
   /** Why the last attempt to sync ended, until one succeeds: an error's code. */
   readonly trouble: string | null;
+  /** The transactions that keep the replication slot from being made, while they do. */
+  readonly wait: SlotWait | null;
 };
 
 export type Phase =
@@ -31,6 +34,7 @@ export type HealthEvent =
   | { readonly kind: 'turn' }
   | { readonly kind: 'syncing' }
   | { readonly kind: 'failed'; readonly code: string }
+  | { readonly kind: 'waiting'; readonly wait: SlotWait | null }
   | { readonly kind: 'stopping' }
   | { readonly kind: 'notion'; readonly at: Date; readonly outcome: 'answer' | 'silence' | Refusal };
 
@@ -38,6 +42,7 @@ export const NEWBORN: Health = {
   phase: { kind: 'starting' },
   notion: { answeredAt: null, silentSince: null, refused: null },
   trouble: null,
+  wait: null,
 };
 
 /** The health after an event. A daemon that stops does nothing else any more. */
@@ -47,7 +52,9 @@ export function afterEvent(health: Health, event: HealthEvent): Health {
   switch (event.kind) {
     case 'run':
     case 'turn':
-      return { ...health, phase: { kind: 'starting' } };
+      return { ...health, phase: { kind: 'starting' }, wait: null };
+    case 'waiting':
+      return { ...health, wait: event.wait };
     case 'standby':
       return { ...health, phase: { kind: 'standby', holder: event.holder }, trouble: null };
     case 'syncing':
@@ -130,9 +137,10 @@ function stateOf(phase: Phase, reading: Reading | null): Readiness['state'] {
   return (reading?.backfilling.length ?? 0) > 0 ? 'catching-up' : 'syncing';
 }
 
-function phaseReasons({ phase, trouble }: Health): readonly string[] {
+function phaseReasons({ phase, trouble, wait }: Health): readonly string[] {
   switch (phase.kind) {
     case 'starting':
+      if (wait !== null) return [waitText(wait)];
       return [trouble === null ? 'it has not begun to sync' : `it cannot sync (${trouble}): see the log`];
     case 'standby':
       return ['another daemon is at work; this one takes over when that one ends'];

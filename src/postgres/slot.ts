@@ -1,10 +1,10 @@
-import pg from 'pg';
-import { messageOf, PgnotionError } from '../model/errors.ts';
+import type pg from 'pg';
+import { messageOf } from '../model/errors.ts';
 import { type Lsn, parseLsn } from '../model/ids.ts';
 import type { Log } from '../runtime/log.ts';
 import { pause, within } from '../runtime/retry.ts';
 import { describeConnectError, errorCode, type Queryable, replicationClient } from './pool.ts';
-import { slotBusy, slotLost } from './wal-errors.ts';
+import { slotBusy } from './wal-errors.ts';
 
 export type SlotState =
   | { readonly exists: false }
@@ -26,6 +26,9 @@ export type SlotState =
       readonly safeBytes: number | null;
       /** From PostgreSQL 17. */
       readonly invalidationReason: string | null;
+      readonly kind: 'logical' | 'physical';
+      readonly temporary: boolean;
+      readonly twoPhase: boolean;
     };
 
 type SlotRow = {
@@ -38,6 +41,9 @@ type SlotRow = {
   readonly restart_lsn: string | null;
   readonly safe_wal_size: number | null;
   readonly invalidation_reason?: string | null;
+  readonly slot_type: 'logical' | 'physical';
+  readonly temporary: boolean;
+  readonly two_phase?: boolean;
   readonly retained: number | null;
   readonly lag: number | null;
 };
@@ -68,86 +74,21 @@ export async function inspectSlot(db: Queryable, name: string): Promise<SlotStat
     lagBytes: row.lag,
     safeBytes: row.safe_wal_size,
     invalidationReason: row.invalidation_reason ?? null,
+    kind: row.slot_type,
+    temporary: row.temporary,
+    twoPhase: row.two_phase ?? false,
   };
 }
 
-export type EnsuredSlot = {
-  readonly created: boolean /** Changes after it will be streamed. */;
-  readonly position: Lsn;
-};
-
-/**
- * Finds the slot or makes it. Making waits for every transaction that is writing at that moment: `lockTimeoutMs`
- * bounds the wait for each. `db` reads the catalog; `url` must be a direct address. Throws PgnotionError:
- * `slot_blocked` (retryable), `slot_lost`, `slot_foreign`, `slots_exhausted` or `slot_privilege`.
- */
-export async function ensureSlot(options: {
-  readonly db: Queryable;
-  readonly url: string;
-  readonly name: string;
-  readonly log: Log;
-  readonly lockTimeoutMs?: number;
-}): Promise<EnsuredSlot> {
-  const { db, name } = options;
-  const state = await inspectSlot(db, name);
-  if (!state.exists) return createSlot(options);
-  await assertOurs(db, name, state);
-  if (state.walStatus === 'lost' || state.confirmedFlush === null)
-    throw slotLost(name, state.invalidationReason ?? 'the server has removed WAL that it needed');
-  return { created: false, position: state.confirmedFlush };
-}
-
-async function assertOurs(
-  db: Queryable,
-  name: string,
-  state: SlotState & { readonly exists: true },
-): Promise<void> {
-  const { rows } = await db.query<{ here: string }>('SELECT current_database() AS here');
-  const here = rows[0]?.here;
-  if (state.plugin === 'pgoutput' && state.database === here) return;
-  throw new PgnotionError({
-    code: 'slot_foreign',
-    message: `A replication slot ${name} exists, but with plug-in ${state.plugin} in database ${state.database}; pgnotion needs pgoutput in ${here}.`,
-    remedy: 'Give pgnotion another slot name in the configuration, or drop that slot if nobody needs it.',
-  });
-}
-
-async function createSlot(options: Parameters<typeof ensureSlot>[0]): Promise<EnsuredSlot> {
-  const { db, url, name } = options;
-  const { rows } = await db.query<{ version: string }>(
-    "SELECT current_setting('server_version_num') AS version",
-  );
-  const snapshot = Number(rows[0]?.version) >= 150_000 ? "(SNAPSHOT 'nothing')" : 'NOEXPORT_SNAPSHOT';
-  // Of the server's time-outs only this one reaches the command, which is no statement.
-  const text = await onReplication(
-    url,
-    `-c lock_timeout=${options.lockTimeoutMs ?? 15_000}`,
-    async (client) => {
-      try {
-        const created = await client.query<{ consistent_point: string }>(
-          `CREATE_REPLICATION_SLOT ${pg.escapeIdentifier(name)} LOGICAL pgoutput ${snapshot}`,
-        );
-        return created.rows[0]?.consistent_point ?? '0/0';
-      } catch (error) {
-        throw await describeCreateError(error, options);
-      }
-    },
-    MAKING_MS,
-  );
-  options.log.info({ slot: name, position: text }, 'replication slot made');
-  return { created: true, position: parseLsn(text) };
-}
-
 const ANSWER_MS = 15_000;
-/** The making of a slot waits for transactions that write, each as long as `lockTimeoutMs` lets it. */
-const MAKING_MS = 300_000;
 const GOODBYE_MS = 2_000;
 
-async function onReplication<T>(
+/** Runs `work` on a replication connection of its own. `answerMs` null: however long it takes. */
+export async function onReplication<T>(
   url: string,
   extra: string,
   work: (client: pg.Client) => Promise<T>,
-  answerMs = ANSWER_MS,
+  answerMs: number | null = ANSWER_MS,
 ): Promise<T> {
   const client = replicationClient(url, extra);
   client.on('error', () => undefined);
@@ -157,64 +98,12 @@ async function onReplication<T>(
     throw describeConnectError(error, url);
   }
   try {
-    return await within(answerMs, 'a replication command', work(client));
+    const working = work(client);
+    return await (answerMs === null ? working : within(answerMs, 'a replication command', working));
   } finally {
     // A server that went away without a word would never hear the good-bye.
     await within(GOODBYE_MS, 'the good-bye', client.end()).catch(() => client.connection.stream.destroy());
   }
-}
-
-async function describeCreateError(
-  error: unknown,
-  { db, name }: { readonly db: Queryable; readonly name: string },
-): Promise<unknown> {
-  const message = messageOf(error);
-  switch (errorCode(error)) {
-    case '55P03':
-      return new PgnotionError({
-        code: 'slot_blocked',
-        message: `Replication slot ${name} cannot be made yet: it waits for transactions that are writing.\n${await describeWriters(db)}`,
-        remedy:
-          'Let them end, or end them: SELECT pg_terminate_backend(PID), or ROLLBACK PREPARED for a prepared one. It is tried again.',
-        retryable: true,
-        cause: error,
-      });
-    case '53400':
-      return new PgnotionError({
-        code: 'slots_exhausted',
-        message: `Replication slot ${name} cannot be made: ${message}`,
-        remedy:
-          'Drop slots that nobody reads (SELECT * FROM pg_replication_slots), or raise max_replication_slots and restart the server.',
-        cause: error,
-      });
-    case '42501':
-      return new PgnotionError({
-        code: 'slot_privilege',
-        message: `Replication slot ${name} cannot be made: ${message}`,
-        remedy:
-          'Give the role the attribute: ALTER ROLE ... REPLICATION (on Amazon RDS: GRANT rds_replication TO ...).',
-        cause: error,
-      });
-    case '42710':
-      return slotBusy(name, 'another process has just made it', error);
-    default:
-      return error;
-  }
-}
-
-/** Every role sees who holds a transaction id; how long and by which program only with pg_read_all_stats. */
-const WRITERS = `
-  SELECT format('pid %s%s%s%s', l.pid, ' of ' || nullif(a.usename, ''), ' (' || nullif(a.application_name, '') || ')',
-           ', open for ' || date_trunc('second', clock_timestamp() - a.xact_start)) AS line
-  FROM pg_locks l LEFT JOIN pg_stat_activity a USING (pid)
-  WHERE l.locktype = 'transactionid' AND l.mode = 'ExclusiveLock' AND l.granted AND l.pid IS NOT NULL
-  UNION ALL
-  SELECT format('prepared transaction %L of %s in %s, since %s', gid, owner, database, date_trunc('second', prepared))
-  FROM pg_prepared_xacts`;
-
-async function describeWriters(db: Queryable): Promise<string> {
-  const { rows } = await db.query<{ line: string }>(WRITERS);
-  return rows.length === 0 ? 'None can be seen any more.' : rows.map((row) => row.line).join('\n');
 }
 
 /** Drops a slot; nothing happens if there is none. Throws PgnotionError `slot_busy` (retryable) while it is read. */
@@ -255,12 +144,13 @@ export type SystemIdentity = {
 };
 
 /** Which server this is. Needs the REPLICATION attribute and a direct address. */
-export async function identifySystem(url: string): Promise<SystemIdentity> {
-  return onReplication(url, '', async (client) => {
-    type Row = { readonly systemid: string; readonly timeline: string; readonly xlogpos: string };
-    const { rows } = await client.query<Row>('IDENTIFY_SYSTEM');
-    const [row] = rows;
-    if (!row) throw new TypeError('IDENTIFY_SYSTEM gave no row');
-    return { systemId: row.systemid, timeline: Number(row.timeline), position: parseLsn(row.xlogpos) };
-  });
+export const identifySystem = (url: string): Promise<SystemIdentity> => onReplication(url, '', identityOn);
+
+/** The same on a replication connection that is open. */
+export async function identityOn(client: pg.Client): Promise<SystemIdentity> {
+  type Row = { readonly systemid: string; readonly timeline: string; readonly xlogpos: string };
+  const { rows } = await client.query<Row>('IDENTIFY_SYSTEM');
+  const [row] = rows;
+  if (!row) throw new TypeError('IDENTIFY_SYSTEM gave no row');
+  return { systemId: row.systemid, timeline: Number(row.timeline), position: parseLsn(row.xlogpos) };
 }

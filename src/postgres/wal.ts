@@ -42,6 +42,8 @@ export type WalStreamOptions = {
   readonly now?: () => number;
   /** Gives up the opening; an open stream has its `close`. */
   readonly signal?: AbortSignal;
+  /** Looks at the connection before the stream begins; what it throws is what the opening ends with. */
+  readonly beforeStart?: (client: pg.Client) => Promise<void>;
   /** What reads the messages; pgoutput's if absent. */
   readonly decoder?: WalDecoder;
 };
@@ -68,6 +70,12 @@ export async function openWalStream(options: WalStreamOptions): Promise<WalStrea
     await client.connect();
   } catch (error) {
     throw describeConnectError(error, options.url);
+  }
+  try {
+    await options.beforeStart?.(client);
+  } catch (error) {
+    client.connection.stream.destroy();
+    throw error;
   }
   const session = createSession(client.connection as CopyConnection, options, timeoutMs);
   await session.run(client.query(startCommand(options)));

@@ -9,12 +9,13 @@ import type { WalStream } from '../postgres/wal.ts';
 import type { Log } from '../runtime/log.ts';
 import { keepTrying } from '../runtime/retry.ts';
 import { onAbort } from '../runtime/signal.ts';
-import { advanceCheckpoint } from '../state/checkpoint.ts';
+import { advanceCheckpoint, raiseAcknowledged } from '../state/checkpoint.ts';
 import { type DirtyRecord, markAllDeleted, markDirty } from '../state/outbox.ts';
 import { livingBase, recordsByKey } from '../state/records.ts';
 import { compareAgain, suspend } from '../state/sources.ts';
 import type { Store } from '../state/sql.ts';
 import { type Held, note, nothingHeld, type Routes, routesOf, sizeOf, type Transaction } from './gather.ts';
+import { createIdlePosition } from './idle-position.ts';
 
 export type CaptureOptions = {
   /** Rejects soon after the signal comes. */
@@ -58,6 +59,11 @@ async function consume(options: Consuming, stream: WalStream, healthy: () => voi
   const held = nothingHeld();
   let transaction: Transaction | null = null;
   let stored: Lsn | null = null;
+  const idle = createIdlePosition({
+    record: (position) => options.store.transaction((sql) => raiseAcknowledged(sql, options.slot, position)),
+    acknowledge: stream.acknowledge,
+    now: () => performance.now(),
+  });
   for await (const events of stream.events()) {
     let idleAt: Lsn | null = null;
     for (const event of events) {
@@ -82,7 +88,7 @@ async function consume(options: Consuming, stream: WalStream, healthy: () => voi
       stored = null;
     }
     // Everything before a keepalive's position has been read, and by now it is stored.
-    if (transaction === null && idleAt !== null) stream.acknowledge(idleAt);
+    if (transaction === null && idleAt !== null) await idle.at(idleAt);
     healthy();
   }
 }

@@ -1,7 +1,6 @@
 import { expect, test } from 'vitest';
 import { agreed } from '../support/agreement.ts';
 import { eventually } from '../support/eventually.ts';
-import { startOwnPostgres } from '../support/servers.ts';
 import { shopConfig, shopRows, shopSchema } from '../support/shop.ts';
 import { sidesOf, typed } from '../support/sides.ts';
 import { createStack, type Stack, type StackOptions } from '../support/stack.ts';
@@ -15,30 +14,6 @@ async function synced(stack: Stack): Promise<void> {
   await stack.start();
   await agreed(stack);
 }
-
-test.concurrent('a transaction that is open when the slot is made is named, and the start goes well once it has ended', async () => {
-  // On a server of its own: making a slot waits for the transactions of every database.
-  const server = await startOwnPostgres();
-  try {
-    await using stack = await stackOf({ serverUrl: server.url });
-    await stack.database.pool.query(shopRows(5));
-    await stack.apply();
-    const writer = await stack.database.pool.connect();
-    await writer.query(`begin; insert into items (name) values ('half done')`);
-    const { rows } = await writer.query<{ pid: number }>('select pg_backend_pid() as pid');
-    await expect(stack.start()).rejects.toMatchObject({
-      code: 'slot_blocked',
-      message: expect.stringContaining(`pid ${rows[0]?.pid}`),
-      remedy: expect.stringContaining('pg_terminate_backend'),
-    });
-    await writer.query('commit');
-    writer.release();
-    await stack.start();
-    await agreed(stack);
-  } finally {
-    await server.stop();
-  }
-});
 
 test.concurrent.each([
   ['a backup that is older than the checkpoint was restored', `lsn = 'FFFF/0'`],

@@ -4,14 +4,12 @@ import type { PgnotionError } from '../../src/model/errors.ts';
 import { createPool, describeConnectError } from '../../src/postgres/pool.ts';
 import { inspectServer, preflight } from '../../src/postgres/preflight.ts';
 import { ensurePublication } from '../../src/postgres/publication.ts';
-import { dropSlot, ensureSlot, identifySystem, inspectSlot } from '../../src/postgres/slot.ts';
+import { dropSlot, identifySystem, inspectSlot } from '../../src/postgres/slot.ts';
 import { silentLog } from '../../src/runtime/log.ts';
+import { eventually } from '../support/eventually.ts';
 import { createDatabase, inDatabase, type TestDatabase } from '../support/postgres.ts';
 import { startOwnPostgres } from '../support/servers.ts';
-import { openStream, prepareStream, record, table } from '../support/wal.ts';
-
-const ensure = (database: TestDatabase, extra: { readonly lockTimeoutMs?: number } = {}) =>
-  ensureSlot({ db: database.pool, url: database.url, name: database.name, log: silentLog(), ...extra });
+import { makeSlotOf, openStream, prepareStream, record, table } from '../support/wal.ts';
 
 /** A role with a login, and a pool of its own. */
 async function withRole(
@@ -33,45 +31,71 @@ async function withRole(
   }
 }
 
-test('a slot is made once, is found again, and is dropped', async () => {
+test('a slot is made, cannot be made twice, and is dropped', async () => {
   await using database = await createDatabase();
   expect(await inspectSlot(database.pool, database.name)).toEqual({ exists: false });
-  const made = await ensure(database);
-  expect(made.created).toBe(true);
-  expect(await ensure(database)).toEqual({ created: false, position: made.position });
+  const position = await makeSlotOf(database);
+  await expect(makeSlotOf(database)).rejects.toMatchObject({ code: 'slot_busy', retryable: true });
   expect(await inspectSlot(database.pool, database.name)).toMatchObject({
     exists: true,
     active: false,
     plugin: 'pgoutput',
     walStatus: 'reserved',
-    confirmedFlush: made.position,
+    confirmedFlush: position,
     invalidationReason: null,
+    kind: 'logical',
+    temporary: false,
+    twoPhase: false,
   });
   await dropSlot(database.pool, database.name);
   await dropSlot(database.pool, database.name);
   expect(await inspectSlot(database.pool, database.name)).toEqual({ exists: false });
 });
 
-test('invariant 17: a slot that an open transaction holds up names it, and leaves nothing behind', async () => {
+const SOON = { firstMs: 50, everyMs: 50 };
+
+/** Makes a slot beside what is open, and gives what was told of the wait so far. */
+function making(database: TestDatabase, signal = new AbortController().signal) {
+  const told: (readonly string[])[] = [];
+  const onWait = async (_: Date, transactions: readonly string[]): Promise<void> => {
+    told.push(transactions);
+  };
+  return { told, made: makeSlotOf(database, { signal, onWait, timing: SOON }) };
+}
+
+test('invariant 17: a slot that an open transaction holds up names it again and again, and is made once it has ended', async () => {
   await using database = await createDatabase();
   const writer = new pg.Client({ connectionString: database.url, application_name: 'slow import' });
   await writer.connect();
+  // The role's own time-out does not end the wait.
+  await database.pool.query(`ALTER DATABASE "${database.name}" SET lock_timeout = '100ms'`);
   await writer.query('BEGIN; CREATE TABLE held (id int)');
-  const failure = await ensure(database, { lockTimeoutMs: 300 }).catch((error: unknown) => error);
-  expect(failure).toMatchObject({ code: 'slot_blocked', retryable: true });
-  expect((failure as PgnotionError).message).toMatch(/pid \d+ of \S+ \(slow import\), open for/);
-  expect(await inspectSlot(database.pool, database.name)).toEqual({ exists: false });
+  const { told, made } = making(database);
+  await eventually(() => told.length >= 3);
+  expect(told.at(-1)).toEqual([expect.stringMatching(/^pid \d+ of \S+ \(slow import\), open since \d{4}-/)]);
   await writer.query('COMMIT');
   await writer.end();
-  expect(await ensure(database)).toMatchObject({ created: true });
+  expect(await made).toBeGreaterThan(0n);
+  expect(await inspectSlot(database.pool, database.name)).toMatchObject({ exists: true });
 });
 
-test('a slot of another plug-in is left alone', async () => {
+test('invariant 17: the wait for a slot can be ended, and leaves no slot and no session', async () => {
   await using database = await createDatabase();
-  await database.pool.query(`SELECT pg_create_logical_replication_slot($1, 'test_decoding')`, [
-    database.name,
-  ]);
-  await expect(ensure(database)).rejects.toMatchObject({ code: 'slot_foreign' });
+  const writer = new pg.Client({ connectionString: database.url });
+  await writer.connect();
+  await writer.query('BEGIN; CREATE TABLE held (id int)');
+  const stop = new AbortController();
+  const { told, made } = making(database, stop.signal);
+  await eventually(() => told.length > 0);
+  stop.abort();
+  expect(await made).toBeNull();
+  expect(await inspectSlot(database.pool, database.name)).toEqual({ exists: false });
+  const { rows } = await database.pool.query(
+    `SELECT FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'pgnotion replication'`,
+  );
+  expect(rows).toEqual([]);
+  await writer.query('ROLLBACK');
+  await writer.end();
 });
 
 test('the system is identified', async () => {
@@ -95,14 +119,12 @@ test('preflight passes on a ready server and names a role without REPLICATION', 
     expect(failure.remedy).toContain(
       `ALTER ROLE ${name} REPLICATION`.replace(name, pg.escapeIdentifier(name)),
     );
-    await expect(ensureSlot({ db: pool, url, name: database.name, log: silentLog() })).rejects.toMatchObject({
+    await expect(makeSlotOf({ pool, url, name: database.name })).rejects.toMatchObject({
       code: 'postgres_privilege',
     });
     await database.pool.query(`ALTER ROLE ${name} REPLICATION`);
     expect(await preflight(pool)).toMatchObject({ canReplicate: true });
-    expect(await ensureSlot({ db: pool, url, name: database.name, log: silentLog() })).toMatchObject({
-      created: true,
-    });
+    expect(await makeSlotOf({ pool, url, name: database.name })).not.toBeNull();
   });
 });
 
@@ -151,7 +173,7 @@ test('a publication follows the wanted tables', async () => {
   expect(rows).toEqual([
     { pubinsert: true, pubupdate: true, pubdelete: true, pubtruncate: true, pubviaroot: true },
   ]);
-  await ensure(database);
+  await makeSlotOf(database);
   const stream = await openStream(database, { publication: name });
   const recording = record(stream);
   await database.pool.query('INSERT INTO "S x"."c-d" VALUES (1)');

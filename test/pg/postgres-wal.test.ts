@@ -4,8 +4,7 @@ import { expect, test } from 'vitest';
 import { PgnotionError } from '../../src/model/errors.ts';
 import { type Lsn, lsn } from '../../src/model/ids.ts';
 import { createPgoutputDecoder } from '../../src/postgres/pgoutput.ts';
-import { ensureSlot, inspectSlot } from '../../src/postgres/slot.ts';
-import { silentLog } from '../../src/runtime/log.ts';
+import { inspectSlot } from '../../src/postgres/slot.ts';
 import { eventually } from '../support/eventually.ts';
 import { parsePgoutput } from '../support/pgoutput-reference.ts';
 import { createDatabase, type TestDatabase } from '../support/postgres.ts';
@@ -247,9 +246,10 @@ test.each([
     });
     const lost = { code: 'slot_lost', retryable: false };
     await expect(openStream(database)).rejects.toMatchObject(lost);
-    const { pool, url, name } = database;
-    await expect(ensureSlot({ db: pool, url, name, log: silentLog() })).rejects.toMatchObject(lost);
-    expect(await inspectSlot(pool, name)).toMatchObject({ invalidationReason: reason });
+    expect(await inspectSlot(database.pool, database.name)).toMatchObject({
+      walStatus: 'lost',
+      invalidationReason: reason,
+    });
   } finally {
     await server.stop();
   }

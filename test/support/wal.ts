@@ -1,13 +1,28 @@
 import type { WalEvent } from '../../src/model/change.ts';
 import { type QualifiedName, qualifiedName } from '../../src/model/ids.ts';
 import { ensurePublication } from '../../src/postgres/publication.ts';
-import { ensureSlot } from '../../src/postgres/slot.ts';
+import { type MakeSlot, makeSlot } from '../../src/postgres/slot-making.ts';
 import { openWalStream, type WalStream, type WalStreamOptions } from '../../src/postgres/wal.ts';
 import { silentLog } from '../../src/runtime/log.ts';
 import { eventually } from './eventually.ts';
 import type { TestDatabase } from './postgres.ts';
 
 export const table = (name: string): QualifiedName => qualifiedName('public', name);
+
+/** Makes a slot named after the database, by way of the login that is given. */
+export const makeSlotOf = (
+  { pool, url, name }: Pick<TestDatabase, 'pool' | 'url' | 'name'>,
+  extra: Partial<MakeSlot> = {},
+): ReturnType<typeof makeSlot> =>
+  makeSlot({
+    db: pool,
+    url,
+    name,
+    log: silentLog(),
+    signal: new AbortController().signal,
+    onWait: async () => undefined,
+    ...extra,
+  });
 
 /** Runs the DDL, then makes publication and slot, both named after the database. */
 export async function prepareStream(
@@ -17,7 +32,7 @@ export async function prepareStream(
 ): Promise<void> {
   await database.pool.query(ddl);
   await ensurePublication(database.pool, { name: database.name, tables });
-  await ensureSlot({ db: database.pool, url: database.url, name: database.name, log: silentLog() });
+  await makeSlotOf(database);
 }
 
 export const openStream = (
