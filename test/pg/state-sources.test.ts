@@ -1,6 +1,11 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { lsn } from '../../src/model/ids.ts';
-import { advanceCheckpoint, readCheckpoint, resetCheckpoint } from '../../src/state/checkpoint.ts';
+import {
+  advanceCheckpoint,
+  raiseAcknowledged,
+  readCheckpoint,
+  resetCheckpoint,
+} from '../../src/state/checkpoint.ts';
 import { claimDue, markDirty, park } from '../../src/state/outbox.ts';
 import { tagSecret } from '../../src/state/secret.ts';
 import {
@@ -186,15 +191,31 @@ describe('suspending a table that does not fit', () => {
 describe('the checkpoint', () => {
   const start = { systemId: '7', timeline: 1, lsn: lsn(0x1_0000_0000n) };
 
+  const END = 0x1_0000_0010n;
+
   test('is none before it was set, then moves forward only', async () => {
     expect(await readCheckpoint(sql, 'slot')).toBe(null);
     await resetCheckpoint(sql, 'slot', start);
-    await advanceCheckpoint(sql, 'slot', lsn(0x1_0000_0010n));
+    await advanceCheckpoint(sql, 'slot', lsn(END));
     await advanceCheckpoint(sql, 'slot', lsn(0xffff_ffffn));
-    expect(await readCheckpoint(sql, 'slot')).toEqual({ ...start, lsn: 0x1_0000_0010n });
+    expect(await readCheckpoint(sql, 'slot')).toEqual({ ...start, lsn: END, acknowledged: END });
     await resetCheckpoint(sql, 'slot', { systemId: '8', timeline: 2, lsn: lsn(1n) });
-    expect(await readCheckpoint(sql, 'slot')).toEqual({ systemId: '8', timeline: 2, lsn: 1n });
+    expect(await readCheckpoint(sql, 'slot')).toEqual({
+      systemId: '8',
+      timeline: 2,
+      lsn: 1n,
+      acknowledged: 1n,
+    });
     expect(await readCheckpoint(sql, 'other')).toBe(null);
+  });
+
+  test('invariant 2: knows how far the server may have been told, without having got there', async () => {
+    await resetCheckpoint(sql, 'slot', start);
+    await raiseAcknowledged(sql, 'slot', lsn(END));
+    await raiseAcknowledged(sql, 'slot', lsn(1n));
+    expect(await readCheckpoint(sql, 'slot')).toEqual({ ...start, acknowledged: END });
+    await advanceCheckpoint(sql, 'slot', lsn(END - 1n));
+    expect(await readCheckpoint(sql, 'slot')).toEqual({ ...start, lsn: END - 1n, acknowledged: END });
   });
 
   test('invariant 2: commits with the lines before it, or not at all', async () => {
@@ -205,7 +226,7 @@ describe('the checkpoint', () => {
       throw new Error('crash');
     });
     await expect(broken).rejects.toThrow('crash');
-    expect(await readCheckpoint(sql, 'slot')).toEqual(start);
+    expect(await readCheckpoint(sql, 'slot')).toEqual({ ...start, acknowledged: start.lsn });
     expect(await state.rows('select from pgnotion.outbox')).toEqual([]);
   });
 });
