@@ -2,7 +2,7 @@ import pg from 'pg';
 import { messageOf, PgnotionError } from '../model/errors.ts';
 import { type Lsn, parseLsn } from '../model/ids.ts';
 import type { Log } from '../runtime/log.ts';
-import { pause } from '../runtime/retry.ts';
+import { pause, within } from '../runtime/retry.ts';
 import { onAbort } from '../runtime/signal.ts';
 import { errorCode, type Queryable } from './pool.ts';
 import { inspectSlot, onReplication } from './slot.ts';
@@ -44,7 +44,9 @@ export async function makeSlot(options: MakeSlot): Promise<Lsn | null> {
     '-c lock_timeout=0',
     async (client) => {
       const pid = (await client.query<{ pid: string }>('SELECT pg_backend_pid() AS pid')).rows[0]?.pid ?? '0';
-      return waitFor(client.query<{ consistent_point: string }>(command), Number(pid), options);
+      const making = client.query<{ consistent_point: string }>(command);
+      const hangUp = (): void => void client.connection.stream.destroy();
+      return waitFor({ making, pid: Number(pid), hangUp }, options);
     },
     null,
   );
@@ -54,17 +56,22 @@ export async function makeSlot(options: MakeSlot): Promise<Lsn | null> {
   return parseLsn(position);
 }
 
+type Making = {
+  readonly making: Promise<pg.QueryResult<{ consistent_point: string }>>;
+  readonly pid: number;
+  readonly hangUp: () => void;
+};
+
 /** Watches the command; ends its session if the signal comes, for the server would go on with it without us. */
-async function waitFor(
-  making: Promise<pg.QueryResult<{ consistent_point: string }>>,
-  pid: number,
-  options: MakeSlot,
-): Promise<string | null> {
+async function waitFor({ making, pid, hangUp }: Making, options: MakeSlot): Promise<string | null> {
   const { signal } = options;
   const over = new AbortController();
+  let forced: NodeJS.Timeout | undefined;
   using _ = onAbort(signal, () => {
     over.abort();
     void endMaking(options, pid);
+    // A server that has fallen silent would have us wait for ever.
+    forced = setTimeout(hangUp, CLEARED_MS);
   });
   const watching = tellWaits(options, pid, over.signal);
   try {
@@ -74,8 +81,9 @@ async function waitFor(
     await untilGone(options);
     return null;
   } finally {
+    clearTimeout(forced);
     over.abort();
-    await watching;
+    await Promise.race([watching, pause(CLEARED_MS, new AbortController().signal)]);
   }
 }
 
@@ -90,11 +98,19 @@ async function endMaking({ db, name, log }: MakeSlot, pid: number): Promise<void
   }
 }
 
-/** The slot goes with the session that made it. */
-async function untilGone({ db, name }: MakeSlot): Promise<void> {
-  const until = performance.now() + CLEARED_MS;
-  while (performance.now() < until && (await inspectSlot(db, name)).exists)
-    await pause(50, new AbortController().signal);
+/** The slot goes with the session that made it. A server that does not answer by now is not waited for. */
+async function untilGone({ db, name, log }: MakeSlot): Promise<void> {
+  const over = new AbortController();
+  const look = async (): Promise<void> => {
+    while (!over.signal.aborted && (await inspectSlot(db, name)).exists) await pause(50, over.signal);
+  };
+  await within(CLEARED_MS, 'the end of the slot', look()).catch((error: unknown) =>
+    log.warn(
+      { slot: name, reason: messageOf(error) },
+      'the slot may have been left behind; the next start takes it up',
+    ),
+  );
+  over.abort();
 }
 
 async function tellWaits(options: MakeSlot, pid: number, over: AbortSignal): Promise<void> {
