@@ -82,6 +82,7 @@ const config = z.strictObject({
     })
     .optional(),
   publication: z.string().min(1).optional(),
+  plugin: z.enum(['pgoutput', 'wal2json']).optional(),
   tables: z.record(z.string().min(1), table),
   /** Deletions, clearings and creations above this wait for a person: see `guarded`. */
   guard: z
@@ -133,6 +134,7 @@ export type FieldInput = TableInput['fields'][string];
 export type Config = {
   readonly slot: string;
   readonly publication: string;
+  readonly plugin: 'pgoutput' | 'wal2json';
   readonly tables: readonly TableMapping[];
   readonly settleSeconds: number;
   readonly wholePollPages: number;
@@ -158,6 +160,7 @@ export function parseConfig(input: unknown): Config {
   return {
     slot: parsed.data.slot ?? 'pgnotion',
     publication: parsed.data.publication ?? 'pgnotion',
+    plugin: parsed.data.plugin ?? 'pgoutput',
     tables,
     settleSeconds: parsed.data.sync?.settleSeconds ?? 5,
     wholePollPages: parsed.data.sync?.wholePollPages ?? 200,
@@ -233,10 +236,7 @@ function toFault(issue: z.core.$ZodIssue): Fault {
   return { path, message: issue.message, remedy: 'see the configuration table in the README' };
 }
 
-const POLICY_FORMS = {
-  onNotionTrash: "{ softDelete: 'column' }",
-  onPostgresDelete: "{ mark: 'Property' }",
-};
+const POLICY_FORMS = { onNotionTrash: "{ softDelete: 'column' }", onPostgresDelete: "{ mark: 'Property' }" };
 
 function toTable(name: TableName, input: z.output<typeof table>): TableMapping {
   const tableDirection = input.direction ?? 'both';

@@ -23,6 +23,7 @@ import {
 } from './state/checkpoint.ts';
 import { saveSeal } from './state/seal.ts';
 import { forgetWait, noteRenewal, noteWait, type SlotWait } from './state/slot-notes.ts';
+import { forgetRenewal, renewalAsked } from './state/slot-renewal.ts';
 import { forgetProgress } from './state/sources.ts';
 import type { Store } from './state/sql.ts';
 
@@ -37,8 +38,6 @@ export type PrepareSlot = {
   /** A person said that the installation which had the databases and the slot is gone. */
   readonly takeOver: boolean;
 };
-
-const PLUGIN = 'pgoutput';
 
 /**
  * Publication before slot, because a table that is published later gives only later changes. A slot that may lack changes
@@ -97,7 +96,8 @@ async function judge(
     known: checkpoint,
     system,
     database: rows[0]?.here ?? '',
-    plugin: PLUGIN,
+    plugin: config.plugin,
+    asked: await renewalAsked(store, config.slot),
     isAnotherPublication:
       checkpoint !== null && (await isAnotherPublication({ store, pool, publication: config.publication })),
     isAnnounced: await isSlotAnnounced(store, config.slot),
@@ -124,13 +124,22 @@ async function makeAndCompare(options: PrepareSlot, system: SystemIdentity): Pro
   const lsn =
     there.exists && there.confirmedFlush !== null
       ? there.confirmedFlush
-      : await makeSlot({ db: pool, url, name: config.slot, log, signal, onWait: tellWait(options) });
+      : await makeSlot({
+          db: pool,
+          url,
+          name: config.slot,
+          plugin: config.plugin,
+          log,
+          signal,
+          onWait: tellWait(options),
+        });
   options.onWait(null);
   await store.transaction(async (sql) => {
     await forgetWait(sql);
     if (lsn === null) return;
     const { systemId, timeline } = system;
     await resetCheckpoint(sql, config.slot, { systemId, timeline, lsn });
+    await forgetRenewal(sql);
     await forgetProgress(sql);
     await saveSeal(sql, await publicationSeal(pool, config.publication, publishedTables(tables)));
   });

@@ -53,6 +53,8 @@ const STARTING_OVER: ReadonlySet<string> = new Set([
   'slot_lost',
   'slot_missing',
   'publication_missing',
+  'wal_unsendable',
+  'wal_undecodable',
 ]);
 
 const serverChanged = (): PgnotionError =>

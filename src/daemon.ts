@@ -3,6 +3,7 @@ import { type Desk, openDesk } from './admin/desk.ts';
 import type { Config } from './config.ts';
 import { type Bells, flowsOf, sharedContext } from './daemon-flows.ts';
 import { keepHouse } from './daemon-house.ts';
+import { captureOrRenew, checkPlugin, streamOf } from './daemon-plugin.ts';
 import { prepareSlot } from './daemon-slot.ts';
 import { isMendedByStartingOver, openOwnStream } from './daemon-stream.ts';
 import type { Environment } from './environment.ts';
@@ -23,7 +24,6 @@ import { type Holder, takeLease } from './state/lease.ts';
 import type { Answer } from './state/requests.ts';
 import type { SlotWait } from './state/slot-notes.ts';
 import { createStore, type Store } from './state/sql.ts';
-import { runCapture } from './to-notion/capture.ts';
 import { createHints, type Hint } from './to-postgres/hints.ts';
 
 export type DaemonOptions = {
@@ -122,6 +122,7 @@ async function takeTurn(options: Run, signal: AbortSignal): Promise<void> {
     const { log, pool, config } = installation;
     using _open = desk.opened(createStore(pool, 0));
     await within(PREFLIGHT_MS, 'the checks before the start', preflight(pool, config.slot));
+    await within(PREFLIGHT_MS, 'the checks of the plug-in', checkPlugin(pool, config));
     let before: { readonly holder: Holder | null } | null = null;
     const onStandby = (holder: Holder | null): void => {
       before = { holder };
@@ -230,7 +231,7 @@ async function servicesOf(
     bells.backfill.ring();
   });
   const { slot, publication } = config;
-  const stream = { url: ends.url, slot, publication, senderTimeoutMs: options.senderTimeoutMs, log };
+  const stream = { ...streamOf(config), url: ends.url, senderTimeoutMs: options.senderTimeoutMs, log };
   const capture = {
     ...shared,
     slot,
@@ -262,7 +263,7 @@ async function servicesOf(
     await runTogether(flows, signal, log);
   };
   return [
-    { name: 'capture', run: (signal) => runCapture(capture, signal) },
+    { name: 'capture', run: (signal) => captureOrRenew(capture, signal) },
     { name: 'publication', run: (signal) => watchPublication(published, signal) },
     { name: 'housekeeping', run: (signal) => keepHouse(house, signal) },
     { name: 'flows', run: flow },

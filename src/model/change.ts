@@ -18,16 +18,25 @@ export type PageImage = Readonly<Record<string, PageValue>>;
 /** A tuple of the WAL by column name; `undefined` marks an unchanged TOAST value that was not sent. */
 export type WalTuple = Readonly<Record<string, SqlText | undefined>>;
 
-/** What the log tells, whichever output plugin decoded it. Values are text. */
+/**
+ * What the log tells, whichever output plugin decoded it. Values are text. `partial`: values were left out for their
+ * size, so that `undefined` does not say that a value is unchanged.
+ */
 export type WalEvent =
   | { readonly kind: 'begin'; readonly xid: number; readonly commitAt: Date }
-  | { readonly kind: 'insert'; readonly table: QualifiedName; readonly row: WalTuple }
+  | {
+      readonly kind: 'insert';
+      readonly table: QualifiedName;
+      readonly row: WalTuple;
+      readonly partial?: true;
+    }
   | {
       readonly kind: 'update';
       readonly table: QualifiedName;
       readonly row: WalTuple;
       /** Present if the replica identity changed, or always under FULL. */
       readonly old: WalTuple | null;
+      readonly partial?: true;
     }
   | { readonly kind: 'delete'; readonly table: QualifiedName; readonly old: WalTuple }
   | { readonly kind: 'truncate'; readonly tables: readonly QualifiedName[] }

@@ -26,3 +26,9 @@ function exact(value: unknown, numbers: WeakMap<object, string>): ExactJson {
   const number = typeof value === 'object' ? numbers.get(value) : undefined;
   return number === undefined ? { object: true } : { number };
 }
+
+/** Reads JSON whose numbers become `{ digits }`, as they are written. Throws `SyntaxError` for what is none. */
+export const parseKeepingDigits = (text: string): unknown =>
+  JSON.parse(text, (_key: string, value: unknown, context?: { readonly source?: string }): unknown =>
+    typeof value === 'number' ? { digits: context?.source ?? String(value) } : value,
+  );

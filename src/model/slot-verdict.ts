@@ -36,7 +36,10 @@ export type SlotFacts = {
   readonly system: { readonly systemId: string; readonly timeline: number; readonly position: Lsn };
   /** The database that we are in. */
   readonly database: string;
+  /** The one that the configuration names. */
   readonly plugin: string;
+  /** Why capture wants another slot, because nobody gets past what this one comes to; null if it does not. */
+  readonly asked: string | null;
   readonly isAnotherPublication: boolean;
   /** A start of ours said that it would make this slot, and did not come to record it. */
   readonly isAnnounced: boolean;
@@ -56,12 +59,23 @@ export function judgeSlot(facts: SlotFacts): SlotVerdict {
   return reason === null ? { kind: 'keep' } : { kind: 'renew', reason };
 }
 
-function otherThanOurs(found: FoundSlot, { database, plugin }: SlotFacts): string | null {
+function otherThanOurs(found: FoundSlot, { database, plugin, known }: SlotFacts): string | null {
   if (found.kind === 'physical') return 'a physical slot, which a standby or a backup uses';
   if (found.temporary) return 'a temporary slot of another session';
   if (found.database !== database) return `a slot of the database ${found.database}`;
-  return found.plugin === plugin ? null : `a slot with the plug-in ${found.plugin}`;
+  if (found.plugin === plugin || isOfFormerPlugin(found, known)) return null;
+  return `a slot with the plug-in ${found.plugin}`;
 }
+
+const PLUGINS: readonly (string | null)[] = ['pgoutput', 'wal2json'];
+
+/** A slot that we have read stands where we left it; one that another program has made since stands further. */
+const isOfFormerPlugin = ({ plugin, confirmedFlush }: FoundSlot, known: KnownSlot | null): boolean =>
+  PLUGINS.includes(plugin) &&
+  known !== null &&
+  known.acknowledged !== null &&
+  confirmedFlush !== null &&
+  !isMoved(confirmedFlush, known.acknowledged);
 
 function unknownSlot({ isAnnounced, takeOver }: SlotFacts): SlotVerdict {
   if (isAnnounced) return { kind: 'first', made: true };
@@ -70,13 +84,16 @@ function unknownSlot({ isAnnounced, takeOver }: SlotFacts): SlotVerdict {
 }
 
 function whyIncomplete(found: FoundSlot, known: KnownSlot, facts: SlotFacts): string | null {
-  const { system, isAnotherPublication } = facts;
+  const { system, isAnotherPublication, plugin, asked } = facts;
+  if (found.plugin !== plugin)
+    return `the configuration names the plug-in ${plugin}, and the slot has ${found.plugin}`;
   if (found.lost !== null) return `the slot was lost: ${found.lost}`;
   if (known.systemId !== system.systemId) return 'the database is on another server';
   if (known.timeline !== system.timeline)
     return `the server goes on with timeline ${system.timeline}, after ${known.timeline}: a standby was promoted, or a backup restored`;
   if (known.lsn > system.position) return 'the database was restored to an earlier time';
   if (isAnotherPublication) return 'the publication was made anew';
+  if (asked !== null) return asked;
   if (found.confirmedFlush === null) return 'the slot was never finished';
   if (isMoved(found.confirmedFlush, known.acknowledged))
     return 'the slot was moved: somebody else read it, advanced it, or dropped it and made it again';

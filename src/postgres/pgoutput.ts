@@ -2,14 +2,28 @@ import { type Pgoutput, PgoutputPlugin } from 'pg-logical-replication';
 import type { WalEvent, WalTuple } from '../model/change.ts';
 import { messageOf, PgnotionError } from '../model/errors.ts';
 import { type Lsn, lsn, parseLsn, type QualifiedName, qualifiedName } from '../model/ids.ts';
+import { shrinkPgoutput } from './pgoutput-large.ts';
 import { checkShape, type Shape, type TupleShape } from './pgoutput-shape.ts';
 import { undecodable } from './wal-errors.ts';
+import { asPartial, createFeed, MOST_MESSAGE_BYTES } from './wal-large.ts';
+
+/** The events that a message stands for; null for one that only describes others. */
+export type Decoded = WalEvent | readonly WalEvent[] | null;
 
 export type WalDecoder = {
-  /** The event that a message stands for; null for one that only describes others. Throws `wal_undecodable`. */
-  readonly decode: (buffer: Buffer) => WalEvent | null;
+  /** Throws `wal_undecodable`. */
+  readonly decode: (buffer: Buffer) => Decoded;
+  /** The same for a message of this many bytes that is too large to be held. `end` throws `wal_undecodable`. */
+  readonly large: (length: number) => LargeMessage;
 };
 
+/** A large message that is read piece by piece. */
+export type LargeMessage = {
+  readonly write: (piece: Buffer) => void;
+  readonly end: () => Decoded;
+};
+
+type DecodeOne = (buffer: Buffer) => WalEvent | null;
 type Relation = Pgoutput.MessageRelation;
 /** The library's values; ours are text, null, or `undefined` for an unchanged TOAST value that was not sent. */
 type Values = Record<string, unknown>;
@@ -22,7 +36,7 @@ const asIs = (text: unknown): unknown => text;
  * make one for each stream. The library drops a byte order mark at the beginning of a text, and does not check that a
  * message is whole: both are made good here.
  */
-export function createPgoutputDecoder(): WalDecoder {
+export function createPgoutputDecoder() {
   const plugin = new PgoutputPlugin({ protoVersion: 1, publicationNames: [] });
   const columns = new Map<number, number>();
   const read = (buffer: Buffer): WalEvent | null => {
@@ -34,13 +48,24 @@ export function createPgoutputDecoder(): WalDecoder {
     }
     return toEvent(message, shape);
   };
+  const decode = (buffer: Buffer): WalEvent | null => {
+    try {
+      return read(buffer);
+    } catch (error) {
+      throw error instanceof PgnotionError ? error : undecodable(messageOf(error), error);
+    }
+  };
+  return { decode, large: (length: number) => readLarge(length, decode) };
+}
+
+function readLarge(length: number, decode: DecodeOne): LargeMessage {
+  const kept: Buffer[] = [];
+  const feed = createFeed(shrinkPgoutput(length, MOST_MESSAGE_BYTES, (part) => void kept.push(part)));
   return {
-    decode: (buffer) => {
-      try {
-        return read(buffer);
-      } catch (error) {
-        throw error instanceof PgnotionError ? error : undecodable(messageOf(error), error);
-      }
+    write: feed.write,
+    end: () => {
+      if (!feed.complete()) throw undecodable(`one of ${length} bytes does not end where it should`);
+      return kept.length === 0 ? null : asPartial(decode(Buffer.concat(kept)));
     },
   };
 }
@@ -106,15 +131,16 @@ function timeOf(microseconds: Pgoutput.MessageBegin['commitTime']): Date {
 
 function updateEvent(message: Pgoutput.MessageUpdate, tuples: readonly TupleShape[]): WalEvent {
   const { relation } = message;
+  const table = tableOf(relation);
   const before = message.key ?? message.old;
-  const old = before === null ? null : whole(relation, before, tuples[0]);
-  const row = whole(relation, message.new, tuples[before === null ? 0 : 1]);
-  return {
-    kind: 'update',
-    table: tableOf(relation),
-    row: old === null ? row : filled(message, old, tuples[1]),
-    old,
-  };
+  if (before === null)
+    return { kind: 'update', table, row: whole(relation, message.new, tuples[0]), old: null };
+  const old = whole(relation, before, tuples[0]);
+  whole(relation, message.new, tuples[1]);
+  const row = filled(message, old, tuples[1]);
+  // A key that is stored out of line is told though it did not change.
+  const isSame = message.key !== null && Object.keys(old).every((name) => old[name] === row[name]);
+  return { kind: 'update', table, row, old: isSame ? null : old };
 }
 
 /** What a new tuple leaves out is as it was: a key that is stored out of line, or anything under FULL identity. */

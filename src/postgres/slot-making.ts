@@ -14,6 +14,7 @@ export type MakeSlot = {
   /** A direct address. */
   readonly url: string;
   readonly name: string;
+  readonly plugin: 'pgoutput' | 'wal2json';
   readonly log: Log;
   readonly signal: AbortSignal;
   /** Told again and again, while it waits, of the transactions that it waits for: a line each. */
@@ -29,15 +30,15 @@ const CLEARED_MS = 2_000;
  * Makes a slot; changes after the position that it gives will be streamed. PostgreSQL makes it once every transaction has
  * ended that was writing when it began, in any database: that is waited for, in one go, because each new try would have to
  * wait for those that have begun since. Null, and no slot, if the signal comes first. Throws PgnotionError
- * `slots_exhausted`, `slot_privilege`, or `slot_busy` (retryable).
+ * `slots_exhausted`, `slot_privilege`, `wal2json_missing`, or `slot_busy` (retryable).
  */
 export async function makeSlot(options: MakeSlot): Promise<Lsn | null> {
-  const { db, url, name, signal, log } = options;
+  const { db, url, name, plugin, signal, log } = options;
   const { rows } = await db.query<{ version: string }>(
     "SELECT current_setting('server_version_num') AS version",
   );
   const snapshot = Number(rows[0]?.version) >= 150_000 ? "(SNAPSHOT 'nothing')" : 'NOEXPORT_SNAPSHOT';
-  const command = `CREATE_REPLICATION_SLOT ${pg.escapeIdentifier(name)} LOGICAL pgoutput ${snapshot}`;
+  const command = `CREATE_REPLICATION_SLOT ${pg.escapeIdentifier(name)} LOGICAL ${plugin} ${snapshot}`;
   // A role may have a lock_timeout of its own, which would end the wait.
   const position = await onReplication(
     url,
@@ -145,6 +146,14 @@ function describeMakingError(error: unknown, name: string): unknown {
         message: `Replication slot ${name} cannot be made: ${message}`,
         remedy:
           'Drop slots that nobody reads (SELECT * FROM pg_replication_slots), or raise max_replication_slots and restart the server.',
+        cause: error,
+      });
+    case '58P01':
+      return new PgnotionError({
+        code: 'wal2json_missing',
+        message: `replication slot ${name} cannot be made: ${message}`,
+        remedy:
+          "Install wal2json on the server (on Debian: apt-get install postgresql-15-wal2json, with the server's version), or set plugin: 'pgoutput' in the configuration.",
         cause: error,
       });
     case '42501':

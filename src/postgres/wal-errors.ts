@@ -16,6 +16,18 @@ export function disconnected(reason: string, cause?: unknown): PgnotionError {
 /** The versions word it differently: 15 "cannot read from", 17 "can no longer get changes", 18 "... access". */
 const LOST = /cannot read from|can no longer (access|get changes)|has been invalidated/i;
 
+/**
+ * A change that the output plug-in cannot write, because no text of PostgreSQL's exceeds a gigabyte, or because it has
+ * no place in UTF-8: the server fails at it again each time. Null for other errors.
+ */
+function unsendableReason(code: string, message: string): string | null {
+  // PostgreSQL's own words quote bytes of the value.
+  if (code === '22021' || code === '22P05') return 'it has text that does not exist in UTF-8';
+  const isTooLarge =
+    code === '54000' || (code === 'XX000' && /invalid memory alloc request size/.test(message));
+  return isTooLarge ? 'its text is longer than the gigabyte that PostgreSQL can write' : null;
+}
+
 /** Says why PostgreSQL refused or ended a replication stream. */
 export function describeStreamError(error: unknown, slot: string): PgnotionError {
   if (error instanceof PgnotionError) return error;
@@ -26,6 +38,8 @@ export function describeStreamError(error: unknown, slot: string): PgnotionError
   if (code === '55006') return slotBusy(slot, message, error);
   if (code === '55000' && LOST.test(message)) return slotLost(slot, `${message}${detail}`, error);
   if (code === '42704') return missing(message, error);
+  const unsendable = unsendableReason(code, error.message);
+  if (unsendable !== null) return unsendableChange(slot, unsendable, error);
   // The connection, the server's resources, and its being stopped.
   if (/^(08|53|57)/.test(code)) return disconnected(message, error);
   return new PgnotionError({
@@ -34,6 +48,17 @@ export function describeStreamError(error: unknown, slot: string): PgnotionError
     remedy:
       'Stop the daemon and start it again: it checks the settings and privileges that replication needs, and names what is missing.',
     cause: error,
+  });
+}
+
+/** No reader of this slot gets past the change. */
+function unsendableChange(slot: string, reason: string, cause: unknown): PgnotionError {
+  return new PgnotionError({
+    code: 'wal_unsendable',
+    message: `PostgreSQL cannot send a change that replication slot ${slot} comes to: ${reason}`,
+    remedy:
+      'Nothing to do: the daemon makes a new slot behind that change and compares everything. If a column of a synced table holds such values, keep it out of the log: ALTER PUBLICATION ... SET TABLE with a list of the columns that are mapped.',
+    cause,
   });
 }
 
@@ -76,7 +101,7 @@ export function undecodable(reason: string, cause?: unknown): PgnotionError {
     code: 'wal_undecodable',
     message: `a message of the replication stream cannot be read: ${reason}`,
     remedy:
-      'Nothing after it was read or acknowledged. Report this with the server version (SELECT version()); to go on without it, drop the slot and run `pgnotion resync`.',
+      'Nothing to do: nothing after it was read or acknowledged, and the daemon makes a new slot and compares everything. Report this with the versions of the server (SELECT version()) and of the plug-in.',
     cause,
   });
 }

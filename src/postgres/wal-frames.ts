@@ -1,5 +1,5 @@
-import { PgnotionError } from '../model/errors.ts';
 import { type Lsn, lsn } from '../model/ids.ts';
+import { undecodable } from './wal-errors.ts';
 
 /** What the server sends inside CopyData. */
 export type WalFrame =
@@ -9,7 +9,8 @@ export type WalFrame =
 const DATA = 0x77;
 const KEEPALIVE = 0x6b;
 const STATUS = 0x72;
-const DATA_HEADER = 25;
+/** The length of what stands before the payload of a data frame. */
+export const DATA_HEADER = 25;
 const KEEPALIVE_LENGTH = 18;
 const EPOCH_2000_MS = Date.UTC(2000, 0, 1);
 
@@ -20,11 +21,19 @@ export function parseFrame(chunk: Buffer): WalFrame {
   if (chunk[0] === KEEPALIVE && chunk.length >= KEEPALIVE_LENGTH) {
     return { kind: 'keepalive', walEnd: lsn(chunk.readBigUInt64BE(1)), replyRequested: chunk[17] === 1 };
   }
-  throw new PgnotionError({
-    code: 'wal_undecodable',
-    message: `The replication stream has a frame of unknown kind ${chunk[0]} (${chunk.length} bytes).`,
-    remedy: 'Report this with the server version (SELECT version()).',
-  });
+  throw undecodable(`it is a frame of the unknown kind ${chunk[0]} (${chunk.length} bytes)`);
+}
+
+/** Hands on the payload of a data frame that comes in pieces. */
+export function pastHeader(write: (piece: Buffer) => void): (piece: Buffer) => void {
+  let header = DATA_HEADER;
+  return (piece) => {
+    if (header === DATA_HEADER && piece.length > 0 && piece[0] !== DATA)
+      throw undecodable(`it is a large frame of the unknown kind ${piece[0]}`);
+    const payload = piece.subarray(header);
+    header -= piece.length - payload.length;
+    if (payload.length > 0) write(payload);
+  };
 }
 
 /** A standby status update that reports everything before `position` as written, flushed and applied. */

@@ -1,15 +1,18 @@
-import pg from 'pg';
+import type pg from 'pg';
 import type { WalEvent } from '../model/change.ts';
 import { messageOf, PgnotionError } from '../model/errors.ts';
-import { formatLsn, type Lsn, lsn } from '../model/ids.ts';
+import type { Lsn } from '../model/ids.ts';
 import type { Log } from '../runtime/log.ts';
 import { onAbort } from '../runtime/signal.ts';
-import { createPgoutputDecoder, type WalDecoder } from './pgoutput.ts';
+import type { Decoded, WalDecoder } from './pgoutput.ts';
 import { describeConnectError, replicationClient } from './pool.ts';
 import { describeStreamError, disconnected } from './wal-errors.ts';
-import { parseFrame } from './wal-frames.ts';
+import { DATA_HEADER, parseFrame, pastHeader } from './wal-frames.ts';
+import { MOST_MESSAGE_BYTES } from './wal-large.ts';
+import { decoderOf, startCommand, type WalPlugin } from './wal-plugin.ts';
 import { createWalQueue, type WalQueue } from './wal-queue.ts';
 import { createReporter, type Reporter } from './wal-report.ts';
+import { type CopySink, createCopyReader, takeOver } from './wal-socket.ts';
 
 export type WalStream = {
   /**
@@ -32,7 +35,7 @@ export type WalStreamOptions = {
   /** A direct address: replication does not pass through poolers. */
   readonly url: string;
   readonly slot: string;
-  readonly publication: string;
+  readonly plugin: WalPlugin;
   /** Skips transactions that ended before it; the slot's own position decides if it is absent. */
   readonly startAt?: Lsn;
   readonly log: Log;
@@ -44,7 +47,7 @@ export type WalStreamOptions = {
   readonly signal?: AbortSignal;
   /** Looks at the connection before the stream begins; what it throws is what the opening ends with. */
   readonly beforeStart?: (client: pg.Client) => Promise<void>;
-  /** What reads the messages; pgoutput's if absent. */
+  /** What reads the messages; the plug-in's own if absent. */
   readonly decoder?: WalDecoder;
 };
 
@@ -78,14 +81,8 @@ export async function openWalStream(options: WalStreamOptions): Promise<WalStrea
     throw error;
   }
   const session = createSession(client.connection as CopyConnection, options, timeoutMs);
-  await session.run(client.query(startCommand(options)));
+  await session.run(client.query(startCommand(options.slot, options.plugin, options.startAt)));
   return session.stream;
-}
-
-function startCommand({ slot, publication, startAt }: WalStreamOptions): string {
-  const position = formatLsn(startAt ?? lsn(0n));
-  const publications = pg.escapeLiteral(pg.escapeIdentifier(publication));
-  return `START_REPLICATION SLOT ${pg.escapeIdentifier(slot)} LOGICAL ${position} (proto_version '1', publication_names ${publications}, messages 'true')`;
 }
 
 type Session = {
@@ -99,10 +96,13 @@ function createSession(connection: CopyConnection, options: WalStreamOptions, ti
   let ended = false;
   let streaming = false;
   let lastInbound = now();
+  const hear = (): void => {
+    lastInbound = now();
+  };
   const queue = createWalQueue({
     pause: () => connection.stream.pause(),
     resume: () => {
-      lastInbound = now();
+      hear();
       connection.stream.resume();
     },
   });
@@ -127,13 +127,9 @@ function createSession(connection: CopyConnection, options: WalStreamOptions, ti
   connection.once('replicationStart', () => {
     streaming = true;
   });
-  const receive = createReceiver(options.decoder ?? createPgoutputDecoder(), queue, reporter);
-  connection.on('copyData', ({ chunk }: { readonly chunk: Buffer }) => {
-    if (ended) return;
-    lastInbound = now();
-    const failure = receive(chunk);
-    if (failure) end(failure);
-  });
+  const decoder = options.decoder ?? decoderOf(options.plugin);
+  const receive = createReceiver(decoder, queue, reporter, () => ended);
+  listen(connection, receive, hear, end);
   const close = async (): Promise<void> => {
     reporter.send(false);
     end(null);
@@ -165,40 +161,66 @@ function runCommand(
   });
 }
 
-/** Reads frames in the order of their arrival and hands on what they say; gives why one cannot be read. */
+/** Reads what comes from now on; what cannot be read ends the session before what follows it. */
+function listen(
+  { stream }: pg.Connection,
+  receive: Pick<CopySink, 'message' | 'large'>,
+  hear: () => void,
+  end: (error: PgnotionError) => void,
+): void {
+  takeOver(stream, (forward) => {
+    const read = createCopyReader({ ...receive, other: forward }, MOST_MESSAGE_BYTES);
+    return (chunk) => {
+      hear();
+      try {
+        read(chunk);
+      } catch (error) {
+        end(error instanceof PgnotionError ? error : disconnected(messageOf(error), error));
+      }
+    };
+  });
+}
+
+/** Reads frames in the order of their arrival and hands on what they say. */
 function createReceiver(
   decoder: WalDecoder,
   queue: WalQueue,
   reporter: Reporter,
-): (chunk: Buffer) => PgnotionError | null {
+  ended: () => boolean,
+): Pick<CopySink, 'message' | 'large'> {
   let inTransaction = false;
-  const receive = (chunk: Buffer): void => {
-    const frame = parseFrame(chunk);
+  const takeOne = (event: WalEvent, bytes: number): void => {
+    if (event.kind === 'begin') inTransaction = true;
+    if (event.kind === 'commit') {
+      inTransaction = false;
+      reporter.received(event.end);
+    }
+    if (event.kind === 'keepalive') reporter.received(event.walEnd);
+    queue.push(event, bytes);
+  };
+  const take = (decoded: Decoded, bytes: number): void => {
+    if (decoded === null || ended()) return;
+    if ('kind' in decoded) takeOne(decoded, bytes);
+    else for (const event of decoded) takeOne(event, bytes / decoded.length);
+  };
+  const message = (content: Buffer): void => {
+    if (ended()) return;
+    const frame = parseFrame(content);
     if (frame.kind === 'data') {
-      const event = decoder.decode(frame.payload);
-      if (event === null) return;
-      if (event.kind === 'begin') inTransaction = true;
-      if (event.kind === 'commit') {
-        inTransaction = false;
-        reporter.received(event.end);
-      }
-      queue.push(event, frame.payload.length);
+      take(decoder.decode(frame.payload), frame.payload.length);
       return;
     }
     if (frame.replyRequested) reporter.send(false);
     // Inside a transaction the position may be beyond its commit, which is not here yet.
     if (inTransaction) return;
-    reporter.received(frame.walEnd);
-    queue.push({ kind: 'keepalive', walEnd: frame.walEnd }, 0);
+    takeOne({ kind: 'keepalive', walEnd: frame.walEnd }, 0);
   };
-  return (chunk) => {
-    try {
-      receive(chunk);
-      return null;
-    } catch (error) {
-      return error instanceof PgnotionError ? error : disconnected(messageOf(error), error);
-    }
+  const large: CopySink['large'] = (length) => {
+    const body = decoder.large(length - DATA_HEADER);
+    const write = pastHeader(body.write);
+    return { write, end: () => take(body.end(), MOST_MESSAGE_BYTES) };
   };
+  return { message, large };
 }
 
 /** `client.end()` would destroy the socket while its query runs, and the last status with it. */

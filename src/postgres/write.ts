@@ -4,6 +4,7 @@ import type { RowKey } from '../model/ids.ts';
 import { rowKey } from '../model/ids.ts';
 import type { ResolvedTable } from '../model/mapping.ts';
 import { serverErrorOf } from '../model/server-error.ts';
+import { failpoint } from '../runtime/failpoints.ts';
 import { keyCondition, tableRef, type UserDatabase } from './rows.ts';
 import { type OwnWrite, signTag, TAG_PREFIX } from './tag.ts';
 
@@ -26,17 +27,22 @@ const MAX_TRIES = 4;
  * One transaction on the users' tables. The tag goes first, so that capture meets it before the rows that it names.
  * Deadlocks and serialization failures are tried again.
  */
-export const writeAs = <T>(
+export async function writeAs<T>(
   db: UserDatabase,
   tag: { readonly secret: Buffer; readonly write: OwnWrite; readonly actor: Actor },
   work: (transaction: UserTransaction) => Promise<T>,
-): Promise<T> =>
-  changeAs(db, tag.actor, async (transaction) => {
+): Promise<T> {
+  const written = await changeAs(db, tag.actor, async (transaction) => {
     await sql`select pg_logical_emit_message(true, ${TAG_PREFIX}, ${signTag(tag.secret, tag.write)})`.execute(
       transaction,
     );
-    return work(transaction);
+    const done = await work(transaction);
+    failpoint('apply.before-commit');
+    return done;
   });
+  failpoint('apply.after-commit');
+  return written;
+}
 
 /**
  * The same without the tag: capture takes the change for anybody's, so it is carried to Notion. The users' triggers run

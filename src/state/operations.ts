@@ -1,6 +1,7 @@
 import type { Json, PageImage, RowImage } from '../model/change.ts';
 import type { PageId, RowKey, TableName } from '../model/ids.ts';
 import type { PageExtras } from '../model/page.ts';
+import { failpoint } from '../runtime/failpoints.ts';
 import { notFailing } from './page-failures.ts';
 import type { Sql, Store } from './sql.ts';
 
@@ -94,6 +95,9 @@ export async function endOperation(
   );
 }
 
+/** An operation that one request to Notion carries out. */
+export type RequestedOperation = Operation & { readonly kind: 'create' | 'update' | 'delete' | 'restore' };
+
 /** An operation that is one request to Notion: it has a line from the moment at which the request leaves. */
 export type RequestOperation = {
   /** For `beforeLeaving`: a request that still waits, and one that never leaves, has no line and is in no doubt. */
@@ -104,13 +108,13 @@ export type RequestOperation = {
 /** `also` is stored together with the line. */
 export function requestOperation(
   store: Store,
-  operation: Operation,
+  operation: RequestedOperation,
   also: (sql: Sql) => Promise<void> = async () => undefined,
 ): RequestOperation {
   let id: OperationId | null = null;
   return {
-    begin: () =>
-      store.transaction(async (sql) => {
+    begin: async () => {
+      await store.transaction(async (sql) => {
         await also(sql);
         if (id === null) id = await beginOperation(sql, operation);
         // Notion sent it away before; what may be in doubt is this try.
@@ -118,8 +122,11 @@ export function requestOperation(
           await sql.query('update pgnotion.operations set started_at = clock_timestamp() where id = $1', [
             id,
           ]);
-      }),
+      });
+      failpoint(`deliver.before-${operation.kind}`);
+    },
     end: async (on, outcome) => {
+      if (outcome.status === 'done') failpoint(`deliver.after-${operation.kind}`);
       if (id !== null) await endOperation(on, id, outcome);
     },
   };

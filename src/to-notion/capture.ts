@@ -1,11 +1,11 @@
-import type { WalEvent, WalTuple } from '../model/change.ts';
+import type { WalTuple } from '../model/change.ts';
 import type { Lsn, QualifiedName, RowKey, TableName } from '../model/ids.ts';
 import type { ResolvedTable } from '../model/mapping.ts';
 import { tableTrouble } from '../model/table-trouble.ts';
 import { dependentKeys, type UserDatabase } from '../postgres/rows.ts';
-import { TAG_PREFIX, verifyTag } from '../postgres/tag.ts';
 import { untilVisible } from '../postgres/visibility.ts';
 import type { WalStream } from '../postgres/wal.ts';
+import { failpoint } from '../runtime/failpoints.ts';
 import type { Log } from '../runtime/log.ts';
 import { keepTrying } from '../runtime/retry.ts';
 import { onAbort } from '../runtime/signal.ts';
@@ -16,6 +16,7 @@ import { compareAgain, suspend } from '../state/sources.ts';
 import type { Store } from '../state/sql.ts';
 import { type Held, note, nothingHeld, type Routes, routesOf, sizeOf, type Transaction } from './gather.ts';
 import { createIdlePosition } from './idle-position.ts';
+import { createMarkReader, type MarkReader } from './own-marks.ts';
 
 export type CaptureOptions = {
   /** Rejects soon after the signal comes. */
@@ -38,12 +39,13 @@ const MAX_HELD = 5_000;
  * Notion holds no WAL back (invariant 13). Ends with the signal, or with what no retry can mend.
  */
 export async function runCapture(options: CaptureOptions, signal: AbortSignal): Promise<void> {
+  const readMark = createMarkReader(options);
   await keepTrying(
     async (healthy) => {
       const stream = await options.open(signal);
       using _ = onAbort(signal, () => void stream.close());
       try {
-        await consume({ ...options, signal }, stream, healthy);
+        await consume({ ...options, signal, readMark }, stream, healthy);
       } finally {
         await stream.close();
       }
@@ -52,7 +54,7 @@ export async function runCapture(options: CaptureOptions, signal: AbortSignal): 
   );
 }
 
-type Consuming = CaptureOptions & { readonly signal: AbortSignal };
+type Consuming = CaptureOptions & { readonly signal: AbortSignal; readonly readMark: MarkReader };
 
 async function consume(options: Consuming, stream: WalStream, healthy: () => void): Promise<void> {
   const routes = routesOf(options.tables);
@@ -74,7 +76,7 @@ async function consume(options: Consuming, stream: WalStream, healthy: () => voi
         stored = event.end;
         transaction = null;
       } else if (event.kind === 'keepalive') idleAt = event.walEnd;
-      else if (event.kind === 'message') noteTag(options, transaction, event);
+      else if (event.kind === 'message') options.readMark(transaction, event);
       else if (transaction !== null) {
         if (event.kind === 'truncate')
           await storeTruncate(options, held, routes, event.tables, transaction, stored);
@@ -84,26 +86,15 @@ async function consume(options: Consuming, stream: WalStream, healthy: () => voi
     }
     if (stored !== null) {
       await flush(options, held, stored);
+      failpoint('capture.after-store');
       stream.acknowledge(stored);
+      failpoint('capture.after-acknowledge');
       stored = null;
     }
     // Everything before a keepalive's position has been read, and by now it is stored.
     if (transaction === null && idleAt !== null) await idle.at(idleAt);
     healthy();
   }
-}
-
-function noteTag(
-  options: CaptureOptions,
-  transaction: Transaction | null,
-  event: Extract<WalEvent, { kind: 'message' }>,
-): void {
-  // Only a transactional message is ordered before the rows that it names.
-  if (event.prefix !== TAG_PREFIX || !event.transactional || transaction === null) return;
-  const own = verifyTag(options.tagSecret, event.content);
-  if (own === null)
-    options.log.warn('a message with our prefix is not signed by us; its transaction is delivered');
-  else transaction.own.add(`${own.table}/${own.key}`);
 }
 
 /** TRUNCATE names no rows: every record of the table is gone, but for what the rest of the transaction inserts. */
@@ -130,6 +121,7 @@ async function storeTruncate(
  */
 async function flush(options: Consuming, held: Held, checkpoint: Lsn | null): Promise<void> {
   if (sizeOf(held) > 0) await allVisible(options, held);
+  if (sizeOf(held) > 0) failpoint('capture.before-store');
   const records = new Map(held.dirty);
   for (const record of await changedSince(options, held.tagged))
     records.set(`${record.table}/${record.key}`, record);

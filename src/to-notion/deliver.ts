@@ -4,6 +4,7 @@ import { changedInRow } from '../model/merge.ts';
 import { inRankOrder } from '../model/rank.ts';
 import { tableTrouble } from '../model/table-trouble.ts';
 import { readRows } from '../postgres/rows.ts';
+import { failpoint } from '../runtime/failpoints.ts';
 import { backoff, keepTrying } from '../runtime/retry.ts';
 import type { Wake } from '../runtime/wake.ts';
 import {
@@ -253,6 +254,7 @@ async function withoutRow(
 }
 
 async function record(context: DeliverContext, line: OutboxLine, outcome: Delivered): Promise<void> {
+  failpoint('deliver.recording');
   await context.store.transaction(async (sql) => {
     switch (outcome.kind) {
       case 'settled':

@@ -82,6 +82,8 @@ function noteRecord(held: Held, table: ResolvedTable, transaction: Transaction, 
     hold(held, dirtyRecord(table.name, old, 'delete', transaction), transaction, null);
   if (key === null) return;
   const name = `${table.name}/${key}`;
+  // What was left out of a row for its size may be another value than the one that we wrote.
+  if (event.kind !== 'delete' && event.partial) transaction.own.delete(name);
   const first = held.dirty.get(name) ?? held.tagged.get(name)?.record;
   const inserted = first === undefined ? event.kind === 'insert' : first.inserted === true;
   // A row that is new has no page yet whose edit it could meet.

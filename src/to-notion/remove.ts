@@ -7,7 +7,7 @@ import { isGone, NotionFailure } from '../notion/outcome.ts';
 import { endConflict, liveConflicts } from '../state/conflicts.ts';
 import { releaseRefusedDeletions } from '../state/edits.ts';
 import { deletionLoad, massDeletion } from '../state/guarded-changes.ts';
-import { type Operation, type RequestOperation, requestOperation } from '../state/operations.ts';
+import { type RequestedOperation, type RequestOperation, requestOperation } from '../state/operations.ts';
 import { settle } from '../state/outbox.ts';
 import { forget, link, type RestedAs, rest, type SyncRecord } from '../state/records.ts';
 import { FIELD_REFUSED } from '../state/refused-fields.ts';
@@ -120,7 +120,7 @@ function leaving(
   { edited, by, keep }: Extract<Removal, { kind: 'goes' }>,
   { after }: Farewell,
 ): RequestOperation {
-  const operation: Operation = {
+  const operation: RequestedOperation = {
     direction: 'to-notion',
     table: table.name,
     key: line.key,

@@ -2,7 +2,7 @@ import type { PageImage } from '../model/change.ts';
 import type { PageId } from '../model/ids.ts';
 import { rowChangeOf } from '../model/merge.ts';
 import type { PagePlan } from '../model/plan.ts';
-import type { Operation } from '../state/operations.ts';
+import type { RequestedOperation } from '../state/operations.ts';
 import type { SyncRecord } from '../state/records.ts';
 import { type Delivery, pick } from './context.ts';
 
@@ -14,7 +14,7 @@ export const operationOf = (
   record: Linked,
   plan: PagePlan,
   page: PageImage,
-): Operation => ({
+): RequestedOperation => ({
   direction: 'to-notion',
   table: table.name,
   key: line.key,

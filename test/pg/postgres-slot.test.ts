@@ -174,7 +174,7 @@ test('a publication follows the wanted tables', async () => {
     { pubinsert: true, pubupdate: true, pubdelete: true, pubtruncate: true, pubviaroot: true },
   ]);
   await makeSlotOf(database);
-  const stream = await openStream(database, { publication: name });
+  const stream = await openStream(database, { plugin: { name: 'pgoutput', publication: name } });
   const recording = record(stream);
   await database.pool.query('INSERT INTO "S x"."c-d" VALUES (1)');
   expect(await recording.transactions(1)).toMatchObject([[{ table: 'S x.c-d' }]]);

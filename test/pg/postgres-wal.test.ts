@@ -61,6 +61,7 @@ test('invariant 2: a commit that begins where the acknowledged one ends is not s
   const pgoutput = createPgoutputDecoder();
   const first = await openStream(database, {
     decoder: {
+      ...pgoutput,
       decode: (buffer) => {
         const message = parsePgoutput(buffer);
         if (message.tag === 'commit') ends.push({ start: message.commit, end: message.end });
@@ -172,6 +173,7 @@ test('a consumer that stops reading stays connected beyond wal_sender_timeout, i
   const stream = await openStream(database, {
     senderTimeoutMs: 2_000,
     decoder: {
+      ...pgoutput,
       decode: (buffer) => {
         decoded += 1;
         return pgoutput.decode(buffer);
@@ -209,6 +211,7 @@ test('a message that cannot be read stops the stream before what follows it', as
   const pgoutput = createPgoutputDecoder();
   const stream = await openStream(database, {
     decoder: {
+      ...pgoutput,
       decode: (buffer) => {
         if (!buffer.includes('bad')) return pgoutput.decode(buffer);
         return pgoutput.decode(buffer.subarray(0, buffer.length - 2));

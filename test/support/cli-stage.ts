@@ -8,6 +8,7 @@ import { messageOf } from '../../src/model/errors.ts';
 import { silentLog } from '../../src/runtime/log.ts';
 import { type Sandbox, type SandboxOptions, startSandbox } from '../../src/sandbox/notion/server.ts';
 import { type CliProcess, type Outcome, runCli, spawnCli } from './daemon-process.ts';
+import { pluginUnderTest } from './matrix.ts';
 import { createDatabase, type TestDatabase } from './postgres.ts';
 import { pastOthers, SLOT_BLOCKED, waitUntilSettled } from './stack.ts';
 
@@ -20,6 +21,8 @@ export type CliStage = {
   readonly folder: string;
   readonly config: Config;
   readonly variables: Variables;
+  /** Changes the configuration's file, for the commands that follow. */
+  readonly configure: (more: Partial<ConfigInput>) => Promise<void>;
   /** Runs a command to its end; `variables` are added to the stage's own, empty ones count as unset. */
   readonly run: (args: readonly string[], variables?: Variables) => Promise<Outcome>;
   readonly spawn: (args: readonly string[], variables?: Variables) => CliProcess;
@@ -48,8 +51,18 @@ export async function createCliStage(options: CliStageOptions): Promise<CliStage
   const sandbox = await startSandbox({ limit: null, ...options.sandbox });
   const folder = await mkdtemp(join(tmpdir(), 'pgnotion-cli-'));
   // Each database has a slot of its own on the server that they share.
-  const input: ConfigInput = { slot: database.name, syncLog: { level: 'off' }, ...options.config };
-  await writeFile(join(folder, 'pgnotion.config.ts'), `export default ${JSON.stringify(input, null, 2)};\n`);
+  const input: ConfigInput = {
+    slot: database.name,
+    plugin: pluginUnderTest(),
+    syncLog: { level: 'off' },
+    ...options.config,
+  };
+  const configure = (more: Partial<ConfigInput>): Promise<void> =>
+    writeFile(
+      join(folder, 'pgnotion.config.ts'),
+      `export default ${JSON.stringify({ ...input, ...more }, null, 2)};\n`,
+    );
+  await configure({});
   const config = parseConfig(input);
   const variables: Variables = {
     DATABASE_URL: database.url,
@@ -76,6 +89,7 @@ export async function createCliStage(options: CliStageOptions): Promise<CliStage
     folder,
     config,
     variables,
+    configure,
     run,
     spawn,
     apply: async () => {

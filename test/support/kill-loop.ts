@@ -156,11 +156,16 @@ async function reach(scene: Scene, moment: Moment, syncing: () => Promise<void>)
  * Kills the real daemon again and again while rows and pages change, also while it is dead, and then compares the sets
  * of both sides. Rejects with what is lost, made up, doubled or not the last word of the other side.
  */
-export async function killLoop(kills: number, serverUrl: string): Promise<KillReport> {
+export async function killLoop(
+  kills: number,
+  serverUrl: string,
+  plugin: 'pgoutput' | 'wal2json',
+): Promise<KillReport> {
   const started = performance.now();
   await using stage = await createCliStage({
     config: {
       ...shopConfig,
+      plugin,
       guard: { number: 10_000 },
       // By the watermark mostly, and whole every few seconds, which alone shows a trashed page.
       sync: { settleSeconds: 0.2, wholePollPages: 10, sweepHours: 0.001 },

@@ -1,6 +1,5 @@
 import type { SqlText, WalEvent, WalTuple } from '../../src/model/change.ts';
 import { type Lsn, lsn, type QualifiedName, qualifiedName } from '../../src/model/ids.ts';
-import type { WalDecoder } from '../../src/postgres/pgoutput.ts';
 
 // A second reader of pgoutput, strict and written from the protocol's documentation alone: what the decoder is held against.
 
@@ -184,7 +183,7 @@ export function parsePgoutput(buffer: Buffer): PgoutputMessage {
 type Relation = { readonly table: QualifiedName; readonly columns: readonly RelationColumn[] };
 
 /** Turns messages into events; remembers the tables that the stream has described, so make one for each stream. */
-export function createReferenceDecoder(): WalDecoder {
+export function createReferenceDecoder(): { readonly decode: (buffer: Buffer) => WalEvent | null } {
   const relations = new Map<number, Relation>();
   const relationOf = (oid: number): Relation => {
     const relation = relations.get(oid);
@@ -238,7 +237,10 @@ function updateEvent(relation: Relation, row: Values, before: OldTuple | null): 
     // A key tuple's null is a place that it does not fill.
     return relation.columns[at]?.identity ? (before.values[at] ?? undefined) : undefined;
   });
-  return { kind: 'update', table: relation.table, row: named(relation, whole), old };
+  const same =
+    before?.whole === false &&
+    relation.columns.every(({ name, identity }, at) => !identity || old?.[name] === whole[at]);
+  return { kind: 'update', table: relation.table, row: named(relation, whole), old: same ? null : old };
 }
 
 /** A key tuple has a null for every column that is not part of the identity: those say nothing. */

@@ -1,10 +1,10 @@
 import { randomBytes } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
-import { inject } from 'vitest';
 import { createPool, severPool } from '../../src/postgres/pool.ts';
 import { silentLog } from '../../src/runtime/log.ts';
 import { eventually } from './eventually.ts';
+import { serverUrlUnderTest } from './matrix.ts';
 
 export type TestDatabase = {
   readonly name: string;
@@ -18,10 +18,7 @@ export type TestDatabase = {
 };
 
 /** Makes an empty database on the run's server, or on the one whose superuser URL is given. */
-export async function createDatabase(
-  name?: string,
-  serverUrl = inject('postgresUrl'),
-): Promise<TestDatabase> {
+export async function createDatabase(name?: string, serverUrl = serverUrlUnderTest()): Promise<TestDatabase> {
   const database = name ?? `t_${process.pid}_${randomBytes(4).toString('hex')}`;
   await asAdmin(serverUrl, async (admin) => {
     await admin.query(`CREATE DATABASE ${pg.escapeIdentifier(database)}`);

@@ -3,6 +3,7 @@ import { existsSync } from 'node:fs';
 import { request } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import pg from 'pg';
 import { messageOf } from '../../src/model/errors.ts';
 import { silentLog } from '../../src/runtime/log.ts';
 import { startEmbeddedPostgres } from '../../src/sandbox/postgres.ts';
@@ -93,11 +94,27 @@ export async function startOwnPostgres(
   });
 }
 
+/** Newer minor versions decode with the libraries of a list only, which wal2json is not in by default. */
+async function allowWal2json(url: string): Promise<void> {
+  const client = new pg.Client(url);
+  await client.connect();
+  try {
+    const { rows } = await client.query("select from pg_settings where name = 'output_plugin_libraries'");
+    if (rows.length === 0) return;
+    await client.query(`alter system set output_plugin_libraries = 'pgoutput', 'test_decoding', 'wal2json'`);
+    await client.query('select pg_reload_conf()');
+  } finally {
+    await client.end();
+  }
+}
+
 /** A server of the system's PostgreSQL 15, or null where that is not installed (global setup has said so). */
 export async function startDebianPostgres15(
   settings: Readonly<Record<string, string>> = {},
 ): Promise<PostgresServer | null> {
   const bin = findPostgresBinaries(15);
   if (bin === null) return null;
-  return startServer({ bin, dir: temporary(), persistent: false, settings, log: silentLog() });
+  const server = await startServer({ bin, dir: temporary(), persistent: false, settings, log: silentLog() });
+  await allowWal2json(server.url);
+  return server;
 }

@@ -12,6 +12,7 @@ import { duePages } from '../../src/state/conflict-pages.ts';
 import { readNotebook } from '../../src/state/notebooks.ts';
 import { createStore } from '../../src/state/sql.ts';
 import { eventually } from './eventually.ts';
+import { pluginUnderTest } from './matrix.ts';
 import { createDatabase, type TestDatabase } from './postgres.ts';
 
 /** A database of its own, a sandbox, and a daemon in this process between them. */
@@ -55,7 +56,12 @@ export async function createStack(options: StackOptions): Promise<Stack> {
   const sandbox = await startSandbox({ limit: null, ...options.sandbox });
   // Slots belong to the whole server, and other stacks may run on it.
   // The log's own pages would stand among those that tests count.
-  const config = parseConfig({ slot: database.name, syncLog: { level: 'off' }, ...options.config });
+  const config = parseConfig({
+    slot: database.name,
+    plugin: pluginUnderTest(),
+    syncLog: { level: 'off' },
+    ...options.config,
+  });
   const environment = readEnvironment(
     {
       DATABASE_URL: (await options.login?.(database)) ?? database.url,
@@ -158,6 +164,12 @@ export async function pastOthers<T>(
   }
 }
 
+/** wal2json tells of messages with our prefix only; what another one holds alone is an empty transaction to it. */
+const MARK = `
+  select pg_logical_emit_message(true, case when exists (
+    select from pg_replication_slots where database = current_database() and plugin = 'wal2json')
+    then 'pgnotion' else 'test' end, '') as lsn`;
+
 /** A first sync writes every row, and tests sync some hundreds of them. */
 const FIRST_SYNC_MS = 150_000;
 
@@ -172,7 +184,7 @@ export async function waitUntilSettled(
 ): Promise<void> {
   const { pool } = database;
   // Its commit is the last that has to be captured. What is not in the outbox yet does not show as waiting there.
-  const mark = await pool.query<{ lsn: string }>(`select pg_logical_emit_message(true, 'test', '') as lsn`);
+  const mark = await pool.query<{ lsn: string }>(MARK);
   const store = createStore(pool, 0);
   await eventually(
     async () => {

@@ -18,6 +18,7 @@ export const makeSlotOf = (
     db: pool,
     url,
     name,
+    plugin: 'pgoutput',
     log: silentLog(),
     signal: new AbortController().signal,
     onWait: async () => undefined,
@@ -42,7 +43,7 @@ export const openStream = (
   openWalStream({
     url: database.url,
     slot: database.name,
-    publication: database.name,
+    plugin: { name: 'pgoutput', publication: database.name },
     log: silentLog(),
     ...options,
   });

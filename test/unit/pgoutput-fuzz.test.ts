@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import type { WalEvent } from '../../src/model/change.ts';
 import { PgnotionError } from '../../src/model/errors.ts';
-import { createPgoutputDecoder, type WalDecoder } from '../../src/postgres/pgoutput.ts';
+import { createPgoutputDecoder } from '../../src/postgres/pgoutput.ts';
 import { i64, message, relation, text, tuple, u8, u32 } from '../support/pgoutput-messages.ts';
 import { createReferenceDecoder } from '../support/pgoutput-reference.ts';
 
@@ -80,6 +80,7 @@ function spoil(buffer: Buffer, { kind, at, byte }: Damage): Buffer {
   }
 }
 
+type WalDecoder = { readonly decode: (buffer: Buffer) => WalEvent | null };
 type Outcome = { readonly event: WalEvent | null } | 'refused';
 
 function outcome(decoder: WalDecoder, buffer: Buffer): Outcome {

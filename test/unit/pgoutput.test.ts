@@ -74,7 +74,7 @@ test('a key that is stored out of line and did not change is the old one', () =>
     kind: 'update',
     table: 'public.t',
     row: { id: '1', big: 'x' },
-    old: { id: '1' },
+    old: null,
   });
 });
 

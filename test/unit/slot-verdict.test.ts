@@ -18,6 +18,7 @@ const facts: SlotFacts = {
   system: { systemId: '1', timeline: 1, position: lsn(100n) },
   database: 'shop',
   plugin: 'pgoutput',
+  asked: null,
   isAnotherPublication: false,
   isAnnounced: false,
   takeOver: false,
@@ -42,6 +43,8 @@ describe('invariants 1, 2: a slot that may lack changes is made anew', () => {
     ['another timeline', { system: { ...facts.system, timeline: 2 } }],
     ['an earlier time', { system: { ...facts.system, position: lsn(79n) } }],
     ['another publication', { isAnotherPublication: true }],
+    ['a change that nobody gets past', { asked: 'PostgreSQL cannot send a change' }],
+    ['the configuration names another plug-in', { plugin: 'wal2json' }],
     ['a slot that was taken over', { known: null, takeOver: true }],
   ])('%s', (_, change) => {
     expect(judgeSlot({ ...facts, ...change })).toMatchObject({ kind: 'renew' });
@@ -53,7 +56,9 @@ describe('a slot of somebody else is left alone, whatever a person said', () => 
     ['physical', { kind: 'physical', plugin: null, database: null }],
     ['temporary', { temporary: true }],
     ['of another database', { database: 'other' }],
-    ['of another plug-in', { plugin: 'wal2json' }],
+    // Ours of a former configuration stands where we left it.
+    ['of another plug-in', { plugin: 'wal2json', confirmedFlush: lsn(91n) }],
+    ['of a plug-in that is none of ours', { plugin: 'test_decoding' }],
   ])('%s', (_, change) => {
     for (const takeOver of [false, true])
       expect(judgeSlot({ ...facts, takeOver, found: { ...found, ...change } })).toMatchObject({
