@@ -36,7 +36,7 @@ export function describeStreamError(error: unknown, slot: string): PgnotionError
   const code = error.code ?? '';
   const detail = error.detail ? ` (${error.detail})` : '';
   if (code === '55006') return slotBusy(slot, message, error);
-  if (code === '55000' && LOST.test(message)) return slotLost(slot, `${message}${detail}`, error);
+  if (code === '55000' && LOST.test(error.message)) return slotLost(slot, `${message}${detail}`, error);
   if (code === '42704') return missing(message, error);
   const unsendable = unsendableReason(code, error.message);
   if (unsendable !== null) return unsendableChange(slot, unsendable, error);
