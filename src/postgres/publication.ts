@@ -1,10 +1,10 @@
 import pg from 'pg';
-import { type Fault, messageOf, PgnotionError } from '../model/errors.ts';
+import { type Fault, PgnotionError } from '../model/errors.ts';
 import type { QualifiedName } from '../model/ids.ts';
 import { membershipFault, publishFaults } from '../model/publishable.ts';
 import type { WantedTable } from '../model/publishing.ts';
-import { isConnectionLost } from './connection-lost.ts';
-import { errorCode, faultsError, type Queryable, quoteQualified, splitQualified } from './pool.ts';
+import { faultsError, type Queryable, quoteQualified, splitQualified } from './pool.ts';
+import { type ChangePublication, changesOn } from './publication-change.ts';
 import { type PublicationFacts, readPublication } from './publication-facts.ts';
 
 /** What was changed; all empty if the publication was as it should be. */
@@ -19,9 +19,6 @@ export type PublicationChange = {
 };
 
 const GENERATED_FROM = 180_000;
-/** `CREATE INDEX CONCURRENTLY` and its like hold a lock for hours, and other tables must not wait for it. */
-const LOCK_TIMEOUT = '3s';
-
 const optionsOf = ({ versionNumber }: PublicationFacts): string =>
   [
     "publish = 'insert, update, delete, truncate'",
@@ -92,17 +89,19 @@ export async function mendPublication(
   db: Queryable,
   facts: PublicationFacts,
   tables: readonly WantedTable[],
+  change: ChangePublication = changesOn(db),
 ): Promise<PublicationChange> {
   assertMendable(facts);
   const refused = new Set(faultsOf(facts, tables).map(({ path }) => path));
   const fit = tables.filter(({ name }) => !refused.has(name));
-  if (facts.state === null) return create(db, facts, fit);
+  if (facts.state === null) return create(change, facts, fit);
   const faults: Fault[] = [];
   let touched = false;
   const tryTo = async (sql: string, names: readonly QualifiedName[]): Promise<boolean> => {
     touched = true;
-    const fault = await attempt(db, sql);
-    if (fault !== null) faults.push(...names.map((path) => ({ path, ...fault })));
+    const fault = await change(sql);
+    if (fault !== null)
+      faults.push(...names.map((path) => ({ path, message: fault.message, remedy: fault.remedy })));
     return fault === null;
   };
   const publication = pg.escapeIdentifier(facts.publication);
@@ -148,54 +147,22 @@ const stillPublished = (
   });
 
 async function create(
-  db: Queryable,
+  change: ChangePublication,
   facts: PublicationFacts,
   tables: readonly WantedTable[],
 ): Promise<PublicationChange> {
   const names = tables.map(({ name }) => name);
   const list = names.map((name) => `ONLY ${quoteQualified(name)}`).join(', ');
   const what = names.length === 0 ? '' : ` FOR TABLE ${list}`;
-  const fault = await attempt(
-    db,
+  const fault = await change(
     `CREATE PUBLICATION ${pg.escapeIdentifier(facts.publication)}${what} WITH (${optionsOf(facts)})`,
   );
-  if (fault !== null) throw new PgnotionError({ code: 'publication_privilege', ...fault });
+  if (fault !== null)
+    throw new PgnotionError({
+      code: 'publication_privilege',
+      message: fault.message,
+      remedy: fault.remedy,
+      retryable: !fault.lasting,
+    });
   return { created: true, added: names, removed: [], touched: true, faults: [] };
-}
-
-const LOCK_NOT_AVAILABLE = '55P03';
-const PRIVILEGE = '42501';
-const STATE_LENGTH = 5;
-
-/** Runs statements in one transaction. Gives what an operator has to do if this role may not, or if a lock is in the way. */
-async function attempt(
-  db: Queryable,
-  sql: string,
-): Promise<{ readonly message: string; readonly remedy: string } | null> {
-  try {
-    // Several statements in one message are one transaction.
-    await db.query(`SET LOCAL lock_timeout = '${LOCK_TIMEOUT}'; ${sql}`);
-    return null;
-  } catch (error) {
-    const code = errorCode(error);
-    if (code === LOCK_NOT_AVAILABLE)
-      return {
-        message: 'the publication cannot be changed now, because another session holds a lock on the table',
-        remedy: `It is tried again until that lock is gone. See who holds it: SELECT pid, mode FROM pg_locks WHERE granted AND mode LIKE '%Exclusive%';`,
-      };
-    if (code !== PRIVILEGE && (isConnectionLost(error) || code.length !== STATE_LENGTH)) throw error;
-    if (code !== PRIVILEGE)
-      return {
-        message: `PostgreSQL refuses to change the publication: ${messageOf(error)}`,
-        remedy: `Run this as the owner of the table and of the publication, to see what is in the way:\n  ${sql};`,
-      };
-    const { rows } = await db.query<{ role: string; database: string }>(
-      'SELECT quote_ident(current_user) AS role, quote_ident(current_database()) AS database',
-    );
-    const [place] = rows;
-    return {
-      message: `the publication cannot be changed by this role: ${messageOf(error)}`,
-      remedy: `Only the owner of the tables and of the publication may do this. Let that role (or a superuser) run:\n  ${sql};\nand start again. If ${place?.role} owns the tables: GRANT CREATE ON DATABASE ${place?.database} TO ${place?.role};`,
-    };
-  }
 }

@@ -9,6 +9,7 @@ import { listed, sentences } from '../model/sentences.ts';
 import { wantedTables } from '../model/wanted-tables.ts';
 import { faultsError, type Queryable } from '../postgres/pool.ts';
 import { faultsOf, mendPublication } from '../postgres/publication.ts';
+import { type ChangePublication, changesOn, patientChangesOn } from '../postgres/publication-change.ts';
 import { type PublicationFacts, readPublication } from '../postgres/publication-facts.ts';
 import { sealOf } from '../postgres/publication-seal.ts';
 import type { Log } from '../runtime/log.ts';
@@ -39,10 +40,11 @@ export const publishedTables = wantedTables;
  * `publication_missing` if it was dropped: then the daemon starts over with a new slot.
  */
 export async function watchPublication(context: PublicationContext, signal: AbortSignal): Promise<void> {
+  const change = patientChangesOn(context.pool, () => performance.now());
   await keepTrying(
     async (healthy) => {
       while (!signal.aborted) {
-        await lookAtPublication(context);
+        await lookAtPublication(context, change);
         healthy();
         await pause(LOOK_MS, signal);
       }
@@ -51,11 +53,11 @@ export async function watchPublication(context: PublicationContext, signal: Abor
   );
 }
 
-async function lookAtPublication(context: PublicationContext): Promise<void> {
+async function lookAtPublication(context: PublicationContext, change: ChangePublication): Promise<void> {
   const known = await readSeal<PublicationSeal>(context.store);
   const facts = await readPublication(context.pool, context.publication, wantedOf(context));
   if (known !== null && facts.state?.made !== known.made) throw missing(context.publication);
-  await reconcile(context, facts, known);
+  await reconcile(context, facts, known, change);
 }
 
 /**
@@ -73,7 +75,7 @@ export async function preparePublication(
   const facts = await readPublication(context.pool, context.publication, wantedOf(whole));
   const faults = tableFaults(facts, whole.tables.values());
   if (known === null && faults.size === byName.size) throw refusedError([...faults.values()].flat());
-  await reconcile(whole, facts, known);
+  await reconcile(whole, facts, known, changesOn(context.pool));
 }
 
 /** What PostgreSQL's catalog says against syncing each table as it is. */
@@ -140,11 +142,12 @@ async function reconcile(
   context: PublicationContext,
   before: PublicationFacts,
   known: PublicationSeal | null,
+  run: ChangePublication,
 ): Promise<void> {
   const { store, pool, publication, log } = context;
   const wanted = wantedOf(context);
-  const change = await mendPublication(pool, before, wanted);
-  for (const { path, message } of change.faults) log.warn({ table: path, reason: message }, 'not published');
+  const change = await mendPublication(pool, before, wanted, run);
+  for (const { path, message } of change.faults) log.debug({ table: path, reason: message }, 'not published');
   const facts = change.touched ? await readPublication(pool, publication, wanted) : before;
   const faults = tableFaults(facts, context.tables.values(), change.faults);
   const seals = Object.fromEntries(wanted.map((table) => [table.name, sealOf(facts, table)]));
