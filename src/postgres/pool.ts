@@ -18,8 +18,11 @@ export const SESSION_OPTIONS = [
 
 const CONNECT_TIMEOUT_MS = 10_000;
 
-/** A process that hangs inside a transaction must not hold row locks, nor keep a slot from being made. */
-const POOL_OPTIONS = `${SESSION_OPTIONS} -c idle_in_transaction_session_timeout=60000`;
+/**
+ * A process that hangs inside a transaction must not hold row locks, nor keep a slot from being made. Queries of the
+ * catalog look costly to the planner, and compiling them takes a hundred times as long as running them.
+ */
+const POOL_OPTIONS = `${SESSION_OPTIONS} -c idle_in_transaction_session_timeout=60000 -c jit=off`;
 
 /** Row-level security makes a reading fail that would leave rows out: a row that policies hide is not a deleted one. */
 const WHOLE_TABLES = '-c row_security=off';

@@ -61,11 +61,17 @@ const GENERATED = (kind: string): string => `
   (SELECT coalesce(jsonb_agg(a.attname ORDER BY a.attnum), '[]') FROM pg_attribute a
    WHERE a.attrelid = x.oid AND a.attgenerated = '${kind}' AND NOT a.attisdropped)`;
 
+/** What inherits from `c`, by whatever number of steps. `pg_partition_tree` would wait for whoever alters a partition. */
+const BELOW = (kind: string): string => `
+  (WITH RECURSIVE down AS (
+    SELECT h.inhrelid FROM pg_inherits h WHERE h.inhparent = c.oid AND c.relkind = '${kind}'
+    UNION SELECT h.inhrelid FROM pg_inherits h JOIN down ON h.inhparent = down.inhrelid)
+   SELECT inhrelid FROM down)`;
+
 /** Where the rows are: the table itself, or its partitions. */
 const LEAVES = `
-  pg_class x WHERE x.relkind <> 'p' AND x.oid IN (
-    SELECT c.oid WHERE c.relkind <> 'p'
-    UNION ALL SELECT t.relid FROM pg_partition_tree(c.oid) t WHERE c.relkind = 'p')`;
+  (SELECT c.oid AS inhrelid UNION ALL SELECT inhrelid FROM ${BELOW('p')} AS below) AS leaf
+  JOIN pg_class x ON x.oid = leaf.inhrelid WHERE x.relkind <> 'p'`;
 
 /** Of a wanted table `c` in the schema `n`, as the publication `p` (which may be missing) has it. */
 const tableFacts = (version: number): string => `
@@ -77,11 +83,8 @@ const tableFacts = (version: number): string => `
         'name', ${QUOTED('x.oid')}, 'kind', x.relkind, 'persistence', x.relpersistence, 'identity', x.relreplident,
         'primary', ${INDEX('i.indisprimary')}, 'chosen', ${INDEX("i.indisreplident AND x.relreplident = 'i'")},
         'stored', ${GENERATED('s')}, 'virtual', ${GENERATED('v')}) ORDER BY x.oid), '[]') FROM ${LEAVES}),
-    'heirs', (WITH RECURSIVE down AS (
-        SELECT h.inhrelid FROM pg_inherits h WHERE h.inhparent = c.oid AND c.relkind = 'r'
-        UNION SELECT h.inhrelid FROM pg_inherits h JOIN down ON h.inhparent = down.inhrelid)
-      SELECT coalesce(jsonb_agg(${QUOTED('x.oid')} ORDER BY x.oid), '[]')
-      FROM down JOIN pg_class x ON x.oid = down.inhrelid WHERE x.relpersistence <> 't'),
+    'heirs', (SELECT coalesce(jsonb_agg(${QUOTED('x.oid')} ORDER BY x.oid), '[]')
+      FROM ${BELOW('r')} AS heir JOIN pg_class x ON x.oid = heir.inhrelid WHERE x.relpersistence <> 't'),
     'ancestors', (SELECT coalesce(jsonb_agg(jsonb_build_array(an.nspname, a.relname)), '[]')
       FROM pg_partition_ancestors(c.oid) r JOIN pg_class a ON a.oid = r.relid
       JOIN pg_namespace an ON an.oid = a.relnamespace WHERE a.oid <> c.oid),

@@ -29,6 +29,8 @@ export type PublicationContext = {
 
 /** A table that loses its identity makes the application's UPDATE fail for as long. */
 const LOOK_MS = 1_000;
+/** A look at thousands of partitions takes its time, of which the server must not be full. */
+const LEAST_REST = 10;
 
 /** Every table whose changes must be in the log. */
 export const publishedTables = wantedTables;
@@ -44,9 +46,10 @@ export async function watchPublication(context: PublicationContext, signal: Abor
   await keepTrying(
     async (healthy) => {
       while (!signal.aborted) {
+        const started = performance.now();
         await lookAtPublication(context, change);
         healthy();
-        await pause(LOOK_MS, signal);
+        await pause(Math.max(LOOK_MS, LEAST_REST * (performance.now() - started)), signal);
       }
     },
     { name: 'the publication', log: context.log, signal },
