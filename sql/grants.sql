@@ -1,10 +1,12 @@
 -- A role of its own for pgnotion, with the least that works. Run it in the database that is synced, as a superuser
 -- (on a managed service: as the role that owns the tables and may create roles):
 --
---   psql "$ADMIN_URL" --set role=pgnotion --set password='a long one' --set schemas='public, auth' \
+--   psql "$ADMIN_URL" --set role=pgnotion_sync --set password='a long one' --set schemas='public, auth' \
 --     --set both_ways='public.suppliers, public.products' --set read_only='auth.users' --file sql/grants.sql
 --
--- role       the role that DATABASE_URL logs in as
+-- role       the role that DATABASE_URL logs in as; not `pgnotion`, which is the name of the schema: PostgreSQL looks for
+--            tables without a schema in the one that is called like the role first (a role that is called so already
+--            goes on working)
 -- schemas    the schemas of all tables below
 -- both_ways  the sources of tables whose direction is `both` or `to-postgres`
 -- read_only  the sources of `to-notion` tables, and every table that a `query` or `dependsOn` names besides; leave
@@ -23,6 +25,9 @@ begin;
 -- Supabase before PostgreSQL 17: only `postgres` may replicate, so pgnotion has to use that role.
 select format('create role %I login replication password %L', :'role', :'password')
  where not exists (select from pg_roles where rolname = :'role') \gexec
+
+select format('a role called %s, like the schema, finds pgnotion''s tables before its own: choose another name', :'role') as warning
+ where :'role' = 'pgnotion';
 
 -- To log in here.
 select format('grant connect on database %I to %I', current_database(), :'role') \gexec
@@ -47,7 +52,7 @@ select distinct format('grant usage on sequence %s to %I', sequence.oid::regclas
 -- runs this script makes it, and pgnotion finds it as it has to be. When the configuration gets another table,
 -- add it here (`alter publication pgnotion add table ...`) before pgnotion starts with it.
 --
--- The other way: let pgnotion do it. Make it a member of the owning role (`grant owner to pgnotion`), and
+-- The other way: let pgnotion do it. Make it a member of the owning role (`grant owner to pgnotion_sync`), and
 -- `grant create on database ... to pgnotion`; then leave this part out.
 select format('create publication pgnotion for table %s%s with (%s)', :'both_ways',
               case when :'read_only' <> '' then ', ' || :'read_only' else '' end,
@@ -57,7 +62,7 @@ select format('create publication pgnotion for table %s%s with (%s)', :'both_way
  where not exists (select from pg_publication where pubname = 'pgnotion') \gexec
 
 -- A row that row-level security hides would look deleted, so pgnotion does not sync such a table, even if a policy shows
--- the role all rows. As a superuser: alter role pgnotion bypassrls; or make the role a member of the tables' owner.
+-- the role all rows. As a superuser: alter role pgnotion_sync bypassrls; or make the role a member of the tables' owner.
 select format('%s has row-level security: it is not synced until %s has BYPASSRLS', c.oid::regclass, :'role') as warning
   from pg_class c join pg_namespace n on n.oid = c.relnamespace
  where c.relrowsecurity

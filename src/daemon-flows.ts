@@ -7,8 +7,10 @@ import { PgnotionError } from './model/errors.ts';
 import type { PageId, TableName } from './model/ids.ts';
 import type { NotionClient } from './notion/client.ts';
 import { createPeople } from './notion/people.ts';
+import { briefQueries } from './postgres/brief-queries.ts';
 import { runBackfill } from './reconcile/backfill.ts';
 import { createSchemaTracker } from './reconcile/schema-tracker.ts';
+import { createShapes } from './reconcile/shapes.ts';
 import { createKeyLock } from './runtime/keylock.ts';
 import { createLooks } from './runtime/looks.ts';
 import type { Service } from './runtime/service.ts';
@@ -75,6 +77,7 @@ export function flowsOf(
     ...syncLogOf(config.syncLog, { ...outbound, limit: environment.NOTION_RATE_LIMIT }),
     ...conflictPagesOf(installation, outbound),
     { name: 'schema', run: (signal) => shared.schema.run(signal) },
+    { name: 'table shapes', run: (signal) => shared.shapes.run(signal) },
     { name: 'notices', run: (signal) => runNotices({ ...shared, createGraceMs }, signal) },
   ];
 }
@@ -105,8 +108,18 @@ export async function sharedContext(
   notion: NotionClient,
   onDirty: () => void,
 ) {
-  const { log, config, db, tables } = installation;
+  const { log, config, db, writer, tables } = installation;
   const schema = createSchemaTracker({ store, notion, tables, onDirty, log });
+  const shapes = createShapes({
+    store,
+    db: briefQueries(installation.pool),
+    mappings: config.tables,
+    strategy: installation.environment.SYNC_CONFLICT_STRATEGY,
+    tables: schema.tables,
+    replace: schema.replace,
+    onDirty,
+    log,
+  });
   const ends = {
     store,
     notion: schema.notion,
@@ -119,9 +132,11 @@ export async function sharedContext(
   return {
     ...ends,
     db,
+    writer,
     log,
     onDirty,
     schema,
+    shapes,
     tables: schema.tables,
     settleRelations: createSettleRelations(ends),
     people: createPeople(notion),

@@ -21,6 +21,8 @@ import { createThrottle, type Throttle } from './notion/throttle.ts';
 import { createPool, describeConnectError, severPool } from './postgres/pool.ts';
 import { resolveTables } from './postgres/resolve.ts';
 import type { UserDatabase } from './postgres/rows.ts';
+import { searchPathOption } from './postgres/search-path.ts';
+import { createWritePool, createWriter, type Writer } from './postgres/writer.ts';
 import { settleSchema } from './reconcile/schema.ts';
 import type { Log } from './runtime/log.ts';
 import { within } from './runtime/retry.ts';
@@ -36,7 +38,11 @@ export type Installation = {
   readonly config: Config;
   readonly environment: Environment;
   readonly pool: Pool;
+  /** That of `db`, whose values stay PostgreSQL's text. */
+  readonly rawPool: Pool;
   readonly db: UserDatabase;
+  /** Changes the users' tables, over connections of its own. */
+  readonly writer: Writer;
   readonly tables: readonly ResolvedTable[];
   readonly log: Log;
   /** Ends all connections in the middle of whatever they do: PostgreSQL cannot be reached, or is another daemon's. */
@@ -47,6 +53,8 @@ export type Installation = {
 /** A good-bye takes no longer, even to a server that does not answer. */
 const CLOSE_MS = 3_000;
 const MAX_CONNECTIONS = 10;
+/** A lock that an application or a migration holds on a table takes up no connection for longer. */
+const LOCK_SETTING = '-c lock_timeout=2000';
 /** A server, or a network, that falls silent on the way up is given up after this. */
 const ANSWER_MS = 15_000;
 /** A migration may have to go through all that the state holds. */
@@ -63,27 +71,36 @@ export async function openInstallation(
   migrationMs = MIGRATION_MS,
 ): Promise<Installation> {
   const { DATABASE_URL: url } = environment;
-  const pool = createPool({ url, max: MAX_CONNECTIONS, raw: false, applicationName: 'pgnotion state', log });
-  const rawPool = createPool({ url, max: MAX_CONNECTIONS, raw: true, applicationName: 'pgnotion', log });
-  const db: UserDatabase = new Kysely({ dialect: new PostgresDialect({ pool: rawPool }) });
-  const sever = (): void => [pool, rawPool].forEach(severPool);
+  const state = { url, max: MAX_CONNECTIONS, raw: false, applicationName: 'pgnotion state', log };
+  const first = createPool(state);
+  const opened = [first];
+  const sever = (): void => opened.forEach(severPool);
   const close = async (): Promise<void> => {
     const forced = setTimeout(sever, CLOSE_MS);
-    await db.destroy();
-    // Kysely ends only what it has used.
-    if (!rawPool.ending) await rawPool.end();
-    await pool.end();
+    await Promise.all(opened.map((each) => each.end()));
     clearTimeout(forced);
   };
   try {
-    const first = within(ANSWER_MS, 'the first query', pool.query('select 1'));
-    await first.catch((error: unknown) => {
+    const answer = within(ANSWER_MS, 'the first query', first.query('select 1'));
+    await answer.catch((error: unknown) => {
       throw describeConnectError(error, url);
     });
-    await within(migrationMs, 'bringing the schema pgnotion up to date', migrate(pool));
+    await within(migrationMs, 'bringing the schema pgnotion up to date', migrate(first));
+    // Our schema is there from here on, so that a session on the users' tables can be told to leave it out.
+    const settings = await within(ANSWER_MS, 'reading the search path', searchPathOption(first));
+    // The users' queries and expressions are looked at over it, too.
+    const pool = settings === '' ? first : createPool({ ...state, settings });
+    const theirs = { url, applicationName: 'pgnotion', settings: `${LOCK_SETTING} ${settings}`, log };
+    const rawPool = createPool({ ...theirs, max: MAX_CONNECTIONS, raw: true });
+    const writePool = createWritePool(theirs);
+    opened.push(rawPool, writePool, ...(pool === first ? [] : [pool]));
+    const [db, writing] = [rawPool, writePool].map(
+      (each): UserDatabase => new Kysely({ dialect: new PostgresDialect({ pool: each }) }),
+    ) as [UserDatabase, UserDatabase];
     const resolving = resolveTables(pool, config.tables, environment.SYNC_CONFLICT_STRATEGY);
     const tables = await within(ANSWER_MS, 'reading the catalog', resolving);
-    return { config, environment, pool, db, tables, log, sever, close };
+    const writer = createWriter(writing);
+    return { config, environment, pool, rawPool, db, writer, tables, log, sever, close };
   } catch (error) {
     await close();
     throw error;

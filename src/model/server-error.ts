@@ -15,6 +15,10 @@ export type ServerError = {
   readonly raised: boolean;
   /** Of a raised error only. */
   readonly hint?: string;
+  /** The session has ended with it, or was refused. */
+  readonly fatal: boolean;
+  /** The plan of a statement in a function was made before the schema changed; it is made anew the next time. */
+  readonly stalePlan: boolean;
 };
 
 type Thrown = Error & { readonly code: string; readonly severity: string } & {
@@ -39,6 +43,8 @@ export function serverErrorOf(error: unknown, sent: readonly string[] = []): Ser
     code,
     text: textOf(error, sent),
     raised,
+    fatal: isFatal(error),
+    stalePlan: error.routine === 'RevalidateCachedQuery',
     ...(schema === undefined ? {} : { schema }),
     ...(table === undefined ? {} : { table }),
     ...(column === undefined ? {} : { column }),
@@ -51,15 +57,23 @@ export function serverErrorOf(error: unknown, sent: readonly string[] = []): Ser
 const isRaised = ({ routine }: Thrown): boolean =>
   routine === 'exec_stmt_raise' || routine === 'exec_stmt_assert';
 
+/** The severity comes in the server's language; a session also ends with these. */
+const isFatal = ({ severity, code }: Thrown): boolean =>
+  severity === 'FATAL' || severity === 'PANIC' || /^(57P0[1-5]|25P0[34])$/.test(code);
+
 /** Classes whose messages name tables, columns, constraints and settings, and never quote a value. */
 const NAMING = /^(08|09|21|23|25|27|28|2B|2D|34|3D|3F|40|44|53|54|55|57)/;
 /** Classes whose messages put what they quote between quotation marks. */
 const QUOTING = /^(0A|22|42|58)/;
 
+/** An author may raise a text of any length; a person reads the beginning. */
+const MOST = 1_000;
+
 function textOf(error: Thrown, sent: readonly string[]): string {
-  const { code, message, severity } = error;
+  const { code, message } = error;
   // A session that was refused or ended has evaluated no row.
-  if (isRaised(error) || severity === 'FATAL' || NAMING.test(code)) return message;
+  if (isRaised(error)) return message.slice(0, MOST).toWellFormed();
+  if (isFatal(error) || NAMING.test(code)) return message;
   const at = placeOf(error);
   if (!QUOTING.test(code))
     return `PostgreSQL answered with SQLSTATE ${code}${at}; its text may quote other values, and is in the server's log`;

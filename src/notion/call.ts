@@ -1,5 +1,6 @@
 import { Client } from '@notionhq/client';
 import { messageOf, PgnotionError } from '../model/errors.ts';
+import { storable } from '../model/storable.ts';
 import type { Log } from '../runtime/log.ts';
 import { backoff, pause } from '../runtime/retry.ts';
 import { type Read, Unreadable } from './answers.ts';
@@ -114,7 +115,8 @@ function createSender(options: NotionClientOptions) {
     const left = performance.now();
     const attempt = async (): Promise<Outcome<T>> => {
       try {
-        return readAnswer(call, await call.send(new Client({ ...settings, fetch: bounded.fetch })), left);
+        const answer = await call.send(new Client({ ...settings, fetch: bounded.fetch }));
+        return readAnswer(call, storable(answer), left);
       } catch (error) {
         const verdict = classify(problemOf(error, { method: call.method, effect: call.effect }));
         return { verdict: { ...verdict, message: verdict.message.replaceAll(token, '[secret]') } };

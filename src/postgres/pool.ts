@@ -33,7 +33,7 @@ const WHOLE_TABLES = '-c row_security=off';
  */
 export function withSessionOptions(url: string, options: string): string {
   const [base, query = ''] = splitOnce(url, '?');
-  const encoded = options.replaceAll(' ', '+');
+  const encoded = encodeURIComponent(options).replaceAll('%20', '+');
   const parameters = query.split('&').filter((parameter) => parameter !== '');
   const own = parameters.find((parameter) => parameter.startsWith('options='));
   const others = parameters.filter((parameter) => parameter !== own);
@@ -80,13 +80,18 @@ export type PoolOptions = {
   readonly raw: boolean;
   /** What `pg_stat_activity` shows. */
   readonly applicationName: string;
+  /** More start-up options of the sessions. */
+  readonly settings?: string;
   readonly log: Log;
 };
 
 /** A pool whose sessions have {@link SESSION_OPTIONS}. Connects when it is first used. */
-export function createPool({ url, max, raw, applicationName, log }: PoolOptions): pg.Pool {
+export function createPool({ url, max, raw, applicationName, settings, log }: PoolOptions): pg.Pool {
   const pool = new pg.Pool({
-    connectionString: withSessionOptions(url, raw ? `${POOL_OPTIONS} ${WHOLE_TABLES}` : POOL_OPTIONS),
+    connectionString: withSessionOptions(
+      url,
+      [POOL_OPTIONS, raw ? WHOLE_TABLES : '', settings].filter((each) => each).join(' '),
+    ),
     max,
     keepAlive: true,
     connectionTimeoutMillis: CONNECT_TIMEOUT_MS,

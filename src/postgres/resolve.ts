@@ -1,8 +1,8 @@
 import type { ColumnShape } from '../model/codecs/codec.ts';
 import { codecs } from '../model/codecs/registry.ts';
 import { ruleOf } from '../model/conflict.ts';
-import type { Fault } from '../model/errors.ts';
-import { type QualifiedName, qualifiedName } from '../model/ids.ts';
+import { type Fault, PgnotionError } from '../model/errors.ts';
+import { type QualifiedName, qualifiedName, type TableName } from '../model/ids.ts';
 import {
   type ConflictStrategy,
   type FieldMapping,
@@ -40,8 +40,34 @@ export async function resolveTables(
   mappings: readonly TableMapping[],
   strategy: ConflictStrategy = 'lww',
 ): Promise<readonly ResolvedTable[]> {
-  const catalog = await readCatalog(db, mappings.flatMap(requestsOf));
+  return resolveRanked(db, mappings, { strategy, ranks: rankTables(mappings) });
+}
+
+/** As `resolveTables`, each table by itself: what is wrong with one keeps no other back (invariant 16). */
+export async function resolveEach(
+  db: Queryable,
+  mappings: readonly TableMapping[],
+  strategy: ConflictStrategy = 'lww',
+): Promise<{ readonly tables: readonly ResolvedTable[] }> {
   const ranks = rankTables(mappings);
+  const tables: ResolvedTable[] = [];
+  for (const mapping of mappings)
+    try {
+      tables.push(...(await resolveRanked(db, [mapping], { strategy, ranks })));
+    } catch (error) {
+      if (!(error instanceof PgnotionError)) throw error;
+    }
+  return { tables };
+}
+
+type Ranked = { readonly strategy: ConflictStrategy; readonly ranks: ReadonlyMap<TableName, number> };
+
+async function resolveRanked(
+  db: Queryable,
+  mappings: readonly TableMapping[],
+  { strategy, ranks }: Ranked,
+): Promise<readonly ResolvedTable[]> {
+  const catalog = await readCatalog(db, mappings.flatMap(requestsOf));
   const faults: Fault[] = [];
   const tables: ResolvedTable[] = [];
   for (const mapping of mappings) {

@@ -2,6 +2,7 @@ import { type RawBuilder, sql } from 'kysely';
 import { keyParts, type RowKey } from '../model/ids.ts';
 import type { ResolvedTable } from '../model/mapping.ts';
 import { splitQualified } from './pool.ts';
+import { RowKeptError } from './row-statement-error.ts';
 import { tableRef, type UserDatabase } from './rows.ts';
 import type { ColumnValues, UserTransaction } from './write.ts';
 
@@ -44,12 +45,13 @@ export async function insertAgain(
     }),
   ]);
   const taken = [...known].filter(([name]) => columns.has(name));
-  await sql`
+  const { numAffectedRows } = await sql`
     insert into ${tableRef(table)} (${sql.join(taken.map(([name]) => sql.ref(name)))}) overriding system value
     select ${sql.join(taken.map(([, value]) => value))}
       from jsonb_populate_record(null::${tableRef(table)}, ${row.whole ?? '{}'}::jsonb) as lost`.execute(
     transaction,
   );
+  if (numAffectedRows === 0n) throw new RowKeptError('insert', table.source);
 }
 
 /** The names alone: the values are PostgreSQL's to read. */

@@ -86,6 +86,19 @@ export async function presentKeys(
   return new Set(rows.map((row) => rowKey(partsOf(table, row))));
 }
 
+/** Those of these keys whose rows could be locked at once; they stay so until the transaction ends. */
+export async function freeKeys(
+  transaction: UserDatabase,
+  table: ResolvedTable,
+  keys: readonly RowKey[],
+): Promise<ReadonlySet<RowKey>> {
+  const { rows } = await sql<TextRow>`
+    select ${sql.join(keyColumns(table))} ${amongKeys(table, keys)} for update of ${alias(table)} skip locked`.execute(
+    transaction,
+  );
+  return new Set(rows.map((row) => rowKey(partsOf(table, row))));
+}
+
 function amongKeys(table: ResolvedTable, keys: readonly RowKey[]): RawBuilder<unknown> {
   const wanted = table.key.map((_, at) => keys.map((key) => keyParts(key, table.key.length)[at] ?? null));
   const columns = table.key.map((_, at) => sql.ref(`w${at}`));

@@ -1,6 +1,7 @@
 import { sql } from 'kysely';
 import type { RowKey } from '../model/ids.ts';
 import type { ResolvedTable } from '../model/mapping.ts';
+import { RowKeptError } from './row-statement-error.ts';
 import { keyCondition, tableRef, type UserDatabase } from './rows.ts';
 import type { UserTransaction } from './write.ts';
 
@@ -50,5 +51,7 @@ export async function setSoftDeleted(
   await sql`update ${tableRef(table)} set ${sql.ref(column)} = ${value} where ${condition}`.execute(
     transaction,
   );
+  if ((await isSoftDeleted(transaction, table, key, column)) !== deleted)
+    throw new RowKeptError('update', table.source);
   return { before, after: (await read()) ?? before };
 }

@@ -17,6 +17,7 @@ import {
 } from '../model/rollback.ts';
 import { writableColumns } from '../postgres/restore.ts';
 import { readRows, type UserDatabase } from '../postgres/rows.ts';
+import type { Writer } from '../postgres/writer.ts';
 import { deletionLoad } from '../state/guarded-changes.ts';
 import { beginRollback, brokenRollback, endRun, lockRollbacks } from '../state/runs.ts';
 import type { Sql } from '../state/sql.ts';
@@ -37,6 +38,7 @@ export type RollbackContext = {
   readonly pool: Pool;
   readonly store: Sql;
   readonly db: UserDatabase;
+  readonly writer: Pick<Writer, 'run'>;
   readonly tables: ReadonlyMap<TableName, ResolvedTable>;
   readonly guard: Guard;
 };

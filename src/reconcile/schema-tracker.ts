@@ -19,6 +19,8 @@ export type SchemaTracker = {
   readonly notion: NotionClient;
   /** Tables as they can be synced now. Entries are replaced when Notion's schema changes. */
   readonly tables: ReadonlyMap<TableName, ResolvedTable>;
+  /** Takes a table as PostgreSQL's catalog has it now. */
+  readonly replace: (table: ResolvedTable) => void;
   /** Brings `tables` to the state that a source is of; another process may have settled it. */
   readonly follow: (source: Source) => Promise<void>;
   /**
@@ -52,7 +54,7 @@ export type WatchOptions = {
 
 /** A data source as this process knows it. Times are those of `performance.now`. */
 type Watched = {
-  readonly table: ResolvedTable;
+  table: ResolvedTable;
   readonly dataSource: DataSourceId;
   readonly known: KnownSchema;
   readonly version: number;
@@ -72,6 +74,8 @@ type Watched = {
 };
 
 type Watch = WatchOptions & {
+  /** With all fields, whatever Notion has of them. */
+  readonly whole: Map<TableName, ResolvedTable>;
   readonly live: Map<TableName, ResolvedTable>;
   readonly watched: Map<TableName, Watched>;
   readonly wake: Wake;
@@ -92,6 +96,7 @@ const SPACING_MS = 250;
 export function createSchemaTracker(options: WatchOptions): SchemaTracker {
   const watch: Watch = {
     ...options,
+    whole: new Map(options.tables.map((table) => [table.name, table])),
     live: new Map(options.tables.map((table) => [table.name, table])),
     watched: new Map(),
     wake: createWake(),
@@ -105,6 +110,7 @@ export function createSchemaTracker(options: WatchOptions): SchemaTracker {
       (source) => askAfterRefusal(watch, source),
     ),
     tables: watch.live,
+    replace: (table) => replace(watch, table),
     follow: (source) => follow(watch, source),
     confirm: async (name, askedAt) => {
       const one = await readSince(watch, name, askedAt);
@@ -242,7 +248,7 @@ async function follow(watch: Watch, source: Source): Promise<void> {
   const { table: name, dataSource, schemaVersion: version } = source;
   const before = watch.watched.get(name);
   if (before?.version === version && before.dataSource === dataSource) return;
-  const table = before?.table ?? watch.tables.find((each) => each.name === name);
+  const table = watch.whole.get(name);
   if (table === undefined) return;
   const known = await readKnown(watch.store, name, dataSource);
   watch.watched.set(name, {
@@ -267,4 +273,11 @@ async function follow(watch: Watch, source: Source): Promise<void> {
     await watch.store.transaction((sql) => compareAgain(sql, [name]));
     watch.onDirty();
   }
+}
+
+function replace({ whole, live, watched }: Watch, table: ResolvedTable): void {
+  whole.set(table.name, table);
+  const one = watched.get(table.name);
+  if (one !== undefined) one.table = table;
+  live.set(table.name, one === undefined ? table : syncable(table, one.known));
 }

@@ -1,10 +1,10 @@
 import type { Json, RowImage } from '../model/change.ts';
-import { messageOf } from '../model/errors.ts';
 import type { RowKey } from '../model/ids.ts';
 import type { ResolvedField, ResolvedTable } from '../model/mapping.ts';
 import { rowChangeOf } from '../model/merge.ts';
 import { decideUndo, onlyFields, type Restored, type UndoDecision, type Undoing } from '../model/rollback.ts';
 import { insertAgain } from '../postgres/restore.ts';
+import { RowKeptError, RowStatementError } from '../postgres/row-statement-error.ts';
 import { readRows, type UserDatabase } from '../postgres/rows.ts';
 import { isSoftDeleted, setSoftDeleted } from '../postgres/soft-delete.ts';
 import {
@@ -13,11 +13,11 @@ import {
   deleteRow,
   lockRow,
   settleConstraints,
-  sqlState,
   statementsOn,
   type UserTransaction,
   updateRow,
 } from '../postgres/write.ts';
+import type { Writer } from '../postgres/writer.ts';
 import { beginOperation, endOperation, type Operation } from '../state/operations.ts';
 import { recordsByKey } from '../state/records.ts';
 import type { Sql } from '../state/sql.ts';
@@ -45,13 +45,14 @@ export type UndoOutcome = UndoDecision | { readonly refused: string };
  * lock, so nothing that came after the preview is lost. Capture takes the change for anybody's and carries it to Notion.
  */
 export async function undoRecord(
-  context: { readonly db: UserDatabase; readonly store: Sql },
+  context: { readonly writer: Pick<Writer, 'run'>; readonly store: Sql },
   task: UndoTask,
 ): Promise<UndoOutcome> {
   const { table, key, undoing, force } = task;
   const known = (await recordsByKey(context.store, table.name, [key])).get(key);
   try {
-    return await changeAs(context.db, { id: null, name: task.actor }, async (transaction) => {
+    const to = { writer: context.writer, table: table.name };
+    return await changeAs(to, { id: null, name: task.actor }, async (transaction) => {
       await lockRow(transaction, table, key);
       const row = (await readRows(transaction, table, [key])).get(key) ?? null;
       const marked = row !== null && (await isMarked(transaction, table, key, undoing));
@@ -179,10 +180,8 @@ async function note(sql: Sql, task: UndoTask, page: Operation['page'], done: Don
 /** Ends a transaction that came to nothing. */
 class KeptByPostgres extends Error {}
 
-/** A constraint, a trigger or a missing right speaks of this record alone; anything else ends the rollback. */
+/** Whatever PostgreSQL says of this record is the record's own; anything else ends the rollback. */
 function refusedBy(error: unknown): string | null {
-  const state = sqlState(error);
-  if (state === null) return null;
-  const own = /^(22|23|27|44|P0)/.test(state) || state === '42501' || state === '428C9';
-  return own ? `${messageOf(error)} (${state})` : null;
+  if (error instanceof RowKeptError) return error.message;
+  return error instanceof RowStatementError ? `${error.message} (${error.code})` : null;
 }

@@ -45,10 +45,15 @@ export async function editedPages(sql: Sql, table: TableName): Promise<ReadonlyS
   return new Set(rows.map((row) => row.page));
 }
 
+/** Why an edit waits whose row PostgreSQL could not change in time: it is looked at apart from all others. */
+export const ROW_BLOCKED = 'row_blocked';
+
+const NOT_BLOCKED = `code is distinct from '${ROW_BLOCKED}'`;
+
 /** Pages to look at again now: settling time over, a related record may be there, a retry was asked for. */
 export async function dueEdits(sql: Sql): Promise<WaitingEdit[]> {
   const rows = await sql.query<Row>(
-    `${SELECT} where next_at <= clock_timestamp() and ${NOT_PAUSED} and ${notFailing('e.page_id')} order by next_at limit 100`,
+    `${SELECT} where next_at <= clock_timestamp() and ${NOT_BLOCKED} and ${NOT_PAUSED} and ${notFailing('e.page_id')} order by next_at limit 100`,
   );
   return rows.map(toEdit);
 }
@@ -57,9 +62,28 @@ export async function dueEdits(sql: Sql): Promise<WaitingEdit[]> {
 export async function nextEditMs(sql: Sql): Promise<number | null> {
   const [row] = await sql.query<{ ms: number | null }>(
     `select (extract(epoch from min(next_at) - clock_timestamp()) * 1000)::float8 as ms
-       from pgnotion.edits e where ${NOT_PAUSED} and ${notFailing('e.page_id')}`,
+       from pgnotion.edits e where ${NOT_BLOCKED} and ${NOT_PAUSED} and ${notFailing('e.page_id')}`,
   );
   return row?.ms ?? null;
+}
+
+/** Edits whose rows could not be changed in time, the longest waiting first. */
+export async function blockedEdits(sql: Sql): Promise<WaitingEdit[]> {
+  const rows = await sql.query<Row>(
+    `${SELECT} where code = $1 and parked_at is null and ${NOT_PAUSED} and ${notFailing('e.page_id')}
+      order by next_at limit 200`,
+    [ROW_BLOCKED],
+  );
+  return rows.map(toEdit);
+}
+
+/** Nothing has changed for these, so that they need not be tried yet. */
+export async function postponeBlocked(sql: Sql, pages: readonly PageId[], ms: number): Promise<void> {
+  await sql.query(
+    `update pgnotion.edits set next_at = clock_timestamp() + make_interval(secs => $2::float8)
+      where page_id = any($1::uuid[]) and code = $3 and parked_at is null`,
+    [pages, ms / 1000, ROW_BLOCKED],
+  );
 }
 
 type Keep = {

@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { createHash, randomUUID } from 'node:crypto';
 import type { Told } from '../model/errors.ts';
 import type { PageId, TableName } from '../model/ids.ts';
 import { sentences } from '../model/sentences.ts';
@@ -61,6 +61,23 @@ export async function wishNotice(
                           else clock_timestamp() end,
            attempts = 0, changed_at = clock_timestamp()`,
     [page, table, noticeText(told), digest],
+  );
+}
+
+/** Tells the person once, by a comment, of something that is over by now: the page has its value back. */
+export async function tellOnce(
+  sql: Sql,
+  { page, table }: { readonly page: PageId; readonly table: TableName },
+  told: readonly Told[],
+): Promise<void> {
+  await sql.query(
+    `insert into pgnotion.notices as n (page_id, table_name, wanted, refusal, comment, next_at)
+     values ($1, $2, '', $3, $4, clock_timestamp())
+     on conflict (page_id) do update
+       set refusal = excluded.refusal, comment = excluded.comment, commented = null, intent_at = null,
+           next_at = clock_timestamp(), attempts = 0, changed_at = clock_timestamp()`,
+    // Each is a telling of its own, even of the same.
+    [page, table, `once ${randomUUID()}`, noticeText(told)],
   );
 }
 

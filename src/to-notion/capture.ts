@@ -1,7 +1,9 @@
 import type { WalTuple } from '../model/change.ts';
+import { messageOf } from '../model/errors.ts';
 import type { Lsn, QualifiedName, RowKey, TableName } from '../model/ids.ts';
 import type { ResolvedTable } from '../model/mapping.ts';
 import { tableTrouble } from '../model/table-trouble.ts';
+import { isReadBlocked } from '../postgres/row-statement-error.ts';
 import { dependentKeys, type UserDatabase } from '../postgres/rows.ts';
 import { untilVisible } from '../postgres/visibility.ts';
 import type { WalStream } from '../postgres/wal.ts';
@@ -194,6 +196,11 @@ async function dependantsOf(options: CaptureOptions, joined: Held['joined']): Pr
 
 /** A table that cannot be asked must not hold the log up for the others; all of its rows are compared later. */
 async function suspendFor(options: CaptureOptions, table: TableName, error: unknown): Promise<RowKey[]> {
+  if (isReadBlocked(error)) {
+    options.log.warn({ table, reason: messageOf(error) }, 'a table is locked: its rows are compared later');
+    await options.store.transaction((sql) => compareAgain(sql, [table]));
+    return [];
+  }
   const reason = tableTrouble(error);
   if (reason === null) throw error;
   options.log.error({ table, reason }, 'a table is suspended');

@@ -1,8 +1,10 @@
+import { messageOf } from '../model/errors.ts';
 import type { TableName } from '../model/ids.ts';
 import { sameJson } from '../model/json.ts';
 import { changedInRow } from '../model/merge.ts';
 import { inRankOrder } from '../model/rank.ts';
 import { tableTrouble } from '../model/table-trouble.ts';
+import { isReadBlocked } from '../postgres/row-statement-error.ts';
 import { readRows } from '../postgres/rows.ts';
 import { failpoint } from '../runtime/failpoints.ts';
 import { backoff, keepTrying } from '../runtime/retry.ts';
@@ -48,6 +50,7 @@ const RETRY = { firstMs: 1_000, maxMs: 300_000 };
 const MISSING_ROW_TRIES = 5;
 const MISSING_ROW_MS = 1_000;
 const DOUBTFUL_MS = 3_000;
+const LOCK_RETRY = { firstMs: 2_000, maxMs: 15_000 };
 
 export type DeliverOptions = {
   readonly urgency: Urgency;
@@ -121,7 +124,7 @@ async function deliverLines(
   const table = context.tables.get(name);
   if (table === undefined) throw new Error(`no table ${name}`);
   const batch = await readBatch(context, table, source, lines).catch((error: unknown) =>
-    suspendFor(context, name, error),
+    isReadBlocked(error) ? tryAfterLock(context, lines, error) : suspendFor(context, name, error),
   );
   if (batch === null) return;
   const outcomes = lines.map((line) =>
@@ -136,6 +139,23 @@ async function deliverLines(
   // All of them, even if one cannot be recorded: none may go on behind the back of the next batch.
   const failed = (await Promise.allSettled(outcomes)).find((each) => each.status === 'rejected');
   if (failed) throw failed.reason;
+}
+
+/** Its rows can be read once a lock on the table, or whatever takes the time, is gone; the others must not wait for it. */
+async function tryAfterLock(
+  context: DeliverContext,
+  lines: readonly OutboxLine[],
+  error: unknown,
+): Promise<null> {
+  const trouble = {
+    code: 'row_blocked',
+    reason: `PostgreSQL could not read the row in time: ${messageOf(error)}`,
+    remedy: 'nothing to do if it passes: it is tried again by itself; else see who holds a lock on the table',
+  };
+  await context.store.transaction(async (sql) => {
+    for (const line of lines) await reschedule(sql, line, backoff(line.attempts + 1, LOCK_RETRY), trouble);
+  });
+  return null;
 }
 
 /** A table that cannot be read stops alone; the others must not wait behind it. */

@@ -1,9 +1,8 @@
 import type { RowImage } from '../model/change.ts';
-import type { Fault } from '../model/errors.ts';
 import { goesToNotion, goesToPostgres, type ResolvedField } from '../model/mapping.ts';
 import { changedOnPage } from '../model/merge.ts';
 import { editDigest } from '../model/page.ts';
-import { listed } from '../model/sentences.ts';
+import { RowKeptError } from '../postgres/row-statement-error.ts';
 import { readRows } from '../postgres/rows.ts';
 import { type ColumnValues, lockRow, writeAs } from '../postgres/write.ts';
 import { wakeIfDecided } from '../state/clearings.ts';
@@ -19,7 +18,8 @@ import {
   waitForEdit,
 } from '../state/edits.ts';
 import { releaseHeld } from '../state/held.ts';
-import { markRestore, type Trouble } from '../state/outbox.ts';
+import { tellOnce } from '../state/notices.ts';
+import { markRestore } from '../state/outbox.ts';
 import type { SyncRecord } from '../state/records.ts';
 import { dropSightings, keepSightings } from '../state/sightings.ts';
 import { FENCE, type Sql } from '../state/sql.ts';
@@ -27,9 +27,8 @@ import { actorFor, valuesAt } from './actor.ts';
 import { bringBack } from './bring-back.ts';
 import { choose } from './choose.ts';
 import { guardEdit } from './clearing.ts';
-import { concludeApplied, concludeEdit, isOurs, keepIdEdited, type Refusal } from './conflict.ts';
+import { concludeApplied, concludeEdit, isOurs, keepIdEdited } from './conflict.ts';
 import {
-  type DecodedField,
   decodeAll,
   type InboundContext,
   inboundLookups,
@@ -40,10 +39,11 @@ import {
 import { withTitles } from './kept-titles.ts';
 import { ownId } from './own-id.ts';
 import { withoutOurWrites } from './own-writes.ts';
-import { refusalOf, refusedValues, relatedMissing, relatedWaitMs, rowGone } from './refusal.ts';
+import { type EditTrouble, editTroubleOf, editWaitMs, rowGone, toldKept } from './refusal.ts';
 import { remember } from './remember.ts';
 import { withoutMoveLosses, withoutSchemaLosses } from './schema-losses.ts';
 import { isSettling } from './settle.ts';
+import { isBlocked, joined, mayBeOutdated, parked, problemOf, type Tried } from './tried.ts';
 import { writeChosen } from './write-row.ts';
 
 type Linked = SyncRecord & { readonly page: NonNullable<SyncRecord['page']> };
@@ -141,6 +141,7 @@ async function conclude(
   const { digest, waiting, tried } = seen;
   const changed = seen.changed.map((field) => field.property);
   const held = tried.flatMap((each) => each.held);
+  const told = tried.flatMap((each) => each.told ?? []);
   // The page shows these until they have been written: the next look must not take them for a later edit.
   const kept = table.fields.filter(({ property }) => tried.some((each) => each.kept?.includes(property)));
   const trouble =
@@ -152,12 +153,13 @@ async function conclude(
     const undone = await concludeEdit(sql, sighting, record, { changed, refusals, tried: seen.decided });
     if (undone) await waitForEdit(sql, { ...edit, digest: '' }, 0, null);
     else if (trouble === null) await closeEdit(sql, record);
+    if (trouble === null && told.length > 0) await tellOnce(sql, edit, told);
     const open = trouble === null ? kept : seen.changed.filter(goesToPostgres);
     await dropSightings(sql, page.id, changed);
     await keepSightings(sql, context, record, page, valuesAt(sighting.image, open));
     if (undone || trouble === null) return;
     if (trouble.kind === 'wait')
-      await waitForEdit(sql, edit, relatedWaitMs(waiting, digest), trouble.trouble);
+      await waitForEdit(sql, edit, editWaitMs(trouble.trouble, waiting, digest), trouble.trouble);
     else await parkEdit(sql, edit, trouble.trouble);
     await wakeIfDecided(sql, edit, seen.clearing);
   });
@@ -171,20 +173,6 @@ async function closeEdit(sql: Sql, { table, key, page }: Linked): Promise<void> 
   await dropEdit(sql, page);
   await releaseHeld(sql, table, key);
 }
-
-type EditTrouble = { readonly kind: 'wait' | 'park'; readonly trouble: Trouble };
-
-const parked = (trouble: Trouble): EditTrouble => ({ kind: 'park', trouble });
-
-/** How one attempt to apply fields together ended. What is held stands in the conflicts, and the rest is applied. */
-type Tried = {
-  readonly trouble: EditTrouble | null;
-  readonly held: readonly string[];
-  /** Fields that the row wins: they are on their way to the page. */
-  readonly kept?: readonly string[];
-  /** The trouble, if it is PostgreSQL's or the codec's answer to a single field. */
-  readonly refusal?: Refusal;
-};
 
 /** What a person decided goes alone and in that person's name; all else goes together. */
 async function applyAll(
@@ -211,7 +199,8 @@ async function applyFields(
   fields: readonly ResolvedField[],
 ): Promise<readonly Tried[]> {
   const outcome = await tryFields(context, sighting, record, fields);
-  if (outcome.trouble === null || fields.length === 1) return [outcome];
+  // What waits for a lock would wait for it with each field.
+  if (outcome.trouble === null || fields.length === 1 || isBlocked(outcome.trouble)) return [outcome];
   // Together they cannot go in; what can stand alone goes on, so that one bad value holds back no other.
   const each: Tried[] = [];
   for (const field of fields) each.push(await tryFields(context, sighting, record, [field]));
@@ -231,18 +220,25 @@ async function titled(
   return { ...all, trouble: { ...all.trouble, told } };
 }
 
-/** A page has one line for all that is wrong with it, which is looked at again as long as any of it waits. */
-function joined(tried: readonly Tried[]): EditTrouble | null {
-  const troubles = tried.flatMap(({ trouble }) => trouble ?? []);
-  const first = troubles.find(({ kind }) => kind === 'wait') ?? troubles[0];
-  if (first === undefined) return null;
-  const all = (part: 'reason' | 'remedy'): string => listed(troubles.map(({ trouble }) => trouble[part]));
-  const { code } = first.trouble;
-  const told = troubles.flatMap(({ trouble }) => trouble.told ?? []);
-  return { kind: first.kind, trouble: { code, reason: all('reason'), remedy: all('remedy'), told } };
+/** What the table was when the page was read refuses nothing: it is looked at again first. */
+async function tryFields(
+  context: InboundContext,
+  sighting: Sighting,
+  record: Linked,
+  fields: readonly ResolvedField[],
+  decision?: Pick<LiveConflict, 'by'>,
+): Promise<Tried> {
+  const tried = await tryAsSeen(context, sighting, record, fields, decision);
+  if (!mayBeOutdated(tried)) return tried;
+  const table = await context.shapes.refresh(sighting.table.name);
+  if (table === undefined || table === sighting.table) return tried;
+  const names = new Set(fields.map(({ property }) => property));
+  const fresh = table.fields.filter(({ property }) => names.has(property));
+  if (fresh.length < fields.length) return tried;
+  return tryAsSeen(context, { ...sighting, table }, record, fresh, decision);
 }
 
-async function tryFields(
+async function tryAsSeen(
   context: InboundContext,
   sighting: Sighting,
   record: Linked,
@@ -256,14 +252,8 @@ async function tryFields(
   const write = { operation: page.id, table: table.name, key: record.key };
   let row: RowImage = record.baseRow;
   let sent: ColumnValues = {};
-  const refused = (trouble: EditTrouble): Tried => {
-    const [only, ...others] = fields;
-    const single = trouble.kind === 'park' && only !== undefined && others.length === 0;
-    const refusal = { field: only?.property ?? '', trouble: trouble.trouble, row };
-    return { trouble, held: [], ...(single ? { refusal } : {}) };
-  };
   try {
-    return await writeAs(context.db, { secret: context.tagSecret, write, actor }, async (transaction) => {
+    return await writeAs(context.writer, { secret: context.tagSecret, write, actor }, async (transaction) => {
       const sql = stateOn(transaction);
       await sql.query(FENCE, [context.store.epoch]);
       const lines = await liveConflicts(sql, table.name, record.key, true);
@@ -275,25 +265,29 @@ async function tryFields(
       const chosen = choose({ sighting, record, row, times, lookups, lines }, decoded);
       const problem = problemOf(chosen.problems);
       sent = chosen.values;
-      if (problem !== null) return refused(problem);
+      if (problem !== null) return refused(fields, row, problem);
       const wrote = await writeChosen(transaction, sighting, record.key, chosen, { row, lookups });
+      // Which of several it is that PostgreSQL does not take, each alone shows.
+      if (wrote.isKept && !(fields.length === 1 && fields.every(goesToNotion)))
+        throw new RowKeptError('update', table.source);
       await concludeApplied(sql, sighting, record, row, chosen, lines);
       await remember(sql, { sighting, record, before: row, ...wrote, chosen, lines, actor });
       const names = (some: readonly ResolvedField[]) => some.map(({ property }) => property);
-      return { trouble: null, held: names(chosen.held), kept: names(chosen.kept) };
+      const told = wrote.isKept ? toldKept(fields, row) : [];
+      return { trouble: null, held: names(chosen.held), kept: names(chosen.kept), told };
     });
   } catch (error) {
-    const refusal = refusalOf(error, { table, fields, present: row, sent });
-    if (refusal === null) throw error;
-    return refused(parked(refusal));
+    const trouble = editTroubleOf(error, { table, fields, present: row, sent });
+    if (trouble === null) throw error;
+    return refused(fields, row, trouble);
   } finally {
     context.onDirty();
   }
 }
 
-function problemOf(problems: readonly DecodedField[]): EditTrouble | null {
-  const faults: Fault[] = problems.flatMap(({ decoded: one }) => (one.kind === 'refused' ? [one.fault] : []));
-  if (faults.length > 0) return parked(refusedValues(faults));
-  const waiting = problems.map(({ field }) => field.property);
-  return waiting.length > 0 ? { kind: 'wait', trouble: relatedMissing(waiting) } : null;
+function refused(fields: readonly ResolvedField[], row: RowImage, trouble: EditTrouble): Tried {
+  const [only, ...others] = fields;
+  const single = trouble.kind === 'park' && only !== undefined && others.length === 0;
+  const refusal = { field: only?.property ?? '', trouble: trouble.trouble, row };
+  return { trouble, held: [], ...(single ? { refusal } : {}) };
 }

@@ -13,7 +13,7 @@ import type { SyncRecord } from '../state/records.ts';
 import { clashOf } from './conflict.ts';
 import type { InboundContext, Sighting } from './context.ts';
 import { insertFrom } from './insert.ts';
-import { relatedWaitMs } from './refusal.ts';
+import { editWaitMs } from './refusal.ts';
 
 type Linked = SyncRecord & { readonly page: NonNullable<SyncRecord['page']> };
 
@@ -62,7 +62,7 @@ async function insertAgain(
   const edit = { page: record.page, table: record.table, key: record.key, digest };
   await context.store.transaction(async (sql) => {
     if (trouble.kind === 'wait')
-      return waitForEdit(sql, edit, relatedWaitMs(waiting, digest), trouble.trouble);
+      return waitForEdit(sql, edit, editWaitMs(trouble.trouble, waiting, digest), trouble.trouble);
     await reopenConflict(sql, line.id, trouble.trouble.reason);
     await parkEdit(sql, edit, trouble.trouble);
   });

@@ -3,7 +3,7 @@ import { softDeleteColumn } from '../model/mapping.ts';
 import { digestOf } from '../model/page.ts';
 import { setSoftDeleted } from '../postgres/soft-delete.ts';
 import { lockRow, settleConstraints, writeAs } from '../postgres/write.ts';
-import { dropEdit, parkEdit, type WaitingEdit } from '../state/edits.ts';
+import { dropEdit, editsOf, parkEdit, type WaitingEdit, waitForEdit } from '../state/edits.ts';
 import { beginOperation, endOperation } from '../state/operations.ts';
 import { markRestore } from '../state/outbox.ts';
 import { markLinked, type SyncRecord } from '../state/records.ts';
@@ -12,7 +12,7 @@ import { releaseWaiting } from '../state/waiting.ts';
 import { actorOf } from './actor.ts';
 import { type InboundContext, type Sighting, stateOn } from './context.ts';
 import { adopt, receiveNew, rowExists } from './newcomer.ts';
-import { refusalOf } from './refusal.ts';
+import { editTroubleOf, editWaitMs } from './refusal.ts';
 
 /**
  * Whether a resting record's page, seen among the live ones, needs no look: it rests there by policy, its row cannot be
@@ -53,7 +53,7 @@ async function takeBack(context: InboundContext, sighting: Sighting, record: Syn
   const write = { operation: page.id, table: table.name, key };
   try {
     const found = await writeAs(
-      context.db,
+      context.writer,
       { secret: context.tagSecret, write, actor },
       async (transaction) => {
         const sql = stateOn(transaction);
@@ -84,10 +84,14 @@ async function takeBack(context: InboundContext, sighting: Sighting, record: Syn
     );
     if (!found) return await receiveNew(context, sighting, key);
   } catch (error) {
-    const refusal = refusalOf(error);
-    if (refusal === null) throw error;
+    const trouble = editTroubleOf(error);
+    if (trouble === null) throw error;
     const edit = { page: page.id, table: table.name, key, digest: digestOf(image) };
-    await context.store.transaction((sql) => parkEdit(sql, edit, refusal));
+    await context.store.transaction(async (sql) => {
+      if (trouble.kind === 'park') return parkEdit(sql, edit, trouble.trouble);
+      const waiting = (await editsOf(sql, [page.id])).get(page.id);
+      return waitForEdit(sql, edit, editWaitMs(trouble.trouble, waiting, edit.digest), trouble.trouble);
+    });
   }
   context.onDirty();
 }

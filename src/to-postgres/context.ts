@@ -13,6 +13,7 @@ import type { SettleRelations } from '../notion/locate.ts';
 import type { People } from '../notion/people.ts';
 import type { UserDatabase } from '../postgres/rows.ts';
 import { statementsOn, type UserTransaction } from '../postgres/write.ts';
+import type { Writer } from '../postgres/writer.ts';
 import type { KeyLock } from '../runtime/keylock.ts';
 import type { Log } from '../runtime/log.ts';
 import type { Looks } from '../runtime/looks.ts';
@@ -25,11 +26,14 @@ import type { SchemaCheck } from './schema-losses.ts';
 export type InboundContext = {
   readonly store: Store;
   readonly db: UserDatabase;
+  readonly writer: Writer;
   readonly notion: NotionClient;
   readonly people: People;
   readonly tables: ReadonlyMap<TableName, ResolvedTable>;
   /** Notion's schema as it is known, and whether it still is what a page was read by. */
   readonly schema: SchemaCheck;
+  /** Looks whether PostgreSQL's catalog says something else of a table by now, and gives the table as it is. */
+  readonly shapes: { readonly refresh: (table: TableName) => Promise<ResolvedTable | undefined> };
   readonly sourceOf: (table: TableName) => Promise<Source>;
   readonly settleRelations: SettleRelations;
   readonly locks: KeyLock;

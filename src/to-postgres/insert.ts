@@ -28,12 +28,8 @@ import {
   type Sighting,
   stateOn,
 } from './context.ts';
-import { refusalOf, refusedValues, relatedMissing } from './refusal.ts';
+import { type EditTrouble, editTroubleOf, isOfShape, refusedValues, relatedMissing } from './refusal.ts';
 import { alteredFields } from './write-row.ts';
-
-export type InsertTrouble =
-  | { readonly kind: 'wait'; readonly trouble: Trouble }
-  | { readonly kind: 'park'; readonly trouble: Trouble };
 
 type More = {
   /** Instead of the page's last editor. */
@@ -51,7 +47,21 @@ export async function insertFrom(
   sighting: Sighting,
   key: RowKey | null,
   more: More = {},
-): Promise<InsertTrouble | null> {
+): Promise<EditTrouble | null> {
+  const trouble = await insertAsSeen(context, sighting, key, more);
+  if (trouble === null || !isOfShape(trouble)) return trouble;
+  // What the table was when the page was read refuses nothing: it is looked at again first.
+  const table = await context.shapes.refresh(sighting.table.name);
+  if (table === undefined || table === sighting.table) return trouble;
+  return insertAsSeen(context, { ...sighting, table }, key, more);
+}
+
+async function insertAsSeen(
+  context: InboundContext,
+  sighting: Sighting,
+  key: RowKey | null,
+  more: More,
+): Promise<EditTrouble | null> {
   const { table, page, image } = sighting;
   // What the page does not show is filled by a default, or stays empty.
   const fields = table.fields.filter((field) => goesToPostgres(field) && field.property in image);
@@ -67,7 +77,7 @@ export async function insertFrom(
   const actor = await actorOf(context, makerOf(context, page, key, more.by ?? null));
   const write = { operation: page.id, table: table.name, key: key ?? ('' as RowKey) };
   try {
-    await writeAs(context.db, { secret: context.tagSecret, write, actor }, async (transaction) => {
+    await writeAs(context.writer, { secret: context.tagSecret, write, actor }, async (transaction) => {
       const sql = stateOn(transaction);
       await sql.query(FENCE, [context.store.epoch]);
       const made = await insertRow(transaction, table, {
@@ -84,9 +94,9 @@ export async function insertFrom(
       await remember(sql, { sighting, key: made, row, filled: taken, altered, actor });
     });
   } catch (error) {
-    const refusal = refusalOf(error, { table, fields, present: null, sent: values });
-    if (refusal === null) throw error;
-    return { kind: 'park', trouble: refusal };
+    const trouble = editTroubleOf(error, { table, fields, present: null, sent: values });
+    if (trouble === null) throw error;
+    return trouble;
   }
   context.onDirty();
   return null;
@@ -140,7 +150,7 @@ function problemOf(
   image: Sighting['image'],
   filled: readonly DecodedField[],
   key: RowKey | null,
-): InsertTrouble | null {
+): EditTrouble | null {
   const given = new Set(
     filled.flatMap(({ field }) => (field.source.kind === 'column' ? [field.source.column] : [])),
   );

@@ -5,7 +5,8 @@ import { lookSoon, type WaitingEdit } from '../state/edits.ts';
 import { recordsByPage, type SyncRecord } from '../state/records.ts';
 import type { Source } from '../state/sources.ts';
 import type { InboundContext } from './context.ts';
-import { type Evidence, pageLeft } from './trash.ts';
+import type { Evidence } from './page-set-aside.ts';
+import { pageLeft } from './trash.ts';
 
 /** A page that was looked for and is not among the live ones of its table. */
 export type Missed = {

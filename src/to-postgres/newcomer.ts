@@ -23,7 +23,7 @@ import {
   unknownKey,
 } from './key-failures.ts';
 import { judgePage, keyOf, typedIn } from './keyed-page.ts';
-import { relatedWaitMs } from './refusal.ts';
+import { editWaitMs } from './refusal.ts';
 
 /**
  * A page that belongs to no record: one that pgnotion made and could not note down, one that was there before, or one
@@ -166,7 +166,7 @@ export async function receiveNew(
   if (trouble === null) return;
   await context.store.transaction((sql) =>
     trouble.kind === 'wait'
-      ? waitForEdit(sql, edit, relatedWaitMs(waiting, digest), trouble.trouble)
+      ? waitForEdit(sql, edit, editWaitMs(trouble.trouble, waiting, digest), trouble.trouble)
       : parkEdit(sql, edit, trouble.trouble),
   );
   context.log.info(

@@ -5,7 +5,6 @@ import type { UnreadablePage } from '../notion/query-answer.ts';
 import { probeRows } from '../postgres/rows.ts';
 import { keepTrying, pause } from '../runtime/retry.ts';
 import type { Wake } from '../runtime/wake.ts';
-import { staleDecisions } from '../state/conflicts.ts';
 import { dueEdits, editsOf, nextEditMs, strangers } from '../state/edits.ts';
 import { contactOf } from '../state/first-contact.ts';
 import { ripeDoubts } from '../state/operations.ts';
@@ -13,7 +12,9 @@ import { dueFailures, failuresOf } from '../state/page-failures.ts';
 import { linkedCount, linkedPages } from '../state/records.ts';
 import { recover, type Source, saveWatermark, suspend } from '../state/sources.ts';
 import { askSweep, pagesAtLast } from '../state/sweeps.ts';
+import { lookAtBlocked } from './blocked.ts';
 import type { InboundContext } from './context.ts';
+import { DECISION_MS, lookAtDecided } from './decided.ts';
 import { inspectAbsent, inspectAgain, inspectPages } from './detect.ts';
 import { nextReadingMs, pursueContact } from './first-contact.ts';
 import { type Hints, lookAtHints } from './hints.ts';
@@ -62,7 +63,13 @@ export async function runPoll(
     signal,
     mayPass: () => true,
   });
-  await Promise.all([...polls, looks]);
+  const blocked = keepTrying((healthy) => lookAtBlocked(context, signal, healthy), {
+    name: 'blocked edits',
+    log: context.log,
+    signal,
+    mayPass: () => true,
+  });
+  await Promise.all([...polls, looks, blocked]);
 }
 
 async function pollTable(
@@ -277,17 +284,6 @@ async function lookAtWaiting(
   }
 }
 
-/** What was decided and is not over by now may have lost its object on the way: the page shows it. */
-async function lookAtDecided(context: InboundContext, signal: AbortSignal): Promise<void> {
-  for (const { table, page } of await staleDecisions(context.store, DECISION_MS / 1_000)) {
-    if (signal.aborted) return;
-    const edit = (await editsOf(context.store, [page])).get(page) ?? null;
-    await inspectAgain(context, table, page, edit);
-  }
-}
-
-/** How often that is looked for, and how old a decision is then. */
-const DECISION_MS = 5_000;
 /** How many pages with a lost write are looked at in one go. */
 const DOUBTS = 20;
 /** How often waiting edits are looked for when nobody rings: retries asked for in SQL. */

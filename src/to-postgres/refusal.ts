@@ -1,31 +1,77 @@
-import type { Fault } from '../model/errors.ts';
+import type { RowImage } from '../model/change.ts';
+import type { Fault, Told } from '../model/errors.ts';
+import type { ResolvedField } from '../model/mapping.ts';
 import { listed } from '../model/sentences.ts';
-import { serverErrorOf } from '../model/server-error.ts';
+import { type ServerError, serverErrorOf } from '../model/server-error.ts';
+import { keptIn } from '../model/validate.ts';
+import { RowKeptError, RowStatementError } from '../postgres/row-statement-error.ts';
 import { backoff } from '../runtime/retry.ts';
-import type { WaitingEdit } from '../state/edits.ts';
+import { ROW_BLOCKED, type WaitingEdit } from '../state/edits.ts';
 import type { Trouble } from '../state/outbox.ts';
 import type { SyncRecord } from '../state/records.ts';
 import { type Refused, sentFor, toldOf } from './words.ts';
 
+/** What becomes of an edit that PostgreSQL did not carry out: it is set aside, or tried again by itself. */
+export type EditTrouble = { readonly kind: 'wait' | 'park'; readonly trouble: Trouble };
+
 /**
- * PostgreSQL is the judge of what a row may hold. Its refusal (data 22, integrity 23, a trigger's own words P0, a check
- * option 44, a missing right 42501) is an answer to the person who edited; anything else is our own trouble and is
- * tried again.
+ * PostgreSQL is the judge of what a row may hold: its answer to our statement on a user's table is an answer to the person
+ * who edited. Null for anything else, which is our own trouble.
  */
-export function refusalOf(error: unknown, about: Refused | null = null): Trouble | null {
+export function editTroubleOf(error: unknown, about: Refused | null = null): EditTrouble | null {
+  if (error instanceof RowKeptError) return { kind: 'park', trouble: rowKept(error, about) };
+  if (!(error instanceof RowStatementError)) return null;
   const sent = Object.values(about?.sent ?? {}).flatMap((value) => value ?? []);
-  const answer = serverErrorOf(error, sent);
+  const answer = serverErrorOf(error.cause, sent);
   if (answer === null) return null;
-  const { code: state } = answer;
+  switch (error.failure) {
+    case 'refused':
+      return { kind: 'park', trouble: refusal(answer, about) };
+    case 'blocked':
+      return { kind: 'wait', trouble: blocked(answer) };
+    default:
+      return error.failure satisfies never;
+  }
+}
+
+function refusal(answer: ServerError, about: Refused | null): Trouble {
   const value = about === null ? null : sentFor(answer, about);
-  if (!(/^(22|23|44|P0)/.test(state) || state === '42501' || state === '428C9')) return null;
   return {
-    code: `sql_${state}`,
+    code: `sql_${answer.code}`,
     reason: value === null ? answer.text : `${answer.text} (${value})`,
-    remedy: answer.hint ?? REMEDIES[state] ?? 'change the value in Notion to one that PostgreSQL takes',
+    remedy: answer.hint ?? REMEDIES[answer.code] ?? 'change the value in Notion to one that PostgreSQL takes',
     ...(about === null ? {} : { told: [toldOf(answer, about)] }),
   };
 }
+
+const blocked = ({ code, text }: ServerError): Trouble => ({
+  code: ROW_BLOCKED,
+  reason: `PostgreSQL could not do it in time: ${text} (SQLSTATE ${code})`,
+  remedy:
+    "nothing to do if it passes: it is tried again by itself; else see who holds what it needs: select pid, state, xact_start, query from pg_stat_activity where state like 'idle in transaction%' or wait_event_type = 'Lock' order by xact_start",
+});
+
+/** When to try again: the lock may go at any moment, and what is free again is noticed besides. */
+const blockedWaitMs = (attempts: number): number => backoff(attempts + 1, { firstMs: 1_000, maxMs: 30_000 });
+
+const rowKept = ({ message }: RowKeptError, about: Refused | null): Trouble => ({
+  code: 'row_kept',
+  reason: message,
+  remedy: KEPT_REMEDY,
+  told: toldKept(about?.fields ?? [], about?.present ?? null),
+});
+
+/** To whoever edited these fields of a row that holds this. */
+export function toldKept(fields: readonly ResolvedField[], present: RowImage | null): readonly Told[] {
+  const wrong = 'PostgreSQL did not take this change, and gave no reason';
+  const [only, ...others] = fields;
+  if (only === undefined || others.length > 0) return [{ property: null, wrong }];
+  const kept = present === null ? {} : keptIn(only, present[only.property] ?? null);
+  return [{ property: only.property, wrong, ...kept }];
+}
+
+const KEPT_REMEDY =
+  'look for a trigger that returns NULL, a rule with INSTEAD, or a row-level security policy of the table, and change it if it is not meant';
 
 const REMEDIES: Readonly<Record<string, string>> = {
   '23502': 'fill in the property that the message names',
@@ -45,9 +91,19 @@ export const refusedValues = (faults: readonly Fault[]): Trouble => ({
 
 const RELATED_WAIT = { firstMs: 2_000, maxMs: 300_000 };
 
+/** Whether what a table is like, or was when it was last looked at, may be the reason. */
+export const isOfShape = ({ kind, trouble: { code } }: EditTrouble): boolean =>
+  kind === 'park' && (/^sql_/.test(code) || ['value_refused', 'page_incomplete', 'row_kept'].includes(code));
+
 /** When to look for the related record again: it may never come, so ever more seldom; once it is there, at once. */
-export const relatedWaitMs = (waiting: WaitingEdit | undefined, digest: string): number =>
+const relatedWaitMs = (waiting: WaitingEdit | undefined, digest: string): number =>
   backoff(waiting?.digest === digest ? waiting.attempts + 1 : 1, RELATED_WAIT);
+
+/** When to try an edit again that waits for something. */
+export const editWaitMs = ({ code }: Trouble, waiting: WaitingEdit | undefined, digest: string): number =>
+  code === ROW_BLOCKED
+    ? blockedWaitMs(waiting?.digest === digest ? waiting.attempts : 0)
+    : relatedWaitMs(waiting, digest);
 
 export const relatedMissing = (fields: readonly string[]): Trouble => ({
   code: 'related_page_unknown',

@@ -1,6 +1,7 @@
 import type { PageImage, RowImage } from '../model/change.ts';
 import { goesToNotion, type ResolvedField } from '../model/mapping.ts';
 import { changedOnPage, rowChangeOf } from '../model/merge.ts';
+import { RowKeptError } from '../postgres/row-statement-error.ts';
 import type { Actor } from '../postgres/write.ts';
 import type { LiveConflict } from '../state/conflicts.ts';
 import { beginOperation, endOperation } from '../state/operations.ts';
@@ -23,6 +24,8 @@ export type AppliedEdit = {
   readonly actor: Actor;
   /** Fields of which the row holds something else than the page says. */
   readonly altered: readonly string[];
+  /** PostgreSQL gave no error, and left the row as it was. */
+  readonly isKept: boolean;
 };
 
 /** Base, outbox line and audit line of an applied edit; they commit with the row. */
@@ -98,7 +101,14 @@ async function audit(sql: Sql, edit: AppliedEdit, written: readonly ResolvedFiel
     actorId: actor.id,
     candidates: actor.candidates ?? [],
   });
-  await endOperation(sql, operation, { status: 'done' });
+  const { source } = sighting.table;
+  await endOperation(
+    sql,
+    operation,
+    edit.isKept
+      ? { status: 'failed', error: new RowKeptError('update', source).message }
+      : { status: 'done' },
+  );
 }
 
 /** These members of an image, as far as it has them. */

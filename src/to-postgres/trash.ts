@@ -1,49 +1,32 @@
-import { type Away, pageArchived, pageHidden, pageMoved } from '../model/away.ts';
 import { referencedTables } from '../model/consequence.ts';
 import { moverOf } from '../model/editor.ts';
-import { messageOf } from '../model/errors.ts';
+import { messageOf, type Told } from '../model/errors.ts';
 import { isMassChange } from '../model/guard.ts';
-import type { PageId, RowKey } from '../model/ids.ts';
+import type { RowKey } from '../model/ids.ts';
 import { type ResolvedTable, softDeleteColumn } from '../model/mapping.ts';
-import type { NotionPage } from '../notion/client.ts';
 import { cascadedBy } from '../postgres/cascade.ts';
+import { RowKeptError } from '../postgres/row-statement-error.ts';
 import { existingKeys } from '../postgres/rows.ts';
 import { setSoftDeleted } from '../postgres/soft-delete.ts';
 import { deleteRow, lockRow, settleConstraints, type UserTransaction, writeAs } from '../postgres/write.ts';
-import { hiddenWaitMs } from '../runtime/retry.ts';
-import { dropEdit, editsOf, parkEdit, releaseRefusedDeletions, waitForEdit } from '../state/edits.ts';
+import { dropEdit, releaseRefusedDeletions, waitForEdit } from '../state/edits.ts';
 import { approveDeletions, deletionLoad, deletionToReview, massDeletion } from '../state/guarded-changes.ts';
+import { tellOnce } from '../state/notices.ts';
 import { beginOperation, endOperation, type Operation, requestOperation } from '../state/operations.ts';
 import { discard, markRestore, type Trouble } from '../state/outbox.ts';
 import { markLinked, markTrashed, type RestedAs, rest, type SyncRecord } from '../state/records.ts';
-import { type Source, tableOfSource } from '../state/sources.ts';
 import { FENCE, type Sql } from '../state/sql.ts';
 import { releaseWaiting } from '../state/waiting.ts';
 import { actorOf } from './actor.ts';
 import { tooManyCascaded } from './cascade.ts';
 import { type InboundContext, stateOn } from './context.ts';
 import { assertNotWithDatabase } from './database-in-trash.ts';
-import { refusalOf } from './refusal.ts';
+import { type Evidence, evidenceOf, type Left, setAside, strayed, tryLater } from './page-set-aside.ts';
+import { editTroubleOf, toldKept } from './refusal.ts';
 import { BECAUSE_SO, type Because, trashVerdict } from './trashed.ts';
 import { noteUndelivered } from './undelivered.ts';
 
 const RETRY_MS = 2_000;
-
-/** What a GET says of a page that is not among the live ones. */
-export type Evidence = Away;
-
-type Left = {
-  readonly table: ResolvedTable;
-  readonly source: Source;
-  readonly page: PageId;
-  /** The page as it was found; null if Notion does not show it. */
-  readonly seen: NotionPage | null;
-  readonly key: RowKey | null;
-  /** What a person said of this page, if it had to wait for one. */
-  readonly decision: 'approved' | 'rejected' | 'retry' | null;
-  /** How many pages of the table were found gone together. */
-  readonly together: number;
-};
 
 /** Decides what a page's leaving means for its row. The caller holds the record's lock. */
 export async function pageLeft(
@@ -133,7 +116,7 @@ async function deleteRecord(
   );
   const write = { operation: left.page, table: table.name, key: record.key };
   try {
-    await writeAs(context.db, { secret: context.tagSecret, write, actor }, async (transaction) => {
+    await writeAs(context.writer, { secret: context.tagSecret, write, actor }, async (transaction) => {
       const sql = stateOn(transaction);
       await sql.query(FENCE, [context.store.epoch]);
       if (softDeleteColumn(table) === null) await noteUndelivered(transaction, table, record.key, record);
@@ -162,19 +145,32 @@ async function deleteRecord(
       await endOperation(sql, operation, { status: 'done' });
     });
   } catch (error) {
-    const refusal = refusalOf(error);
-    if (refusal === null) throw error;
-    await context.store.transaction((sql) => because.refused(sql, refusal.reason));
-    await refuse(context, left, record, refusal);
+    await notDeleted(context, left, record, because, error);
   }
+}
+
+/** PostgreSQL did not delete the row: it says why, or keeps it without a word, or could not do it in time. */
+async function notDeleted(
+  context: InboundContext,
+  left: Left,
+  record: SyncRecord,
+  because: Because,
+  error: unknown,
+): Promise<void> {
+  const trouble = editTroubleOf(error);
+  if (trouble === null) throw error;
+  if (trouble.kind === 'wait') return tryLater(context, left, record, trouble.trouble);
+  await context.store.transaction((sql) => because.refused(sql, trouble.trouble.reason));
+  if (error instanceof RowKeptError && left.seen !== null)
+    return restorePage(context, left, record, BECAUSE_SO, toldKept([], null));
+  await refuse(context, left, record, trouble.trouble);
 }
 
 /** What was approved goes on as soon as nothing keeps the row any more. */
 function refuse(context: InboundContext, left: Left, record: SyncRecord, refusal: Trouble): Promise<void> {
   const remedy = `${refusal.remedy}; then retry, or restore the page to keep the row`;
   const digest = left.decision === 'approved' ? 'approved' : 'left';
-  const evidence = left.seen === null ? 'hidden' : 'trashed';
-  return setAside(context, left, record, evidence, { ...refusal, remedy }, digest);
+  return setAside(context, left, record, evidenceOf(left), { ...refusal, remedy }, digest);
 }
 
 type Gone = Pick<Operation, 'after'> & {
@@ -205,6 +201,7 @@ async function restorePage(
   left: Left,
   record: SyncRecord,
   because = BECAUSE_SO,
+  told: readonly Told[] = [],
 ): Promise<void> {
   const operation = requestOperation(
     context.store,
@@ -234,6 +231,7 @@ async function restorePage(
     await operation.end(sql, { status: 'done' });
     await markLinked(sql, record.table, record.key);
     await dropEdit(sql, left.page);
+    if (told.length > 0) await tellOnce(sql, { page: left.page, table: record.table }, told);
     // What the row changed while its page was away goes on, and so does what points to the page.
     await releaseWaiting(sql, record.table, record.key);
     await markRestore(sql, record.table, record.key, []);
@@ -249,43 +247,8 @@ async function expectBack(sql: Sql, left: Left, { table, key }: SyncRecord, beca
   await waitForEdit(sql, { page: left.page, table, key, digest }, RETRY_MS, null);
 }
 
-/** Keeps the row; the pair rests, and stands in the failures, until the page is back. A hidden page is looked for again. */
-async function setAside(
-  context: InboundContext,
-  left: Left,
-  record: SyncRecord,
-  evidence: Evidence,
-  trouble: Trouble,
-  /** A decision that is still to be carried out is kept. */
-  digest: 'left' | 'approved' = 'left',
-): Promise<void> {
-  const edit = { page: left.page, table: record.table, key: record.key };
-  await context.store.transaction(async (sql) => {
-    await markTrashed(sql, record.table, record.key, evidence);
-    if (evidence !== 'hidden' || digest === 'approved') return parkEdit(sql, { ...edit, digest }, trouble);
-    const tries = (await editsOf(sql, [left.page])).get(left.page);
-    const attempt = tries?.digest === HIDDEN ? tries.attempts + 1 : 1;
-    return waitForEdit(sql, { ...edit, digest: HIDDEN }, hiddenWaitMs(attempt), trouble);
-  });
-  context.log.warn({ table: record.table, key: record.key, ...trouble }, 'a page left its database');
-}
-
-/** Tells a wait for a hidden page from one for a person. */
-const HIDDEN = 'hidden';
-
 const trashIgnored: Trouble = {
   code: 'page_in_trash',
   reason: 'the page is in the trash, and the configuration keeps its row',
   remedy: 'restore the page in Notion, or delete the row; or set onNotionTrash to "delete"',
 };
-
-async function strayed(
-  { store }: InboundContext,
-  { seen }: Left,
-  record: SyncRecord,
-  evidence: Exclude<Evidence, 'trashed'>,
-): Promise<Trouble> {
-  if (evidence === 'archived') return pageArchived;
-  if (evidence === 'hidden') return pageHidden(record);
-  return pageMoved(record, await tableOfSource(store, seen?.parentDataSource ?? null));
-}

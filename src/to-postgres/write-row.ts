@@ -50,6 +50,15 @@ export async function alteredFields(transaction: UserTransaction, written: Writt
     .map(({ property }) => property);
 }
 
+export type WroteRow = {
+  /** The row as it is now. */
+  readonly after: RowImage;
+  /** Fields of which the page has to show what the row holds. */
+  readonly altered: readonly string[];
+  /** PostgreSQL gave no error, and left the row as it was. */
+  readonly isKept: boolean;
+};
+
 /** Writes what was chosen to a row, and tells what the row holds then and what of it the page has to show. */
 export async function writeChosen(
   transaction: UserTransaction,
@@ -57,15 +66,18 @@ export async function writeChosen(
   key: RowKey,
   { taken, values, merged, replaced }: Chosen,
   { row, lookups }: Pick<MergeInput, 'row' | 'lookups'>,
-): Promise<{ readonly after: RowImage; readonly altered: readonly string[] }> {
-  if (Object.keys(values).length > 0) await updateRow(transaction, table, key, values);
+): Promise<WroteRow> {
+  const isKept = Object.keys(values).length > 0 && !(await updateRow(transaction, table, key, values));
   await settleConstraints(transaction);
   const after = (await readRows(transaction, table, [key])).get(key) ?? row;
   const fields = taken.filter(
     ({ property, source }) => source.kind === 'column' && source.column in values && !merged.has(property),
   );
   const written = { table, key, fields, values, replaced, image, after, lookups };
-  return { after, altered: await alteredFields(transaction, written) };
+  const altered = isKept
+    ? fields.filter(goesToNotion).map(({ property }) => property)
+    : await alteredFields(transaction, written);
+  return { after, altered, isKept };
 }
 
 /** Whether the page may be what Notion makes of the row's value. */

@@ -4,6 +4,7 @@ import type { ResolvedTable } from '../../src/model/mapping.ts';
 import { createPool } from '../../src/postgres/pool.ts';
 import { resolveTables } from '../../src/postgres/resolve.ts';
 import type { UserDatabase } from '../../src/postgres/rows.ts';
+import { createWriter, type Writer } from '../../src/postgres/writer.ts';
 import { silentLog } from '../../src/runtime/log.ts';
 import { createDatabase, type TestDatabase } from './postgres.ts';
 
@@ -11,6 +12,7 @@ import { createDatabase, type TestDatabase } from './postgres.ts';
 export type UserTables = {
   readonly database: TestDatabase;
   readonly db: UserDatabase;
+  readonly writer: Writer;
   /** Joins the mapping of these tables with the catalog. */
   readonly resolve: (tables: ConfigInput['tables']) => Promise<readonly ResolvedTable[]>;
   readonly one: (table: ConfigInput['tables'][string]) => Promise<ResolvedTable>;
@@ -32,6 +34,7 @@ export async function createTables(ddl: string): Promise<UserTables> {
   return {
     database,
     db,
+    writer: createWriter(db),
     resolve,
     one: async (table) => {
       const [resolved] = await resolve({ one: table });

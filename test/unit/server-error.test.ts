@@ -59,6 +59,8 @@ test('what an author raises for people to read stays, with its hint; a detail do
     code: 'APP01',
     text: 'the books are closed',
     raised: true,
+    fatal: false,
+    stalePlan: false,
     hint: 'ask finance',
   });
   expect(serverErrorOf(answer('22P02', 'invalid "x"', { hint: 's3cret' }))).not.toHaveProperty('hint');

@@ -1,0 +1,83 @@
+import { type Away, pageArchived, pageHidden, pageMoved } from '../model/away.ts';
+import type { PageId, RowKey } from '../model/ids.ts';
+import type { ResolvedTable } from '../model/mapping.ts';
+import type { NotionPage } from '../notion/client.ts';
+import { hiddenWaitMs } from '../runtime/retry.ts';
+import { editsOf, parkEdit, waitForEdit } from '../state/edits.ts';
+import type { Trouble } from '../state/outbox.ts';
+import { markTrashed, type SyncRecord } from '../state/records.ts';
+import { type Source, tableOfSource } from '../state/sources.ts';
+import type { InboundContext } from './context.ts';
+import { editWaitMs } from './refusal.ts';
+
+/** What a GET says of a page that is not among the live ones. */
+export type Evidence = Away;
+
+/** A page that is not among the live ones of its table. */
+export type Left = {
+  readonly table: ResolvedTable;
+  readonly source: Source;
+  readonly page: PageId;
+  /** The page as it was found; null if Notion does not show it. */
+  readonly seen: NotionPage | null;
+  readonly key: RowKey | null;
+  /** What a person said of this page, if it had to wait for one. */
+  readonly decision: 'approved' | 'rejected' | 'retry' | null;
+  /** How many pages of the table were found gone together. */
+  readonly together: number;
+};
+
+/** Keeps the row; the pair rests, and stands in the failures, until the page is back. A hidden page is looked for again. */
+export async function setAside(
+  context: InboundContext,
+  left: Left,
+  record: SyncRecord,
+  evidence: Evidence,
+  trouble: Trouble,
+  /** A decision that is still to be carried out is kept. */
+  digest: 'left' | 'approved' = 'left',
+): Promise<void> {
+  const edit = { page: left.page, table: record.table, key: record.key };
+  await context.store.transaction(async (sql) => {
+    await markTrashed(sql, record.table, record.key, evidence);
+    if (evidence !== 'hidden' || digest === 'approved') return parkEdit(sql, { ...edit, digest }, trouble);
+    const tries = (await editsOf(sql, [left.page])).get(left.page);
+    const attempt = tries?.digest === HIDDEN ? tries.attempts + 1 : 1;
+    return waitForEdit(sql, { ...edit, digest: HIDDEN }, hiddenWaitMs(attempt), trouble);
+  });
+  context.log.warn({ table: record.table, key: record.key, ...trouble }, 'a page left its database');
+}
+
+/** Tells a wait for a hidden page from one for a person. */
+const HIDDEN = 'hidden';
+
+export async function strayed(
+  { store }: InboundContext,
+  { seen }: Left,
+  record: SyncRecord,
+  evidence: Exclude<Evidence, 'trashed'>,
+): Promise<Trouble> {
+  if (evidence === 'archived') return pageArchived;
+  if (evidence === 'hidden') return pageHidden(record);
+  return pageMoved(record, await tableOfSource(store, seen?.parentDataSource ?? null));
+}
+
+/** What is known of a page that a deletion came from. */
+export const evidenceOf = ({ seen }: Left): Evidence => (seen === null ? 'hidden' : 'trashed');
+
+/** The row could not be deleted in time: it is tried again by itself, and stands in the failures meanwhile. */
+export async function tryLater(
+  context: InboundContext,
+  left: Left,
+  record: SyncRecord,
+  trouble: Trouble,
+): Promise<void> {
+  const digest = left.decision === 'approved' ? 'approved' : '';
+  const edit = { page: left.page, table: record.table, key: record.key, digest };
+  await context.store.transaction(async (sql) => {
+    const waiting = (await editsOf(sql, [left.page])).get(left.page);
+    await markTrashed(sql, record.table, record.key, evidenceOf(left));
+    await waitForEdit(sql, edit, editWaitMs(trouble, waiting, digest), trouble);
+  });
+  context.log.info({ table: record.table, key: record.key, ...trouble }, 'a row could not be deleted yet');
+}
