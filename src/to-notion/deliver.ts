@@ -1,4 +1,3 @@
-import { messageOf } from '../model/errors.ts';
 import type { TableName } from '../model/ids.ts';
 import { sameJson } from '../model/json.ts';
 import { changedInRow } from '../model/merge.ts';
@@ -40,7 +39,7 @@ import { type Look, openEyes } from './guard.ts';
 import { waitsForKind } from './kinds.ts';
 import { removePage } from './remove.ts';
 import { revivePage } from './revive.ts';
-import { rowMissing, troubleOf, urgencyOf } from './trouble.ts';
+import { readBlocked, rowMissing, troubleOf, urgencyOf } from './trouble.ts';
 import { hasNews, updatePage } from './update.ts';
 
 /** How often the outbox is looked at when nobody rings: lines that SQL functions made due. */
@@ -147,11 +146,7 @@ async function tryAfterLock(
   lines: readonly OutboxLine[],
   error: unknown,
 ): Promise<null> {
-  const trouble = {
-    code: 'row_blocked',
-    reason: `PostgreSQL could not read the row in time: ${messageOf(error)}`,
-    remedy: 'nothing to do if it passes: it is tried again by itself; else see who holds a lock on the table',
-  };
+  const trouble = readBlocked(error);
   await context.store.transaction(async (sql) => {
     for (const line of lines) await reschedule(sql, line, backoff(line.attempts + 1, LOCK_RETRY), trouble);
   });

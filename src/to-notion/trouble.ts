@@ -81,3 +81,10 @@ export const rowMissing = (table: TableName, key: RowKey): Trouble => ({
   reason: `the row ${key} of ${table} changed, and cannot be read`,
   remedy: "check the table's query in the configuration: it may leave the row out",
 });
+
+/** A lock on the table, or a statement that takes too long. */
+export const readBlocked = (error: unknown): Trouble => ({
+  code: 'row_blocked',
+  reason: `PostgreSQL could not read the row in time: ${messageOf(error)}`,
+  remedy: 'nothing to do if it passes: it is tried again by itself; else see who holds a lock on the table',
+});
