@@ -1,7 +1,7 @@
 -- The interface: applied anew whenever this file changes. Read these from psql, a dashboard or a monitor.
 
 create view pgnotion.queue as
-  select table_name, key, kind, case priority when 0 then 'live' else 'backfill' end as priority,
+  select table_name, key, kind, case priority when 0 then 'live' when 1 then 'bulk' else 'backfill' end as priority,
          lsn, changed_at, first_at, extract(epoch from clock_timestamp() - first_at) as age_seconds,
          attempts, next_at, code, reason
     from pgnotion.outbox
@@ -241,9 +241,16 @@ begin
       format('%s (%s). What to do: %s', line.reason, line.code, line.remedy);
   elsif line.key is not null then
     return query select line.first_at, 'waits for Notion',
-      format('%s, committed at %s%s; tries so far: %s, next at %s%s',
+      format('%s, committed at %s%s; %s; tries so far: %s, next at %s%s',
              case line.kind when 'delete' then 'the row was deleted' else 'the row changed' end, line.changed_at,
-             coalesce(', stored up to ' || line.lsn, ''), line.attempts, line.next_at,
+             coalesce(', stored up to ' || line.lsn, ''),
+             format('%s, behind %s others of its table',
+                    case line.priority when 0 then 'live' when 1 then 'bulk: one of many changes made together'
+                                       else 'a part of the first sync or a resync' end,
+                    (select count(*) from pgnotion.outbox o
+                      where o.table_name = name and o.parked_at is null
+                        and (o.priority, o.first_at, o.key) < (line.priority, line.first_at, line.key))),
+             line.attempts, line.next_at,
              coalesce('; ' || line.reason || ' (' || line.code || ')', ''));
   end if;
   return query

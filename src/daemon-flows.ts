@@ -5,6 +5,7 @@ import { createNotionClock } from './model/clock.ts';
 import { asksPeople } from './model/conflict.ts';
 import { PgnotionError } from './model/errors.ts';
 import type { PageId, TableName } from './model/ids.ts';
+import { BACKFILL, BULK, LIVE } from './model/urgency.ts';
 import type { NotionClient } from './notion/client.ts';
 import { createPeople } from './notion/people.ts';
 import { briefQueries } from './postgres/brief-queries.ts';
@@ -19,7 +20,7 @@ import { tagSecret } from './state/secret.ts';
 import { readSources, type Source } from './state/sources.ts';
 import type { Store } from './state/sql.ts';
 import { type ConflictPagesContext, runConflictPages } from './to-notion/conflict-pages.ts';
-import { runDeliver } from './to-notion/deliver.ts';
+import { runDeliver } from './to-notion/dispatch.ts';
 import { createKinds } from './to-notion/kinds.ts';
 import { runSyncLog, type SyncLogContext } from './to-notion/sync-log.ts';
 import { createTrials } from './to-notion/trials.ts';
@@ -32,7 +33,7 @@ import { createSchemaWatch } from './to-postgres/watch-schema.ts';
 
 const steadyMs = (): number => performance.now();
 
-export type Bells = Readonly<Record<'live' | 'backfill' | 'poll', Wake>>;
+export type Bells = Readonly<Record<'live' | 'bulk' | 'backfill' | 'poll', Wake>>;
 type Flowing = Awaited<ReturnType<typeof sharedContext>> & { readonly botId: string };
 
 export function flowsOf(
@@ -66,10 +67,12 @@ export function flowsOf(
     steadyMs,
   };
   const rounds = { batchSize: environment.SYNC_BATCH_SIZE, busy: new Set<string>() };
-  const live = { ...rounds, urgency: 0, wake: bells.live } as const;
-  const backfill = { ...rounds, urgency: 1, wake: bells.backfill } as const;
+  const live = { ...rounds, urgency: LIVE, wake: bells.live } as const;
+  const bulk = { ...rounds, urgency: BULK, wake: bells.bulk } as const;
+  const backfill = { ...rounds, urgency: BACKFILL, wake: bells.backfill } as const;
   return [
     { name: 'deliver', run: (signal) => runDeliver(outbound, live, signal) },
+    { name: 'bulk delivery', run: (signal) => runDeliver(outbound, bulk, signal) },
     { name: 'backfill delivery', run: (signal) => runDeliver(outbound, backfill, signal) },
     { name: 'poll', run: (signal) => runPoll(inbound, poll, signal) },
     { name: 'sweep', run: (signal) => runSweep(inbound, signal) },

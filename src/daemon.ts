@@ -225,10 +225,9 @@ async function servicesOf(
   ends: Ends,
 ): Promise<readonly Service[]> {
   const { log, config } = installation;
-  const bells: Bells = { live: createWake(), backfill: createWake(), poll: createWake() };
+  const bells: Bells = { live: createWake(), bulk: createWake(), backfill: createWake(), poll: createWake() };
   const shared = await sharedContext(installation, store, ends.notion, () => {
-    bells.live.ring();
-    bells.backfill.ring();
+    for (const bell of [bells.live, bells.bulk, bells.backfill]) bell.ring();
   });
   const { slot, publication } = config;
   const stream = { ...streamOf(config), url: ends.url, senderTimeoutMs: options.senderTimeoutMs, log };

@@ -63,7 +63,7 @@ export const HELP: Readonly<Record<keyof typeof shape, string>> = {
   NOTION_PARENT_PAGE_ID: 'the page under which `apply` creates databases',
   SYNC_ENABLED: 'false: `start` checks everything and then does nothing',
   SYNC_INTERVAL_SECONDS: 'seconds between two polls of a database',
-  SYNC_BATCH_SIZE: 'records that one round of the delivery takes',
+  SYNC_BATCH_SIZE: 'records that one round of the delivery takes; 25 at most of a bulk change or first sync',
   SYNC_CREATE_GRACE_SECONDS:
     'how long a page whose creation got no answer may still appear in Notion before it is created again',
   SYNC_QUERY_LAG_SECONDS:

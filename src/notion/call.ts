@@ -5,10 +5,9 @@ import type { Log } from '../runtime/log.ts';
 import { backoff, pause } from '../runtime/retry.ts';
 import { type Read, Unreadable } from './answers.ts';
 import { boundedFetch } from './deadline.ts';
-import type { Priority } from './lobby.ts';
 import { classify, NotionFailure, type Verdict } from './outcome.ts';
 import { type Operation, problemOf } from './problem.ts';
-import { NeverLeft, type Throttle } from './throttle.ts';
+import { NeverLeft, type Priority, type Throttle } from './throttle.ts';
 
 /** Notion's API versions that this client speaks; older ones know no data sources. */
 export type NotionVersion = '2026-03-11' | '2025-09-03';
@@ -42,6 +41,8 @@ export type NotionClientOptions = {
 /** How a call travels. */
 export type Ask = {
   readonly priority: Priority;
+  /** Calls of one priority take turns by lane: the table that they are made for. */
+  readonly lane?: string;
   /** Gives up a call that waits, and one that is under way (then in doubt). */
   readonly signal?: AbortSignal;
   /**
@@ -151,7 +152,7 @@ export function createCaller(options: NotionClientOptions): Caller {
         }
         return outcome;
       };
-      return await throttle.schedule(ask.priority, ask.signal, job, ask.beforeLeaving);
+      return await throttle.schedule(ask.priority, ask.signal, job, ask.beforeLeaving, ask.lane);
     } catch (error) {
       if (!(error instanceof NeverLeft)) throw error;
       const operation = { method: call.method, effect: call.effect };

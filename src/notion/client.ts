@@ -1,6 +1,6 @@
 import type { Client } from '@notionhq/client';
 import type { Json } from '../model/change.ts';
-import type { DataSourceId, PageId } from '../model/ids.ts';
+import type { DataSourceId, PageId, TableName } from '../model/ids.ts';
 import { propertyId, propertyPath } from '../model/schema/property-id.ts';
 import {
   type Listed,
@@ -103,6 +103,8 @@ export type NotionClient = {
   readonly createComment: (page: PageId, text: string, ask: Ask) => Promise<NotionComment>;
   /** The comments on a page that nobody has resolved. */
   readonly listComments: (page: PageId, ask: Ask) => Promise<readonly NotionComment[]>;
+  /** The same calls in the lane of a table: see `Ask`. */
+  readonly forLane: (lane: TableName) => NotionClient;
 };
 
 /** The part of a call that its kind decides. */
@@ -272,7 +274,19 @@ function schemaWrites(call: Caller): Pick<NotionClient, 'createDatabase' | 'upda
  * Notion's waits short and does not know a read that is a POST. Throws PgnotionError `notion_settings_invalid`.
  */
 export function createNotionClient(options: NotionClientOptions): NotionClient {
-  const call = createCaller(options);
+  const caller = createCaller(options);
   const trashMember = options.version === '2025-09-03' ? 'archived' : 'in_trash';
-  return { ...reads(call), ...lists(call), ...pageWrites(call, trashMember), ...schemaWrites(call) };
+  const lanes = new Map<TableName, NotionClient>();
+  const over = (call: Caller): NotionClient => ({
+    ...reads(call),
+    ...lists(call),
+    ...pageWrites(call, trashMember),
+    ...schemaWrites(call),
+    forLane: (lane) => {
+      const known = lanes.get(lane) ?? over((what, ask) => caller(what, { ...ask, lane }));
+      lanes.set(lane, known);
+      return known;
+    },
+  });
+  return over(caller);
 }

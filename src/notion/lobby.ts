@@ -1,8 +1,6 @@
 import { onAbort } from '../runtime/signal.ts';
 import { LONGEST_TIMER_MS } from './alarm.ts';
-
-/** Who goes first when the budget is short. */
-export type Priority = 'live' | 'poll' | 'backfill' | 'sweep' | 'bookkeeping';
+import type { Priority } from './fair-queue.ts';
 
 /** Counts who waits and who is under way, and tells when nobody is. */
 export type Lobby = {
@@ -16,7 +14,14 @@ export type Lobby = {
 };
 
 export function createLobby(): Lobby {
-  const waiting: Record<Priority, number> = { live: 0, poll: 0, backfill: 0, sweep: 0, bookkeeping: 0 };
+  const waiting: Record<Priority, number> = {
+    live: 0,
+    poll: 0,
+    bulk: 0,
+    backfill: 0,
+    sweep: 0,
+    bookkeeping: 0,
+  };
   const watchers = new Set<() => void>();
   let present = 0;
   let underWay = 0;

@@ -1,17 +1,18 @@
 import Bottleneck from 'bottleneck';
 import type { Log } from '../runtime/log.ts';
 import { alarm } from './alarm.ts';
+import { createFairQueue, PRIORITIES, type Priority } from './fair-queue.ts';
 
 /** At most `requests` within any `windowMs`. */
 export type RateLimit = { readonly requests: number; readonly windowMs: number };
 
 export type Reservoir = {
-  /** Runs `job` once a unit and a free hand are there; lower ranks first. The job gives the unit back itself. */
-  readonly run: <T>(caller: Caller, job: () => Promise<T>) => Promise<T>;
+  /** Runs `job` once it is its turn and a unit and a free hand are there. The job gives the unit back itself. */
+  readonly run: <T>(turn: Turn, job: () => Promise<T>) => Promise<T>;
   /** For a request that did not leave. */
-  readonly giveBack: (caller: Caller) => void;
+  readonly giveBack: (priority: Priority) => void;
   /** For one that left and has been answered: its unit returns a window from now. */
-  readonly giveBackLater: (caller: Caller) => void;
+  readonly giveBackLater: (priority: Priority) => void;
   /** Takes the units of requests that left before this process started, by their ages in milliseconds. */
   readonly charge: (ages: readonly number[]) => Promise<void>;
   /** Lets nothing start for `ms`; of overlapping holds the later end counts. */
@@ -20,11 +21,8 @@ export type Reservoir = {
   readonly heldMs: () => number;
 };
 
-export type Caller = {
-  readonly rank: number;
-  /** Nobody waits for it: it may never spend the last part of the window. */
-  readonly patient: boolean;
-};
+/** Where a request stands in line: see `FairQueue`. */
+export type Turn = { readonly priority: Priority; readonly lane: string };
 
 /**
  * What patient callers may spend. A window that a backfill had spent in one burst would make the next live edit wait
@@ -35,44 +33,74 @@ const PATIENT_SHARE = 0.8;
 // Far more units than any limit has: taken out of the reservoir, they hold back whatever waits.
 const HOLD = 2 ** 40;
 
+type Door = Pick<Reservoir, 'run'> & {
+  /** Adds units, or takes some out. */
+  readonly add: (units: number) => Promise<unknown>;
+  readonly giveBackTo: (patient: boolean) => void;
+};
+
+/** Lets requests through in their order, as far as there are units: the patient ones through an antechamber with fewer. */
+function createDoor({ requests }: RateLimit, concurrency: number): Door {
+  const door = new Bottleneck({ maxConcurrent: concurrency, reservoir: requests });
+  const antechamber = new Bottleneck({ reservoir: Math.max(1, Math.floor(requests * PATIENT_SHARE)) });
+  const queue = createFairQueue<() => Promise<void>>();
+  /** Patient requests that have passed the antechamber and not the door. */
+  let admitted = 0;
+  // Who goes is decided at the door, when it opens: by then somebody more urgent may have come.
+  const passNext = async (): Promise<void> => {
+    const next = queue.take((priority) => !PRIORITIES[priority].patient || admitted > 0);
+    if (next === null) return;
+    if (PRIORITIES[next.priority].patient) admitted -= 1;
+    await next.item();
+  };
+  const admit = async (): Promise<void> => {
+    admitted += 1;
+    void door.schedule(passNext);
+  };
+  const add = (units: number): Promise<unknown> => door.incrementReservoir(units);
+  return {
+    add,
+    giveBackTo: (patient) => {
+      void add(1);
+      if (patient) void antechamber.incrementReservoir(1);
+    },
+    run: ({ priority, lane }, job) =>
+      new Promise((resolve, reject) => {
+        queue.add(priority, lane, () => job().then(resolve, reject));
+        void (PRIORITIES[priority].patient ? antechamber.schedule(admit) : door.schedule(passNext));
+      }),
+  };
+}
+
 /**
  * The reservoir whose units return a window after each request's *answer*: as a request reaches Notion between
  * leaving and its answer, Notion's own window cannot hold more than the limit either, whatever the latency.
  */
 export function createReservoir(limit: RateLimit, concurrency: number, log: Log): Reservoir {
-  const door = new Bottleneck({ maxConcurrent: concurrency, reservoir: limit.requests });
-  const antechamber = new Bottleneck({ reservoir: Math.max(1, Math.floor(limit.requests * PATIENT_SHARE)) });
+  const { run, add, giveBackTo } = createDoor(limit, concurrency);
   let heldUntil = 0;
   let held = false;
-  const add = (units: number): void => void door.incrementReservoir(units);
-  const giveBack = ({ patient }: Pick<Caller, 'patient'>): void => {
-    add(1);
-    if (patient) void antechamber.incrementReservoir(1);
-  };
-  const giveBackAfter = (ms: number, caller: Pick<Caller, 'patient'>): void => {
+  const giveBackAfter = (ms: number, patient: boolean): void => {
     const due = performance.now() + ms;
     alarm(
       () => due,
-      () => giveBack(caller),
+      () => giveBackTo(patient),
     );
   };
   const release = (): void => {
     held = false;
-    add(HOLD);
+    void add(HOLD);
   };
   return {
-    run: ({ rank, patient }, job) => {
-      const enter = () => door.schedule({ priority: rank }, job);
-      return patient ? antechamber.schedule({ priority: rank }, enter) : enter();
-    },
-    giveBack,
-    giveBackLater: (caller) => giveBackAfter(limit.windowMs, caller),
+    run,
+    giveBack: (priority) => giveBackTo(PRIORITIES[priority].patient),
+    giveBackLater: (priority) => giveBackAfter(limit.windowMs, PRIORITIES[priority].patient),
     heldMs: () => Math.max(0, heldUntil - performance.now()),
     hold: (ms) => {
       heldUntil = Math.max(heldUntil, performance.now() + ms);
       if (held) return;
       held = true;
-      add(-HOLD);
+      void add(-HOLD);
       alarm(() => heldUntil, release);
     },
     charge: async (ages) => {
@@ -80,8 +108,8 @@ export function createReservoir(limit: RateLimit, concurrency: number, log: Log)
       // one could stand closer than the window.
       const windowMs = limit.windowMs * 1.05;
       const recent = ages.filter((age) => age < windowMs);
-      await door.incrementReservoir(-recent.length);
-      for (const age of recent) giveBackAfter(windowMs - Math.max(0, age), { patient: false });
+      await add(-recent.length);
+      for (const age of recent) giveBackAfter(windowMs - Math.max(0, age), false);
       if (recent.length > 0) log.debug({ requests: recent.length }, 'the rate window goes on from before');
     },
   };

@@ -3,19 +3,12 @@ import type { Log } from '../runtime/log.ts';
 import { pause } from '../runtime/retry.ts';
 import { onAbort } from '../runtime/signal.ts';
 import { LONGEST_TIMER_MS } from './alarm.ts';
-import { createLobby, type Lobby, type Priority } from './lobby.ts';
-import { type Caller, createReservoir, type RateLimit, type Reservoir } from './reservoir.ts';
+import type { Priority } from './fair-queue.ts';
+import { createLobby, type Lobby } from './lobby.ts';
+import { createReservoir, type RateLimit, type Reservoir, type Turn } from './reservoir.ts';
 
-export type { Priority } from './lobby.ts';
+export type { Priority } from './fair-queue.ts';
 export type { RateLimit } from './reservoir.ts';
-
-const CALLERS: Readonly<Record<Priority, Caller>> = {
-  live: { rank: 1, patient: false },
-  poll: { rank: 3, patient: false },
-  backfill: { rank: 5, patient: true },
-  sweep: { rank: 7, patient: true },
-  bookkeeping: { rank: 8, patient: true },
-};
 
 /** Remembers across restarts what has left, so that a crash does not empty the window. */
 export type Ledger = {
@@ -38,12 +31,14 @@ export type Throttle = {
    * Runs `job`, which sends exactly one request, when the budget allows. Rejects with `NeverLeft` if the signal
    * or `stop` comes before the request leaves; afterwards the signal is the job's own business. `beforeLeaving`
    * is awaited once the request has its place; its rejection holds the request back and is what the caller gets.
+   * Requests of one priority take turns by `lane`.
    */
   readonly schedule: <T>(
     priority: Priority,
     signal: AbortSignal | undefined,
     job: () => Promise<T>,
     beforeLeaving?: () => Promise<void>,
+    lane?: string,
   ) => Promise<T>;
   /** Lets nothing leave for `ms`. Of overlapping pauses the later end counts. */
   readonly pauseFor: (ms: number) => void;
@@ -109,7 +104,7 @@ function opener(ledger: Ledger | undefined, reservoir: Reservoir): () => Promise
 
 /** One caller on its way through the door. */
 type Passage = {
-  readonly caller: Caller;
+  readonly turn: Turn;
   readonly gone: AbortSignal;
   /** What has to be written down before a request leaves. */
   readonly prepare: () => Promise<void>;
@@ -118,7 +113,7 @@ type Passage = {
 
 /** Once a unit is there: waits out a pause, has written down what must be, and sends. */
 async function pass<T>(
-  { caller, gone, prepare, depart }: Passage,
+  { turn, gone, prepare, depart }: Passage,
   reservoir: Reservoir,
   job: () => Promise<T>,
 ): Promise<T> {
@@ -137,8 +132,8 @@ async function pass<T>(
     depart();
     return await job();
   } finally {
-    if (departed) reservoir.giveBackLater(caller);
-    else reservoir.giveBack(caller);
+    if (departed) reservoir.giveBackLater(turn.priority);
+    else reservoir.giveBack(turn.priority);
   }
 }
 
@@ -159,7 +154,7 @@ function createSchedule(
   closing: AbortSignal,
 ): Throttle['schedule'] {
   const open = opener(options.ledger, reservoir);
-  return async (priority, signal, job, beforeLeaving) => {
+  return async (priority, signal, job, beforeLeaving, lane = '') => {
     const gone = new AbortController();
     const dropped = Promise.withResolvers<never>();
     let preparing = false;
@@ -183,11 +178,11 @@ function createSchedule(
       departed = true;
       lobby.depart(priority);
     };
-    const caller = CALLERS[priority];
-    const passage = { caller, gone: gone.signal, prepare, depart };
+    const turn = { priority, lane };
+    const passage = { turn, gone: gone.signal, prepare, depart };
     lobby.enter(priority);
     try {
-      const admitted = open().then(() => reservoir.run(caller, () => pass(passage, reservoir, job)));
+      const admitted = open().then(() => reservoir.run(turn, () => pass(passage, reservoir, job)));
       return await Promise.race([dropped.promise, admitted]);
     } finally {
       lobby.leave(priority, departed);

@@ -30,5 +30,6 @@ export function observing(
       for (const page of answer.pages) see(page);
       return answer;
     },
+    forLane: (lane) => observing(notion.forLane(lane), see, refused),
   };
 }

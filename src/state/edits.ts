@@ -50,10 +50,19 @@ export const ROW_BLOCKED = 'row_blocked';
 
 const NOT_BLOCKED = `code is distinct from '${ROW_BLOCKED}'`;
 
-/** Pages to look at again now: settling time over, a related record may be there, a retry was asked for. */
-export async function dueEdits(sql: Sql): Promise<WaitingEdit[]> {
+/**
+ * Pages to look at again now: settling time over, a related record may be there, a retry was asked for. Some of every
+ * table but those of `except`, however many others of one table wait.
+ */
+export async function dueEdits(sql: Sql, except: readonly TableName[] = []): Promise<WaitingEdit[]> {
   const rows = await sql.query<Row>(
-    `${SELECT} where next_at <= clock_timestamp() and ${NOT_BLOCKED} and ${NOT_PAUSED} and ${notFailing('e.page_id')} order by next_at limit 100`,
+    `${SELECT} join (
+       select page_id as due_page, row_number() over (partition by table_name order by next_at) as place
+         from pgnotion.edits e
+        where next_at <= clock_timestamp() and table_name <> all($1::text[]) and ${NOT_BLOCKED} and ${NOT_PAUSED}
+          and ${notFailing('e.page_id')}) as waiting on due_page = e.page_id
+      where place <= 100 order by next_at`,
+    [except],
   );
   return rows.map(toEdit);
 }

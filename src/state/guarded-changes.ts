@@ -15,7 +15,7 @@ export async function deletionLoad(
   const [row] = await sql.query<Omit<GuardLoad, 'coming'>>(
     `with crossed as (
        select count(*)::int as n from pgnotion.operations
-        where table_name = $1 and direction = $2 and kind = 'delete' and status = 'done'
+        where table_name = $1 and direction = $2 and kind = 'delete' and status = 'done' and not approved
           and started_at > clock_timestamp() - make_interval(mins => $3))
      select crossed.n as crossed,
             case $2 when 'to-notion' then

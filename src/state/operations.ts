@@ -32,6 +32,8 @@ export type Operation = {
   readonly candidates?: readonly string[];
   readonly attempt?: number;
   readonly batch?: string | null;
+  /** A person let this deletion through: it counts for no guard. */
+  readonly approved?: boolean;
 };
 
 /** The values that a row's change replaced, and those that it brought; null where there was no row. */
@@ -49,8 +51,8 @@ export async function beginOperation(sql: Sql, operation: Operation): Promise<Op
   const [row] = await sql.query<{ id: OperationId }>(
     `insert into pgnotion.operations
        (direction, table_name, key, page_id, kind, fields, before, after, lsn, changed_at, actor, attempt, batch,
-        actor_id, row_before, row_after, extras, candidates)
-     values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18) returning id::text`,
+        actor_id, row_before, row_after, extras, candidates, approved)
+     values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19) returning id::text`,
     [
       operation.direction,
       operation.table,
@@ -72,6 +74,7 @@ export async function beginOperation(sql: Sql, operation: Operation): Promise<Op
         ? null
         : JSON.stringify(operation.extras),
       operation.candidates ?? [],
+      operation.approved ?? false,
     ],
   );
   if (row === undefined) throw new Error('insert into pgnotion.operations returned no id');
@@ -214,8 +217,15 @@ export async function closeDoubts(sql: Sql, table: TableName, key: RowKey, asked
   );
 }
 
-/** Linked pages whose lost writes can no longer land: a look at them now ends the doubt. */
-export async function ripeDoubts(sql: Sql, limit: number): Promise<{ table: TableName; page: PageId }[]> {
+/**
+ * Linked pages whose lost writes can no longer land: a look at them now ends the doubt. Of other tables than those of
+ * `except`.
+ */
+export async function ripeDoubts(
+  sql: Sql,
+  limit: number,
+  except: readonly TableName[] = [],
+): Promise<{ table: TableName; page: PageId }[]> {
   return sql.query(
     `select distinct r.table_name as "table", r.page_id as page
        from pgnotion.operations o
@@ -223,7 +233,7 @@ export async function ripeDoubts(sql: Sql, limit: number): Promise<{ table: Tabl
        join pgnotion.data_sources d using (table_name)
       where d.paused_at is null and o.direction = 'to-notion' and o.kind in ('create', 'update') and o.status in ('started', 'unknown')
         and r.state = 'linked' and o.started_at < clock_timestamp() - make_interval(secs => $1)
-        and ${notFailing('r.page_id')} limit $2`,
-    [LATE_SECONDS, limit],
+        and r.table_name <> all($3::text[]) and ${notFailing('r.page_id')} limit $2`,
+    [LATE_SECONDS, limit, except],
   );
 }

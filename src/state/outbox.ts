@@ -2,12 +2,9 @@ import type { Told } from '../model/errors.ts';
 import { type SeenTimes, seenTimesJson } from '../model/field-times.ts';
 import type { Lsn, RowKey, TableName } from '../model/ids.ts';
 import { formatLsn } from '../model/ids.ts';
+import { BACKFILL, BULK, LIVE, MOST_ALONE, type Urgency } from '../model/urgency.ts';
 import { mergeTimes } from './change-times.ts';
-import { NOT_REFUSED } from './refused-requests.ts';
 import type { Sql } from './sql.ts';
-
-/** 0: somebody is waiting for it. 1: the first sync or a resync, which live changes overtake. */
-export type Urgency = 0 | 1;
 
 export type DirtyRecord = {
   readonly table: TableName;
@@ -20,6 +17,8 @@ export type DirtyRecord = {
   readonly inserted?: boolean;
   /** What the log told of the fields' values, and when. */
   readonly times?: SeenTimes;
+  /** Live if absent. */
+  readonly urgency?: Urgency;
 };
 
 export type OutboxLine = {
@@ -40,22 +39,29 @@ export type OutboxLine = {
 
 /**
  * Marks records dirty, one line each however often they changed. A change of a parked record makes it due again:
- * what was refused may be right now. `records` must not name a record twice.
+ * what was refused may be right now. A change that comes with or behind many live ones of its table does not stand alone,
+ * as when each row of a mass is committed by itself: it is bulk. `records` must not name a record twice.
  */
-export async function markDirty(
-  sql: Sql,
-  records: readonly DirtyRecord[],
-  urgency: Urgency = 0,
-): Promise<void> {
+export async function markDirty(sql: Sql, records: readonly DirtyRecord[]): Promise<void> {
   if (records.length === 0) return;
   await mergeTimes(sql, records);
   await sql.query(
-    `insert into pgnotion.outbox as o (table_name, key, kind, lsn, changed_at, first_at, priority, inserted, field_times)
-     select t, k, kind, lsn, at, at, $6, inserted,
-            pgnotion.merge_field_times('{}', coalesce(r.base_row, '{}'), seen::jsonb)
-       from unnest($1::text[], $2::text[], $3::text[], $4::pg_lsn[], $5::timestamptz[], $7::boolean[], $8::text[])
-         as u(t, k, kind, lsn, at, inserted, seen)
+    `with waiting as (
+       select t, (select count(*) from (
+                    select from pgnotion.outbox w
+                     where w.table_name = t and w.priority = ${LIVE} and w.parked_at is null
+                       and w.next_at <= clock_timestamp() limit ${MOST_ALONE + 1}) as due) as live
+         from (select distinct unnest($1::text[]) as t) as changed)
+     insert into pgnotion.outbox as o (table_name, key, kind, lsn, changed_at, first_at, priority, inserted, field_times)
+     select t, k, kind, lsn, at, at,
+            case when live + row_number() over (partition by t order by urgency, at, k) > ${MOST_ALONE}
+                 then greatest(urgency, ${BULK}) else urgency end,
+            inserted, pgnotion.merge_field_times('{}', coalesce(r.base_row, '{}'), seen::jsonb)
+       from unnest($1::text[], $2::text[], $3::text[], $4::pg_lsn[], $5::timestamptz[], $6::smallint[], $7::boolean[], $8::text[])
+         with ordinality as u(t, k, kind, lsn, at, urgency, inserted, seen, place)
+       join waiting using (t)
        left join pgnotion.records r on r.table_name = t and r.key = k and r.state <> 'resting'
+      order by place
      on conflict (table_name, key) do update
        set kind = excluded.kind, lsn = coalesce(excluded.lsn, o.lsn), changed_at = excluded.changed_at,
            -- What was approved before the log told of it stays so.
@@ -68,7 +74,7 @@ export async function markDirty(
       records.map((each) => each.kind),
       records.map((each) => (each.lsn === null ? null : formatLsn(each.lsn))),
       records.map((each) => each.changedAt),
-      urgency,
+      records.map((each) => each.urgency ?? LIVE),
       records.map((each) => each.inserted ?? false),
       records.map((each) => seenTimesJson(each.times)),
     ],
@@ -87,7 +93,7 @@ export async function markFound(
 ): Promise<void> {
   if (keys.length === 0) return;
   await sql.query(
-    `insert into pgnotion.outbox as o (table_name, key, kind, priority) select $1, k, $3, 1 from unnest($2::text[]) as k
+    `insert into pgnotion.outbox as o (table_name, key, kind, priority) select $1, k, $3, ${BACKFILL} from unnest($2::text[]) as k
      on conflict (table_name, key) do update
        set kind = case when excluded.kind = 'delete' then excluded.kind else o.kind end,
            next_at = clock_timestamp(), parked_at = null, attempts = 0, version = o.version + 1
@@ -115,57 +121,6 @@ export async function markRestore(
      where $4 or not (o.restore @> excluded.restore and (o.attempts > 0 or o.parked_at is not null))`,
     [table, key, fields, again],
   );
-}
-
-/**
- * The due lines of one table: the first of `tables` that has any, so that relation targets come before what points to
- * them. Lines in `busy` (`table/key`) are passed over, and so are tables whose data source was never read whole, and rows
- * without a page while a first contact is under way: their pages may exist already. Empty if nothing is due.
- */
-export async function claimDue(
-  sql: Sql,
-  options: {
-    readonly tables: readonly TableName[];
-    readonly urgency: Urgency;
-    readonly limit: number;
-    readonly busy: readonly string[];
-  },
-): Promise<OutboxLine[]> {
-  const rows = await sql.query<LineRow>(
-    `with due as (
-       select o.*, array_position($1::text[], o.table_name) as place
-         from pgnotion.outbox o
-         join pgnotion.data_sources d using (table_name)
-        where o.parked_at is null and o.next_at <= clock_timestamp() and d.paused_at is null
-          and d.swept_at is not null and o.priority = $4 and ${NOT_REFUSED}
-          and ${MAY_GO}
-          and o.table_name = any($1::text[]) and o.table_name || '/' || o.key <> all($3::text[])),
-     first as (select place from due order by place limit 1)
-     select due.table_name, due.key, due.kind, due.priority, due.lsn::text, due.changed_at, due.version::text,
-            due.restore, due.approved, due.attempts, due.inserted
-       from due join first using (place)
-      order by due.first_at, due.key limit $2`,
-    [options.tables, options.limit, options.busy, options.urgency],
-  );
-  return rows.map(toLine);
-}
-
-/** A row gets a page only once it is known which pages there are. */
-const MAY_GO = `(o.kind = 'delete'
-            or not exists (select from pgnotion.first_contacts f where f.table_name = o.table_name and f.over_at is null)
-            or exists (select from pgnotion.records r
-                        where r.table_name = o.table_name and r.key = o.key and r.page_id is not null))`;
-
-/** Milliseconds until the next line is due, on PostgreSQL's clock; null if nothing waits. */
-export async function nextDueMs(sql: Sql, urgency: Urgency): Promise<number | null> {
-  const [row] = await sql.query<{ ms: number | null }>(
-    `select (extract(epoch from min(next_at) - clock_timestamp()) * 1000)::float8 as ms
-       from pgnotion.outbox o join pgnotion.data_sources d using (table_name)
-      where o.parked_at is null and d.paused_at is null and d.swept_at is not null and o.priority = $1 and ${NOT_REFUSED}
-        and ${MAY_GO}`,
-    [urgency],
-  );
-  return row?.ms ?? null;
 }
 
 /** Takes a line out, unless its record changed since it was claimed: then only what was delivered is struck off. */
@@ -259,41 +214,29 @@ export async function markAllDeleted(
   lsn: Lsn | null,
 ): Promise<void> {
   await sql.query(
-    `insert into pgnotion.outbox as o (table_name, key, kind, lsn, changed_at, first_at)
-     select table_name, key, 'delete', $2, $3, $3 from pgnotion.records
+    `insert into pgnotion.outbox as o (table_name, key, kind, lsn, changed_at, first_at, priority)
+     select table_name, key, 'delete', $2, $3, $3, case when count(*) over () > ${MOST_ALONE} then ${BULK} else ${LIVE} end
+       from pgnotion.records
       where table_name = $1 and state <> 'resting'
      on conflict (table_name, key) do update
        set kind = 'delete', lsn = excluded.lsn, changed_at = excluded.changed_at, version = o.version + 1,
-           approved = false, priority = 0,
+           approved = false, priority = least(o.priority, excluded.priority),
            next_at = clock_timestamp(), attempts = 0, parked_at = null, code = null, reason = null, remedy = null`,
     [table, lsn === null ? null : formatLsn(lsn), changedAt],
   );
 }
 
-type LineRow = {
-  table_name: TableName;
-  key: RowKey;
-  kind: 'write' | 'delete';
-  priority: Urgency;
-  lsn: string | null;
-  changed_at: Date;
-  version: string;
-  restore: string[];
-  approved: boolean;
-  attempts: number;
-  inserted: boolean;
-};
-
-const toLine = (row: LineRow): OutboxLine => ({
-  table: row.table_name,
-  key: row.key,
-  kind: row.kind,
-  urgency: row.priority,
-  lsn: row.lsn,
-  changedAt: row.changed_at,
-  version: row.version,
-  restore: row.restore,
-  approved: row.approved,
-  attempts: row.attempts,
-  inserted: row.inserted,
-});
+/** Records that others wait for are as urgent as those that wait. Gives whether any of them was less so. */
+export async function hasten(
+  sql: Sql,
+  records: readonly { readonly table: TableName; readonly key: RowKey }[],
+  urgency: Urgency,
+): Promise<boolean> {
+  const rows = await sql.query(
+    `update pgnotion.outbox o set priority = $3
+       from unnest($1::text[], $2::text[]) as u(t, k)
+      where o.table_name = t and o.key = k and o.priority > $3 returning 1`,
+    [records.map((each) => each.table), records.map((each) => each.key), urgency],
+  );
+  return rows.length > 0;
+}

@@ -24,13 +24,17 @@ export async function failuresOf(sql: Sql, pages: readonly PageId[]): Promise<Ma
   return new Map(rows.map((row) => [row.page, row]));
 }
 
-/** Pages to try again now. */
-export const dueFailures = (sql: Sql, limit: number): Promise<PageFailure[]> =>
+/** Pages to try again now, of other tables than those of `except`. */
+export const dueFailures = (
+  sql: Sql,
+  limit: number,
+  except: readonly TableName[] = [],
+): Promise<PageFailure[]> =>
   sql.query<PageFailure>(
-    `${SELECT} where next_at <= clock_timestamp() and not exists (
+    `${SELECT} where next_at <= clock_timestamp() and table_name <> all($2::text[]) and not exists (
        select from pgnotion.data_sources d where d.table_name = f.table_name and d.paused_at is not null)
      order by next_at limit $1`,
-    [limit],
+    [limit, except],
   );
 
 /** Keeps that a page failed; it is tried again after `afterMs`. The key stays known once it was. */

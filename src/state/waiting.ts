@@ -1,4 +1,5 @@
 import type { RowKey, TableName } from '../model/ids.ts';
+import { BACKFILL, BULK, MOST_ALONE, type Urgency } from '../model/urgency.ts';
 import type { Sql } from './sql.ts';
 
 // Order of locks: first the lock of this file, then what waits, then lines of the outbox. So these functions come before
@@ -8,26 +9,30 @@ import type { Sql } from './sql.ts';
 /** A page has become a record: what points to it on either side goes on now. */
 export async function releaseWaiting(sql: Sql, table: TableName, key: RowKey): Promise<void> {
   await lockWaiting(sql);
-  await release(sql, table, key, false);
+  await release(sql, { table, key }, BACKFILL, false);
 }
 
 /** The same for a page that was just made, together with what it waits for itself: see `awaitTargets`. */
 export async function releaseMade(
   sql: Sql,
-  table: TableName,
-  key: RowKey,
+  { table, key, urgency }: { readonly table: TableName; readonly key: RowKey; readonly urgency: Urgency },
   targets: Parameters<typeof awaitTargets>[3],
 ): Promise<void> {
   if (targets.length > 0) await awaitTargets(sql, table, key, targets);
   else await lockWaiting(sql);
-  await release(sql, table, key, targets.length === 0);
+  await release(sql, { table, key }, urgency, targets.length === 0);
 }
 
 /**
  * One statement, because every page of a first sync passes here behind the lock. `waitsForNothing`: nor does the record
  * wait for others any more.
  */
-const release = (sql: Sql, table: TableName, key: RowKey, waitsForNothing: boolean): Promise<object[]> =>
+const release = (
+  sql: Sql,
+  { table, key }: { readonly table: TableName; readonly key: RowKey },
+  urgency: Urgency,
+  waitsForNothing: boolean,
+): Promise<object[]> =>
   sql.query(
     `with dropped as (
        delete from pgnotion.waiting where $3 and table_name = $1 and key = $2),
@@ -39,10 +44,11 @@ const release = (sql: Sql, table: TableName, key: RowKey, waitsForNothing: boole
        update pgnotion.edits set next_at = clock_timestamp()
         where code = 'related_page_unknown' and next_at > clock_timestamp())
      insert into pgnotion.outbox as o (table_name, key, kind, priority)
-     select table_name, key, 'write', 1 from freed order by 1, 2
+     select table_name, key, 'write', case when count(*) over () > ${MOST_ALONE} then greatest($4::smallint, ${BULK}) else $4 end
+       from freed order by 1, 2
      on conflict (table_name, key) do update
        set version = o.version + 1, next_at = clock_timestamp(), parked_at = null, attempts = 0`,
-    [table, key, waitsForNothing],
+    [table, key, waitsForNothing, urgency],
   );
 
 /** Whoever links a page and whoever waits for one must see each other. */

@@ -13,6 +13,7 @@ import { type Claims, findClaims } from './claimed-page.ts';
 import { guardBatch } from './clearing.ts';
 import { type DeliverContext, lookupsFor } from './context.ts';
 import { type Look, openEyes } from './guard.ts';
+import { urgencyOf } from './trouble.ts';
 import { hasNews } from './update.ts';
 
 /** What was read for a whole batch at once. */
@@ -50,7 +51,7 @@ export async function readBatch(
     return known?.page != null && row !== undefined && hasNews({ line, table, row }, known);
   });
   const deletions = lines.filter((line) => line.kind === 'delete' && !rows.has(line.key));
-  const priority = lines.some((line) => line.urgency === 0) ? 'live' : 'backfill';
+  const priority = lines[0] === undefined ? 'live' : urgencyOf(lines[0]);
   const look = await openEyes(context, table, source, updates.length + deletions.length, { priority });
   await guardBatch(context, table, lookups, [...records.values()], rows);
   const conflicted = await conflictedAmong(context.store, table.name, keys);

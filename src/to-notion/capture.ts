@@ -3,6 +3,7 @@ import { messageOf } from '../model/errors.ts';
 import type { Lsn, QualifiedName, RowKey, TableName } from '../model/ids.ts';
 import type { ResolvedTable } from '../model/mapping.ts';
 import { tableTrouble } from '../model/table-trouble.ts';
+import { urgencyOfMany } from '../model/urgency.ts';
 import { isReadBlocked } from '../postgres/row-statement-error.ts';
 import { dependentKeys, type UserDatabase } from '../postgres/rows.ts';
 import { untilVisible } from '../postgres/visibility.ts';
@@ -16,7 +17,18 @@ import { type DirtyRecord, markAllDeleted, markDirty } from '../state/outbox.ts'
 import { livingBase, recordsByKey } from '../state/records.ts';
 import { compareAgain, suspend } from '../state/sources.ts';
 import type { Store } from '../state/sql.ts';
-import { type Held, note, nothingHeld, type Routes, routesOf, sizeOf, type Transaction } from './gather.ts';
+import {
+  type Held,
+  type HeldRecord,
+  newTransaction,
+  note,
+  nothingHeld,
+  type Routes,
+  routesOf,
+  sizeOf,
+  type Transaction,
+  urgencyOf,
+} from './gather.ts';
 import { createIdlePosition } from './idle-position.ts';
 import { createMarkReader, type MarkReader } from './own-marks.ts';
 
@@ -72,7 +84,7 @@ async function consume(options: Consuming, stream: WalStream, healthy: () => voi
     let idleAt: Lsn | null = null;
     for (const event of events) {
       if (event.kind === 'begin') {
-        transaction = { xid: event.xid, changedAt: event.commitAt, own: new Set() };
+        transaction = newTransaction(event);
         held.xids.add(event.xid);
       } else if (event.kind === 'commit') {
         stored = event.end;
@@ -124,9 +136,10 @@ async function storeTruncate(
 async function flush(options: Consuming, held: Held, checkpoint: Lsn | null): Promise<void> {
   if (sizeOf(held) > 0) await allVisible(options, held);
   if (sizeOf(held) > 0) failpoint('capture.before-store');
-  const records = new Map(held.dirty);
-  for (const record of await changedSince(options, held.tagged))
-    records.set(`${record.table}/${record.key}`, record);
+  const changed = [...held.dirty.values(), ...(await changedSince(options, held.tagged))];
+  const records = new Map<string, DirtyRecord>(
+    changed.map((record) => [`${record.table}/${record.key}`, { ...record, urgency: urgencyOf(record) }]),
+  );
   for (const record of await dependantsOf(options, held.joined)) {
     const name = `${record.table}/${record.key}`;
     if (!records.has(name)) records.set(name, record);
@@ -152,8 +165,8 @@ async function allVisible({ db, log, signal }: Consuming, held: Held): Promise<v
 }
 
 /** Of the rows that we wrote ourselves, those that a trigger or somebody else made different from what we know. */
-async function changedSince(options: CaptureOptions, tagged: Held['tagged']): Promise<DirtyRecord[]> {
-  const changed: DirtyRecord[] = [];
+async function changedSince(options: CaptureOptions, tagged: Held['tagged']): Promise<HeldRecord[]> {
+  const changed: HeldRecord[] = [];
   for (const table of options.tables) {
     const rows = [...tagged.values()].filter(({ record }) => record.table === table.name);
     if (rows.length === 0) continue;
@@ -189,7 +202,9 @@ async function dependantsOf(options: CaptureOptions, joined: Held['joined']): Pr
       (error: unknown) => suspendFor(options, table.name, error),
     );
     const changedAt = new Date();
-    for (const key of keys) records.push({ table: table.name, key, kind: 'write', changedAt, lsn: null });
+    const urgency = urgencyOfMany(keys.length);
+    for (const key of keys)
+      records.push({ table: table.name, key, kind: 'write', changedAt, lsn: null, urgency });
   }
   return records;
 }

@@ -1,6 +1,7 @@
 import type { RowKey } from '../model/ids.ts';
 import type { ResolvedTable } from '../model/mapping.ts';
 import { readPage } from '../model/page.ts';
+import { BACKFILL } from '../model/urgency.ts';
 import type { Ask, NotionPage } from '../notion/client.ts';
 import { NotionFailure } from '../notion/outcome.ts';
 import { ADOPTION_REVIEW, carriersOf, lookAtCarrier, originOf } from '../state/first-contact.ts';
@@ -38,7 +39,7 @@ export async function findClaims(
   const all = (await originOf(context.store, table.name)) === 'found';
   const oldest = context.now().getTime() - UNSEEN_MS;
   const keys = lines
-    .filter(({ urgency, changedAt }) => all || (urgency === 0 && changedAt.getTime() < oldest))
+    .filter(({ urgency, changedAt }) => all || (urgency !== BACKFILL && changedAt.getTime() < oldest))
     .map(({ key }) => key);
   const found = new Map<RowKey, NotionPage[]>(keys.map((key) => [key, []]));
   for (let at = 0; at < keys.length; at += KEYS_PER_QUERY) {

@@ -47,6 +47,8 @@ export type DeliverContext = {
   /** How long a create that nobody answered may still come true. */
   readonly createGraceMs: number;
   readonly guards: Guards;
+  /** Rings the delivery: other records have become due, or more urgent. */
+  readonly onDirty: () => void;
   readonly now: () => Date;
   readonly log: Log;
 };

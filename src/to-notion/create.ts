@@ -6,14 +6,15 @@ import { extraFields, readPage } from '../model/page.ts';
 import { planPage } from '../model/plan.ts';
 import { leaveOut } from '../model/refused-field.ts';
 import { type Unshown, unshownAfterWrite, withUnshown } from '../model/relation-targets.ts';
+import { BACKFILL } from '../model/urgency.ts';
 import type { NotionPage } from '../notion/client.ts';
 import { isGone, NotionFailure } from '../notion/outcome.ts';
 import { readLate, readWhole } from '../notion/pages.ts';
 import { saveUnshown } from '../state/away.ts';
 import { noteExtras } from '../state/extras.ts';
 import { doubtfulCreate, type RequestOperation, requestOperation } from '../state/operations.ts';
-import { pagesComing, settle } from '../state/outbox.ts';
-import { forget, intend, link, pagesOf, recordsByPage, type SyncRecord } from '../state/records.ts';
+import { settle } from '../state/outbox.ts';
+import { forget, intend, link, recordsByPage, type SyncRecord } from '../state/records.ts';
 import { propertyKey } from '../state/sources.ts';
 import { releaseMade } from '../state/waiting.ts';
 import { refusedForPage } from './away.ts';
@@ -23,8 +24,8 @@ import { afterKindRefused, kindPassed } from './kinds.ts';
 import { afterRefusedCreate, codeOf, recordName } from './refusal.ts';
 import { type PageRequest, propertiesOf, requestFor } from './request.ts';
 import { parkedBy, troubleOf, urgencyOf } from './trouble.ts';
+import { waitForTargets } from './wait-for-targets.ts';
 
-const TARGET_WAIT_MS = 500;
 const NOBODY: ReadonlySet<string> = new Set();
 
 /**
@@ -33,8 +34,8 @@ const NOBODY: ReadonlySet<string> = new Set();
  */
 export async function createPage(context: DeliverContext, delivery: Delivery): Promise<Delivered> {
   const wholePlan = planNewPage(delivery);
-  if (await targetsAreComing(context, delivery, wholePlan.missing))
-    return { kind: 'postponed', ms: TARGET_WAIT_MS };
+  const waits = await waitForTargets(context, delivery, wholePlan.missing);
+  if (waits !== null) return waits;
   const only = stageFields(context, delivery);
   const request = requestFor(context, delivery, leaveOut(wholePlan, delivery.refused), only);
   const { plan } = request;
@@ -74,7 +75,7 @@ async function linkMade(
     await noteExtras(sql, [{ page: page.id, extras: extraFields(reading) }]);
     await saveUnshown(sql, record, unshown);
     await operation.end(sql, { status: 'done', page: page.id });
-    await releaseMade(sql, table.name, line.key, plan.missing);
+    await releaseMade(sql, line, plan.missing);
     if (plan.faults.length === 0 && !more) await settle(sql, line);
   });
   if (changedOnPage(table.fields, basePage, shown).length > 0) context.hint(page.id);
@@ -151,22 +152,10 @@ const creation = (
       lsn: line.lsn,
       changedAt: line.changedAt,
       attempt: line.attempts + 1,
-      batch: line.urgency === 1 ? 'backfill' : null,
+      batch: line.urgency === BACKFILL ? 'backfill' : null,
     },
     (sql) => intend(sql, table.name, line.key),
   );
-
-/** Whether a page that this one points to is on its way, or came since the batch looked. In a circle nobody waits. */
-async function targetsAreComing(
-  context: DeliverContext,
-  { table }: Delivery,
-  missing: readonly { readonly table: Delivery['line']['table']; readonly key: Delivery['line']['key'] }[],
-): Promise<boolean> {
-  const earlier = missing.filter((target) => (context.tables.get(target.table)?.rank ?? 0) < table.rank);
-  if ((await pagesComing(context.store, earlier)).size > 0) return true;
-  // In this order: a page is tied to its record in the transaction in which the record ceases to wait.
-  return (await pagesOf(context.store, missing)).length > 0;
-}
 
 /** `answered`: the page is as the create's own answer has it, not as it was found later. */
 type Made = { readonly page: NotionPage; readonly answered: boolean };

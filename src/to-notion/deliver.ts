@@ -1,23 +1,12 @@
 import type { TableName } from '../model/ids.ts';
 import { sameJson } from '../model/json.ts';
 import { changedInRow } from '../model/merge.ts';
-import { inRankOrder } from '../model/rank.ts';
 import { tableTrouble } from '../model/table-trouble.ts';
 import { isReadBlocked } from '../postgres/row-statement-error.ts';
 import { readRows } from '../postgres/rows.ts';
 import { failpoint } from '../runtime/failpoints.ts';
-import { backoff, keepTrying } from '../runtime/retry.ts';
-import type { Wake } from '../runtime/wake.ts';
-import {
-  claimDue,
-  nextDueMs,
-  type OutboxLine,
-  park,
-  postpone,
-  reschedule,
-  settle,
-  type Urgency,
-} from '../state/outbox.ts';
+import { backoff } from '../runtime/retry.ts';
+import { type OutboxLine, park, postpone, reschedule, settle } from '../state/outbox.ts';
 import { link, recordsByKey, type SyncRecord } from '../state/records.ts';
 import { refusedFieldsOf } from '../state/refused-fields.ts';
 import { suspend } from '../state/sources.ts';
@@ -42,8 +31,6 @@ import { revivePage } from './revive.ts';
 import { readBlocked, rowMissing, troubleOf, urgencyOf } from './trouble.ts';
 import { hasNews, updatePage } from './update.ts';
 
-/** How often the outbox is looked at when nobody rings: lines that SQL functions made due. */
-const IDLE_MS = 2_000;
 const RETRY = { firstMs: 1_000, maxMs: 300_000 };
 /** Tries after which a row that is nowhere to be read counts as a failure. */
 const MISSING_ROW_TRIES = 5;
@@ -51,74 +38,14 @@ const MISSING_ROW_MS = 1_000;
 const DOUBTFUL_MS = 3_000;
 const LOCK_RETRY = { firstMs: 2_000, maxMs: 15_000 };
 
-export type DeliverOptions = {
-  readonly urgency: Urgency;
-  readonly batchSize: number;
-  readonly wake: Wake;
-  /** Names of records (`table/key`) that some loop has in hand. Shared by all loops. */
-  readonly busy: Set<string>;
-};
-
-/**
- * Outbox to Notion, for ever. Two of these run: one for what somebody waits for, one for the first sync, so that a
- * long backfill never stands in front of a live edit. Ends with the signal once what is in flight has been recorded.
- */
-export async function runDeliver(
-  context: DeliverContext,
-  options: DeliverOptions,
-  signal: AbortSignal,
-): Promise<void> {
-  await keepTrying(
-    async (healthy) => {
-      while (!signal.aborted) {
-        const delivered = await deliverBatch(context, options, signal);
-        healthy();
-        if (delivered > 0) continue;
-        const due = await nextDueMs(context.store, options.urgency);
-        await options.wake.wait(Math.max(50, Math.min(due ?? IDLE_MS, IDLE_MS)), signal);
-      }
-    },
-    {
-      name: `deliver ${options.urgency === 0 ? 'live' : 'backfill'}`,
-      log: context.log,
-      signal,
-      mayPass: () => true,
-    },
-  );
-}
-
-/** Delivers the due lines of one table. Returns how many there were. */
-export async function deliverBatch(
-  context: DeliverContext,
-  options: DeliverOptions,
-  signal: AbortSignal,
-): Promise<number> {
-  const order = inRankOrder(context.tables.values()).map((table) => table.name);
-  const lines = await claimDue(context.store, {
-    tables: order,
-    urgency: options.urgency,
-    // While a kind of requests is refused, one at a time shows whether it passes again.
-    limit: context.kinds.blocked.size > 0 ? 1 : options.batchSize,
-    busy: [...options.busy],
-  });
-  const [first] = lines;
-  if (first === undefined) return 0;
-  const names = lines.map((line) => `${line.table}/${line.key}`);
-  for (const name of names) options.busy.add(name);
-  try {
-    await deliverLines(context, first.table, lines, signal);
-  } finally {
-    for (const name of names) options.busy.delete(name);
-  }
-  return lines.length;
-}
-
-async function deliverLines(
+/** Delivers entries of one table. */
+export async function deliverLines(
   context: DeliverContext,
   name: TableName,
   lines: readonly OutboxLine[],
   signal: AbortSignal,
 ): Promise<void> {
+  if (lines.length === 0) return;
   const source = await context.sourceOf(name);
   const table = context.tables.get(name);
   if (table === undefined) throw new Error(`no table ${name}`);
@@ -154,7 +81,7 @@ async function tryAfterLock(
 }
 
 /** A table that cannot be read stops alone; the others must not wait behind it. */
-async function suspendFor(context: DeliverContext, name: TableName, error: unknown): Promise<null> {
+export async function suspendFor(context: DeliverContext, name: TableName, error: unknown): Promise<null> {
   const reason = tableTrouble(error);
   if (reason === null) throw error;
   context.log.error({ table: name, reason }, 'a table is suspended');
@@ -284,6 +211,10 @@ async function record(context: DeliverContext, line: OutboxLine, outcome: Delive
         return outcome satisfies never;
     }
   });
+  const failed = outcome.kind === 'retry' || outcome.kind === 'parked';
+  // Pages that wait for this one are made without it meanwhile.
+  if (failed && line.attempts === 0)
+    await context.store.transaction((sql) => releaseWaiting(sql, line.table, line.key));
   if (outcome.kind === 'retry') {
     context.log.info(
       { table: line.table, key: line.key, ...outcome.trouble },

@@ -2,13 +2,21 @@ import type { WalEvent, WalTuple } from '../model/change.ts';
 import { seeVersion } from '../model/field-times.ts';
 import { type QualifiedName, type RowKey, rowKey, type TableName } from '../model/ids.ts';
 import type { ResolvedDependency, ResolvedTable } from '../model/mapping.ts';
+import { LIVE, type Urgency, urgencyOfMany } from '../model/urgency.ts';
 import type { DirtyRecord } from '../state/outbox.ts';
 
-type TaggedRow = { readonly record: DirtyRecord; readonly tuple: WalTuple | null };
+/** A record with the transaction that changed it last. */
+export type HeldRecord = DirtyRecord & {
+  readonly by: Transaction;
+  /** A transaction before that one changed it by itself. */
+  readonly alone: boolean;
+};
+
+type TaggedRow = { readonly record: HeldRecord; readonly tuple: WalTuple | null };
 
 /** What has been read and not stored yet. */
 export type Held = {
-  readonly dirty: Map<string, DirtyRecord>;
+  readonly dirty: Map<string, HeldRecord>;
   /** Rows that a transaction of ours names: dropped if they hold what we wrote. */
   readonly tagged: Map<string, TaggedRow>;
   /** Values of joined tables whose dependants are dirty. */
@@ -30,8 +38,26 @@ type Joined = {
   readonly values: Map<string, readonly string[]>;
 };
 
-/** The transaction that is being read. `own`: records (`table/key`) that it names as written by us. */
-export type Transaction = { readonly xid: number; readonly changedAt: Date; readonly own: Set<string> };
+/** The transaction that is being read. */
+export type Transaction = {
+  readonly xid: number;
+  readonly changedAt: Date;
+  /** Records (`table/key`) that it names as written by us. */
+  readonly own: Set<string>;
+  /** How many rows of each table it has changed so far. */
+  readonly rows: Map<TableName, number>;
+};
+
+export const newTransaction = ({ xid, commitAt }: Extract<WalEvent, { kind: 'begin' }>): Transaction => ({
+  xid,
+  changedAt: commitAt,
+  own: new Set(),
+  rows: new Map(),
+});
+
+/** Known once the transaction, or as much of it as is stored at a time, has been read. */
+export const urgencyOf = ({ table, by, alone }: Pick<HeldRecord, 'table' | 'by' | 'alone'>): Urgency =>
+  alone ? LIVE : urgencyOfMany(by.rows.get(table) ?? 1);
 
 export const sizeOf = (held: Held): number =>
   held.dirty.size +
@@ -74,6 +100,7 @@ export function note(held: Held, routes: Routes, transaction: Transaction, event
 }
 
 function noteRecord(held: Held, table: ResolvedTable, transaction: Transaction, event: RowEvent): void {
+  transaction.rows.set(table.name, (transaction.rows.get(table.name) ?? 0) + 1);
   const now = event.kind === 'delete' ? null : event.row;
   const key = now === null ? null : keyOf(table, now);
   const old = event.kind === 'insert' || event.old === null ? null : keyOf(table, event.old);
@@ -101,9 +128,12 @@ const dirtyRecord = (
   transaction: Transaction,
 ): DirtyRecord => ({ table, key, kind, changedAt: transaction.changedAt, lsn: null });
 
-function hold(held: Held, record: DirtyRecord, transaction: Transaction, tuple: WalTuple | null): void {
-  const name = `${record.table}/${record.key}`;
-  if (transaction.own.has(name) && !held.dirty.has(name)) held.tagged.set(name, { record, tuple });
+function hold(held: Held, dirty: DirtyRecord, by: Transaction, tuple: WalTuple | null): void {
+  const name = `${dirty.table}/${dirty.key}`;
+  const before = held.dirty.get(name) ?? held.tagged.get(name)?.record;
+  const alone = before !== undefined && (before.by === by ? before.alone : urgencyOf(before) === LIVE);
+  const record = { ...dirty, by, alone };
+  if (by.own.has(name) && !held.dirty.has(name)) held.tagged.set(name, { record, tuple });
   else {
     held.tagged.delete(name);
     held.dirty.set(name, record);

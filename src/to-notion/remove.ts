@@ -133,6 +133,7 @@ function leaving(
     changedAt: line.changedAt,
     attempt: line.attempts + 1,
     actor: by,
+    approved: line.approved || by !== null,
   };
   return requestOperation(context.store, operation, keep);
 }

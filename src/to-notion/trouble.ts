@@ -1,14 +1,20 @@
 import { type Fault, messageOf, PgnotionError } from '../model/errors.ts';
 import type { RowKey, TableName } from '../model/ids.ts';
 import { listed } from '../model/sentences.ts';
-import type { Priority } from '../notion/lobby.ts';
+import { BACKFILL, BULK, LIVE, type Urgency } from '../model/urgency.ts';
+import type { Priority } from '../notion/fair-queue.ts';
 import { NotionFailure } from '../notion/outcome.ts';
 import { sqlState } from '../postgres/write.ts';
 import type { OutboxLine, Trouble } from '../state/outbox.ts';
 import type { Delivered } from './context.ts';
 
-export const urgencyOf = (line: Pick<OutboxLine, 'urgency'>): Priority =>
-  line.urgency === 0 ? 'live' : 'backfill';
+const PRIORITY: Readonly<Record<Urgency, Priority>> = {
+  [LIVE]: 'live',
+  [BULK]: 'bulk',
+  [BACKFILL]: 'backfill',
+};
+
+export const urgencyOf = (line: Pick<OutboxLine, 'urgency'>): Priority => PRIORITY[line.urgency];
 
 const LACKING: readonly string[] = ['restricted_resource', 'notion_block_limit', 'row_limit_exceeded'];
 

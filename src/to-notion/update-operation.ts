@@ -2,6 +2,7 @@ import type { PageImage } from '../model/change.ts';
 import type { PageId } from '../model/ids.ts';
 import { rowChangeOf } from '../model/merge.ts';
 import type { PagePlan } from '../model/plan.ts';
+import { BACKFILL } from '../model/urgency.ts';
 import type { RequestedOperation } from '../state/operations.ts';
 import type { SyncRecord } from '../state/records.ts';
 import { type Delivery, pick } from './context.ts';
@@ -26,5 +27,5 @@ export const operationOf = (
   lsn: line.lsn,
   changedAt: line.changedAt,
   attempt: line.attempts + 1,
-  batch: line.urgency === 1 ? 'backfill' : null,
+  batch: line.urgency === BACKFILL ? 'backfill' : null,
 });

@@ -132,3 +132,9 @@ export const decodeAll = (
     field,
     decoded: decoded(field, image[field.property] ?? null, lookups, current[field.property]),
   }));
+
+/** The same context, with the table's own lane in the queue for Notion: many pages of one table delay no other. */
+export const inLane = (context: InboundContext, table: TableName): InboundContext => ({
+  ...context,
+  notion: context.notion.forLane(table),
+});

@@ -20,7 +20,7 @@ import type { Source } from '../state/sources.ts';
 import { applyEdit } from './apply.ts';
 import { guardListed } from './clearing.ts';
 import { pageCameBack, restsQuietly } from './comeback.ts';
-import type { InboundContext, Sighting } from './context.ts';
+import { type InboundContext, inLane, type Sighting } from './context.ts';
 import { typedIn } from './keyed-page.ts';
 import { left, type Missed } from './missed.ts';
 import { receiveNewcomer } from './newcomer.ts';
@@ -180,7 +180,8 @@ export async function inspectAgain(
   const table = context.tables.get(name);
   if (table === undefined) return;
   const how = { together, hinted };
-  await lookOnItsOwn(context, { table: name, page }, () => inspectNow(context, table, page, edit, how));
+  const own = inLane(context, name);
+  await lookOnItsOwn(own, { table: name, page }, () => inspectNow(own, table, page, edit, how));
 }
 
 async function inspectNow(

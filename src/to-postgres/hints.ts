@@ -24,8 +24,10 @@ export type Hint = {
 export type Hints = {
   /** False if there are too many already: the polling finds what is dropped. */
   readonly add: (hint: Hint) => boolean;
-  /** Takes the oldest ones out. */
-  readonly take: (most: number) => readonly Hint[];
+  /** The tables that hints wait of; null for those that name none. */
+  readonly tables: () => ReadonlySet<TableName | null>;
+  /** Takes the oldest ones out, of one table if it is given. */
+  readonly take: (most: number, table?: TableName | null) => readonly Hint[];
   /** How many have been dropped. */
   readonly dropped: () => number;
 };
@@ -47,8 +49,10 @@ export function createHints(most = MOST_HINTS): Hints {
       waiting.set(hint.page, old === undefined ? hint : joined(old, hint));
       return true;
     },
-    take: (count) => {
-      const taken = [...waiting.values()].slice(0, count);
+    tables: () => new Set([...waiting.values()].map(({ table }) => table)),
+    take: (count, table) => {
+      const all = [...waiting.values()];
+      const taken = (table === undefined ? all : all.filter((each) => each.table === table)).slice(0, count);
       for (const { page } of taken) waiting.delete(page);
       return taken;
     },
@@ -73,16 +77,17 @@ const SIDE_BY_SIDE = 4;
 const BATCH = 100;
 
 /**
- * Looks at every page that was hinted at, as it is this moment. What cannot be looked at now is left to the polling,
+ * Looks at every page of a table that was hinted at, as it is this moment. What cannot be looked at now is left to the polling,
  * which meets it again: a hint is never more than an earlier look.
  */
 export async function lookAtHints(
   context: InboundContext,
   hints: Hints,
   mirrors: Mirrors,
+  table: TableName | null,
   signal: AbortSignal,
 ): Promise<void> {
-  for (let batch = hints.take(BATCH); batch.length > 0; batch = hints.take(BATCH)) {
+  for (let batch = hints.take(BATCH, table); batch.length > 0; batch = hints.take(BATCH, table)) {
     for (let at = 0; at < batch.length && !signal.aborted; at += SIDE_BY_SIDE) {
       const some = batch.slice(at, at + SIDE_BY_SIDE);
       await Promise.all(some.map((hint) => lookAtHint(context, hints, mirrors, hint, batch)));

@@ -4,21 +4,17 @@ import { tableTrouble } from '../model/table-trouble.ts';
 import type { UnreadablePage } from '../notion/query-answer.ts';
 import { probeRows } from '../postgres/rows.ts';
 import { keepTrying, pause } from '../runtime/retry.ts';
-import type { Wake } from '../runtime/wake.ts';
-import { dueEdits, editsOf, nextEditMs, strangers } from '../state/edits.ts';
+import { strangers } from '../state/edits.ts';
 import { contactOf } from '../state/first-contact.ts';
-import { ripeDoubts } from '../state/operations.ts';
-import { dueFailures, failuresOf } from '../state/page-failures.ts';
+import { failuresOf } from '../state/page-failures.ts';
 import { linkedCount, linkedPages } from '../state/records.ts';
 import { recover, type Source, saveWatermark, suspend } from '../state/sources.ts';
 import { askSweep, pagesAtLast } from '../state/sweeps.ts';
 import { lookAtBlocked } from './blocked.ts';
-import type { InboundContext } from './context.ts';
-import { DECISION_MS, lookAtDecided } from './decided.ts';
+import { type InboundContext, inLane } from './context.ts';
 import { inspectAbsent, inspectAgain, inspectPages } from './detect.ts';
 import { nextReadingMs, pursueContact } from './first-contact.ts';
-import { type Hints, lookAtHints } from './hints.ts';
-import type { Mirrors } from './mirrors.ts';
+import { type LookAgainOptions, lookAtWaiting } from './look-again.ts';
 import { keepUnreadable } from './page-failure.ts';
 import { scan } from './scan.ts';
 import { sweep } from './sweep.ts';
@@ -30,15 +26,9 @@ import type { SchemaWatch } from './watch-schema.ts';
  */
 const OVERLAP_MS = 180_000;
 
-export type PollOptions = {
+export type PollOptions = LookAgainOptions & {
   readonly intervalMs: number;
-  readonly wake: Wake;
-  /** Pages that somebody saw a person's edit on; emptied as they are looked at. */
-  readonly hints: Hints;
-  readonly mirrors: Mirrors;
   readonly watchSchema: SchemaWatch;
-  /** Counts up without jumps. */
-  readonly steadyMs: () => number;
   readonly onPolled?: (table: TableName) => void;
 };
 
@@ -49,7 +39,7 @@ export async function runPoll(
   signal: AbortSignal,
 ): Promise<void> {
   const polls = [...context.tables.values()].map((table) =>
-    keepTrying((healthy) => pollTable(context, options, table.name, signal, healthy), {
+    keepTrying((healthy) => pollTable(inLane(context, table.name), options, table.name, signal, healthy), {
       name: `poll ${table.name}`,
       log: context.log,
       signal,
@@ -252,39 +242,3 @@ async function moveWatermark(
   if (watermark === null || (old !== null && watermark.getTime() - old.getTime() < stepMs)) return;
   await store.transaction((sql) => saveWatermark(sql, table, watermark));
 }
-
-async function lookAtWaiting(
-  context: InboundContext,
-  options: PollOptions,
-  signal: AbortSignal,
-  healthy: () => void,
-): Promise<void> {
-  let lookedAt = options.steadyMs();
-  while (!signal.aborted) {
-    for (const edit of await dueEdits(context.store)) {
-      if (signal.aborted) return;
-      await inspectAgain(context, edit.table, edit.page, edit);
-    }
-    await lookAtHints(context, options.hints, options.mirrors, signal);
-    for (const { table, page } of await dueFailures(context.store, DOUBTS)) {
-      if (signal.aborted) return;
-      await inspectAgain(context, table, page, (await editsOf(context.store, [page])).get(page) ?? null);
-    }
-    for (const { table, page } of await ripeDoubts(context.store, DOUBTS)) {
-      if (signal.aborted) return;
-      await inspectAgain(context, table, page, null);
-    }
-    if (options.steadyMs() - lookedAt > DECISION_MS) {
-      lookedAt = options.steadyMs();
-      await lookAtDecided(context, signal);
-    }
-    healthy();
-    const due = await nextEditMs(context.store);
-    await options.wake.wait(Math.max(50, Math.min(due ?? IDLE_MS, IDLE_MS)), signal);
-  }
-}
-
-/** How many pages with a lost write are looked at in one go. */
-const DOUBTS = 20;
-/** How often waiting edits are looked for when nobody rings: retries asked for in SQL. */
-const IDLE_MS = 2_000;

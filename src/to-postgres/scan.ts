@@ -1,7 +1,7 @@
 import { PgnotionError } from '../model/errors.ts';
 import type { DataSourceId } from '../model/ids.ts';
 import type { NotionClient, NotionPage } from '../notion/client.ts';
-import type { Priority } from '../notion/lobby.ts';
+import type { Priority } from '../notion/fair-queue.ts';
 import { NotionFailure } from '../notion/outcome.ts';
 import type { QueryAnswer, UnreadablePage } from '../notion/query-answer.ts';
 

@@ -2,7 +2,7 @@ import { messageOf } from '../model/errors.ts';
 import type { TableName } from '../model/ids.ts';
 import type { ResolvedTable } from '../model/mapping.ts';
 import type { NotionPage } from '../notion/client.ts';
-import type { Priority } from '../notion/lobby.ts';
+import type { Priority } from '../notion/fair-queue.ts';
 import { stopsAll } from '../notion/outcome.ts';
 import type { UnreadablePage } from '../notion/query-answer.ts';
 import { createPatience, type Patience } from '../runtime/patience.ts';
@@ -16,7 +16,7 @@ import {
   type Sweep,
   unmet,
 } from '../state/sweeps.ts';
-import type { InboundContext } from './context.ts';
+import { type InboundContext, inLane } from './context.ts';
 import { inspectAbsent, inspectPages } from './detect.ts';
 import { keepUnreadable } from './page-failure.ts';
 import { scan } from './scan.ts';
@@ -56,7 +56,7 @@ async function sweepAlone(
 ): Promise<void> {
   if (!broken.mayTry(table.name)) return;
   try {
-    await sweep(context, table, 'sweep', signal);
+    await sweep(inLane(context, table.name), table, 'sweep', signal);
     broken.passed(table.name);
   } catch (error) {
     if (stopsAll(error)) throw error;

@@ -141,6 +141,7 @@ async function deleteRecord(
         actor: actor.name,
         actorId: actor.id,
         candidates: actor.candidates ?? [],
+        approved: left.decision === 'approved' || because.by !== null,
       });
       await endOperation(sql, operation, { status: 'done' });
     });

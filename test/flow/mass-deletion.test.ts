@@ -84,3 +84,22 @@ test('a few deletions cross by themselves, on both sides', async () => {
   stack.sandbox.control.trashPage(page?.id ?? '');
   await eventually(async () => (await count(stack, 'select count(*)::int as n from notes')) === 54);
 });
+
+test('invariant 10: what a person let through leaves room for the next deletions; what was rejected, too', async () => {
+  await using stack = await synced();
+  const { pool } = stack.database;
+  await pool.query('delete from notes where id <= 25');
+  await eventually(async () => (await waiting(stack)) === 25);
+  await pool.query(`select pgnotion.approve_delete('notes')`);
+  await eventually(() => livePages(stack) === 35);
+  // Beside 25 that crossed unasked, these would wait.
+  await pool.query('delete from notes where id in (26, 27)');
+  await eventually(() => livePages(stack) === 33);
+  await pool.query('delete from notes where id <= 50');
+  await eventually(async () => (await waiting(stack)) === 23);
+  await pool.query(`select pgnotion.reject_delete('notes')`);
+  await pool.query('delete from notes where id = 51');
+  await stack.settled();
+  expect(await waiting(stack)).toBe(0);
+  expect(livePages(stack)).toBe(32);
+});

@@ -159,3 +159,19 @@ test('what happened follows, newest first, with who, when, which try and how lon
     /^operation \d+: Name; committed at 2026-03-01 13:00:00\S*; log 0\/AB; try 2; \d+ ms; run 7; Notion is busy$/,
   );
 });
+
+test('what waits tells whether it is live, bulk or first sync, and its place', async () => {
+  await linked();
+  await rows(
+    `insert into pgnotion.outbox (table_name, key, kind, priority, first_at) values
+       ('suppliers', 'a', 'write', 1, '2026-03-01T11:00:00Z'), ('suppliers', 'b', 'write', 1, '2026-03-01T10:00:00Z'),
+       ('suppliers', 'c', 'write', 0, '2026-03-01T12:00:00Z'), ('products', 'd', 'write', 0, '2026-03-01T09:00:00Z')`,
+  );
+  expect(await line('waits for Notion')).toContain(
+    'bulk: one of many changes made together, behind 2 others of its table',
+  );
+  await rows(`update pgnotion.outbox set priority = 0 where key = 'a'`);
+  expect(await line('waits for Notion')).toContain('live, behind 0 others of its table');
+  await rows(`update pgnotion.outbox set priority = 2 where key = 'a'`);
+  expect(await line('waits for Notion')).toContain('a part of the first sync or a resync, behind 2 others');
+});

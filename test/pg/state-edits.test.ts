@@ -3,7 +3,15 @@ import type { PageId, RowKey } from '../../src/model/ids.ts';
 import { wakeIfDecided } from '../../src/state/clearings.ts';
 import { dropEdit, dueEdits, editsOf, nextEditMs, parkEdit, waitForEdit } from '../../src/state/edits.ts';
 import type { Sql } from '../../src/state/sql.ts';
-import { addSource, createState, key, pageOf, type StateStage, suppliers } from '../support/state.ts';
+import {
+  addSource,
+  createState,
+  key,
+  pageOf,
+  products,
+  type StateStage,
+  suppliers,
+} from '../support/state.ts';
 
 let state: StateStage;
 let sql: Sql;
@@ -130,6 +138,14 @@ test('the longest due come first, a hundred at a time', async () => {
     await waitForEdit(sql, edit('one', pageOf(number)), -number * 1000, null);
   const first = await due();
   expect([first.length, first[0], first.at(-1)]).toEqual([100, pageOf(105), pageOf(6)]);
+});
+
+test('invariant 16: some of every table are due, however many of one are, and none of a table that is left out', async () => {
+  for (let number = 1; number <= 105; number += 1)
+    await waitForEdit(sql, edit('one', pageOf(number)), -number * 1000, null);
+  await waitForEdit(sql, { ...edit('one', pageOf(200)), table: products }, 0, null);
+  expect(await due()).toHaveLength(101);
+  expect((await dueEdits(sql, [suppliers])).map(({ page }) => page)).toEqual([pageOf(200)]);
 });
 
 test('a dropped edit is gone, and no other', async () => {

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { lsn } from '../../src/model/ids.ts';
+import { BACKFILL } from '../../src/model/urgency.ts';
 import { markAllDeleted, markDirty, markFound, markRestore, park, settle } from '../../src/state/outbox.ts';
 import { link } from '../../src/state/records.ts';
 import { inTransaction, type Sql } from '../../src/state/sql.ts';
@@ -14,7 +15,7 @@ describe('what a walk over a table finds', () => {
   test('comes behind everything live', async () => {
     await markFound(sql, suppliers, [key('a')], 'write');
     expect(await claim()).toEqual([]);
-    expect(await only(1)).toMatchObject({ kind: 'write', lsn: null, urgency: 1 });
+    expect(await only(BACKFILL)).toMatchObject({ kind: 'write', lsn: null, urgency: BACKFILL });
   });
 
   test('leaves alone what waits already: that is newer', async () => {
@@ -22,7 +23,7 @@ describe('what a walk over a table finds', () => {
     const line = await only();
     await markFound(sql, suppliers, [key('a'), key('b')], 'write');
     expect(await only()).toEqual(line);
-    expect(names(await claim({ urgency: 1 }))).toEqual(['suppliers/b']);
+    expect(names(await claim({ urgency: BACKFILL }))).toEqual(['suppliers/b']);
   });
 
   test('tries again what was set aside', async () => {
@@ -42,7 +43,7 @@ describe('what a walk over a table finds', () => {
 
 describe('restoring', () => {
   test('asks for fields, each once, on top of what waits', async () => {
-    await markDirty(sql, [dirty('a')], 1);
+    await markDirty(sql, [dirty('a', { urgency: BACKFILL })]);
     await markRestore(sql, suppliers, key('a'), ['Name']);
     await markRestore(sql, suppliers, key('a'), ['Rating', 'Name']);
     const line = await only();
@@ -92,7 +93,7 @@ describe('relations whose targets have no page yet', () => {
     ]);
     expect(await pendingCount(sql)).toBe(0);
     await releaseWaiting(sql, suppliers, key('a'));
-    expect(names(await claim({ urgency: 1 }))).toEqual(['products/p']);
+    expect(names(await claim({ urgency: BACKFILL }))).toEqual(['products/p']);
     expect(await waiting()).toEqual([{ key: 'p', target_key: 'b' }]);
   });
 
@@ -143,7 +144,7 @@ describe('relations whose targets have no page yet', () => {
       await eventually(async () => (await blocked()) === 1);
       gate.resolve();
       await Promise.all([one, other]);
-      const due = [...(await claim()), ...(await claim({ urgency: 1 }))];
+      const due = [...(await claim()), ...(await claim({ urgency: BACKFILL }))];
       expect(names(due)).toEqual(['products/p']);
     },
   );
@@ -163,7 +164,7 @@ describe('TRUNCATE', () => {
     await sql.query(
       `insert into pgnotion.records (table_name, key, state) values ('suppliers', 'c', 'creating'), ('products', 'p', 'linked')`,
     );
-    await markDirty(sql, [dirty('b', { changedAt: at(1) })], 1);
+    await markDirty(sql, [dirty('b', { changedAt: at(1), urgency: BACKFILL })]);
     await markAllDeleted(sql, suppliers, at(7), lsn(64n));
     const lines = await claim();
     expect(lines.map((line) => [line.key, line.kind, line.lsn, line.changedAt])).toEqual([

@@ -1,11 +1,14 @@
 import { describe, expect, test } from 'vitest';
 import { lsn } from '../../src/model/ids.ts';
+import { BACKFILL, BULK, LIVE } from '../../src/model/urgency.ts';
 import { changedAtOf } from '../../src/state/change-times.ts';
+import { nextDueMs } from '../../src/state/due.ts';
 import {
+  type DirtyRecord,
+  hasten,
   markDirty,
   markFound,
   markRestore,
-  nextDueMs,
   type OutboxLine,
   pagesComing,
   park,
@@ -54,13 +57,41 @@ describe('marking records dirty', () => {
   });
 
   test('a live change lifts a line of the backfill, and never the other way about', async () => {
-    await markDirty(sql, [dirty('a'), dirty('b')], 1);
+    await markDirty(sql, [dirty('a', { urgency: BACKFILL }), dirty('b', { urgency: BACKFILL })]);
     expect(names(await claim())).toEqual([]);
-    await markDirty(sql, [dirty('a')], 0);
-    await markDirty(sql, [dirty('a')], 1);
-    expect([names(await claim()), names(await claim({ urgency: 1 }))]).toEqual([
+    await markDirty(sql, [dirty('a')]);
+    await markDirty(sql, [dirty('a', { urgency: BACKFILL })]);
+    expect([names(await claim()), names(await claim({ urgency: BACKFILL }))]).toEqual([
       ['suppliers/a'],
       ['suppliers/b'],
+    ]);
+  });
+
+  test('invariant 16: beyond some twenty that stand alone, what comes with or behind them is bulk, in each table', async () => {
+    const some = (from: number, count: number, more: Partial<DirtyRecord> = {}) =>
+      Array.from({ length: count }, (_, n) => dirty(`n${from + n}`, { changedAt: at(from + n), ...more }));
+    await markDirty(sql, [...some(0, 15), dirty('p', { table: products })]);
+    await markDirty(sql, some(15, 15));
+    expect(await claim()).toHaveLength(20);
+    expect((await claim({ urgency: BULK })).map(({ key }) => key)).toEqual(
+      some(20, 10).map(({ key }) => key),
+    );
+    expect(names(await claim({ tables: [products] }))).toEqual(['products/p']);
+    // Once they are out, the next one stands alone, and lifts its record; one of a mass does not lower it.
+    for (const line of await claim()) await settle(sql, line);
+    await markDirty(sql, some(29, 1));
+    await markDirty(sql, some(29, 1, { urgency: BULK }));
+    expect(names(await claim())).toEqual(['suppliers/n29']);
+  });
+
+  test('records that others wait for are as urgent as those, and never less than before', async () => {
+    await markDirty(sql, [dirty('a', { urgency: BACKFILL }), dirty('b')]);
+    const both = [key('a'), key('b')].map((one) => ({ table: suppliers, key: one }));
+    expect(await hasten(sql, both, BULK)).toBe(true);
+    expect(await hasten(sql, both, BULK)).toBe(false);
+    expect([names(await claim()), names(await claim({ urgency: BULK }))]).toEqual([
+      ['suppliers/b'],
+      ['suppliers/a'],
     ]);
   });
 
@@ -157,21 +188,21 @@ describe('waiting', () => {
       { attempts: 1, code: 'c', parked: false },
       { attempts: 0, code: null, parked: false },
     ]);
-    const due = await nextDueMs(sql, 0);
+    const due = await nextDueMs(sql, LIVE);
     expect(due).toBeGreaterThan(20_000);
     expect(due).toBeLessThanOrEqual(30_000);
   });
 
   test('the next due time looks at what could be claimed, and at nothing else', async () => {
-    expect(await nextDueMs(sql, 0)).toBe(null);
+    expect(await nextDueMs(sql, LIVE)).toBe(null);
     await markDirty(sql, [dirty('a')]);
-    expect(await nextDueMs(sql, 0)).toBeLessThanOrEqual(0);
-    expect(await nextDueMs(sql, 1)).toBe(null);
+    expect(await nextDueMs(sql, LIVE)).toBeLessThanOrEqual(0);
+    expect(await nextDueMs(sql, BULK)).toBe(null);
     await sql.query(`select pgnotion.pause('suppliers')`);
-    expect(await nextDueMs(sql, 0)).toBe(null);
+    expect(await nextDueMs(sql, LIVE)).toBe(null);
     await sql.query(`select pgnotion.resume('suppliers')`);
     await park(sql, await only(), trouble);
-    expect(await nextDueMs(sql, 0)).toBe(null);
+    expect(await nextDueMs(sql, LIVE)).toBe(null);
   });
 });
 

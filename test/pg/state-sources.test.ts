@@ -1,12 +1,14 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { lsn } from '../../src/model/ids.ts';
+import { LIVE } from '../../src/model/urgency.ts';
 import {
   advanceCheckpoint,
   raiseAcknowledged,
   readCheckpoint,
   resetCheckpoint,
 } from '../../src/state/checkpoint.ts';
-import { claimDue, markDirty, park } from '../../src/state/outbox.ts';
+import { claimDue } from '../../src/state/due.ts';
+import { markDirty, park } from '../../src/state/outbox.ts';
 import { tagSecret } from '../../src/state/secret.ts';
 import {
   compareAgain,
@@ -157,14 +159,16 @@ describe('suspending a table that does not fit', () => {
   test('going on tries again what was set aside meanwhile, of this table alone', async () => {
     await markDirty(sql, [dirty('a'), dirty('p', { table: products })]);
     for (const table of [suppliers, products])
-      for (const line of await claimDue(sql, { tables: [table], urgency: 0, limit: 9, busy: [] }))
+      for (const line of await claimDue(sql, { table, urgency: LIVE, limit: 9, busy: [] }))
         await park(sql, line, { code: 'c', reason: 'r', remedy: 'm' });
     await suspend(sql, suppliers, 'one');
     await recover(sql, suppliers);
     await recover(sql, products);
     expect(await paused()).toEqual([FREE, FREE]);
-    const due = await claimDue(sql, { tables: [suppliers, products], urgency: 0, limit: 9, busy: [] });
-    expect(due.map((line) => line.key)).toEqual(['a']);
+    const due = [suppliers, products].map((table) =>
+      claimDue(sql, { table, urgency: LIVE, limit: 9, busy: [] }),
+    );
+    expect((await Promise.all(due)).flat().map((line) => line.key)).toEqual(['a']);
     expect(await state.rows('select key from pgnotion.outbox where parked_at is not null')).toEqual([
       { key: 'p' },
     ]);

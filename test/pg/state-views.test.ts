@@ -127,9 +127,9 @@ test('what only waits for a conflict’s decision is no failure', async () => {
   expect(await status()).toMatchObject({ failed: 0 });
 });
 
-test('the queue has what waits, live lines first, the oldest first', async () => {
+test('the queue has what waits, live lines first, then bulk and the first sync, the oldest first', async () => {
   await rows(`insert into pgnotion.outbox (table_name, key, kind, priority, first_at, parked_at) values
-    ('suppliers', 'filling', 'write', 1, ${ago(900)}, null), ('suppliers', 'young', 'write', 0, ${ago(10)}, null),
+    ('suppliers', 'filling', 'write', 2, ${ago(900)}, null), ('suppliers', 'many', 'write', 1, ${ago(300)}, null), ('suppliers', 'young', 'write', 0, ${ago(10)}, null),
     ('products', 'old', 'delete', 0, ${ago(60)}, null), ('suppliers', 'parked', 'write', 0, ${ago(60)}, now())`);
   const queue = await rows<{ key: string; priority: string; age: number }>(
     'select key, priority, age_seconds::float8 as age from pgnotion.queue',
@@ -137,6 +137,7 @@ test('the queue has what waits, live lines first, the oldest first', async () =>
   expect(queue.map((line) => [line.key, line.priority])).toEqual([
     ['old', 'live'],
     ['young', 'live'],
+    ['many', 'bulk'],
     ['filling', 'backfill'],
   ]);
   expect(queue[0]?.age).toBeGreaterThanOrEqual(60);

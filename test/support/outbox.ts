@@ -1,6 +1,8 @@
 import { afterAll, beforeAll, beforeEach, expect } from 'vitest';
 import type { TableName } from '../../src/model/ids.ts';
-import { claimDue, type OutboxLine, type Urgency } from '../../src/state/outbox.ts';
+import { LIVE, type Urgency } from '../../src/model/urgency.ts';
+import { claimDue, dueTables } from '../../src/state/due.ts';
+import type { OutboxLine } from '../../src/state/outbox.ts';
 import type { Sql } from '../../src/state/sql.ts';
 import { addSource, createState, products, type StateStage, suppliers } from './state.ts';
 
@@ -24,10 +26,15 @@ export function useOutbox() {
     await addSource(state.store, products, 2);
   });
   const sql: Sql = { query: (text, values) => state.store.query(text, values) };
-  const claim = (
+  /** The due entries of the first of these tables that has any. */
+  const claim = async (
     more: { tables?: TableName[]; urgency?: Urgency; limit?: number; busy?: string[] } = {},
-  ): Promise<OutboxLine[]> =>
-    claimDue(sql, { tables: [suppliers, products], urgency: 0, limit: 100, busy: [], ...more });
+  ): Promise<OutboxLine[]> => {
+    const { urgency = LIVE, tables = [suppliers, products], limit = 100, busy = [] } = more;
+    const wanted = { tables, urgency, limit, busy };
+    const [table] = await dueTables(sql, wanted);
+    return table === undefined ? [] : claimDue(sql, { ...wanted, table });
+  };
   return {
     sql,
     pool: () => state.pool,

@@ -36,4 +36,34 @@ describe('invariant 10: a mass of changes', () => {
   test('a share of 1 lets everything pass', () => {
     expect(isMassChange(load({ coming: 100 }), { ...guard, share: 1 })).toBe(false);
   });
+
+  test.each([
+    // [records, the most deletions that cross]: the number, or the share where that is more.
+    [0, 20],
+    [1, 20],
+    [19, 20],
+    [20, 20],
+    [21, 20],
+    [400, 20],
+    [401, 20],
+    [419, 20],
+    [420, 21],
+    [1_000, 50],
+    [1_019, 50],
+    [1_020, 51],
+    [100_000, 5_000],
+  ])('a table of %i records: %i changes cross, however they are seen, and no more', (records, most) => {
+    for (const crossed of [0, 1, most - 1, most])
+      for (const waiting of [0, most - crossed]) {
+        const coming = most - crossed - waiting;
+        expect(isMassChange({ records, crossed, waiting, coming }, guard)).toBe(false);
+        expect(isMassChange({ records, crossed, waiting, coming: coming + 1 }, guard)).toBe(true);
+        expect(isMassChange({ records, crossed, waiting: waiting + 1, coming }, guard)).toBe(true);
+        expect(isMassChange({ records, crossed: crossed + 1, waiting, coming }, guard)).toBe(true);
+      }
+  });
+
+  test('a fifth of a thousand records does not cross', () => {
+    expect(isMassChange(load({ coming: 200, records: 1_000 }), guard)).toBe(true);
+  });
 });

@@ -36,3 +36,16 @@ test('invariant 12: hints beyond the limit are dropped and counted, also those o
   for (let n = 0; n < 1_000; n += 1) hints.add(hint('d', { changed: [`p${n}`] }));
   expect(hints.take(10)).toEqual([hint('c'), hint('d', { changed: 'all' })]);
 });
+
+test('invariant 16: the hints of each table are taken by themselves', () => {
+  const hints = createHints();
+  const [items, lots] = [tableName('items'), tableName('lots')];
+  for (let n = 0; n < 200; n += 1) hints.add(hint(`i${n}`, { table: items }));
+  hints.add(hint('l', { table: lots }));
+  hints.add(hint('any'));
+  expect([...hints.tables()]).toEqual([items, lots, null]);
+  expect(hints.take(10, lots)).toEqual([hint('l', { table: lots })]);
+  expect(hints.take(10, null)).toEqual([hint('any')]);
+  expect(hints.take(10, lots)).toEqual([]);
+  expect(hints.take(500, items)).toHaveLength(200);
+});

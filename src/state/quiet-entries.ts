@@ -1,0 +1,42 @@
+import type { RowImage } from '../model/change.ts';
+import type { RowKey, TableName } from '../model/ids.ts';
+import type { Sql } from './sql.ts';
+
+/** An entry that needs no request: the row is as `base`; null if there is neither a row nor a record. */
+export type Quiet = { readonly key: RowKey; readonly version: string; readonly base: RowImage | null };
+
+/**
+ * Takes out those entries that are still as they were read, with records that are, and that nothing else waits for: a
+ * conflict, an edit or a guarded clearing is ended by the delivery itself. Gives their keys.
+ */
+export async function settleQuietEntries(
+  sql: Sql,
+  table: TableName,
+  entries: readonly Quiet[],
+): Promise<ReadonlySet<RowKey>> {
+  const rows = await sql.query<{ key: RowKey }>(
+    `with settled as (
+       delete from pgnotion.outbox o
+        using unnest($2::text[], $3::bigint[], $4::jsonb[]) as q(key, version, base)
+        where o.table_name = $1 and o.key = q.key and o.version = q.version and o.restore = '{}'
+          and case when q.base is null
+                then not exists (select from pgnotion.records r where r.table_name = $1 and r.key = q.key)
+                else exists (select from pgnotion.records r
+                              where r.table_name = $1 and r.key = q.key and r.state = 'linked' and r.base_row = q.base) end
+          and not exists (select from pgnotion.conflict_entries c
+                           where c.table_name = $1 and c.record_id = q.key and c.status in ('open', 'decided'))
+          and not exists (select from pgnotion.edits e where e.table_name = $1 and e.key = q.key)
+          and not exists (select from pgnotion.clearings c where c.table_name = $1 and c.key = q.key)
+       returning o.key, q.base is null as is_gone),
+     no_longer as (
+       delete from pgnotion.waiting w using settled s where w.table_name = $1 and w.key = s.key and s.is_gone)
+     select key from settled`,
+    [
+      table,
+      entries.map(({ key }) => key),
+      entries.map(({ version }) => version),
+      entries.map(({ base }) => (base === null ? null : JSON.stringify(base))),
+    ],
+  );
+  return new Set(rows.map(({ key }) => key));
+}

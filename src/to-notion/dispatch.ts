@@ -1,0 +1,196 @@
+import { messageOf } from '../model/errors.ts';
+import type { TableName } from '../model/ids.ts';
+import { inRankOrder } from '../model/rank.ts';
+import { LIVE, type Urgency } from '../model/urgency.ts';
+import { isReadBlocked } from '../postgres/row-statement-error.ts';
+import { createPatience, type Patience } from '../runtime/patience.ts';
+import { keepTrying, LONGEST_WAIT_MS } from '../runtime/retry.ts';
+import type { Wake } from '../runtime/wake.ts';
+import { claimDue, dueTables, nextDueMs } from '../state/due.ts';
+import type { OutboxLine } from '../state/outbox.ts';
+import type { DeliverContext } from './context.ts';
+import { deliverLines, suspendFor } from './deliver.ts';
+import { settleQuiet } from './settle-quiet.ts';
+
+/** How often the outbox is looked at when nobody rings: entries that SQL functions made due. */
+const IDLE_MS = 2_000;
+/** The same while deliveries are under way: asking for the next due time costs more than looking. */
+const BUSY_MS = 500;
+const LEAST_MS = 50;
+/** Entries that are compared with their rows in one go, in search of those that need a request. */
+const COMPARED = 1_000;
+/** A change of a row whose earlier change is in a batch waits for all of it: a mass goes in small ones. */
+const MASS_BATCH = 25;
+
+export type DeliverOptions = {
+  readonly urgency: Urgency;
+  readonly batchSize: number;
+  readonly wake: Wake;
+  /** Names of records (`table/key`) that some loop has in hand. Shared by all loops. */
+  readonly busy: Set<string>;
+};
+
+/** The batches that one loop has under way. */
+type UnderWay = {
+  readonly work: Set<Promise<void>>;
+  readonly byTable: Map<TableName, number>;
+  /** Tables whose batches failed as a whole: none of them keeps another waiting. */
+  readonly broken: Patience<TableName>;
+};
+
+/**
+ * Outbox to Notion, for ever. One of these runs for each urgency, and each has a batch of every table under way, so that
+ * neither a mass nor a table that fails stands in front of another change. Ends with the signal once what is in flight
+ * has been recorded.
+ */
+export async function runDeliver(
+  context: DeliverContext,
+  options: DeliverOptions,
+  signal: AbortSignal,
+): Promise<void> {
+  const underWay: UnderWay = {
+    work: new Set(),
+    byTable: new Map(),
+    broken: createPatience({ firstMs: 250, maxMs: LONGEST_WAIT_MS }),
+  };
+  await keepTrying(
+    async (healthy) => {
+      try {
+        while (!signal.aborted) {
+          const started = await startDue(context, options, underWay, signal);
+          healthy();
+          if (started === 0) await options.wake.wait(await restMs(context, options, underWay), signal);
+        }
+      } finally {
+        // None may go on behind the back of the next try.
+        await Promise.all(underWay.work);
+      }
+    },
+    { name: nameOf(options.urgency), log: context.log, signal, mayPass: () => true },
+  );
+}
+
+const nameOf = (urgency: Urgency): string => `deliver ${['live', 'bulk', 'backfill'][urgency]}`;
+
+async function restMs(
+  { store }: DeliverContext,
+  { urgency }: DeliverOptions,
+  { work }: UnderWay,
+): Promise<number> {
+  if (work.size > 0) return BUSY_MS;
+  const due = await nextDueMs(store, urgency);
+  return Math.max(LEAST_MS, Math.min(due ?? IDLE_MS, IDLE_MS));
+}
+
+/** Starts a batch of each table that has due entries and room for one. Gives how many there were. */
+async function startDue(
+  context: DeliverContext,
+  options: DeliverOptions,
+  underWay: UnderWay,
+  signal: AbortSignal,
+): Promise<number> {
+  // While a kind of requests is refused, one record at a time shows whether it passes again.
+  const most = options.urgency === LIVE && context.kinds.blocked.size === 0 ? 2 : 1;
+  const free = inRankOrder(context.tables.values())
+    .map(({ name }) => name)
+    .filter((name) => (underWay.byTable.get(name) ?? 0) < most && underWay.broken.mayTry(name));
+  if (free.length === 0) return 0;
+  const { urgency, busy } = options;
+  let started = 0;
+  for (const name of await dueTables(context.store, { tables: free, urgency, busy: [...busy] })) {
+    if (signal.aborted) break;
+    const limit = Math.max(COMPARED, options.batchSize);
+    const due = await claimDue(context.store, { table: name, urgency, limit, busy: [...busy] });
+    // Another loop may have taken some since the question was asked.
+    const lines = due.filter(({ key }) => !busy.has(`${name}/${key}`));
+    if (lines.length === 0) continue;
+    started += 1;
+    begin(context, options, underWay, name, lines, signal);
+  }
+  return started;
+}
+
+function begin(
+  context: DeliverContext,
+  options: DeliverOptions,
+  { work, byTable, broken }: UnderWay,
+  name: TableName,
+  lines: readonly OutboxLine[],
+  signal: AbortSignal,
+): void {
+  const batch = deliverBatch(context, options, name, lines, signal)
+    .then(
+      () => broken.passed(name),
+      (error: unknown) => {
+        if (signal.aborted) return;
+        const again = broken.failed(name);
+        const level = again.attempts < 3 ? 'info' : 'warn';
+        const what = `${nameOf(options.urgency)} failed for a table, trying again`;
+        context.log[level]({ table: name, ...again, reason: messageOf(error) }, what);
+      },
+    )
+    .then(() => {
+      work.delete(batch);
+      byTable.set(name, (byTable.get(name) ?? 1) - 1);
+      options.wake.ring();
+    });
+  work.add(batch);
+  byTable.set(name, (byTable.get(name) ?? 0) + 1);
+}
+
+/** Ends what needs no request, and delivers a batch of the others. */
+async function deliverBatch(
+  context: DeliverContext,
+  { urgency, batchSize, busy }: DeliverOptions,
+  name: TableName,
+  lines: readonly OutboxLine[],
+  signal: AbortSignal,
+): Promise<void> {
+  const inLane = { ...context, notion: context.notion.forLane(name) };
+  const nameOfLine = ({ key }: OutboxLine): string => `${name}/${key}`;
+  const hold = new Set(lines.map(nameOfLine));
+  for (const one of hold) busy.add(one);
+  const letGo = (some: Iterable<string>): void => {
+    for (const one of some) {
+      busy.delete(one);
+      hold.delete(one);
+    }
+  };
+  try {
+    const size =
+      context.kinds.blocked.size > 0 ? 1 : urgency === LIVE ? batchSize : Math.min(batchSize, MASS_BATCH);
+    const news = await newsAmong(inLane, name, lines, size, signal);
+    const batch = news.slice(0, size);
+    const taken = new Set(batch.map(nameOfLine));
+    // Those that nobody has in hand may become live meanwhile.
+    letGo([...hold].filter((one) => !taken.has(one)));
+    await deliverLines(inLane, name, batch, signal);
+  } finally {
+    letGo([...hold]);
+  }
+}
+
+/** The first entries that need more than a comparison, at least `size` if there are so many. */
+async function newsAmong(
+  context: DeliverContext,
+  name: TableName,
+  lines: readonly OutboxLine[],
+  size: number,
+  signal: AbortSignal,
+): Promise<readonly OutboxLine[]> {
+  await context.sourceOf(name);
+  const table = context.tables.get(name);
+  if (table === undefined) throw new Error(`no table ${name}`);
+  const news: OutboxLine[] = [];
+  const step = Math.max(size, MASS_BATCH * 4);
+  for (let at = 0; at < lines.length && news.length < size && !signal.aborted; at += step) {
+    const some = lines.slice(at, at + step);
+    // Rows that are locked against reading keep their entries for the delivery, which tries them later.
+    const rest = await settleQuiet(context, table, some).catch((error: unknown) =>
+      isReadBlocked(error) ? some : suspendFor(context, name, error),
+    );
+    if (rest === null) return [];
+    news.push(...rest);
+  }
+  return news;
+}
