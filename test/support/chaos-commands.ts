@@ -1,11 +1,13 @@
 import fc from 'fast-check';
 import type { FaultAction } from '../../src/sandbox/notion/faults.ts';
 import { ACTS, type Act } from './chaos-acts.ts';
+import { DATABASE_ACTS, type DatabaseAct } from './chaos-database.ts';
 import { type ChaosTable, TRACKED } from './chaos-shop.ts';
 
 /** One step of a run. A `pick` chooses among what there is at that moment. */
 export type Command =
   | Act
+  | DatabaseAct
   | { readonly do: 'insert'; readonly table: ChaosTable; readonly pick: number; readonly rows: number }
   | {
       readonly do: 'update';
@@ -181,6 +183,7 @@ const command: fc.Arbitrary<Command> = fc.oneof(
   },
   { weight: 10, arbitrary: one('rest', { ms: fc.integer({ min: 1, max: 250 }) }) },
   ...ACTS,
+  ...DATABASE_ACTS,
 );
 
 /** At least `steps` commands. */

@@ -26,6 +26,8 @@ export const chaosSchema = `
     mood mood,
     stage stage not null default 'waiting',
     due date,
+    divisor integer not null default 1,
+    hidden boolean not null default false,
     updated_at timestamptz not null default clock_timestamp()
   );
   create function touch() returns trigger language plpgsql as $$
@@ -90,6 +92,7 @@ export const chaosConfig = {
         Mood: { column: 'mood', type: 'select' },
         Stage: { column: 'stage', type: 'status' },
         Due: { column: 'due', type: 'date' },
+        Share: { expression: '100 / divisor', type: 'number' },
         Updated: { column: 'updated_at', type: 'date', direction: 'to-notion' },
       },
     },

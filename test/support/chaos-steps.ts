@@ -1,18 +1,19 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Act } from './chaos-acts.ts';
 import type { Command } from './chaos-commands.ts';
+import { changeDatabase, isDatabaseAct } from './chaos-database.ts';
 import { carryOutAct, choose } from './chaos-editor.ts';
 import { changePages } from './chaos-pages.ts';
 import { type ChaosTable, TRACKED, written } from './chaos-shop.ts';
 import type { World } from './chaos-world.ts';
 
-/** What PostgreSQL refuses (a key that is taken, a deadlock with the daemon) is no step; everything else is a fault. */
+/** What PostgreSQL refuses (a key that is taken, a deadlock with the daemon, a table that is away) is no step; everything else is a fault. */
 async function attempt(work: () => Promise<unknown>): Promise<void> {
   try {
     await work();
   } catch (error) {
     const state = error instanceof Error && 'code' in error ? String(error.code) : '';
-    if (!/^(23|40)/.test(state)) throw error;
+    if (!/^(23|40|42P01)/.test(state)) throw error;
   }
 }
 
@@ -218,6 +219,7 @@ export async function carryOut(world: World, steps: readonly Command[]): Promise
     } else if (step.do === 'lose') await attempt(() => lose(world, step));
     else if (ROWS.includes(step.do)) await attempt(() => changeRows(world, step));
     else if (DISTURBANCES.includes(step.do)) await disturb(world, step);
+    else if (isDatabaseAct(step)) await attempt(() => changeDatabase(world, step));
     else if (isAct(step)) carryOutAct(world, step);
     else changePages(world, step);
     if (down > 0) down -= 1;

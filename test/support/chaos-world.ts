@@ -49,6 +49,8 @@ export type World = {
   readonly spelled: Set<string>;
   /** Keys that SQL deleted or changed away from. */
   readonly gone: Record<ChaosTable, string[]>;
+  /** What is done in PostgreSQL for a while, beside the other steps. */
+  readonly tasks: Set<Promise<unknown>>;
   readonly daemon: Daemon;
   readonly [Symbol.asyncDispose]: () => Promise<void>;
 };
@@ -157,6 +159,7 @@ export async function createWorld(name: string): Promise<World> {
     related: new Map(),
     spelled: new Set(),
     gone: { parents: [], children: [] },
+    tasks: new Set(),
     daemon: superviseDaemon(stage),
     [Symbol.asyncDispose]: async () => {
       await installation.close();

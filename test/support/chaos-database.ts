@@ -1,0 +1,178 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import fc from 'fast-check';
+import { type ChaosTable, written } from './chaos-shop.ts';
+import type { World } from './chaos-world.ts';
+
+/** What administrators, migrations and applications do in PostgreSQL beside changing rows. */
+export type DatabaseAct =
+  /** The slot is moved on, taken away, or made anew where the log is now: what was changed before is not in it. */
+  | { readonly do: 'slot'; readonly how: 'advance' | 'drop' | 'recreate' }
+  | { readonly do: 'publication'; readonly table: ChaosTable; readonly how: 'leave' | 'kinds' | 'drop' }
+  /** Renamed away and back, as tools do that make a table anew. */
+  | { readonly do: 'table-away'; readonly table: ChaosTable; readonly ms: number }
+  /** A label is added to an enum, and a row gets it at once. */
+  | { readonly do: 'label'; readonly pick: number }
+  /** Makes an expression over one row fail, or mends it. */
+  | { readonly do: 'divide'; readonly pick: number; readonly by: 0 | 1 }
+  /** A row leaves the table's condition, or comes back. */
+  | { readonly do: 'hide'; readonly pick: number; readonly hidden: boolean }
+  /** A row is locked by an application for a while. */
+  | { readonly do: 'hold'; readonly table: ChaosTable; readonly pick: number; readonly ms: number };
+
+const table = fc.constantFrom<ChaosTable>('parents', 'parents', 'children');
+const pick = fc.nat(10_000);
+
+const act = <Do extends DatabaseAct['do'], Rest extends object>(
+  what: Do,
+  rest: { readonly [K in keyof Rest]: fc.Arbitrary<Rest[K]> },
+): fc.Arbitrary<{ do: Do } & Rest> =>
+  fc.record({ do: fc.constant(what), ...rest }) as unknown as fc.Arbitrary<{ do: Do } & Rest>;
+
+/** Each with how often it comes among the commands. */
+export const DATABASE_ACTS: readonly {
+  readonly weight: number;
+  readonly arbitrary: fc.Arbitrary<DatabaseAct>;
+}[] = [
+  {
+    weight: 2,
+    arbitrary: act('slot', {
+      how: fc.constantFrom<'advance' | 'drop' | 'recreate'>('advance', 'drop', 'recreate'),
+    }),
+  },
+  {
+    weight: 2,
+    arbitrary: act('publication', {
+      table,
+      how: fc.constantFrom<'leave' | 'kinds' | 'drop'>('leave', 'leave', 'kinds', 'drop'),
+    }),
+  },
+  { weight: 1, arbitrary: act('table-away', { table, ms: fc.integer({ min: 10, max: 1_500 }) }) },
+  { weight: 1, arbitrary: act('label', { pick }) },
+  { weight: 3, arbitrary: act('divide', { pick, by: fc.constantFrom<0 | 1>(0, 0, 1) }) },
+  { weight: 3, arbitrary: act('hold', { table, pick, ms: fc.integer({ min: 20, max: 2_500 }) }) },
+];
+
+const DATABASE: ReadonlySet<string> = new Set<DatabaseAct['do']>([
+  'slot',
+  'publication',
+  'table-away',
+  'label',
+  'divide',
+  'hide',
+  'hold',
+]);
+export const isDatabaseAct = (step: { readonly do: string }): step is DatabaseAct => DATABASE.has(step.do);
+
+async function keyAt(world: World, of: ChaosTable, at: number): Promise<string | undefined> {
+  const rows = await world.sql<{ id: string }>(`select id::text as id from ${of} order by id`);
+  return rows[at % Math.max(rows.length, 1)]?.id;
+}
+
+/** Ends who reads the slot, and does something to it before somebody reads it again; nothing if that is too late. */
+async function changeSlot(world: World, how: Extract<DatabaseAct, { do: 'slot' }>['how']): Promise<void> {
+  const slot = world.stage.config.slot;
+  const make = `pg_create_logical_replication_slot('${slot}', 'pgoutput')`;
+  const statements = {
+    advance: `select pg_replication_slot_advance('${slot}', pg_current_wal_lsn())`,
+    drop: `select pg_drop_replication_slot('${slot}')`,
+    recreate: `select pg_drop_replication_slot('${slot}'); select ${make}`,
+  };
+  await world.sql('select pg_terminate_backend(active_pid) from pg_replication_slots where slot_name = $1', [
+    slot,
+  ]);
+  await world.sql(statements[how]).catch((error: unknown) => {
+    // Somebody reads it again, or there is none.
+    if (!(error instanceof Error && /is active|does not exist|already exists/.test(error.message)))
+      throw error;
+  });
+}
+
+async function changePublication(
+  world: World,
+  { table: of, how }: Extract<DatabaseAct, { do: 'publication' }>,
+): Promise<void> {
+  const name = world.stage.config.publication;
+  const statements = {
+    leave: `alter publication ${name} drop table ${of}`,
+    kinds: `alter publication ${name} set (publish = 'insert')`,
+    drop: `drop publication ${name}`,
+  };
+  await world.sql(statements[how]).catch((error: unknown) => {
+    if (!(error instanceof Error && /does not exist|is not part of the publication/.test(error.message)))
+      throw error;
+  });
+}
+
+/** Does what takes a while beside the other steps; the run waits for it in the end. */
+function meanwhile(world: World, work: () => Promise<unknown>): void {
+  const task = work().finally(() => world.tasks.delete(task));
+  world.tasks.add(task);
+}
+
+async function hold(
+  world: World,
+  { table: of, pick: at, ms }: Extract<DatabaseAct, { do: 'hold' }>,
+): Promise<void> {
+  const key = await keyAt(world, of, at);
+  if (key === undefined) return;
+  meanwhile(world, async () => {
+    const client = await world.stage.database.pool.connect();
+    try {
+      await client.query('begin');
+      await client.query(`select from ${of} where id = $1 for update`, [key]);
+      await sleep(ms);
+      await client.query('commit');
+    } finally {
+      client.release();
+    }
+  });
+}
+
+async function addLabel(world: World, at: number): Promise<void> {
+  const label = `later ${world.next()}`;
+  await world.sql(`alter type mood add value '${label}'`);
+  const key = await keyAt(world, 'parents', at);
+  await world.sql(
+    `update parents set mood = '${label}', name = '${written.sql('name', world.next())}' where id = $1`,
+    [key ?? null],
+  );
+}
+
+export async function changeDatabase(world: World, step: DatabaseAct): Promise<void> {
+  switch (step.do) {
+    case 'slot':
+      return changeSlot(world, step.how);
+    case 'publication':
+      return changePublication(world, step);
+    case 'table-away':
+      return meanwhile(world, async () => {
+        await world.sql(`alter table ${step.table} rename to away_${step.table}`);
+        await sleep(step.ms);
+        await world.sql(`alter table away_${step.table} rename to ${step.table}`);
+      });
+    case 'label':
+      return addLabel(world, step.pick);
+    case 'divide':
+      await world.sql('update children set divisor = $2 where id = $1', [
+        (await keyAt(world, 'children', step.pick)) ?? null,
+        step.by,
+      ]);
+      return;
+    case 'hide':
+      await world.sql('update children set hidden = $2 where id = $1', [
+        (await keyAt(world, 'children', step.pick)) ?? null,
+        step.hidden,
+      ]);
+      return;
+    case 'hold':
+      return hold(world, step);
+    default:
+      step satisfies never;
+  }
+}
+
+/** Waits for what is under way, and mends what keeps rows from being read. What a daemon has to mend itself stays. */
+export async function endDatabaseActs(world: World): Promise<void> {
+  await Promise.all(world.tasks);
+  await world.sql('update children set divisor = 1 where divisor = 0');
+}
