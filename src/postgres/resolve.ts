@@ -40,7 +40,7 @@ export async function resolveTables(
   mappings: readonly TableMapping[],
   strategy: ConflictStrategy = 'lww',
 ): Promise<readonly ResolvedTable[]> {
-  return resolveRanked(db, mappings, { strategy, ranks: rankTables(mappings) });
+  return resolveRanked(db, mappings, { strategy, ranks: rankTables(mappings), tolerant: false });
 }
 
 /** As `resolveTables`, each table by itself: what is wrong with one keeps no other back (invariant 16). */
@@ -48,24 +48,30 @@ export async function resolveEach(
   db: Queryable,
   mappings: readonly TableMapping[],
   strategy: ConflictStrategy = 'lww',
+  /** Takes a table too whose fields a start would refuse to map: it is synced already, and has changed. */
+  tolerant = false,
 ): Promise<{ readonly tables: readonly ResolvedTable[] }> {
   const ranks = rankTables(mappings);
   const tables: ResolvedTable[] = [];
   for (const mapping of mappings)
     try {
-      tables.push(...(await resolveRanked(db, [mapping], { strategy, ranks })));
+      tables.push(...(await resolveRanked(db, [mapping], { strategy, ranks, tolerant })));
     } catch (error) {
       if (!(error instanceof PgnotionError)) throw error;
     }
   return { tables };
 }
 
-type Ranked = { readonly strategy: ConflictStrategy; readonly ranks: ReadonlyMap<TableName, number> };
+type Ranked = {
+  readonly strategy: ConflictStrategy;
+  readonly ranks: ReadonlyMap<TableName, number>;
+  readonly tolerant: boolean;
+};
 
 async function resolveRanked(
   db: Queryable,
   mappings: readonly TableMapping[],
-  { strategy, ranks }: Ranked,
+  { strategy, ranks, tolerant }: Ranked,
 ): Promise<readonly ResolvedTable[]> {
   const catalog = await readCatalog(db, mappings.flatMap(requestsOf));
   const faults: Fault[] = [];
@@ -76,7 +82,7 @@ async function resolveRanked(
     faults.push(...softDeleteFaults(mapping, catalog));
     faults.push(...table.fields.flatMap((field) => faultsOf(table, field)));
   }
-  if (faults.length > 0)
+  if (faults.length > 0 && !tolerant)
     throw faultsError('mapping_refused', 'These fields cannot be mapped as they are:', faults);
   return tables;
 }

@@ -77,7 +77,7 @@ async function lookAt(options: ShapesOptions, looked: Set<TableName>): Promise<v
   const isOther = ({ name, source }: TableMapping): boolean =>
     present.has(source) && present.get(source) !== known.get(name);
   if (mappings.some(isOther)) {
-    const resolved = await resolveEach(db, mappings, strategy);
+    const resolved = await resolveEach(db, mappings, strategy, true);
     for (const { name, source } of mappings.filter(isOther)) {
       const table = resolved.tables.find((each) => each.name === name);
       const before = tables.get(name);

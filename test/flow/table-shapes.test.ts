@@ -38,7 +38,7 @@ const config = {
         ID: { column: 'id', type: 'number' },
         Mood: { column: 'mood', type: 'select' },
         Code: { column: 'code', type: 'rich_text' },
-        Stock: { column: 'stock', type: 'number' },
+        Stock: { column: 'stock', type: 'number', lossy: true },
         Rating: { column: 'rating', type: 'number' },
         Grade: { column: 'grade', type: 'rich_text' },
         Amount: { column: 'amount', type: 'number' },
