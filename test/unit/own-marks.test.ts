@@ -1,8 +1,13 @@
 import { pino } from 'pino';
 import { expect, test } from 'vitest';
-import { type RowKey, tableName } from '../../src/model/ids.ts';
+import type { WalEvent } from '../../src/model/change.ts';
+import { qualifiedName, type RowKey, tableName } from '../../src/model/ids.ts';
+import type { ResolvedTable } from '../../src/model/mapping.ts';
 import { signTag, TAG_PREFIX } from '../../src/postgres/tag.ts';
+import { note, nothingHeld, routesOf } from '../../src/to-notion/gather.ts';
 import { createMarkReader } from '../../src/to-notion/own-marks.ts';
+
+type RowEvent = Extract<WalEvent, { kind: 'update' }>;
 
 const secret = Buffer.from('secret');
 const message = (content: string, transactional = true) => ({
@@ -32,4 +37,31 @@ test('20,000 messages with our prefix that are not ours make one warning an hour
   read(transaction, message(signTag(secret, write)));
   expect([...transaction.own]).toEqual(['items/5']);
   expect(lines).toHaveLength(2);
+});
+
+test('invariant 1: a row that we wrote is taken for changed if the log did not give it whole', () => {
+  const items = {
+    name: tableName('items'),
+    source: qualifiedName('public', 'items'),
+    key: ['id'],
+    fields: [],
+    dependsOn: [],
+    direction: 'both',
+  } as unknown as ResolvedTable;
+  const routes = routesOf([items]);
+  const marked = (event: Partial<WalEvent>) => {
+    const held = nothingHeld();
+    const transaction = { xid: 7, changedAt: new Date(), own: new Set(['items/5']), rows: new Map() };
+    const row = { id: '5', note: undefined };
+    note(held, routes, transaction, {
+      kind: 'update',
+      table: items.source,
+      row,
+      old: null,
+      ...event,
+    } as RowEvent);
+    return { tagged: [...held.tagged.keys()], dirty: [...held.dirty.keys()] };
+  };
+  expect(marked({})).toEqual({ tagged: ['items/5'], dirty: [] });
+  expect(marked({ partial: true })).toEqual({ tagged: [], dirty: ['items/5'] });
 });
