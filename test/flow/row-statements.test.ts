@@ -186,6 +186,18 @@ describe.each(VERSIONS)('PostgreSQL %s', (version) => {
     );
   });
 
+  test('characters that PostgreSQL cannot hold stop neither their own edit nor another', async ({ skip }) => {
+    if (server === null) skip();
+    sides.edit(await goods(46), note('a\0b'));
+    sides.edit(await goods(47), note('c\uD800d'));
+    sides.edit(await goods(48), note('whole'));
+    await soon(async () => (await noteOf(48)) === 'whole');
+    await soon(async () => (await noteOf(46)) === 'a\uFFFDb');
+    await soon(async () => (await noteOf(47)) === 'c\uFFFDd');
+    await sides.rest();
+    expect((await sides.failures()).filter(({ key }) => ['46', '47', '48'].includes(key ?? ''))).toEqual([]);
+  });
+
   test('an update that a trigger swallows: the page gets its value back, and the person is told', async ({
     skip,
   }) => {
