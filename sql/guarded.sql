@@ -83,8 +83,9 @@ begin
     with o as (
       delete from pgnotion.outbox
        where table_name = name and (record_key is null or key = record_key) and code = 'mass_deletion'
-       returning table_name, key)
-    update pgnotion.records set state = 'resting', rested_as = 'left', rested_at = clock_timestamp()
+       returning table_name, key, leaves)
+    update pgnotion.records set state = 'resting', rested_as = 'left', rested_at = clock_timestamp(),
+           filtered = coalesce(o.leaves, false)
       from o where records.table_name = o.table_name and records.key = o.key;
   end if;
   if only_field is null then

@@ -58,13 +58,12 @@ create view pgnotion.recent_operations as
          direction, table_name, key, page_id, kind, fields, before, after, lsn, changed_at,
          actor, actor_id, candidates, attempt, status, error, batch, row_before, row_after
     from pgnotion.operations
-   order by id desc
-   limit 1000;
+   order by id desc limit 1000;
 
 create view pgnotion.status as
   with
     linked as (
-      select table_name, count(*) filter (where state <> 'resting') as records, count(*) filter (where state = 'linked') as linked
+      select table_name, count(*) filter (where state <> 'resting') as records, count(*) filter (where state = 'linked') as linked, count(*) filter (where state = 'resting' and filtered) as filtered
         from pgnotion.records group by 1),
     pending as (
       select table_name, count(*) as pending, min(first_at) as oldest
@@ -106,7 +105,7 @@ create view pgnotion.status as
          round(hour.done::numeric / nullif(hour.done + hour.refused, 0), 4) as success_rate,
          coalesce(disputed.conflicts, 0) as conflicts,
          round(coalesce(clashed.clashes, 0)::numeric
-                 / nullif(greatest(hour.done, clashed.clashes, 0), 0), 4) as conflict_rate
+                 / nullif(greatest(hour.done, clashed.clashes, 0), 0), 4) as conflict_rate, coalesce(linked.filtered, 0) as filtered
     from pgnotion.data_sources d
     left join linked using (table_name)
     left join pending using (table_name)
@@ -293,8 +292,9 @@ begin
     case when pair.key is null then 'no record'
          when pair.state = 'linked' and line.key is null
               and not exists (select from pgnotion.edits e where e.page_id = pair.page_id) then 'in sync'
-         else pair.state end,
+         when pair.state = 'resting' and pair.filtered then 'filtered out' else pair.state end,
     case when pair.key is null then 'there is no pair of row and page now'
+         when pair.state = 'resting' and pair.filtered then format('the row is there, and the table''s query or condition leaves it out; page %s is kept for it', pair.page_id)
          else format('page %s; page edited at %s', coalesce(pair.page_id::text, 'not known yet'),
                      coalesce(pair.page_edited_at::text, 'a time not known')) end;
   return query

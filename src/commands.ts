@@ -12,6 +12,7 @@ import { checkTables } from './installation-readiness.ts';
 import { moveTables, priceOf, type Repointed, repointedTables } from './installation-repoint.ts';
 import { PgnotionError } from './model/errors.ts';
 import type { TableName } from './model/ids.ts';
+import { goesToPostgres, type ResolvedTable } from './model/mapping.ts';
 import { applyNotebooks } from './notebooks.ts';
 import type { NotionClient } from './notion/client.ts';
 import { refusedError } from './reconcile/publication.ts';
@@ -66,7 +67,13 @@ export function applyCommand(loaded: Loaded, asJson: boolean, confirm: Confirm):
       const refused = [...(await checkTables(installation, 'to-suspend')).values()].flat();
       if (refused.length > 0) throw refusedError(refused);
       const told = applied.map(({ schema: _, identified: __, ...rest }) => rest).map(withContact(contacts));
-      if (asJson) return JSON.stringify([...told, ...notebooks], null, 2);
+      const keys = editableKeys(installation.tables.values());
+      if (asJson)
+        return JSON.stringify(
+          [...told.map((one) => ({ ...one, ...keys.get(one.table) })), ...notebooks],
+          null,
+          2,
+        );
       const lines = applied.map(({ table, databaseId, dataSourceId, created, changed }) => {
         const what = created
           ? 'created'
@@ -81,6 +88,7 @@ export function applyCommand(loaded: Loaded, asJson: boolean, confirm: Confirm):
             ? `# ${title}: ${created ? 'created' : 'as it should be'}\n${variable}=${id}`
             : `# ${title}: ${problem}`,
         );
+      for (const [table, { editableKey }] of keys) lines.push(`# ${table}: ${keyWarning(editableKey)}`);
       lines.push(...driftLines(drift).map((line) => `# ${line}`));
       return [...contactLines(contacts), ...lines].join('\n');
     } finally {
@@ -88,6 +96,22 @@ export function applyCommand(loaded: Loaded, asJson: boolean, confirm: Confirm):
     }
   });
 }
+
+/** Tables whose key people can change in Notion, with the properties that hold it. */
+function editableKeys(
+  tables: Iterable<ResolvedTable>,
+): ReadonlyMap<TableName, { readonly editableKey: readonly string[] }> {
+  const found = [...tables].map(({ name, key, fields }) => {
+    const editable = fields.filter(
+      (field) => goesToPostgres(field) && field.source.kind === 'column' && key.includes(field.source.column),
+    );
+    return [name, { editableKey: editable.map(({ property }) => property) }] as const;
+  });
+  return new Map(found.filter(([, { editableKey }]) => editableKey.length > 0));
+}
+
+const keyWarning = (properties: readonly string[]): string =>
+  `warning: ${properties.join(' and ')} ${properties.length === 1 ? 'is' : 'are'} of the primary key and may be edited in Notion, which changes the row's key: what refers to it has to follow (ON UPDATE CASCADE), or the edit is refused; set the direction to "to-notion" to show the key only`;
 
 const withContact =
   (contacts: readonly ContactReport[]) =>
@@ -169,6 +193,7 @@ export function statusCommand(loaded: Loaded, asJson: boolean): Promise<string> 
 const notesOf = (row: StatusLine): string[] => [
   ...(row.paused ? [`paused: ${row.paused_reason}`] : row.backfilled ? [] : ['first sync']),
   ...(row.first_contact ? ['its database is read until it is known which pages there are'] : []),
+  ...(row.filtered > 0 ? [`${row.filtered} filtered out`] : []),
   ...(row.guarded > 0 ? [`${row.guarded} changes wait: see pgnotion guarded list`] : []),
 ];
 

@@ -2,6 +2,7 @@ import { codecs } from './model/codecs/registry.ts';
 import type { Fault } from './model/errors.ts';
 import {
   type FieldMapping,
+  filterMark,
   goesToNotion,
   goesToPostgres,
   markProperty,
@@ -26,9 +27,10 @@ export function crossFaults(each: TableMapping, tables: readonly TableMapping[])
   if (twins.length > 0) {
     faults.push({ path: `${path}.source`, message: `is mapped twice`, remedy: 'map each source table once' });
   }
-  if (each.query !== null && each.direction === 'to-postgres') {
+  for (const option of ['query', 'where'] as const) {
+    if (each[option] === null || each.direction !== 'to-postgres') continue;
     faults.push({
-      path: `${path}.query`,
+      path: `${path}.${option}`,
       message: 'is never read',
       remedy: 'remove it, or change the direction',
     });
@@ -62,6 +64,7 @@ function nameFaults(path: string, each: TableMapping): Fault[] {
     ['lastSyncedProperty', each.lastSyncedProperty],
     ['statusProperty', each.statusProperty],
     ['onPostgresDelete.mark', markProperty(each)],
+    ['onRowFiltered.mark', filterMark(each)],
   ] as const;
   for (const [option, name] of own) {
     if (name === null) continue;

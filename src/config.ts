@@ -1,10 +1,10 @@
 import { z } from 'zod';
+import { invalidConfig, toFault } from './config-errors.ts';
 import { crossFaults } from './config-faults.ts';
 import type { PropertyType } from './model/codecs/codec.ts';
 import { codecs } from './model/codecs/registry.ts';
-import { type Fault, PgnotionError } from './model/errors.ts';
 import type { Guard, Guards } from './model/guard.ts';
-import { type QualifiedName, type TableName, tableName } from './model/ids.ts';
+import { parseQualified, type TableName, tableName } from './model/ids.ts';
 import type { Direction, FieldMapping, FieldSource, TableMapping } from './model/mapping.ts';
 import type { SyncLogSettings } from './model/sync-log.ts';
 
@@ -13,10 +13,16 @@ const propertyType = z.enum(Object.keys(codecs) as [PropertyType, ...PropertyTyp
 const transform = z.custom<(value: string | null) => string | null>((value) => typeof value === 'function', {
   error: 'must be a function from text or null to text or null',
 });
-const qualified = z
-  .string()
-  .regex(/^[^.]+\.[^.]+$/, { error: 'must be schema.table, for example public.suppliers' })
-  .transform((text) => text as QualifiedName);
+const qualified = z.string().transform((text, context) => {
+  const name = parseQualified(text);
+  if (name !== null) return name;
+  context.addIssue({
+    code: 'custom',
+    message:
+      'must be schema.table, for example public.suppliers; a part with a full stop is quoted, for example public."Doc. Lines"',
+  });
+  return z.NEVER;
+});
 
 const field = z
   .strictObject({
@@ -44,6 +50,8 @@ const field = z
 const table = z.strictObject({
   source: qualified,
   query: z.string().min(1).optional(),
+  /** A condition in SQL: rows that do not meet it are filtered out. */
+  where: z.string().min(1).optional(),
   dependsOn: z.array(z.strictObject({ table: qualified, on: z.record(z.string(), z.string()) })).optional(),
   key: z.union([z.string().min(1), z.array(z.string().min(1)).min(1)]),
   title: z.string().min(1),
@@ -60,6 +68,9 @@ const table = z.strictObject({
     .optional(),
   onPostgresDelete: z
     .union([z.enum(['trash', 'archive', 'ignore']), z.strictObject({ mark: z.string().min(1) })])
+    .optional(),
+  onRowFiltered: z
+    .union([z.enum(['trash', 'archive', 'mark', 'ignore']), z.strictObject({ mark: z.string().min(1) })])
     .optional(),
   onDuplicatePage: z.enum(['report', 'new-row']).optional(),
   conflict: z.enum(['lww', 'manual', 'field_precedence']).optional(),
@@ -198,45 +209,8 @@ function guardsOf({ guard = {}, deleteGuard = {} }: z.output<typeof config>): Gu
 
 type GuardInput = { readonly [Bound in keyof Guard]?: Guard[Bound] | undefined };
 
-/** One error for all faults of the configuration, a line for each. */
-export function invalidConfig(faults: readonly Fault[]): PgnotionError {
-  const lines = faults.map((fault) => `  ${fault.path}: ${fault.message}\n    mend: ${fault.remedy}`);
-  return new PgnotionError({
-    code: 'config_invalid',
-    message: `the configuration has ${faults.length} ${faults.length === 1 ? 'fault' : 'faults'}:\n${lines.join('\n')}`,
-    remedy: 'change the lines named above; nothing was written anywhere',
-  });
-}
-
-function toFault(issue: z.core.$ZodIssue): Fault {
-  const path = issue.path.map(String).join('.') || '(the whole file)';
-  if (issue.code === 'unrecognized_keys') {
-    return {
-      path,
-      message: `does not know ${issue.keys.join(', ')}`,
-      remedy: 'remove it, or correct its spelling',
-    };
-  }
-  if (issue.code === 'invalid_value') {
-    const allowed = issue.values.map((value) => JSON.stringify(value)).join(', ');
-    return { path, message: 'has a value that is not allowed', remedy: `use one of ${allowed}` };
-  }
-  if (issue.code === 'invalid_union') {
-    const forms = issue.errors.flatMap((errors) => errors.map(toFault)).map(({ remedy }) => remedy);
-    const own = Object.entries(POLICY_FORMS).find(([option]) => path.endsWith(`.${option}`));
-    return {
-      path,
-      message: 'has a value that is not allowed',
-      remedy: [...new Set(forms)]
-        .slice(0, 1)
-        .concat(own?.[1] ?? [])
-        .join(', or '),
-    };
-  }
-  return { path, message: issue.message, remedy: 'see the configuration table in the README' };
-}
-
-const POLICY_FORMS = { onNotionTrash: "{ softDelete: 'column' }", onPostgresDelete: "{ mark: 'Property' }" };
+/** The checkbox of `onRowFiltered: 'mark'`. */
+const FILTERED_OUT = 'Filtered out';
 
 function toTable(name: TableName, input: z.output<typeof table>): TableMapping {
   const tableDirection = input.direction ?? 'both';
@@ -255,6 +229,7 @@ function toTable(name: TableName, input: z.output<typeof table>): TableMapping {
     name,
     source: input.source,
     query: input.query ?? null,
+    where: input.where ?? null,
     dependsOn: input.dependsOn ?? [],
     key,
     direction: tableDirection,
@@ -265,6 +240,7 @@ function toTable(name: TableName, input: z.output<typeof table>): TableMapping {
     statusProperty: input.statusProperty ?? null,
     onNotionTrash: input.onNotionTrash ?? 'review',
     onPostgresDelete: input.onPostgresDelete ?? 'trash',
+    onRowFiltered: input.onRowFiltered === 'mark' ? { mark: FILTERED_OUT } : (input.onRowFiltered ?? 'trash'),
     onDuplicatePage: input.onDuplicatePage ?? 'report',
     conflict: input.conflict ?? null,
     settleSeconds: input.settleSeconds ?? null,
@@ -280,6 +256,7 @@ function toField(property: string, input: z.output<typeof field>, tableDirection
     property,
     source,
     direction: fieldDirection(source, input.type, own, tableDirection),
+    ...(own === undefined ? { directionImplied: true } : {}),
     ...(relatedTable === undefined ? {} : { relatedTable: tableName(relatedTable) }),
   } as FieldMapping;
 }

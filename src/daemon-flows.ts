@@ -1,9 +1,10 @@
 import type { Config } from './config.ts';
+import { createReadLog } from './daemon-log-read.ts';
 import { createSettleRelations } from './daemon-relations.ts';
 import type { Installation } from './installation.ts';
 import { createNotionClock } from './model/clock.ts';
 import { asksPeople } from './model/conflict.ts';
-import { PgnotionError } from './model/errors.ts';
+import { messageOf, PgnotionError } from './model/errors.ts';
 import type { PageId, TableName } from './model/ids.ts';
 import { BACKFILL, BULK, LIVE } from './model/urgency.ts';
 import type { NotionClient } from './notion/client.ts';
@@ -71,9 +72,11 @@ export function flowsOf(
   const bulk = { ...rounds, urgency: BULK, wake: bells.bulk } as const;
   const backfill = { ...rounds, urgency: BACKFILL, wake: bells.backfill } as const;
   return [
-    { name: 'deliver', run: (signal) => runDeliver(outbound, live, signal) },
-    { name: 'bulk delivery', run: (signal) => runDeliver(outbound, bulk, signal) },
-    { name: 'backfill delivery', run: (signal) => runDeliver(outbound, backfill, signal) },
+    ...deliveriesOf(outbound, shared, {
+      deliver: live,
+      'bulk delivery': bulk,
+      'backfill delivery': backfill,
+    }),
     { name: 'poll', run: (signal) => runPoll(inbound, poll, signal) },
     { name: 'sweep', run: (signal) => runSweep(inbound, signal) },
     { name: 'backfill', run: (signal) => runBackfill(shared, signal) },
@@ -84,6 +87,20 @@ export function flowsOf(
     { name: 'notices', run: (signal) => runNotices({ ...shared, createGraceMs }, signal) },
   ];
 }
+
+/** Rows may have got other keys while nobody was there: their records follow before anything is written to their pages. */
+const deliveriesOf = (
+  outbound: Parameters<typeof runDeliver>[0],
+  { readLog, log }: Pick<Flowing, 'readLog' | 'log'>,
+  lanes: Readonly<Record<string, Parameters<typeof runDeliver>[1]>>,
+): readonly Service[] =>
+  Object.entries(lanes).map(([name, lane]) => ({
+    name,
+    run: async (signal) => {
+      await readLog().catch((error: unknown) => log.info({ reason: messageOf(error) }, 'the log is behind'));
+      await runDeliver(outbound, lane, signal);
+    },
+  }));
 
 function syncLogOf(
   { level, ...keep }: Config['syncLog'],
@@ -112,6 +129,7 @@ export async function sharedContext(
   onDirty: () => void,
 ) {
   const { log, config, db, writer, tables } = installation;
+  const secret = await tagSecret(store);
   const schema = createSchemaTracker({ store, notion, tables, onDirty, log });
   const shapes = createShapes({
     store,
@@ -147,7 +165,8 @@ export async function sharedContext(
     looks: createLooks(),
     now: () => new Date(),
     guards: config.guards,
-    tagSecret: await tagSecret(store),
+    tagSecret: secret,
+    readLog: createReadLog(db, store, secret),
   };
 }
 

@@ -1,6 +1,8 @@
+import type { TableName } from './model/ids.ts';
 import type { Log } from './runtime/log.ts';
 import { keepTrying, pause } from './runtime/retry.ts';
 import { pruneConflicts } from './state/conflicts.ts';
+import { endDoubts } from './state/doubts.ts';
 import { pruneLongValues } from './state/long-values.ts';
 import { pruneNotices } from './state/notices.ts';
 import { type Answer, pruneRequests, recordAnswers } from './state/requests.ts';
@@ -12,6 +14,8 @@ export type House = {
   readonly store: Store;
   /** Emptied as they are written. */
   readonly answers: Answer[];
+  /** The tables of the configuration. */
+  readonly tables: readonly TableName[];
   /** For how many days finished operations are kept. */
   readonly days: number;
   /** For how many days a deleted record is remembered. */
@@ -21,12 +25,14 @@ export type House = {
 
 const PRUNE_MS = 600_000;
 const ANSWERS_MS = 2_000;
+/** Longer than any request takes, and than its first tries. */
+const DOUBT_SECONDS = 600;
 /** A sweep reads them anew each day. */
 const LONG_VALUE_DAYS = 14;
 
 /** Writes answers to the ledger now and then, and forgets old lines: a batch each time, so that nobody waits for it. */
 export async function keepHouse(
-  { store, answers, days, rememberDays, log }: House,
+  { store, answers, tables, days, rememberDays, log }: House,
   signal: AbortSignal,
 ): Promise<void> {
   let pruned = Number.NEGATIVE_INFINITY;
@@ -42,6 +48,7 @@ export async function keepHouse(
             await pruneConflicts(sql, days);
             await pruneLongValues(sql, LONG_VALUE_DAYS);
             await pruneSightings(sql, days);
+            await endDoubts(sql, { tables, days, graceSeconds: DOUBT_SECONDS });
           });
           const more = await pruneHistory(store, days);
           if (!more) pruned = performance.now();

@@ -2,7 +2,7 @@ import type { AlertTiming } from './admin/alerts.ts';
 import { type Desk, openDesk } from './admin/desk.ts';
 import type { Config } from './config.ts';
 import { type Bells, flowsOf, sharedContext } from './daemon-flows.ts';
-import { keepHouse } from './daemon-house.ts';
+import { type House, keepHouse } from './daemon-house.ts';
 import { captureOrRenew, checkPlugin, streamOf } from './daemon-plugin.ts';
 import { prepareSlot } from './daemon-slot.ts';
 import { isMendedByStartingOver, openOwnStream } from './daemon-stream.ts';
@@ -239,13 +239,7 @@ async function servicesOf(
     tables: installation.tables,
   };
   const published = { ...shared, pool: installation.pool, publication };
-  const house = {
-    store,
-    log,
-    answers: ends.answers,
-    rememberDays: config.rememberDays,
-    days: config.retentionDays,
-  };
+  const house = { ...keepingOf(config), store, log, answers: ends.answers };
   const flow = async (signal: AbortSignal): Promise<void> => {
     const self = await greetPatiently(options, ends, signal);
     if (self === null) return;
@@ -268,6 +262,17 @@ async function servicesOf(
     { name: 'flows', run: flow },
   ];
 }
+
+/** What housekeeping goes by. */
+const keepingOf = ({
+  rememberDays,
+  retentionDays,
+  tables,
+}: DaemonOptions['config']): Pick<House, 'rememberDays' | 'days' | 'tables'> => ({
+  rememberDays,
+  days: retentionDays,
+  tables: tables.map(({ name }) => name),
+});
 
 /** Null if the signal comes first. What no waiting mends ends a daemon that has just been started. */
 async function greetPatiently(

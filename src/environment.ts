@@ -1,5 +1,6 @@
 import { z } from 'zod';
-import { type Config, invalidConfig } from './config.ts';
+import type { Config } from './config.ts';
+import { invalidConfig } from './config-errors.ts';
 import { namesSides } from './config-faults.ts';
 import type { Fault } from './model/errors.ts';
 import type { TableName } from './model/ids.ts';
@@ -107,6 +108,8 @@ export function readEnvironment(
   );
   const parsed = z.object(shape).safeParse(given);
   if (!parsed.success) throw invalidConfig(parsed.error.issues.map((issue) => toFault(issue, given)));
+  const shared = config.tables.flatMap((table, at) => sharedVariable(table, config.tables.slice(0, at)));
+  if (shared.length > 0) throw invalidConfig(shared);
   if (parsed.data.SYNC_CONFLICT_STRATEGY === 'field_precedence' && !config.tables.some(namesSides))
     throw invalidConfig([noPrecedence]);
   const databaseIds = new Map<TableName, string>();
@@ -122,6 +125,24 @@ export function readEnvironment(
     if (id !== undefined && !isTable) notebookIds.set(name, id);
   }
   return { ...parsed.data, databaseIds, notebookIds };
+}
+
+/** Two names may differ only in what a variable's name cannot hold: one id would then tie both tables to one database. */
+function sharedVariable(
+  { name }: { readonly name: TableName },
+  others: readonly { readonly name: TableName }[],
+): Fault[] {
+  const variable = databaseVariable(name);
+  const other = others.find((each) => databaseVariable(each.name) === variable);
+  if (other === undefined) return [];
+  return [
+    {
+      path: `tables.${name}`,
+      message: `has the environment variable ${variable}, as ${other.name} does`,
+      remedy:
+        'rename one of the two in the configuration, so that they differ in letters A to Z or digits; source keeps the name in PostgreSQL',
+    },
+  ];
 }
 
 const noPrecedence: Fault = {

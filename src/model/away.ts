@@ -31,7 +31,11 @@ type Pair = { readonly table: TableName; readonly key: RowKey };
 
 /** Gives up the page of a record for good, as an argument list of the command line. */
 export const resetCommandOf = ({ table, key }: Pair): string =>
-  `pgnotion reset ${table} ${/^[\w.-]+$/.test(key) ? key : `'${key.replaceAll("'", "'\\''")}'`} --yes`;
+  `pgnotion reset ${argument(table)} ${argument(key)} --yes`;
+
+/** As a shell takes it for one word. */
+const argument = (text: string): string =>
+  /^[\w.-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`;
 
 /** Notion shows no such page. Nothing is done and nothing is forgotten until it can be seen. */
 export const pageHidden = (pair: Pair): Reason => ({

@@ -2,12 +2,15 @@ import type { PageValue, SqlText } from './change.ts';
 import type { Decoded, Encoded, Lookups } from './codecs/codec.ts';
 import { type Fault, messageOf } from './errors.ts';
 import type { ResolvedField } from './mapping.ts';
+import { asPadded, withoutPadding } from './padding.ts';
 
 /** A row's text as the property's value: the field's own transform first, then its codec. */
 export function encodeField(field: ResolvedField, text: SqlText, lookups: Lookups): Encoded {
   const transformed = apply(field, 'transform', text);
   if (transformed.kind === 'refused') return transformed;
-  return judged(field, 'written', () => field.codec.encode(transformed.text, field.shape, field, lookups));
+  return judged(field, 'written', () =>
+    field.codec.encode(withoutPadding(transformed.text, field), field.shape, field, lookups),
+  );
 }
 
 /** A property's value as the row's text: the codec first, then the field's own reverse transform. */
@@ -18,9 +21,11 @@ export function decodeField(
   current: SqlText,
 ): Decoded {
   const decoded = judged(field, 'read', () =>
-    field.codec.decode(value, field.shape, field, lookups, current),
+    field.codec.decode(value, field.shape, field, lookups, withoutPadding(current, field)),
   );
-  return decoded.kind === 'value' ? apply(field, 'reverseTransform', decoded.text) : decoded;
+  if (decoded.kind !== 'value') return decoded;
+  const read = apply(field, 'reverseTransform', decoded.text);
+  return read.kind === 'value' ? { kind: 'value', text: asPadded(read.text, current, field) } : read;
 }
 
 /** What a codec throws is a refusal of this value: it must not reach beyond its field. */

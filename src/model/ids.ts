@@ -13,12 +13,39 @@ export type PageId = Brand<string, 'PageId'>;
 export type DataSourceId = Brand<string, 'DataSourceId'>;
 /** A position in the write-ahead log. Compare and store as a number; two text spellings exist. */
 export type Lsn = Brand<bigint, 'Lsn'>;
-/** `schema.table`, unquoted, as the catalog spells both. */
+/** `schema.table` as the catalog spells both; a part that has a full stop in it, or begins with a quote, is quoted as in SQL. */
 export type QualifiedName = Brand<string, 'QualifiedName'>;
 
 export const tableName = (text: string): TableName => text as TableName;
 export const qualifiedName = (schema: string, table: string): QualifiedName =>
-  `${schema}.${table}` as QualifiedName;
+  `${spelled(schema)}.${spelled(table)}` as QualifiedName;
+
+const spelled = (part: string): string =>
+  part.includes('.') || part.startsWith('"') ? `"${part.replaceAll('"', '""')}"` : part;
+
+/** Takes a table's name apart again. */
+export function splitQualified(name: QualifiedName): readonly [schema: string, relation: string] {
+  return partsOfName(name) ?? [name, ''];
+}
+
+/**
+ * Reads `schema.table` or `"my.schema"."Table"`, where each part is either as the catalog spells it or quoted as in SQL.
+ * Null if that is not what it says.
+ */
+export function parseQualified(text: string): QualifiedName | null {
+  const parts = partsOfName(text);
+  return parts === null ? null : qualifiedName(...parts);
+}
+
+const PART = '(?:"((?:[^"]|"")+)"|([^."][^.]*))';
+const QUALIFIED = new RegExp(`^${PART}[.]${PART}$`, 's');
+
+function partsOfName(text: string): readonly [schema: string, relation: string] | null {
+  const match = QUALIFIED.exec(text);
+  if (match === null) return null;
+  const read = (quoted = '', plain = ''): string => plain || quoted.replaceAll('""', '"');
+  return [read(match[1], match[2]), read(match[3], match[4])];
+}
 
 /** Joins the key columns' texts, in the configuration's order, into one key. */
 export function rowKey(parts: readonly string[]): RowKey {

@@ -22,6 +22,8 @@ export type FieldMapping = CodecOptions &
     readonly type: PropertyType;
     readonly source: FieldSource;
     readonly direction: Direction;
+    /** The configuration does not say the direction: a column that nobody can write is only shown then. */
+    readonly directionImplied?: true;
     /** Instead of what the table's or the installation's strategy says. */
     readonly conflict?: ConflictRule;
     readonly transform?: (value: SqlText) => SqlText;
@@ -39,6 +41,8 @@ export type Dependency = {
 export type NotionTrashPolicy = 'review' | 'delete' | 'restore' | 'ignore' | { readonly softDelete: string };
 /** What a deleted row means for its page. `mark` names a checkbox property. */
 export type PostgresDeletePolicy = 'trash' | 'archive' | 'ignore' | { readonly mark: string };
+/** The same for a row that is there, and that the query or the condition leaves out. */
+export type RowFilteredPolicy = PostgresDeletePolicy;
 
 /** A person's copy of a page is reported, or becomes a row of its own with a key of its own. */
 export type DuplicatePagePolicy = 'report' | 'new-row';
@@ -48,6 +52,8 @@ export type TableMapping = {
   readonly source: QualifiedName;
   /** A query that gives the key and all columns that fields name; null reads the source table itself. */
   readonly query: string | null;
+  /** A condition on the rows that are synced; null takes all. */
+  readonly where: string | null;
   readonly dependsOn: readonly Dependency[];
   /** Primary-key columns, in the order that makes up the record's key. */
   readonly key: readonly string[];
@@ -63,6 +69,7 @@ export type TableMapping = {
   readonly statusProperty: string | null;
   readonly onNotionTrash: NotionTrashPolicy;
   readonly onPostgresDelete: PostgresDeletePolicy;
+  readonly onRowFiltered: RowFilteredPolicy;
   /** What becomes of a page that shows the key of a record with another page. */
   readonly onDuplicatePage: DuplicatePagePolicy;
   /** Null: as the installation says. */
@@ -78,6 +85,10 @@ export const softDeleteColumn = ({ onNotionTrash }: Pick<TableMapping, 'onNotion
 /** The checkbox that a deleted row ticks; null if the policy is another one. */
 export const markProperty = ({ onPostgresDelete }: Pick<TableMapping, 'onPostgresDelete'>): string | null =>
   typeof onPostgresDelete === 'object' ? onPostgresDelete.mark : null;
+
+/** The checkbox that a row which is left out ticks; null if the policy is another one. */
+export const filterMark = ({ onRowFiltered }: Pick<TableMapping, 'onRowFiltered'>): string | null =>
+  typeof onRowFiltered === 'object' ? onRowFiltered.mark : null;
 
 /** A field joined with what the catalog says of its column. */
 export type ResolvedField = FieldMapping & {
@@ -102,6 +113,8 @@ export type ResolvedTable = Omit<TableMapping, 'fields' | 'dependsOn' | 'conflic
   /** Decides deletions; each field has its own rule. */
   readonly conflict: ConflictStrategy;
   readonly fields: readonly ResolvedField[];
+  /** With the condition in it; null if every row of the source table is synced, and is read as it is. */
+  readonly query: string | null;
   readonly dependsOn: readonly ResolvedDependency[];
   /** `format_type` of each field's column, by column name, for casts. */
   readonly columnTypes: Readonly<Record<string, string>>;
@@ -109,7 +122,7 @@ export type ResolvedTable = Omit<TableMapping, 'fields' | 'dependsOn' | 'conflic
   readonly keyTypes: readonly string[];
   /** Whether each key column fills itself on insert (a default or an identity). */
   readonly keyDefaults: readonly boolean[];
-  /** The columns that a row can be inserted with: neither generated nor always an identity. */
+  /** The columns that a row which comes back can be inserted with: all but the generated ones. */
   readonly writableColumns: readonly string[];
   /** What a CHECK of the table, or of a column's domain, says: by the constraint's name. */
   readonly checks: Readonly<Record<string, CheckRule>>;

@@ -169,14 +169,15 @@ const changesOf = (wanted: RowImage, undoing: Undoing, row: RowImage): Restored[
 
 /**
  * The fields that a rollback can set: those whose column is the table's own and takes values. Others (expressions,
- * generated columns, columns of joined tables) follow from what they are made of.
+ * generated columns, columns of joined tables) follow from what they are made of. A key is set back only where people may
+ * change it.
  */
 export const restorableFields = (table: ResolvedTable, columns: ReadonlySet<string>): ResolvedField[] =>
   table.fields.filter(
     (field) =>
       field.source.kind === 'column' &&
       columns.has(field.source.column) &&
-      !table.key.includes(field.source.column) &&
+      (!table.key.includes(field.source.column) || goesToPostgres(field)) &&
       (table.query === null || goesToPostgres(field)),
   );
 

@@ -3,6 +3,7 @@ import { parseArray } from './codecs/arrays.ts';
 import { list, members, strings } from './codecs/support.ts';
 import { optionName } from './codecs/values.ts';
 import type { ResolvedField } from './mapping.ts';
+import { withoutPadding } from './padding.ts';
 
 /** How people are told of records and users: ids mean nothing to them. */
 export type Naming = {
@@ -22,7 +23,7 @@ export const rowItems = (field: ResolvedField, text: SqlText): readonly string[]
 
 /** A row's value as a person in Notion would write it. */
 export function shownRowValue(field: ResolvedField, text: SqlText, naming: Naming): string {
-  const items = rowItems(field, text).map((item) => shownItem(field, item, naming));
+  const items = rowItems(field, withoutPadding(text, field)).map((item) => shownItem(field, item, naming));
   return items.length === 0 ? EMPTY : items.join(', ');
 }
 

@@ -1,7 +1,7 @@
 import type { PageValue, SqlText } from './change.ts';
 import type { ColumnShape, Decoded } from './codecs/codec.ts';
 import { plainDecimal } from './codecs/decimal.ts';
-import { objectionTo } from './codecs/judge.ts';
+import { BYTES, objectionTo } from './codecs/judge.ts';
 import { elementOf, quote } from './codecs/support.ts';
 import { labelOf, optionName } from './codecs/values.ts';
 import type { Fault, Told } from './errors.ts';
@@ -131,7 +131,7 @@ function typeWords(
       return 'must be a range';
     case 'text':
     case 'other':
-      return `must have at most ${column.maxLength} characters, and has ${[...text].length}`;
+      return `must have at most ${column.maxLength ?? BYTES[column.type]} characters, and has ${[...text].length}`;
     default:
       return column.category satisfies never;
   }

@@ -2,7 +2,7 @@ import type { Json } from '../model/change.ts';
 import { members } from '../model/codecs/support.ts';
 import type { Fault } from '../model/errors.ts';
 import type { DataSourceId, TableName } from '../model/ids.ts';
-import { markProperty, type ResolvedField, type ResolvedTable } from '../model/mapping.ts';
+import { filterMark, markProperty, type ResolvedField, type ResolvedTable } from '../model/mapping.ts';
 import { type Identified, identify, MOST_OPTIONS } from '../model/schema/identify.ts';
 import type { KnownSchema, WantedProperty } from '../model/schema/known.ts';
 import { optionsOf } from '../model/schema/options.ts';
@@ -51,6 +51,7 @@ export function wantedProperties(table: ResolvedTable, sources: Sources): readon
     ownProperty(table.lastSyncedProperty, 'date', 'lastSyncedProperty'),
     ownProperty(table.statusProperty, 'rich_text', 'statusProperty'),
     ownProperty(markProperty(table), 'checkbox', 'onPostgresDelete.mark'),
+    ownProperty(filterMark(table), 'checkbox', 'onRowFiltered.mark'),
   ].flatMap((property) => property ?? []);
   return [...fields, ...own.filter(({ property }) => !fields.some((field) => field.property === property))];
 }

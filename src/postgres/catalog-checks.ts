@@ -1,3 +1,4 @@
+import pg from 'pg';
 import type { Fault } from '../model/errors.ts';
 import { type QualifiedName, qualifiedName } from '../model/ids.ts';
 import type { TableRequest, TableRow } from './catalog-rows.ts';
@@ -75,7 +76,7 @@ function checkKey({ table, key }: TableRequest, row: TableRow): readonly Fault[]
     ];
   }
   if (row.primaryKey.length === 0 && !(row.identity === 'i' && same(row.identityColumns))) {
-    const remedy = `A record needs a key that never repeats: ALTER TABLE ${target} ADD PRIMARY KEY (${key.join(', ')});`;
+    const remedy = `A record needs a key that never repeats: ALTER TABLE ${target} ADD PRIMARY KEY (${key.map(pg.escapeIdentifier).join(', ')});`;
     return [{ path: table, message: 'it has no primary key', remedy }];
   }
   if (!same(row.primaryKey) && !(row.identity === 'i' && same(row.identityColumns))) {

@@ -1,7 +1,8 @@
 import pg from 'pg';
 import type { ColumnShape } from '../model/codecs/codec.ts';
 import { type Fault, messageOf } from '../model/errors.ts';
-import { type QualifiedName, qualifiedName } from '../model/ids.ts';
+import { type QualifiedName, qualifiedName, splitQualified } from '../model/ids.ts';
+import type { TableMapping } from '../model/mapping.ts';
 import { checkTable } from './catalog-checks.ts';
 import {
   type ConstraintRow,
@@ -10,7 +11,7 @@ import {
   type TableRequest,
   type TableRow,
 } from './catalog-rows.ts';
-import { faultsError, type Queryable, quoteQualified, splitQualified } from './pool.ts';
+import { faultsError, type Queryable, quoteQualified } from './pool.ts';
 import { loadTypes, type TypeResolver } from './types.ts';
 
 export type CatalogColumn = {
@@ -125,6 +126,15 @@ function toTable(table: QualifiedName, row: TableRow, resolve: TypeResolver): Ca
 export function fromClause(source: QualifiedName, query: string | null): string {
   const [, relation] = splitQualified(source);
   return query === null ? quoteQualified(source) : `(${query}\n) AS ${pg.escapeIdentifier(relation)}`;
+}
+
+/** What is read in the table's place; null reads the table itself. The condition holds for a query's rows as well. */
+export function queryOf({
+  source,
+  query,
+  where,
+}: Pick<TableMapping, 'source' | 'query' | 'where'>): string | null {
+  return where === null ? query : `SELECT * FROM ${fromClause(source, query)} WHERE (${where}\n)`;
 }
 
 /**

@@ -56,13 +56,13 @@ async function castAll(
   table: ResolvedTable,
   candidates: readonly KeyCandidate[],
 ): Promise<Map<KeyCandidate, FoundKey>> {
-  const names = table.key.map((_, at) => sql.ref(`p${at}`));
+  const names = table.key.map((_, at) => sql.id(`p${at}`));
   const lists = table.key.map((_, at) => sql`${candidates.map(({ parts }) => parts[at] ?? null)}::text[]`);
   const asks = await mayAsk(db);
   const cast = table.key.map((_, at) =>
     castOf(table.keyTypes[at] ?? 'text', sql`pgnotion_typed.${names[at]}`, asks),
   );
-  const columns = cast.map((value, at) => sql`${value} as ${sql.ref(`c${at}`)}`);
+  const columns = cast.map((value, at) => sql`${value} as ${sql.id(`c${at}`)}`);
   const { rows } = await sql<Readonly<Record<string, SqlText>>>`
     select pgnotion_typed.n as n, ${sql.join(columns)}, ${sql.join(keyTextsOf(table))}
       from unnest(${sql.join(lists)}) with ordinality as pgnotion_typed(${sql.join(names)}, n)

@@ -1,6 +1,6 @@
 import pg from 'pg';
 import { type Fault, messageOf, PgnotionError } from '../model/errors.ts';
-import type { QualifiedName } from '../model/ids.ts';
+import { type QualifiedName, splitQualified } from '../model/ids.ts';
 import type { Log } from '../runtime/log.ts';
 
 /**
@@ -56,11 +56,6 @@ export type Queryable = {
 /** Quotes both parts of a table's name for SQL. */
 export function quoteQualified(name: QualifiedName): string {
   return splitQualified(name).map(pg.escapeIdentifier).join('.');
-}
-
-export function splitQualified(name: QualifiedName): readonly [schema: string, relation: string] {
-  const [schema, relation = ''] = splitOnce(name, '.');
-  return [schema, relation];
 }
 
 /** One error for all that is wrong, so that an operator mends it in one go. */

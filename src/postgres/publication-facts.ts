@@ -1,7 +1,6 @@
-import type { QualifiedName } from '../model/ids.ts';
-import { qualifiedName } from '../model/ids.ts';
+import { type QualifiedName, qualifiedName, splitQualified } from '../model/ids.ts';
 import type { MembershipFacts, PartFacts, Publishing, TableFacts, WantedTable } from '../model/publishing.ts';
-import { type Queryable, splitQualified } from './pool.ts';
+import type { Queryable } from './pool.ts';
 
 export type PublicationState = {
   /** Its oid: another one of the same name has another. */

@@ -1,9 +1,9 @@
 import pg from 'pg';
 import { type Fault, PgnotionError } from '../model/errors.ts';
-import type { QualifiedName } from '../model/ids.ts';
+import { type QualifiedName, splitQualified } from '../model/ids.ts';
 import { membershipFault, publishFaults } from '../model/publishable.ts';
 import type { WantedTable } from '../model/publishing.ts';
-import { faultsError, type Queryable, quoteQualified, splitQualified } from './pool.ts';
+import { faultsError, type Queryable, quoteQualified } from './pool.ts';
 import { type ChangePublication, changesOn } from './publication-change.ts';
 import { type PublicationFacts, readPublication } from './publication-facts.ts';
 

@@ -15,7 +15,13 @@ import {
   type TableMapping,
 } from '../model/mapping.ts';
 import { rankTables } from '../model/rank.ts';
-import { type CatalogColumn, type CatalogTable, describeExpressions, readCatalog } from './catalog.ts';
+import {
+  type CatalogColumn,
+  type CatalogTable,
+  describeExpressions,
+  queryOf,
+  readCatalog,
+} from './catalog.ts';
 import type { ReferenceRow, TableRequest } from './catalog-rows.ts';
 import { faultsError, type Queryable } from './pool.ts';
 
@@ -79,7 +85,7 @@ async function resolveRanked(
   for (const mapping of mappings) {
     const table = await resolveTable(db, mapping, catalog, { strategy, rank: ranks.get(mapping.name) ?? 0 });
     tables.push(table);
-    faults.push(...softDeleteFaults(mapping, catalog));
+    faults.push(...softDeleteFaults(mapping, catalog), ...computedFaults(mapping, catalog));
     faults.push(...table.fields.flatMap((field) => faultsOf(table, field)));
   }
   if (faults.length > 0 && !tolerant)
@@ -119,9 +125,10 @@ async function resolveTable(
   { rank, strategy }: { readonly rank: number; readonly strategy: ConflictStrategy },
 ): Promise<ResolvedTable> {
   const own = catalog.get(mapping.source);
+  const query = queryOf(mapping);
   const shapes = await describeExpressions(
     db,
-    { table: mapping.source, query: mapping.query },
+    { table: mapping.source, query },
     mapping.fields.flatMap(({ property, source }) =>
       source.kind === 'expression'
         ? [{ name: property, sql: source.sql }]
@@ -133,6 +140,7 @@ async function resolveTable(
   const columns = [...(own?.columns.values() ?? [])];
   return {
     ...mapping,
+    query,
     rank,
     conflict: mapping.conflict ?? strategy,
     dependsOn: mapping.dependsOn.map((dependency) => resolveDependency(dependency, catalog)),
@@ -143,9 +151,7 @@ async function resolveTable(
     columnTypes: Object.fromEntries(columns.map((column) => [column.name, assignable(column.type)])),
     keyTypes: mapping.key.map((name) => assignable(own?.columns.get(name)?.type ?? 'text')),
     keyDefaults: mapping.key.map((name) => fillsItself(own?.columns.get(name))),
-    writableColumns: columns
-      .filter(({ generated, identity }) => !generated && identity !== 'always')
-      .map(({ name }) => name),
+    writableColumns: columns.filter(({ generated }) => !generated).map(({ name }) => name),
     ...rulesOf(own),
   };
 }
@@ -213,7 +219,41 @@ function resolveField(
 ): Omit<ResolvedField, 'conflict'> {
   const column = field.source.kind === 'column' ? table?.columns.get(field.source.column) : undefined;
   const required = column !== undefined && !column.shape.nullable && !fillsItself(column);
-  return { ...field, codec: codecs[field.type], shape: column?.shape ?? described ?? KEY_SHAPE, required };
+  const shape = column?.shape ?? described ?? KEY_SHAPE;
+  const direction = onlyShown(field, column) ? 'to-notion' : field.direction;
+  return { ...field, direction, codec: codecs[field.type], shape, required };
+}
+
+/** What PostgreSQL gives a column of this kind, nobody else can; null if a value may be given. */
+function computedAs(column: CatalogColumn | undefined): string | null {
+  if (column?.generated) return 'a generated column';
+  return column?.identity === 'always' ? 'GENERATED ALWAYS AS IDENTITY' : null;
+}
+
+const onlyShown = (field: FieldMapping, column: CatalogColumn | undefined): boolean =>
+  field.directionImplied === true &&
+  codecs[field.type].writable &&
+  goesToPostgres(field) &&
+  computedAs(column) !== null;
+
+/** A person's edit of such a field could only be refused. */
+function computedFaults(mapping: TableMapping, catalog: Catalog): Fault[] {
+  const columns = catalog.get(mapping.source)?.columns;
+  return mapping.fields.flatMap((field) => {
+    const column = field.source.kind === 'column' ? columns?.get(field.source.column) : undefined;
+    const computed = computedAs(column);
+    if (column === undefined || computed === null || !goesToPostgres(field) || onlyShown(field, column))
+      return [];
+    return [
+      {
+        path: `tables.${mapping.name}.fields.${field.property}.direction`,
+        message: `${column.name} is ${computed}: PostgreSQL alone gives its value`,
+        remedy: codecs[field.type].writable
+          ? 'remove the direction, or set it to "to-notion"'
+          : 'map another column, which takes what Notion computes',
+      },
+    ];
+  });
 }
 
 function resolveDependency(

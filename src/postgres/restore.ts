@@ -1,7 +1,7 @@
 import { type RawBuilder, sql } from 'kysely';
-import { keyParts, type RowKey } from '../model/ids.ts';
+import { keyParts, type RowKey, splitQualified } from '../model/ids.ts';
 import type { ResolvedTable } from '../model/mapping.ts';
-import { splitQualified } from './pool.ts';
+import { quoteQualified } from './pool.ts';
 import { RowKeptError } from './row-statement-error.ts';
 import { tableRef, type UserDatabase } from './rows.ts';
 import type { ColumnValues, UserTransaction } from './write.ts';
@@ -35,7 +35,7 @@ export async function insertAgain(
   row: LostRow,
 ): Promise<void> {
   const known: ReadonlyMap<string, RawBuilder<unknown>> = new Map([
-    ...namesIn(row.whole).map((name) => [name, sql`lost.${sql.ref(name)}`] as const),
+    ...namesIn(row.whole).map((name) => [name, sql`lost.${sql.id(name)}`] as const),
     ...Object.entries(row.values).map(
       ([name, text]) => [name, sql`${text}::${sql.raw(table.columnTypes[name] ?? 'text')}`] as const,
     ),
@@ -46,12 +46,37 @@ export async function insertAgain(
   ]);
   const taken = [...known].filter(([name]) => columns.has(name));
   const { numAffectedRows } = await sql`
-    insert into ${tableRef(table)} (${sql.join(taken.map(([name]) => sql.ref(name)))}) overriding system value
+    insert into ${tableRef(table)} (${sql.join(taken.map(([name]) => sql.id(name)))}) overriding system value
     select ${sql.join(taken.map(([, value]) => value))}
       from jsonb_populate_record(null::${tableRef(table)}, ${row.whole ?? '{}'}::jsonb) as lost`.execute(
     transaction,
   );
   if (numAffectedRows === 0n) throw new RowKeptError('insert', table.source);
+  await passSequences(transaction, table, row.key);
+}
+
+/**
+ * A sequence that was set back since the row was deleted would give its key to the application's next row, whose INSERT
+ * would fail (invariant 17). Not for a key in the upper half of the range: nobody knows that it came from the sequence,
+ * and what lies beyond it may soon be used up.
+ */
+export async function passSequences(
+  transaction: UserTransaction,
+  table: ResolvedTable,
+  key: RowKey,
+): Promise<void> {
+  const integers = table.keyTypes.flatMap((type, at) =>
+    ['smallint', 'integer', 'bigint'].includes(type) ? [at] : [],
+  );
+  for (const at of integers)
+    await sql`
+      select case when has_sequence_privilege(s.seqrelid, 'UPDATE') and has_sequence_privilege(s.seqrelid, 'SELECT')
+        then case when coalesce(pg_sequence_last_value(s.seqrelid), s.seqstart - 1) < k.value
+          then setval(s.seqrelid, k.value)::text end end
+        from (select ${keyParts(key, table.key.length)[at]}::bigint as value) as k
+        join pg_sequence s
+          on s.seqrelid = pg_get_serial_sequence(${quoteQualified(table.source)}, ${table.key[at]})::regclass
+       where s.seqincrement > 0 and k.value < s.seqmax / 2`.execute(transaction);
 }
 
 /** The names alone: the values are PostgreSQL's to read. */

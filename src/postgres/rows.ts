@@ -1,10 +1,9 @@
 import { type Kysely, type RawBuilder, sql } from 'kysely';
 import type { RowImage, SqlText } from '../model/change.ts';
-import { keyParts, type RowKey, rowKey } from '../model/ids.ts';
+import { keyParts, type RowKey, rowKey, splitQualified } from '../model/ids.ts';
 import type { FieldSource, ResolvedDependency, ResolvedTable } from '../model/mapping.ts';
 import { fromClause } from './catalog.ts';
 import { isConnectionLost } from './connection-lost.ts';
-import { splitQualified } from './pool.ts';
 
 /** The users' tables through a pool whose values stay PostgreSQL's text. */
 export type UserDatabase = Kysely<Record<string, never>>;
@@ -101,23 +100,27 @@ export async function freeKeys(
 
 function amongKeys(table: ResolvedTable, keys: readonly RowKey[]): RawBuilder<unknown> {
   const wanted = table.key.map((_, at) => keys.map((key) => keyParts(key, table.key.length)[at] ?? null));
-  const columns = table.key.map((_, at) => sql.ref(`w${at}`));
+  const columns = table.key.map((_, at) => sql.id(`w${at}`));
   const lists = wanted.map((list, at) => sql`${list}::${sql.raw(table.keyTypes[at] ?? 'text')}[]`);
   const same = table.key.map(
-    (column, at) => sql`${alias(table)}.${sql.ref(column)} = pgnotion_wanted.${sql.ref(`w${at}`)}`,
+    (column, at) => sql`${alias(table)}.${sql.id(column)} = pgnotion_wanted.${sql.id(`w${at}`)}`,
   );
   return sql`from ${sourceOf(table)}
     join unnest(${sql.join(lists)}) as pgnotion_wanted(${sql.join(columns)}) on ${sql.join(same, sql` and `)}`;
 }
 
-/** Which of these rows exist in the source table, whatever its query leaves out. */
+/** Which of these rows exist in the source table and meet a condition, whatever its query leaves out. */
 export async function existingKeys(
   db: UserDatabase,
   table: ResolvedTable,
   keys: readonly RowKey[],
+  condition: RawBuilder<unknown> = sql`true`,
 ): Promise<ReadonlySet<RowKey>> {
-  const found = await readRows(db, { ...table, query: null, fields: [] }, keys);
-  return new Set(found.keys());
+  if (keys.length === 0) return new Set();
+  const among = amongKeys({ ...table, query: null }, keys);
+  const { rows } =
+    await sql<TextRow>`select ${sql.join(keyColumns(table))} ${among} where ${condition}`.execute(db);
+  return new Set(rows.map((row) => rowKey(partsOf(table, row))));
 }
 
 /** Reads all keys in order, a page at a time, so that a table of any size passes in bounded memory. */
@@ -126,7 +129,7 @@ export async function* readKeys(
   table: ResolvedTable,
   size: number,
 ): AsyncIterable<RowKey[]> {
-  const order = sql.join(table.key.map((column) => sql`${alias(table)}.${sql.ref(column)}`));
+  const order = sql.join(table.key.map((column) => sql`${alias(table)}.${sql.id(column)}`));
   let after: readonly string[] | null = null;
   for (;;) {
     const from: RawBuilder<unknown> =
@@ -141,8 +144,23 @@ export async function* readKeys(
   }
 }
 
-/** The keys of the rows that join these values of another table. */
+/**
+ * The keys of the rows that join these values of another table. Those that the query leaves out now are among them, as far
+ * as the source table itself tells: the change may be why.
+ */
 export async function dependentKeys(
+  db: UserDatabase,
+  table: ResolvedTable,
+  dependency: ResolvedDependency,
+  values: readonly (readonly string[])[],
+): Promise<RowKey[]> {
+  const shown = await joinedKeys(db, table, dependency, values);
+  const isOwn = dependency.columns.every(({ to }) => to in table.columnTypes);
+  if (table.query === null || !isOwn) return shown;
+  return [...new Set([...shown, ...(await joinedKeys(db, { ...table, query: null }, dependency, values))])];
+}
+
+async function joinedKeys(
   db: UserDatabase,
   table: ResolvedTable,
   dependency: ResolvedDependency,
@@ -151,9 +169,9 @@ export async function dependentKeys(
   const lists = dependency.columns.map(
     ({ type }, at) => sql`${values.map((value) => value[at] ?? null)}::${sql.raw(type)}[]`,
   );
-  const names = dependency.columns.map((_, at) => sql.ref(`w${at}`));
+  const names = dependency.columns.map((_, at) => sql.id(`w${at}`));
   const same = dependency.columns.map(
-    ({ to }, at) => sql`${alias(table)}.${sql.ref(to)} = pgnotion_wanted.${sql.ref(`w${at}`)}`,
+    ({ to }, at) => sql`${alias(table)}.${sql.id(to)} = pgnotion_wanted.${sql.id(`w${at}`)}`,
   );
   const { rows } = await sql<TextRow>`
     select distinct ${sql.join(keyColumns(table))} from ${sourceOf(table)}
@@ -180,7 +198,7 @@ export const keyTextsOf = (table: ResolvedTable): RawBuilder<unknown>[] => keyCo
 
 /** The rows whose key columns equal these values, as the right side of a join. */
 export function keyJoin(table: ResolvedTable, values: readonly RawBuilder<unknown>[]): RawBuilder<unknown> {
-  const same = table.key.map((column, at) => sql`${alias(table)}.${sql.ref(column)} = ${values[at]}`);
+  const same = table.key.map((column, at) => sql`${alias(table)}.${sql.id(column)} = ${values[at]}`);
   return sql`${sourceOf(table)} on ${sql.join(same, sql` and `)}`;
 }
 
@@ -193,7 +211,7 @@ export function tableRef(table: Pick<ResolvedTable, 'source'>): RawBuilder<unkno
 export function keyCondition(table: ResolvedTable, key: RowKey): RawBuilder<unknown> {
   const parts = keyParts(key, table.key.length);
   const terms = table.key.map(
-    (column, at) => sql`${sql.ref(column)} = ${parts[at]}::${sql.raw(table.keyTypes[at] ?? 'text')}`,
+    (column, at) => sql`${sql.id(column)} = ${parts[at]}::${sql.raw(table.keyTypes[at] ?? 'text')}`,
   );
   return sql.join(terms, sql` and `);
 }
@@ -206,18 +224,18 @@ const sourceOf = (table: ResolvedTable): RawBuilder<unknown> =>
 const alias = (table: ResolvedTable): RawBuilder<unknown> => sql.id(splitQualified(table.source)[1]);
 
 const keyColumns = (table: ResolvedTable): RawBuilder<unknown>[] =>
-  table.key.map((column, at) => sql`${alias(table)}.${sql.ref(column)} as ${sql.ref(`k${at}`)}`);
+  table.key.map((column, at) => sql`${alias(table)}.${sql.id(column)} as ${sql.id(`k${at}`)}`);
 
 const fieldColumns = (table: ResolvedTable): RawBuilder<unknown>[] =>
   table.fields.flatMap((field, at) =>
-    field.source.kind === 'key' ? [] : [sql`${fieldValue(table, field.source)} as ${sql.ref(`f${at}`)}`],
+    field.source.kind === 'key' ? [] : [sql`${fieldValue(table, field.source)} as ${sql.id(`f${at}`)}`],
   );
 
 const fieldValue = (
   table: ResolvedTable,
   source: Exclude<FieldSource, { kind: 'key' }>,
 ): RawBuilder<unknown> =>
-  source.kind === 'column' ? sql`${alias(table)}.${sql.ref(source.column)}` : sql`(${sql.raw(source.sql)})`;
+  source.kind === 'column' ? sql`${alias(table)}.${sql.id(source.column)}` : sql`(${sql.raw(source.sql)})`;
 
 const bound = (table: ResolvedTable, parts: readonly string[]): RawBuilder<unknown> =>
   sql.join(parts.map((part, at) => sql`${part}::${sql.raw(table.keyTypes[at] ?? 'text')}`));

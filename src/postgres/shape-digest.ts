@@ -1,5 +1,5 @@
-import type { QualifiedName } from '../model/ids.ts';
-import { type Queryable, splitQualified } from './pool.ts';
+import { type QualifiedName, splitQualified } from '../model/ids.ts';
+import type { Queryable } from './pool.ts';
 
 /**
  * Everything of the catalog that an edit may be refused on account of: columns and their types down to labels and domains'

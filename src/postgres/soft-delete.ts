@@ -1,8 +1,8 @@
 import { sql } from 'kysely';
-import type { RowKey } from '../model/ids.ts';
-import type { ResolvedTable } from '../model/mapping.ts';
+import { type RowKey, splitQualified } from '../model/ids.ts';
+import { type ResolvedTable, softDeleteColumn } from '../model/mapping.ts';
 import { RowKeptError } from './row-statement-error.ts';
-import { keyCondition, tableRef, type UserDatabase } from './rows.ts';
+import { existingKeys, keyCondition, tableRef, type UserDatabase } from './rows.ts';
 import type { UserTransaction } from './write.ts';
 
 /** A row as JSON text, whole: what brings it back (invariant 7). */
@@ -17,11 +17,24 @@ export async function isSoftDeleted(
 ): Promise<boolean | null> {
   const set =
     table.columnTypes[column] === 'boolean'
-      ? sql`${sql.ref(column)} is true`
-      : sql`${sql.ref(column)} is not null`;
+      ? sql`${sql.id(column)} is true`
+      : sql`${sql.id(column)} is not null`;
   const { rows } = await sql<{ set: string }>`
     select (${set})::text as set from ${tableRef(table)} where ${keyCondition(table, key)}`.execute(db);
   return rows[0] === undefined ? null : rows[0].set === 'true';
+}
+
+/** Of these keys those whose rows are marked as deleted. */
+export async function softDeletedKeys(
+  db: UserDatabase,
+  table: ResolvedTable,
+  keys: readonly RowKey[],
+): Promise<ReadonlySet<RowKey>> {
+  const column = softDeleteColumn(table);
+  if (column === null) return new Set();
+  const set = sql.id(splitQualified(table.source)[1], column);
+  const is = table.columnTypes[column] === 'boolean' ? sql`${set} is true` : sql`${set} is not null`;
+  return existingKeys(db, table, keys, is);
 }
 
 /**
@@ -48,7 +61,7 @@ export async function setSoftDeleted(
     ).rows[0]?.row;
   const before = await read();
   if (before === undefined) return null;
-  await sql`update ${tableRef(table)} set ${sql.ref(column)} = ${value} where ${condition}`.execute(
+  await sql`update ${tableRef(table)} set ${sql.id(column)} = ${value} where ${condition}`.execute(
     transaction,
   );
   if ((await isSoftDeleted(transaction, table, key, column)) !== deleted)

@@ -1,7 +1,6 @@
 import pg from 'pg';
-import { formatLsn, type Lsn, lsn, type QualifiedName } from '../model/ids.ts';
+import { formatLsn, type Lsn, lsn, type QualifiedName, splitQualified } from '../model/ids.ts';
 import { createPgoutputDecoder, type WalDecoder } from './pgoutput.ts';
-import { splitQualified } from './pool.ts';
 import { TAG_PREFIX } from './tag.ts';
 import { createWal2jsonDecoder, wal2jsonOptions } from './wal2json.ts';
 

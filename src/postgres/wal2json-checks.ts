@@ -1,6 +1,6 @@
 import type { Fault } from '../model/errors.ts';
-import type { QualifiedName } from '../model/ids.ts';
-import { faultsError, type Queryable, splitQualified } from './pool.ts';
+import { type QualifiedName, splitQualified } from '../model/ids.ts';
+import { faultsError, type Queryable } from './pool.ts';
 
 type Facts = {
   readonly encoding: string;

@@ -6,6 +6,7 @@ import type { ResolvedTable } from '../model/mapping.ts';
 import { serverErrorOf } from '../model/server-error.ts';
 import { failpoint } from '../runtime/failpoints.ts';
 import { isConnectionLost } from './connection-lost.ts';
+import { redirectedRow } from './redirected-row.ts';
 import {
   asRowFailure,
   mayRepeat,
@@ -150,19 +151,22 @@ async function rowIsThere(transaction: UserTransaction, table: ResolvedTable, ke
   return rows.length > 0;
 }
 
-/** False if PostgreSQL changed no row, and gave no error: a trigger, a rule or a policy keeps it as it is. */
+/**
+ * Returns the key that the row has now: one of the columns may be of the key. Null if PostgreSQL changed no row, and gave no
+ * error: a trigger, a rule or a policy keeps it as it is.
+ */
 export async function updateRow(
   transaction: UserTransaction,
   table: ResolvedTable,
   key: RowKey,
   values: ColumnValues,
-): Promise<boolean> {
-  const sets = Object.keys(values).map((name) => sql`${sql.ref(name)} = ${cast(table, name, values)}`);
-  const { numAffectedRows } =
-    await sql`update ${tableRef(table)} set ${sql.join(sets)} where ${keyCondition(table, key)}`.execute(
-      transaction,
-    );
-  return numAffectedRows !== 0n;
+): Promise<RowKey | null> {
+  const sets = Object.keys(values).map((name) => sql`${sql.id(name)} = ${cast(table, name, values)}`);
+  const { rows } = await sql<Readonly<Record<string, string>>>`
+    update ${tableRef(table)} set ${sql.join(sets)} where ${keyCondition(table, key)}
+    returning ${returnedKey(table)}`.execute(transaction);
+  const [row] = rows;
+  return row === undefined ? null : keyIn(table, row);
 }
 
 /** Of these rows, those that others have locked now. Asking takes no lock, but for the moment of the question. */
@@ -185,6 +189,9 @@ export async function lockedAmong(
   }
 }
 
+const returnedKey = (table: ResolvedTable) =>
+  sql.join(table.key.map((column, at) => sql`${sql.id(column)} as ${sql.id(`k${at}`)}`));
+
 /** Of these columns, those in which the row holds what the type makes of the text that was sent. */
 export async function storedAsSent(
   transaction: UserTransaction,
@@ -197,32 +204,38 @@ export async function storedAsSent(
   // By text, because not every type can compare; and the answer as text, because the connection reads no other type.
   const same = names.map(
     (name, at) =>
-      sql`(${sql.ref(name)}::text is not distinct from (${cast(table, name, sent)})::text)::text as ${sql.ref(`c${at}`)}`,
+      sql`(${sql.id(name)}::text is not distinct from (${cast(table, name, sent)})::text)::text as ${sql.id(`c${at}`)}`,
   );
   const { rows } = await sql<Readonly<Record<string, string>>>`
     select ${sql.join(same)} from ${tableRef(table)} where ${keyCondition(table, key)}`.execute(transaction);
   return new Set(names.filter((_, at) => rows[0]?.[`c${at}`] === 'true'));
 }
 
-/** Inserts a row and returns its key, which defaults may have made. */
+/**
+ * Inserts a row and returns its key, which defaults may have made. `again` brings back a row that was there: with its
+ * own values even where PostgreSQL alone gives new ones.
+ */
 export async function insertRow(
   transaction: UserTransaction,
   table: ResolvedTable,
   values: ColumnValues,
+  again = false,
 ): Promise<RowKey> {
+  const override = again ? sql`overriding system value` : sql``;
   const names = Object.keys(values);
-  const returned = sql.join(table.key.map((column, at) => sql`${sql.ref(column)} as ${sql.ref(`k${at}`)}`));
   const body =
     names.length === 0
       ? sql`default values`
-      : sql`(${sql.join(names.map((name) => sql.ref(name)))})
+      : sql`(${sql.join(names.map((name) => sql.id(name)))}) ${override}
             values (${sql.join(names.map((name) => cast(table, name, values)))})`;
   const { rows } = await sql<Readonly<Record<string, string>>>`
-    insert into ${tableRef(table)} ${body} returning ${returned}`.execute(transaction);
-  const [made] = rows;
-  if (made === undefined) throw new RowKeptError('insert', table.source);
-  return rowKey(table.key.map((_, at) => made[`k${at}`] ?? ''));
+    insert into ${tableRef(table)} ${body} returning ${returnedKey(table)}`.execute(transaction);
+  const [row] = rows;
+  return row === undefined ? redirectedRow(transaction, table, values) : keyIn(table, row);
 }
+
+const keyIn = (table: ResolvedTable, row: Readonly<Record<string, string>>): RowKey =>
+  rowKey(table.key.map((_, at) => row[`k${at}`] ?? ''));
 
 /**
  * Deletes a row; returns all of its columns as JSON text, which is what brings it back (invariant 7), or null if there is
@@ -252,7 +265,7 @@ export async function columnsOf(
   const had = new Set(Object.keys(JSON.parse(row)));
   const columns = table.writableColumns.filter((column) => had.has(column));
   if (columns.length === 0) return {};
-  const texts = columns.map((column) => sql`former.${sql.ref(column)}::text as ${sql.ref(column)}`);
+  const texts = columns.map((column) => sql`former.${sql.id(column)}::text as ${sql.id(column)}`);
   const { rows } = await sql<ColumnValues>`
     select ${sql.join(texts)} from jsonb_populate_record(null::${tableRef(table)}, ${row}::jsonb) as former`.execute(
     transaction,

@@ -138,8 +138,8 @@ async function setBack(
   row: RowImage,
 ): Promise<Done> {
   const wanted = Object.fromEntries(changes.map((one) => [one.property, one.becomes]));
-  await updateRow(transaction, table, key, columnValues(fields, wanted));
-  const now = (await readRows(transaction, table, [key])).get(key) ?? {};
+  const made = (await updateRow(transaction, table, key, columnValues(fields, wanted))) ?? key;
+  const now = (await readRows(transaction, table, [made])).get(made) ?? {};
   // Only a trigger's own values were left, such as a time of change: setting them again would never end.
   if (!changes.some(({ property, becomes }) => now[property] === becomes)) throw new KeptByPostgres();
   const properties = table.fields.map(({ property }) => property);

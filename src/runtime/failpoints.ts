@@ -13,11 +13,13 @@ export const FAILPOINTS = [
   'deliver.before-update',
   'deliver.before-delete',
   'deliver.before-restore',
+  'deliver.before-filter',
   // Notion has answered, and nothing of it is stored.
   'deliver.after-create',
   'deliver.after-update',
   'deliver.after-delete',
   'deliver.after-restore',
+  'deliver.after-filter',
   // All of a delivery is stored, and its outcome is about to be.
   'deliver.recording',
   // Row, base and operation are written, and their transaction is open.

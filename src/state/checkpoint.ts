@@ -84,3 +84,9 @@ export async function isSlotAnnounced(sql: Sql, slot: string): Promise<boolean> 
   );
   return row?.slot === slot;
 }
+
+/** Whether all that was committed before this position is in the outbox. */
+export async function isCaptured(sql: Sql, lsn: string): Promise<boolean> {
+  const rows = await sql.query('select from pgnotion.checkpoint where lsn >= $1::pg_lsn limit 1', [lsn]);
+  return rows.length > 0;
+}

@@ -2,6 +2,7 @@ import type { RowKey, TableName } from '../model/ids.ts';
 import type { Urgency } from '../model/urgency.ts';
 import type { OutboxLine } from './outbox.ts';
 import { NOT_REFUSED } from './refused-requests.ts';
+import { NO_MOVE_PENDING } from './rekeys.ts';
 import type { Sql } from './sql.ts';
 
 /** A row gets a page only once it is known which pages there are. */
@@ -11,7 +12,8 @@ const MAY_GO = `(o.kind = 'delete'
                         where r.table_name = o.table_name and r.key = o.key and r.page_id is not null))`;
 
 /** Of tables that are delivered at all: not paused, and their data source was read whole once. */
-const WAITS = `o.parked_at is null and d.paused_at is null and d.swept_at is not null and ${NOT_REFUSED} and ${MAY_GO}`;
+const WAITS = `o.parked_at is null and d.paused_at is null and d.swept_at is not null and ${NOT_REFUSED} and ${MAY_GO}
+  and ${NO_MOVE_PENDING}`;
 
 /**
  * Which of these tables have entries of this urgency that are due. Entries in `busy` (`table/key`) are passed over, and

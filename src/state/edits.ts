@@ -206,6 +206,14 @@ export async function dropEdit(sql: Sql, page: PageId): Promise<void> {
   await clearNotice(sql, page);
 }
 
+/** What kept an edit from its row is over: the page is looked at now. */
+export async function releaseEdit(sql: Sql, page: PageId): Promise<void> {
+  await sql.query(
+    `update pgnotion.edits set next_at = clock_timestamp(), parked_at = null, digest = '' where page_id = $1`,
+    [page],
+  );
+}
+
 /** PostgreSQL's words for a row that another one still refers to. */
 const STILL_REFERRED_TO = ['sql_23503', 'sql_23001'];
 

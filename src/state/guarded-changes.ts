@@ -15,12 +15,13 @@ export async function deletionLoad(
   const [row] = await sql.query<Omit<GuardLoad, 'coming'>>(
     `with crossed as (
        select count(*)::int as n from pgnotion.operations
-        where table_name = $1 and direction = $2 and kind = 'delete' and status = 'done' and not approved
+        where table_name = $1 and direction = $2 and kind in ('delete', 'filter') and status = 'done' and not approved
           and started_at > clock_timestamp() - make_interval(mins => $3))
      select crossed.n as crossed,
             case $2 when 'to-notion' then
               (select count(*)::int from pgnotion.outbox o join pgnotion.records r using (table_name, key)
-                where o.table_name = $1 and o.kind = 'delete' and not o.approved and r.state <> 'resting'
+                where o.table_name = $1 and (o.kind = 'delete' or o.leaves) and not o.approved
+                  and (r.state <> 'resting' or r.filtered and o.kind = 'delete' and not coalesce(o.leaves, false))
                   and (o.parked_at is null or o.parked_at > clock_timestamp() - make_interval(mins => $3)))
             else (select count(*)::int from pgnotion.edits
                    where table_name = $1 and code = '${MASS_DELETION}'
@@ -49,6 +50,15 @@ export const massDeletion = (load: GuardLoad): Trouble => ({
   code: MASS_DELETION,
   reason: `${changesIn(load)} of ${load.records} records of this table would be deleted at once`,
   remedy: REMEDY,
+});
+
+/** The same of rows that are left out by the query or the condition. */
+export const massFiltered = (load: GuardLoad): Trouble => ({
+  code: MASS_DELETION,
+  reason: `${changesIn(load)} of ${load.records} records of this table would leave Notion at once`,
+  remedy: REMEDY,
+  cause:
+    "their rows are there, and the table's query or condition leaves them out, or they are marked as deleted",
 });
 
 /** A deletion that would take too many rows of another table along. */
@@ -120,6 +130,28 @@ export type GuardedChange = {
   /** How many changes the line stands for. */
   readonly changes: number;
 };
+
+/** Changes of a table that wait, and of which nobody has looked whether their rows are to be left out. */
+export async function unseenChanges(sql: Sql, table: TableName, limit: number): Promise<RowKey[]> {
+  const rows = await sql.query<{ key: RowKey }>(
+    `select key from pgnotion.outbox
+      where table_name = $1 and leaves is null and parked_at is null order by key limit $2`,
+    [table, limit],
+  );
+  return rows.map(({ key }) => key);
+}
+
+export async function noteLeaving(
+  sql: Sql,
+  table: TableName,
+  keys: readonly RowKey[],
+  leaving: ReadonlySet<RowKey>,
+): Promise<void> {
+  await sql.query(
+    `update pgnotion.outbox set leaves = key = any($3::text[]) where table_name = $1 and key = any($2::text[])`,
+    [table, keys, [...leaving]],
+  );
+}
 
 export const readGuardedChanges = (sql: Sql): Promise<GuardedChange[]> =>
   sql.query<GuardedChange>(

@@ -15,7 +15,7 @@ export type Operation = {
   readonly table: TableName;
   readonly key: RowKey | null;
   readonly page: PageId | null;
-  readonly kind: 'create' | 'update' | 'delete' | 'restore' | 'link' | 'unlink';
+  readonly kind: 'create' | 'update' | 'delete' | 'restore' | 'link' | 'unlink' | 'filter' | 'rekey';
   /** A text is JSON of PostgreSQL's making, kept as it is: parsing it here would round its wide numbers. */
   readonly before: Values | string;
   readonly after: Values;
@@ -99,7 +99,9 @@ export async function endOperation(
 }
 
 /** An operation that one request to Notion carries out. */
-export type RequestedOperation = Operation & { readonly kind: 'create' | 'update' | 'delete' | 'restore' };
+export type RequestedOperation = Operation & {
+  readonly kind: 'create' | 'update' | 'delete' | 'restore' | 'filter';
+};
 
 /** An operation that is one request to Notion: it has a line from the moment at which the request leaves. */
 export type RequestOperation = {

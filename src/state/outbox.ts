@@ -67,7 +67,7 @@ export async function markDirty(sql: Sql, records: readonly DirtyRecord[]): Prom
            -- What was approved before the log told of it stays so.
            approved = o.approved and o.kind = 'delete' and excluded.kind = 'delete',
            priority = least(o.priority, excluded.priority), version = o.version + 1,
-           next_at = clock_timestamp(), attempts = 0, parked_at = null, code = null, reason = null, remedy = null`,
+           next_at = clock_timestamp(), attempts = 0, parked_at = null, code = null, reason = null, remedy = null, leaves = null`,
     [
       records.map((each) => each.table),
       records.map((each) => each.key),
@@ -217,11 +217,11 @@ export async function markAllDeleted(
     `insert into pgnotion.outbox as o (table_name, key, kind, lsn, changed_at, first_at, priority)
      select table_name, key, 'delete', $2, $3, $3, case when count(*) over () > ${MOST_ALONE} then ${BULK} else ${LIVE} end
        from pgnotion.records
-      where table_name = $1 and state <> 'resting'
+      where table_name = $1 and (state <> 'resting' or filtered)
      on conflict (table_name, key) do update
        set kind = 'delete', lsn = excluded.lsn, changed_at = excluded.changed_at, version = o.version + 1,
            approved = false, priority = least(o.priority, excluded.priority),
-           next_at = clock_timestamp(), attempts = 0, parked_at = null, code = null, reason = null, remedy = null`,
+           next_at = clock_timestamp(), attempts = 0, parked_at = null, code = null, reason = null, remedy = null, leaves = null`,
     [table, lsn === null ? null : formatLsn(lsn), changedAt],
   );
 }

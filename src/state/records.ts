@@ -25,6 +25,8 @@ export type SyncRecord = {
   readonly away: Away | null;
   /** Null unless the record rests. */
   readonly restedAs: RestedAs | null;
+  /** It rests because its row is left out by the table's query or condition, and not because it was deleted. */
+  readonly filtered: boolean;
   readonly baseRow: RowImage;
   readonly basePage: PageImage;
   /** The fields of the page that hold more than their values say (`Codec.extras`); null if nobody knows. */
@@ -77,7 +79,7 @@ export async function pagesOf(
     `select r.table_name as "table", r.key, r.page_id as page
        from pgnotion.records r join unnest($1::text[], $2::text[]) as u(t, k) on r.table_name = u.t and r.key = u.k
       where r.page_id is not null
-        and (r.state = 'linked' or r.rested_as = 'soft'
+        and (r.state = 'linked' or r.rested_as = 'soft' or r.filtered
              or (r.state = 'trashed' and coalesce(r.away, 'trashed') in ('trashed', 'archived')))`,
     [wanted.map((each) => each.table), wanted.map((each) => each.key)],
   );
@@ -88,7 +90,7 @@ export async function intend(sql: Sql, table: TableName, key: RowKey): Promise<v
   await sql.query(
     `insert into pgnotion.records (table_name, key, state, intent_at) values ($1, $2, 'creating', clock_timestamp())
      on conflict (table_name, key) do update set state = 'creating', intent_at = clock_timestamp(),
-       rested_as = null, rested_at = null, agreed_at = null, page_id = null, base_row = '{}', base_page = '{}',
+       rested_as = null, rested_at = null, filtered = false, agreed_at = null, page_id = null, base_row = '{}', base_page = '{}',
        away = null, unshown = '{}'`,
     [table, key],
   );
@@ -120,7 +122,7 @@ export async function link(
      values ($1, $2, $3, 'linked', $4, $5, $6, $6, clock_timestamp())
      on conflict (table_name, key) do update
        set page_id = excluded.page_id, state = 'linked', base_row = excluded.base_row,
-           rested_as = null, rested_at = null, base_page = excluded.base_page, intent_at = null,
+           rested_as = null, rested_at = null, filtered = false, base_page = excluded.base_page, intent_at = null,
            extras = null, page_edited_at = excluded.page_edited_at, agreed_at = excluded.agreed_at,
            away = null, unshown = '{}',
            synced_at = excluded.synced_at`,
@@ -171,7 +173,7 @@ export async function advanceBase(
 /** The page is not among the live ones, and the row is kept. */
 export async function markTrashed(sql: Sql, table: TableName, key: RowKey, away: Away): Promise<void> {
   await sql.query(
-    `update pgnotion.records set state = 'trashed', rested_as = null, rested_at = null, away = $3,
+    `update pgnotion.records set state = 'trashed', rested_as = null, rested_at = null, filtered = false, away = $3,
             synced_at = clock_timestamp()
       where table_name = $1 and key = $2`,
     [table, key, away],
@@ -181,7 +183,7 @@ export async function markTrashed(sql: Sql, table: TableName, key: RowKey, away:
 /** The page is among the live ones again: what points to it shows it again. */
 export async function markLinked(sql: Sql, table: TableName, key: RowKey): Promise<void> {
   const [record] = await sql.query<{ page: PageId | null }>(
-    `update pgnotion.records set state = 'linked', rested_as = null, rested_at = null, away = null,
+    `update pgnotion.records set state = 'linked', rested_as = null, rested_at = null, filtered = false, away = null,
             synced_at = clock_timestamp()
       where table_name = $1 and key = $2 returning page_id as page`,
     [table, key],
@@ -189,14 +191,23 @@ export async function markLinked(sql: Sql, table: TableName, key: RowKey): Promi
   if (record?.page != null) await lookAtUnshown(sql, record.page);
 }
 
-/** Lays a deleted record aside with its page, for either to come back. What waited for it waits no more. */
-export async function rest(sql: Sql, table: TableName, key: RowKey, as: RestedAs): Promise<void> {
+/**
+ * Lays a record aside with its page, deleted or `filtered`, for row or page to come back. What waited for it waits no
+ * more.
+ */
+export async function rest(
+  sql: Sql,
+  table: TableName,
+  key: RowKey,
+  as: RestedAs,
+  filtered = false,
+): Promise<void> {
   await outdateConflicts(sql, table, key);
   await endWaits(sql, table, key);
   const [record] = await sql.query<{ page: PageId | null }>(
-    `update pgnotion.records set state = 'resting', rested_as = $3, rested_at = clock_timestamp(), away = null
+    `update pgnotion.records set state = 'resting', rested_as = $3, rested_at = clock_timestamp(), away = null, filtered = $4
       where table_name = $1 and key = $2 returning page_id as page`,
-    [table, key, as],
+    [table, key, as, filtered],
   );
   if (record?.page != null) await clearNotice(sql, record.page, as !== 'left' && as !== 'marked');
 }
@@ -237,7 +248,7 @@ export async function linkedCount(sql: Sql, table: TableName, limit: number): Pr
 
 const LINKED = `from pgnotion.records where table_name = $1 and state = 'linked' and page_id is not null`;
 
-const SELECT = `select table_name, key, page_id, state, away, rested_as, base_row, base_page, unshown, extras,
+const SELECT = `select table_name, key, page_id, state, away, rested_as, filtered::text, base_row, base_page, unshown, extras,
                          page_edited_at, agreed_at, synced_at,
                          (extract(epoch from clock_timestamp() - intent_at) * 1000)::float8 as intent_age_ms
                   from pgnotion.records`;
@@ -250,6 +261,7 @@ type Row = {
   away: Away | null;
   unshown: Unshown;
   rested_as: RestedAs | null;
+  filtered: 'true' | 'false';
   base_row: RowImage;
   base_page: PageImage;
   extras: string[] | null;
@@ -266,6 +278,7 @@ const toRecord = (row: Row): SyncRecord => ({
   state: row.state,
   away: row.state === 'trashed' ? (row.away ?? 'trashed') : null,
   restedAs: row.rested_as,
+  filtered: row.state === 'resting' && row.filtered === 'true',
   baseRow: row.base_row,
   basePage: row.base_page,
   extras: row.extras,

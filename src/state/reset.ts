@@ -26,11 +26,30 @@ export async function unlinkTable(sql: Sql, table: TableName, actor: string): Pr
   const pairs = await pairsOf(sql, table);
   await sql.query(NOTE_UNLINK, [table, actor]);
   await sql.query(
-    `update pgnotion.conflicts set status = 'outdated', resolved_at = clock_timestamp()
+    `update pgnotion.conflict_entries
+        set status = 'outdated', resolved_at = clock_timestamp(), resolution = null,
+            note = 'the table was tied to another database, and this ended with it'
       where table_name = $1 and status in ('open', 'decided')`,
     [table],
   );
-  for (const name of ['edits', 'waiting', 'notices', 'page_failures', 'long_values', 'sweeps', 'records'])
+  // Nobody will look at these pages for what became of a request.
+  await sql.query(
+    `update pgnotion.operations
+        set status = 'failed', finished_at = clock_timestamp(),
+            error = concat_ws('; ', error, 'the answer was lost, and the table was tied to another database since')
+      where table_name = $1 and status in ('started', 'unknown')`,
+    [table],
+  );
+  for (const name of [
+    'edits',
+    'waiting',
+    'clearings',
+    'notices',
+    'page_failures',
+    'long_values',
+    'sweeps',
+    'records',
+  ])
     await sql.query(`delete from pgnotion.${name} where table_name = $1`, [table]);
   await sql.query(`delete from pgnotion.outbox where table_name = $1 and kind = 'delete'`, [table]);
   // Nothing is delivered before the data source has been read whole, so that pages with a row's key are found first.

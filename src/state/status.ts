@@ -20,6 +20,8 @@ export type StatusLine = {
   readonly conflicts: number;
   /** Conflicts of the last hour as a share of its changes. */
   readonly conflict_rate: number | null;
+  /** Records whose rows are there, and are left out by the table's query or condition. */
+  readonly filtered: number;
   /** It is not known yet which pages the database has: rows without a page wait. */
   readonly first_contact: boolean;
   /** Changes that wait for a person because they are so many, or because the page may be another row's. */
@@ -30,7 +32,7 @@ export function readStatus(sql: Sql): Promise<StatusLine[]> {
   return sql.query<StatusLine>(
     `select table_name, records::int, linked::int, pending::int, oldest_pending_seconds::float8, failed::int,
             paused, paused_reason, backfilled, last_success, latency_p50_seconds::float8,
-            latency_p95_seconds::float8, success_rate::float8, conflicts::int, conflict_rate::float8,
+            latency_p95_seconds::float8, success_rate::float8, conflicts::int, conflict_rate::float8, filtered::int,
             exists (select from pgnotion.first_contacts f
                      where f.table_name = s.table_name and f.over_at is null) as first_contact,
             coalesce((select sum(g.changes) from pgnotion.guarded_changes g

@@ -1,8 +1,10 @@
 import type { RowImage } from '../model/change.ts';
 import type { Lookups } from '../model/codecs/codec.ts';
+import type { LeftOut } from '../model/filtered.ts';
 import type { RowKey } from '../model/ids.ts';
 import type { ResolvedTable } from '../model/mapping.ts';
 import type { RefusedField } from '../model/refused-field.ts';
+import { leftOutAmong } from '../postgres/left-out.ts';
 import { readEach } from '../postgres/rows.ts';
 import { conflictedAmong } from '../state/conflicts.ts';
 import type { OutboxLine } from '../state/outbox.ts';
@@ -12,6 +14,7 @@ import type { Source } from '../state/sources.ts';
 import { type Claims, findClaims } from './claimed-page.ts';
 import { guardBatch } from './clearing.ts';
 import { type DeliverContext, lookupsFor } from './context.ts';
+import { countLeaving } from './filter.ts';
 import { type Look, openEyes } from './guard.ts';
 import { urgencyOf } from './trouble.ts';
 import { hasNews } from './update.ts';
@@ -31,6 +34,8 @@ export type Batch = {
   /** Records with a conflict that is not over. */
   readonly conflicted: ReadonlySet<RowKey>;
   readonly claims: Claims;
+  /** Rows that are there and not to be synced. */
+  readonly leftOut: ReadonlyMap<RowKey, LeftOut>;
 };
 
 export async function readBatch(
@@ -43,20 +48,33 @@ export async function readBatch(
   // Records before rows: an edit that is applied in between shows as a moved base under the lock.
   const records = await recordsByKey(context.store, table.name, keys);
   const { rows, broken } = await readEach(context.db, table, keys);
+  const leftOut = await leftOutAmong(context.db, table, keys);
+  const leaving = [...leftOut.keys()].filter((key) => isShown(records.get(key)));
+  if (leaving.length > 0) await countLeaving(context, { table });
   const bases = [...records.values()].map((record) => record.baseRow);
   const lookups = await lookupsFor(context, table, [...rows.values(), ...bases]);
   const updates = lines.filter((line) => {
     const known = records.get(line.key);
     const row = rows.get(line.key);
-    return known?.page != null && row !== undefined && hasNews({ line, table, row }, known);
+    return (
+      known?.page != null &&
+      row !== undefined &&
+      !leftOut.has(line.key) &&
+      hasNews({ line, table, row }, known)
+    );
   });
-  const deletions = lines.filter((line) => line.kind === 'delete' && !rows.has(line.key));
+  const deletions = lines.filter(
+    ({ key, kind }) => leaving.includes(key) || (kind === 'delete' && !rows.has(key) && !leftOut.has(key)),
+  );
   const priority = lines[0] === undefined ? 'live' : urgencyOf(lines[0]);
   const look = await openEyes(context, table, source, updates.length + deletions.length, { priority });
   await guardBatch(context, table, lookups, [...records.values()], rows);
   const conflicted = await conflictedAmong(context.store, table.name, keys);
   const refused = await refusedFieldsOf(context.store, table.name, keys);
-  const unlinked = lines.filter(({ key }) => rows.has(key) && !records.has(key));
+  const unlinked = lines.filter(({ key }) => rows.has(key) && !records.has(key) && !leftOut.has(key));
   const claims = await findClaims(context, table, source, unlinked, { priority });
-  return { table, source, records, rows, broken, lookups, look, conflicted, refused, claims };
+  return { table, source, records, rows, broken, lookups, look, conflicted, refused, claims, leftOut };
 }
+
+const isShown = (record: SyncRecord | undefined): boolean =>
+  record !== undefined && record.state !== 'resting';

@@ -15,6 +15,7 @@ import { onAbort } from '../runtime/signal.ts';
 import { advanceCheckpoint, raiseAcknowledged } from '../state/checkpoint.ts';
 import { type DirtyRecord, markAllDeleted, markDirty } from '../state/outbox.ts';
 import { livingBase, recordsByKey } from '../state/records.ts';
+import { keepMoves } from '../state/rekeys.ts';
 import { compareAgain, suspend } from '../state/sources.ts';
 import type { Store } from '../state/sql.ts';
 import {
@@ -153,9 +154,11 @@ async function flush(options: Consuming, held: Held, checkpoint: Lsn | null): Pr
       sql,
       sorted.map((record) => ({ ...record, lsn: checkpoint })),
     );
+    await keepMoves(sql, held.moves);
     if (checkpoint !== null) await advanceCheckpoint(sql, options.slot, checkpoint);
   });
   for (const part of [held.dirty, held.tagged, held.joined, held.xids]) part.clear();
+  held.moves.length = 0;
   if (sorted.length > 0) options.onDirty();
 }
 

@@ -1,7 +1,7 @@
 import type { TableName } from '../model/ids.ts';
-import { sameJson } from '../model/json.ts';
 import { changedInRow } from '../model/merge.ts';
 import { tableTrouble } from '../model/table-trouble.ts';
+import { leftOutAmong } from '../postgres/left-out.ts';
 import { isReadBlocked } from '../postgres/row-statement-error.ts';
 import { readRows } from '../postgres/rows.ts';
 import { failpoint } from '../runtime/failpoints.ts';
@@ -24,10 +24,12 @@ import {
   SETTLED,
 } from './context.ts';
 import { createPage, findCreated } from './create.ts';
+import { filterOut } from './filter.ts';
 import { type Look, openEyes } from './guard.ts';
 import { waitsForKind } from './kinds.ts';
 import { removePage } from './remove.ts';
 import { revivePage } from './revive.ts';
+import { sameBase } from './same-base.ts';
 import { readBlocked, rowMissing, troubleOf, urgencyOf } from './trouble.ts';
 import { hasNews, updatePage } from './update.ts';
 
@@ -95,7 +97,10 @@ async function deliverOne(context: DeliverContext, batch: Batch, line: OutboxLin
   const known = (await recordsByKey(context.store, table.name, [line.key])).get(line.key);
   const before = batch.records.get(line.key);
   const row = batch.rows.get(line.key);
-  if (sameBase(known, before) && row !== undefined) {
+  // Nothing would come of it, whatever the row is by now.
+  if (known === undefined && batch.leftOut.has(line.key))
+    return filterOut(context, { line, table, source }, known, batch.look, 'filtered');
+  if (sameBase(known, before) && row !== undefined && !batch.leftOut.has(line.key)) {
     const delivery = { line, table, source, row, lookups: batch.lookups, refused: batch.refused(line.key) };
     return withRow(context, delivery, known, batch);
   }
@@ -104,6 +109,8 @@ async function deliverOne(context: DeliverContext, batch: Batch, line: OutboxLin
   const look = sameBase(known, before)
     ? batch.look
     : await openEyes(context, table, source, 1, { priority: urgencyOf(line) });
+  const leftOut = (await leftOutAmong(context.db, table, [line.key])).get(line.key);
+  if (leftOut !== undefined) return filterOut(context, { line, table, source }, known, look, leftOut);
   if (fresh === undefined) return withoutRow(context, { line, table, source }, known, look);
   const lookups = await lookupsFor(context, table, [fresh, ...(known === undefined ? [] : [known.baseRow])]);
   const refused = (await refusedFieldsOf(context.store, table.name, [line.key]))(line.key);
@@ -111,13 +118,6 @@ async function deliverOne(context: DeliverContext, batch: Batch, line: OutboxLin
   const { conflicted, claims } = batch;
   return withRow(context, delivery, known, { look, conflicted, claims });
 }
-
-const sameBase = (a: SyncRecord | undefined, b: SyncRecord | undefined): boolean =>
-  a?.page === b?.page &&
-  a?.state === b?.state &&
-  a?.syncedAt?.getTime() === b?.syncedAt?.getTime() &&
-  sameJson(a?.baseRow ?? null, b?.baseRow ?? null) &&
-  sameJson(a?.basePage ?? null, b?.basePage ?? null);
 
 async function withRow(
   context: DeliverContext,

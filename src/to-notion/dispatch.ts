@@ -10,6 +10,7 @@ import { claimDue, dueTables, nextDueMs } from '../state/due.ts';
 import type { OutboxLine } from '../state/outbox.ts';
 import type { DeliverContext } from './context.ts';
 import { deliverLines, suspendFor } from './deliver.ts';
+import { applyMoves } from './rekey.ts';
 import { settleQuiet } from './settle-quiet.ts';
 
 /** How often the outbox is looked at when nobody rings: entries that SQL functions made due. */
@@ -89,6 +90,7 @@ async function startDue(
   underWay: UnderWay,
   signal: AbortSignal,
 ): Promise<number> {
+  await applyMoves(context);
   // While a kind of requests is refused, one record at a time shows whether it passes again.
   const most = options.urgency === LIVE && context.kinds.blocked.size === 0 ? 2 : 1;
   const free = inRankOrder(context.tables.values())

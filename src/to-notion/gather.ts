@@ -4,6 +4,7 @@ import { type QualifiedName, type RowKey, rowKey, type TableName } from '../mode
 import type { ResolvedDependency, ResolvedTable } from '../model/mapping.ts';
 import { LIVE, type Urgency, urgencyOfMany } from '../model/urgency.ts';
 import type { DirtyRecord } from '../state/outbox.ts';
+import type { LoggedMove } from '../state/rekeys.ts';
 
 /** A record with the transaction that changed it last. */
 export type HeldRecord = DirtyRecord & {
@@ -23,6 +24,8 @@ export type Held = {
   readonly joined: Map<string, Joined>;
   /** The transactions that these changes are of. */
   readonly xids: Set<number>;
+  /** Changes of keys, in the order of the log. */
+  readonly moves: LoggedMove[];
 };
 
 export const nothingHeld = (): Held => ({
@@ -30,6 +33,7 @@ export const nothingHeld = (): Held => ({
   tagged: new Map(),
   joined: new Map(),
   xids: new Set(),
+  moves: [],
 });
 
 type Joined = {
@@ -46,6 +50,8 @@ export type Transaction = {
   readonly own: Set<string>;
   /** How many rows of each table it has changed so far. */
   readonly rows: Map<TableName, number>;
+  /** How many changes of keys it has had. */
+  moves: number;
 };
 
 export const newTransaction = ({ xid, commitAt }: Extract<WalEvent, { kind: 'begin' }>): Transaction => ({
@@ -53,6 +59,7 @@ export const newTransaction = ({ xid, commitAt }: Extract<WalEvent, { kind: 'beg
   changedAt: commitAt,
   own: new Set(),
   rows: new Map(),
+  moves: 0,
 });
 
 /** Known once the transaction, or as much of it as is stored at a time, has been read. */
@@ -104,7 +111,8 @@ function noteRecord(held: Held, table: ResolvedTable, transaction: Transaction, 
   const now = event.kind === 'delete' ? null : event.row;
   const key = now === null ? null : keyOf(table, now);
   const old = event.kind === 'insert' || event.old === null ? null : keyOf(table, event.old);
-  // A changed key is another record: the old one is gone.
+  if (old !== null && key !== null && old !== key) noteMove(held, table, transaction, [old, key]);
+  // No row has the old key now, unless one that is still to come takes it.
   if (old !== null && old !== key)
     hold(held, dirtyRecord(table.name, old, 'delete', transaction), transaction, null);
   if (key === null) return;
@@ -119,6 +127,21 @@ function noteRecord(held: Held, table: ResolvedTable, transaction: Transaction, 
     now === null || isNew ? undefined : seeVersion(first?.times, table, now, transaction.changedAt);
   const record = { ...dirtyRecord(table.name, key, 'write', transaction), inserted, ...(times && { times }) };
   hold(held, record, transaction, now);
+}
+
+/** The record follows its row, whoever changed the key: see `applyMoves`. */
+function noteMove(
+  held: Held,
+  table: ResolvedTable,
+  transaction: Transaction,
+  [from, to]: readonly [RowKey, RowKey],
+): void {
+  const name = `${table.name}/${from}`;
+  transaction.moves += 1;
+  // A row that was made a moment ago has no record.
+  if (held.dirty.get(name)?.inserted === true) return;
+  const { xid, changedAt, moves } = transaction;
+  held.moves.push({ table: table.name, from, to, xid, at: changedAt, place: moves });
 }
 
 const dirtyRecord = (

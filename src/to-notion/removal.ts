@@ -47,7 +47,7 @@ export async function removalOf(
     return { kind: 'stays', delivered: await moved(context, line, found.page) };
   const now =
     found?.kind === 'here'
-      ? await editedPage(context, delivery, { ...record, basePage: found.basePage }, found)
+      ? await removalPage(context, delivery, { ...record, basePage: found.basePage }, found)
       : null;
   const goes = { kind: 'goes', by: null, edited: now?.image ?? null, keep: async () => undefined } as const;
   if (person !== null && known?.choice === 'postgres') return { ...goes, by: person };
@@ -75,7 +75,7 @@ export async function removalOf(
 const FOR_THE_PAGE = { winner: 'notion', strategy: 'manual' } as const;
 
 /** The page, if it holds what a person typed and the row never got. */
-async function editedPage(
+export async function removalPage(
   context: DeliverContext,
   { line, table }: Deletion,
   record: Linked,

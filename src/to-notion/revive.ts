@@ -1,16 +1,15 @@
 import { awayOf } from '../model/away.ts';
 import type { Json } from '../model/change.ts';
 import type { PageId } from '../model/ids.ts';
-import { markProperty, softDeleteColumn } from '../model/mapping.ts';
+import { filterMark, markProperty } from '../model/mapping.ts';
 import type { Ask, NotionPage } from '../notion/client.ts';
 import { isGone, NotionFailure } from '../notion/outcome.ts';
-import { isSoftDeleted } from '../postgres/soft-delete.ts';
+import { releaseEdit } from '../state/edits.ts';
 import { requestOperation } from '../state/operations.ts';
-import { settle } from '../state/outbox.ts';
 import { link, markLinked, type SyncRecord } from '../state/records.ts';
 import { releaseWaiting } from '../state/waiting.ts';
 import { hidden, movedAtRest } from './away.ts';
-import { type DeliverContext, type Delivered, type Delivery, SETTLED } from './context.ts';
+import type { DeliverContext, Delivered, Delivery } from './context.ts';
 import { troubleOf, urgencyOf } from './trouble.ts';
 
 type Resting = SyncRecord & { readonly page: PageId };
@@ -25,15 +24,6 @@ export async function revivePage(
   record: Resting,
 ): Promise<Delivered> {
   const { line, table } = delivery;
-  const column = softDeleteColumn(table);
-  if (
-    record.restedAs === 'soft' &&
-    column !== null &&
-    (await isSoftDeleted(context.db, table, line.key, column))
-  ) {
-    await context.store.transaction((sql) => settle(sql, line));
-    return SETTLED;
-  }
   const ask = { priority: urgencyOf(line) };
   let page: NotionPage;
   try {
@@ -49,9 +39,11 @@ export async function revivePage(
     return hidden(line);
   }
   await context.store.transaction(async (sql) => {
-    // A row that was only marked is the one that the base knows; any other wins whatever differs.
-    if (record.restedAs === 'soft') await markLinked(sql, table.name, line.key);
-    else
+    // A row that was only marked or filtered out is the one that the base knows; any other wins whatever differs.
+    if (record.restedAs === 'soft' || record.filtered) {
+      await markLinked(sql, table.name, line.key);
+      await releaseEdit(sql, record.page);
+    } else
       await link(sql, {
         table: table.name,
         key: line.key,
@@ -93,14 +85,15 @@ function stepsBack(
       after: { is_archived: false },
       send: (ask) => notion.setArchived(id, false, ask),
     });
-  const mark = markProperty(table);
-  const marked = mark === null ? undefined : page.properties[source.properties[mark] ?? mark];
-  if (mark !== null && marked?.checkbox === true)
-    steps.push({
-      before: { [mark]: true },
-      after: { [mark]: false },
-      send: (ask) => notion.updatePage({ id, properties: { [marked.id]: { checkbox: false } } }, ask),
-    });
+  for (const mark of [markProperty(table), filterMark(table)]) {
+    const marked = mark === null ? undefined : page.properties[source.properties[mark] ?? mark];
+    if (mark !== null && marked?.checkbox === true)
+      steps.push({
+        before: { [mark]: true },
+        after: { [mark]: false },
+        send: (ask) => notion.updatePage({ id, properties: { [marked.id]: { checkbox: false } } }, ask),
+      });
+  }
   return steps;
 }
 

@@ -1,5 +1,6 @@
 import { referencedTables } from '../model/consequence.ts';
 import type { ResolvedTable } from '../model/mapping.ts';
+import { leftOutAmong } from '../postgres/left-out.ts';
 import { readEach } from '../postgres/rows.ts';
 import { releaseRefusedDeletions } from '../state/edits.ts';
 import type { OutboxLine } from '../state/outbox.ts';
@@ -47,10 +48,12 @@ async function quietAmong(
   const keys = mayRest.map(({ key }) => key);
   if (keys.length === 0) return [];
   const { rows, broken } = await readEach(context.db, table, keys);
+  const leftOut = await leftOutAmong(context.db, table, keys);
   const isQuiet = (line: OutboxLine): boolean => {
     const record = records.get(line.key);
     const row = rows.get(line.key);
-    if (broken.has(line.key)) return false;
+    // A row that is left out has news for its page, whatever it holds.
+    if (broken.has(line.key) || leftOut.has(line.key)) return false;
     if (record === undefined || row === undefined) return record === undefined && row === undefined;
     return !hasNews({ line, table, row }, record);
   };

@@ -85,7 +85,8 @@ export const parkedBy = (faults: readonly Fault[], code = 'value_refused'): Deli
 export const rowMissing = (table: TableName, key: RowKey): Trouble => ({
   code: 'row_missing',
   reason: `the row ${key} of ${table} changed, and cannot be read`,
-  remedy: "check the table's query in the configuration: it may leave the row out",
+  remedy:
+    "check that pgnotion's role may see the row (row-level security), then run `pgnotion failures retry`; if the row was deleted while nobody read the log, run `pgnotion resync`",
 });
 
 /** A lock on the table, or a statement that takes too long. */

@@ -1,5 +1,6 @@
 import type { PageImage } from '../model/change.ts';
 import type { PageId } from '../model/ids.ts';
+import type { ResolvedTable } from '../model/mapping.ts';
 import { rowChangeOf } from '../model/merge.ts';
 import type { PagePlan } from '../model/plan.ts';
 import { BACKFILL } from '../model/urgency.ts';
@@ -23,9 +24,15 @@ export const operationOf = (
   kind: 'update',
   before: pick(page, Object.keys(plan.writes)),
   after: plan.writes,
-  row: rowChangeOf(record.baseRow, row, Object.keys(plan.writes)),
+  row: rowChangeOf(record.baseRow, row, valuesAmong(table, Object.keys(plan.writes))),
   lsn: line.lsn,
   changedAt: line.changedAt,
   attempt: line.attempts + 1,
   batch: line.urgency === BACKFILL ? 'backfill' : null,
 });
+
+/** Without the record's id: a key that changed is told by its column, if that is mapped, and brought back by it. */
+const valuesAmong = ({ fields }: ResolvedTable, names: readonly string[]): string[] =>
+  fields
+    .filter(({ property, source }) => source.kind !== 'key' && names.includes(property))
+    .map(({ property }) => property);

@@ -1,4 +1,5 @@
 import type { RowImage } from '../model/change.ts';
+import { rowFiltered } from '../model/filtered.ts';
 import { goesToNotion, goesToPostgres, type ResolvedField } from '../model/mapping.ts';
 import { changedOnPage } from '../model/merge.ts';
 import { editDigest } from '../model/page.ts';
@@ -37,6 +38,7 @@ import {
   stateOn,
 } from './context.ts';
 import { withTitles } from './kept-titles.ts';
+import { isOwnRow } from './log-read.ts';
 import { ownId } from './own-id.ts';
 import { withoutOurWrites } from './own-writes.ts';
 import { type EditTrouble, editTroubleOf, editWaitMs, rowGone, toldKept } from './refusal.ts';
@@ -78,6 +80,7 @@ export async function applyEdit(context: InboundContext, sighting: Sighting, kno
   if (changed.length > 0 && waiting?.parked && waiting.digest === digest && !isFree(waiting, lines)) return;
   const edit = { changed, digest, waiting };
   if (!lines.some(isOurs) && (await isSettling(context, sighting, record, edit))) return;
+  if (changed.some(goesToPostgres) && !(await isOwnRow(context, table, record))) return;
   const others = changed.filter(({ property }) => id.trouble === null || property !== table.idProperty);
   await putRight(context, sighting, record, others);
   const theirs = guarded.free.filter(goesToPostgres);
@@ -259,7 +262,10 @@ async function tryAsSeen(
       const lines = await liveConflicts(sql, table.name, record.key, true);
       if (!(await lockRow(transaction, table, record.key)))
         return { trouble: parked(rowGone(record)), held: [] };
-      row = (await readRows(transaction, table, [record.key])).get(record.key) ?? {};
+      const present = (await readRows(transaction, table, [record.key])).get(record.key);
+      if (present === undefined)
+        return { trouble: parked(rowFiltered(record, fields[0]?.property ?? null)), held: [] };
+      row = present;
       const lookups = await lookupsWithRows(sql, seen, table, [row, record.baseRow]);
       const decoded = decodeAll(fields, image, lookups, row);
       const chosen = choose({ sighting, record, row, times, lookups, lines }, decoded);

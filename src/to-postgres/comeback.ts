@@ -1,6 +1,15 @@
+import type { PageImage } from '../model/change.ts';
 import { moverOf } from '../model/editor.ts';
-import { softDeleteColumn } from '../model/mapping.ts';
+import { rowFiltered } from '../model/filtered.ts';
+import {
+  goesToPostgres,
+  type ResolvedField,
+  type ResolvedTable,
+  softDeleteColumn,
+} from '../model/mapping.ts';
+import { changedOnPage } from '../model/merge.ts';
 import { digestOf } from '../model/page.ts';
+import { leftOutAmong } from '../postgres/left-out.ts';
 import { setSoftDeleted } from '../postgres/soft-delete.ts';
 import { lockRow, settleConstraints, writeAs } from '../postgres/write.ts';
 import { dropEdit, editsOf, parkEdit, type WaitingEdit, waitForEdit } from '../state/edits.ts';
@@ -23,10 +32,18 @@ export function restsQuietly(
   record: SyncRecord,
   edit: WaitingEdit | undefined,
 ): boolean {
-  if (record.restedAs === 'marked' || record.restedAs === 'left') return true;
+  const isRefused = edit !== undefined && !edit.due && edit.digest === digestOf(image);
+  const isShown = record.restedAs === 'marked' || record.restedAs === 'left';
+  if (record.filtered)
+    return isRefused || (isShown && edit === undefined && typedOn(table, record, image).length === 0);
+  if (isShown) return true;
   if (table.direction === 'to-notion' && record.restedAs !== 'soft') return true;
-  return edit !== undefined && !edit.due && edit.digest === digestOf(image);
+  return isRefused;
 }
+
+/** What a person has typed on the page of such a record, and would have gone to its row. */
+const typedOn = (table: ResolvedTable, { basePage }: SyncRecord, image: PageImage): ResolvedField[] =>
+  changedOnPage(table.fields.filter(goesToPostgres), basePage, image);
 
 /**
  * A person took a page back out of the trash or the archive: its row comes back under the same key. The caller holds
@@ -39,9 +56,28 @@ export async function pageCameBack(
 ): Promise<void> {
   if (record.restedAs === 'soft' && softDeleteColumn(sighting.table) !== null)
     return takeBack(context, sighting, record);
+  if (record.filtered) return keepFiltered(context, sighting, record);
   // The row came back as well, or first.
   if (await rowExists(context, sighting, record.key)) return adopt(context, sighting, record.key);
   return receiveNew(context, sighting, record.key);
+}
+
+/**
+ * The row is there and filtered out, so that neither the page's coming back nor an edit of it can reach the row: that is
+ * told, and waits for the row to be back.
+ */
+async function keepFiltered(context: InboundContext, sighting: Sighting, record: SyncRecord): Promise<void> {
+  const { table, page, image } = sighting;
+  const leftOut = await leftOutAmong(context.db, table, [record.key]);
+  // The row is back, or gone for good: the delivery of that change puts the page right.
+  if (!leftOut.has(record.key)) return;
+  const [typed] = typedOn(table, record, image);
+  const isBack = record.restedAs === 'trashed' || record.restedAs === 'archived';
+  await context.store.transaction(async (sql) => {
+    if (typed === undefined && !isBack) return dropEdit(sql, page.id);
+    const edit = { page: page.id, table: table.name, key: record.key, digest: digestOf(image) };
+    await parkEdit(sql, edit, rowFiltered(record, typed?.property ?? null));
+  });
 }
 
 /** The row was only marked: the mark goes, and the pair goes on from its base. */

@@ -39,6 +39,8 @@ export type InboundContext = {
   readonly locks: KeyLock;
   readonly botId: string;
   readonly tagSecret: Buffer;
+  /** Resolves once all that is committed now is in the outbox; with false if that takes too long. */
+  readonly readLog: () => Promise<boolean>;
   readonly clock: NotionClock;
   readonly looks: Looks;
   /** How long a new page must have been left alone before it becomes a row. */
@@ -87,7 +89,7 @@ export async function inboundLookups(
   );
   const records = await recordsByPage(context.store, pages);
   const pairs = [...records.values()].flatMap((record) =>
-    record.page === null || (record.state === 'resting' && record.restedAs !== 'soft')
+    record.page === null || (record.state === 'resting' && record.restedAs !== 'soft' && !record.filtered)
       ? []
       : [{ table: record.table, key: record.key, page: record.page }],
   );

@@ -10,8 +10,9 @@ import { locatePage } from '../notion/locate.ts';
 import { isGone } from '../notion/outcome.ts';
 import type { Unread } from '../notion/pages.ts';
 import { type FoundKey, findKeys } from '../postgres/keys.ts';
+import { allOf } from '../runtime/all-of.ts';
 import { hiddenAmong, isUnshown, lookAtUnshown, releaseHidden, releaseMoved } from '../state/away.ts';
-import { editsOf, type WaitingEdit } from '../state/edits.ts';
+import { editsOf, lookSoon, type WaitingEdit } from '../state/edits.ts';
 import { noteExtras } from '../state/extras.ts';
 import { longValuesOf } from '../state/long-values.ts';
 import { failuresOf } from '../state/page-failures.ts';
@@ -248,6 +249,9 @@ async function inspect(
   await context.locks.run(`${seen.table}/${seen.key}`, async () => {
     const record = (await recordsByPage(context.store, [sighting.page.id])).get(sighting.page.id);
     if (record === undefined || record.page === null || record.table !== sighting.table.name) return;
+    // Its row got another key meanwhile, and that is what it goes by.
+    if (record.key !== seen.key)
+      return context.store.transaction((sql) => lookSoon(sql, { ...record, page: sighting.page.id }));
     if (record.state === 'resting') return inspectResting(context, sighting, record);
     const fresh = await noOlderThan(context, sighting, record);
     if (fresh === null) return;
@@ -270,7 +274,7 @@ async function inspectResting(
   record: SyncRecord,
 ): Promise<void> {
   const { table, source, page } = sighting;
-  if (restsQuietly(sighting, record, undefined)) return;
+  if (!record.filtered && restsQuietly(sighting, record, undefined)) return;
   const now = await locatePage(context.notion, table, source, page.id, ASK);
   if (now.kind !== 'here') return;
   await pageCameBack(context, { ...sighting, page: now.page, image: now.image }, record);
@@ -291,10 +295,4 @@ async function noOlderThan(
   if (isNewer && record.state === 'linked') return sighting;
   const now = await locatePage(context.notion, table, source, page.id, ASK);
   return now.kind === 'here' ? { ...sighting, page: now.page, image: now.image } : null;
-}
-
-/** Waits for all, then fails with the first failure: none goes on unseen. */
-async function allOf(work: readonly Promise<void>[]): Promise<void> {
-  const failed = (await Promise.allSettled(work)).find((each) => each.status === 'rejected');
-  if (failed) throw failed.reason;
 }

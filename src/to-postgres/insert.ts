@@ -1,8 +1,11 @@
 import type { RowImage } from '../model/change.ts';
 import { type Editor, editorOf, moverOf } from '../model/editor.ts';
 import type { Fault } from '../model/errors.ts';
+import { newRowFiltered } from '../model/filtered.ts';
 import { keyParts, type RowKey } from '../model/ids.ts';
 import { goesToNotion, goesToPostgres, type ResolvedField, type ResolvedTable } from '../model/mapping.ts';
+import { passSequences } from '../postgres/restore.ts';
+import { RowKeptError } from '../postgres/row-statement-error.ts';
 import { readRows } from '../postgres/rows.ts';
 import {
   type Actor,
@@ -80,12 +83,14 @@ async function insertAsSeen(
     await writeAs(context.writer, { secret: context.tagSecret, write, actor }, async (transaction) => {
       const sql = stateOn(transaction);
       await sql.query(FENCE, [context.store.epoch]);
-      const made = await insertRow(transaction, table, {
-        ...(key === null ? {} : await unseenColumns(sql, transaction, table, key)),
-        ...values,
-      });
+      const unseen = key === null ? {} : await unseenColumns(sql, transaction, table, key);
+      const made = await insertRow(transaction, table, { ...unseen, ...values }, key !== null);
+      if (key !== null) await passSequences(transaction, table, key);
       await settleConstraints(transaction);
-      const row = (await readRows(transaction, table, [made])).get(made) ?? {};
+      const row = (await readRows(transaction, table, [made])).get(made);
+      // Its page would leave Notion the moment that it became a record.
+      if (row === undefined)
+        throw table.query === null ? new RowKeptError('insert', table.source) : new LeftOutError();
       await more.also?.(sql, made);
       const taken = filled.map(({ field }) => field);
       const replaced = new Set<string>();
@@ -94,6 +99,7 @@ async function insertAsSeen(
       await remember(sql, { sighting, key: made, row, filled: taken, altered, actor });
     });
   } catch (error) {
+    if (error instanceof LeftOutError) return { kind: 'park', trouble: newRowFiltered(table.name) };
     const trouble = editTroubleOf(error, { table, fields, present: null, sent: values });
     if (trouble === null) throw error;
     return trouble;
@@ -101,6 +107,9 @@ async function insertAsSeen(
   context.onDirty();
   return null;
 }
+
+/** Takes an INSERT back whose row the table's query or condition leaves out. */
+class LeftOutError extends Error {}
 
 /** What the fields of a row that comes back held: a value that the page only shows in part comes back whole. */
 async function formerTexts(context: InboundContext, table: ResolvedTable, key: RowKey): Promise<RowImage> {

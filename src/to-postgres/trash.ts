@@ -21,6 +21,7 @@ import { actorOf } from './actor.ts';
 import { tooManyCascaded } from './cascade.ts';
 import { type InboundContext, stateOn } from './context.ts';
 import { assertNotWithDatabase } from './database-in-trash.ts';
+import { isFiltered, isOwnRow } from './log-read.ts';
 import { type Evidence, evidenceOf, type Left, setAside, strayed, tryLater } from './page-set-aside.ts';
 import { editTroubleOf, toldKept } from './refusal.ts';
 import { BECAUSE_SO, type Because, trashVerdict } from './trashed.ts';
@@ -41,6 +42,9 @@ export async function pageLeft(
   }
   // It rests where it should; what waited for it to come back waits no more. A hidden page may still come back.
   if (record.state === 'resting') return context.store.transaction((sql) => dropEdit(sql, left.page));
+  const { page } = record;
+  if (evidence === 'trashed' && page !== null && !(await isOwnRow(context, left.table, { ...record, page })))
+    return;
   // The row went with another one: both sides agree that the record is deleted.
   if (evidence === 'trashed' && (await isRowGone(context, left, record))) {
     await assertNotWithDatabase(context, left);
@@ -50,6 +54,9 @@ export async function pageLeft(
   if (evidence === 'trashed' && left.decision === 'rejected') return restorePage(context, left, record);
   if (left.decision === 'approved' && (evidence === 'trashed' || evidence === 'hidden'))
     return deleteRecord(context, left, record);
+  // Its row is left out, and a page of such a row says nothing of it: the delivery lays the pair aside.
+  if (evidence === 'trashed' && (await isFiltered(context, left.table, record)))
+    return context.store.transaction((sql) => markRestore(sql, record.table, record.key, []));
   const isNoted = record.state === 'trashed' && record.away === evidence;
   if (isNoted && left.decision === null && evidence !== 'hidden') return;
   // Only the trash is a deletion; what was archived, moved or hidden from us still exists.

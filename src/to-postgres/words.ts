@@ -2,6 +2,7 @@ import type { RowImage, SqlText } from '../model/change.ts';
 import { checkWords } from '../model/check-words.ts';
 import { optionName } from '../model/codecs/values.ts';
 import type { Told } from '../model/errors.ts';
+import { splitQualified } from '../model/ids.ts';
 import type { ResolvedField, ResolvedTable } from '../model/mapping.ts';
 import { sentences } from '../model/sentences.ts';
 import type { ServerError } from '../model/server-error.ts';
@@ -53,7 +54,7 @@ export function toldOf(error: ServerError, refused: Refused): Told {
 
 /** The columns that the error is about, as far as the catalog knows. */
 function columnsOf({ column, constraint, table }: ServerError, own: ResolvedTable): readonly string[] {
-  if (table !== undefined && table !== own.source.slice(own.source.indexOf('.') + 1)) return [];
+  if (table !== undefined && table !== splitQualified(own.source)[1]) return [];
   if (column !== undefined) return [column];
   if (constraint === undefined) return [];
   return own.checks[constraint]?.columns ?? own.constraints[constraint] ?? [];

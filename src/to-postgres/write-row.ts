@@ -67,13 +67,15 @@ export async function writeChosen(
   { taken, values, merged, replaced }: Chosen,
   { row, lookups }: Pick<MergeInput, 'row' | 'lookups'>,
 ): Promise<WroteRow> {
-  const isKept = Object.keys(values).length > 0 && !(await updateRow(transaction, table, key, values));
+  const made = Object.keys(values).length > 0 ? await updateRow(transaction, table, key, values) : key;
+  const isKept = made === null;
+  const now = made ?? key;
   await settleConstraints(transaction);
-  const after = (await readRows(transaction, table, [key])).get(key) ?? row;
+  const after = (await readRows(transaction, table, [now])).get(now) ?? row;
   const fields = taken.filter(
     ({ property, source }) => source.kind === 'column' && source.column in values && !merged.has(property),
   );
-  const written = { table, key, fields, values, replaced, image, after, lookups };
+  const written = { table, key: now, fields, values, replaced, image, after, lookups };
   const altered = isKept
     ? fields.filter(goesToNotion).map(({ property }) => property)
     : await alteredFields(transaction, written);

@@ -207,6 +207,7 @@ async function inbound(): Promise<InboundContext & { readonly close: () => Promi
     looks: createLooks(),
     botId: stack.sandbox.control.botId,
     tagSecret: await tagSecret(store),
+    readLog: async () => true,
     clock: createNotionClock(() => performance.now()),
     settleMs: 0,
     wholePollPages: parsed.wholePollPages,

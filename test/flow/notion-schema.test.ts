@@ -49,6 +49,8 @@ const table = (name: string, rank: number, fields: readonly ResolvedField[]): Re
   name: tableName(name),
   source: qualifiedName('public', name),
   query: null,
+  where: null,
+  onRowFiltered: 'trash',
   dependsOn: [],
   key: ['id'],
   direction: 'both',

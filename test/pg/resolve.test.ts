@@ -201,3 +201,30 @@ test('what a property cannot hold is told of all fields of all tables at once, w
   const lossy = await tables.one(suppliers({ Big: { column: 'big', type: 'number', lossy: true } }));
   expect(fieldOf(lossy, 'Big')?.lossy).toBe(true);
 });
+
+test('a column that PostgreSQL alone gives is only shown, and cannot be written by configuration', async () => {
+  await using tables = await createTables(DDL);
+  const table = await tables.one(
+    suppliers({
+      Id: { column: 'id', type: 'number', lossy: true },
+      Twice: { column: 'twice', type: 'number' },
+    }),
+  );
+  expect(['Name', 'Id', 'Twice'].map((name) => fieldOf(table, name)?.direction)).toEqual([
+    'both',
+    'to-notion',
+    'to-notion',
+  ]);
+  const error = await refusal(tables, {
+    s: suppliers({
+      Id: { column: 'id', type: 'number', direction: 'both', lossy: true },
+      Twice: { column: 'twice', type: 'number', direction: 'to-postgres' },
+      Number: { column: 'number', type: 'number', direction: 'both' },
+    }),
+  });
+  expect(error).toMatchObject({ code: 'mapping_refused' });
+  expect(error.message).toMatch(/fields\.Id\.direction: id is GENERATED ALWAYS AS IDENTITY/);
+  expect(error.message).toMatch(/fields\.Twice\.direction: twice is a generated column/);
+  expect(error.message).not.toContain('fields.Number');
+  expect(error.remedy).toContain('"to-notion"');
+});

@@ -48,6 +48,7 @@ test('a linked record is found by its key and by its page, with its bases as the
     state: 'linked',
     away: null,
     restedAs: null,
+    filtered: false,
     ...base,
     extras: null,
     unshown: {},

@@ -58,6 +58,7 @@ describe('status', () => {
       success_rate: null,
       conflicts: 0,
       conflict_rate: null,
+      filtered: 0,
       first_contact: false,
       guarded: 0,
     });

@@ -35,6 +35,8 @@ export function resolvedTable(
     name: tableName(name),
     source: qualifiedName('public', name),
     query: null,
+    where: null,
+    onRowFiltered: 'trash',
     dependsOn: [],
     key: ['id'],
     direction: 'both',

@@ -47,7 +47,7 @@ export type Sides = {
 export const soon = <T>(probe: () => T | Promise<T>, everyMs = 20): ReturnType<typeof eventually<T>> =>
   eventually(probe, { everyMs });
 
-export function sidesOf(stack: Stack): Sides {
+export function sidesOf(stack: Pick<Stack, 'database' | 'sandbox' | 'settled'>): Sides {
   const { control } = stack.sandbox;
   const sql: Sides['sql'] = async <Row extends object>(text: string, values: readonly unknown[] = []) =>
     (await stack.database.pool.query<Row>(text, [...values])).rows;
@@ -117,7 +117,7 @@ const QUERIES = /data_sources\/([^/]+)\/query/;
 const POLLS_OF_OTHERS = 3;
 
 async function polls(
-  { sandbox: { control } }: Stack,
+  { sandbox: { control } }: Pick<Stack, 'sandbox'>,
   count: number,
   sources = tableSources(control),
 ): Promise<void> {

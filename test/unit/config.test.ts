@@ -77,6 +77,7 @@ test('what is left out has its default', () => {
       name: 'suppliers',
       source: 'public.suppliers',
       query: null,
+      where: null,
       dependsOn: [],
       key: ['id'],
       direction: 'both',
@@ -86,11 +87,18 @@ test('what is left out has its default', () => {
       statusProperty: null,
       onNotionTrash: 'review',
       onPostgresDelete: 'trash',
+      onRowFiltered: 'trash',
       onDuplicatePage: 'report',
       conflict: null,
       settleSeconds: null,
       fields: [
-        { property: 'Name', type: 'title', source: { kind: 'column', column: 'name' }, direction: 'both' },
+        {
+          property: 'Name',
+          type: 'title',
+          source: { kind: 'column', column: 'name' },
+          direction: 'both',
+          directionImplied: true,
+        },
         { property: 'Supabase ID', type: 'rich_text', source: { kind: 'key' }, direction: 'to-notion' },
       ],
     },
@@ -151,7 +159,13 @@ test.each<[string, object, Direction, Direction]>([
 test('options that are not given are not there, so that two spellings of a mapping are the same mapping', () => {
   const field = { column: 'x', type: 'number', lossy: undefined, values: undefined };
   const [parsed] = parseConfig(withFields({ X: field })).tables;
-  expect(Object.keys(parsed?.fields[1] ?? {}).sort()).toEqual(['direction', 'property', 'source', 'type']);
+  expect(Object.keys(parsed?.fields[1] ?? {}).sort()).toEqual([
+    'direction',
+    'directionImplied',
+    'property',
+    'source',
+    'type',
+  ]);
 });
 
 describe('each fault is told with its path and its mend', () => {

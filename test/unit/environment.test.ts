@@ -151,3 +151,12 @@ test('database ids are kept by table; those of tables that are not synced are pa
   });
   expect(Object.fromEntries(databaseIds)).toEqual({ suppliers: 'one', 'rfq-responses': 'two' });
 });
+
+test('two tables whose variable would be one are refused, with the way out', () => {
+  const tables = { 'a.b': table('one'), a_b: table('two'), заказы: table('three') };
+  expect(() => readEnvironment(LEAST, parseConfig({ tables }))).toThrow(
+    'tables.a_b: has the environment variable NOTION_DATABASE_A_B_ID, as a.b does',
+  );
+  const { a_b: _, ...rest } = tables;
+  expect(readEnvironment(LEAST, parseConfig({ tables: rest })).databaseIds).toEqual(new Map());
+});

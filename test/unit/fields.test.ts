@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import type { SqlText } from '../../src/model/change.ts';
 import { decodeField, encodeField } from '../../src/model/fields.ts';
 import { resolvedField } from '../support/fields.ts';
-import { lookups } from './codecs/support.ts';
+import { column, lookups } from './codecs/support.ts';
 
 const fail = (): never => {
   throw new Error('no such colour');
@@ -55,4 +55,34 @@ test('what the codec refuses never reaches the reverse transform', () => {
 test('a transform that makes something else than the column’s type is refused by the codec', () => {
   const field = resolvedField('Rating', 'number', { transform: () => 'many' });
   expect(encodeField(field, '4', lookups)).toMatchObject({ kind: 'refused', fault: { path: 'Rating' } });
+});
+
+test.each(['title', 'rich_text', 'select', 'status', 'email', 'phone_number'] as const)(
+  'a char(n) loses its padding as %s, and keeps its own spelling while a person writes the same',
+  (type) => {
+    const field = resolvedField('Code', type, { shape: column('bpchar', { maxLength: 10 }) });
+    const padded = 'a@b.c     ';
+    expect(encodeField(field, padded, lookups)).toEqual({ kind: 'value', value: 'a@b.c' });
+    expect(decodeField(field, 'a@b.c', lookups, padded)).toEqual({ kind: 'value', text: padded });
+    expect(decodeField(field, 'd@e.f', lookups, padded)).toEqual({ kind: 'value', text: 'd@e.f' });
+  },
+);
+
+test('so do the elements of an array, and labels that `values` names', () => {
+  const tags = resolvedField('Tags', 'multi_select', { shape: column('bpchar', { array: true }) });
+  const row = '{"a    ","b    ",NULL}';
+  expect(encodeField(tags, row, lookups)).toEqual({ kind: 'value', value: ['a', 'b'] });
+  expect(decodeField(tags, ['b', 'a'], lookups, row)).toEqual({ kind: 'value', text: row });
+  expect(decodeField(tags, ['b', 'c'], lookups, row)).toEqual({ kind: 'value', text: '{"b",NULL,"c"}' });
+  const named = resolvedField('State', 'select', { shape: column('bpchar'), values: { o: 'Open' } });
+  expect(encodeField(named, 'o   ', lookups)).toEqual({ kind: 'value', value: 'Open' });
+  expect(decodeField(named, 'Open', lookups, 'x   ')).toEqual({ kind: 'value', text: 'o' });
+});
+
+test('what a type would cut without a word is refused', () => {
+  const of = (type: string) => resolvedField('X', 'rich_text', { shape: column(type) });
+  expect(decodeField(of('char'), 'ab', lookups, null)).toMatchObject({ kind: 'refused' });
+  expect(decodeField(of('char'), 'a', lookups, null)).toEqual({ kind: 'value', text: 'a' });
+  expect(decodeField(of('name'), 'ä'.repeat(32), lookups, null)).toMatchObject({ kind: 'refused' });
+  expect(decodeField(of('name'), 'ä'.repeat(31), lookups, null)).toMatchObject({ kind: 'value' });
 });

@@ -7,8 +7,10 @@ import {
   lsn,
   pageId,
   parseLsn,
+  parseQualified,
   qualifiedName,
   rowKey,
+  splitQualified,
 } from '../../src/model/ids.ts';
 
 test('a key of one column is its text, whatever that looks like', () => {
@@ -72,4 +74,34 @@ test('LSNs are written as PostgreSQL writes them, without leading zeros', () => 
 
 test('a qualified name is schema, dot, table', () => {
   expect(qualifiedName('public', 'we"ird Table')).toBe('public.we"ird Table');
+  expect(qualifiedName('my.schema', '"quoted"')).toBe('"my.schema"."""quoted"""'.replaceAll('\\', ''));
 });
+
+test('any two names come apart as they were joined, and no other pair is written so', () => {
+  const names = fc.string({ minLength: 1, unit: fc.constantFrom('.', '"', 'a', 'B', ' ', '%', 'é', '\\') });
+  fc.assert(
+    fc.property(names, names, (schema, table) => {
+      const name = qualifiedName(schema, table);
+      expect(splitQualified(name)).toEqual([schema, table]);
+      expect(parseQualified(name)).toBe(name);
+    }),
+  );
+});
+
+test.each([
+  ['public.suppliers', ['public', 'suppliers']],
+  ['"public"."suppliers"', ['public', 'suppliers']],
+  ['public."Doc. Lines"', ['public', 'Doc. Lines']],
+  ['"my.schema".My Table', ['my.schema', 'My Table']],
+  ['"a""b"."c.d"', ['a"b', 'c.d']],
+])('%s is read as SQL reads it', (text, parts) => {
+  const name = parseQualified(text);
+  expect(name === null ? null : splitQualified(name)).toEqual(parts);
+});
+
+test.each(['', 'suppliers', 'a.b.c', '.b', 'a.', '""."b"', '"a.b', '"a"b.c', 'a."b"c'])(
+  'no schema and table: %j',
+  (text) => {
+    expect(parseQualified(text)).toBeNull();
+  },
+);

@@ -44,6 +44,8 @@ function table(fields: readonly ResolvedField[], more: Partial<ResolvedTable> = 
     name: PARTS,
     source: qualifiedName('public', 'parts'),
     query: null,
+    where: null,
+    onRowFiltered: 'trash',
     dependsOn: [],
     key: ['id'],
     direction: 'both',

@@ -22,7 +22,7 @@ test('20,000 messages with our prefix that are not ours make one warning an hour
   const log = pino({ level: 'warn' }, { write: (text) => void lines.push(text) });
   let at = 0;
   const read = createMarkReader({ tagSecret: secret, log, now: () => at });
-  const transaction = { xid: 7, changedAt: new Date(), own: new Set<string>(), rows: new Map() };
+  const transaction = { xid: 7, changedAt: new Date(), own: new Set<string>(), rows: new Map(), moves: 0 };
   for (let n = 0; n < 20_000; n += 1) read(transaction, message(`{"operation":"${n}"}`));
   expect(lines).toHaveLength(1);
   expect(transaction.own.size).toBe(0);
@@ -51,7 +51,13 @@ test('invariant 1: a row that we wrote is taken for changed if the log did not g
   const routes = routesOf([items]);
   const marked = (event: Partial<WalEvent>) => {
     const held = nothingHeld();
-    const transaction = { xid: 7, changedAt: new Date(), own: new Set(['items/5']), rows: new Map() };
+    const transaction = {
+      xid: 7,
+      changedAt: new Date(),
+      own: new Set(['items/5']),
+      rows: new Map(),
+      moves: 0,
+    };
     const row = { id: '5', note: undefined };
     note(held, routes, transaction, {
       kind: 'update',

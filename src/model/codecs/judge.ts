@@ -90,7 +90,16 @@ function isJson(text: string): boolean {
   }
 }
 
+/** Types that cut a longer text without a word, with the bytes that they keep. */
+export const BYTES: Readonly<Record<string, number>> = { name: 63, char: 1 };
+
 function tooLong(text: string, column: ColumnShape): Objection | undefined {
+  const bytes = BYTES[column.type];
+  if (bytes !== undefined && new TextEncoder().encode(text).length > bytes)
+    return {
+      message: `is longer than the ${typeName(column)} column takes.`,
+      remedy: `Shorten it to ${bytes} bytes, or use a column of another type.`,
+    };
   const { maxLength } = column;
   if (maxLength === null || [...text].length <= maxLength) return undefined;
   return {

@@ -29,11 +29,9 @@ export function plainText(content: unknown): string | undefined {
 
 const orNull = (text: string): PageValue => (text === '' ? null : text);
 
-function encode(text: SqlText, column: ColumnShape, options: CodecOptions): Encoded {
+function encode(text: SqlText, _column: ColumnShape, options: CodecOptions): Encoded {
   if (text === null) return pageOutcome(null);
-  // char(n) pads its output with blanks that mean nothing.
-  const meant = column.type === 'bpchar' && !column.array ? text.replace(/ +$/, '') : text;
-  const value = mapped(meant, options);
+  const value = mapped(text, options);
   if (splitText(value).length > RUNS)
     return refuse(options, text, {
       message: `is ${value.length} characters long, more than a Notion property holds (about 200,000).`,

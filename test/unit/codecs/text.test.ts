@@ -68,10 +68,6 @@ describe('to Notion', () => {
     expect(valueIn(encode(richText, 'a\ud800b\u0000', text))).toBe('a\ufffdb');
   });
 
-  test('a char(n) loses its padding', () => {
-    expect(valueIn(encode(richText, 'EUR  ', column('bpchar', { maxLength: 5 })))).toBe('EUR');
-  });
-
   test('what needs more than 100 runs is refused, not cut', () => {
     expect(delivered(richText, 'a'.repeat(200_000), text)).toHaveLength(200_000);
     expect(refusal(encode(richText, 'a'.repeat(200_001), text))).toMatch(/200001 characters.*expression/);
@@ -143,7 +139,6 @@ describe('to PostgreSQL', () => {
   test('a row that means the same keeps its spelling', () => {
     expect(textIn(decode(richText, null, text, named(), ''))).toBe('');
     expect(textIn(decode(richText, null, notNull(text), named(), null))).toBe('');
-    expect(textIn(decode(title, 'EUR', column('bpchar', { maxLength: 5 }), named(), 'EUR  '))).toBe('EUR  ');
   });
 });
 

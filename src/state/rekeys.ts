@@ -1,0 +1,159 @@
+import type { RowKey, TableName } from '../model/ids.ts';
+import { type KeyMove, possibleMoves } from '../model/rekey.ts';
+import type { Sql } from './sql.ts';
+
+/** A move as the log tells it. `place` is its place in the transaction. */
+export type LoggedMove = KeyMove & { readonly xid: number; readonly at: Date; readonly place: number };
+
+/** Keeps moves until they are carried over. One that is read again is known. */
+export async function keepMoves(sql: Sql, moves: readonly LoggedMove[]): Promise<void> {
+  if (moves.length === 0) return;
+  await sql.query(`delete from pgnotion.rekeys where applied_at < clock_timestamp() - interval '1 day'`);
+  await sql.query(
+    `insert into pgnotion.rekeys (table_name, old_key, new_key, xid, commit_at, place)
+     select * from unnest($1::text[], $2::text[], $3::text[], $4::bigint[], $5::timestamptz[], $6::integer[])
+     on conflict do nothing`,
+    [
+      moves.map(({ table }) => table),
+      moves.map(({ from }) => from),
+      moves.map(({ to }) => to),
+      moves.map(({ xid }) => xid),
+      moves.map(({ at }) => at),
+      moves.map(({ place }) => place),
+    ],
+  );
+}
+
+export type PendingMove = KeyMove & { readonly id: string };
+
+/** The oldest moves that are not carried over, in the order of the log. */
+export const pendingMoves = (sql: Sql, limit: number): Promise<PendingMove[]> =>
+  sql.query(
+    `select id::text, table_name as "table", old_key as "from", new_key as "to" from pgnotion.rekeys
+      where applied_at is null order by id limit $1`,
+    [limit],
+  );
+
+/** Nothing is delivered under an old key. */
+export const NO_MOVE_PENDING = 'not exists (select from pgnotion.rekeys k where k.applied_at is null)';
+
+/** Whether a row got this key, or lost it, and its record has not followed yet. */
+export async function isMovePending(sql: Sql, table: TableName, key: RowKey): Promise<boolean> {
+  const rows = await sql.query(
+    `select from pgnotion.rekeys where applied_at is null and table_name = $1 and $2 in (old_key, new_key) limit 1`,
+    [table, key],
+  );
+  return rows.length > 0;
+}
+
+export const markApplied = (sql: Sql, ids: readonly string[]): Promise<unknown> =>
+  sql.query('update pgnotion.rekeys set applied_at = clock_timestamp() where id = any($1::bigint[])', [ids]);
+
+/** What belongs to a record by its key. */
+const BY_KEY = [
+  ['records', 'table_name', 'key'],
+  ['edits', 'table_name', 'key'],
+  ['waiting', 'table_name', 'key'],
+  ['waiting', 'target_table', 'target_key'],
+  ['clearings', 'table_name', 'key'],
+  ['operations', 'table_name', 'key'],
+  ['conflict_entries', 'table_name', 'record_id'],
+  ['page_failures', 'table_name', 'key'],
+  ['refused_fields', 'table_name', 'key'],
+] as const;
+
+/**
+ * Gives records of one table new keys, all at once, with all that is kept of them: their pages and bases stay. Returns the
+ * moves that were made. The caller holds the records' locks.
+ */
+export async function rekey(sql: Sql, table: TableName, moves: readonly KeyMove[]): Promise<KeyMove[]> {
+  const [froms, tos] = [moves.map(({ from }) => from), moves.map(({ to }) => to)];
+  // As text, because the users' own connections read no other type.
+  const there = await sql.query<{ key: RowKey; life: 'over' | 'begins' | 'goes on' }>(
+    `select key, case when state = 'resting' and not filtered then 'over' when state = 'creating' then 'begins'
+                      else 'goes on' end as life
+       from pgnotion.records
+      where table_name = $1 and key = any($2::text[]) for update`,
+    [table, [...froms, ...tos]],
+  );
+  // A page that is being made, or may have been, shows the old key, by which it is looked for.
+  const known = new Set(there.filter(({ life }) => life !== 'begins').map(({ key }) => key));
+  const kept = new Set(there.filter(({ life }) => life !== 'over').map(({ key }) => key));
+  const made = possibleMoves(
+    moves.filter(({ from }) => known.has(from)),
+    kept,
+  );
+  if (made.length === 0) return [];
+  const leaving = new Set(made.map(({ from }) => from));
+  // A record that was deleted, and only remembered, gives way to the row that has its key now.
+  await sql.query('delete from pgnotion.records where table_name = $1 and key = any($2::text[])', [
+    table,
+    made.map(({ to }) => to).filter((to) => known.has(to) && !leaving.has(to)),
+  ]);
+  for (const [name, of, column] of BY_KEY) await moveKeys(sql, `pgnotion.${name}`, [of, column], table, made);
+  await moveLines(sql, table, made);
+  await noteMoves(sql, table, made);
+  return made;
+}
+
+/** In two steps, because a key is given away before it is free. */
+async function moveKeys(
+  sql: Sql,
+  name: string,
+  [of, column]: readonly [string, string],
+  table: TableName,
+  moves: readonly KeyMove[],
+): Promise<void> {
+  await sql.query(
+    `update ${name} set ${column} = chr(1) || u.new from unnest($2::text[], $3::text[]) as u(old, new)
+      where ${of} = $1 and ${column} = u.old`,
+    [table, moves.map(({ from }) => from), moves.map(({ to }) => to)],
+  );
+  await sql.query(
+    `update ${name} set ${column} = substr(${column}, 2)
+      where ${of} = $1 and ${column} = any(select chr(1) || t from unnest($2::text[]) as t)`,
+    [table, moves.map(({ to }) => to)],
+  );
+}
+
+/** What waits goes along, and is delivered anew: the page shows the key. */
+async function moveLines(sql: Sql, table: TableName, moves: readonly KeyMove[]): Promise<void> {
+  const [froms, tos] = [moves.map(({ from }) => from), moves.map(({ to }) => to)];
+  const versions = `(select max(version) + 1 from pgnotion.outbox
+    where table_name = $1 and key = any($2::text[] || $3::text[]))`;
+  await sql.query(
+    `insert into pgnotion.outbox as o (table_name, key, kind, restore, version, changed_at, first_at)
+     select $1, u.new, 'write', coalesce(f.restore, '{}'), coalesce(${versions}, 1),
+            coalesce(f.changed_at, clock_timestamp()), coalesce(f.first_at, clock_timestamp())
+       from unnest($2::text[], $3::text[]) as u(old, new)
+       left join pgnotion.outbox f on f.table_name = $1 and f.key = u.old
+     on conflict (table_name, key) do update
+       set restore = excluded.restore, version = excluded.version, approved = false, priority = 0,
+           next_at = clock_timestamp(), attempts = 0, parked_at = null, code = null, reason = null, remedy = null,
+           leaves = null`,
+    [table, froms, tos],
+  );
+  // Whatever has the old key by now, a row or nothing, is looked at once more.
+  await sql.query(
+    `update pgnotion.outbox set kind = 'delete', restore = '{}', approved = false, version = version + 1,
+            next_at = clock_timestamp(), attempts = 0, parked_at = null, code = null, reason = null, remedy = null
+      where table_name = $1 and key = any($2::text[])`,
+    [table, froms.filter((from) => !tos.includes(from))],
+  );
+  // Whatever waited for the page under its old key, or was refused because its row was not found, is looked at again.
+  await sql.query(
+    `update pgnotion.edits set next_at = clock_timestamp(), parked_at = null, digest = ''
+      where table_name = $1 and key = any($2::text[]) and digest not in ('approved', 'rejected', 'left')`,
+    [table, tos],
+  );
+}
+
+const noteMoves = (sql: Sql, table: TableName, moves: readonly KeyMove[]): Promise<unknown> =>
+  sql.query(
+    `insert into pgnotion.operations (direction, table_name, key, page_id, kind, fields, before, after, status, finished_at)
+     select 'to-notion', r.table_name, r.key, r.page_id, 'rekey', '{key}', jsonb_build_object('key', u.old),
+            jsonb_build_object('key', u.new), 'done', clock_timestamp()
+       from unnest($2::text[], $3::text[]) as u(old, new)
+       join pgnotion.records r on r.table_name = $1 and r.key = u.new`,
+    [table, moves.map(({ from }) => from), moves.map(({ to }) => to)],
+  );

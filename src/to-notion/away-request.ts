@@ -1,0 +1,113 @@
+import type { PageImage } from '../model/change.ts';
+import type { PageId } from '../model/ids.ts';
+import type { PostgresDeletePolicy } from '../model/mapping.ts';
+import type { Ask } from '../notion/client.ts';
+import { isGone, NotionFailure } from '../notion/outcome.ts';
+import { type RequestedOperation, requestOperation } from '../state/operations.ts';
+import type { RestedAs, SyncRecord } from '../state/records.ts';
+import { FIELD_REFUSED } from '../state/refused-fields.ts';
+import { propertyKey } from '../state/sources.ts';
+import type { Sql } from '../state/sql.ts';
+import { hidden } from './away.ts';
+import type { Deletion, DeliverContext, Delivered } from './context.ts';
+import { troubleOf, urgencyOf } from './trouble.ts';
+
+/** How a policy puts a page away. Each can be repeated without harm. */
+export type AwayRequest = {
+  readonly as: RestedAs;
+  readonly after: Readonly<Record<string, boolean>>;
+  /** The checkbox that it ticks. */
+  readonly mark: string | null;
+  readonly send: (ask: Ask) => Promise<unknown>;
+};
+
+export function awayRequestOf(
+  { notion }: DeliverContext,
+  { source }: Pick<Deletion, 'source'>,
+  page: PageId,
+  policy: Exclude<PostgresDeletePolicy, 'ignore'>,
+): AwayRequest {
+  if (typeof policy === 'object') {
+    const { mark } = policy;
+    const properties = { [propertyKey(source, mark) ?? mark]: { checkbox: true } };
+    return {
+      as: 'marked',
+      after: { [mark]: true },
+      mark,
+      send: (ask) => notion.updatePage({ id: page, properties }, ask),
+    };
+  }
+  if (policy === 'archive')
+    return {
+      as: 'archived',
+      after: { is_archived: true },
+      mark: null,
+      send: (ask) => notion.setArchived(page, true, ask),
+    };
+  return { as: 'trashed', after: {}, mark: null, send: (ask) => notion.setTrash(page, true, ask) };
+}
+
+/** What the audit tells of it. */
+export type AwayReason = {
+  readonly kind: 'delete' | 'filter';
+  readonly before: PageImage;
+  /** Who decided it; null if nobody had to. */
+  readonly by: string | null;
+  /** Belongs to the moment before the request leaves. */
+  readonly keep: (sql: Sql) => Promise<void>;
+};
+
+export type PutAway =
+  | { readonly kind: 'away'; readonly as: RestedAs }
+  | { readonly kind: 'not'; readonly delivered: Delivered };
+
+/** Sends the request, with its operation. A page that is in the trash by then was put there by hand, as was wanted. */
+export async function putAway(
+  context: DeliverContext,
+  { line, table }: Deletion,
+  record: SyncRecord & { readonly page: PageId },
+  request: AwayRequest,
+  { kind, before, by, keep }: AwayReason,
+): Promise<PutAway> {
+  const told: RequestedOperation = {
+    direction: 'to-notion',
+    table: table.name,
+    key: line.key,
+    page: record.page,
+    kind,
+    before,
+    after: request.after,
+    ...(kind === 'delete' ? { row: { before: record.baseRow, after: null } } : {}),
+    lsn: line.lsn,
+    changedAt: line.changedAt,
+    attempt: line.attempts + 1,
+    actor: by,
+    approved: line.approved || by !== null,
+  };
+  const operation = requestOperation(context.store, told, keep);
+  try {
+    await request.send({ priority: urgencyOf(line), beforeLeaving: operation.begin });
+  } catch (error) {
+    const isTrashed = await wasTrashed(context, record.page, error);
+    const status = isTrashed ? 'done' : 'failed';
+    await context.store.transaction((sql) => operation.end(sql, { status, error: String(error) }));
+    if (isTrashed) return { kind: 'away', as: 'trashed' };
+    const delivered = isGone(error) ? hidden(line) : refusedMark(request.mark, troubleOf(error, line));
+    return { kind: 'not', delivered };
+  }
+  await context.store.transaction((sql) => operation.end(sql, { status: 'done' }));
+  return { kind: 'away', as: request.as };
+}
+
+/** A mark that Notion refuses is told by the property's name, and tried again when the schema changes. */
+function refusedMark(mark: string | null, outcome: Delivered): Delivered {
+  if (mark === null || outcome.kind !== 'parked') return outcome;
+  const reason = `Notion refuses the property ${JSON.stringify(mark)}: ${outcome.trouble.reason}`;
+  return { kind: 'parked', trouble: { ...outcome.trouble, code: FIELD_REFUSED, reason } };
+}
+
+/** A page in the trash takes neither a mark nor the archive. */
+async function wasTrashed(context: DeliverContext, page: PageId, error: unknown): Promise<boolean> {
+  if (!(error instanceof NotionFailure) || error.verdict.status !== 400) return false;
+  return (await context.notion.retrievePage(page, { priority: 'live' })).inTrash;
+}

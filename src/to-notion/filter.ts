@@ -1,0 +1,153 @@
+import { type LeftOut, rowFiltered } from '../model/filtered.ts';
+import { isMassChange } from '../model/guard.ts';
+import type { PageId } from '../model/ids.ts';
+import { filterMark, goesToPostgres } from '../model/mapping.ts';
+import { changedOnPage } from '../model/merge.ts';
+import { digestOf } from '../model/page.ts';
+import type { WholePage } from '../notion/pages.ts';
+import { leftOutAmong } from '../postgres/left-out.ts';
+import { parkEdit } from '../state/edits.ts';
+import { deletionLoad, massFiltered, noteLeaving, unseenChanges } from '../state/guarded-changes.ts';
+import { settle } from '../state/outbox.ts';
+import { type RestedAs, rest, type SyncRecord } from '../state/records.ts';
+import { hidden, moved } from './away.ts';
+import { awayRequestOf, putAway } from './away-request.ts';
+import { awaitProperty, type Deletion, type DeliverContext, type Delivered, SETTLED } from './context.ts';
+import type { Look } from './guard.ts';
+import { removalPage } from './removal.ts';
+import { afterIntent } from './remove.ts';
+
+type Linked = SyncRecord & { readonly page: PageId };
+
+/**
+ * What becomes of the page of a row that is there and not to be synced. Nothing is deleted: the pair keeps its base, and
+ * goes on from it once the row is back.
+ */
+export async function filterOut(
+  context: DeliverContext,
+  delivery: Deletion,
+  record: SyncRecord | undefined,
+  look: Look,
+  why: LeftOut,
+): Promise<Delivered> {
+  const { line, table } = delivery;
+  if (record === undefined) {
+    await context.store.transaction((sql) => settle(sql, line));
+    return SETTLED;
+  }
+  const { page } = record;
+  if (page === null) return afterIntent(context, delivery, record);
+  const policy = why === 'soft' ? 'trash' : table.onRowFiltered;
+  const rested = restsAlready(record, why);
+  if (rested !== null) return conclude(context, delivery, record, rested, why, null);
+  if (policy === 'ignore') return leaveAsItIs(context, delivery, { ...record, page }, look, why);
+  const tooMany = await guardLeaving(context, delivery);
+  if (tooMany !== null) return tooMany;
+  const waits = awaitProperty(delivery, why === 'soft' ? null : filterMark(table));
+  if (waits !== null) return waits;
+  const found = await pageNow(context, delivery, { ...record, page }, look);
+  if (found.kind === 'elsewhere') return found.delivered;
+  if (found.inTrash) return conclude(context, delivery, record, 'trashed', why, null);
+  const request = awayRequestOf(context, delivery, page, policy);
+  const away = await putAway(context, delivery, { ...record, page }, request, {
+    kind: 'filter',
+    before: found.edited?.image ?? record.basePage,
+    by: null,
+    keep: async () => undefined,
+  });
+  return away.kind === 'away'
+    ? conclude(context, delivery, record, away.as, why, found.edited)
+    : away.delivered;
+}
+
+/** How a record rests whose page is put away, and needs no request; null if it is still to be put away. */
+function restsAlready({ state, restedAs }: SyncRecord, why: LeftOut): RestedAs | null {
+  if (state !== 'resting' || restedAs === null) return null;
+  if (why === 'filtered') return restedAs === 'soft' ? 'trashed' : restedAs;
+  // A row that was left out before is marked as deleted now: its page goes where those of marked rows go.
+  return restedAs === 'trashed' || restedAs === 'soft' ? restedAs : null;
+}
+
+/** The page stays; what a person has typed there and the row never got is told to wait. */
+async function leaveAsItIs(
+  context: DeliverContext,
+  delivery: Deletion,
+  record: Linked,
+  look: Look,
+  why: LeftOut,
+): Promise<Delivered> {
+  const found = await pageNow(context, delivery, record, look);
+  if (found.kind === 'elsewhere') return found.delivered;
+  return conclude(context, delivery, record, found.inTrash ? 'trashed' : 'left', why, found.edited);
+}
+
+/** Many rows that leave at once wait for a person, as deletions do (invariant 10). */
+async function guardLeaving(context: DeliverContext, { line, table }: Deletion): Promise<Delivered | null> {
+  const guard = context.guards.deletion;
+  const load = await deletionLoad(context.store, table.name, 'to-notion', guard.windowMinutes);
+  return !line.approved && isMassChange(load, guard) ? { kind: 'parked', trouble: massFiltered(load) } : null;
+}
+
+type PageNow =
+  | { readonly kind: 'elsewhere'; readonly delivered: Delivered }
+  | { readonly kind: 'here'; readonly inTrash: boolean; readonly edited: WholePage | null };
+
+async function pageNow(
+  context: DeliverContext,
+  delivery: Deletion,
+  record: Linked,
+  look: Look,
+): Promise<PageNow> {
+  const { line } = delivery;
+  const found = await look(record);
+  if (found?.kind === 'hidden') return { kind: 'elsewhere', delivered: hidden(line) };
+  if (found?.kind === 'away' && found.away === 'moved')
+    return { kind: 'elsewhere', delivered: await moved(context, line, found.page) };
+  const inTrash = found?.kind === 'away' && found.away === 'trashed';
+  const edited =
+    found?.kind === 'here'
+      ? await removalPage(context, delivery, { ...record, basePage: found.basePage }, found)
+      : null;
+  return { kind: 'here', inTrash, edited };
+}
+
+/** The record rests with its base. An edit that has not reached the row stands in the failures (invariant 4). */
+async function conclude(
+  context: DeliverContext,
+  { line, table }: Deletion,
+  record: SyncRecord,
+  as: RestedAs,
+  why: LeftOut,
+  edited: WholePage | null,
+): Promise<Delivered> {
+  const { page } = record;
+  await context.store.transaction(async (sql) => {
+    const rested = why === 'soft' && as === 'trashed' ? 'soft' : as;
+    if (record.state !== 'resting' || record.restedAs !== rested || record.filtered !== (why === 'filtered'))
+      await rest(sql, table.name, line.key, rested, why === 'filtered');
+    await settle(sql, line);
+    if (edited === null || page === null) return;
+    const [first] = changedOnPage(table.fields.filter(goesToPostgres), record.basePage, edited.image);
+    const edit = { page, table: table.name, key: line.key, digest: digestOf(edited.image) };
+    await parkEdit(sql, edit, rowFiltered(line, first?.property ?? null));
+  });
+  return SETTLED;
+}
+
+const CHUNK = 1_000;
+
+/**
+ * Counts, for the guard, which of a table's changes that wait are of rows to be left out: a mass of them shows at its
+ * first row. Each change is looked at once.
+ */
+export async function countLeaving(
+  context: DeliverContext,
+  { table }: Pick<Deletion, 'table'>,
+): Promise<void> {
+  for (;;) {
+    const keys = await unseenChanges(context.store, table.name, CHUNK);
+    if (keys.length === 0) return;
+    const leaving = await leftOutAmong(context.db, table, keys);
+    await context.store.transaction((sql) => noteLeaving(sql, table.name, keys, new Set(leaving.keys())));
+  }
+}

@@ -1,0 +1,43 @@
+import type { TableName } from '../model/ids.ts';
+import { netMoves } from '../model/rekey.ts';
+import type { KeyLock } from '../runtime/keylock.ts';
+import { markApplied, pendingMoves, rekey } from '../state/rekeys.ts';
+import type { Store } from '../state/sql.ts';
+
+const BATCH = 5_000;
+
+/**
+ * Carries changes of keys over to the records, before anything is delivered: each record keeps its page. Nobody has one of
+ * these records in hand meanwhile.
+ */
+export async function applyMoves({
+  store,
+  locks,
+}: {
+  readonly store: Store;
+  readonly locks: KeyLock;
+}): Promise<void> {
+  if ((await pendingMoves(store, 1)).length === 0) return;
+  await locks.run('changes of keys', async () => {
+    for (;;) {
+      const moves = await pendingMoves(store, BATCH);
+      if (moves.length === 0) return;
+      const net = netMoves(moves);
+      const names = new Set(net.flatMap(({ table, from, to }) => [`${table}/${from}`, `${table}/${to}`]));
+      await locks.runAll([...names], () =>
+        store.transaction(async (sql) => {
+          for (const table of new Set<TableName>(net.map((move) => move.table)))
+            await rekey(
+              sql,
+              table,
+              net.filter((move) => move.table === table),
+            );
+          await markApplied(
+            sql,
+            moves.map(({ id }) => id),
+          );
+        }),
+      );
+    }
+  });
+}

@@ -1,0 +1,230 @@
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import type { ConfigInput, TableInput } from '../../src/config.ts';
+import { createCliStage } from '../support/cli-stage.ts';
+import { type Sides, sidesOf, soon, typed } from '../support/sides.ts';
+import { createStack, type Stack } from '../support/stack.ts';
+
+const schema = `
+  create table codes (code text primary key, name text, note text);
+  create table parts (id integer primary key, name text, code text references codes on update cascade);
+  create table strict_parts (id integer primary key, code text references codes);
+  create table pairs (region text, number integer, name text, primary key (region, number));
+  create table numbers (id integer primary key, name text);
+  insert into codes select c, 'name of ' || c, 'note' from unnest(array['a', 'b', 'c', 'd', 'e', 'f', 'g', 'h']) c;
+  insert into parts values (1, 'of a', 'a'), (2, 'of b', 'b');
+  insert into strict_parts values (1, 'h');
+  insert into pairs values ('n', 1, 'n one'), ('n', 2, 'n two'), ('s', 1, 's one');
+  insert into numbers select i, 'number ' || i from generate_series(1, 50) i;`;
+
+const config: ConfigInput = {
+  sync: { settleSeconds: 0.2 },
+  guard: { number: 1, share: 0 },
+  tables: {
+    codes: {
+      source: 'public.codes',
+      key: 'code',
+      title: 'Codes',
+      onNotionTrash: 'delete',
+      fields: {
+        Code: { column: 'code', type: 'title' },
+        Name: { column: 'name', type: 'rich_text' },
+        Note: { column: 'note', type: 'rich_text', conflict: 'manual' },
+      },
+    },
+    parts: {
+      source: 'public.parts',
+      key: 'id',
+      title: 'Parts',
+      fields: {
+        Name: { column: 'name', type: 'title' },
+        Code: { column: 'code', type: 'relation', relatedTable: 'codes' },
+      },
+    },
+    pairs: {
+      source: 'public.pairs',
+      key: ['region', 'number'],
+      title: 'Pairs',
+      fields: {
+        Name: { column: 'name', type: 'title' },
+        Region: { column: 'region', type: 'select' },
+        Number: { column: 'number', type: 'number' },
+      },
+    },
+    numbers: {
+      source: 'public.numbers',
+      key: 'id',
+      title: 'Numbers',
+      fields: { Name: { column: 'name', type: 'title' } },
+    },
+  },
+};
+
+let stack: Stack;
+let sides: Sides;
+beforeAll(async () => {
+  stack = await createStack({ config, schema, pollSeconds: 0.2 });
+  sides = sidesOf(stack);
+  await stack.apply();
+  await stack.start();
+  await stack.settled();
+});
+afterAll(() => stack[Symbol.asyncDispose]());
+
+const control = () => stack.sandbox.control;
+const title = (text: string) => typed('title', text);
+const goesBy = (page: string, key: string) => soon(async () => (await sides.keyOf(page)) === key);
+/** Nothing was trashed, made or set aside on the way. */
+async function samePages(table: string, count: number): Promise<void> {
+  await stack.settled();
+  const source = await sides.source(table);
+  expect(control().pages(source)).toHaveLength(count);
+  expect(control().trashedPages(source)).toEqual([]);
+  expect(await sides.failures()).toEqual([]);
+}
+
+test('invariant 3: a key that is edited in Notion changes the row’s key, and the page stays the record’s', async () => {
+  const page = await sides.pageOf('codes', 'a');
+  sides.edit(page, { Code: title('A-1'), Name: typed('rich_text', 'renamed too') });
+  await goesBy(page, 'A-1');
+  expect(await sides.sql(`select * from codes where name = 'renamed too'`)).toEqual([
+    { code: 'A-1', name: 'renamed too', note: 'note' },
+  ]);
+  await soon(() => sides.shown(page, 'Supabase ID') === 'A-1');
+  const part = await sides.pageOf('parts', '1');
+  expect(sides.shown(part, 'Code')).toEqual([page]);
+  await samePages('codes', 8);
+  // The pair goes on, in both directions.
+  await sides.sql(`update codes set name = 'by SQL' where code = 'A-1'`);
+  await soon(() => sides.shown(page, 'Name') === 'by SQL');
+  sides.edit(page, { Name: typed('rich_text', 'by hand') });
+  await soon(
+    async () => (await sides.sql(`select from codes where code = 'A-1' and name = 'by hand'`)).length === 1,
+  );
+  const told = await sides.sql<{ detail: string }>(`select detail from pgnotion.explain('codes', 'A-1')`);
+  expect(told.length).toBeGreaterThan(3);
+});
+
+test('invariant 3: a key that SQL changes keeps its page, with what points to it', async () => {
+  const [page, part] = [await sides.pageOf('codes', 'b'), await sides.pageOf('parts', '2')];
+  await sides.sql(`update codes set code = 'B.1', note = 'with it' where code = 'b'`);
+  await goesBy(page, 'B.1');
+  await soon(() => sides.shown(page, 'Code') === 'B.1' && sides.shown(page, 'Note') === 'with it');
+  await soon(() => sides.shown(page, 'Supabase ID') === 'B.1');
+  expect(sides.shown(part, 'Code')).toEqual([page]);
+  await samePages('codes', 8);
+  expect(
+    await sides.sql(
+      `select from pgnotion.operations where table_name = 'codes' and kind in ('create', 'delete') and started_at > now() - interval '1 second' and key = 'B.1'`,
+    ),
+  ).toEqual([]);
+});
+
+test('invariant 3: rows that swap their keys in one transaction keep their pages', async () => {
+  const [c, d] = [await sides.pageOf('codes', 'c'), await sides.pageOf('codes', 'd')];
+  await sides.sql(`begin; update codes set code = 'tmp' where code = 'c'; update codes set code = 'c' where code = 'd';
+    update codes set code = 'd' where code = 'tmp'; commit`);
+  await goesBy(c, 'd');
+  await goesBy(d, 'c');
+  await soon(() => sides.shown(c, 'Code') === 'd' && sides.shown(d, 'Code') === 'c');
+  expect(sides.shown(c, 'Name')).toBe('name of c');
+  await samePages('codes', 8);
+});
+
+test('invariant 3: a whole table that is renumbered keeps its pages, and costs an update each', async () => {
+  const pages = new Map<string, string>();
+  for (const id of ['1', '2', '50']) pages.set(id, await sides.pageOf('numbers', id));
+  await sides.sql('update numbers set id = id + 1000');
+  for (const [id, page] of pages) await goesBy(page, String(Number(id) + 1000));
+  await samePages('numbers', 50);
+});
+
+test('a composite key changes from either side', async () => {
+  const [one, two] = [await sides.pageOf('pairs', '["n","1"]'), await sides.pageOf('pairs', '["n","2"]')];
+  sides.edit(one, { Region: typed('select', 'west') });
+  await goesBy(one, '["west","1"]');
+  await sides.sql(`update pairs set number = 7 where name = 'n two'`);
+  await goesBy(two, '["n","7"]');
+  await soon(() => sides.shown(two, 'Number') === 7);
+  await samePages('pairs', 3);
+});
+
+test('invariant 4: a key that PostgreSQL refuses is told, and nothing else changes', async () => {
+  const [page, kept] = [await sides.pageOf('codes', 'e'), await sides.pageOf('codes', 'h')];
+  sides.edit(page, { Code: title('f') });
+  await soon(async () =>
+    (await sides.failures()).some(({ key, code }) => key === 'e' && code === 'sql_23505'),
+  );
+  sides.edit(kept, { Code: title('H') });
+  await soon(async () =>
+    (await sides.failures()).some(({ key, code }) => key === 'h' && code === 'sql_23503'),
+  );
+  expect(await sides.keyOf(page)).toBe('e');
+  expect(await sides.keyOf(kept)).toBe('h');
+  sides.edit(page, { Code: title('e') });
+  sides.edit(kept, { Code: title('h') });
+  await soon(async () => (await sides.failures()).length === 0);
+  await samePages('codes', 8);
+});
+
+test('a conflict goes along with the key of its record', async () => {
+  const page = await sides.pageOf('codes', 'g');
+  await sides.pause('codes');
+  await sides.sql(`update codes set note = 'by SQL' where code = 'g'`);
+  sides.edit(page, { Note: typed('rich_text', 'by hand') });
+  await sides.sql(`select pgnotion.resume('codes')`);
+  const open = () =>
+    sides.sql<{ id: string; record_id: string }>('select id::text, record_id from pgnotion.open_conflicts');
+  await soon(async () => (await open()).length === 1);
+  await sides.sql(`update codes set code = 'G' where code = 'g'`);
+  await goesBy(page, 'G');
+  expect((await open()).map(({ record_id }) => record_id)).toEqual(['G']);
+  await sides.sql(`select pgnotion.resolve_conflict($1::bigint, 'notion')`, [(await open())[0]?.id]);
+  await soon(
+    async () => (await sides.sql(`select from codes where code = 'G' and note = 'by hand'`)).length === 1,
+  );
+  await samePages('codes', 8);
+});
+
+test('invariant 9: keys that change while nobody is there keep their pages, whatever is read twice', async () => {
+  const [page, other] = [await sides.pageOf('codes', 'e'), await sides.pageOf('codes', 'f')];
+  await stack.stop();
+  await sides.sql(`begin; update codes set code = 'x' where code = 'e'; update codes set code = 'e' where code = 'f';
+    update codes set code = 'f' where code = 'x'; commit`);
+  sides.edit(page, { Name: typed('rich_text', 'typed meanwhile') });
+  await stack.start();
+  await goesBy(page, 'f');
+  await goesBy(other, 'e');
+  await soon(
+    async () =>
+      (await sides.sql(`select from codes where code = 'f' and name = 'typed meanwhile'`)).length === 1,
+  );
+  await samePages('codes', 8);
+});
+
+test('invariant 7: a key that was edited in Notion is taken back by a rollback, and the page stays', async () => {
+  await using stage = await createCliStage({
+    config: { sync: { settleSeconds: 0.2 }, tables: { pairs: config.tables.pairs as TableInput } },
+    schema,
+  });
+  const own = sidesOf(stage);
+  await stage.apply();
+  await stage.start();
+  const page = await own.pageOf('pairs', '["s","1"]');
+  own.edit(page, { Region: typed('select', 'south') });
+  await soon(async () => (await own.keyOf(page)) === '["south","1"]');
+  await stage.settled();
+  const { code, stdout } = await stage.run(['rollback', '--record', 'pairs', '["south","1"]']);
+  expect([code, stdout]).toEqual([0, expect.stringContaining('changed 1 value')]);
+  await soon(async () => (await own.keyOf(page)) === '["s","1"]' && own.shown(page, 'Region') === 's');
+  expect(await own.sql(`select region from pairs where name = 's one'`)).toEqual([{ region: 's' }]);
+});
+
+test('`apply` says which keys may be edited in Notion', async () => {
+  const { parts: _, ...tables } = config.tables;
+  await using stage = await createCliStage({ config: { ...config, tables }, schema });
+  const { code, stdout } = await stage.run(['apply']);
+  expect(code).toBe(0);
+  expect(stdout).toMatch(/# codes: warning: Code is of the primary key/);
+  expect(stdout).toMatch(/# pairs: warning: Region and Number are of the primary key/);
+  expect(stdout).not.toMatch(/# numbers: warning/);
+});
