@@ -30,10 +30,7 @@ create view pgnotion.failures as
    where state = 'waiting' and side = 'to-notion'
    group by 1, 2, 3, 4
   union all
-  -- Of the mapped fields, and as long as the record is written, the record's own line tells.
-  select 'to-notion', table_name, nullif(key, ''), null, code, reason, remedy, 1, true, since
-    from pgnotion.refused_fields f
-   where own and not exists (select from pgnotion.outbox o where o.table_name = f.table_name and o.key = f.key);
+  select * from pgnotion.row_failures;
 
 -- All that are kept (`retention.days`), the ones that are over included. The row's value was committed at
 -- `row_changed_at`, the page's was typed between `edited_from` and `edited_to`; null is what nobody knows.

@@ -3,7 +3,7 @@ import { isMassChange } from './model/guard.ts';
 import type { TableName } from './model/ids.ts';
 import type { ResolvedTable } from './model/mapping.ts';
 import type { NotionClient } from './notion/client.ts';
-import { countRows } from './postgres/rows.ts';
+import { countRows } from './postgres/read-rows.ts';
 import { contactOf } from './state/first-contact.ts';
 import { linkedCount } from './state/records.ts';
 import { readSources, type Source } from './state/sources.ts';
@@ -83,3 +83,14 @@ export function contactLines(reports: readonly ContactReport[]): string[] {
     ];
   });
 }
+
+/** Tables that the configuration has got since the others were applied. */
+export const notApplied = (
+  { tables }: Installation['config'],
+  rows: readonly { readonly table_name: string }[],
+): string[] =>
+  rows.length === 0
+    ? []
+    : tables
+        .filter(({ name }) => !rows.some((row) => row.table_name === name))
+        .map(({ name }) => `${name}: has no database in Notion yet. Run \`pgnotion apply\``);

@@ -5,7 +5,7 @@ import { giveUpPairs } from './installation-repoint.ts';
 import { PgnotionError } from './model/errors.ts';
 import type { RowKey, TableName } from './model/ids.ts';
 import { seenSource } from './notion/apply-schema.ts';
-import { readRows } from './postgres/rows.ts';
+import { readRows } from './postgres/read-rows.ts';
 import { awayCode, forgetSource, isDaemonAtWork, pairsOf, remake, unlinkRecord } from './state/reset.ts';
 import { readSources } from './state/sources.ts';
 import { createStore, inTransaction } from './state/sql.ts';
@@ -21,7 +21,7 @@ export function resetCommand(
   yes: boolean,
 ): Promise<string> {
   return within(loaded, async (installation) => {
-    const table = installation.tables.find((each) => each.name === name);
+    const table = installation.config.tables.find((each) => each.name === name);
     if (table === undefined) throw unknownTable(name, loaded.config);
     return key === null
       ? resetTable(installation, table.name, yes)

@@ -36,7 +36,7 @@ export function rollbackCommand(
   const named = selection.by === 'record' || selection.by === 'time' ? selection.table : null;
   if (named !== null && !loaded.config.tables.some((each) => each.name === named))
     throw unknownTable(named, loaded.config);
-  return within(loaded, async ({ pool, db, writer, tables, config }) => {
+  return within(loaded, async ({ pool, db, writer, tables, unresolved, config }) => {
     const store = createStore(pool, 0);
     const [role] = await store.query<{ name: string }>('select current_user::text as name');
     const result = await rollBack(
@@ -46,6 +46,7 @@ export function rollbackCommand(
         db,
         writer: writer.patient,
         tables: new Map(tables.map((table) => [table.name, table])),
+        unresolved,
         guard: config.guards.deletion,
       },
       {

@@ -1,4 +1,4 @@
-import { type ContactReport, contactLines, reportContacts } from './commands-contact.ts';
+import { type ContactReport, contactLines, notApplied, reportContacts } from './commands-contact.ts';
 import type { Config } from './config.ts';
 import { databaseVariable, type Environment } from './environment.ts';
 import {
@@ -15,6 +15,7 @@ import type { TableName } from './model/ids.ts';
 import { goesToPostgres, type ResolvedTable } from './model/mapping.ts';
 import { applyNotebooks } from './notebooks.ts';
 import type { NotionClient } from './notion/client.ts';
+import type { Resolving } from './postgres/resolve-each.ts';
 import { refusedError } from './reconcile/publication.ts';
 import type { Log } from './runtime/log.ts';
 import { formatTable } from './runtime/table.ts';
@@ -31,8 +32,9 @@ export type Loaded = { readonly config: Config; readonly environment: Environmen
 export async function within<T>(
   loaded: Loaded,
   work: (installation: Installation) => Promise<T>,
+  resolving: Resolving = 'each',
 ): Promise<T> {
-  const installation = await openInstallation(loaded.config, loaded.environment, loaded.log);
+  const installation = await openInstallation(loaded.config, loaded.environment, loaded.log, { resolving });
   try {
     return await work(installation);
   } finally {
@@ -41,7 +43,7 @@ export async function within<T>(
 }
 
 export const withState = <T>(loaded: Loaded, work: (sql: Sql) => Promise<T>): Promise<T> =>
-  within(loaded, ({ pool }) => work(createStore(pool, 0)));
+  within(loaded, ({ pool }) => work(createStore(pool, 0)), 'none');
 
 /** Asks a person; false where there is no terminal to ask on. */
 export type Confirm = (question: string) => Promise<boolean>;
@@ -50,51 +52,52 @@ export type Confirm = (question: string) => Promise<boolean>;
  * Creates and completes the databases in Notion. Returns lines for an `.env` file, or JSON. Moving a table to another
  * database has its pages made anew, which has to be confirmed.
  */
-export function applyCommand(loaded: Loaded, asJson: boolean, confirm: Confirm): Promise<string> {
-  return within(loaded, async (installation) => {
-    const { notion, throttle } = openNotion(installation);
-    try {
-      await notion.me({ priority: 'live' });
-      await moveIfMeant(installation, notion, confirm);
-      const applied = await applyToNotion(installation, notion);
-      const faults = applied.flatMap(({ table, faults }) =>
-        faults.map((fault) => `  ${table}, ${fault.path}: ${fault.message}. ${fault.remedy}`),
+export const applyCommand = (loaded: Loaded, asJson: boolean, confirm: Confirm): Promise<string> =>
+  within(loaded, (installation) => applyAll(installation, asJson, confirm), 'all');
+
+async function applyAll(installation: Installation, asJson: boolean, confirm: Confirm): Promise<string> {
+  const { notion, throttle } = openNotion(installation);
+  try {
+    await notion.me({ priority: 'live' });
+    await moveIfMeant(installation, notion, confirm);
+    const applied = await applyToNotion(installation, notion);
+    const faults = applied.flatMap(({ table, faults }) =>
+      faults.map((fault) => `  ${table}, ${fault.path}: ${fault.message}. ${fault.remedy}`),
+    );
+    if (faults.length > 0) throw notionFaults(faults);
+    const notebooks = await applyNotebooks(installation, notion);
+    const contacts = await reportContacts(installation, notion);
+    const drift = await readDrift(createStore(installation.pool, 0));
+    const refused = [...(await checkTables(installation, 'to-suspend')).values()].flat();
+    if (refused.length > 0) throw refusedError(refused);
+    const told = applied.map(({ schema: _, identified: __, ...rest }) => rest).map(withContact(contacts));
+    const keys = editableKeys(installation.tables.values());
+    if (asJson)
+      return JSON.stringify(
+        [...told.map((one) => ({ ...one, ...keys.get(one.table) })), ...notebooks],
+        null,
+        2,
       );
-      if (faults.length > 0) throw notionFaults(faults);
-      const notebooks = await applyNotebooks(installation, notion);
-      const contacts = await reportContacts(installation, notion);
-      const drift = await readDrift(createStore(installation.pool, 0));
-      const refused = [...(await checkTables(installation, 'to-suspend')).values()].flat();
-      if (refused.length > 0) throw refusedError(refused);
-      const told = applied.map(({ schema: _, identified: __, ...rest }) => rest).map(withContact(contacts));
-      const keys = editableKeys(installation.tables.values());
-      if (asJson)
-        return JSON.stringify(
-          [...told.map((one) => ({ ...one, ...keys.get(one.table) })), ...notebooks],
-          null,
-          2,
-        );
-      const lines = applied.map(({ table, databaseId, dataSourceId, created, changed }) => {
-        const what = created
-          ? 'created'
-          : changed.length > 0
-            ? `added ${changed.join(', ')}`
-            : 'as it should be';
-        return `# ${table}: ${what}\n${databaseVariable(table)}=${databaseId ?? dataSourceId}`;
-      });
-      for (const { title, variable, id, created, problem } of notebooks)
-        lines.push(
-          problem === null
-            ? `# ${title}: ${created ? 'created' : 'as it should be'}\n${variable}=${id}`
-            : `# ${title}: ${problem}`,
-        );
-      for (const [table, { editableKey }] of keys) lines.push(`# ${table}: ${keyWarning(editableKey)}`);
-      lines.push(...driftLines(drift).map((line) => `# ${line}`));
-      return [...contactLines(contacts), ...lines].join('\n');
-    } finally {
-      await throttle.stop();
-    }
-  });
+    const lines = applied.map(({ table, databaseId, dataSourceId, created, changed }) => {
+      const what = created
+        ? 'created'
+        : changed.length > 0
+          ? `added ${changed.join(', ')}`
+          : 'as it should be';
+      return `# ${table}: ${what}\n${databaseVariable(table)}=${databaseId ?? dataSourceId}`;
+    });
+    for (const { title, variable, id, created, problem } of notebooks)
+      lines.push(
+        problem === null
+          ? `# ${title}: ${created ? 'created' : 'as it should be'}\n${variable}=${id}`
+          : `# ${title}: ${problem}`,
+      );
+    for (const [table, { editableKey }] of keys) lines.push(`# ${table}: ${keyWarning(editableKey)}`);
+    lines.push(...driftLines(drift).map((line) => `# ${line}`));
+    return [...contactLines(contacts), ...lines].join('\n');
+  } finally {
+    await throttle.stop();
+  }
 }
 
 /** Tables whose key people can change in Notion, with the properties that hold it. */
@@ -186,7 +189,14 @@ export function statusCommand(loaded: Loaded, asJson: boolean): Promise<string> 
     // Of a table that stands still for that reason, its own line tells.
     const untold = rows.filter(({ paused }) => !paused).flatMap((row) => faults.get(row.table_name) ?? []);
     const wrong = untold.map(({ path, message, remedy }) => `${path}: ${message}. ${remedy}`);
-    return [lines, ...slot, ...wrong, ...driftLines(drift), ...refused].join('\n');
+    return [
+      lines,
+      ...slot,
+      ...notApplied(loaded.config, rows),
+      ...wrong,
+      ...driftLines(drift),
+      ...refused,
+    ].join('\n');
   });
 }
 

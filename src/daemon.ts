@@ -6,6 +6,7 @@ import { type House, keepHouse } from './daemon-house.ts';
 import { captureOrRenew, checkPlugin, streamOf } from './daemon-plugin.ts';
 import { prepareSlot } from './daemon-slot.ts';
 import { isMendedByStartingOver, openOwnStream } from './daemon-stream.ts';
+import { suspendUnresolved, unresolvedService } from './daemon-unresolved.ts';
 import type { Environment } from './environment.ts';
 import { type Installation, openInstallation, openNotion } from './installation.ts';
 import { checkNotion } from './installation-readiness.ts';
@@ -117,7 +118,9 @@ async function runOnce(options: Run, signal: AbortSignal): Promise<void> {
 
 async function takeTurn(options: Run, signal: AbortSignal): Promise<void> {
   const { desk } = options;
-  const installation = await openInstallation(options.config, options.environment, options.log);
+  const installation = await openInstallation(options.config, options.environment, options.log, {
+    resolving: 'each',
+  });
   try {
     const { log, pool, config } = installation;
     using _open = desk.opened(createStore(pool, 0));
@@ -185,6 +188,7 @@ async function work(
     return self;
   };
   try {
+    await suspendUnresolved(installation, store);
     // Before there is a slot, whatever is wrong in Notion must be right; a slot that exists is read whatever it is.
     const fresh = (await readCheckpoint(store, config.slot)) === null;
     const known = fresh || !environment.SYNC_ENABLED ? await greet(signal) : null;
@@ -260,6 +264,7 @@ async function servicesOf(
     { name: 'publication', run: (signal) => watchPublication(published, signal) },
     { name: 'housekeeping', run: (signal) => keepHouse(house, signal) },
     { name: 'flows', run: flow },
+    ...unresolvedService(installation, store),
   ];
 }
 

@@ -34,11 +34,11 @@ const lineOf = ({ table }: Looked, { path, message, remedy }: Fault): string =>
   `${table.name}, ${path}: ${message}. ${remedy}`;
 
 /**
- * Makes sure that each table has its data source and that it fits. Throws one error for all that is wrong. A table that was
- * synced before, and whose database is away now, stops itself alone: a poll finds out when it is back.
+ * Makes sure that each table has its data source and that it fits. One that has not, or does not, stops itself alone: a poll
+ * finds out when it is right. Throws one error for all that is wrong if no table was ever applied.
  */
 export async function checkNotion(installation: Installation, notion: NotionClient): Promise<void> {
-  const sources = await knownSources(installation, notion);
+  const sources = await knownSources(installation, notion, { keepHidden: true });
   const moved = await repointedTables(installation, sources);
   if (moved.length > 0) throw notMoved(moved);
   const known = await knownSchemas(installation, sources);
@@ -46,12 +46,13 @@ export async function checkNotion(installation: Installation, notion: NotionClie
   for (const table of installation.tables)
     looked.push(await look(installation, notion, table, { sources, known: known.get(table.name) }));
   const bad = looked.filter(({ lacks, faults }) => lacks.length + faults.length > 0);
-  const isFirst = ({ table, lacks }: Looked): boolean =>
-    lacks.length > 0 || Object.keys(known.get(table.name) ?? {}).length === 0;
-  if (bad.length > 0 && (bad.length === looked.length || bad.some(isFirst))) throw notReady(bad);
+  const isFirst = ({ table }: Looked): boolean => Object.keys(known.get(table.name) ?? {}).length === 0;
+  // Nothing was ever synced, so somebody is at the start of it, and has to run `apply`.
+  if (bad.length > 0 && looked.every(isFirst)) throw notReady(bad);
   const store = createStore(installation.pool, 0);
   for (const each of bad) {
-    const reason = each.faults.map((fault) => lineOf(each, fault)).join('; ');
+    const lacks = each.lacks.length === 0 ? [] : [`${each.lacks.join('; ')}: ${APPLY}`];
+    const reason = [...lacks, ...each.faults.map((fault) => lineOf(each, fault))].join('; ');
     installation.log.error({ table: each.table.name, reason }, 'a table is suspended');
     await suspend(store, each.table.name, reason);
   }
@@ -81,12 +82,13 @@ async function look(
   return { table, lacks, faults };
 }
 
+const APPLY = 'run `pgnotion apply`, which adds what is missing and leaves the rest as it is';
+
 function notReady(bad: readonly Looked[]): PgnotionError {
   const lacks = bad.flatMap((each) => each.lacks);
   const faults = bad.flatMap((each) => each.faults.map((fault) => lineOf(each, fault)));
-  const apply = 'run `pgnotion apply`, which adds what is missing and leaves the rest as it is';
   const byHand = 'do what the lines above say, in Notion, and start again';
-  const remedy = faults.length === 0 ? apply : lacks.length === 0 ? byHand : `${byHand}; also ${apply}`;
+  const remedy = faults.length === 0 ? APPLY : lacks.length === 0 ? byHand : `${byHand}; also ${APPLY}`;
   return new PgnotionError({
     code: 'notion_schema_incomplete',
     message: `Notion is not ready for this mapping:\n${[...lacks, ...faults].map((line) => `  ${line}`).join('\n')}`,

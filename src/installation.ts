@@ -18,8 +18,10 @@ import {
 import { NotionFailure } from './notion/outcome.ts';
 import type { Sources } from './notion/schema.ts';
 import { createThrottle, type Throttle } from './notion/throttle.ts';
+import { briefQueries } from './postgres/brief-queries.ts';
 import { createPool, describeConnectError, severPool } from './postgres/pool.ts';
-import { resolveTables } from './postgres/resolve.ts';
+import { notUnique, sampleFaults } from './postgres/query-checks.ts';
+import { type Resolving, resolveAs } from './postgres/resolve-each.ts';
 import type { UserDatabase } from './postgres/rows.ts';
 import { searchPathOption } from './postgres/search-path.ts';
 import { createWritePool, createWriter, type Writer } from './postgres/writer.ts';
@@ -30,7 +32,7 @@ import { type Meeting, meetSource, renewContact } from './state/first-contact.ts
 import { migrate } from './state/migrate.ts';
 import { readKnown } from './state/properties.ts';
 import { type Answer, recentRequests, recordRequest } from './state/requests.ts';
-import { readSources } from './state/sources.ts';
+import { readSources, type Source } from './state/sources.ts';
 import { createStore, inTransaction } from './state/sql.ts';
 
 /** The two ends, opened and checked, and the mapping between them. Everything that commands and daemon share. */
@@ -43,7 +45,10 @@ export type Installation = {
   readonly db: UserDatabase;
   /** Changes the users' tables, over connections of its own. */
   readonly writer: Writer;
+  /** Those that can be synced as things are. */
   readonly tables: readonly ResolvedTable[];
+  /** The others, and why. */
+  readonly unresolved: ReadonlyMap<TableName, PgnotionError>;
   readonly log: Log;
   /** Ends all connections in the middle of whatever they do: PostgreSQL cannot be reached, or is another daemon's. */
   readonly sever: () => void;
@@ -57,8 +62,11 @@ const MAX_CONNECTIONS = 10;
 const LOCK_SETTING = '-c lock_timeout=2000';
 /** A server, or a network, that falls silent on the way up is given up after this. */
 const ANSWER_MS = 15_000;
+const TABLE_MS = 3_000;
 /** A migration may have to go through all that the state holds. */
 const MIGRATION_MS = 600_000;
+
+export type OpenOptions = { readonly resolving?: Resolving; readonly migrationMs?: number };
 
 /**
  * Opens PostgreSQL, brings our schema up to date and joins the mapping with the catalog. Throws `PgnotionError`, also
@@ -68,7 +76,7 @@ export async function openInstallation(
   config: Config,
   environment: Environment,
   log: Log,
-  migrationMs = MIGRATION_MS,
+  { resolving = 'all', migrationMs = MIGRATION_MS }: OpenOptions = {},
 ): Promise<Installation> {
   const { DATABASE_URL: url } = environment;
   const state = { url, max: MAX_CONNECTIONS, raw: false, applicationName: 'pgnotion state', log };
@@ -97,10 +105,13 @@ export async function openInstallation(
     const [db, writing] = [rawPool, writePool].map(
       (each): UserDatabase => new Kysely({ dialect: new PostgresDialect({ pool: each }) }),
     ) as [UserDatabase, UserDatabase];
-    const resolving = resolveTables(pool, config.tables, environment.SYNC_CONFLICT_STRATEGY);
-    const tables = await within(ANSWER_MS, 'reading the catalog', resolving);
+    const strategy = environment.SYNC_CONFLICT_STRATEGY;
+    const resolution = resolveAs(resolving, briefQueries(pool), config.tables, strategy);
+    // Each table may be locked, and is waited for a little.
+    const patienceMs = ANSWER_MS + config.tables.length * TABLE_MS;
+    const { tables, unresolved } = await within(patienceMs, 'reading the catalog', resolution);
     const writer = createWriter(writing);
-    return { config, environment, pool, rawPool, db, writer, tables, log, sever, close };
+    return { config, environment, pool, rawPool, db, writer, tables, unresolved, log, sever, close };
   } catch (error) {
     await close();
     throw error;
@@ -153,13 +164,24 @@ export function openNotion(
 const ASK = { priority: 'live' } as const;
 
 /** The data sources that state or environment name. What the environment says wins. */
-export async function knownSources(installation: Installation, notion: NotionClient): Promise<Sources> {
+export async function knownSources(
+  installation: Installation,
+  notion: NotionClient,
+  { keepHidden = false }: { readonly keepHidden?: boolean } = {},
+): Promise<Sources> {
   const stored = await readSources(createStore(installation.pool, 0));
   const known = new Map([...stored.values()].map((source) => [source.table, source.dataSource]));
   for (const [table, id] of installation.environment.databaseIds) {
-    known.set(table, await dataSourceOf(notion, databaseVariable(table), id, known.get(table)));
+    const source = stored.get(table);
+    const named = dataSourceOf(notion, databaseVariable(table), id, known.get(table));
+    const found = await named.catch((error: unknown) => {
+      const isHidden = keepHidden && error instanceof PgnotionError && error.code === HIDDEN;
+      if (source === undefined || !isHidden || !isAt(source, id)) throw error;
+      return source.dataSource;
+    });
+    known.set(table, found);
   }
-  const names = new Set(installation.tables.map((table) => table.name));
+  const names = new Set(installation.config.tables.map((table) => table.name));
   return new Map([...known].filter(([table]) => names.has(table)));
 }
 
@@ -195,9 +217,15 @@ const badId = (variable: string, id: string): PgnotionError =>
     remedy: "copy the 32 hexadecimal digits out of the database's address",
   });
 
+/** Whether an id is that of the place in Notion that is known of a table. */
+const isAt = ({ database, dataSource }: Source, id: string): boolean =>
+  [database, dataSource].includes(dataSourceId(id));
+
+const HIDDEN = 'notion_database_hidden';
+
 const hiddenId = (variable: string, id: string): PgnotionError =>
   new PgnotionError({
-    code: 'notion_database_hidden',
+    code: HIDDEN,
     message: `${variable} is ${id}, and Notion shows no such database`,
     remedy: 'Share the database with the connection (••• > Connections), or correct the id.',
   });
@@ -217,6 +245,8 @@ export async function applyToNotion(
   notion: NotionClient,
 ): Promise<readonly AppliedTable[]> {
   const { environment, tables } = installation;
+  const doubled = await sampleFaults(briefQueries(installation.pool), tables);
+  if (doubled.size > 0) throw notUnique(doubled);
   const sources = await knownSources(installation, notion);
   const parentPageId = environment.NOTION_PARENT_PAGE_ID ?? null;
   const sql = createStore(installation.pool, 0);

@@ -2,7 +2,8 @@ import type { RowImage } from './change.ts';
 import { type RowKey, rowKey, type TableName } from './ids.ts';
 import type { ForeignKey, ResolvedField, ResolvedTable } from './mapping.ts';
 import { lookupsOver } from './page.ts';
-import { type Target, targetsOf } from './plan.ts';
+import { targetsOf } from './plan.ts';
+import type { Target } from './references.ts';
 
 const NO_LOOKUPS = lookupsOver({ pairs: [], users: new Map() });
 

@@ -6,6 +6,7 @@ import { type Fault, messageOf } from './errors.ts';
 import type { PageId, RowKey, TableName } from './ids.ts';
 import { canonicalJson } from './json.ts';
 import type { ResolvedField, ResolvedTable } from './mapping.ts';
+import { nameOf, type Target } from './references.ts';
 
 /** What the properties of a page hold beyond their values (see `Codec.extras`), by property. */
 export type PageExtras = Readonly<Record<string, Json>>;
@@ -100,13 +101,16 @@ export function lookupsOver(known: {
   readonly pairs: readonly { readonly table: TableName; readonly key: RowKey; readonly page: PageId }[];
   readonly users: ReadonlyMap<string, string>;
   readonly away?: ReadonlySet<PageId>;
+  /** What references without a page stand for. */
+  readonly targets?: ReadonlyMap<string, Target>;
 }): Lookups {
-  const pages = new Map(known.pairs.map((pair) => [`${pair.table}/${pair.key}`, pair.page]));
+  const pages = new Map(known.pairs.map((pair) => [nameOf(pair), pair.page]));
   const keys = new Map(known.pairs.map((pair) => [`${pair.table}/${pair.page}`, pair.key]));
   const emails = new Map([...known.users].map(([email, id]) => [id, email]));
   return {
-    pageOf: (table, key) => pages.get(`${table}/${key}`),
+    pageOf: (table, key) => pages.get(nameOf({ table, key })),
     keyOf: (table, page) => keys.get(`${table}/${page}`),
+    ...(known.targets && { targetOf: (table, key) => known.targets?.get(nameOf({ table, key })) }),
     userOf: (email) => known.users.get(email.toLowerCase()),
     emailOf: (id) => emails.get(id),
     isAway: (page) => known.away?.has(page) === true,
@@ -114,10 +118,14 @@ export function lookupsOver(known: {
 }
 
 /** Look-ups that know these pairs too. */
-export function lookupsJoined(lookups: Lookups, pairs: Parameters<typeof lookupsOver>[0]['pairs']): Lookups {
-  const more = lookupsOver({ pairs, users: new Map() });
+export function lookupsJoined(
+  lookups: Lookups,
+  known: Pick<Parameters<typeof lookupsOver>[0], 'pairs' | 'targets'>,
+): Lookups {
+  const more = lookupsOver({ ...known, users: new Map() });
   return {
     ...lookups,
+    targetOf: (table, key) => more.targetOf?.(table, key) ?? lookups.targetOf?.(table, key),
     pageOf: (table, key) => lookups.pageOf(table, key) ?? more.pageOf(table, key),
     keyOf: (table, page) => lookups.keyOf(table, page) ?? more.keyOf(table, page),
   };

@@ -5,7 +5,6 @@ import { refuse } from './codecs/support.ts';
 import type { Fault } from './errors.ts';
 import { fieldState } from './field-state.ts';
 import { encodeField } from './fields.ts';
-import type { RowKey, TableName } from './ids.ts';
 import { sameJson } from './json.ts';
 import { goesToNotion, type ResolvedField, type ResolvedTable } from './mapping.ts';
 import {
@@ -16,8 +15,7 @@ import {
   mergeField,
   rowChanged,
 } from './merge.ts';
-
-export type Target = { readonly table: TableName; readonly key: RowKey };
+import type { Target } from './references.ts';
 
 /** What a delivery has to do with a record's page. */
 export type PagePlan = {
@@ -132,6 +130,10 @@ export function targetsOf(table: ResolvedTable, row: RowImage, nothing: Lookups)
   return table.fields.filter(goesToNotion).flatMap((field) => {
     if (field.relatedTable === undefined) return [];
     const encoded = encodeField(field, row[field.property] ?? null, nothing);
-    return encoded.kind === 'unresolved' ? encoded.missing : [];
+    const column = field.source.kind === 'column' ? table.columnTypes[field.source.column] : undefined;
+    const type = column?.replace(/\[\]$/, '');
+    return encoded.kind === 'unresolved'
+      ? encoded.missing.map((one) => ({ ...one, ...(type && { type }) }))
+      : [];
   });
 }

@@ -16,4 +16,4 @@ export function tableTrouble(error: unknown): string | null {
   return `${answer.text}. Bring the table and the configuration back in line, and restart if the mapping changed`;
 }
 
-const TROUBLES = new Set(['object_not_found', 'restricted_resource']);
+const TROUBLES = new Set(['object_not_found', 'restricted_resource', 'table_unreadable']);

@@ -1,6 +1,6 @@
 import { keyParts, type RowKey, type TableName } from '../model/ids.ts';
 import type { ForeignKey, ResolvedTable } from '../model/mapping.ts';
-import type { Target } from '../model/plan.ts';
+import type { Target } from '../model/references.ts';
 import { dependentKeys, type UserDatabase } from './rows.ts';
 
 /** More rows than this are not told one by one: the guard has its answer long before. */

@@ -11,6 +11,7 @@ import {
   type TableRequest,
   type TableRow,
 } from './catalog-rows.ts';
+import { isConnectionLost, mayPassLater } from './connection-lost.ts';
 import { faultsError, type Queryable, quoteQualified } from './pool.ts';
 import { loadTypes, type TypeResolver } from './types.ts';
 
@@ -149,7 +150,14 @@ export async function describeExpressions(
   const from = fromClause(source.table, source.query);
   const select = (sqls: readonly string[]): Promise<pg.QueryResult> =>
     db.query(`SELECT ${sqls.map((sql, at) => `(${sql}\n) AS c${at}`).join(', ')} FROM ${from} LIMIT 0`);
-  const probe = (sqls: readonly string[]): Promise<string | null> => select(sqls).then(() => null, messageOf);
+  const probe = (sqls: readonly string[]): Promise<string | null> =>
+    select(sqls).then(
+      () => null,
+      (error: unknown) => {
+        if (isConnectionLost(error) || mayPassLater(error)) throw error;
+        return messageOf(error);
+      },
+    );
 
   const broken = await probe([]);
   if (broken !== null) {
@@ -171,7 +179,8 @@ export async function describeExpressions(
         { ...resolve(field.dataTypeID, field.dataTypeModifier, false).shape, nullable: true },
       ]),
     );
-  } catch {
+  } catch (error) {
+    if (isConnectionLost(error) || mayPassLater(error)) throw error;
     const faults: Fault[] = [];
     for (const { name, sql } of expressions) {
       const message = await probe([sql]);

@@ -19,3 +19,9 @@ export const isConnectionLost = (error: unknown): boolean => {
   const code = errorCode(error);
   return code === '' ? WORDS.test(messageOf(error)) : SYSTEM.test(code);
 };
+
+/** A lock that was not given in time, a statement that took too long, a transaction that met another. */
+const PASSING: ReadonlySet<string> = new Set(['55P03', '57014', '40001', '40P01', '55006', '25P02']);
+
+/** Whether a statement failed because of what others do at the moment, so that the same one may pass later. */
+export const mayPassLater = (error: unknown): boolean => PASSING.has(errorCode(error));

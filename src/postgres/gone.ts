@@ -1,7 +1,8 @@
 import type { TableName } from '../model/ids.ts';
 import type { ResolvedTable } from '../model/mapping.ts';
-import type { Target } from '../model/plan.ts';
-import { existingKeys, type UserDatabase } from './rows.ts';
+import type { Target } from '../model/references.ts';
+import type { UserDatabase } from './rows.ts';
+import { existingKeys } from './rows.ts';
 
 /** Which of these records have no row any more, as `table/key`. */
 export async function goneAmong(

@@ -11,14 +11,17 @@ export type FoundKey = { readonly key: RowKey; readonly exists: boolean };
 
 /**
  * What people typed as record ids, as PostgreSQL reads and spells them: one query for all of them. A text that is no
- * value of the key's type is missing from the answer, and costs the others nothing.
+ * value of the key's type is missing from the answer, and costs the others nothing. `exact`: blanks around it always count.
  */
 export async function findKeys(
   db: UserDatabase,
   table: ResolvedTable,
   typed: readonly string[],
+  { exact = false }: { readonly exact?: boolean } = {},
 ): Promise<Map<string, FoundKey>> {
-  const candidates = [...new Set(typed)].flatMap((text) => keyCandidates(text, table.key.length));
+  const candidates = [...new Set(typed)].flatMap((text) =>
+    keyCandidates(text, table.key.length).slice(0, exact ? 1 : undefined),
+  );
   const read = await readCandidates(db, table, candidates);
   const found = new Map<string, FoundKey>();
   for (const candidate of candidates) {

@@ -2,7 +2,8 @@ import type { LeftOut } from '../model/filtered.ts';
 import type { RowKey } from '../model/ids.ts';
 import type { ResolvedTable } from '../model/mapping.ts';
 import { isConnectionLost } from './connection-lost.ts';
-import { existingKeys, presentKeys, type UserDatabase } from './rows.ts';
+import { presentEach } from './read-rows.ts';
+import { existingKeys, type UserDatabase } from './rows.ts';
 import { softDeletedKeys } from './soft-delete.ts';
 
 /**
@@ -28,8 +29,8 @@ async function filteredAmong(
 ): Promise<readonly RowKey[]> {
   try {
     const there = [...(await existingKeys(db, table, keys))];
-    const shown = await presentKeys(db, table, there);
-    return there.filter((key) => !shown.has(key));
+    const { present, broken } = await presentEach(db, table, there);
+    return there.filter((key) => !present.has(key) && !broken.has(key));
   } catch (error) {
     if (isConnectionLost(error)) throw error;
     if (keys.length <= 1) return [];

@@ -1,7 +1,8 @@
 import type { ColumnShape } from '../model/codecs/codec.ts';
 import { codecs } from '../model/codecs/registry.ts';
 import { ruleOf } from '../model/conflict.ts';
-import { type Fault, PgnotionError } from '../model/errors.ts';
+import type { Fault } from '../model/errors.ts';
+import { foreignReference } from '../model/foreign-reference.ts';
 import { type QualifiedName, qualifiedName, type TableName } from '../model/ids.ts';
 import {
   type ConflictStrategy,
@@ -24,6 +25,7 @@ import {
 } from './catalog.ts';
 import type { ReferenceRow, TableRequest } from './catalog-rows.ts';
 import { faultsError, type Queryable } from './pool.ts';
+import { queryFaults } from './query-checks.ts';
 
 /** Of an expression that the catalog cannot describe because it is the key's own text. */
 const KEY_SHAPE: ColumnShape = {
@@ -46,51 +48,60 @@ export async function resolveTables(
   mappings: readonly TableMapping[],
   strategy: ConflictStrategy = 'lww',
 ): Promise<readonly ResolvedTable[]> {
-  return resolveRanked(db, mappings, { strategy, ranks: rankTables(mappings), tolerant: false });
-}
-
-/** As `resolveTables`, each table by itself: what is wrong with one keeps no other back (invariant 16). */
-export async function resolveEach(
-  db: Queryable,
-  mappings: readonly TableMapping[],
-  strategy: ConflictStrategy = 'lww',
-  /** Takes a table too whose fields a start would refuse to map: it is synced already, and has changed. */
-  tolerant = false,
-): Promise<{ readonly tables: readonly ResolvedTable[] }> {
-  const ranks = rankTables(mappings);
-  const tables: ResolvedTable[] = [];
-  for (const mapping of mappings)
-    try {
-      tables.push(...(await resolveRanked(db, [mapping], { strategy, ranks, tolerant })));
-    } catch (error) {
-      if (!(error instanceof PgnotionError)) throw error;
-    }
-  return { tables };
+  return resolveRanked(db, mappings, {
+    strategy,
+    ranks: rankTables(mappings),
+    all: mappings,
+    tolerant: false,
+  });
 }
 
 type Ranked = {
   readonly strategy: ConflictStrategy;
   readonly ranks: ReadonlyMap<TableName, number>;
+  /** All tables of the configuration: relations may point to any. */
+  readonly all: readonly TableMapping[];
+  /** Takes a table too whose fields a start would refuse to map: it is synced already, and has changed. */
   readonly tolerant: boolean;
 };
 
-async function resolveRanked(
+/** As `resolveTables`, for some tables of a configuration. */
+export async function resolveRanked(
   db: Queryable,
   mappings: readonly TableMapping[],
-  { strategy, ranks, tolerant }: Ranked,
+  { strategy, ranks, all, tolerant }: Ranked,
 ): Promise<readonly ResolvedTable[]> {
   const catalog = await readCatalog(db, mappings.flatMap(requestsOf));
   const faults: Fault[] = [];
   const tables: ResolvedTable[] = [];
   for (const mapping of mappings) {
-    const table = await resolveTable(db, mapping, catalog, { strategy, rank: ranks.get(mapping.name) ?? 0 });
+    const rank = ranks.get(mapping.name) ?? 0;
+    const plain = await resolveTable(db, mapping, catalog, { strategy, rank });
+    const { table, refused } = withReferences(plain, mapping, all);
     tables.push(table);
+    faults.push(...refused);
     faults.push(...softDeleteFaults(mapping, catalog), ...computedFaults(mapping, catalog));
     faults.push(...table.fields.flatMap((field) => faultsOf(table, field)));
+    faults.push(...(await queryFaults(db, table)));
   }
   if (faults.length > 0 && !tolerant)
-    throw faultsError('mapping_refused', 'These fields cannot be mapped as they are:', faults);
+    throw faultsError('mapping_refused', 'The configuration cannot be carried out as it is:', faults);
   return tables;
+}
+
+/** The table with the columns by which its relations find their rows. */
+function withReferences(
+  table: ResolvedTable,
+  mapping: TableMapping,
+  all: readonly TableMapping[],
+): { readonly table: ResolvedTable; readonly refused: readonly Fault[] } {
+  const refused: Fault[] = [];
+  const fields = table.fields.map((field): ResolvedField => {
+    const reference = foreignReference(mapping, field, all, table.foreignKeys);
+    if (reference.kind === 'refused') refused.push(reference.fault);
+    return reference.kind === 'column' ? { ...field, relatedBy: reference.by } : field;
+  });
+  return { table: { ...table, fields }, refused };
 }
 
 function requestsOf(mapping: TableMapping): TableRequest[] {

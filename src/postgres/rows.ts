@@ -1,89 +1,62 @@
 import { type Kysely, type RawBuilder, sql } from 'kysely';
 import type { RowImage, SqlText } from '../model/change.ts';
+import type { ColumnShape } from '../model/codecs/codec.ts';
 import { keyParts, type RowKey, rowKey, splitQualified } from '../model/ids.ts';
-import type { FieldSource, ResolvedDependency, ResolvedTable } from '../model/mapping.ts';
+import type { FieldSource, ResolvedDependency, ResolvedField, ResolvedTable } from '../model/mapping.ts';
 import { fromClause } from './catalog.ts';
-import { isConnectionLost } from './connection-lost.ts';
 
 /** The users' tables through a pool whose values stay PostgreSQL's text. */
 export type UserDatabase = Kysely<Record<string, never>>;
 
-type TextRow = Readonly<Record<string, SqlText>>;
-
-/** The mapped values of rows by key, read in one query. Keys that have no row are not in the answer. */
-export async function readRows(
-  db: UserDatabase,
-  table: ResolvedTable,
-  keys: readonly RowKey[],
-): Promise<Map<RowKey, RowImage>> {
-  if (keys.length === 0) return new Map();
-  const columns = sql.join([...keyColumns(table), ...fieldColumns(table)]);
-  const { rows } = await sql<TextRow>`select ${columns} ${amongKeys(table, keys)}`.execute(db);
-  return new Map(rows.map((row) => imageOf(table, row)));
-}
-
-/** Rows by key, and the keys whose rows cannot be read, with the reason. */
-export type RowsRead = {
-  readonly rows: ReadonlyMap<RowKey, RowImage>;
-  readonly broken: ReadonlyMap<RowKey, unknown>;
-};
+export type TextRow = Readonly<Record<string, SqlText>>;
 
 /**
- * Reads rows so that one that cannot be read, because an expression fails over its values, keeps no other back. Throws
- * what is the connection's or the whole table's.
+ * More characters than any property holds. A value that has more is not read: a batch of such would fill the memory, and a
+ * single one may be more than the connection can take.
  */
-export async function readEach(
-  db: UserDatabase,
-  table: ResolvedTable,
-  keys: readonly RowKey[],
-): Promise<RowsRead> {
-  try {
-    return { rows: await readRows(db, table, keys), broken: new Map() };
-  } catch (error) {
-    if (isConnectionLost(error)) throw error;
-    await probeRows(db, table);
-    return splitRead(db, table, keys, error);
-  }
+export const MOST_BYTES = 1_000_000;
+
+/**
+ * The mapped values of the rows of these keys, as one statement. `large` names the fields whose value is larger than
+ * `MOST_BYTES`, by their numbers.
+ */
+export function rowsAmong(table: ResolvedTable, keys: readonly RowKey[]): RawBuilder<TextRow> {
+  const read = sql`select ${sql.join([...keyColumns(table), ...fieldColumns(table)])} ${amongKeys(table, keys)}`;
+  const names = table.fields.flatMap((field, at) => (mayBeLarge(field) ? [at] : []));
+  if (names.length === 0) return sql<TextRow>`${read}`;
+  const isLarge = (at: number): RawBuilder<unknown> =>
+    sql`octet_length(${sql.id(`f${at}`)}::text) > ${sql.lit(MOST_BYTES)}`;
+  const columns = [
+    ...table.key.map((_, at) => sql.id(`k${at}`)),
+    ...table.fields.flatMap((field, at) => {
+      const name = sql.id(`f${at}`);
+      if (field.source.kind === 'key') return [];
+      return names.includes(at) ? [sql`case when not ${isLarge(at)} then ${name} end as ${name}`] : [name];
+    }),
+    sql`concat_ws(',', ${sql.join(names.map((at) => sql`case when ${isLarge(at)} then ${sql.lit(String(at))} end`))}) as large`,
+  ];
+  // Without the offset each expression would be evaluated three times.
+  return sql<TextRow>`select ${sql.join(columns)} from (${read} offset 0) as pgnotion_read`;
 }
 
-async function splitRead(
-  db: UserDatabase,
-  table: ResolvedTable,
-  keys: readonly RowKey[],
-  error: unknown,
-): Promise<RowsRead> {
-  const [only, ...others] = keys;
-  if (only === undefined) return { rows: new Map(), broken: new Map() };
-  if (others.length === 0) return { rows: new Map(), broken: new Map([[only, error]]) };
-  const half = Math.ceil(keys.length / 2);
-  const parts: RowsRead[] = [];
-  for (const part of [keys.slice(0, half), keys.slice(half)])
-    parts.push(
-      await readRows(db, table, part).then(
-        (rows): RowsRead => ({ rows, broken: new Map() }),
-        (failure: unknown) => {
-          if (isConnectionLost(failure)) throw failure;
-          return splitRead(db, table, part, failure);
-        },
-      ),
-    );
-  return {
-    rows: new Map(parts.flatMap(({ rows }) => [...rows])),
-    broken: new Map(parts.flatMap(({ broken }) => [...broken])),
-  };
-}
+const SMALL: ReadonlySet<ColumnShape['category']> = new Set(['number', 'boolean', 'date', 'enum', 'uuid']);
 
-/** Those of these keys that have a row. What the row holds is not evaluated, so that no value can stand in the way. */
-export async function presentKeys(
-  db: UserDatabase,
-  table: ResolvedTable,
-  keys: readonly RowKey[],
-): Promise<ReadonlySet<RowKey>> {
-  if (keys.length === 0) return new Set();
-  const { rows } =
-    await sql<TextRow>`select ${sql.join(keyColumns(table))} ${amongKeys(table, keys)}`.execute(db);
-  return new Set(rows.map((row) => rowKey(partsOf(table, row))));
-}
+const mayBeLarge = ({ source, shape }: ResolvedField): boolean =>
+  source.kind !== 'key' && (shape.array || !SMALL.has(shape.category));
+
+/** The fields of a row that `rowsAmong` did not read because of their size. */
+export const largeFields = (table: ResolvedTable, row: TextRow): readonly ResolvedField[] =>
+  (row.large ?? '')
+    .split(',')
+    .filter((at) => at !== '')
+    .flatMap((at) => table.fields[Number(at)] ?? []);
+
+/** Those of these keys that have a row, as one statement. What the row holds is not evaluated. */
+export const keysAmong = (table: ResolvedTable, keys: readonly RowKey[]): RawBuilder<TextRow> =>
+  sql<TextRow>`select ${sql.join(keyColumns(table))} ${amongKeys(table, keys)}`;
+
+/** The key of a row that one of these statements gave. */
+export const keyOfRow = (table: ResolvedTable, row: TextRow): RowKey => rowKey(partsOf(table, row));
 
 /** Those of these keys whose rows could be locked at once; they stay so until the transaction ends. */
 export async function freeKeys(
@@ -105,8 +78,9 @@ function amongKeys(table: ResolvedTable, keys: readonly RowKey[]): RawBuilder<un
   const same = table.key.map(
     (column, at) => sql`${alias(table)}.${sql.id(column)} = pgnotion_wanted.${sql.id(`w${at}`)}`,
   );
+  // Under a type that takes several spellings for one value, a key may be asked for twice.
   return sql`from ${sourceOf(table)}
-    join unnest(${sql.join(lists)}) as pgnotion_wanted(${sql.join(columns)}) on ${sql.join(same, sql` and `)}`;
+    join (select distinct * from unnest(${sql.join(lists)})) as pgnotion_wanted(${sql.join(columns)}) on ${sql.join(same, sql` and `)}`;
 }
 
 /** Which of these rows exist in the source table and meet a condition, whatever its query leaves out. */
@@ -123,30 +97,26 @@ export async function existingKeys(
   return new Set(rows.map((row) => rowKey(partsOf(table, row))));
 }
 
-/** Reads all keys in order, a page at a time, so that a table of any size passes in bounded memory. */
-export async function* readKeys(
-  db: UserDatabase,
+/** The keys after `after`, in order: a page of them. */
+export function keysAfter(
   table: ResolvedTable,
+  after: readonly string[] | null,
   size: number,
-): AsyncIterable<RowKey[]> {
-  const order = sql.join(table.key.map((column) => sql`${alias(table)}.${sql.id(column)}`));
-  let after: readonly string[] | null = null;
-  for (;;) {
-    const from: RawBuilder<unknown> =
-      after === null ? sql`` : sql`where (${order}) > (${bound(table, after)})`;
-    const { rows }: { rows: TextRow[] } = await sql<TextRow>`
-      select ${sql.join(keyColumns(table))} from ${sourceOf(table)} ${from}
-       order by ${order} limit ${size}`.execute(db);
-    const last = rows.at(-1);
-    if (last === undefined) return;
-    after = partsOf(table, last);
-    yield rows.map((row) => rowKey(partsOf(table, row)));
-  }
+): RawBuilder<TextRow> {
+  const columns = table.key.map((column) => sql`${alias(table)}.${sql.id(column)}`);
+  const order = sql.join(columns);
+  // Only a query can give a row without a key, which is no record.
+  const keyed = columns.map((column) => sql`${column} is not null`);
+  const from = after === null ? [] : [sql`(${order}) > (${bound(table, after)})`];
+  return sql<TextRow>`
+    select ${sql.join(keyColumns(table))} from ${sourceOf(table)}
+     where ${sql.join([...keyed, ...from], sql` and `)}
+     order by ${order} limit ${size}`;
 }
 
 /**
- * The keys of the rows that join these values of another table. Those that the query leaves out now are among them, as far
- * as the source table itself tells: the change may be why.
+ * The keys of the rows that join these values of another table. A query that joins it no longer gives a row whose partner
+ * is gone, so the table itself is asked too, where it has the columns.
  */
 export async function dependentKeys(
   db: UserDatabase,
@@ -154,13 +124,14 @@ export async function dependentKeys(
   dependency: ResolvedDependency,
   values: readonly (readonly string[])[],
 ): Promise<RowKey[]> {
-  const shown = await joinedKeys(db, table, dependency, values);
+  const given = await joiningKeys(db, table, dependency, values);
   const isOwn = dependency.columns.every(({ to }) => to in table.columnTypes);
-  if (table.query === null || !isOwn) return shown;
-  return [...new Set([...shown, ...(await joinedKeys(db, { ...table, query: null }, dependency, values))])];
+  if (table.query === null || !isOwn) return given;
+  const own = await joiningKeys(db, { ...table, query: null }, dependency, values);
+  return [...new Set([...given, ...own])];
 }
 
-async function joinedKeys(
+async function joiningKeys(
   db: UserDatabase,
   table: ResolvedTable,
   dependency: ResolvedDependency,
@@ -178,20 +149,18 @@ async function joinedKeys(
       join unnest(${sql.join(lists)}) as pgnotion_wanted(${sql.join(names)}) on ${sql.join(same, sql` and `)}`.execute(
     db,
   );
-  return rows.map((row) => rowKey(partsOf(table, row)));
+  // An outer join may give rows without a key, which are no records.
+  return rows
+    .filter((row) => Object.values(row).every((part) => part !== null))
+    .map((row) => keyOfRow(table, row));
 }
 
-export async function countRows(db: UserDatabase, table: ResolvedTable): Promise<number> {
-  const { rows } = await sql<TextRow>`select count(*) as n from ${sourceOf(table)}`.execute(db);
-  return Number(rows[0]?.n ?? 0);
-}
+/** Reads no row, and fails as reading any would: with a column or table that is gone, or a right that was taken. */
+export const noRow = (table: ResolvedTable): RawBuilder<unknown> =>
+  sql`select ${sql.join([...keyColumns(table), ...fieldColumns(table)])} from ${sourceOf(table)} limit 0`;
 
-/** Fails as reading rows would: with a column or table that is gone, or a right that was taken. */
-export async function probeRows(db: UserDatabase, table: ResolvedTable): Promise<void> {
-  await sql`select ${sql.join([...keyColumns(table), ...fieldColumns(table)])} from ${sourceOf(table)} limit 0`.execute(
-    db,
-  );
-}
+export const countOf = (table: ResolvedTable): RawBuilder<{ n: string }> =>
+  sql<{ n: string }>`select count(*) as n from ${sourceOf(table)}`;
 
 /** The key columns of rows as their texts, named k0, k1, ... */
 export const keyTextsOf = (table: ResolvedTable): RawBuilder<unknown>[] => keyColumns(table);
@@ -240,14 +209,17 @@ const fieldValue = (
 const bound = (table: ResolvedTable, parts: readonly string[]): RawBuilder<unknown> =>
   sql.join(parts.map((part, at) => sql`${part}::${sql.raw(table.keyTypes[at] ?? 'text')}`));
 
-const partsOf = (table: ResolvedTable, row: TextRow): string[] =>
+export const partsOf = (table: ResolvedTable, row: TextRow): string[] =>
   table.key.map((_, at) => row[`k${at}`] ?? '');
 
-function imageOf(table: ResolvedTable, row: TextRow): [RowKey, RowImage] {
+/** A row's key and values; those that were too large to be read are missing. */
+export function imageOf(table: ResolvedTable, row: TextRow): [RowKey, RowImage] {
   const key = rowKey(partsOf(table, row));
-  const values = table.fields.map((field, at) => [
-    field.property,
-    field.source.kind === 'key' ? key : (row[`f${at}`] ?? null),
-  ]);
-  return [key, Object.fromEntries(values) as RowImage];
+  const large = largeFields(table, row);
+  const values = table.fields.flatMap((field, at) =>
+    large.includes(field)
+      ? []
+      : [[field.property, field.source.kind === 'key' ? key : (row[`f${at}`] ?? null)] as const],
+  );
+  return [key, Object.fromEntries(values)];
 }

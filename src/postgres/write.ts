@@ -6,6 +6,7 @@ import type { ResolvedTable } from '../model/mapping.ts';
 import { serverErrorOf } from '../model/server-error.ts';
 import { failpoint } from '../runtime/failpoints.ts';
 import { isConnectionLost } from './connection-lost.ts';
+import { readRows } from './read-rows.ts';
 import { redirectedRow } from './redirected-row.ts';
 import {
   asRowFailure,
@@ -14,7 +15,7 @@ import {
   RowKeptError,
   RowStatementError,
 } from './row-statement-error.ts';
-import { freeKeys, keyCondition, readRows, tableRef, type UserDatabase } from './rows.ts';
+import { freeKeys, keyCondition, tableRef, type UserDatabase } from './rows.ts';
 import { type OwnWrite, signTag, TAG_PREFIX } from './tag.ts';
 import type { WriteLimits, Writer } from './writer.ts';
 

@@ -3,10 +3,12 @@ import type { RowKey, TableName } from '../model/ids.ts';
 import type { ResolvedTable } from '../model/mapping.ts';
 import { inRankOrder } from '../model/rank.ts';
 import { isConnectionLost } from '../postgres/connection-lost.ts';
-import { countRows, presentKeys, readKeys, type UserDatabase } from '../postgres/rows.ts';
+import { countRows, presentEach, readKeys } from '../postgres/read-rows.ts';
+import type { UserDatabase } from '../postgres/rows.ts';
 import type { Log } from '../runtime/log.ts';
 import { createPatience, type Patience } from '../runtime/patience.ts';
 import { keepTrying, mayPass, pause } from '../runtime/retry.ts';
+import { forgetLongKeys, isLongKey, noteLongKeys } from '../state/long-keys.ts';
 import { markFound } from '../state/outbox.ts';
 import { recordKeys } from '../state/record-keys.ts';
 import { beginRun, endRun } from '../state/runs.ts';
@@ -84,7 +86,10 @@ async function backfillTable(
     return context.store.transaction((sql) => markBackfilled(sql, table.name, compares));
   }
   const total = await countRows(context.db, table);
-  const run = await context.store.transaction((sql) => beginRun(sql, 'backfill', table.name, total));
+  const run = await context.store.transaction(async (sql) => {
+    await forgetLongKeys(sql, table.name);
+    return beginRun(sql, 'backfill', table.name, total);
+  });
   for await (const keys of readKeys(context.db, table, CHUNK)) {
     if (signal.aborted) return;
     await enqueue(context, table, keys, 'write');
@@ -106,13 +111,9 @@ async function enqueueVanished(
 ): Promise<void> {
   for await (const keys of recordKeys(context.store, table.name, CHUNK)) {
     if (signal.aborted) return;
-    const rows = await presentKeys(context.db, table, keys);
-    await enqueue(
-      context,
-      table,
-      keys.filter((key) => !rows.has(key)),
-      'delete',
-    );
+    const { present, broken } = await presentEach(context.db, table, keys);
+    const gone = keys.filter((key) => !present.has(key) && !broken.has(key));
+    await enqueue(context, table, gone, 'delete');
   }
 }
 
@@ -122,6 +123,11 @@ async function enqueue(
   keys: readonly RowKey[],
   kind: 'write' | 'delete',
 ): Promise<void> {
-  await context.store.transaction((sql) => markFound(sql, table.name, keys, kind));
+  const long = keys.filter(isLongKey).map((key) => ({ table: table.name, key, kind }));
+  const kept = keys.filter((key) => !isLongKey(key));
+  await context.store.transaction(async (sql) => {
+    await noteLongKeys(sql, long);
+    await markFound(sql, table.name, kept, kind);
+  });
   context.onDirty();
 }

@@ -15,8 +15,9 @@ import {
   type UndoDecision,
   type Undoing,
 } from '../model/rollback.ts';
+import { readRows } from '../postgres/read-rows.ts';
 import { writableColumns } from '../postgres/restore.ts';
-import { readRows, type UserDatabase } from '../postgres/rows.ts';
+import type { UserDatabase } from '../postgres/rows.ts';
 import type { Writer } from '../postgres/writer.ts';
 import { deletionLoad } from '../state/guarded-changes.ts';
 import { beginRollback, brokenRollback, endRun, lockRollbacks } from '../state/runs.ts';
@@ -32,7 +33,7 @@ import {
   type UndoSelection,
 } from '../state/undo.ts';
 import { isMarked, undoRecord } from './undo.ts';
-import { type Case, linesOf, refusal, type UndoLine } from './undo-lines.ts';
+import { type Case, linesOf, refusal, suspendedLine, type UndoLine } from './undo-lines.ts';
 
 export type RollbackContext = {
   readonly pool: Pool;
@@ -40,6 +41,8 @@ export type RollbackContext = {
   readonly db: UserDatabase;
   readonly writer: Pick<Writer, 'run'>;
   readonly tables: ReadonlyMap<TableName, ResolvedTable>;
+  /** Tables that cannot be written now, and why. */
+  readonly unresolved: ReadonlyMap<TableName, PgnotionError>;
   readonly guard: Guard;
 };
 
@@ -86,8 +89,10 @@ export async function rollBack(context: RollbackContext, options: RollbackOption
     upTo: await lastOperation(store),
     notRun: await brokenRollback(store, name),
   };
-  const grounds = await groundsOf(context, present);
-  const preview = await look(context, options, grounds, present);
+  const { grounds, suspended } = await groundsOf(context, present);
+  for (const line of suspended) await options.onLine(line);
+  const looked = await look(context, options, grounds, present);
+  const preview = { ...looked, left: looked.left + suspended.length };
   const waiting = await countWaiting(
     store,
     grounds.map(({ table }) => table.name),
@@ -116,17 +121,30 @@ export async function rollBack(context: RollbackContext, options: RollbackOption
   }
 }
 
-async function groundsOf(context: RollbackContext, selected: Selected): Promise<Ground[]> {
+/** The tables that can be worked on, and a line for each that cannot. Throws why not if there is no other. */
+async function groundsOf(
+  context: RollbackContext,
+  selected: Selected,
+): Promise<{ readonly grounds: readonly Ground[]; readonly suspended: readonly UndoLine[] }> {
   const grounds: Ground[] = [];
+  const suspended = new Map<TableName, PgnotionError>();
   for (const name of await selectedTables(context.store, selected)) {
     const table = context.tables.get(name);
-    if (table === undefined) throw notConfigured(name);
+    if (table === undefined) {
+      const why = context.unresolved.get(name);
+      if (why === undefined) throw notConfigured(name);
+      suspended.set(name, why);
+      continue;
+    }
     const columns = await writableColumns(context.db, table);
     grounds.push({ table, columns, fields: restorableFields(table, columns) });
   }
+  const [why] = suspended.values();
+  if (grounds.length === 0 && why !== undefined) throw why;
   if (grounds.length === 0 && selected.selection.by !== 'time') throw nothingSelected();
   // What others refer to comes first; deletions go the other way.
-  return grounds.sort((a, b) => a.table.rank - b.table.rank);
+  grounds.sort((a, b) => a.table.rank - b.table.rank);
+  return { grounds, suspended: [...suspended].map(([name, error]) => suspendedLine(name, error)) };
 }
 
 /** The concerned records of a table with what is to be done now, a chunk at a time. */

@@ -2,7 +2,7 @@ import type { QualifiedName, TableName } from '../model/ids.ts';
 import { sameJson } from '../model/json.ts';
 import type { ConflictStrategy, ResolvedTable, TableMapping } from '../model/mapping.ts';
 import type { Queryable } from '../postgres/pool.ts';
-import { resolveEach } from '../postgres/resolve.ts';
+import { resolveEach } from '../postgres/resolve-each.ts';
 import { isReadBlocked } from '../postgres/row-statement-error.ts';
 import { shapeDigests } from '../postgres/shape-digest.ts';
 import type { Log } from '../runtime/log.ts';

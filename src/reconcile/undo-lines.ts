@@ -1,3 +1,4 @@
+import { messageOf } from '../model/errors.ts';
 import type { RowKey, TableName } from '../model/ids.ts';
 import type { UndoDecision, Undoing } from '../model/rollback.ts';
 
@@ -62,4 +63,15 @@ export const refusal = (table: TableName, key: RowKey, reason: string): UndoLine
   now: null,
   becomes: null,
   reason,
+});
+
+/** A table of which nothing can be taken back now. */
+export const suspendedLine = (table: TableName, error: unknown): UndoLine => ({
+  table,
+  key: '' as RowKey,
+  what: 'left',
+  property: null,
+  now: null,
+  becomes: null,
+  reason: `nothing of this table can be written now: ${messageOf(error)}`,
 });

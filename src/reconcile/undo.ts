@@ -3,9 +3,10 @@ import type { RowKey } from '../model/ids.ts';
 import type { ResolvedField, ResolvedTable } from '../model/mapping.ts';
 import { rowChangeOf } from '../model/merge.ts';
 import { decideUndo, onlyFields, type Restored, type UndoDecision, type Undoing } from '../model/rollback.ts';
+import { readRows } from '../postgres/read-rows.ts';
 import { insertAgain } from '../postgres/restore.ts';
 import { RowKeptError, RowStatementError } from '../postgres/row-statement-error.ts';
-import { readRows, type UserDatabase } from '../postgres/rows.ts';
+import type { UserDatabase } from '../postgres/rows.ts';
 import { isSoftDeleted, setSoftDeleted } from '../postgres/soft-delete.ts';
 import {
   type ColumnValues,

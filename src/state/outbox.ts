@@ -199,7 +199,8 @@ export async function pagesComing(
   const rows = await store.query<{ name: string }>(
     `select o.table_name || '/' || o.key as name from pgnotion.outbox o
        join unnest($1::text[], $2::text[]) as u(t, k) on o.table_name = u.t and o.key = u.k
-      where o.parked_at is null and o.kind = 'write' and o.attempts = 0 and not exists (select from
+       join pgnotion.data_sources d using (table_name)
+      where d.paused_at is null and o.parked_at is null and o.kind = 'write' and o.attempts = 0 and not exists (select from
         pgnotion.records r where r.table_name = t and r.key = k and r.page_id is not null)`,
     [records.map((each) => each.table), records.map((each) => each.key)],
   );

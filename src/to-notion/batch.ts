@@ -5,7 +5,7 @@ import type { RowKey } from '../model/ids.ts';
 import type { ResolvedTable } from '../model/mapping.ts';
 import type { RefusedField } from '../model/refused-field.ts';
 import { leftOutAmong } from '../postgres/left-out.ts';
-import { readEach } from '../postgres/rows.ts';
+import { readEach } from '../postgres/read-rows.ts';
 import { conflictedAmong } from '../state/conflicts.ts';
 import type { OutboxLine } from '../state/outbox.ts';
 import { recordsByKey, type SyncRecord } from '../state/records.ts';

@@ -1,9 +1,11 @@
 import type { WalTuple } from '../model/change.ts';
 import { messageOf } from '../model/errors.ts';
-import type { Lsn, QualifiedName, RowKey, TableName } from '../model/ids.ts';
+import type { Lsn, QualifiedName, TableName } from '../model/ids.ts';
 import type { ResolvedTable } from '../model/mapping.ts';
 import { tableTrouble } from '../model/table-trouble.ts';
 import { urgencyOfMany } from '../model/urgency.ts';
+import { isConnectionLost } from '../postgres/connection-lost.ts';
+import { referringKeys } from '../postgres/references.ts';
 import { isReadBlocked } from '../postgres/row-statement-error.ts';
 import { dependentKeys, type UserDatabase } from '../postgres/rows.ts';
 import { untilVisible } from '../postgres/visibility.ts';
@@ -13,8 +15,10 @@ import type { Log } from '../runtime/log.ts';
 import { keepTrying } from '../runtime/retry.ts';
 import { onAbort } from '../runtime/signal.ts';
 import { advanceCheckpoint, raiseAcknowledged } from '../state/checkpoint.ts';
+import { isLongKey, noteLongKeys } from '../state/long-keys.ts';
 import { type DirtyRecord, markAllDeleted, markDirty } from '../state/outbox.ts';
 import { livingBase, recordsByKey } from '../state/records.ts';
+import { markReferrers } from '../state/referrers.ts';
 import { keepMoves } from '../state/rekeys.ts';
 import { compareAgain, suspend } from '../state/sources.ts';
 import type { Store } from '../state/sql.ts';
@@ -125,8 +129,13 @@ async function storeTruncate(
   held.xids.add(transaction.xid);
   await allVisible(options, held);
   const sources = tables.flatMap((name) => routes.get(name)?.source ?? []);
+  const dependants = tables.flatMap((name) => routes.get(name)?.dependants ?? []);
   await options.store.transaction(async (sql) => {
     for (const table of sources) await markAllDeleted(sql, table.name, transaction.changedAt, stored);
+    await compareAgain(
+      sql,
+      dependants.map(({ table }) => table.name),
+    );
   });
 }
 
@@ -135,7 +144,7 @@ async function storeTruncate(
  * early looks as if nothing had changed: a change is stored once every read sees it (invariant 1).
  */
 async function flush(options: Consuming, held: Held, checkpoint: Lsn | null): Promise<void> {
-  if (sizeOf(held) > 0) await allVisible(options, held);
+  if (sizeOf(held) + held.compared.size > 0) await allVisible(options, held);
   if (sizeOf(held) > 0) failpoint('capture.before-store');
   const changed = [...held.dirty.values(), ...(await changedSince(options, held.tagged))];
   const records = new Map<string, DirtyRecord>(
@@ -145,19 +154,29 @@ async function flush(options: Consuming, held: Held, checkpoint: Lsn | null): Pr
     const name = `${record.table}/${record.key}`;
     if (!records.has(name)) records.set(name, record);
   }
+  const shown = await referrersOf(options, held.referred);
   // One order of locks for everybody who writes many lines.
   const sorted = [...records.values()].sort((a, b) =>
     `${a.table}/${a.key}` < `${b.table}/${b.key}` ? -1 : 1,
   );
   await options.store.transaction(async (sql) => {
+    await noteLongKeys(
+      sql,
+      sorted.filter(({ key }) => isLongKey(key)),
+    );
+    const kept = sorted.filter(({ key }) => !isLongKey(key));
     await markDirty(
       sql,
-      sorted.map((record) => ({ ...record, lsn: checkpoint })),
+      kept.map((record) => ({ ...record, lsn: checkpoint })),
     );
+    for (const { table, field, related, rows } of shown)
+      await markReferrers(sql, { table, field, related, rows });
+    if (held.compared.size > 0) await compareAgain(sql, [...held.compared]);
     await keepMoves(sql, held.moves);
     if (checkpoint !== null) await advanceCheckpoint(sql, options.slot, checkpoint);
   });
-  for (const part of [held.dirty, held.tagged, held.joined, held.xids]) part.clear();
+  for (const part of [held.dirty, held.tagged, held.joined, held.referred, held.compared, held.xids])
+    part.clear();
   held.moves.length = 0;
   if (sorted.length > 0) options.onDirty();
 }
@@ -202,7 +221,7 @@ async function dependantsOf(options: CaptureOptions, joined: Held['joined']): Pr
   const records: DirtyRecord[] = [];
   for (const { table, dependency, values } of joined.values()) {
     const keys = await dependentKeys(options.db, table, dependency, [...values.values()]).catch(
-      (error: unknown) => suspendFor(options, table.name, error),
+      (error: unknown) => compareInstead(options, table.name, error),
     );
     const changedAt = new Date();
     const urgency = urgencyOfMany(keys.length);
@@ -212,18 +231,38 @@ async function dependantsOf(options: CaptureOptions, joined: Held['joined']): Pr
   return records;
 }
 
+async function referrersOf(options: CaptureOptions, referred: Held['referred']) {
+  const found = [];
+  for (const { table, field, related, values } of referred.values()) {
+    const by = field.relatedBy ?? '';
+    const column = field.source.kind === 'column' ? field.source.column : '';
+    const rows = await referringKeys(options.db, table, column, {
+      table: related,
+      by,
+      values: [...values],
+    }).catch((error: unknown) => compareInstead(options, table.name, error));
+    found.push({ table: table.name, field: field.property, related: related.name, rows });
+  }
+  return found;
+}
+
 /** A table that cannot be asked must not hold the log up for the others; all of its rows are compared later. */
-async function suspendFor(options: CaptureOptions, table: TableName, error: unknown): Promise<RowKey[]> {
+async function compareInstead(options: CaptureOptions, table: TableName, error: unknown): Promise<never[]> {
+  if (isConnectionLost(error)) throw error;
   if (isReadBlocked(error)) {
     options.log.warn({ table, reason: messageOf(error) }, 'a table is locked: its rows are compared later');
     await options.store.transaction((sql) => compareAgain(sql, [table]));
     return [];
   }
   const reason = tableTrouble(error);
-  if (reason === null) throw error;
-  options.log.error({ table, reason }, 'a table is suspended');
+  if (reason === null)
+    options.log.warn(
+      { table, reason: messageOf(error) },
+      'its joined rows cannot be read; its rows are compared',
+    );
+  else options.log.error({ table, reason }, 'a table is suspended');
   await options.store.transaction(async (sql) => {
-    await suspend(sql, table, reason);
+    if (reason !== null) await suspend(sql, table, reason);
     await compareAgain(sql, [table]);
   });
   return [];

@@ -8,7 +8,7 @@ import { goesToNotion, type ResolvedField, type ResolvedTable } from '../model/m
 import { rowChanged } from '../model/merge.ts';
 import type { PagePlan } from '../model/plan.ts';
 import { goneAmong } from '../postgres/gone.ts';
-import { readEach } from '../postgres/rows.ts';
+import { readEach } from '../postgres/read-rows.ts';
 import {
   type Cleared,
   claimClearings,

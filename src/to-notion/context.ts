@@ -5,10 +5,12 @@ import type { PageId, TableName } from '../model/ids.ts';
 import type { ResolvedTable } from '../model/mapping.ts';
 import { lookupsOver } from '../model/page.ts';
 import { targetsOf } from '../model/plan.ts';
+import { lacking, pairsOfReferences, recordsOf } from '../model/references.ts';
 import type { RefusedField } from '../model/refused-field.ts';
 import type { NotionClient } from '../notion/client.ts';
 import type { SettleRelations } from '../notion/locate.ts';
 import type { People } from '../notion/people.ts';
+import { findReferences } from '../postgres/references.ts';
 import type { UserDatabase } from '../postgres/rows.ts';
 import type { KeyLock } from '../runtime/keylock.ts';
 import type { Log } from '../runtime/log.ts';
@@ -79,17 +81,23 @@ export const SETTLED: Delivered = { kind: 'settled' };
 /** Look-ups that find nothing: encoding with them shows which records a row points to. */
 export const NO_LOOKUPS = lookupsOver({ pairs: [], users: new Map() });
 
-/** Fetches the pages that these rows' relations point to, in one query. */
+/** Fetches the pages that these rows' relations point to, in one query; what has none by that name is asked of PostgreSQL. */
 export async function lookupsFor(
   context: DeliverContext,
   table: ResolvedTable,
   rows: readonly RowImage[],
 ): Promise<Lookups> {
   const targets = rows.flatMap((row) => targetsOf(table, row, NO_LOOKUPS));
+  const known = await pagesOf(
+    context.store,
+    targets.filter(({ by }) => by === undefined),
+  );
+  const references = await findReferences(context.db, context.tables, lacking(targets, known));
+  const found = pairsOfReferences(references, await pagesOf(context.store, recordsOf(references)));
   const users = table.fields.some((field) => field.type === 'people')
     ? await context.people.byEmail()
     : new Map();
-  return lookupsOver({ pairs: await pagesOf(context.store, targets), users });
+  return lookupsOver({ pairs: [...found.pairs, ...known], targets: found.targets, users });
 }
 
 const OUT_OF_ORDER_MS = 5_000;

@@ -2,8 +2,8 @@ import type { TableName } from '../model/ids.ts';
 import { changedInRow } from '../model/merge.ts';
 import { tableTrouble } from '../model/table-trouble.ts';
 import { leftOutAmong } from '../postgres/left-out.ts';
+import { readEach } from '../postgres/read-rows.ts';
 import { isReadBlocked } from '../postgres/row-statement-error.ts';
-import { readRows } from '../postgres/rows.ts';
 import { failpoint } from '../runtime/failpoints.ts';
 import { backoff } from '../runtime/retry.ts';
 import { type OutboxLine, park, postpone, reschedule, settle } from '../state/outbox.ts';
@@ -105,7 +105,9 @@ async function deliverOne(context: DeliverContext, batch: Batch, line: OutboxLin
     return withRow(context, delivery, known, batch);
   }
   // The record moved since the batch was read: what was read with it is too old to act on.
-  const fresh = (await readRows(context.db, table, [line.key])).get(line.key);
+  const { rows, broken } = await readEach(context.db, table, [line.key]);
+  if (broken.has(line.key)) throw broken.get(line.key);
+  const fresh = rows.get(line.key);
   const look = sameBase(known, before)
     ? batch.look
     : await openEyes(context, table, source, 1, { priority: urgencyOf(line) });

@@ -1,7 +1,7 @@
 import type { WalEvent, WalTuple } from '../model/change.ts';
 import { seeVersion } from '../model/field-times.ts';
 import { type QualifiedName, type RowKey, rowKey, type TableName } from '../model/ids.ts';
-import type { ResolvedDependency, ResolvedTable } from '../model/mapping.ts';
+import type { ResolvedDependency, ResolvedField, ResolvedTable } from '../model/mapping.ts';
 import { LIVE, type Urgency, urgencyOfMany } from '../model/urgency.ts';
 import type { DirtyRecord } from '../state/outbox.ts';
 import type { LoggedMove } from '../state/rekeys.ts';
@@ -22,6 +22,10 @@ export type Held = {
   readonly tagged: Map<string, TaggedRow>;
   /** Values of joined tables whose dependants are dirty. */
   readonly joined: Map<string, Joined>;
+  /** Values by which relations refer to rows of another table than by their keys. */
+  readonly referred: Map<string, Referred>;
+  /** Tables of which nobody can tell which records a change concerns: all of their rows are compared. */
+  readonly compared: Set<TableName>;
   /** The transactions that these changes are of. */
   readonly xids: Set<number>;
   /** Changes of keys, in the order of the log. */
@@ -32,6 +36,8 @@ export const nothingHeld = (): Held => ({
   dirty: new Map(),
   tagged: new Map(),
   joined: new Map(),
+  referred: new Map(),
+  compared: new Set(),
   xids: new Set(),
   moves: [],
 });
@@ -41,6 +47,15 @@ type Joined = {
   readonly dependency: ResolvedDependency;
   readonly values: Map<string, readonly string[]>;
 };
+
+/** A relation whose column holds another column's value of the related table. */
+type Referrer = {
+  readonly table: ResolvedTable;
+  readonly field: ResolvedField;
+  readonly related: ResolvedTable;
+};
+
+export type Referred = Referrer & { readonly values: Set<string> };
 
 /** The transaction that is being read. */
 export type Transaction = {
@@ -69,11 +84,12 @@ export const urgencyOf = ({ table, by, alone }: Pick<HeldRecord, 'table' | 'by' 
 export const sizeOf = (held: Held): number =>
   held.dirty.size +
   held.tagged.size +
-  [...held.joined.values()].reduce((sum, each) => sum + each.values.size, 0);
+  [...held.joined.values(), ...held.referred.values()].reduce((sum, each) => sum + each.values.size, 0);
 
 type Route = {
   readonly source: ResolvedTable | null;
   readonly dependants: readonly { readonly table: ResolvedTable; readonly dependency: ResolvedDependency }[];
+  readonly referrers: readonly Referrer[];
 };
 export type Routes = ReadonlyMap<QualifiedName, Route>;
 
@@ -86,6 +102,7 @@ export function routesOf(tables: readonly ResolvedTable[]): Routes {
       name,
       {
         source: tables.find((table) => table.source === name && table.direction !== 'to-postgres') ?? null,
+        referrers: tables.flatMap((table) => referrersOf(table, name, tables)),
         dependants: tables.flatMap((table) =>
           table.dependsOn.filter((each) => each.table === name).map((dependency) => ({ table, dependency })),
         ),
@@ -93,6 +110,17 @@ export function routesOf(tables: readonly ResolvedTable[]): Routes {
     ]),
   );
 }
+
+const referrersOf = (
+  table: ResolvedTable,
+  name: QualifiedName,
+  tables: readonly ResolvedTable[],
+): readonly Referrer[] =>
+  table.fields.flatMap((field) => {
+    const related = tables.find((each) => each.name === field.relatedTable);
+    const isReferrer = field.relatedBy !== undefined && table.direction !== 'to-postgres';
+    return related?.source === name && isReferrer ? [{ table, field, related }] : [];
+  });
 
 type RowEvent = Extract<WalEvent, { kind: 'insert' | 'update' | 'delete' }>;
 
@@ -103,7 +131,11 @@ export function note(held: Held, routes: Routes, transaction: Transaction, event
   const now = event.kind === 'delete' ? null : event.row;
   const before = event.kind === 'insert' ? null : event.old;
   if (route.source !== null) noteRecord(held, route.source, transaction, event);
-  for (const dependant of route.dependants) noteJoined(held, dependant, now ?? before);
+  for (const referrer of route.referrers) noteReferred(held, referrer, now, before);
+  for (const dependant of route.dependants) {
+    noteJoined(held, dependant, now);
+    noteNoLongerJoined(held, dependant, before, now);
+  }
 }
 
 function noteRecord(held: Held, table: ResolvedTable, transaction: Transaction, event: RowEvent): void {
@@ -173,10 +205,45 @@ function noteJoined(
   { table, dependency }: Route['dependants'][number],
   tuple: WalTuple | null,
 ): void {
-  const value = dependency.columns.map(({ from }) => tuple?.[from]);
-  if (!value.every((part) => typeof part === 'string')) return;
-  const name = `${table.name}/${dependency.table}`;
+  if (tuple === null) return;
+  const value = dependency.columns.map(({ from }) => tuple[from]);
+  // Nothing joins what is null; what the log leaves out may join anything.
+  if (value.includes(null)) return;
+  if (!value.every((part) => typeof part === 'string')) {
+    held.compared.add(table.name);
+    return;
+  }
+  // A query may join one table twice, by other columns.
+  const by = dependency.columns.map(({ to }) => to);
+  const name = JSON.stringify([table.name, dependency.table, by]);
   const joined: Joined = held.joined.get(name) ?? { table, dependency, values: new Map() };
   joined.values.set(JSON.stringify(value), value);
   held.joined.set(name, joined);
+}
+
+/**
+ * A joined row that is gone, or has another key now: the records that joined it are those that have the key still. Where
+ * only the query knows what they join, it may have lost them with the row.
+ */
+function noteNoLongerJoined(
+  held: Held,
+  dependant: Route['dependants'][number],
+  before: WalTuple | null,
+  now: WalTuple | null,
+): void {
+  const { table, dependency } = dependant;
+  const isSame = now !== null && dependency.columns.every(({ from }) => before?.[from] === now[from]);
+  if (before === null || isSame) return;
+  if (dependency.columns.some(({ to }) => !(to in table.columnTypes))) held.compared.add(table.name);
+  noteJoined(held, dependant, before);
+}
+
+/** Records whose relation may show another page, or none, now. What the log does not show of the former value shows there. */
+function noteReferred(held: Held, referrer: Referrer, now: WalTuple | null, before: WalTuple | null): void {
+  const { table, field } = referrer;
+  const by = field.relatedBy ?? '';
+  const name = `${table.name}/${field.property}`;
+  const referred: Referred = held.referred.get(name) ?? { ...referrer, values: new Set() };
+  for (const value of [now?.[by], before?.[by]]) if (typeof value === 'string') referred.values.add(value);
+  if (referred.values.size > 0) held.referred.set(name, referred);
 }

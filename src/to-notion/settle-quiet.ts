@@ -1,7 +1,7 @@
 import { referencedTables } from '../model/consequence.ts';
 import type { ResolvedTable } from '../model/mapping.ts';
 import { leftOutAmong } from '../postgres/left-out.ts';
-import { readEach } from '../postgres/rows.ts';
+import { readEach } from '../postgres/read-rows.ts';
 import { releaseRefusedDeletions } from '../state/edits.ts';
 import type { OutboxLine } from '../state/outbox.ts';
 import { type Quiet, settleQuietEntries } from '../state/quiet-entries.ts';

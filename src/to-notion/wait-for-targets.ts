@@ -1,4 +1,4 @@
-import type { Target } from '../model/plan.ts';
+import type { Target } from '../model/references.ts';
 import { hasten, pagesComing } from '../state/outbox.ts';
 import { pagesOf } from '../state/records.ts';
 import { awaitTargets } from '../state/waiting.ts';

@@ -3,8 +3,8 @@ import { rowFiltered } from '../model/filtered.ts';
 import { goesToNotion, goesToPostgres, type ResolvedField } from '../model/mapping.ts';
 import { changedOnPage } from '../model/merge.ts';
 import { editDigest } from '../model/page.ts';
+import { readRows } from '../postgres/read-rows.ts';
 import { RowKeptError } from '../postgres/row-statement-error.ts';
-import { readRows } from '../postgres/rows.ts';
 import { type ColumnValues, lockRow, writeAs } from '../postgres/write.ts';
 import { wakeIfDecided } from '../state/clearings.ts';
 import { type LiveConflict, liveConflicts } from '../state/conflicts.ts';
@@ -266,7 +266,8 @@ async function tryAsSeen(
       if (present === undefined)
         return { trouble: parked(rowFiltered(record, fields[0]?.property ?? null)), held: [] };
       row = present;
-      const lookups = await lookupsWithRows(sql, seen, table, [row, record.baseRow]);
+      const ends = { db: transaction, tables: context.tables, sql };
+      const lookups = await lookupsWithRows(ends, seen, table, [row, record.baseRow]);
       const decoded = decodeAll(fields, image, lookups, row);
       const chosen = choose({ sighting, record, row, times, lookups, lines }, decoded);
       const problem = problemOf(chosen.problems);

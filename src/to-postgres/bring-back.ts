@@ -1,5 +1,5 @@
 import { goesToPostgres, type ResolvedField } from '../model/mapping.ts';
-import { readRows } from '../postgres/rows.ts';
+import { readRows } from '../postgres/read-rows.ts';
 import {
   endConflict,
   holdConflict,

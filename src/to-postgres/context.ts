@@ -7,10 +7,12 @@ import type { PageId, TableName } from '../model/ids.ts';
 import type { ResolvedField, ResolvedTable } from '../model/mapping.ts';
 import { lookupsJoined, lookupsOver } from '../model/page.ts';
 import { targetsOf } from '../model/plan.ts';
+import { lacking, type Pair, pairsOfReferences, recordsOf, referencePlace } from '../model/references.ts';
 import { validate } from '../model/validate.ts';
 import type { NotionClient, NotionPage } from '../notion/client.ts';
 import type { SettleRelations } from '../notion/locate.ts';
 import type { People } from '../notion/people.ts';
+import { findReferences, referenceValues } from '../postgres/references.ts';
 import type { UserDatabase } from '../postgres/rows.ts';
 import { statementsOn, type UserTransaction } from '../postgres/write.ts';
 import type { Writer } from '../postgres/writer.ts';
@@ -93,18 +95,54 @@ export async function inboundLookups(
       ? []
       : [{ table: record.table, key: record.key, page: record.page }],
   );
-  return lookupsOver({ pairs, users, away });
+  return lookupsOver({ pairs: [...pairs, ...(await pairsBy(context, related, pairs))], users, away });
+}
+
+/** What the related records' rows have in the columns that these fields refer to them by. */
+async function pairsBy(
+  { db, tables }: Pick<InboundContext, 'db' | 'tables'>,
+  related: readonly ResolvedField[],
+  records: readonly Pair[],
+): Promise<readonly Pair[]> {
+  const pairs: Pair[] = [];
+  for (const { relatedTable, relatedBy } of related) {
+    const table = relatedTable === undefined ? undefined : tables.get(relatedTable);
+    if (table === undefined || relatedBy === undefined) continue;
+    const own = records.filter((record) => record.table === table.name);
+    const values = await referenceValues(
+      db,
+      table,
+      relatedBy,
+      own.map(({ key }) => key),
+    );
+    for (const { key, page } of own) {
+      const value = values.get(key);
+      if (value !== undefined) pairs.push({ table: referencePlace(table.name, relatedBy), key: value, page });
+    }
+  }
+  return pairs;
 }
 
 /** The same with the records that the relations of these images of a row point to: what a set has in common needs both. */
 export async function lookupsWithRows(
-  sql: Sql,
+  {
+    db,
+    tables,
+    sql,
+  }: { readonly db: UserDatabase; readonly tables: InboundContext['tables']; readonly sql: Sql },
   lookups: Lookups,
   table: ResolvedTable,
   rows: readonly RowImage[],
 ): Promise<Lookups> {
   const targets = rows.flatMap((row) => targetsOf(table, row, NO_LOOKUPS));
-  return targets.length === 0 ? lookups : lookupsJoined(lookups, await pagesOf(sql, targets));
+  if (targets.length === 0) return lookups;
+  const known = await pagesOf(
+    sql,
+    targets.filter(({ by }) => by === undefined),
+  );
+  const references = await findReferences(db, tables, lacking(targets, known));
+  const found = pairsOfReferences(references, await pagesOf(sql, recordsOf(references)));
+  return lookupsJoined(lookups, { pairs: [...found.pairs, ...known], targets: found.targets });
 }
 
 const NO_LOOKUPS = lookupsOver({ pairs: [], users: EMPTY });

@@ -4,7 +4,7 @@ import type { PageId } from '../model/ids.ts';
 import type { ResolvedTable } from '../model/mapping.ts';
 import { readPage } from '../model/page.ts';
 import type { NotionPage } from '../notion/client.ts';
-import { countRows } from '../postgres/rows.ts';
+import { countRows } from '../postgres/read-rows.ts';
 import { strangers } from '../state/edits.ts';
 import { beginReading, contactOf, endContact, endReading, noteReading } from '../state/first-contact.ts';
 import { holdCreations, massCreation, newPages } from '../state/guarded-changes.ts';

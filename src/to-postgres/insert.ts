@@ -4,9 +4,9 @@ import type { Fault } from '../model/errors.ts';
 import { newRowFiltered } from '../model/filtered.ts';
 import { keyParts, type RowKey } from '../model/ids.ts';
 import { goesToNotion, goesToPostgres, type ResolvedField, type ResolvedTable } from '../model/mapping.ts';
+import { readRows } from '../postgres/read-rows.ts';
 import { passSequences } from '../postgres/restore.ts';
 import { RowKeptError } from '../postgres/row-statement-error.ts';
-import { readRows } from '../postgres/rows.ts';
 import {
   type Actor,
   type ColumnValues,

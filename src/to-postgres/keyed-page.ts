@@ -4,14 +4,13 @@ import type { RowKey } from '../model/ids.ts';
 import { goesToNotion, type ResolvedField } from '../model/mapping.ts';
 import { judgeKeyedPage, type NewcomerVerdict } from '../model/newcomer.ts';
 import { lookupsOver } from '../model/page.ts';
-import { targetsOf } from '../model/plan.ts';
 import { type FoundKey, findKeys } from '../postgres/keys.ts';
-import { readRows } from '../postgres/rows.ts';
+import { readRows } from '../postgres/read-rows.ts';
 import type { WaitingEdit } from '../state/edits.ts';
 import { LOST_RECORD_PAGE } from '../state/first-contact.ts';
 import { lostCreate, wasDeletedHere } from '../state/operations.ts';
-import { pagesOf, recordsByKey, type SyncRecord } from '../state/records.ts';
-import type { InboundContext, Sighting } from './context.ts';
+import { recordsByKey, type SyncRecord } from '../state/records.ts';
+import { type InboundContext, lookupsWithRows, type Sighting } from './context.ts';
 
 /** The record id that a page shows; null if it shows none. */
 export function typedIn({ table, image }: Pick<Sighting, 'table' | 'image'>): string | null {
@@ -81,11 +80,11 @@ async function differences(
   const users = table.fields.some(({ type }) => type === 'people')
     ? await context.people.byEmail()
     : new Map<string, string>();
-  const none = lookupsOver({ pairs: [], users });
-  const pairs = await pagesOf(context.store, targetsOf(table, row, none));
-  const lookups = lookupsOver({ pairs, users });
+  const ends = { db: context.db, tables: context.tables, sql: context.store };
+  const lookups = await lookupsWithRows(ends, lookupsOver({ pairs: [], users }), table, [row]);
   const differs = (field: ResolvedField): boolean => {
-    if (field.source.kind === 'key' || !goesToNotion(field) || !(field.property in image)) return false;
+    if (field.source.kind === 'key' || !goesToNotion(field)) return false;
+    if (!(field.property in image) || !(field.property in row)) return false;
     const encoded = encodeField(field, row[field.property] ?? null, lookups);
     return encoded.kind === 'value' && !field.codec.same(encoded.value, image[field.property] ?? null);
   };

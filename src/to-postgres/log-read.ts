@@ -1,7 +1,7 @@
 import type { RowImage } from '../model/change.ts';
 import type { ResolvedTable } from '../model/mapping.ts';
 import { leftOutAmong } from '../postgres/left-out.ts';
-import { readRows } from '../postgres/rows.ts';
+import { readRows } from '../postgres/read-rows.ts';
 import { lookSoon } from '../state/edits.ts';
 import type { SyncRecord } from '../state/records.ts';
 import { isMovePending } from '../state/rekeys.ts';

@@ -1,7 +1,7 @@
 import type { RowKey } from '../model/ids.ts';
 import { digestOf } from '../model/page.ts';
 import type { FoundKey } from '../postgres/keys.ts';
-import { readRows } from '../postgres/rows.ts';
+import { readRows } from '../postgres/read-rows.ts';
 import { recordResolved } from '../state/conflicts.ts';
 import { dropEdit, editsOf, parkEdit, waitForEdit } from '../state/edits.ts';
 import { contactOf, noteCarries } from '../state/first-contact.ts';

@@ -4,7 +4,7 @@ import { deletionsBehind } from '../model/consequence.ts';
 import type { PageId } from '../model/ids.ts';
 import { goesToNotion, type ResolvedField, type ResolvedTable } from '../model/mapping.ts';
 import { goneAmong } from '../postgres/gone.ts';
-import { readRows } from '../postgres/rows.ts';
+import { readRows } from '../postgres/read-rows.ts';
 import { changeTimesOf } from '../state/change-times.ts';
 import {
   type Clash,

@@ -1,7 +1,7 @@
 import type { RowKey } from '../model/ids.ts';
 import { goesToNotion, type ResolvedTable } from '../model/mapping.ts';
 import { rowChangeOf } from '../model/merge.ts';
-import { readRows } from '../postgres/rows.ts';
+import { readRows } from '../postgres/read-rows.ts';
 import { lockRow, type UserTransaction } from '../postgres/write.ts';
 import { changedAtOf } from '../state/change-times.ts';
 import { beginOperation, endOperation } from '../state/operations.ts';

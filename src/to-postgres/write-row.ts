@@ -4,7 +4,7 @@ import { meansRow } from '../model/field-state.ts';
 import { encodeField } from '../model/fields.ts';
 import type { RowKey } from '../model/ids.ts';
 import { goesToNotion, type ResolvedField, type ResolvedTable } from '../model/mapping.ts';
-import { readRows } from '../postgres/rows.ts';
+import { readRows } from '../postgres/read-rows.ts';
 import {
   type ColumnValues,
   settleConstraints,

@@ -1,15 +1,9 @@
 import { sql } from 'kysely';
 import { describe, expect, test } from 'vitest';
 import { type RowKey, rowKey } from '../../src/model/ids.ts';
-import {
-  countRows,
-  dependentKeys,
-  keyCondition,
-  probeRows,
-  readKeys,
-  readRows,
-  tableRef,
-} from '../../src/postgres/rows.ts';
+import { probeRows } from '../../src/postgres/read-failure.ts';
+import { countRows, readKeys, readRows } from '../../src/postgres/read-rows.ts';
+import { dependentKeys, keyCondition, tableRef } from '../../src/postgres/rows.ts';
 import { createTables } from '../support/user-tables.ts';
 
 const title = (column: string) => ({ column, type: 'title' as const, direction: 'to-notion' as const });

@@ -11,7 +11,8 @@ test('a PostgreSQL that falls silent on the way up is given up, with every conne
   await database.pool.query(shopSchema);
   const config = parseConfig(shopConfig);
   const environment = readEnvironment({ DATABASE_URL: database.url, NOTION_API_KEY: 'secret' }, config);
-  const open = (migrationMs?: number) => openInstallation(config, environment, silentLog(), migrationMs);
+  const open = (migrationMs?: number) =>
+    openInstallation(config, environment, silentLog(), migrationMs === undefined ? {} : { migrationMs });
   await (await open()).close();
 
   const holder = await database.pool.connect();

@@ -3,7 +3,7 @@ import { encodeField } from '../../src/model/fields.ts';
 import { pageId, type RowKey } from '../../src/model/ids.ts';
 import { goesToNotion, type ResolvedTable } from '../../src/model/mapping.ts';
 import { lookupsOver, readPage } from '../../src/model/page.ts';
-import { readKeys, readRows } from '../../src/postgres/rows.ts';
+import { readKeys, readRows } from '../../src/postgres/read-rows.ts';
 import type { PageView } from '../../src/sandbox/notion/human.ts';
 import { type Excuses, excusesOf } from './chaos-excuses.ts';
 import { isRaced } from './chaos-history.ts';

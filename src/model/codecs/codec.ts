@@ -1,6 +1,7 @@
 import type { Json, PageValue, SqlText } from '../change.ts';
 import type { Fault } from '../errors.ts';
 import type { PageId, RowKey, TableName } from '../ids.ts';
+import type { Target } from '../references.ts';
 
 /** The property types that a field can be mapped to. */
 export type PropertyType =
@@ -51,6 +52,8 @@ export type CodecOptions = {
   readonly values?: Readonly<Record<string, string>>;
   /** For `relation`: the synced table that the property points to. */
   readonly relatedTable?: TableName;
+  /** The column of that table's row which the value is found in, if it is not the key. */
+  readonly relatedBy?: string;
   /** For `number`: accept values that a double cannot hold exactly (they are rounded in Notion, never written back). */
   readonly lossy?: boolean;
 };
@@ -59,6 +62,8 @@ export type CodecOptions = {
 export type Lookups = {
   readonly pageOf: (table: TableName, key: RowKey) => PageId | undefined;
   readonly keyOf: (table: TableName, page: PageId) => RowKey | undefined;
+  /** The record that a reference without a page stands for, if it is not the one of that very key. */
+  readonly targetOf?: (table: TableName, key: RowKey) => Target | undefined;
   readonly userOf: (email: string) => string | undefined;
   readonly emailOf: (userId: string) => string | undefined;
   /** Whether a page was found out of its place (in the trash, say), where a relation may list it all the same. */
@@ -72,7 +77,7 @@ export type Encoded =
   | {
       readonly kind: 'unresolved';
       readonly value: PageValue;
-      readonly missing: readonly { readonly table: TableName; readonly key: RowKey }[];
+      readonly missing: readonly Target[];
     }
   | { readonly kind: 'refused'; readonly fault: Fault };
 

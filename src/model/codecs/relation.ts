@@ -1,5 +1,6 @@
 import type { PageValue, SqlText } from '../change.ts';
 import { type PageId, pageId, type RowKey } from '../ids.ts';
+import { referencePlace, type Target } from '../references.ts';
 import type { Codec, CodecOptions, ColumnShape, Decoded, Encoded, Lookups } from './codec.ts';
 import {
   idObjects,
@@ -35,12 +36,16 @@ function encode(text: SqlText, column: ColumnShape, options: CodecOptions, looku
   if (table === undefined) return refuse(options, text, UNRELATED);
   const keys = rowReferences(text, column, options);
   if (isRefusal(keys)) return keys;
+  const by = options.relatedBy;
+  const place = referencePlace(table, by);
   const targets = asSet(keys).map((key) => ({
     key: key as RowKey,
-    page: lookups.pageOf(table, key as RowKey),
+    page: lookups.pageOf(place, key as RowKey),
   }));
   const pages = asSet(targets.flatMap(({ page }) => page ?? []));
-  const missing = targets.filter(({ page }) => page === undefined).map(({ key }) => ({ table, key }));
+  const missing = targets
+    .filter(({ page }) => page === undefined)
+    .map(({ key }): Target => lookups.targetOf?.(place, key) ?? { table, key, ...(by && { by }) });
   if (pages.length + missing.length > MOST_REFERENCES) return tooMany(text, options);
   return missing.length === 0 ? pageOutcome(pages) : { kind: 'unresolved', value: pages, missing };
 }
@@ -64,15 +69,16 @@ function decode(
       remedy: 'Leave one page in the relation, or limit the property to one page in Notion.',
       words: 'only one page can be chosen here',
     });
+  const place = referencePlace(table, options.relatedBy);
   const keys = new Map<string, string>();
   const missing: PageId[] = [];
   for (const id of ids) {
-    const key = lookups.keyOf(table, id);
+    const key = lookups.keyOf(place, id);
     if (key === undefined) missing.push(id);
     else keys.set(id, key);
   }
   if (missing.length > 0) return { kind: 'unresolved', missing };
-  return placeReferences(keys, column, options, current, (key) => lookups.pageOf(table, key as RowKey));
+  return placeReferences(keys, column, options, current, (key) => lookups.pageOf(place, key as RowKey));
 }
 
 /** The page that a person chose for a column of one key: a former one that is in the trash may still be listed beside it. */
