@@ -11,7 +11,7 @@ import type { OutboxLine } from '../state/outbox.ts';
 import type { DeliverContext } from './context.ts';
 import { deliverLines, suspendFor } from './deliver.ts';
 import { applyMoves } from './rekey.ts';
-import { settleQuiet } from './settle-quiet.ts';
+import { settleGone, settleQuiet } from './settle-quiet.ts';
 
 /** How often the outbox is looked at when nobody rings: entries that SQL functions made due. */
 const IDLE_MS = 2_000;
@@ -185,12 +185,14 @@ async function newsAmong(
   if (table === undefined) throw new Error(`no table ${name}`);
   const news: OutboxLine[] = [];
   const step = Math.max(size, MASS_BATCH * 4);
-  for (let at = 0; at < lines.length && news.length < size && !signal.aborted; at += step) {
-    const some = lines.slice(at, at + step);
-    // Rows that are locked against reading keep their entries for the delivery, which tries them later.
-    const rest = await settleQuiet(context, table, some).catch((error: unknown) =>
-      isReadBlocked(error) ? some : suspendFor(context, name, error),
-    );
+  // Rows that are locked against reading keep their entries for the delivery, which tries them later.
+  const unlessBlocked = (some: readonly OutboxLine[]) => (error: unknown) =>
+    isReadBlocked(error) ? some : suspendFor(context, name, error);
+  const present = await settleGone(context, table, lines).catch(unlessBlocked(lines));
+  if (present === null) return [];
+  for (let at = 0; at < present.length && news.length < size && !signal.aborted; at += step) {
+    const some = present.slice(at, at + step);
+    const rest = await settleQuiet(context, table, some).catch(unlessBlocked(some));
     if (rest === null) return [];
     news.push(...rest);
   }

@@ -1,7 +1,7 @@
 import { referencedTables } from '../model/consequence.ts';
 import type { ResolvedTable } from '../model/mapping.ts';
 import { leftOutAmong } from '../postgres/left-out.ts';
-import { readEach } from '../postgres/read-rows.ts';
+import { presentEach, readEach } from '../postgres/read-rows.ts';
 import { releaseRefusedDeletions } from '../state/edits.ts';
 import type { OutboxLine } from '../state/outbox.ts';
 import { type Quiet, settleQuietEntries } from '../state/quiet-entries.ts';
@@ -10,9 +10,29 @@ import type { DeliverContext } from './context.ts';
 import { hasNews } from './update.ts';
 
 /**
- * Ends in one statement the entries that need no request: of rows that came and went without a page, and of rows that
- * are as their base. Gives the others.
+ * Ends in one statement the entries of rows that came and went without a page. Gives the others. Nothing but keys is read,
+ * so there may be many.
  */
+export async function settleGone(
+  context: DeliverContext,
+  table: ResolvedTable,
+  lines: readonly OutboxLine[],
+): Promise<readonly OutboxLine[]> {
+  const deleted = lines.filter(({ kind, restore }) => kind === 'delete' && restore.length === 0);
+  if (deleted.length === 0) return lines;
+  const keys = deleted.map(({ key }) => key);
+  const { present, broken } = await presentEach(context.db, table, keys);
+  const gone = deleted.filter(({ key }) => !present.has(key) && !broken.has(key));
+  const settled = await context.store.transaction(async (sql) => {
+    const quiet = gone.map(({ key, version }) => ({ key, version, base: null }));
+    const ended = await settleQuietEntries(sql, table.name, quiet);
+    if (ended.size > 0) await releaseRefusedDeletions(sql, referencedTables(table, context.tables.values()));
+    return ended;
+  });
+  return lines.filter(({ key }) => !settled.has(key));
+}
+
+/** Ends in one statement the entries of rows that are as their base, which need no request. Gives the others. */
 export async function settleQuiet(
   context: DeliverContext,
   table: ResolvedTable,
@@ -20,12 +40,7 @@ export async function settleQuiet(
 ): Promise<readonly OutboxLine[]> {
   const quiet = await quietAmong(context, table, lines);
   if (quiet.length === 0) return lines;
-  const settled = await context.store.transaction(async (sql) => {
-    const keys = await settleQuietEntries(sql, table.name, quiet);
-    if (quiet.some(({ base, key }) => base === null && keys.has(key)))
-      await releaseRefusedDeletions(sql, referencedTables(table, context.tables.values()));
-    return keys;
-  });
+  const settled = await context.store.transaction((sql) => settleQuietEntries(sql, table.name, quiet));
   return lines.filter(({ key }) => !settled.has(key));
 }
 
@@ -41,9 +56,9 @@ async function quietAmong(
     table.name,
     plain.map(({ key }) => key),
   );
-  const mayRest = plain.filter(({ key, kind }) => {
+  const mayRest = plain.filter(({ key }) => {
     const record = records.get(key);
-    return record === undefined ? kind === 'delete' : record.state === 'linked' && record.page !== null;
+    return record?.state === 'linked' && record.page !== null;
   });
   const keys = mayRest.map(({ key }) => key);
   if (keys.length === 0) return [];
@@ -54,7 +69,7 @@ async function quietAmong(
     const row = rows.get(line.key);
     // A row that is left out has news for its page, whatever it holds.
     if (broken.has(line.key) || leftOut.has(line.key)) return false;
-    if (record === undefined || row === undefined) return record === undefined && row === undefined;
+    if (record === undefined || row === undefined) return false;
     return !hasNews({ line, table, row }, record);
   };
   return mayRest

@@ -35,6 +35,22 @@ export const chaosSchema = `
     new.updated_at := clock_timestamp();
     return new;
   end $$;
+  -- Rules of the application's own, with codes of its own, for what is not the application's: some names are refused, and
+  -- some rows are kept without a word.
+  create function refuse_name() returns trigger language plpgsql as $$
+  begin
+    if current_setting('application_name') = 'pgnotion' and new.name ~ '^h[0-9]*3$' and new.name is distinct from old.name
+      then raise exception 'no name like %', new.name using errcode = 'APP01';
+    end if;
+    return new;
+  end $$;
+  create trigger refuse_name before insert or update on parents for each row execute function refuse_name();
+  create function keep_row() returns trigger language plpgsql as $$
+  begin
+    if current_setting('application_name') = 'pgnotion' and old.qty % 10 = 0 then return null; end if;
+    return old;
+  end $$;
+  create trigger keep_row before delete on children for each row execute function keep_row();
   create trigger touch before update on parents for each row execute function touch();
   create trigger touch before update on children for each row execute function touch();
 
