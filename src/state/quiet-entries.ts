@@ -15,19 +15,24 @@ export async function settleQuietEntries(
   entries: readonly Quiet[],
 ): Promise<ReadonlySet<RowKey>> {
   const rows = await sql.query<{ key: RowKey }>(
-    `with settled as (
-       delete from pgnotion.outbox o
-        using unnest($2::text[], $3::bigint[], $4::jsonb[]) as q(key, version, base)
-        where o.table_name = $1 and o.key = q.key and o.version = q.version and o.restore = '{}'
-          and case when q.base is null
-                then not exists (select from pgnotion.records r where r.table_name = $1 and r.key = q.key)
-                else exists (select from pgnotion.records r
-                              where r.table_name = $1 and r.key = q.key and r.state = 'linked' and r.base_row = q.base) end
+    `with found as (
+       -- Entry by entry: the planner takes few entries for many, and would compare each with all others.
+       select o.ctid as place, q.version, q.base
+         from unnest($2::text[], $3::bigint[], $4::jsonb[]) as q(key, version, base)
+        cross join lateral (
+          select e.ctid, e.version, e.restore from pgnotion.outbox e
+           where e.table_name = $1 and e.key = q.key offset 0) as o
+         left join lateral (
+          select r.state, r.base_row from pgnotion.records r where r.table_name = $1 and r.key = q.key offset 0) as r on true
+        where o.version = q.version and o.restore = '{}'
+          and case when q.base is null then r.state is null else r.state = 'linked' and r.base_row = q.base end
           and not exists (select from pgnotion.conflict_entries c
                            where c.table_name = $1 and c.record_id = q.key and c.status in ('open', 'decided'))
           and not exists (select from pgnotion.edits e where e.table_name = $1 and e.key = q.key)
-          and not exists (select from pgnotion.clearings c where c.table_name = $1 and c.key = q.key)
-       returning o.key, q.base is null as is_gone),
+          and not exists (select from pgnotion.clearings c where c.table_name = $1 and c.key = q.key)),
+     settled as (
+       delete from pgnotion.outbox o using found f where o.ctid = f.place and o.version = f.version
+       returning o.key, f.base is null as is_gone),
      no_longer as (
        delete from pgnotion.waiting w using settled s where w.table_name = $1 and w.key = s.key and s.is_gone)
      select key from settled`,
