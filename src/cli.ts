@@ -1,9 +1,9 @@
 #!/usr/bin/env node
 import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
-import { createInterface } from 'node:readline/promises';
 import { pathToFileURL } from 'node:url';
 import { Command, Option } from 'commander';
+import { ask, print, report, stopSignal } from './cli-terminal.ts';
 import {
   applyCommand,
   failuresCommand,
@@ -27,12 +27,12 @@ import {
   type GuardedOptions,
   guardedCommand,
 } from './commands-guarded.ts';
-import { resetCommand } from './commands-reset.ts';
+import { resetAllCommand, resetCommand } from './commands-reset.ts';
 import { type RollbackArguments, rollbackCommand } from './commands-rollback.ts';
 import { type Config, parseConfig } from './config.ts';
 import { runDaemon } from './daemon.ts';
 import { type Environment, readEnvironment } from './environment.ts';
-import { framesOf, messageOf, PgnotionError } from './model/errors.ts';
+import { messageOf, PgnotionError } from './model/errors.ts';
 import { createLog, type Log, silentLog } from './runtime/log.ts';
 
 type Globals = { readonly config: string; readonly json?: boolean };
@@ -82,66 +82,49 @@ const configMissing = (path: string): PgnotionError =>
     remedy: 'name the file with --config FILE, or go to the folder that has pgnotion.config.ts',
   });
 
-/** The first signal asks for an orderly stop; a second one, or ten seconds, ends the process as it is. */
-function stopSignal(): AbortSignal {
-  const stop = new AbortController();
-  const onSignal = (): void => {
-    if (stop.signal.aborted) process.exit(1);
-    stop.abort();
-    setTimeout(() => {
-      process.stderr.write(
-        'pgnotion: could not finish within 10 s; what was in flight is found at the next start\n',
-      );
-      process.exit(1);
-    }, 9_500).unref();
-  };
-  process.on('SIGINT', onSignal);
-  process.on('SIGTERM', onSignal);
-  return stop.signal;
-}
-
-/** Resolves once whoever reads has taken it, so that much of it neither piles up here nor is cut off at the end. */
-const print = (text: string): Promise<void> =>
-  new Promise((done) => {
-    process.stdout.write(text.endsWith('\n') ? text : `${text}\n`, () => done());
-  });
 const json = (): boolean => program.opts<Globals>().json === true;
 
-/** Asks on a terminal; where there is none, nobody can say yes. */
-async function ask(question: string): Promise<boolean> {
-  if (!process.stdin.isTTY || !process.stderr.isTTY) return false;
-  const terminal = createInterface({ input: process.stdin, output: process.stderr });
-  try {
-    return /^y(es)?$/i.test((await terminal.question(`${question}\nGo on? (yes/no) `)).trim());
-  } finally {
-    terminal.close();
-  }
-}
+const takeOverOption = (): Option =>
+  new Option(
+    '--take-over',
+    'go on with the databases of an installation that is gone: restored, moved, upgraded',
+  );
 
 program
   .command('apply')
   .description('create what is missing in Notion, and print the ids of the databases')
   .option('--yes', 'move tables whose database is another one now: their pages are made anew')
-  .action(async (options: { readonly yes?: boolean }) =>
-    print(
-      await applyCommand(await load(true), json(), async (question) => options.yes === true || ask(question)),
-    ),
+  .addOption(takeOverOption())
+  .action(
+    async ({ yes = false, takeOver = false }: { readonly yes?: boolean; readonly takeOver?: boolean }) =>
+      print(await applyCommand(await load(true), json(), async (question) => yes || ask(question), takeOver)),
   );
 
 program
   .command('reset')
-  .argument('<table>')
+  .argument('[table]', 'all of the installation if left out: this database is a copy, and begins anew')
   .argument('[key]', "one record's page that is hidden or moved for good; all of the table if left out")
   .option('--yes', 'do it')
   .description('give up which page is which row; the audit stays')
-  .action(async (table: string, key: string | undefined, options: { readonly yes?: boolean }) =>
-    print(await resetCommand(await load(true), table, key ?? null, options.yes === true)),
+  .action(
+    async (table: string | undefined, key: string | undefined, { yes = false }: { readonly yes?: boolean }) =>
+      print(
+        table === undefined
+          ? await resetAllCommand(await load(true), yes)
+          : await resetCommand(await load(true), table, key ?? null, yes),
+      ),
   );
 
 program
   .command('start')
   .description('sync until stopped')
-  .action(async () => runDaemon(await load(false), stopSignal()));
+  .option(
+    '--take-over',
+    'go on with the databases of an installation that is gone: restored, moved or upgraded',
+  )
+  .action(async ({ takeOver = false }: { readonly takeOver?: boolean }) =>
+    runDaemon({ ...(await load(false)), takeOver }, stopSignal()),
+  );
 
 program
   .command('status')
@@ -285,16 +268,4 @@ try {
 } catch (error) {
   report(error);
   process.exit(1);
-}
-
-/** One clear message: what happened, and what to do. */
-function report(error: unknown): void {
-  if (error instanceof PgnotionError) {
-    process.stderr.write(`pgnotion: ${error.message}\n\nwhat to do: ${error.remedy}\n(${error.code})\n`);
-    return;
-  }
-  const detail = error instanceof Error && process.env.LOG_LEVEL === 'debug' ? `\n${framesOf(error)}` : '';
-  process.stderr.write(
-    `pgnotion: ${messageOf(error)}${detail}\n\nwhat to do: this was not foreseen; LOG_LEVEL=debug shows where it happened\n`,
-  );
 }

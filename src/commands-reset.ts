@@ -6,6 +6,7 @@ import { PgnotionError } from './model/errors.ts';
 import type { RowKey, TableName } from './model/ids.ts';
 import { seenSource } from './notion/apply-schema.ts';
 import { readRows } from './postgres/read-rows.ts';
+import { forgetInstallation } from './state/installation.ts';
 import { awayCode, forgetSource, isDaemonAtWork, pairsOf, remake, unlinkRecord } from './state/reset.ts';
 import { readSources } from './state/sources.ts';
 import { createStore, inTransaction } from './state/sql.ts';
@@ -26,6 +27,28 @@ export function resetCommand(
     return key === null
       ? resetTable(installation, table.name, yes)
       : resetRecord(installation, table.name, key as RowKey, yes);
+  });
+}
+
+/**
+ * Forgets everything that ties this database to Notion: it is a copy, whose pages are the original's. Throws
+ * `reset_unconfirmed` and `daemon_at_work`.
+ */
+export function resetAllCommand(loaded: Loaded, yes: boolean): Promise<string> {
+  return within(loaded, async ({ pool, config }) => {
+    const sql = createStore(pool, 0);
+    if (!yes)
+      throw unconfirmed(
+        '',
+        'all that pgnotion knows in this database would be forgotten: which page is which row, what waits, the history',
+      );
+    if (await isDaemonAtWork(sql)) throw atWork('all tables', '');
+    await inTransaction(pool, forgetInstallation);
+    return (
+      'this database has an installation of its own now, which knows no page; nothing was changed in Notion. ' +
+      `Set another slot than ${JSON.stringify(config.slot)} in the configuration if the original is on the same server, ` +
+      'another NOTION_PARENT_PAGE_ID, and no NOTION_DATABASE_..._ID; then run `pgnotion apply`, and start'
+    );
   });
 }
 
@@ -79,14 +102,14 @@ const unconfirmed = (what: string, message: string): PgnotionError =>
   new PgnotionError({
     code: 'reset_unconfirmed',
     message,
-    remedy: `run \`pgnotion reset ${what} --yes\` if that is meant`,
+    remedy: `run \`pgnotion reset${what === '' ? '' : ` ${what}`} --yes\` if that is meant`,
   });
 
-const atWork = (table: TableName): PgnotionError =>
+const atWork = (table: string, what = ` ${table}`): PgnotionError =>
   new PgnotionError({
     code: 'daemon_at_work',
     message: `a daemon is at work, and might make pages of ${table} twice`,
-    remedy: `stop it, run \`pgnotion reset ${table} --yes\`, and start it again`,
+    remedy: `stop it, run \`pgnotion reset${what} --yes\`, and start it again`,
   });
 
 const notAway = (table: TableName, key: RowKey): PgnotionError =>

@@ -8,6 +8,7 @@ import {
   openInstallation,
   openNotion,
 } from './installation.ts';
+import { ownInstallation } from './installation-identity.ts';
 import { checkTables } from './installation-readiness.ts';
 import { moveTables, priceOf, type Repointed, repointedTables } from './installation-repoint.ts';
 import { PgnotionError } from './model/errors.ts';
@@ -52,15 +53,26 @@ export type Confirm = (question: string) => Promise<boolean>;
  * Creates and completes the databases in Notion. Returns lines for an `.env` file, or JSON. Moving a table to another
  * database has its pages made anew, which has to be confirmed.
  */
-export const applyCommand = (loaded: Loaded, asJson: boolean, confirm: Confirm): Promise<string> =>
-  within(loaded, (installation) => applyAll(installation, asJson, confirm), 'all');
+export const applyCommand = (
+  loaded: Loaded,
+  asJson: boolean,
+  confirm: Confirm,
+  takeOver = false,
+): Promise<string> =>
+  within(loaded, (installation) => applyAll(installation, asJson, confirm, takeOver), 'all');
 
-async function applyAll(installation: Installation, asJson: boolean, confirm: Confirm): Promise<string> {
+async function applyAll(
+  installation: Installation,
+  asJson: boolean,
+  confirm: Confirm,
+  takeOver: boolean,
+): Promise<string> {
+  await ownInstallation(installation, takeOver);
   const { notion, throttle } = openNotion(installation);
   try {
     await notion.me({ priority: 'live' });
-    await moveIfMeant(installation, notion, confirm);
-    const applied = await applyToNotion(installation, notion);
+    await moveIfMeant(installation, notion, confirm, takeOver);
+    const applied = await applyToNotion(installation, notion, takeOver);
     const faults = applied.flatMap(({ table, faults }) =>
       faults.map((fault) => `  ${table}, ${fault.path}: ${fault.message}. ${fault.remedy}`),
     );
@@ -127,12 +139,13 @@ async function moveIfMeant(
   installation: Installation,
   notion: NotionClient,
   confirm: Confirm,
+  takeOver: boolean,
 ): Promise<void> {
   const moved = await repointedTables(installation, await knownSources(installation, notion));
   if (moved.length === 0) return;
   const price = priceOf(installation, moved);
   if (!(await confirm(price))) throw moveUnconfirmed(price, moved);
-  await moveTables(installation, notion, moved);
+  await moveTables(installation, notion, moved, takeOver);
 }
 
 const moveUnconfirmed = (price: string, moved: readonly Repointed[]): PgnotionError =>

@@ -46,13 +46,9 @@ export type PrepareSlot = {
  * afterwards. Throws `slot_foreign` for somebody else's slot, before anything is done to it.
  */
 export async function prepareSlot(options: PrepareSlot): Promise<string | null> {
-  const { installation, store, url } = options;
+  const { installation, store } = options;
   const { pool, config, tables, log } = installation;
-  const system = await identifySystem(url);
-  const checkpoint = await readCheckpoint(store, config.slot);
-  const found = await inspectSlot(pool, config.slot);
-  const verdict = await judge(options, { found, checkpoint, system });
-  if (verdict.kind === 'foreign') throw foreignSlot(config.slot, verdict.what, installation);
+  const { system, checkpoint, found, verdict } = await look(options);
   await preparePublication({ store, pool, publication: config.publication, tables, log });
   // We hold the lease: whoever reads our slot still is a daemon that was frozen or cut off, or has no business there.
   if (found.exists && found.activePid !== null) await endReader(pool, config.slot, log);
@@ -74,6 +70,22 @@ export async function prepareSlot(options: PrepareSlot): Promise<string | null> 
   }
   await makeAndCompare(options, system);
   return reason;
+}
+
+/** Throws `slot_foreign` if the slot's name is somebody else's. Changes nothing. */
+export async function assertSlotFree(options: PrepareSlot): Promise<void> {
+  await look(options);
+}
+
+async function look(options: PrepareSlot) {
+  const { installation, store, url } = options;
+  const { slot } = installation.config;
+  const system = await identifySystem(url);
+  const checkpoint = await readCheckpoint(store, slot);
+  const found = await inspectSlot(installation.pool, slot);
+  const verdict = await judge(options, { found, checkpoint, system });
+  if (verdict.kind === 'foreign') throw foreignSlot(slot, verdict.what, installation);
+  return { system, checkpoint, found, verdict };
 }
 
 async function judge(

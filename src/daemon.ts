@@ -1,31 +1,27 @@
 import type { AlertTiming } from './admin/alerts.ts';
 import { type Desk, openDesk } from './admin/desk.ts';
 import type { Config } from './config.ts';
-import { type Bells, flowsOf, sharedContext } from './daemon-flows.ts';
-import { type House, keepHouse } from './daemon-house.ts';
-import { captureOrRenew, checkPlugin, streamOf } from './daemon-plugin.ts';
-import { prepareSlot } from './daemon-slot.ts';
-import { isMendedByStartingOver, openOwnStream } from './daemon-stream.ts';
-import { suspendUnresolved, unresolvedService } from './daemon-unresolved.ts';
+import { checkPlugin } from './daemon-plugin.ts';
+import { type Self, servicesOf } from './daemon-services.ts';
+import { assertSlotFree, prepareSlot } from './daemon-slot.ts';
+import { isMendedByStartingOver } from './daemon-stream.ts';
+import { suspendUnresolved } from './daemon-unresolved.ts';
 import type { Environment } from './environment.ts';
 import { type Installation, openInstallation, openNotion } from './installation.ts';
+import { ownInstallation } from './installation-identity.ts';
 import { checkNotion } from './installation-readiness.ts';
 import { PgnotionError } from './model/errors.ts';
-import type { NotionClient } from './notion/client.ts';
 import { preflight } from './postgres/preflight.ts';
-import { assertSameDatabase } from './postgres/server-identity.ts';
-import { watchPublication } from './reconcile/publication.ts';
+import { assertSameDatabase, hasSameRole } from './postgres/server-identity.ts';
 import type { Log } from './runtime/log.ts';
-import { keepTrying, mayPass, within } from './runtime/retry.ts';
-import { runTogether, type Service } from './runtime/service.ts';
+import { keepTrying, within } from './runtime/retry.ts';
+import { runTogether } from './runtime/service.ts';
 import { onAbort } from './runtime/signal.ts';
-import { createWake } from './runtime/wake.ts';
 import { readCheckpoint } from './state/checkpoint.ts';
+import { readInstallation } from './state/installation.ts';
 import { type Holder, takeLease } from './state/lease.ts';
-import type { Answer } from './state/requests.ts';
 import type { SlotWait } from './state/slot-notes.ts';
 import { createStore, type Store } from './state/sql.ts';
-import { createHints, type Hint } from './to-postgres/hints.ts';
 
 export type DaemonOptions = {
   readonly config: Config;
@@ -40,6 +36,8 @@ export type DaemonOptions = {
   /** Called with `http://host:port` once the port answers. */
   readonly onListening?: (address: string) => void;
   readonly alertTiming?: AlertTiming;
+  /** A person said that the installation which had this state, or these databases, is gone. */
+  readonly takeOver?: boolean;
 };
 
 /** What is in flight when the lock is lost may be finished and recorded within this time. */
@@ -82,6 +80,8 @@ function deskOptions({
 
 async function runUntilStopped(options: DaemonOptions, desk: Desk, signal: AbortSignal): Promise<void> {
   let ready = false;
+  // Once what was taken over is ours, it is so by itself.
+  const claims: Claims = { slot: options.takeOver === true, sources: options.takeOver === true };
   // At the start a person is looking, and an answer now beats a patient retry; later nobody is, and whatever is
   // wrong may be mended while we wait: a lost slot by a new one, the rest by an operator who reads the log.
   const retry = {
@@ -97,13 +97,20 @@ async function runUntilStopped(options: DaemonOptions, desk: Desk, signal: Abort
       desk.report({ kind: 'syncing' });
       options.onReady?.();
     };
-    do await runOnce({ ...options, desk, onReady, wasReady: () => ready }, signal);
+    do await runOnce({ ...options, desk, onReady, wasReady: () => ready, claims }, signal);
     while (options.environment.SYNC_ENABLED && !signal.aborted);
   }, retry);
 }
 
 /** One of the runs of a daemon, and whether one of them has been as far as to sync. */
-type Run = DaemonOptions & { readonly wasReady: () => boolean; readonly desk: Desk };
+type Run = DaemonOptions & {
+  readonly wasReady: () => boolean;
+  readonly desk: Desk;
+  readonly claims: Claims;
+};
+
+/** What is still to be taken over. */
+type Claims = { slot: boolean; sources: boolean };
 
 async function runOnce(options: Run, signal: AbortSignal): Promise<void> {
   const { desk } = options;
@@ -124,7 +131,9 @@ async function takeTurn(options: Run, signal: AbortSignal): Promise<void> {
   try {
     const { log, pool, config } = installation;
     using _open = desk.opened(createStore(pool, 0));
-    await within(PREFLIGHT_MS, 'the checks before the start', preflight(pool, config.slot));
+    const { DATABASE_URL, REPLICATION_URL = DATABASE_URL } = options.environment;
+    const replicates = hasSameRole(DATABASE_URL, REPLICATION_URL);
+    await within(PREFLIGHT_MS, 'the checks before the start', preflight(pool, config.slot, replicates));
     await within(PREFLIGHT_MS, 'the checks of the plug-in', checkPlugin(pool, config));
     let before: { readonly holder: Holder | null } | null = null;
     const onStandby = (holder: Holder | null): void => {
@@ -179,24 +188,32 @@ async function work(
   signal: AbortSignal,
 ): Promise<void> {
   const { log, config, environment } = installation;
+  const { claims } = options;
+  // Before the first effect: a copy must not touch what is the original's.
+  const bound = await ownInstallation(installation, claims.slot);
   const { notion, throttle, answers } = openNotion(installation, store.epoch, options.desk.answered);
   // What is under way is finished; what waits for its place in the window would hold the stop for a minute.
   using _ = onAbort(signal, () => void throttle.stop());
   const greet = async (given: AbortSignal): Promise<Self> => {
     const self = await notion.me({ priority: 'live', signal: given });
-    await checkNotion(installation, notion);
+    const own = (await readInstallation(store)) ?? bound;
+    await checkNotion(installation, notion, { own, takeOver: claims.sources });
+    claims.sources = false;
     return self;
   };
   try {
     await suspendUnresolved(installation, store);
+    const url = environment.REPLICATION_URL ?? environment.DATABASE_URL;
+    const onWait = (wait: SlotWait | null): void => options.desk.report({ kind: 'waiting', wait });
+    const slot = { installation, store, url, signal, onWait, takeOver: claims.slot };
+    await assertSameDatabase(installation.pool, { url: environment.DATABASE_URL, replicationUrl: url });
+    await assertSlotFree(slot);
     // Before there is a slot, whatever is wrong in Notion must be right; a slot that exists is read whatever it is.
     const fresh = (await readCheckpoint(store, config.slot)) === null;
     const known = fresh || !environment.SYNC_ENABLED ? await greet(signal) : null;
-    const url = environment.REPLICATION_URL ?? environment.DATABASE_URL;
-    const onWait = (wait: SlotWait | null): void => options.desk.report({ kind: 'waiting', wait });
-    await assertSameDatabase(installation.pool, { url: environment.DATABASE_URL, replicationUrl: url });
-    const renewed = await prepareSlot({ installation, store, url, signal, onWait, takeOver: false });
+    const renewed = await prepareSlot(slot);
     if (signal.aborted) return;
+    claims.slot = false;
     if (renewed !== null) options.desk.happened({ kind: 'slot-renewed', reason: renewed, at: new Date() });
     if (!environment.SYNC_ENABLED) {
       log.info('everything is in order; SYNC_ENABLED is false, so nothing is synced');
@@ -208,87 +225,4 @@ async function work(
   } finally {
     await throttle.stop();
   }
-}
-
-type Self = Awaited<ReturnType<NotionClient['me']>>;
-
-type Ends = {
-  readonly notion: NotionClient;
-  readonly answers: Answer[];
-  /** Who we are in Notion, once Notion answers and has what the mapping needs. */
-  readonly greet: (signal: AbortSignal) => Promise<Self>;
-  /** PostgreSQL's direct address. */
-  readonly url: string;
-};
-
-/** Capture needs nothing of Notion and goes on whatever Notion does; the rest begins when Notion answers (invariant 13). */
-async function servicesOf(
-  options: Run,
-  installation: Installation,
-  store: Store,
-  ends: Ends,
-): Promise<readonly Service[]> {
-  const { log, config } = installation;
-  const bells: Bells = { live: createWake(), bulk: createWake(), backfill: createWake(), poll: createWake() };
-  const shared = await sharedContext(installation, store, ends.notion, () => {
-    for (const bell of [bells.live, bells.bulk, bells.backfill]) bell.ring();
-  });
-  const { slot, publication } = config;
-  const stream = { ...streamOf(config), url: ends.url, senderTimeoutMs: options.senderTimeoutMs, log };
-  const capture = {
-    ...shared,
-    slot,
-    open: (given: AbortSignal) =>
-      openOwnStream({ ...stream, signal: given }, { pool: installation.pool, store }),
-    tables: installation.tables,
-  };
-  const published = { ...shared, pool: installation.pool, publication };
-  const house = { ...keepingOf(config), store, log, answers: ends.answers };
-  const flow = async (signal: AbortSignal): Promise<void> => {
-    const self = await greetPatiently(options, ends, signal);
-    if (self === null) return;
-    log.info({ tables: config.tables.map((table) => table.name), as: self.name }, 'syncing');
-    const hints = createHints();
-    const hint = (one: Omit<Hint, 'byWebhook'>): boolean => {
-      const taken = hints.add({ ...one, byWebhook: true });
-      bells.poll.ring();
-      return taken;
-    };
-    using _ = options.desk.atWork({ store, tables: shared.tables, botId: self.id, hint });
-    options.onReady?.();
-    const flows = flowsOf(options, installation, { ...shared, botId: self.id }, bells, hints);
-    await runTogether(flows, signal, log);
-  };
-  return [
-    { name: 'capture', run: (signal) => captureOrRenew(capture, signal) },
-    { name: 'publication', run: (signal) => watchPublication(published, signal) },
-    { name: 'housekeeping', run: (signal) => keepHouse(house, signal) },
-    { name: 'flows', run: flow },
-    ...unresolvedService(installation, store),
-  ];
-}
-
-/** What housekeeping goes by. */
-const keepingOf = ({
-  rememberDays,
-  retentionDays,
-  tables,
-}: DaemonOptions['config']): Pick<House, 'rememberDays' | 'days' | 'tables'> => ({
-  rememberDays,
-  days: retentionDays,
-  tables: tables.map(({ name }) => name),
-});
-
-/** Null if the signal comes first. What no waiting mends ends a daemon that has just been started. */
-async function greetPatiently(
-  { log, wasReady }: Run,
-  { greet }: Ends,
-  signal: AbortSignal,
-): Promise<Self | null> {
-  let self: Self | null = null;
-  const retry = { name: 'Notion', log, signal, mayPass: (error: unknown) => wasReady() || mayPass(error) };
-  await keepTrying(async () => {
-    self = await greet(signal);
-  }, retry);
-  return self;
 }

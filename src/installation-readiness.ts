@@ -1,4 +1,13 @@
 import { type Installation, knownSchemas, knownSources, settleTable } from './installation.ts';
+import {
+  assertLastStart,
+  assertOwnSource,
+  type Claim,
+  type Marked,
+  markedOf,
+  markSources,
+  markStart,
+} from './installation-marks.ts';
 import { notMoved, repointedTables } from './installation-repoint.ts';
 import { type Fault, PgnotionError } from './model/errors.ts';
 import type { TableName } from './model/ids.ts';
@@ -28,6 +37,8 @@ type Looked = {
   readonly table: ResolvedTable;
   readonly lacks: readonly string[];
   readonly faults: readonly Fault[];
+  /** Null if Notion shows nothing. */
+  readonly marked: Marked | null;
 };
 
 const lineOf = ({ table }: Looked, { path, message, remedy }: Fault): string =>
@@ -37,18 +48,24 @@ const lineOf = ({ table }: Looked, { path, message, remedy }: Fault): string =>
  * Makes sure that each table has its data source and that it fits. One that has not, or does not, stops itself alone: a poll
  * finds out when it is right. Throws one error for all that is wrong if no table was ever applied.
  */
-export async function checkNotion(installation: Installation, notion: NotionClient): Promise<void> {
+export async function checkNotion(
+  installation: Installation,
+  notion: NotionClient,
+  claim: Claim,
+): Promise<void> {
   const sources = await knownSources(installation, notion, { keepHidden: true });
   const moved = await repointedTables(installation, sources);
   if (moved.length > 0) throw notMoved(moved);
   const known = await knownSchemas(installation, sources);
   const looked: Looked[] = [];
   for (const table of installation.tables)
-    looked.push(await look(installation, notion, table, { sources, known: known.get(table.name) }));
+    looked.push(await look(installation, notion, table, { sources, known: known.get(table.name), claim }));
   const bad = looked.filter(({ lacks, faults }) => lacks.length + faults.length > 0);
   const isFirst = ({ table }: Looked): boolean => Object.keys(known.get(table.name) ?? {}).length === 0;
   // Nothing was ever synced, so somebody is at the start of it, and has to run `apply`.
   if (bad.length > 0 && looked.every(isFirst)) throw notReady(bad);
+  const marked = looked.flatMap((each) => each.marked ?? []);
+  const starts = await assertLastStart(installation, notion, claim, marked);
   const store = createStore(installation.pool, 0);
   for (const each of bad) {
     const lacks = each.lacks.length === 0 ? [] : [`${each.lacks.join('; ')}: ${APPLY}`];
@@ -56,30 +73,41 @@ export async function checkNotion(installation: Installation, notion: NotionClie
     installation.log.error({ table: each.table.name, reason }, 'a table is suspended');
     await suspend(store, each.table.name, reason);
   }
+  // Who only has everything checked changes nothing.
+  if (!installation.environment.SYNC_ENABLED) return;
+  await markSources(installation, notion, claim, marked);
+  if (starts !== null) await markStart(installation, notion, claim, starts);
 }
 
 async function look(
   installation: Installation,
   notion: NotionClient,
   table: ResolvedTable,
-  { sources, known }: { readonly sources: Sources; readonly known: KnownSchema | undefined },
+  {
+    sources,
+    known,
+    claim,
+  }: { readonly sources: Sources; readonly known: KnownSchema | undefined; readonly claim: Claim },
 ): Promise<Looked> {
   const id = sources.get(table.name);
-  if (id === undefined) return { table, lacks: [`${table.name} has no Notion database yet`], faults: [] };
+  if (id === undefined)
+    return { table, lacks: [`${table.name} has no Notion database yet`], faults: [], marked: null };
   const actual = await seenSource(notion, id, ASK);
-  if (actual === null) return { table, lacks: [], faults: [hiddenSource(id)] };
+  if (actual === null) return { table, lacks: [], faults: [hiddenSource(id)], marked: null };
+  assertOwnSource(installation, claim, { table: table.name, actual });
   const { faults, identified } = planUpdate(table, actual, sources, known);
   const missing = [...new Set(identified.lacking)];
   const lacks = missing.length > 0 ? [`the database of ${table.name} lacks ${missing.join(', ')}`] : [];
   // What nobody has seen whole yet is not kept: it is no first contact that could be told from later ones.
-  if (lacks.length + faults.length > 0) return { table, lacks, faults };
+  const marked = markedOf(table, actual, identified);
+  if (lacks.length + faults.length > 0) return { table, lacks, faults, marked };
   const { deviations } = await settleTable(installation, table, actual, sources, 'seen');
   if (deviations.length > 0)
     installation.log.warn(
       { table: table.name, deviations },
       "Notion's schema deviates from the configuration",
     );
-  return { table, lacks, faults };
+  return { table, lacks, faults, marked };
 }
 
 const APPLY = 'run `pgnotion apply`, which adds what is missing and leaves the rest as it is';

@@ -1,5 +1,7 @@
 import { databaseVariable } from './environment.ts';
 import type { Installation } from './installation.ts';
+import { ownInstallation } from './installation-identity.ts';
+import { assertOwnSource } from './installation-marks.ts';
 import { PgnotionError } from './model/errors.ts';
 import type { DataSourceId, TableName } from './model/ids.ts';
 import { seenSource } from './notion/apply-schema.ts';
@@ -68,8 +70,9 @@ export async function moveTables(
   installation: Installation,
   notion: NotionClient,
   moved: readonly Repointed[],
+  takeOver: boolean,
 ): Promise<void> {
-  await assertCanMove(installation, notion, moved);
+  await assertCanMove(installation, notion, moved, takeOver);
   for (const { table, from, to } of moved) {
     await giveUpPairs(installation, table);
     for (const other of installation.tables)
@@ -79,12 +82,16 @@ export async function moveTables(
 
 /** Nothing is given up for a place that cannot be written to, or beside a daemon that would go on with the old one. */
 async function assertCanMove(
-  { pool }: Installation,
+  installation: Installation,
   notion: NotionClient,
   moved: readonly Repointed[],
+  takeOver: boolean,
 ): Promise<void> {
+  const { pool } = installation;
+  const claim = { own: await ownInstallation(installation, takeOver), takeOver };
   for (const { table, to } of moved) {
     const actual = await seenSource(notion, to, { priority: 'live' });
+    if (actual !== null) assertOwnSource(installation, claim, { table, actual });
     if (actual !== null && !actual.inTrash) continue;
     throw new PgnotionError({
       code: 'notion_database_hidden',

@@ -2,6 +2,15 @@ import { Kysely, PostgresDialect } from 'kysely';
 import type { Pool } from 'pg';
 import type { Config } from './config.ts';
 import { databaseVariable, type Environment } from './environment.ts';
+import { ownInstallation } from './installation-identity.ts';
+import {
+  assertLastStart,
+  assertOwnSource,
+  type Claim,
+  type Marked,
+  markedOf,
+  markSources,
+} from './installation-marks.ts';
 import { PgnotionError } from './model/errors.ts';
 import { dataSourceId, type TableName } from './model/ids.ts';
 import type { ResolvedTable } from './model/mapping.ts';
@@ -243,11 +252,13 @@ const severalSources = (title: string, sources: readonly { readonly id: string; 
 export async function applyToNotion(
   installation: Installation,
   notion: NotionClient,
+  takeOver = false,
 ): Promise<readonly AppliedTable[]> {
   const { environment, tables } = installation;
   const doubled = await sampleFaults(briefQueries(installation.pool), tables);
   if (doubled.size > 0) throw notUnique(doubled);
   const sources = await knownSources(installation, notion);
+  const claim = await claimSources(installation, notion, sources, takeOver);
   const parentPageId = environment.NOTION_PARENT_PAGE_ID ?? null;
   const sql = createStore(installation.pool, 0);
   const changing: Parameters<typeof applyTables>[0] = {
@@ -265,7 +276,33 @@ export async function applyToNotion(
     const done = applied.find((each) => each.table === table.name);
     if (done !== undefined) await settleTable(installation, table, done.schema, all, meetingOf(done));
   }
+  const marked = tables.flatMap((table) => {
+    const done = applied.find((each) => each.table === table.name);
+    return done === undefined
+      ? []
+      : [{ ...markedOf(table, done.schema, done.identified), isNew: done.created }];
+  });
+  await markSources(installation, notion, claim, marked);
   return applied;
+}
+
+/** Makes sure, before anything is changed, that the databases are this installation's, or nobody's yet. */
+async function claimSources(
+  installation: Installation,
+  notion: NotionClient,
+  sources: Sources,
+  takeOver: boolean,
+): Promise<Claim> {
+  const claim = { own: await ownInstallation(installation, takeOver), takeOver };
+  const seen: Marked[] = [];
+  for (const [table, id] of sources) {
+    const actual = await seenSource(notion, id, ASK);
+    if (actual === null) continue;
+    assertOwnSource(installation, claim, { table, actual });
+    seen.push({ table, actual, idProperty: null });
+  }
+  await assertLastStart(installation, notion, claim, seen);
+  return claim;
 }
 
 const meetingOf = ({ created, changed }: AppliedTable): Meeting =>

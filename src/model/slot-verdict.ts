@@ -78,8 +78,8 @@ const isOfFormerPlugin = ({ plugin, confirmedFlush }: FoundSlot, known: KnownSlo
   !isMoved(confirmedFlush, known.acknowledged);
 
 function unknownSlot({ isAnnounced, takeOver }: SlotFacts): SlotVerdict {
-  if (isAnnounced) return { kind: 'first', made: true };
   if (takeOver) return { kind: 'renew', reason: 'it was taken over' };
+  if (isAnnounced) return { kind: 'first', made: true };
   return { kind: 'foreign', what: 'a slot that this installation did not make' };
 }
 

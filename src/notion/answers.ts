@@ -43,6 +43,8 @@ export type NotionDatabase = {
   readonly dataSources: readonly { readonly id: DataSourceId; readonly name: string }[];
   readonly inTrash: boolean;
   readonly url: string | null;
+  /** Rich text, as Notion gives it. */
+  readonly description: readonly Json[];
 };
 
 export type NotionUser = {
@@ -184,6 +186,7 @@ export const readDatabase = reader(
     title: richText,
     data_sources: z.array(z.object({ id: z.string(), name: z.string().nullish() })),
     url: z.string().nullish(),
+    description: z.array(z.looseObject({ plain_text: z.string() })).nullish(),
     ...trash,
   }),
   (database): NotionDatabase => ({
@@ -192,6 +195,7 @@ export const readDatabase = reader(
     dataSources: database.data_sources.map(({ id, name }) => ({ id: dataSourceId(id), name: name ?? '' })),
     inTrash: trashed(database),
     url: database.url ?? null,
+    description: (database.description ?? []) as readonly Json[],
   }),
 );
 

@@ -97,6 +97,8 @@ export type NotionClient = {
     input: { readonly properties: Properties },
     ask: Ask,
   ) => Promise<NotionDataSource>;
+  /** Replaces a database's description, which is rich text. */
+  readonly describeDatabase: (id: string, description: readonly Json[], ask: Ask) => Promise<NotionDatabase>;
   /** By title; lags behind writes, so an absence proves nothing. */
   readonly search: (input: SearchInput, ask: Ask) => Promise<SearchAnswer>;
   /** Starts a discussion on a page. */
@@ -250,8 +252,15 @@ function pageWrites(
   };
 }
 
-function schemaWrites(call: Caller): Pick<NotionClient, 'createDatabase' | 'updateDataSource'> {
+function schemaWrites(
+  call: Caller,
+): Pick<NotionClient, 'createDatabase' | 'updateDataSource' | 'describeDatabase'> {
   return {
+    describeDatabase: (id, description, ask) => {
+      const send = byPath('PATCH', `databases/${id}`, { description });
+      const read = readDatabase;
+      return call({ name: 'describeDatabase', method: 'PATCH', effect: 'update', send, read }, ask);
+    },
     createDatabase: ({ parentPageId, title, properties }, ask) => {
       const send = byPath('POST', 'databases', {
         parent: { type: 'page_id', page_id: parentPageId },

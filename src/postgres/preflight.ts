@@ -56,9 +56,13 @@ export async function inspectServer(db: Queryable, slot?: string): Promise<Inspe
   };
 }
 
-/** As `inspectServer`. Throws PgnotionError `postgres_not_ready` that lists all that is missing. */
-export async function preflight(db: Queryable, slot?: string): Promise<ServerFacts> {
-  const { facts, faults } = await inspectServer(db, slot);
+/**
+ * As `inspectServer`. Throws PgnotionError `postgres_not_ready` that lists all that is missing. `replicates`: whether the role
+ * of `db` is the one that will replicate; what another one may do shows when it connects.
+ */
+export async function preflight(db: Queryable, slot?: string, replicates = true): Promise<ServerFacts> {
+  const { facts, faults: all } = await inspectServer(db, slot);
+  const faults = all.filter(({ path }) => replicates || path !== 'role');
   if (faults.length > 0)
     throw faultsError('postgres_not_ready', 'PostgreSQL is not ready for logical replication:', faults);
   return facts;

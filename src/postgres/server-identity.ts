@@ -1,3 +1,4 @@
+import pg from 'pg';
 import { PgnotionError } from '../model/errors.ts';
 import { describeTarget, type Queryable } from './pool.ts';
 import { onReplication } from './slot.ts';
@@ -62,6 +63,12 @@ export async function assertSameDatabase(
     remedy:
       'Set REPLICATION_URL to the direct address of the very server and database that DATABASE_URL reaches, or leave it out if DATABASE_URL is a direct address.',
   });
+}
+
+/** Whether both addresses log in with the same role, as far as they say. */
+export function hasSameRole(url: string, replicationUrl: string): boolean {
+  const roleOf = (text: string): string | undefined => new pg.Client({ connectionString: text }).user;
+  return roleOf(url) === roleOf(replicationUrl);
 }
 
 type Place = Omit<ServerIdentity, 'systemId'>;

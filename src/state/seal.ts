@@ -1,17 +1,24 @@
 import type { Sql } from './sql.ts';
 
 /** What the publication was when all that it had not published had been looked at: see `publicationSeal`. */
-export async function readSeal<Seal>(sql: Sql): Promise<Seal | null> {
-  const [row] = await sql.query<{ value: Seal }>(
-    `select value from pgnotion.settings where name = 'publication'`,
-  );
+export const readSeal = <Seal>(sql: Sql): Promise<Seal | null> => read<Seal>(sql, 'publication');
+export const saveSeal = (sql: Sql, seal: object): Promise<void> => save(sql, 'publication', seal);
+
+/** The labels of enums when the rows that show them were compared last. */
+export const readLabels = <Labels>(sql: Sql): Promise<Labels | null> => read<Labels>(sql, 'enum_labels');
+export const saveLabels = (sql: Sql, labels: object): Promise<void> => save(sql, 'enum_labels', labels);
+
+async function read<Seal>(sql: Sql, name: string): Promise<Seal | null> {
+  const [row] = await sql.query<{ value: Seal }>(`select value from pgnotion.settings where name = $1`, [
+    name,
+  ]);
   return row?.value ?? null;
 }
 
-export async function saveSeal(sql: Sql, seal: object): Promise<void> {
+async function save(sql: Sql, name: string, seal: object): Promise<void> {
   await sql.query(
-    `insert into pgnotion.settings (name, value) values ('publication', $1)
+    `insert into pgnotion.settings (name, value) values ($1, $2)
      on conflict (name) do update set value = excluded.value`,
-    [JSON.stringify(seal)],
+    [name, JSON.stringify(seal)],
   );
 }

@@ -1,5 +1,5 @@
 import type { WalTuple } from '../model/change.ts';
-import { messageOf } from '../model/errors.ts';
+import { messageOf, PgnotionError } from '../model/errors.ts';
 import type { Lsn, QualifiedName, TableName } from '../model/ids.ts';
 import type { ResolvedTable } from '../model/mapping.ts';
 import { tableTrouble } from '../model/table-trouble.ts';
@@ -23,6 +23,7 @@ import { keepMoves } from '../state/rekeys.ts';
 import { compareAgain, suspend } from '../state/sources.ts';
 import type { Store } from '../state/sql.ts';
 import {
+  clear,
   type Held,
   type HeldRecord,
   newTransaction,
@@ -36,6 +37,7 @@ import {
 } from './gather.ts';
 import { createIdlePosition } from './idle-position.ts';
 import { createMarkReader, type MarkReader } from './own-marks.ts';
+import { unreadableTables } from './unreadable.ts';
 
 export type CaptureOptions = {
   /** Rejects soon after the signal comes. */
@@ -64,7 +66,8 @@ export async function runCapture(options: CaptureOptions, signal: AbortSignal): 
       const stream = await options.open(signal);
       using _ = onAbort(signal, () => void stream.close());
       try {
-        await consume({ ...options, signal, readMark }, stream, healthy);
+        const routes = routesOf(options.tables);
+        await consume({ ...options, signal, routes, readMark }, stream, healthy);
       } finally {
         await stream.close();
       }
@@ -73,10 +76,14 @@ export async function runCapture(options: CaptureOptions, signal: AbortSignal): 
   );
 }
 
-type Consuming = CaptureOptions & { readonly signal: AbortSignal; readonly readMark: MarkReader };
+type Consuming = CaptureOptions & {
+  readonly signal: AbortSignal;
+  readonly readMark: MarkReader;
+  readonly routes: Routes;
+};
 
 async function consume(options: Consuming, stream: WalStream, healthy: () => void): Promise<void> {
-  const routes = routesOf(options.tables);
+  const { routes } = options;
   const held = nothingHeld();
   let transaction: Transaction | null = null;
   let stored: Lsn | null = null;
@@ -96,9 +103,9 @@ async function consume(options: Consuming, stream: WalStream, healthy: () => voi
         transaction = null;
       } else if (event.kind === 'keepalive') idleAt = event.walEnd;
       else if (event.kind === 'message') options.readMark(transaction, event);
-      else if (transaction !== null) {
-        if (event.kind === 'truncate')
-          await storeTruncate(options, held, routes, event.tables, transaction, stored);
+      else {
+        if (transaction === null) throw outOfPlace(event.kind);
+        if (event.kind === 'truncate') await storeTruncate(options, held, event.tables, transaction, stored);
         else note(held, routes, transaction, event);
         if (sizeOf(held) >= MAX_HELD) await flush(options, held, null);
       }
@@ -116,11 +123,18 @@ async function consume(options: Consuming, stream: WalStream, healthy: () => voi
   }
 }
 
+const outOfPlace = (kind: string): PgnotionError =>
+  new PgnotionError({
+    code: 'wal_undecodable',
+    message: `the replication stream has a change (${kind}) outside of a transaction`,
+    remedy:
+      'Nothing after it was read or acknowledged. Report this with the server version (SELECT version()); to go on without it, drop the slot: the daemon makes a new one and compares everything.',
+  });
+
 /** TRUNCATE names no rows: every record of the table is gone, but for what the rest of the transaction inserts. */
 async function storeTruncate(
   options: Consuming,
   held: Held,
-  routes: Routes,
   tables: readonly QualifiedName[],
   transaction: Transaction,
   stored: Lsn | null,
@@ -128,8 +142,9 @@ async function storeTruncate(
   await flush(options, held, null);
   held.xids.add(transaction.xid);
   await allVisible(options, held);
-  const sources = tables.flatMap((name) => routes.get(name)?.source ?? []);
-  const dependants = tables.flatMap((name) => routes.get(name)?.dependants ?? []);
+  for (const name of tables) if (!options.routes.has(name)) held.strangers.add(name);
+  const sources = tables.flatMap((name) => options.routes.get(name)?.source ?? []);
+  const dependants = tables.flatMap((name) => options.routes.get(name)?.dependants ?? []);
   await options.store.transaction(async (sql) => {
     for (const table of sources) await markAllDeleted(sql, table.name, transaction.changedAt, stored);
     await compareAgain(
@@ -144,7 +159,7 @@ async function storeTruncate(
  * early looks as if nothing had changed: a change is stored once every read sees it (invariant 1).
  */
 async function flush(options: Consuming, held: Held, checkpoint: Lsn | null): Promise<void> {
-  if (sizeOf(held) + held.compared.size > 0) await allVisible(options, held);
+  if (sizeOf(held) + held.compared.size + held.strangers.size > 0) await allVisible(options, held);
   if (sizeOf(held) > 0) failpoint('capture.before-store');
   const changed = [...held.dirty.values(), ...(await changedSince(options, held.tagged))];
   const records = new Map<string, DirtyRecord>(
@@ -159,6 +174,7 @@ async function flush(options: Consuming, held: Held, checkpoint: Lsn | null): Pr
   const sorted = [...records.values()].sort((a, b) =>
     `${a.table}/${a.key}` < `${b.table}/${b.key}` ? -1 : 1,
   );
+  const compared = await unreadableTables(options, held);
   await options.store.transaction(async (sql) => {
     await noteLongKeys(
       sql,
@@ -171,13 +187,11 @@ async function flush(options: Consuming, held: Held, checkpoint: Lsn | null): Pr
     );
     for (const { table, field, related, rows } of shown)
       await markReferrers(sql, { table, field, related, rows });
-    if (held.compared.size > 0) await compareAgain(sql, [...held.compared]);
+    if (compared.length > 0) await compareAgain(sql, compared);
     await keepMoves(sql, held.moves);
     if (checkpoint !== null) await advanceCheckpoint(sql, options.slot, checkpoint);
   });
-  for (const part of [held.dirty, held.tagged, held.joined, held.referred, held.compared, held.xids])
-    part.clear();
-  held.moves.length = 0;
+  clear(held);
   if (sorted.length > 0) options.onDirty();
 }
 

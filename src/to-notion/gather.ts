@@ -30,6 +30,8 @@ export type Held = {
   readonly xids: Set<number>;
   /** Changes of keys, in the order of the log. */
   readonly moves: LoggedMove[];
+  /** Names under which changes came that no mapping has: another program's table, or one of ours under another name. */
+  readonly strangers: Set<QualifiedName>;
 };
 
 export const nothingHeld = (): Held => ({
@@ -40,7 +42,14 @@ export const nothingHeld = (): Held => ({
   compared: new Set(),
   xids: new Set(),
   moves: [],
+  strangers: new Set(),
 });
+
+export function clear(held: Held): void {
+  const { moves, ...parts } = held;
+  for (const part of Object.values(parts)) part.clear();
+  moves.length = 0;
+}
 
 type Joined = {
   readonly table: ResolvedTable;
@@ -127,7 +136,10 @@ type RowEvent = Extract<WalEvent, { kind: 'insert' | 'update' | 'delete' }>;
 /** Holds what a row's event makes dirty: its own record, and those of tables that join it. */
 export function note(held: Held, routes: Routes, transaction: Transaction, event: RowEvent): void {
   const route = routes.get(event.table);
-  if (route === undefined) return;
+  if (route === undefined) {
+    held.strangers.add(event.table);
+    return;
+  }
   const now = event.kind === 'delete' ? null : event.row;
   const before = event.kind === 'insert' ? null : event.old;
   if (route.source !== null) noteRecord(held, route.source, transaction, event);
@@ -138,27 +150,28 @@ export function note(held: Held, routes: Routes, transaction: Transaction, event
   }
 }
 
+/** No event is dropped: one that does not say whose it is has its table compared. */
 function noteRecord(held: Held, table: ResolvedTable, transaction: Transaction, event: RowEvent): void {
   transaction.rows.set(table.name, (transaction.rows.get(table.name) ?? 0) + 1);
-  const now = event.kind === 'delete' ? null : event.row;
-  const key = now === null ? null : keyOf(table, now);
-  const old = event.kind === 'insert' || event.old === null ? null : keyOf(table, event.old);
+  const before = event.kind === 'insert' ? null : event.old;
+  const key = event.kind === 'delete' ? null : keyOf(table, event.row, before);
+  const old = before === null ? null : keyOf(table, before);
+  if (event.kind === 'delete' ? old === null : key === null) held.compared.add(table.name);
   if (old !== null && key !== null && old !== key) noteMove(held, table, transaction, [old, key]);
   // No row has the old key now, unless one that is still to come takes it.
   if (old !== null && old !== key)
     hold(held, dirtyRecord(table.name, old, 'delete', transaction), transaction, null);
-  if (key === null) return;
+  if (key === null || event.kind === 'delete') return;
   const name = `${table.name}/${key}`;
   // What was left out of a row for its size may be another value than the one that we wrote.
-  if (event.kind !== 'delete' && event.partial) transaction.own.delete(name);
+  if (event.partial) transaction.own.delete(name);
   const first = held.dirty.get(name) ?? held.tagged.get(name)?.record;
   const inserted = first === undefined ? event.kind === 'insert' : first.inserted === true;
   // A row that is new has no page yet whose edit it could meet.
   const isNew = event.kind === 'insert' && first === undefined;
-  const times =
-    now === null || isNew ? undefined : seeVersion(first?.times, table, now, transaction.changedAt);
+  const times = isNew ? undefined : seeVersion(first?.times, table, event.row, transaction.changedAt);
   const record = { ...dirtyRecord(table.name, key, 'write', transaction), inserted, ...(times && { times }) };
-  hold(held, record, transaction, now);
+  hold(held, record, transaction, event.row);
 }
 
 /** The record follows its row, whoever changed the key: see `applyMoves`. */
@@ -195,8 +208,9 @@ function hold(held: Held, dirty: DirtyRecord, by: Transaction, tuple: WalTuple |
   }
 }
 
-function keyOf(table: ResolvedTable, tuple: WalTuple): RowKey | null {
-  const parts = table.key.map((column) => tuple[column]);
+/** `before` has what an update leaves as it is and keeps out of the new tuple. Null if the key cannot be read. */
+function keyOf(table: ResolvedTable, tuple: WalTuple, before: WalTuple | null = null): RowKey | null {
+  const parts = table.key.map((column) => (tuple[column] === undefined ? before?.[column] : tuple[column]));
   return parts.every((part) => typeof part === 'string') ? rowKey(parts) : null;
 }
 

@@ -1,0 +1,111 @@
+import type { Desk } from './admin/desk.ts';
+import type { Config } from './config.ts';
+import { type Bells, flowsOf, sharedContext } from './daemon-flows.ts';
+import { type House, keepHouse } from './daemon-house.ts';
+import { captureOrRenew, streamOf } from './daemon-plugin.ts';
+import { openOwnStream } from './daemon-stream.ts';
+import { unresolvedService } from './daemon-unresolved.ts';
+import type { Installation } from './installation.ts';
+import type { NotionClient } from './notion/client.ts';
+import { watchEnumLabels } from './reconcile/enum-labels.ts';
+import { watchPublication } from './reconcile/publication.ts';
+import type { Log } from './runtime/log.ts';
+import { keepTrying, mayPass } from './runtime/retry.ts';
+import { runTogether, type Service } from './runtime/service.ts';
+import { createWake } from './runtime/wake.ts';
+import type { Answer } from './state/requests.ts';
+import type { Store } from './state/sql.ts';
+import { createHints, type Hint } from './to-postgres/hints.ts';
+
+type Serving = {
+  readonly log: Log;
+  readonly desk: Desk;
+  readonly wasReady: () => boolean;
+  readonly onReady?: () => void;
+  readonly createGraceMs?: number;
+  readonly senderTimeoutMs?: number;
+};
+
+export type Self = Awaited<ReturnType<NotionClient['me']>>;
+
+export type Ends = {
+  readonly notion: NotionClient;
+  readonly answers: Answer[];
+  /** Who we are in Notion, once Notion answers and has what the mapping needs. */
+  readonly greet: (signal: AbortSignal) => Promise<Self>;
+  /** PostgreSQL's direct address. */
+  readonly url: string;
+};
+
+/** Capture needs nothing of Notion and goes on whatever Notion does; the rest begins when Notion answers (invariant 13). */
+export async function servicesOf(
+  options: Serving,
+  installation: Installation,
+  store: Store,
+  ends: Ends,
+): Promise<readonly Service[]> {
+  const { log, config } = installation;
+  const bells: Bells = { live: createWake(), bulk: createWake(), backfill: createWake(), poll: createWake() };
+  const shared = await sharedContext(installation, store, ends.notion, () => {
+    for (const bell of [bells.live, bells.bulk, bells.backfill]) bell.ring();
+  });
+  const { slot, publication } = config;
+  const stream = { ...streamOf(config), url: ends.url, senderTimeoutMs: options.senderTimeoutMs, log };
+  const capture = {
+    ...shared,
+    slot,
+    open: (given: AbortSignal) =>
+      openOwnStream({ ...stream, signal: given }, { pool: installation.pool, store }),
+    tables: installation.tables,
+  };
+  const published = { ...shared, pool: installation.pool, publication };
+  const house = { ...keepingOf(config), store, log, answers: ends.answers };
+  const flow = async (signal: AbortSignal): Promise<void> => {
+    const self = await greetPatiently(options, ends, signal);
+    if (self === null) return;
+    log.info({ tables: config.tables.map((table) => table.name), as: self.name }, 'syncing');
+    const hints = createHints();
+    const hint = (one: Omit<Hint, 'byWebhook'>): boolean => {
+      const taken = hints.add({ ...one, byWebhook: true });
+      bells.poll.ring();
+      return taken;
+    };
+    using _ = options.desk.atWork({ store, tables: shared.tables, botId: self.id, hint });
+    options.onReady?.();
+    const flows = flowsOf(options, installation, { ...shared, botId: self.id }, bells, hints);
+    await runTogether(flows, signal, log);
+  };
+  return [
+    { name: 'capture', run: (signal) => captureOrRenew(capture, signal) },
+    { name: 'publication', run: (signal) => watchPublication(published, signal) },
+    { name: 'enum labels', run: (signal) => watchEnumLabels(published, signal) },
+    { name: 'housekeeping', run: (signal) => keepHouse(house, signal) },
+    { name: 'flows', run: flow },
+    ...unresolvedService(installation, store),
+  ];
+}
+
+/** What housekeeping goes by. */
+const keepingOf = ({
+  rememberDays,
+  retentionDays,
+  tables,
+}: Config): Pick<House, 'rememberDays' | 'days' | 'tables'> => ({
+  rememberDays,
+  days: retentionDays,
+  tables: tables.map(({ name }) => name),
+});
+
+/** Null if the signal comes first. What no waiting mends ends a daemon that has just been started. */
+async function greetPatiently(
+  { log, wasReady }: Serving,
+  { greet }: Ends,
+  signal: AbortSignal,
+): Promise<Self | null> {
+  let self: Self | null = null;
+  const retry = { name: 'Notion', log, signal, mayPass: (error: unknown) => wasReady() || mayPass(error) };
+  await keepTrying(async () => {
+    self = await greet(signal);
+  }, retry);
+  return self;
+}
