@@ -169,8 +169,8 @@ export async function assertLastStart(
   const { description } = await notion.retrieveDatabase(id, ASK);
   const text = description.map((run) => runText(run) ?? '').join('');
   const seen = startIn(text, own.id);
-  // Who has marked nothing yet was never at work, so that there is nothing older that could come back.
-  const isNew = own.marked.length === 0 && Object.keys(own.starts).length === 0;
+  // Who was never at work has nothing older that could come back: its state was dropped, or it is yet to begin.
+  const isNew = Object.keys(own.starts).length === 0;
   if (seen !== null && !takeOver && !isNew && !isKnown(seen, own.starts[id]))
     throw copied(own.id, unknownStart(first.table, seen, own.starts[id]), installation);
   return { table: first.table, database: id, text, description };
