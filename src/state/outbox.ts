@@ -83,7 +83,8 @@ export async function markDirty(sql: Sql, records: readonly DirtyRecord[]): Prom
 
 /**
  * Adds records to the outbox that a walk over a table found. What already waits there is newer than the walk; only what
- * was set aside is tried again, as a deletion if the row is gone by now.
+ * was set aside is tried again. That a row is gone is noted whatever waits: a write that an earlier walk left behind would
+ * wait for the row, and one that is newer finds its row when it is delivered.
  */
 export async function markFound(
   sql: Sql,
@@ -97,7 +98,7 @@ export async function markFound(
      on conflict (table_name, key) do update
        set kind = case when excluded.kind = 'delete' then excluded.kind else o.kind end,
            next_at = clock_timestamp(), parked_at = null, attempts = 0, version = o.version + 1
-     where o.parked_at is not null`,
+     where o.parked_at is not null or (excluded.kind = 'delete' and o.kind <> 'delete')`,
     [table, keys, kind],
   );
 }

@@ -33,6 +33,14 @@ describe('what a walk over a table finds', () => {
     expect(await only()).toMatchObject({ kind: 'delete', version: '2', attempts: 0 });
   });
 
+  test('invariant 1: a write that an earlier walk left behind becomes the deletion that it is by now', async () => {
+    await markFound(sql, suppliers, [key('a')], 'write');
+    await markFound(sql, suppliers, [key('a')], 'delete');
+    expect(await only(1)).toMatchObject({ kind: 'delete', version: '2', urgency: 1 });
+    await markFound(sql, suppliers, [key('a')], 'delete');
+    expect(await only(1)).toMatchObject({ kind: 'delete', version: '2' });
+  });
+
   test('a parked write whose row the walk does not find becomes the deletion that it is', async () => {
     await markDirty(sql, [dirty('a')]);
     await park(sql, await only(), trouble);
