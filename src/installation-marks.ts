@@ -1,5 +1,5 @@
 import type { Installation } from './installation.ts';
-import { copied } from './installation-identity.ts';
+import { copied, ownInstallation } from './installation-identity.ts';
 import type { Json } from './model/change.ts';
 import { restyled, runText } from './model/codecs/runs.ts';
 import type { TableName } from './model/ids.ts';
@@ -14,8 +14,10 @@ import {
 import type { ResolvedTable } from './model/mapping.ts';
 import type { Identified } from './model/schema/identify.ts';
 import { ownEntry } from './model/schema/known.ts';
+import { seenSource } from './notion/apply-schema.ts';
 import type { NotionClient, NotionDataSource } from './notion/client.ts';
 import { NotionFailure } from './notion/outcome.ts';
+import type { Sources } from './notion/schema.ts';
 import { renewContact } from './state/first-contact.ts';
 import {
   nextStart,
@@ -209,3 +211,22 @@ const keepStarts = (pool: Installation['pool'], database: string, starts: Starts
     const own = await readInstallation(sql);
     if (own !== null) await saveInstallation(sql, { ...own, starts: { ...own.starts, [database]: starts } });
   });
+
+/** Makes sure, before anything is changed, that the databases are this installation's, or nobody's yet. */
+export async function claimSources(
+  installation: Installation,
+  notion: NotionClient,
+  sources: Sources,
+  takeOver: boolean,
+): Promise<Claim> {
+  const claim = { own: await ownInstallation(installation, takeOver), takeOver };
+  const seen: Marked[] = [];
+  for (const [table, id] of sources) {
+    const actual = await seenSource(notion, id, ASK);
+    if (actual === null) continue;
+    assertOwnSource(installation, claim, { table, actual });
+    seen.push({ table, actual, idProperty: null });
+  }
+  await assertLastStart(installation, notion, claim, seen);
+  return claim;
+}

@@ -2,15 +2,7 @@ import { Kysely, PostgresDialect } from 'kysely';
 import type { Pool } from 'pg';
 import type { Config } from './config.ts';
 import { databaseVariable, type Environment } from './environment.ts';
-import { ownInstallation } from './installation-identity.ts';
-import {
-  assertLastStart,
-  assertOwnSource,
-  type Claim,
-  type Marked,
-  markedOf,
-  markSources,
-} from './installation-marks.ts';
+import { claimSources, markedOf, markSources } from './installation-marks.ts';
 import { PgnotionError } from './model/errors.ts';
 import { dataSourceId, type TableName } from './model/ids.ts';
 import type { ResolvedTable } from './model/mapping.ts';
@@ -284,25 +276,6 @@ export async function applyToNotion(
   });
   await markSources(installation, notion, claim, marked);
   return applied;
-}
-
-/** Makes sure, before anything is changed, that the databases are this installation's, or nobody's yet. */
-async function claimSources(
-  installation: Installation,
-  notion: NotionClient,
-  sources: Sources,
-  takeOver: boolean,
-): Promise<Claim> {
-  const claim = { own: await ownInstallation(installation, takeOver), takeOver };
-  const seen: Marked[] = [];
-  for (const [table, id] of sources) {
-    const actual = await seenSource(notion, id, ASK);
-    if (actual === null) continue;
-    assertOwnSource(installation, claim, { table, actual });
-    seen.push({ table, actual, idProperty: null });
-  }
-  await assertLastStart(installation, notion, claim, seen);
-  return claim;
 }
 
 const meetingOf = ({ created, changed }: AppliedTable): Meeting =>

@@ -257,8 +257,7 @@ function schemaWrites(
 ): Pick<NotionClient, 'createDatabase' | 'updateDataSource' | 'describeDatabase'> {
   return {
     describeDatabase: (id, description, ask) => {
-      const send = byPath('PATCH', `databases/${id}`, { description });
-      const read = readDatabase;
+      const [send, read] = [byPath('PATCH', `databases/${id}`, { description }), readDatabase];
       return call({ name: 'describeDatabase', method: 'PATCH', effect: 'update', send, read }, ask);
     },
     createDatabase: ({ parentPageId, title, properties }, ask) => {
