@@ -11,8 +11,6 @@ import {
   resyncCommand,
   retryCommand,
   statusCommand,
-  webhookResetCommand,
-  webhookTokenCommand,
 } from './commands.ts';
 import {
   conflictsCommand,
@@ -29,6 +27,7 @@ import {
 } from './commands-guarded.ts';
 import { resetAllCommand, resetCommand } from './commands-reset.ts';
 import { type RollbackArguments, rollbackCommand } from './commands-rollback.ts';
+import { webhookResetCommand, webhookTokenCommand } from './commands-webhook.ts';
 import { type Config, parseConfig } from './config.ts';
 import { runDaemon } from './daemon.ts';
 import { type Environment, readEnvironment } from './environment.ts';

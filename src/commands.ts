@@ -25,7 +25,6 @@ import { readRefusedKinds } from './state/refused-requests.ts';
 import { slotLines } from './state/slot-notes.ts';
 import { createStore, type Sql } from './state/sql.ts';
 import { readFailures, readStatus, type StatusLine } from './state/status.ts';
-import { forgetWebhookToken, webhookToken } from './state/webhook.ts';
 
 export type Loaded = { readonly config: Config; readonly environment: Environment; readonly log: Log };
 
@@ -273,31 +272,6 @@ export function pauseCommand(loaded: Loaded, what: 'pause' | 'resume', table: st
     await sql.query(what === 'pause' ? 'select pgnotion.pause($1)' : 'select pgnotion.resume($1)', [table]);
     return `${table} is ${what}d`;
   });
-}
-
-/** The token of Notion's handshake, for a person to paste into Notion. */
-export function webhookTokenCommand(loaded: Loaded, asJson: boolean): Promise<string> {
-  return withState(loaded, async (sql) => {
-    const token = await webhookToken(sql);
-    if (token === null) throw noWebhookToken();
-    return asJson ? JSON.stringify({ token }) : token;
-  });
-}
-
-const noWebhookToken = (): PgnotionError =>
-  new PgnotionError({
-    code: 'webhook_token_missing',
-    message: 'Notion has not sent a token for webhooks yet',
-    remedy:
-      "while the daemon runs, create a subscription in the connection's settings in Notion, or send the token again",
-  });
-
-export function webhookResetCommand(loaded: Loaded): Promise<string> {
-  return withState(loaded, async (sql) =>
-    (await forgetWebhookToken(sql))
-      ? "the token is forgotten; webhooks are refused until Notion's next handshake, which is taken"
-      : "there is no token; Notion's next handshake is taken",
-  );
 }
 
 export const unknownTable = (table: string | null, config: Config): PgnotionError =>

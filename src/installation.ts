@@ -2,6 +2,7 @@ import { Kysely, PostgresDialect } from 'kysely';
 import type { Pool } from 'pg';
 import type { Config } from './config.ts';
 import { databaseVariable, type Environment } from './environment.ts';
+import { badId, hiddenId, severalSources } from './installation-faults.ts';
 import { claimSources, markedOf, markSources } from './installation-marks.ts';
 import { PgnotionError } from './model/errors.ts';
 import { dataSourceId, type TableName } from './model/ids.ts';
@@ -210,35 +211,6 @@ export async function dataSourceOf(
     return source.id;
   }
 }
-
-const badId = (variable: string, id: string): PgnotionError =>
-  new PgnotionError({
-    code: 'notion_id_invalid',
-    message: `${variable} is ${JSON.stringify(id)}, which is not the id of a Notion database`,
-    remedy: "copy the 32 hexadecimal digits out of the database's address",
-  });
-
-/** Whether an id is that of the place in Notion that is known of a table. */
-const isAt = ({ database, dataSource }: Source, id: string): boolean =>
-  [database, dataSource].includes(dataSourceId(id));
-
-const HIDDEN = 'notion_database_hidden';
-
-const hiddenId = (variable: string, id: string): PgnotionError =>
-  new PgnotionError({
-    code: HIDDEN,
-    message: `${variable} is ${id}, and Notion shows no such database`,
-    remedy: 'Share the database with the connection (••• > Connections), or correct the id.',
-  });
-
-const severalSources = (title: string, sources: readonly { readonly id: string; readonly name: string }[]) =>
-  new PgnotionError({
-    code: 'notion_several_sources',
-    message: `the database ${JSON.stringify(title)} has ${sources.length} data sources: ${sources
-      .map((source) => `${source.name} (${source.id})`)
-      .join(', ')}`,
-    remedy: 'set the id of the data source that is meant instead of the database id',
-  });
 
 /** Creates what is missing in Notion and keeps where it is. */
 export async function applyToNotion(

@@ -1,0 +1,33 @@
+import { PgnotionError } from './model/errors.ts';
+
+export const badId = (variable: string, id: string): PgnotionError =>
+  new PgnotionError({
+    code: 'notion_id_invalid',
+    message: `${variable} is ${JSON.stringify(id)}, which is not the id of a Notion database`,
+    remedy: "copy the 32 hexadecimal digits out of the database's address",
+  });
+
+/** Whether an id is that of the place in Notion that is known of a table. */
+const isAt = ({ database, dataSource }: Source, id: string): boolean =>
+  [database, dataSource].includes(dataSourceId(id));
+
+const HIDDEN = 'notion_database_hidden';
+
+export const hiddenId = (variable: string, id: string): PgnotionError =>
+  new PgnotionError({
+    code: HIDDEN,
+    message: `${variable} is ${id}, and Notion shows no such database`,
+    remedy: 'Share the database with the connection (••• > Connections), or correct the id.',
+  });
+
+export const severalSources = (
+  title: string,
+  sources: readonly { readonly id: string; readonly name: string }[],
+) =>
+  new PgnotionError({
+    code: 'notion_several_sources',
+    message: `the database ${JSON.stringify(title)} has ${sources.length} data sources: ${sources
+      .map((source) => `${source.name} (${source.id})`)
+      .join(', ')}`,
+    remedy: 'set the id of the data source that is meant instead of the database id',
+  });
