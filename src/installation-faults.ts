@@ -7,10 +7,6 @@ export const badId = (variable: string, id: string): PgnotionError =>
     remedy: "copy the 32 hexadecimal digits out of the database's address",
   });
 
-/** Whether an id is that of the place in Notion that is known of a table. */
-const isAt = ({ database, dataSource }: Source, id: string): boolean =>
-  [database, dataSource].includes(dataSourceId(id));
-
 const HIDDEN = 'notion_database_hidden';
 
 export const hiddenId = (variable: string, id: string): PgnotionError =>

@@ -212,6 +212,10 @@ export async function dataSourceOf(
   }
 }
 
+/** Whether an id is that of the place in Notion that is known of a table. */
+const isAt = ({ database, dataSource }: Source, id: string): boolean =>
+  [database, dataSource].includes(dataSourceId(id));
+
 /** Creates what is missing in Notion and keeps where it is. */
 export async function applyToNotion(
   installation: Installation,
