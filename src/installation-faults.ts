@@ -7,7 +7,7 @@ export const badId = (variable: string, id: string): PgnotionError =>
     remedy: "copy the 32 hexadecimal digits out of the database's address",
   });
 
-const HIDDEN = 'notion_database_hidden';
+export const HIDDEN = 'notion_database_hidden';
 
 export const hiddenId = (variable: string, id: string): PgnotionError =>
   new PgnotionError({
