@@ -68,8 +68,13 @@ test('a fresh state finds the databases by the ids that apply printed', async ()
     code: 0,
     stdout: `# items: as it should be\nNOTION_DATABASE_ITEMS_ID=${id}\n`,
   });
-  await other.start();
+  const daemon = await other.start();
   expect(items()).toHaveLength(1);
+  daemon.signal('SIGTERM');
+  await daemon.exit;
+  // From now on they are the other's; the tests that follow take them back.
+  expect((await stage.run(['apply'])).stderr).toContain('(installation_copied)');
+  await printed(['apply', '--take-over']);
 });
 
 test('status shows a line per table, before the first sync, during it and after it', async () => {
