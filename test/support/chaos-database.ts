@@ -122,6 +122,10 @@ async function hold(
       await client.query(`select from ${of} where id = $1 for update`, [key]);
       await sleep(ms);
       await client.query('commit');
+    } catch (error) {
+      await client.query('rollback');
+      // The table is renamed away at this moment.
+      if (!(error instanceof Error && /does not exist/.test(error.message))) throw error;
     } finally {
       client.release();
     }
@@ -173,6 +177,6 @@ export async function changeDatabase(world: World, step: DatabaseAct): Promise<v
 
 /** Waits for what is under way, and mends what keeps rows from being read. What a daemon has to mend itself stays. */
 export async function endDatabaseActs(world: World): Promise<void> {
-  await Promise.all(world.tasks);
+  while (world.tasks.size > 0) await Promise.all(world.tasks);
   await world.sql('update children set divisor = 1 where divisor = 0');
 }

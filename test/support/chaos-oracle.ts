@@ -5,7 +5,7 @@ import { goesToNotion, type ResolvedTable } from '../../src/model/mapping.ts';
 import { lookupsOver, readPage } from '../../src/model/page.ts';
 import { readKeys, readRows } from '../../src/postgres/read-rows.ts';
 import type { PageView } from '../../src/sandbox/notion/human.ts';
-import { type Excuses, excusesOf } from './chaos-excuses.ts';
+import { type Excuses, excusesOf, isAway } from './chaos-excuses.ts';
 import { isRaced } from './chaos-history.ts';
 import type { ChaosTable } from './chaos-shop.ts';
 import { optionNames, shownFields } from './chaos-shown.ts';
@@ -76,7 +76,7 @@ export async function compare(world: World): Promise<Comparison> {
   found.faults.push(
     // What is decided of a page that people took away is carried out once it is back.
     ...undone.flatMap(({ id, type, page }) =>
-      world.away.has(page) ? [] : `invariant 9: conflict ${id} (${type}) was decided and not ended`,
+      isAway(world, page) ? [] : `invariant 9: conflict ${id} (${type}) was decided and not ended`,
     ),
   );
   found.faults.push(...lostUploads(world), ...untold(world, excuses));
