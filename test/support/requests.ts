@@ -36,9 +36,12 @@ export function requestsOfTables(
   return control.requests().filter((entry) => since(entry) && !ids(entry).some((id) => reports.has(id)));
 }
 
-/** Whether a request changes something in Notion. */
+/**
+ * Whether a request changes something in Notion, but for what each start says of itself in the description of a database
+ * (`installation-marks.ts`).
+ */
 export const isWrite = ({ method, operation }: RequestLogEntry): boolean =>
-  method !== 'GET' && operation !== 'dataSources.query';
+  method !== 'GET' && operation !== 'dataSources.query' && operation !== 'databases.update';
 
 /** Remembers how far the log has come; gives whether a request came later. */
 export function fromNow(control: SandboxControl): (entry: RequestLogEntry) => boolean {
