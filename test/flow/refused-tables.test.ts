@@ -112,7 +112,7 @@ test('a start that can sync no table at all changes nothing and says what to do'
 test('row-level security is said by apply, start and status, and a query that joins such a table counts too', async () => {
   const labels = {
     ...table('labels', 'Labels'),
-    query: 'select l.id, o.name from public.labels l join public.fine o on o.id = l.owner',
+    query: 'select l.id, l.owner, o.name from public.labels l join public.fine o on o.id = l.owner',
     dependsOn: [{ table: 'public.fine', on: { id: 'owner' } }],
     direction: 'to-notion' as const,
   };

@@ -29,8 +29,12 @@ test('values come as PostgreSQL writes them, whatever the role has set', async (
     '{"n": 12345678901234567890}', '2026-02-03', '1 day 02:03:04', '\\xdead', 0.1::float8 + 0.2::float8,
     '[2026-01-01 00:00+00,)', NULL)`);
   await database.pool.query(`INSERT INTO "Odd ""name" VALUES (1, 'ü😀')`);
-  const [[kinds], [odd]] = (await recording.transactions(2)) as [[unknown], [unknown]];
-  expect(kinds).toEqual({
+  type Insert = { readonly row: Readonly<Record<string, unknown>> };
+  const [[inserted], [odd]] = (await recording.transactions(2)) as [[Insert], [unknown]];
+  // A stored generated column is in the log from PostgreSQL 18 on.
+  const { total, ...row } = inserted.row;
+  expect([undefined, '24691357802469135780.24691357800']).toContain(total);
+  expect({ ...inserted, row }).toEqual({
     kind: 'insert',
     table: 'public.kinds',
     row: {
