@@ -92,7 +92,7 @@ test('the role may not read the table', async () => {
   await asAdmin(other.database.url, (admin) =>
     admin.query(`grant create on database ${other.database.name} to ${login.user}`),
   );
-  const outcome = await other.run(['start'], {
+  const outcome = await other.run(['apply'], {
     DATABASE_URL: inDatabase(other.database.url, other.database.name, login),
   });
   expectRefusal(outcome, 'catalog_mismatch', /no SELECT, INSERT, UPDATE, DELETE/, /GRANT SELECT/);

@@ -17,6 +17,16 @@ afterAll(() => stage[Symbol.asyncDispose]());
 const start = (variables: Readonly<Record<string, string>> = {}): Promise<Outcome> =>
   stage.run(['start'], { LOG_LEVEL: 'debug', ...variables });
 
+/** A table that was applied before is suspended with its reason, and the daemon waits for it. */
+async function waitsFor(reason: RegExp, variables: Readonly<Record<string, string>> = {}): Promise<void> {
+  const daemon = stage.spawn(['start'], variables);
+  await daemon.says('"msg":"syncing"');
+  expect(daemon.stderr()).toMatch(reason);
+  expect(daemon.stderr()).toContain('a table is suspended');
+  daemon.signal('SIGTERM');
+  expect((await daemon.exit).code).toBe(0);
+}
+
 describe('configuration', () => {
   const load = async (text: string): Promise<Outcome> => {
     await writeFile(join(stage.folder, 'other.config.ts'), text);
@@ -123,11 +133,10 @@ describe('Notion', () => {
     await stage.apply();
     stage.sandbox.control.unshare(database()?.databaseId ?? '');
     try {
-      expectRefusal(await start(), 'notion_schema_incomplete', /items.+shows no.+Share/, /in Notion/);
+      await waitsFor(/items.+shows no.+Share/);
       expectRefusal(await stage.run(['apply']), 'notion_database_hidden', /items.+shows no/, /Share/);
       const id = database()?.databaseId ?? '';
-      const outcome = await start({ NOTION_DATABASE_ITEMS_ID: id });
-      expectRefusal(outcome, 'notion_database_hidden', /NOTION_DATABASE_ITEMS_ID is .+shows no/, /Share/);
+      await waitsFor(/items.+shows no.+Share/, { NOTION_DATABASE_ITEMS_ID: id });
     } finally {
       stage.sandbox.control.share(database()?.databaseId ?? '');
     }
@@ -138,7 +147,7 @@ describe('Notion', () => {
   test('the database is in the trash', async () => {
     const id = database()?.databaseId ?? '';
     stage.sandbox.control.trashDatabase(id);
-    expectRefusal(await start(), 'notion_schema_incomplete', /items.+in the trash.+Restore/, /in Notion/);
+    await waitsFor(/items.+in the trash.+Restore/);
     expectRefusal(
       await stage.run(['apply']),
       'notion_schema_faults',

@@ -122,8 +122,9 @@ test('invariant 9: a daemon that is killed while it carries decisions out leaves
     (await sql(`select from pgnotion.conflicts where resolved_by = 'Grace' and status = 'resolved'`)).length;
   // Killed as soon as anything of it shows on either side, until all is done.
   for (let done = await settled(); done < keys.length; done = await settled()) {
-    const version = stage.sandbox.control.version();
     const daemon = await stage.start();
+    // What the start said of itself in Notion is nothing of it.
+    const version = stage.sandbox.control.version();
     await eventually(
       async () => {
         if ((await settled()) > done) return true;
