@@ -44,7 +44,9 @@ async function disputed(...keys: readonly string[]): Promise<ConflictLine[]> {
       `select * from pgnotion.open_conflicts where record_id = any($1::text[]) order by record_id`,
       [keys],
     );
-    return lines.length === keys.length && lines;
+    // The deliveries have met the conflicts too.
+    const pending = await sql('select from pgnotion.outbox where parked_at is null');
+    return lines.length === keys.length && pending.length === 0 && lines;
   });
   await daemon.kill9();
   return found;
