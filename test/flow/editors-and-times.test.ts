@@ -48,15 +48,17 @@ const title = (text: string) => ({ Name: typed('title', text) });
 const edit = (page: string, properties: Parameters<Sides['edit']>[1], actor: string) =>
   stack.sandbox.control.editPage(page, properties, actor);
 
-/** Nothing is polled until the function is done: deliveries of a few records look at each page themselves. */
-async function withoutPolls(work: () => Promise<void>): Promise<void> {
+/**
+ * Nothing is polled until the function is done: deliveries of a few records look at each page themselves. With `once`, that
+ * page is looked at a single time, by its delivery, and not again for what the delivery found.
+ */
+async function withoutPolls(work: () => Promise<void>, once?: string): Promise<void> {
   const { faults } = stack.sandbox.control;
-  const fault = faults.add({
-    match: { operation: 'dataSources.query' },
-    times: null,
-    action: { kind: 'status', status: 503, when: 'before' },
-  });
-  await work().finally(() => faults.clear(fault));
+  const action = { kind: 'status', status: 503, when: 'before' } as const;
+  const held = [faults.add({ match: { operation: 'dataSources.query' }, times: null, action })];
+  if (once !== undefined)
+    held.push(faults.add({ match: { operation: 'pages.retrieve', id: once }, times: null, skip: 1, action }));
+  await work().finally(() => held.forEach(faults.clear));
 }
 
 type Audited = {
@@ -102,7 +104,7 @@ test('two people at one record are candidates, and nobody is named', async () =>
     await sides.sql('update goods set size = 111 where id = 11');
     await soon(() => sides.shown(page, 'Size') === 111);
     edit(page, { Note: typed('rich_text', 'by Ada') }, ADA);
-  });
+  }, page);
   const told = await audited('11');
   expect(told).toMatchObject({ actor: 'a person in Notion', actor_id: null });
   expect([...told.candidates].sort()).toEqual(['Ada Lovelace', 'Grace Hopper']);
