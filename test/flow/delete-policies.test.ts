@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { resetCommand } from '../../src/commands-reset.ts';
+import { resetCommand } from '../../src/cli/reset.ts';
 import { type ConfigInput, parseConfig, type TableInput } from '../../src/config.ts';
 import { PgnotionError } from '../../src/model/errors.ts';
 import { silentLog } from '../../src/runtime/log.ts';

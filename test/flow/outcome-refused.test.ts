@@ -1,5 +1,5 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
-import { resetCommand } from '../../src/commands-reset.ts';
+import { resetCommand } from '../../src/cli/reset.ts';
 import { parseConfig } from '../../src/config.ts';
 import { silentLog } from '../../src/runtime/log.ts';
 import type { FaultAction, FaultMatch } from '../../src/sandbox/notion/faults.ts';

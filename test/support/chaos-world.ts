@@ -68,7 +68,7 @@ export type Daemon = {
   readonly output: () => string;
 };
 
-/** The real program in processes of its own: every kill is a kill -9 of `node src/cli.ts start`. */
+/** The real program in processes of its own: every kill is a kill -9 of `node src/cli/main.ts start`. */
 function superviseDaemon(stage: CliStage): Daemon {
   const all: CliProcess[] = [];
   let present: CliProcess | null = null;

@@ -1,4 +1,4 @@
-import { resetAllCommand } from '../../src/commands-reset.ts';
+import { resetAllCommand } from '../../src/cli/reset.ts';
 import { type ConfigInput, parseConfig } from '../../src/config.ts';
 import { runDaemon } from '../../src/daemon.ts';
 import { readEnvironment } from '../../src/environment.ts';

@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url';
 import { eventually } from './eventually.ts';
 import { watchedProcess } from './watch-exchanges.ts';
 
-const CLI = fileURLToPath(new URL('../../src/cli.ts', import.meta.url));
+const CLI = fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url));
 
 /** What Node has compiled once serves all processes of all runs: it halves the time to start the program. */
 const COMPILED = join(tmpdir(), 'pgnotion-test-compiled');
@@ -16,7 +16,7 @@ const WITH_SANDBOX = ['demo', 'sandbox'];
 export type Exit = { readonly code: number | null; readonly signal: NodeJS.Signals | null };
 export type Outcome = Exit & { readonly stdout: string; readonly stderr: string };
 
-/** `node src/cli.ts ...` in a process of its own, as a user runs it. */
+/** `node src/cli/main.ts ...` in a process of its own, as a user runs it. */
 export type CliProcess = {
   readonly pid: number;
   readonly stdout: () => string;

@@ -86,7 +86,7 @@ describe('the README', () => {
   test('has every command, and no other', async () => {
     const ask = async (...command: string[]): Promise<string[]> => {
       const { stdout } = await promisify(execFile)(process.execPath, [
-        join(ROOT, 'src/cli.ts'),
+        join(ROOT, 'src/cli/main.ts'),
         ...command,
         '--help',
       ]);
@@ -96,7 +96,7 @@ describe('the README', () => {
         .filter((name) => name !== 'help');
     };
     // Only commands that have commands of their own are asked again: each question is a process.
-    const groups = [...read('src/cli.ts').matchAll(/^const \w+ = program\s*\.command\('(\w+)'\)/gm)];
+    const groups = [...read('src/cli/main.ts').matchAll(/^const \w+ = program\s*\.command\('(\w+)'\)/gm)];
     const inner = new Map<string, string[]>();
     for (const [, name = ''] of groups) inner.set(name, await ask(name));
     const all = (await ask()).flatMap(

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { selectionOf } from '../../src/commands-rollback.ts';
+import { selectionOf } from '../../src/cli/rollback.ts';
 import type { RowImage } from '../../src/model/change.ts';
 import { pageId } from '../../src/model/ids.ts';
 import {

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { formatTable } from '../../src/runtime/table.ts';
+import { formatTable } from '../../src/cli/table.ts';
 
 test('columns are as wide as their widest cell; numbers stand to the right, texts to the left', () => {
   const rows = [

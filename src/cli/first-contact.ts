@@ -1,13 +1,13 @@
-import type { Installation } from './installation.ts';
-import { isMassChange } from './model/guard.ts';
-import type { TableName } from './model/ids.ts';
-import type { ResolvedTable } from './model/mapping.ts';
-import type { NotionClient } from './notion/client.ts';
-import { countRows } from './postgres/read-rows.ts';
-import { contactOf } from './state/first-contact.ts';
-import { linkedCount } from './state/records.ts';
-import { readSources, type Source } from './state/sources.ts';
-import { createStore } from './state/sql.ts';
+import type { Installation } from '../installation.ts';
+import { isMassChange } from '../model/guard.ts';
+import type { TableName } from '../model/ids.ts';
+import type { ResolvedTable } from '../model/mapping.ts';
+import type { NotionClient } from '../notion/client.ts';
+import { countRows } from '../postgres/read-rows.ts';
+import { contactOf } from '../state/first-contact.ts';
+import { linkedCount } from '../state/records.ts';
+import { readSources, type Source } from '../state/sources.ts';
+import { createStore } from '../state/sql.ts';
 
 /** What `start` will find in a database that pgnotion has not read yet, as far as Notion lists it by now. */
 export type ContactReport = {

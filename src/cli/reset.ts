@@ -1,15 +1,15 @@
 import { userInfo } from 'node:os';
 import { type Loaded, unknownTable, within } from './commands.ts';
-import { type Installation, openNotion } from './installation.ts';
-import { giveUpPairs } from './installation-repoint.ts';
-import { PgnotionError } from './model/errors.ts';
-import type { RowKey, TableName } from './model/ids.ts';
-import { seenSource } from './notion/apply-schema.ts';
-import { readRows } from './postgres/read-rows.ts';
-import { forgetInstallation } from './state/installation.ts';
-import { awayCode, forgetSource, isDaemonAtWork, pairsOf, remake, unlinkRecord } from './state/reset.ts';
-import { readSources } from './state/sources.ts';
-import { createStore, inTransaction } from './state/sql.ts';
+import { type Installation, openNotion } from '../installation.ts';
+import { giveUpPairs } from '../installation-repoint.ts';
+import { PgnotionError } from '../model/errors.ts';
+import type { RowKey, TableName } from '../model/ids.ts';
+import { seenSource } from '../notion/apply-schema.ts';
+import { readRows } from '../postgres/read-rows.ts';
+import { forgetInstallation } from '../state/installation.ts';
+import { awayCode, forgetSource, isDaemonAtWork, pairsOf, remake, unlinkRecord } from '../state/reset.ts';
+import { readSources } from '../state/sources.ts';
+import { createStore, inTransaction } from '../state/sql.ts';
 
 /**
  * Gives up the pairs of a table, or one record's page. Throws `reset_unconfirmed`, `daemon_at_work`, `page_not_away` and

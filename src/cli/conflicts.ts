@@ -1,14 +1,14 @@
 import { userInfo } from 'node:os';
 import { type Loaded, within } from './commands.ts';
-import type { Installation } from './installation.ts';
-import type { Json } from './model/change.ts';
-import { chosenText } from './model/chosen-value.ts';
-import { PgnotionError } from './model/errors.ts';
-import { lookupsOver } from './model/page.ts';
-import { kindWords } from './model/type-words.ts';
-import { formatTable } from './runtime/table.ts';
-import { type ConflictLine, readConflict, readConflicts, resolveConflict } from './state/conflicts.ts';
-import { createStore, type Sql } from './state/sql.ts';
+import type { Installation } from '../installation.ts';
+import type { Json } from '../model/change.ts';
+import { chosenText } from '../model/chosen-value.ts';
+import { PgnotionError } from '../model/errors.ts';
+import { lookupsOver } from '../model/page.ts';
+import { kindWords } from '../model/type-words.ts';
+import { formatTable } from './table.ts';
+import { type ConflictLine, readConflict, readConflicts, resolveConflict } from '../state/conflicts.ts';
+import { createStore, type Sql } from '../state/sql.ts';
 
 const stateOf = ({ pool }: Installation): Sql => createStore(pool, 0);
 

@@ -1,11 +1,11 @@
 import { type Loaded, unknownTable, within } from './commands.ts';
-import { messageOf, PgnotionError } from './model/errors.ts';
-import { type RowKey, type TableName, tableName } from './model/ids.ts';
-import { requestsFor } from './model/rollback.ts';
-import { type RollbackResult, rollBack } from './reconcile/rollback.ts';
-import type { UndoLine } from './reconcile/undo-lines.ts';
-import { createStore } from './state/sql.ts';
-import type { UndoSelection } from './state/undo.ts';
+import { messageOf, PgnotionError } from '../model/errors.ts';
+import { type RowKey, type TableName, tableName } from '../model/ids.ts';
+import { requestsFor } from '../model/rollback.ts';
+import { type RollbackResult, rollBack } from '../reconcile/rollback.ts';
+import type { UndoLine } from '../reconcile/undo-lines.ts';
+import { createStore } from '../state/sql.ts';
+import type { UndoSelection } from '../state/undo.ts';
 
 /** As they stand on the command line. */
 export type RollbackArguments = {

@@ -1,5 +1,5 @@
 import { createInterface } from 'node:readline/promises';
-import { framesOf, messageOf, PgnotionError } from './model/errors.ts';
+import { framesOf, messageOf, PgnotionError } from '../model/errors.ts';
 
 /** The first signal asks for an orderly stop; a second one, or ten seconds, ends the process as it is. */
 export function stopSignal(): AbortSignal {

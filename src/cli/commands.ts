@@ -1,30 +1,30 @@
-import { type ContactReport, contactLines, notApplied, reportContacts } from './commands-contact.ts';
-import type { Config } from './config.ts';
-import { databaseVariable, type Environment } from './environment.ts';
+import { type ContactReport, contactLines, notApplied, reportContacts } from './first-contact.ts';
+import type { Config } from '../config.ts';
+import { databaseVariable, type Environment } from '../environment.ts';
 import {
   applyToNotion,
   type Installation,
   knownSources,
   openInstallation,
   openNotion,
-} from './installation.ts';
-import { ownInstallation } from './installation-identity.ts';
-import { checkTables } from './installation-readiness.ts';
-import { moveTables, priceOf, type Repointed, repointedTables } from './installation-repoint.ts';
-import { PgnotionError } from './model/errors.ts';
-import type { TableName } from './model/ids.ts';
-import { goesToPostgres, type ResolvedTable } from './model/mapping.ts';
-import { applyNotebooks } from './notebooks.ts';
-import type { NotionClient } from './notion/client.ts';
-import type { Resolving } from './postgres/resolve-each.ts';
-import { refusedError } from './reconcile/publication.ts';
-import type { Log } from './runtime/log.ts';
-import { formatTable } from './runtime/table.ts';
-import { type DriftLine, readDrift } from './state/drift.ts';
-import { readRefusedKinds } from './state/refused-requests.ts';
-import { slotLines } from './state/slot-notes.ts';
-import { createStore, type Sql } from './state/sql.ts';
-import { readFailures, readStatus, type StatusLine } from './state/status.ts';
+} from '../installation.ts';
+import { ownInstallation } from '../installation-identity.ts';
+import { checkTables } from '../installation-readiness.ts';
+import { moveTables, priceOf, type Repointed, repointedTables } from '../installation-repoint.ts';
+import { PgnotionError } from '../model/errors.ts';
+import type { TableName } from '../model/ids.ts';
+import { goesToPostgres, type ResolvedTable } from '../model/mapping.ts';
+import { applyNotebooks } from '../notebooks.ts';
+import type { NotionClient } from '../notion/client.ts';
+import type { Resolving } from '../postgres/resolve-each.ts';
+import { refusedError } from '../reconcile/publication.ts';
+import type { Log } from '../runtime/log.ts';
+import { formatTable } from './table.ts';
+import { type DriftLine, readDrift } from '../state/drift.ts';
+import { readRefusedKinds } from '../state/refused-requests.ts';
+import { slotLines } from '../state/slot-notes.ts';
+import { createStore, type Sql } from '../state/sql.ts';
+import { readFailures, readStatus, type StatusLine } from '../state/status.ts';
 
 export type Loaded = { readonly config: Config; readonly environment: Environment; readonly log: Log };
 

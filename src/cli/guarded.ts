@@ -1,8 +1,8 @@
 import { type Loaded, withState } from './commands.ts';
-import { PgnotionError } from './model/errors.ts';
-import type { ListedKind } from './model/guard.ts';
-import { formatTable } from './runtime/table.ts';
-import { decideGuarded, type GuardedChange, readGuardedChanges } from './state/guarded-changes.ts';
+import { PgnotionError } from '../model/errors.ts';
+import type { ListedKind } from '../model/guard.ts';
+import { formatTable } from './table.ts';
+import { decideGuarded, type GuardedChange, readGuardedChanges } from '../state/guarded-changes.ts';
 
 export const GUARDED_KINDS: readonly ListedKind[] = ['deletion', 'clearing', 'creation', 'adoption'];
 

@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { Command, Option } from 'commander';
-import { ask, print, report, stopSignal } from './cli-terminal.ts';
+import { ask, print, report, stopSignal } from './terminal.ts';
 import {
   applyCommand,
   failuresCommand,
@@ -17,22 +17,22 @@ import {
   type ResolveOptions,
   resolveConflictCommand,
   showConflictCommand,
-} from './commands-conflicts.ts';
-import { explainCommand } from './commands-explain.ts';
+} from './conflicts.ts';
+import { explainCommand } from './explain.ts';
 import {
   decideGuardedCommand,
   GUARDED_KINDS,
   type GuardedOptions,
   guardedCommand,
-} from './commands-guarded.ts';
-import { resetAllCommand, resetCommand } from './commands-reset.ts';
-import { type RollbackArguments, rollbackCommand } from './commands-rollback.ts';
-import { webhookResetCommand, webhookTokenCommand } from './commands-webhook.ts';
-import { type Config, parseConfig } from './config.ts';
-import { runDaemon } from './daemon.ts';
-import { type Environment, readEnvironment } from './environment.ts';
-import { messageOf, PgnotionError } from './model/errors.ts';
-import { createLog, type Log, silentLog } from './runtime/log.ts';
+} from './guarded.ts';
+import { resetAllCommand, resetCommand } from './reset.ts';
+import { type RollbackArguments, rollbackCommand } from './rollback.ts';
+import { webhookResetCommand, webhookTokenCommand } from './webhook.ts';
+import { type Config, parseConfig } from '../config.ts';
+import { runDaemon } from '../daemon.ts';
+import { type Environment, readEnvironment } from '../environment.ts';
+import { messageOf, PgnotionError } from '../model/errors.ts';
+import { createLog, type Log, silentLog } from '../runtime/log.ts';
 
 type Globals = { readonly config: string; readonly json?: boolean };
 
@@ -247,7 +247,7 @@ program
   .option('--port <number>', 'a free one if left out', '0')
   .option('--journal <file>', 'keep the workspace in this file')
   .action(async (options: { readonly port: string; readonly journal?: string }) => {
-    const { runSandbox } = await import('./sandbox/command.ts');
+    const { runSandbox } = await import('../sandbox/command.ts');
     await runSandbox({ port: Number(options.port), journal: options.journal ?? null }, print, stopSignal());
   });
 
@@ -256,7 +256,7 @@ program
   .description('everything embedded: PostgreSQL, the Notion sandbox, sample data, the daemon')
   .option('--fresh', 'start over')
   .action(async (options: { readonly fresh?: boolean }) => {
-    const { runDemo } = await import('./sandbox/demo.ts');
+    const { runDemo } = await import('../sandbox/demo.ts');
     await runDemo({ fresh: options.fresh === true, print }, stopSignal());
   });
 
