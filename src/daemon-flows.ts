@@ -1,4 +1,4 @@
-import type { Config } from './config.ts';
+import type { Config } from './config/mapping-file.ts';
 import { createReadLog } from './daemon-log-read.ts';
 import { createSettleRelations } from './daemon-relations.ts';
 import type { Installation } from './installation.ts';

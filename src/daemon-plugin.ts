@@ -1,4 +1,4 @@
-import type { Config } from './config.ts';
+import type { Config } from './config/mapping-file.ts';
 import { PgnotionError } from './model/errors.ts';
 import type { QualifiedName } from './model/ids.ts';
 import type { Queryable } from './postgres/pool.ts';

@@ -1,5 +1,5 @@
 import type { Desk } from './admin/desk.ts';
-import type { Config } from './config.ts';
+import type { Config } from './config/mapping-file.ts';
 import { type Bells, flowsOf, sharedContext } from './daemon-flows.ts';
 import { type House, keepHouse } from './daemon-house.ts';
 import { captureOrRenew, streamOf } from './daemon-plugin.ts';

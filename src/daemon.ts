@@ -1,12 +1,12 @@
 import type { AlertTiming } from './admin/alerts.ts';
 import { type Desk, openDesk } from './admin/desk.ts';
-import type { Config } from './config.ts';
+import type { Config } from './config/mapping-file.ts';
 import { checkPlugin } from './daemon-plugin.ts';
 import { type Self, servicesOf } from './daemon-services.ts';
 import { assertSlotFree, prepareSlot } from './daemon-slot.ts';
 import { isMendedByStartingOver } from './daemon-stream.ts';
 import { suspendUnresolved } from './daemon-unresolved.ts';
-import type { Environment } from './environment.ts';
+import type { Environment } from './config/environment.ts';
 import { type Installation, openInstallation, openNotion } from './installation.ts';
 import { ownInstallation } from './installation-identity.ts';
 import { checkNotion } from './installation-readiness.ts';

@@ -1,4 +1,4 @@
-import { databaseVariable } from './environment.ts';
+import { databaseVariable } from './config/environment.ts';
 import type { Installation } from './installation.ts';
 import { ownInstallation } from './installation-identity.ts';
 import { assertOwnSource } from './installation-marks.ts';

@@ -1,7 +1,7 @@
 import { Kysely, PostgresDialect } from 'kysely';
 import type { Pool } from 'pg';
-import type { Config } from './config.ts';
-import { databaseVariable, type Environment } from './environment.ts';
+import type { Config } from './config/mapping-file.ts';
+import { databaseVariable, type Environment } from './config/environment.ts';
 import { badId, HIDDEN, hiddenId, severalSources } from './installation-faults.ts';
 import { claimSources, markedOf, markSources } from './installation-marks.ts';
 import { PgnotionError } from './model/errors.ts';

@@ -1,4 +1,4 @@
-import { databaseVariable } from './environment.ts';
+import { databaseVariable } from './config/environment.ts';
 import { dataSourceOf, type Installation } from './installation.ts';
 import { asksPeople } from './model/conflict.ts';
 import { conflictsNotebook } from './model/conflict-page.ts';

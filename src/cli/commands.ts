@@ -1,6 +1,6 @@
 import { type ContactReport, contactLines, notApplied, reportContacts } from './first-contact.ts';
-import type { Config } from '../config.ts';
-import { databaseVariable, type Environment } from '../environment.ts';
+import type { Config } from '../config/mapping-file.ts';
+import { databaseVariable, type Environment } from '../config/environment.ts';
 import {
   applyToNotion,
   type Installation,

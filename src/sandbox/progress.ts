@@ -1,5 +1,5 @@
 import pg from 'pg';
-import type { Config } from '../config.ts';
+import type { Config } from '../config/mapping-file.ts';
 import { pause } from '../runtime/retry.ts';
 
 const LOOK_MS = 250;

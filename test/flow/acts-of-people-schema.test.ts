@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, beforeEach, expect } from 'vitest';
-import type { ConfigInput } from '../../src/config.ts';
+import type { ConfigInput } from '../../src/config/mapping-file.ts';
 import { namedTable as named, testActs } from '../support/acts.ts';
 import { type Sides, sidesOf, soon, typed } from '../support/sides.ts';
 import { createStack, type Stack } from '../support/stack.ts';

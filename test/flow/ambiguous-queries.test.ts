@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import type { ConfigInput, TableInput } from '../../src/config.ts';
+import type { ConfigInput, TableInput } from '../../src/config/mapping-file.ts';
 import type { PgnotionError } from '../../src/model/errors.ts';
 import { eventually } from '../support/eventually.ts';
 import { type Sides, sidesOf } from '../support/sides.ts';

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { resetCommand } from '../../src/cli/reset.ts';
-import { type ConfigInput, parseConfig, type TableInput } from '../../src/config.ts';
+import { type ConfigInput, parseConfig, type TableInput } from '../../src/config/mapping-file.ts';
 import { PgnotionError } from '../../src/model/errors.ts';
 import { silentLog } from '../../src/runtime/log.ts';
 import type { PageView } from '../../src/sandbox/notion/human.ts';

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import type { ConfigInput } from '../../src/config.ts';
+import type { ConfigInput } from '../../src/config/mapping-file.ts';
 import { ADA, GRACE } from '../../src/sandbox/notion/people.ts';
 import { type Sides, sidesOf, soon, typed } from '../support/sides.ts';
 import { createStack, type Stack } from '../support/stack.ts';

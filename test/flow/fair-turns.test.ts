@@ -1,5 +1,5 @@
 import { afterEach, expect, test } from 'vitest';
-import type { ConfigInput } from '../../src/config.ts';
+import type { ConfigInput } from '../../src/config/mapping-file.ts';
 import { bare } from '../support/requests.ts';
 import { shopConfig, shopRows, shopSchema } from '../support/shop.ts';
 import { type Sides, sidesOf, soon } from '../support/sides.ts';

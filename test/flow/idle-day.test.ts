@@ -1,7 +1,7 @@
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { expect, test } from 'vitest';
-import type { ConfigInput } from '../../src/config.ts';
+import type { ConfigInput } from '../../src/config/mapping-file.ts';
 import { type FastForward, fastForward } from '../support/fast-forward.ts';
 import { startOwnPostgres } from '../support/servers.ts';
 import { shopConfig, shopSchema } from '../support/shop.ts';

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import type { ConfigInput } from '../../src/config.ts';
+import type { ConfigInput } from '../../src/config/mapping-file.ts';
 import type { JsonObject } from '../../src/sandbox/notion/types.ts';
 import { type Sides, sidesOf, soon, typed } from '../support/sides.ts';
 import { createStack, type Stack } from '../support/stack.ts';

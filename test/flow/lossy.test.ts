@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import type { ConfigInput } from '../../src/config.ts';
+import type { ConfigInput } from '../../src/config/mapping-file.ts';
 import { sidesOf, typed } from '../support/sides.ts';
 import { createStack } from '../support/stack.ts';
 

@@ -1,5 +1,5 @@
 import { afterEach, expect, test } from 'vitest';
-import { type ConfigInput, parseConfig } from '../../src/config.ts';
+import { type ConfigInput, parseConfig } from '../../src/config/mapping-file.ts';
 import { createSettleRelations } from '../../src/daemon-relations.ts';
 import { openInstallation, openNotion } from '../../src/installation.ts';
 import { createNotionClock } from '../../src/model/clock.ts';

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import type { ConfigInput } from '../../src/config.ts';
+import type { ConfigInput } from '../../src/config/mapping-file.ts';
 import { type Sides, sidesOf, soon } from '../support/sides.ts';
 import { createStack, type Stack } from '../support/stack.ts';
 

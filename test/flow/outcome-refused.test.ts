@@ -1,6 +1,6 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { resetCommand } from '../../src/cli/reset.ts';
-import { parseConfig } from '../../src/config.ts';
+import { parseConfig } from '../../src/config/mapping-file.ts';
 import { silentLog } from '../../src/runtime/log.ts';
 import type { FaultAction, FaultMatch } from '../../src/sandbox/notion/faults.ts';
 import { agreed, disagreements } from '../support/agreement.ts';

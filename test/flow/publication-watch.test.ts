@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import type { ConfigInput } from '../../src/config.ts';
+import type { ConfigInput } from '../../src/config/mapping-file.ts';
 import type { PostgresServer } from '../../src/sandbox/postgres-server.ts';
 import { agreed, disagreements } from '../support/agreement.ts';
 import { eventually } from '../support/eventually.ts';

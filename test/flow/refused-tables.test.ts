@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import type { ConfigInput } from '../../src/config.ts';
+import type { ConfigInput } from '../../src/config/mapping-file.ts';
 import { type CliStage, createCliStage } from '../support/cli-stage.ts';
 import { eventually } from '../support/eventually.ts';
 import { inDatabase } from '../support/postgres.ts';

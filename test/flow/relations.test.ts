@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import lithiumbuy from '../../examples/lithiumbuy/pgnotion.config.ts';
 import { seed } from '../../examples/lithiumbuy/seed.ts';
-import type { ConfigInput, TableInput } from '../../src/config.ts';
+import type { ConfigInput, TableInput } from '../../src/config/mapping-file.ts';
 import { type Sides, sidesOf, soon, typed } from '../support/sides.ts';
 import { createStack, lithiumbuySchema, type Stack } from '../support/stack.ts';
 

@@ -1,6 +1,6 @@
 import { Client } from '@notionhq/client';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import type { ConfigInput, TableInput } from '../../src/config.ts';
+import type { ConfigInput, TableInput } from '../../src/config/mapping-file.ts';
 import { type CliStage, createCliStage } from '../support/cli-stage.ts';
 import { soon } from '../support/sides.ts';
 

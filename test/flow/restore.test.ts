@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import lithiumbuy from '../../examples/lithiumbuy/pgnotion.config.ts';
-import type { ConfigInput, TableInput } from '../../src/config.ts';
+import type { ConfigInput, TableInput } from '../../src/config/mapping-file.ts';
 import type { Json } from '../../src/model/change.ts';
 import type { PropertyType } from '../../src/model/codecs/codec.ts';
 import { keyOf, someRows, tables } from '../support/lithiumbuy.ts';

@@ -1,6 +1,6 @@
 import { signWebhookPayload } from '@notionhq/client';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import type { ConfigInput } from '../../src/config.ts';
+import type { ConfigInput } from '../../src/config/mapping-file.ts';
 import { createStore } from '../../src/state/sql.ts';
 import { webhookToken } from '../../src/state/webhook.ts';
 import { type Sides, sidesOf, soon, typed } from '../support/sides.ts';

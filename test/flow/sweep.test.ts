@@ -1,6 +1,6 @@
 import { Client } from '@notionhq/client';
 import { afterEach, expect, test } from 'vitest';
-import type { ConfigInput } from '../../src/config.ts';
+import type { ConfigInput } from '../../src/config/mapping-file.ts';
 import type { SandboxControl } from '../../src/sandbox/notion/control.ts';
 import type { SandboxOptions } from '../../src/sandbox/notion/server.ts';
 import { agreed } from '../support/agreement.ts';

@@ -1,5 +1,5 @@
 import { afterEach, expect, test } from 'vitest';
-import type { ConfigInput } from '../../src/config.ts';
+import type { ConfigInput } from '../../src/config/mapping-file.ts';
 import { agreed } from '../support/agreement.ts';
 import { eventually } from '../support/eventually.ts';
 import { shopConfig, shopRows, shopSchema } from '../support/shop.ts';

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import type { ConfigInput } from '../../src/config.ts';
+import type { ConfigInput } from '../../src/config/mapping-file.ts';
 import type { Json } from '../../src/model/change.ts';
 import type { PropertyType } from '../../src/model/codecs/codec.ts';
 import { serverOf, VERSIONS, type VersionedServer } from '../support/both-servers.ts';

@@ -1,6 +1,6 @@
 import { pino } from 'pino';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import type { ConfigInput } from '../../src/config.ts';
+import type { ConfigInput } from '../../src/config/mapping-file.ts';
 import { type Sides, sidesOf, soon, typed } from '../support/sides.ts';
 import { createStack, type Stack } from '../support/stack.ts';
 

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, inject, test } from 'vitest';
-import type { ConfigInput } from '../../src/config.ts';
+import type { ConfigInput } from '../../src/config/mapping-file.ts';
 import { disagreements } from '../support/agreement.ts';
 import { eventually } from '../support/eventually.ts';
 import { startDebianPostgres15 } from '../support/servers.ts';

@@ -1,6 +1,6 @@
 import { Client } from '@notionhq/client';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import type { ConfigInput } from '../../src/config.ts';
+import type { ConfigInput } from '../../src/config/mapping-file.ts';
 import { namedTable as named } from '../support/acts.ts';
 import { type Sides, sidesOf, soon, typed } from '../support/sides.ts';
 import { createStack, type Stack } from '../support/stack.ts';

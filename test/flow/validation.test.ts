@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import type { ConfigInput } from '../../src/config.ts';
+import type { ConfigInput } from '../../src/config/mapping-file.ts';
 import type { Json } from '../../src/model/change.ts';
 import type { PropertyType } from '../../src/model/codecs/codec.ts';
 import { createCliStage } from '../support/cli-stage.ts';

@@ -1,6 +1,6 @@
 import { signWebhookPayload } from '@notionhq/client';
 import { beforeEach, describe, expect, onTestFinished, test } from 'vitest';
-import type { ConfigInput } from '../../src/config.ts';
+import type { ConfigInput } from '../../src/config/mapping-file.ts';
 import { createStore } from '../../src/state/sql.ts';
 import { forgetWebhookToken, webhookToken } from '../../src/state/webhook.ts';
 import { shopConfig, shopRows, shopSchema } from '../support/shop.ts';

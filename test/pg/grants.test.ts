@@ -4,7 +4,7 @@ import pg from 'pg';
 import { expect, inject, test } from 'vitest';
 import lithiumbuy from '../../examples/lithiumbuy/pgnotion.config.ts';
 import { seed } from '../../examples/lithiumbuy/seed.ts';
-import { parseConfig } from '../../src/config.ts';
+import { parseConfig } from '../../src/config/mapping-file.ts';
 import { eventually } from '../support/eventually.ts';
 import { asAdmin, inDatabase, type TestDatabase } from '../support/postgres.ts';
 import { sidesOf } from '../support/sides.ts';

@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import exampleConfig from '../../examples/lithiumbuy/pgnotion.config.ts';
 import { SEED_COUNTS, seed } from '../../examples/lithiumbuy/seed.ts';
-import { parseConfig } from '../../src/config.ts';
+import { parseConfig } from '../../src/config/mapping-file.ts';
 import type { FieldMapping, TableMapping } from '../../src/model/mapping.ts';
 import { createDatabase } from '../support/postgres.ts';
 

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import type { TableInput } from '../../src/config.ts';
+import type { TableInput } from '../../src/config/mapping-file.ts';
 import type { PgnotionError } from '../../src/model/errors.ts';
 import type { ResolvedField, ResolvedTable } from '../../src/model/mapping.ts';
 import { createTables, type UserTables } from '../support/user-tables.ts';

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
-import { parseConfig } from '../../src/config.ts';
-import { readEnvironment } from '../../src/environment.ts';
+import { parseConfig } from '../../src/config/mapping-file.ts';
+import { readEnvironment } from '../../src/config/environment.ts';
 import { openInstallation } from '../../src/installation.ts';
 import { silentLog } from '../../src/runtime/log.ts';
 import { createDatabase } from '../support/postgres.ts';

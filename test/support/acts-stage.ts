@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect } from 'vitest';
-import type { ConfigInput } from '../../src/config.ts';
+import type { ConfigInput } from '../../src/config/mapping-file.ts';
 import type { JsonObject } from '../../src/sandbox/notion/types.ts';
 import { namedTable as named } from './acts.ts';
 import { type Failure, type Sides, sidesOf, soon } from './sides.ts';

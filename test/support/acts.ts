@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
-import type { TableInput } from '../../src/config.ts';
+import type { TableInput } from '../../src/config/mapping-file.ts';
 
 const DOCUMENT = readFileSync(new URL('../../docs/notion.md', import.meta.url), 'utf8');
 const TABLE = /^### (.+)\n\n\| Act +\|.*\n\|[ |:-]+\|\n((?:\|.*\n)+)/gm;

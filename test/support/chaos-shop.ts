@@ -1,4 +1,4 @@
-import type { ConfigInput } from '../../src/config.ts';
+import type { ConfigInput } from '../../src/config/mapping-file.ts';
 
 /**
  * Two tables with a relation between them, and a column of each kind that syncs differently: an enum, a status, a numeric

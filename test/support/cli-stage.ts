@@ -1,8 +1,8 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { type Config, type ConfigInput, parseConfig } from '../../src/config.ts';
-import { readEnvironment } from '../../src/environment.ts';
+import { type Config, type ConfigInput, parseConfig } from '../../src/config/mapping-file.ts';
+import { readEnvironment } from '../../src/config/environment.ts';
 import { type Installation, openInstallation } from '../../src/installation.ts';
 import { messageOf } from '../../src/model/errors.ts';
 import { silentLog } from '../../src/runtime/log.ts';

@@ -1,7 +1,7 @@
 import { resetAllCommand } from '../../src/cli/reset.ts';
-import { type ConfigInput, parseConfig } from '../../src/config.ts';
+import { type ConfigInput, parseConfig } from '../../src/config/mapping-file.ts';
 import { runDaemon } from '../../src/daemon.ts';
-import { readEnvironment } from '../../src/environment.ts';
+import { readEnvironment } from '../../src/config/environment.ts';
 import { applyToNotion, openInstallation, openNotion } from '../../src/installation.ts';
 import { silentLog } from '../../src/runtime/log.ts';
 import type { Sandbox } from '../../src/sandbox/notion/server.ts';

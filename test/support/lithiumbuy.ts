@@ -1,5 +1,5 @@
 import lithiumbuy from '../../examples/lithiumbuy/pgnotion.config.ts';
-import { parseConfig } from '../../src/config.ts';
+import { parseConfig } from '../../src/config/mapping-file.ts';
 import { openInstallation } from '../../src/installation.ts';
 import type { Json } from '../../src/model/change.ts';
 import type { ResolvedField, ResolvedTable } from '../../src/model/mapping.ts';

@@ -1,5 +1,5 @@
 import { expect } from 'vitest';
-import type { ConfigInput } from '../../src/config.ts';
+import type { ConfigInput } from '../../src/config/mapping-file.ts';
 import type { Json } from '../../src/model/change.ts';
 import { GRACE } from '../../src/sandbox/notion/people.ts';
 import { type CliStage, createCliStage } from './cli-stage.ts';

@@ -1,4 +1,4 @@
-import type { ConfigInput } from '../../src/config.ts';
+import type { ConfigInput } from '../../src/config/mapping-file.ts';
 
 /** A small table with a column of each everyday kind, for tests that look at processes rather than at types. */
 export const shopSchema = `

@@ -1,8 +1,8 @@
 import { readFile } from 'node:fs/promises';
 import { expect } from 'vitest';
-import { type ConfigInput, parseConfig } from '../../src/config.ts';
+import { type ConfigInput, parseConfig } from '../../src/config/mapping-file.ts';
 import { type DaemonOptions, runDaemon } from '../../src/daemon.ts';
-import { type Environment, readEnvironment } from '../../src/environment.ts';
+import { type Environment, readEnvironment } from '../../src/config/environment.ts';
 import { applyToNotion, openInstallation, openNotion } from '../../src/installation.ts';
 import { PgnotionError } from '../../src/model/errors.ts';
 import { applyNotebooks } from '../../src/notebooks.ts';

@@ -1,5 +1,5 @@
 import { Kysely, PostgresDialect } from 'kysely';
-import { type ConfigInput, parseConfig } from '../../src/config.ts';
+import { type ConfigInput, parseConfig } from '../../src/config/mapping-file.ts';
 import type { ResolvedTable } from '../../src/model/mapping.ts';
 import { createPool } from '../../src/postgres/pool.ts';
 import { resolveTables } from '../../src/postgres/resolve.ts';

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { type ConfigInput, parseConfig, type TableInput } from '../../src/config.ts';
+import { type ConfigInput, parseConfig, type TableInput } from '../../src/config/mapping-file.ts';
 import type { PgnotionError } from '../../src/model/errors.ts';
 import type { Direction } from '../../src/model/mapping.ts';
 

@@ -3,7 +3,7 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { promisify } from 'node:util';
 import { describe, expect, test } from 'vitest';
-import { OPTIONS } from '../../src/environment.ts';
+import { OPTIONS } from '../../src/config/environment.ts';
 import { codecs } from '../../src/model/codecs/registry.ts';
 import { migrate } from '../../src/state/migrate.ts';
 import { createDatabase } from '../support/postgres.ts';
@@ -54,7 +54,7 @@ describe('the README', () => {
   });
 
   test('has every option of the configuration, and no other', () => {
-    const source = read('src/config.ts');
+    const source = read('src/config/mapping-file.ts');
     const keys = (from: string, indent: number): string[] => {
       const start = source.indexOf(from);
       const block = source.slice(start, source.indexOf(`\n${' '.repeat(indent - 2)}})`, start));

@@ -1,5 +1,5 @@
-import { codecs } from './model/codecs/registry.ts';
-import type { Fault } from './model/errors.ts';
+import { codecs } from '../model/codecs/registry.ts';
+import type { Fault } from '../model/errors.ts';
 import {
   type FieldMapping,
   filterMark,
@@ -7,7 +7,7 @@ import {
   goesToPostgres,
   markProperty,
   type TableMapping,
-} from './model/mapping.ts';
+} from '../model/mapping.ts';
 
 /** Faults that show only when a table is looked at as a whole, or beside the others. */
 export function crossFaults(each: TableMapping, tables: readonly TableMapping[]): Fault[] {

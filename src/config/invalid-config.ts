@@ -1,5 +1,5 @@
 import type { z } from 'zod';
-import { type Fault, PgnotionError } from './model/errors.ts';
+import { type Fault, PgnotionError } from '../model/errors.ts';
 
 /** One error for all faults of the configuration, a line for each. */
 export function invalidConfig(faults: readonly Fault[]): PgnotionError {

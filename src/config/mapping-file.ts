@@ -1,12 +1,12 @@
 import { z } from 'zod';
-import { invalidConfig, toFault } from './config-errors.ts';
-import { crossFaults } from './config-faults.ts';
-import type { PropertyType } from './model/codecs/codec.ts';
-import { codecs } from './model/codecs/registry.ts';
-import type { Guard, Guards } from './model/guard.ts';
-import { parseQualified, type TableName, tableName } from './model/ids.ts';
-import type { Direction, FieldMapping, FieldSource, TableMapping } from './model/mapping.ts';
-import type { SyncLogSettings } from './model/sync-log.ts';
+import { invalidConfig, toFault } from './invalid-config.ts';
+import { crossFaults } from './cross-checks.ts';
+import type { PropertyType } from '../model/codecs/codec.ts';
+import { codecs } from '../model/codecs/registry.ts';
+import type { Guard, Guards } from '../model/guard.ts';
+import { parseQualified, type TableName, tableName } from '../model/ids.ts';
+import type { Direction, FieldMapping, FieldSource, TableMapping } from '../model/mapping.ts';
+import type { SyncLogSettings } from '../model/sync-log.ts';
 
 const direction = z.enum(['both', 'to-notion', 'to-postgres']);
 const propertyType = z.enum(Object.keys(codecs) as [PropertyType, ...PropertyType[]]);
