@@ -7,14 +7,14 @@ import {
   knownSources,
   openInstallation,
   openNotion,
-} from '../installation.ts';
-import { ownInstallation } from '../installation-identity.ts';
-import { checkTables } from '../installation-readiness.ts';
-import { moveTables, priceOf, type Repointed, repointedTables } from '../installation-repoint.ts';
+} from '../app/connections.ts';
+import { ownInstallation } from '../app/installation-identity.ts';
+import { checkTables } from '../app/readiness.ts';
+import { moveTables, priceOf, type Repointed, repointedTables } from '../app/repoint.ts';
 import { PgnotionError } from '../model/errors.ts';
 import type { TableName } from '../model/ids.ts';
 import { goesToPostgres, type ResolvedTable } from '../model/mapping.ts';
-import { applyNotebooks } from '../notebooks.ts';
+import { applyNotebooks } from '../app/report-databases.ts';
 import type { NotionClient } from '../notion/client.ts';
 import type { Resolving } from '../postgres/resolve-each.ts';
 import { refusedError } from '../reconcile/publication.ts';

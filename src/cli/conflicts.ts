@@ -1,6 +1,6 @@
 import { userInfo } from 'node:os';
 import { type Loaded, within } from './commands.ts';
-import type { Installation } from '../installation.ts';
+import type { Installation } from '../app/connections.ts';
 import type { Json } from '../model/change.ts';
 import { chosenText } from '../model/chosen-value.ts';
 import { PgnotionError } from '../model/errors.ts';

@@ -29,7 +29,7 @@ import { resetAllCommand, resetCommand } from './reset.ts';
 import { type RollbackArguments, rollbackCommand } from './rollback.ts';
 import { webhookResetCommand, webhookTokenCommand } from './webhook.ts';
 import { type Config, parseConfig } from '../config/mapping-file.ts';
-import { runDaemon } from '../daemon.ts';
+import { runDaemon } from '../app/daemon.ts';
 import { type Environment, readEnvironment } from '../config/environment.ts';
 import { messageOf, PgnotionError } from '../model/errors.ts';
 import { createLog, type Log, silentLog } from '../runtime/log.ts';

@@ -1,7 +1,7 @@
 import { userInfo } from 'node:os';
 import { type Loaded, unknownTable, within } from './commands.ts';
-import { type Installation, openNotion } from '../installation.ts';
-import { giveUpPairs } from '../installation-repoint.ts';
+import { type Installation, openNotion } from '../app/connections.ts';
+import { giveUpPairs } from '../app/repoint.ts';
 import { PgnotionError } from '../model/errors.ts';
 import type { RowKey, TableName } from '../model/ids.ts';
 import { seenSource } from '../notion/apply-schema.ts';

@@ -1,6 +1,6 @@
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { applyToNotion, type Installation, openNotion } from '../../src/installation.ts';
+import { applyToNotion, type Installation, openNotion } from '../../src/app/connections.ts';
 import type { PageView } from '../../src/sandbox/notion/human.ts';
 import type { Property } from '../../src/sandbox/notion/types.ts';
 import { TIMES } from './chaos-commands.ts';

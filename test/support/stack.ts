@@ -1,11 +1,11 @@
 import { readFile } from 'node:fs/promises';
 import { expect } from 'vitest';
 import { type ConfigInput, parseConfig } from '../../src/config/mapping-file.ts';
-import { type DaemonOptions, runDaemon } from '../../src/daemon.ts';
+import { type DaemonOptions, runDaemon } from '../../src/app/daemon.ts';
 import { type Environment, readEnvironment } from '../../src/config/environment.ts';
-import { applyToNotion, openInstallation, openNotion } from '../../src/installation.ts';
+import { applyToNotion, openInstallation, openNotion } from '../../src/app/connections.ts';
 import { PgnotionError } from '../../src/model/errors.ts';
-import { applyNotebooks } from '../../src/notebooks.ts';
+import { applyNotebooks } from '../../src/app/report-databases.ts';
 import { silentLog } from '../../src/runtime/log.ts';
 import { type Sandbox, type SandboxOptions, startSandbox } from '../../src/sandbox/notion/server.ts';
 import { duePages } from '../../src/state/conflict-pages.ts';

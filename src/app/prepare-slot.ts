@@ -1,7 +1,7 @@
-import type { Installation } from './installation.ts';
-import { PgnotionError } from './model/errors.ts';
-import { judgeSlot, type SlotVerdict } from './model/slot-verdict.ts';
-import { publicationSeal } from './postgres/publication-seal.ts';
+import type { Installation } from './connections.ts';
+import { PgnotionError } from '../model/errors.ts';
+import { judgeSlot, type SlotVerdict } from '../model/slot-verdict.ts';
+import { publicationSeal } from '../postgres/publication-seal.ts';
 import {
   dropSlot,
   endReader,
@@ -9,9 +9,9 @@ import {
   inspectSlot,
   type SlotState,
   type SystemIdentity,
-} from './postgres/slot.ts';
-import { makeSlot } from './postgres/slot-making.ts';
-import { isAnotherPublication, preparePublication, publishedTables } from './reconcile/publication.ts';
+} from '../postgres/slot.ts';
+import { makeSlot } from '../postgres/slot-making.ts';
+import { isAnotherPublication, preparePublication, publishedTables } from '../reconcile/publication.ts';
 import {
   announceSlot,
   type Checkpoint,
@@ -20,12 +20,12 @@ import {
   raiseAcknowledged,
   readCheckpoint,
   resetCheckpoint,
-} from './state/checkpoint.ts';
-import { saveSeal } from './state/seal.ts';
-import { forgetWait, noteRenewal, noteWait, type SlotWait } from './state/slot-notes.ts';
-import { forgetRenewal, renewalAsked } from './state/slot-renewal.ts';
-import { forgetProgress } from './state/sources.ts';
-import type { Store } from './state/sql.ts';
+} from '../state/checkpoint.ts';
+import { saveSeal } from '../state/seal.ts';
+import { forgetWait, noteRenewal, noteWait, type SlotWait } from '../state/slot-notes.ts';
+import { forgetRenewal, renewalAsked } from '../state/slot-renewal.ts';
+import { forgetProgress } from '../state/sources.ts';
+import type { Store } from '../state/sql.ts';
 
 export type PrepareSlot = {
   readonly installation: Installation;

@@ -1,8 +1,8 @@
-import type { Installation } from './installation.ts';
-import { PgnotionError } from './model/errors.ts';
-import { type Binding, type InstallationId, whyCopied } from './model/installation-marker.ts';
-import { readServerIdentity } from './postgres/server-identity.ts';
-import { announceSlot, forgetCheckpoint } from './state/checkpoint.ts';
+import type { Installation } from './connections.ts';
+import { PgnotionError } from '../model/errors.ts';
+import { type Binding, type InstallationId, whyCopied } from '../model/installation-marker.ts';
+import { readServerIdentity } from '../postgres/server-identity.ts';
+import { announceSlot, forgetCheckpoint } from '../state/checkpoint.ts';
 import {
   formerSystem,
   newInstallation,
@@ -10,8 +10,8 @@ import {
   type StoredInstallation,
   saveInstallation,
   wasReset,
-} from './state/installation.ts';
-import { createStore, inTransaction } from './state/sql.ts';
+} from '../state/installation.ts';
+import { createStore, inTransaction } from '../state/sql.ts';
 
 /**
  * Who this installation is. One that has no id yet gets it here. Throws PgnotionError `installation_copied` if its state

@@ -1,8 +1,8 @@
-import type { Installation } from './installation.ts';
+import type { Installation } from './connections.ts';
 import { copied, ownInstallation } from './installation-identity.ts';
-import type { Json } from './model/change.ts';
-import { restyled, runText } from './model/codecs/runs.ts';
-import type { TableName } from './model/ids.ts';
+import type { Json } from '../model/change.ts';
+import { restyled, runText } from '../model/codecs/runs.ts';
+import type { TableName } from '../model/ids.ts';
 import {
   ownerIn,
   type StartMark,
@@ -10,23 +10,23 @@ import {
   startText,
   withOwner,
   withoutStart,
-} from './model/installation-marker.ts';
-import type { ResolvedTable } from './model/mapping.ts';
-import type { Identified } from './model/schema/identify.ts';
-import { ownEntry } from './model/schema/known.ts';
-import { seenSource } from './notion/apply-schema.ts';
-import type { NotionClient, NotionDataSource } from './notion/client.ts';
-import { NotionFailure } from './notion/outcome.ts';
-import type { Sources } from './notion/schema.ts';
-import { renewContact } from './state/first-contact.ts';
+} from '../model/installation-marker.ts';
+import type { ResolvedTable } from '../model/mapping.ts';
+import type { Identified } from '../model/schema/identify.ts';
+import { ownEntry } from '../model/schema/known.ts';
+import { seenSource } from '../notion/apply-schema.ts';
+import type { NotionClient, NotionDataSource } from '../notion/client.ts';
+import { NotionFailure } from '../notion/outcome.ts';
+import type { Sources } from '../notion/schema.ts';
+import { renewContact } from '../state/first-contact.ts';
 import {
   nextStart,
   readInstallation,
   type StartsKnown,
   type StoredInstallation,
   saveInstallation,
-} from './state/installation.ts';
-import { createStore, inTransaction } from './state/sql.ts';
+} from '../state/installation.ts';
+import { createStore, inTransaction } from '../state/sql.ts';
 
 const ASK = { priority: 'live' } as const;
 

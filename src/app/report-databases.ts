@@ -1,18 +1,18 @@
-import { databaseVariable } from './config/environment.ts';
-import { dataSourceOf, type Installation } from './installation.ts';
-import { asksPeople } from './model/conflict.ts';
-import { conflictsNotebook } from './model/conflict-page.ts';
-import { PgnotionError } from './model/errors.ts';
-import type { DataSourceId } from './model/ids.ts';
-import { DEVIATIONS } from './model/schema/known.ts';
-import { SYNC_LOG } from './model/sync-log.ts';
-import { seenSource } from './notion/apply-schema.ts';
-import type { NotionClient } from './notion/client.ts';
-import { type AppliedNotebook, applyNotebook, type Notebook } from './notion/notebook.ts';
-import { keepDrifts } from './state/drift.ts';
-import { type NotebookName, readNotebook, saveNotebook } from './state/notebooks.ts';
-import { readSources } from './state/sources.ts';
-import { createStore } from './state/sql.ts';
+import { databaseVariable } from '../config/environment.ts';
+import { dataSourceOf, type Installation } from './connections.ts';
+import { asksPeople } from '../model/conflict.ts';
+import { conflictsNotebook } from '../model/conflict-page.ts';
+import { PgnotionError } from '../model/errors.ts';
+import type { DataSourceId } from '../model/ids.ts';
+import { DEVIATIONS } from '../model/schema/known.ts';
+import { SYNC_LOG } from '../model/sync-log.ts';
+import { seenSource } from '../notion/apply-schema.ts';
+import type { NotionClient } from '../notion/client.ts';
+import { type AppliedNotebook, applyNotebook, type Notebook } from '../notion/notebook.ts';
+import { keepDrifts } from '../state/drift.ts';
+import { type NotebookName, readNotebook, saveNotebook } from '../state/notebooks.ts';
+import { readSources } from '../state/sources.ts';
+import { createStore } from '../state/sql.ts';
 
 export type AppliedNotebookLine = {
   readonly title: string;

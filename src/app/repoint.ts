@@ -1,16 +1,16 @@
-import { databaseVariable } from './config/environment.ts';
-import type { Installation } from './installation.ts';
+import { databaseVariable } from '../config/environment.ts';
+import type { Installation } from './connections.ts';
 import { ownInstallation } from './installation-identity.ts';
 import { assertOwnSource } from './installation-marks.ts';
-import { PgnotionError } from './model/errors.ts';
-import type { DataSourceId, TableName } from './model/ids.ts';
-import { seenSource } from './notion/apply-schema.ts';
-import type { NotionClient } from './notion/client.ts';
-import type { Sources } from './notion/schema.ts';
-import { isDaemonAtWork, pairsOf, unlinkTable } from './state/reset.ts';
-import { readSources, type Source } from './state/sources.ts';
-import { createStore, inTransaction } from './state/sql.ts';
-import { voidBase } from './state/void-base.ts';
+import { PgnotionError } from '../model/errors.ts';
+import type { DataSourceId, TableName } from '../model/ids.ts';
+import { seenSource } from '../notion/apply-schema.ts';
+import type { NotionClient } from '../notion/client.ts';
+import type { Sources } from '../notion/schema.ts';
+import { isDaemonAtWork, pairsOf, unlinkTable } from '../state/reset.ts';
+import { readSources, type Source } from '../state/sources.ts';
+import { createStore, inTransaction } from '../state/sql.ts';
+import { voidBase } from '../state/void-base.ts';
 
 /** A table whose records have their pages in another data source than the one that it is tied to now. */
 export type Repointed = {

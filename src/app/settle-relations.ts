@@ -1,22 +1,22 @@
-import { awayOf } from './model/away.ts';
-import type { PageId, RowKey, TableName } from './model/ids.ts';
-import type { ResolvedField } from './model/mapping.ts';
+import { awayOf } from '../model/away.ts';
+import type { PageId, RowKey, TableName } from '../model/ids.ts';
+import type { ResolvedField } from '../model/mapping.ts';
 import {
   missingTargets,
   rivalTargets,
   type SettledRelations,
   settleRelations,
   showsAgain,
-} from './model/relation-targets.ts';
-import type { Ask, NotionClient } from './notion/client.ts';
-import { locatePage, type SettleRelations } from './notion/locate.ts';
-import { isGone } from './notion/outcome.ts';
-import { saveUnshown } from './state/away.ts';
-import { lookSoon } from './state/edits.ts';
-import { markRestore } from './state/outbox.ts';
-import { advanceBase, recordsByPage, type SyncRecord } from './state/records.ts';
-import type { Source } from './state/sources.ts';
-import type { Store } from './state/sql.ts';
+} from '../model/relation-targets.ts';
+import type { Ask, NotionClient } from '../notion/client.ts';
+import { locatePage, type SettleRelations } from '../notion/locate.ts';
+import { isGone } from '../notion/outcome.ts';
+import { saveUnshown } from '../state/away.ts';
+import { lookSoon } from '../state/edits.ts';
+import { markRestore } from '../state/outbox.ts';
+import { advanceBase, recordsByPage, type SyncRecord } from '../state/records.ts';
+import type { Source } from '../state/sources.ts';
+import type { Store } from '../state/sql.ts';
 
 type Ends = {
   readonly store: Store;

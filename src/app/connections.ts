@@ -1,41 +1,41 @@
 import { Kysely, PostgresDialect } from 'kysely';
 import type { Pool } from 'pg';
-import type { Config } from './config/mapping-file.ts';
-import { databaseVariable, type Environment } from './config/environment.ts';
-import { badId, HIDDEN, hiddenId, severalSources } from './installation-faults.ts';
+import type { Config } from '../config/mapping-file.ts';
+import { databaseVariable, type Environment } from '../config/environment.ts';
+import { badId, HIDDEN, hiddenId, severalSources } from './data-source-faults.ts';
 import { claimSources, markedOf, markSources } from './installation-marks.ts';
-import { PgnotionError } from './model/errors.ts';
-import { dataSourceId, type TableName } from './model/ids.ts';
-import type { ResolvedTable } from './model/mapping.ts';
-import { mappingDigest } from './model/mapping-digest.ts';
-import type { Identified } from './model/schema/identify.ts';
-import type { KnownSchema } from './model/schema/known.ts';
-import { type AppliedTable, applyTables, seenSource } from './notion/apply-schema.ts';
+import { PgnotionError } from '../model/errors.ts';
+import { dataSourceId, type TableName } from '../model/ids.ts';
+import type { ResolvedTable } from '../model/mapping.ts';
+import { mappingDigest } from '../model/mapping-digest.ts';
+import type { Identified } from '../model/schema/identify.ts';
+import type { KnownSchema } from '../model/schema/known.ts';
+import { type AppliedTable, applyTables, seenSource } from '../notion/apply-schema.ts';
 import {
   createNotionClient,
   type NotionClient,
   type NotionDataSource,
   type RequestInfo,
-} from './notion/client.ts';
-import { NotionFailure } from './notion/outcome.ts';
-import type { Sources } from './notion/schema.ts';
-import { createThrottle, type Throttle } from './notion/throttle.ts';
-import { briefQueries } from './postgres/brief-queries.ts';
-import { createPool, describeConnectError, severPool } from './postgres/pool.ts';
-import { notUnique, sampleFaults } from './postgres/query-checks.ts';
-import { type Resolving, resolveAs } from './postgres/resolve-each.ts';
-import type { UserDatabase } from './postgres/rows.ts';
-import { searchPathOption } from './postgres/search-path.ts';
-import { createWritePool, createWriter, type Writer } from './postgres/writer.ts';
-import { settleSchema } from './reconcile/schema.ts';
-import type { Log } from './runtime/log.ts';
-import { within } from './runtime/retry.ts';
-import { type Meeting, meetSource, renewContact } from './state/first-contact.ts';
-import { migrate } from './state/migrate.ts';
-import { readKnown } from './state/properties.ts';
-import { type Answer, recentRequests, recordRequest } from './state/requests.ts';
-import { readSources, type Source } from './state/sources.ts';
-import { createStore, inTransaction } from './state/sql.ts';
+} from '../notion/client.ts';
+import { NotionFailure } from '../notion/outcome.ts';
+import type { Sources } from '../notion/schema.ts';
+import { createThrottle, type Throttle } from '../notion/throttle.ts';
+import { briefQueries } from '../postgres/brief-queries.ts';
+import { createPool, describeConnectError, severPool } from '../postgres/pool.ts';
+import { notUnique, sampleFaults } from '../postgres/query-checks.ts';
+import { type Resolving, resolveAs } from '../postgres/resolve-each.ts';
+import type { UserDatabase } from '../postgres/rows.ts';
+import { searchPathOption } from '../postgres/search-path.ts';
+import { createWritePool, createWriter, type Writer } from '../postgres/writer.ts';
+import { settleSchema } from '../reconcile/schema.ts';
+import type { Log } from '../runtime/log.ts';
+import { within } from '../runtime/retry.ts';
+import { type Meeting, meetSource, renewContact } from '../state/first-contact.ts';
+import { migrate } from '../state/migrate.ts';
+import { readKnown } from '../state/properties.ts';
+import { type Answer, recentRequests, recordRequest } from '../state/requests.ts';
+import { readSources, type Source } from '../state/sources.ts';
+import { createStore, inTransaction } from '../state/sql.ts';
 
 /** The two ends, opened and checked, and the mapping between them. Everything that commands and daemon share. */
 export type Installation = {

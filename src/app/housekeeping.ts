@@ -1,14 +1,14 @@
-import type { TableName } from './model/ids.ts';
-import type { Log } from './runtime/log.ts';
-import { keepTrying, pause } from './runtime/retry.ts';
-import { pruneConflicts } from './state/conflicts.ts';
-import { endDoubts } from './state/doubts.ts';
-import { pruneLongValues } from './state/long-values.ts';
-import { pruneNotices } from './state/notices.ts';
-import { type Answer, pruneRequests, recordAnswers } from './state/requests.ts';
-import { pruneHistory, pruneResting } from './state/retention.ts';
-import { pruneSightings } from './state/sightings.ts';
-import type { Store } from './state/sql.ts';
+import type { TableName } from '../model/ids.ts';
+import type { Log } from '../runtime/log.ts';
+import { keepTrying, pause } from '../runtime/retry.ts';
+import { pruneConflicts } from '../state/conflicts.ts';
+import { endDoubts } from '../state/doubts.ts';
+import { pruneLongValues } from '../state/long-values.ts';
+import { pruneNotices } from '../state/notices.ts';
+import { type Answer, pruneRequests, recordAnswers } from '../state/requests.ts';
+import { pruneHistory, pruneResting } from '../state/retention.ts';
+import { pruneSightings } from '../state/sightings.ts';
+import type { Store } from '../state/sql.ts';
 
 export type House = {
   readonly store: Store;

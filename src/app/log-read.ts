@@ -1,8 +1,8 @@
 import { setTimeout } from 'node:timers/promises';
-import { markLog } from './postgres/log-mark.ts';
-import type { UserDatabase } from './postgres/rows.ts';
-import { isCaptured } from './state/checkpoint.ts';
-import type { Store } from './state/sql.ts';
+import { markLog } from '../postgres/log-mark.ts';
+import type { UserDatabase } from '../postgres/rows.ts';
+import { isCaptured } from '../state/checkpoint.ts';
+import type { Store } from '../state/sql.ts';
 
 const STEP_MS = 20;
 /** A transaction of any size may be on its way: nobody waits for that. */

@@ -1,4 +1,4 @@
-import { PgnotionError } from './model/errors.ts';
+import { PgnotionError } from '../model/errors.ts';
 
 export const badId = (variable: string, id: string): PgnotionError =>
   new PgnotionError({

@@ -1,11 +1,11 @@
 import type { Pool } from 'pg';
-import { PgnotionError } from './model/errors.ts';
-import { formatLsn } from './model/ids.ts';
-import { isMoved } from './model/slot-verdict.ts';
-import { identityOn, inspectSlot } from './postgres/slot.ts';
-import { openWalStream, type WalStream, type WalStreamOptions } from './postgres/wal.ts';
-import { readCheckpoint } from './state/checkpoint.ts';
-import type { Store } from './state/sql.ts';
+import { PgnotionError } from '../model/errors.ts';
+import { formatLsn } from '../model/ids.ts';
+import { isMoved } from '../model/slot-verdict.ts';
+import { identityOn, inspectSlot } from '../postgres/slot.ts';
+import { openWalStream, type WalStream, type WalStreamOptions } from '../postgres/wal.ts';
+import { readCheckpoint } from '../state/checkpoint.ts';
+import type { Store } from '../state/sql.ts';
 
 /**
  * Opens the stream, and makes sure that it is the one that was read before: while there was no connection, another server
