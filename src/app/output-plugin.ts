@@ -5,7 +5,7 @@ import type { Queryable } from '../postgres/pool.ts';
 import type { WalPlugin } from '../postgres/wal-plugin.ts';
 import { checkWal2json } from '../postgres/wal2json-checks.ts';
 import { askRenewal } from '../state/slot-renewal.ts';
-import { type CaptureOptions, runCapture } from '../to-notion/capture.ts';
+import { type CaptureOptions, runCapture } from '../capture/capture.ts';
 
 /** All tables that the configuration names, those included that cannot be read now. */
 const tablesOf = ({ tables }: Config): readonly QualifiedName[] => [

@@ -4,8 +4,8 @@ import type { WalEvent } from '../../src/model/change.ts';
 import { qualifiedName, type RowKey, tableName } from '../../src/model/ids.ts';
 import type { ResolvedTable } from '../../src/model/mapping.ts';
 import { signTag, TAG_PREFIX } from '../../src/postgres/tag.ts';
-import { note, nothingHeld, routesOf } from '../../src/to-notion/gather.ts';
-import { createMarkReader } from '../../src/to-notion/own-marks.ts';
+import { note, nothingHeld, routesOf } from '../../src/capture/pending-changes.ts';
+import { createMarkReader } from '../../src/capture/own-writes.ts';
 
 type RowEvent = Extract<WalEvent, { kind: 'update' }>;
 

@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import type { WalEvent, WalTuple } from '../../src/model/change.ts';
 import { qualifiedName } from '../../src/model/ids.ts';
 import type { ResolvedTable } from '../../src/model/mapping.ts';
-import { newTransaction, note, nothingHeld, routesOf } from '../../src/to-notion/gather.ts';
+import { newTransaction, note, nothingHeld, routesOf } from '../../src/capture/pending-changes.ts';
 
 const suppliers = qualifiedName('public', 'suppliers');
 const tables = [

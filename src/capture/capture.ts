@@ -34,10 +34,10 @@ import {
   sizeOf,
   type Transaction,
   urgencyOf,
-} from './gather.ts';
+} from './pending-changes.ts';
 import { createIdlePosition } from './idle-position.ts';
-import { createMarkReader, type MarkReader } from './own-marks.ts';
-import { unreadableTables } from './unreadable.ts';
+import { createMarkReader, type MarkReader } from './own-writes.ts';
+import { unreadableTables } from './unreadable-tables.ts';
 
 export type CaptureOptions = {
   /** Rejects soon after the signal comes. */

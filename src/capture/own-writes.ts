@@ -1,7 +1,7 @@
 import type { WalEvent } from '../model/change.ts';
 import { TAG_PREFIX, verifyTag } from '../postgres/tag.ts';
 import type { Log } from '../runtime/log.ts';
-import type { Transaction } from './gather.ts';
+import type { Transaction } from './pending-changes.ts';
 
 const WARNING_EVERY_MS = 3_600_000;
 

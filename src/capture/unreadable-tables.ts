@@ -2,7 +2,7 @@ import type { TableName } from '../model/ids.ts';
 import type { ResolvedTable } from '../model/mapping.ts';
 import type { UserDatabase } from '../postgres/rows.ts';
 import { vanishedNames } from '../postgres/vanished-names.ts';
-import type { Held } from './gather.ts';
+import type { Held } from './pending-changes.ts';
 
 /** The tables whose rows have to be compared, because what is held does not say which of them changed. */
 export async function unreadableTables(
