@@ -33,7 +33,7 @@ import { noteConflict, readConflict, resolveConflict } from '../state/conflicts.
 import { type NotebookPlace, readNotebook } from '../state/notebooks.ts';
 import type { Store } from '../state/sql.ts';
 import { readable, typedValue } from './conflict-values.ts';
-import { knowingSchema, writable } from './notebook-schema.ts';
+import { knowingSchema, writable } from './report-database-schema.ts';
 
 export type ConflictPagesContext = {
   readonly store: Store;

@@ -24,7 +24,7 @@ import {
   markWritten,
   nextEntry,
 } from '../state/sync-log.ts';
-import { knowingSchema, writable } from './notebook-schema.ts';
+import { knowingSchema, writable } from './report-database-schema.ts';
 
 export type SyncLogContext = {
   readonly store: Store;
