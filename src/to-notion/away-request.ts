@@ -10,7 +10,7 @@ import { propertyKey } from '../state/sources.ts';
 import type { Sql } from '../state/sql.ts';
 import { hidden } from './away.ts';
 import type { Deletion, DeliverContext, Delivered } from './context.ts';
-import { troubleOf, urgencyOf } from './trouble.ts';
+import { troubleOf, urgencyOf } from './failure.ts';
 
 /** How a policy puts a page away. Each can be repeated without harm. */
 export type AwayRequest = {

@@ -8,7 +8,7 @@ import type { OutboxLine } from '../state/outbox.ts';
 import { recordsByPage } from '../state/records.ts';
 import { tableOfSource } from '../state/sources.ts';
 import type { DeliverContext, Delivered, Delivery } from './context.ts';
-import { urgencyOf } from './trouble.ts';
+import { urgencyOf } from './failure.ts';
 
 type Line = Pick<OutboxLine, 'table' | 'key' | 'attempts'>;
 

@@ -15,8 +15,8 @@ import { type Claims, findClaims } from './claimed-page.ts';
 import { guardBatch } from './clearing.ts';
 import { type DeliverContext, lookupsFor } from './context.ts';
 import { countLeaving } from './filter.ts';
-import { type Look, openEyes } from './guard.ts';
-import { urgencyOf } from './trouble.ts';
+import { type Look, openEyes } from './preread.ts';
+import { urgencyOf } from './failure.ts';
 import { hasNews } from './update.ts';
 
 /** What was read for a whole batch at once. */

@@ -9,7 +9,7 @@ import type { OutboxLine } from '../state/outbox.ts';
 import { recordsByPage } from '../state/records.ts';
 import { propertyKey, type Source } from '../state/sources.ts';
 import type { DeliverContext, Delivered, Delivery } from './context.ts';
-import { urgencyOf } from './trouble.ts';
+import { urgencyOf } from './failure.ts';
 
 /** Notion takes up to 100 conditions in a group. */
 const KEYS_PER_QUERY = 50;

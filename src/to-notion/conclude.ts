@@ -13,7 +13,7 @@ import { awaitTargets } from '../state/waiting.ts';
 import { concludeConflicts } from './conflict.ts';
 import { type DeliverContext, type Delivered, type Delivery, pick, SETTLED } from './context.ts';
 import { baseOfWithheld, type Second } from './extras.ts';
-import type { Found } from './guard.ts';
+import type { Found } from './preread.ts';
 import { setAside } from './set-aside.ts';
 
 export type Linked = SyncRecord & { readonly page: NonNullable<SyncRecord['page']> };

@@ -19,8 +19,8 @@ import type { OutboxLine, Trouble } from '../state/outbox.ts';
 import { pagesOf } from '../state/records.ts';
 import { propertyKey, type Source } from '../state/sources.ts';
 import type { Store } from '../state/sql.ts';
-import type { Kinds } from './kinds.ts';
-import type { Trials } from './trials.ts';
+import type { Kinds } from './refused-requests.ts';
+import type { Trials } from './refused-field-search.ts';
 
 /** `version`: as in `Source.schemaVersion`, of what we know of the schema. `digest`: of all that is in it. */
 export type SchemaState = { readonly version: number; readonly digest: string };

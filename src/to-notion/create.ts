@@ -20,10 +20,10 @@ import { releaseMade } from '../state/waiting.ts';
 import { refusedForPage } from './away.ts';
 import { type DeliverContext, type Delivered, type Delivery, pick, SETTLED } from './context.ts';
 import { findUnkeyed } from './find-unkeyed.ts';
-import { afterKindRefused, kindPassed } from './kinds.ts';
-import { afterRefusedCreate, codeOf, recordName } from './refusal.ts';
+import { afterKindRefused, kindPassed } from './refused-requests.ts';
+import { afterRefusedCreate, codeOf, recordName } from './refused-update.ts';
 import { type PageRequest, propertiesOf, requestFor } from './request.ts';
-import { parkedBy, troubleOf, urgencyOf } from './trouble.ts';
+import { parkedBy, troubleOf, urgencyOf } from './failure.ts';
 import { waitForTargets } from './wait-for-targets.ts';
 
 const NOBODY: ReadonlySet<string> = new Set();

@@ -25,12 +25,12 @@ import {
 } from './context.ts';
 import { createPage, findCreated } from './create.ts';
 import { filterOut } from './filter.ts';
-import { type Look, openEyes } from './guard.ts';
-import { waitsForKind } from './kinds.ts';
-import { removePage } from './remove.ts';
-import { revivePage } from './revive.ts';
+import { type Look, openEyes } from './preread.ts';
+import { waitsForKind } from './refused-requests.ts';
+import { removePage } from './delete.ts';
+import { revivePage } from './undelete.ts';
 import { sameBase } from './same-base.ts';
-import { readBlocked, rowMissing, troubleOf, urgencyOf } from './trouble.ts';
+import { readBlocked, rowMissing, troubleOf, urgencyOf } from './failure.ts';
 import { hasNews, updatePage } from './update.ts';
 
 const RETRY = { firstMs: 1_000, maxMs: 300_000 };

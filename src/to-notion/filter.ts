@@ -13,9 +13,9 @@ import { type RestedAs, rest, type SyncRecord } from '../state/records.ts';
 import { hidden, moved } from './away.ts';
 import { awayRequestOf, putAway } from './away-request.ts';
 import { awaitProperty, type Deletion, type DeliverContext, type Delivered, SETTLED } from './context.ts';
-import type { Look } from './guard.ts';
-import { removalPage } from './removal.ts';
-import { afterIntent } from './remove.ts';
+import type { Look } from './preread.ts';
+import { removalPage } from './delete-policy.ts';
+import { afterIntent } from './delete.ts';
 
 type Linked = SyncRecord & { readonly page: PageId };
 

@@ -5,7 +5,7 @@ import { type Unshown, unshownAfterWrite, withUnshown } from '../model/relation-
 import type { NotionPage } from '../notion/client.ts';
 import { readLate, readWhole } from '../notion/pages.ts';
 import type { DeliverContext, Delivery } from './context.ts';
-import { urgencyOf } from './trouble.ts';
+import { urgencyOf } from './failure.ts';
 
 /** What a write's answer shows of the page. */
 export type ReadAnswer = {

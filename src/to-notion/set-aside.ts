@@ -9,8 +9,8 @@ import { HELD_BY_EDIT, PAGE_IN_TRASH } from '../state/held.ts';
 import type { SyncRecord } from '../state/records.ts';
 import { concludeTrashed } from './conflict.ts';
 import { type DeliverContext, type Delivered, type Delivery, pick } from './context.ts';
-import { codeOf } from './refusal.ts';
-import { parkedBy, troubleOf } from './trouble.ts';
+import { codeOf } from './refused-update.ts';
+import { parkedBy, troubleOf } from './failure.ts';
 
 type Linked = SyncRecord & { readonly page: NonNullable<SyncRecord['page']> };
 

@@ -25,15 +25,15 @@ import {
   type Second,
   withoutUploads,
 } from './extras.ts';
-import { type Found, lookAt } from './guard.ts';
-import { afterKindRefused, kindPassed } from './kinds.ts';
-import { notHere } from './not-here.ts';
+import { type Found, lookAt } from './preread.ts';
+import { afterKindRefused, kindPassed } from './refused-requests.ts';
+import { notHere } from './page-not-found.ts';
 import { readAnswer } from './read-answer.ts';
-import { afterRefusal, recordName } from './refusal.ts';
+import { afterRefusal, recordName } from './refused-update.ts';
 import { type PageRequest, propertiesOf, requestFor } from './request.ts';
 import { seenEdit } from './seen-edit.ts';
 import { handOver, isSetAside } from './set-aside.ts';
-import { troubleOf, urgencyOf } from './trouble.ts';
+import { troubleOf, urgencyOf } from './failure.ts';
 import { operationOf } from './update-operation.ts';
 
 /** Whether the row has anything for the page: if not, no request is made at all. */

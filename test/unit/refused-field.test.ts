@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import type { Json } from '../../src/model/change.ts';
 import { leaveOut, refusedIn, type SentField, valueDigest } from '../../src/model/refused-field.ts';
 import { fitted } from '../../src/model/request-size.ts';
-import { createTrials } from '../../src/to-notion/trials.ts';
+import { createTrials } from '../../src/to-notion/refused-field-search.ts';
 
 const field = (name: string, key: string, value: Json): SentField => ({
   name,

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { NotionFailure } from '../../src/notion/outcome.ts';
-import { isOdd, troubleOf } from '../../src/to-notion/trouble.ts';
+import { isOdd, troubleOf } from '../../src/to-notion/failure.ts';
 
 const odd = new NotionFailure(
   {

@@ -4,7 +4,7 @@ import { NotionFailure } from '../notion/outcome.ts';
 import { dropRefusedFields, FIELD_REFUSED, keepRefusedField } from '../state/refused-fields.ts';
 import type { DeliverContext, Delivered, Delivery, SchemaState } from './context.ts';
 import type { PageRequest } from './request.ts';
-import { isOdd } from './trouble.ts';
+import { isOdd } from './failure.ts';
 
 export const recordName = ({ line }: Pick<Delivery, 'line'>): string => `${line.table}/${line.key}`;
 

@@ -10,7 +10,7 @@ import { link, markLinked, type SyncRecord } from '../state/records.ts';
 import { releaseWaiting } from '../state/waiting.ts';
 import { hidden, movedAtRest } from './away.ts';
 import type { DeliverContext, Delivered, Delivery } from './context.ts';
-import { troubleOf, urgencyOf } from './trouble.ts';
+import { troubleOf, urgencyOf } from './failure.ts';
 
 type Resting = SyncRecord & { readonly page: PageId };
 

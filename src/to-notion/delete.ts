@@ -12,8 +12,8 @@ import type { Sql } from '../state/sql.ts';
 import { awayRequestOf, putAway } from './away-request.ts';
 import { awaitProperty, type Deletion, type DeliverContext, type Delivered, SETTLED } from './context.ts';
 import { findCreated } from './create.ts';
-import type { Look } from './guard.ts';
-import { removalOf } from './removal.ts';
+import type { Look } from './preread.ts';
+import { removalOf } from './delete-policy.ts';
 
 const DOUBTFUL_WAIT_MS = 5_000;
 

@@ -3,7 +3,7 @@ import type { LiveConflict } from '../state/conflicts.ts';
 import type { SyncRecord } from '../state/records.ts';
 import { hidden, moved } from './away.ts';
 import type { DeliverContext, Delivered, Delivery } from './context.ts';
-import type { Found } from './guard.ts';
+import type { Found } from './preread.ts';
 import { away } from './set-aside.ts';
 
 type Linked = SyncRecord & { readonly page: PageId };

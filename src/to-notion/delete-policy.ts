@@ -14,7 +14,7 @@ import type { Sql } from '../state/sql.ts';
 import { hidden, moved } from './away.ts';
 import { clashOf } from './conflict.ts';
 import { type Deletion, type DeliverContext, type Delivered, pick, SETTLED } from './context.ts';
-import type { Look } from './guard.ts';
+import type { Look } from './preread.ts';
 
 type Linked = SyncRecord & { readonly page: PageId };
 /** Whether the page of a deleted row may go to the trash. */
