@@ -27,7 +27,7 @@ import { runSyncLog, type SyncLogContext } from '../reports/sync-log.ts';
 import { createTrials } from '../to-notion/refused-field-search.ts';
 import { runNotices } from '../reports/refusal-notices.ts';
 import type { Hints } from '../to-postgres/hints.ts';
-import { createMirrors } from '../to-postgres/mirrors.ts';
+import { createMirrors } from '../to-postgres/two-way-relations.ts';
 import { runPoll } from '../to-postgres/poll.ts';
 import { runSweep } from '../to-postgres/sweep.ts';
 import { createSchemaWatch } from '../to-postgres/watch-schema.ts';

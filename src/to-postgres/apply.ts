@@ -25,8 +25,8 @@ import type { SyncRecord } from '../state/records.ts';
 import { dropSightings, keepSightings } from '../state/sightings.ts';
 import { FENCE, type Sql } from '../state/sql.ts';
 import { actorFor, valuesAt } from './actor.ts';
-import { bringBack } from './bring-back.ts';
-import { choose } from './choose.ts';
+import { bringBack } from './reinsert-row.ts';
+import { choose } from './merge-edit.ts';
 import { guardEdit } from './clearing.ts';
 import { concludeApplied, concludeEdit, isOurs, keepIdEdited } from './conflict.ts';
 import {
@@ -41,11 +41,11 @@ import { withTitles } from './kept-titles.ts';
 import { isOwnRow } from './log-read.ts';
 import { ownId } from './own-id.ts';
 import { withoutOurWrites } from './own-writes.ts';
-import { type EditTrouble, editTroubleOf, editWaitMs, rowGone, toldKept } from './refusal.ts';
-import { remember } from './remember.ts';
+import { type EditTrouble, editTroubleOf, editWaitMs, rowGone, toldKept } from './rejection.ts';
+import { remember } from './record-applied.ts';
 import { withoutMoveLosses, withoutSchemaLosses } from './schema-losses.ts';
 import { isSettling } from './settle.ts';
-import { isBlocked, joined, mayBeOutdated, parked, problemOf, type Tried } from './tried.ts';
+import { isBlocked, joined, mayBeOutdated, parked, problemOf, type Tried } from './rejected-writes.ts';
 import { writeChosen } from './write-row.ts';
 
 type Linked = SyncRecord & { readonly page: NonNullable<SyncRecord['page']> };

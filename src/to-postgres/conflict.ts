@@ -14,7 +14,7 @@ import {
 import { markRestore, type Trouble } from '../state/outbox.ts';
 import type { SyncRecord } from '../state/records.ts';
 import type { Sql } from '../state/sql.ts';
-import type { Chosen } from './choose.ts';
+import type { Chosen } from './merge-edit.ts';
 import type { Sighting } from './context.ts';
 
 /** Whether the way back has to carry out what a person decided here. */

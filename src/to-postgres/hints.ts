@@ -5,7 +5,7 @@ import { editsOf } from '../state/edits.ts';
 import { recordsByPage } from '../state/records.ts';
 import type { InboundContext } from './context.ts';
 import { inspectAgain } from './detect.ts';
-import { type Mirrors, otherEnds } from './mirrors.ts';
+import { type Mirrors, otherEnds } from './two-way-relations.ts';
 
 /** A page that somebody saw a change on. It says where to look, never what is there. */
 export type Hint = {

@@ -31,7 +31,7 @@ import {
   type Sighting,
   stateOn,
 } from './context.ts';
-import { type EditTrouble, editTroubleOf, isOfShape, refusedValues, relatedMissing } from './refusal.ts';
+import { type EditTrouble, editTroubleOf, isOfShape, refusedValues, relatedMissing } from './rejection.ts';
 import { alteredFields } from './write-row.ts';
 
 type More = {

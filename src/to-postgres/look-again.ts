@@ -7,7 +7,7 @@ import { dueFailures } from '../state/page-failures.ts';
 import type { InboundContext } from './context.ts';
 import { inspectAgain } from './detect.ts';
 import { type Hints, lookAtHints } from './hints.ts';
-import type { Mirrors } from './mirrors.ts';
+import type { Mirrors } from './two-way-relations.ts';
 
 /** How often decisions that are not over are looked for, and how old one is then. */
 const DECISION_MS = 5_000;

@@ -8,7 +8,7 @@ import type { Trouble } from '../state/outbox.ts';
 import { markTrashed, type SyncRecord } from '../state/records.ts';
 import { type Source, tableOfSource } from '../state/sources.ts';
 import type { InboundContext } from './context.ts';
-import { editWaitMs } from './refusal.ts';
+import { editWaitMs } from './rejection.ts';
 
 /** What a GET says of a page that is not among the live ones. */
 export type Evidence = Away;

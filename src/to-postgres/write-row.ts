@@ -12,7 +12,7 @@ import {
   type UserTransaction,
   updateRow,
 } from '../postgres/write.ts';
-import type { Chosen, MergeInput } from './choose.ts';
+import type { Chosen, MergeInput } from './merge-edit.ts';
 import type { Sighting } from './context.ts';
 
 /** What was written to a row for a page, and the row as it is now. */

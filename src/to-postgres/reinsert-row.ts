@@ -13,7 +13,7 @@ import type { SyncRecord } from '../state/records.ts';
 import { clashOf } from './conflict.ts';
 import type { InboundContext, Sighting } from './context.ts';
 import { insertFrom } from './insert.ts';
-import { editWaitMs } from './refusal.ts';
+import { editWaitMs } from './rejection.ts';
 
 type Linked = SyncRecord & { readonly page: NonNullable<SyncRecord['page']> };
 

@@ -6,7 +6,7 @@ import { recordsByPage, type SyncRecord } from '../state/records.ts';
 import type { Source } from '../state/sources.ts';
 import type { InboundContext } from './context.ts';
 import type { Evidence } from './page-set-aside.ts';
-import { pageLeft } from './trash.ts';
+import { pageLeft } from './page-removed.ts';
 
 /** A page that was looked for and is not among the live ones of its table. */
 export type Missed = {

@@ -20,8 +20,8 @@ import { FENCE } from '../state/sql.ts';
 import { releaseWaiting } from '../state/waiting.ts';
 import { actorOf } from './actor.ts';
 import { type InboundContext, type Sighting, stateOn } from './context.ts';
-import { adopt, receiveNew, rowExists } from './newcomer.ts';
-import { editTroubleOf, editWaitMs } from './refusal.ts';
+import { adopt, receiveNew, rowExists } from './new-page.ts';
+import { editTroubleOf, editWaitMs } from './rejection.ts';
 
 /**
  * Whether a resting record's page, seen among the live ones, needs no look: it rests there by policy, its row cannot be

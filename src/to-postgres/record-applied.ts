@@ -8,7 +8,7 @@ import { beginOperation, endOperation } from '../state/operations.ts';
 import { markRestore } from '../state/outbox.ts';
 import { advanceBase, type SyncRecord } from '../state/records.ts';
 import type { Sql } from '../state/sql.ts';
-import type { Chosen } from './choose.ts';
+import type { Chosen } from './merge-edit.ts';
 import type { Sighting } from './context.ts';
 
 /** An edit that has been written to its row, in the transaction that is still open. */

@@ -4,7 +4,7 @@ import { ROW_BLOCKED } from '../state/edits.ts';
 import type { Trouble } from '../state/outbox.ts';
 import type { Refusal } from './conflict.ts';
 import type { DecodedField } from './context.ts';
-import { type EditTrouble, isOfShape, refusedValues, relatedMissing } from './refusal.ts';
+import { type EditTrouble, isOfShape, refusedValues, relatedMissing } from './rejection.ts';
 
 export const isBlocked = ({ trouble }: EditTrouble): boolean => trouble.code === ROW_BLOCKED;
 

@@ -23,7 +23,7 @@ import {
   unknownKey,
 } from './key-failures.ts';
 import { judgePage, keyOf, typedIn } from './keyed-page.ts';
-import { editWaitMs } from './refusal.ts';
+import { editWaitMs } from './rejection.ts';
 
 /**
  * A page that belongs to no record: one that pgnotion made and could not note down, one that was there before, or one

@@ -23,8 +23,8 @@ import { type InboundContext, stateOn } from './context.ts';
 import { assertNotWithDatabase } from './database-in-trash.ts';
 import { isFiltered, isOwnRow } from './log-read.ts';
 import { type Evidence, evidenceOf, type Left, setAside, strayed, tryLater } from './page-set-aside.ts';
-import { editTroubleOf, toldKept } from './refusal.ts';
-import { BECAUSE_SO, type Because, trashVerdict } from './trashed.ts';
+import { editTroubleOf, toldKept } from './rejection.ts';
+import { BECAUSE_SO, type Because, trashVerdict } from './delete-conflict.ts';
 import { noteUndelivered } from './undelivered.ts';
 
 const RETRY_MS = 2_000;

@@ -9,7 +9,7 @@ import { backoff } from '../runtime/retry.ts';
 import { ROW_BLOCKED, type WaitingEdit } from '../state/edits.ts';
 import type { Trouble } from '../state/outbox.ts';
 import type { SyncRecord } from '../state/records.ts';
-import { type Refused, sentFor, toldOf } from './words.ts';
+import { type Refused, sentFor, toldOf } from './rejection-text.ts';
 
 /** What becomes of an edit that PostgreSQL did not carry out: it is set aside, or tried again by itself. */
 export type EditTrouble = { readonly kind: 'wait' | 'park'; readonly trouble: Trouble };
