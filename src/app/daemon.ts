@@ -1,5 +1,5 @@
-import type { AlertTiming } from '../admin/alerts.ts';
-import { type Desk, openDesk } from '../admin/desk.ts';
+import type { AlertTiming } from '../admin/alert-sender.ts';
+import { type Desk, openDesk } from '../admin/monitor.ts';
 import type { Config } from '../config/mapping-file.ts';
 import { checkPlugin } from './output-plugin.ts';
 import { type Self, servicesOf } from './services.ts';

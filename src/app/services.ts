@@ -1,4 +1,4 @@
-import type { Desk } from '../admin/desk.ts';
+import type { Desk } from '../admin/monitor.ts';
 import type { Config } from '../config/mapping-file.ts';
 import { type Bells, flowsOf, sharedContext } from './flows.ts';
 import { type House, keepHouse } from './housekeeping.ts';

@@ -7,7 +7,7 @@ import {
   dueCauses,
   keyOf,
   type Told,
-} from '../../src/admin/alert.ts';
+} from '../../src/admin/alert-rules.ts';
 import { NEWBORN } from '../../src/admin/health.ts';
 
 const HOUR = 3_600_000;

@@ -3,7 +3,7 @@ import type { Log } from '../runtime/log.ts';
 import { within } from '../runtime/retry.ts';
 import { readAlerts, saveAlerts } from '../state/alerts.ts';
 import type { Store } from '../state/sql.ts';
-import type { Told } from './alert.ts';
+import type { Told } from './alert-rules.ts';
 
 const ANSWER_MS = 5_000;
 

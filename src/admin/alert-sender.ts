@@ -2,7 +2,7 @@ import { messageOf } from '../model/errors.ts';
 import type { Log } from '../runtime/log.ts';
 import { keepTrying, pause } from '../runtime/retry.ts';
 import type { Wake } from '../runtime/wake.ts';
-import { type Alert, afterTelling, alertOf, type Cause, dueCauses, keyOf, type Told } from './alert.ts';
+import { type Alert, afterTelling, alertOf, type Cause, dueCauses, keyOf, type Told } from './alert-rules.ts';
 
 export type AlertOptions = {
   /** Where alerts are posted. Such an address is a secret in itself, and is never logged. */
