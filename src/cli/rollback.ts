@@ -3,7 +3,7 @@ import { messageOf, PgnotionError } from '../model/errors.ts';
 import { type RowKey, type TableName, tableName } from '../model/ids.ts';
 import { requestsFor } from '../model/rollback.ts';
 import { type RollbackResult, rollBack } from '../reconcile/rollback.ts';
-import type { UndoLine } from '../reconcile/undo-lines.ts';
+import type { UndoLine } from '../reconcile/undo-entries.ts';
 import { createStore } from '../state/sql.ts';
 import type { UndoSelection } from '../state/undo.ts';
 

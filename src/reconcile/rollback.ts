@@ -33,7 +33,7 @@ import {
   type UndoSelection,
 } from '../state/undo.ts';
 import { isMarked, undoRecord } from './undo.ts';
-import { type Case, linesOf, refusal, suspendedLine, type UndoLine } from './undo-lines.ts';
+import { type Case, linesOf, refusal, suspendedLine, type UndoLine } from './undo-entries.ts';
 
 export type RollbackContext = {
   readonly pool: Pool;
