@@ -17,7 +17,7 @@ import {
   type NotionDataSource,
   type RequestInfo,
 } from '../notion/client.ts';
-import { NotionFailure } from '../notion/outcome.ts';
+import { NotionFailure } from '../notion/error-classification.ts';
 import type { Sources } from '../notion/schema.ts';
 import { createThrottle, type Throttle } from '../notion/throttle.ts';
 import { briefQueries } from '../postgres/brief-queries.ts';

@@ -16,7 +16,7 @@ import type { Identified } from '../model/schema/identify.ts';
 import { ownEntry } from '../model/schema/known.ts';
 import { seenSource } from '../notion/apply-schema.ts';
 import type { NotionClient, NotionDataSource } from '../notion/client.ts';
-import { NotionFailure } from '../notion/outcome.ts';
+import { NotionFailure } from '../notion/error-classification.ts';
 import type { Sources } from '../notion/schema.ts';
 import { renewContact } from '../state/first-contact.ts';
 import {

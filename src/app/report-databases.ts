@@ -8,7 +8,7 @@ import { DEVIATIONS } from '../model/schema/known.ts';
 import { SYNC_LOG } from '../model/sync-log.ts';
 import { seenSource } from '../notion/apply-schema.ts';
 import type { NotionClient } from '../notion/client.ts';
-import { type AppliedNotebook, applyNotebook, type Notebook } from '../notion/notebook.ts';
+import { type AppliedNotebook, applyNotebook, type Notebook } from '../notion/report-database.ts';
 import { keepDrifts } from '../state/drift.ts';
 import { type NotebookName, readNotebook, saveNotebook } from '../state/notebooks.ts';
 import { readSources } from '../state/sources.ts';

@@ -10,7 +10,7 @@ import {
 } from '../model/relation-targets.ts';
 import type { Ask, NotionClient } from '../notion/client.ts';
 import { locatePage, type SettleRelations } from '../notion/locate.ts';
-import { isGone } from '../notion/outcome.ts';
+import { isGone } from '../notion/error-classification.ts';
 import { saveUnshown } from '../state/away.ts';
 import { lookSoon } from '../state/edits.ts';
 import { markRestore } from '../state/outbox.ts';

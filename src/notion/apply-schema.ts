@@ -7,7 +7,7 @@ import type { Identified } from '../model/schema/identify.ts';
 import { type KnownSchema, ownEntry } from '../model/schema/known.ts';
 import type { Ask } from './call.ts';
 import type { NotionClient, NotionDataSource } from './client.ts';
-import { NotionFailure } from './outcome.ts';
+import { NotionFailure } from './error-classification.ts';
 import { inRequests, planDatabase, planUpdate, type Sources } from './schema.ts';
 
 /** Where a table stands in Notion after `applyTable`. */

@@ -3,10 +3,10 @@ import { messageOf, PgnotionError } from '../model/errors.ts';
 import { storable } from '../model/storable.ts';
 import type { Log } from '../runtime/log.ts';
 import { backoff, pause } from '../runtime/retry.ts';
-import { type Read, Unreadable } from './answers.ts';
-import { boundedFetch } from './deadline.ts';
-import { classify, NotionFailure, type Verdict } from './outcome.ts';
-import { type Operation, problemOf } from './problem.ts';
+import { type Read, Unreadable } from './response-schemas.ts';
+import { boundedFetch } from './fetch-timeout.ts';
+import { classify, NotionFailure, type Verdict } from './error-classification.ts';
+import { type Operation, problemOf } from './http-error.ts';
 import { NeverLeft, type Priority, type Throttle } from './throttle.ts';
 
 /** Notion's API versions that this client speaks; older ones know no data sources. */

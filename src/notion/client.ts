@@ -20,12 +20,12 @@ import {
   readSelf,
   readUser,
   type SearchAnswer,
-} from './answers.ts';
+} from './response-schemas.ts';
 import { type Ask, type Call, type Caller, createCaller, type NotionClientOptions } from './call.ts';
 import { type NotionComment, readComment } from './comments.ts';
-import { classify, NotionFailure } from './outcome.ts';
-import type { Operation } from './problem.ts';
-import { type QueryAnswer, readQuery } from './query-answer.ts';
+import { classify, NotionFailure } from './error-classification.ts';
+import type { Operation } from './http-error.ts';
+import { type QueryAnswer, readQuery } from './query-response.ts';
 
 export type {
   NotionDatabase,
@@ -34,7 +34,7 @@ export type {
   NotionSelf,
   NotionUser,
   SearchAnswer,
-} from './answers.ts';
+} from './response-schemas.ts';
 export type { Ask, NotionClientOptions, NotionVersion, RequestInfo } from './call.ts';
 
 type Properties = Readonly<Record<string, Json>>;

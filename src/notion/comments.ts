@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { actor, plain, reader, richText, time } from './answers.ts';
+import { actor, plain, reader, richText, time } from './response-schemas.ts';
 
 export type NotionComment = {
   readonly id: string;

@@ -4,7 +4,7 @@ import type { DataSourceId, PageId } from '../model/ids.ts';
 import type { ResolvedTable } from '../model/mapping.ts';
 import type { Unshown } from '../model/relation-targets.ts';
 import type { Ask, NotionClient, NotionPage } from './client.ts';
-import { isGone } from './outcome.ts';
+import { isGone } from './error-classification.ts';
 import { readWhole, type WholePage } from './pages.ts';
 
 /** Where a table's pages are, and which property ids their fields have there. */

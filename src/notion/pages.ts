@@ -3,7 +3,7 @@ import type { PageId } from '../model/ids.ts';
 import type { ResolvedTable } from '../model/mapping.ts';
 import { extrasOfItems, type PageExtras, readPage } from '../model/page.ts';
 import type { Ask, NotionClient, NotionPage } from './client.ts';
-import { isGone, stopsAll } from './outcome.ts';
+import { isGone, stopsAll } from './error-classification.ts';
 
 /** A field of a page whose value could not be read, and why. */
 export type Unread = { readonly field: string; readonly error: unknown };

@@ -1,5 +1,5 @@
 import type { NotionClient, NotionUser } from './client.ts';
-import { NotionFailure } from './outcome.ts';
+import { NotionFailure } from './error-classification.ts';
 
 /** Notion users by email, and their names: fetched once and again when they are old. */
 export type People = {

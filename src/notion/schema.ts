@@ -7,7 +7,7 @@ import { type Identified, identify, MOST_OPTIONS } from '../model/schema/identif
 import type { KnownSchema, WantedProperty } from '../model/schema/known.ts';
 import { optionsOf } from '../model/schema/options.ts';
 import { absent } from '../model/schema/remedies.ts';
-import type { NotionDataSource } from './answers.ts';
+import type { NotionDataSource } from './response-schemas.ts';
 
 /** What `apply` has to do for one table. Nothing is ever removed, renamed or given another type. */
 export type DatabasePlan = {

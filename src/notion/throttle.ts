@@ -2,13 +2,13 @@ import { PgnotionError } from '../model/errors.ts';
 import type { Log } from '../runtime/log.ts';
 import { pause } from '../runtime/retry.ts';
 import { onAbort } from '../runtime/signal.ts';
-import { LONGEST_TIMER_MS } from './alarm.ts';
+import { LONGEST_TIMER_MS } from './timer.ts';
 import type { Priority } from './fair-queue.ts';
-import { createLobby, type Lobby } from './lobby.ts';
-import { createReservoir, type RateLimit, type Reservoir, type Turn } from './reservoir.ts';
+import { createLobby, type Lobby } from './request-queue.ts';
+import { createReservoir, type RateLimit, type Reservoir, type Turn } from './rate-window.ts';
 
 export type { Priority } from './fair-queue.ts';
-export type { RateLimit } from './reservoir.ts';
+export type { RateLimit } from './rate-window.ts';
 
 /** Remembers across restarts what has left, so that a crash does not empty the window. */
 export type Ledger = {

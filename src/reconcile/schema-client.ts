@@ -1,6 +1,6 @@
 import type { DataSourceId } from '../model/ids.ts';
 import type { NotionClient, NotionPage } from '../notion/client.ts';
-import { NotionFailure } from '../notion/outcome.ts';
+import { NotionFailure } from '../notion/error-classification.ts';
 
 /** A client that shows each page which Notion answers to `see`, and tells `refused` of each write that Notion finds invalid. */
 export function observing(

@@ -13,7 +13,7 @@ import { SOMEONE } from '../model/editor.ts';
 import type { PageId, TableName } from '../model/ids.ts';
 import type { ResolvedTable } from '../model/mapping.ts';
 import type { NotionClient, NotionPage } from '../notion/client.ts';
-import { isGone, isInTrash, NotionFailure, stopsAll, unlessGone } from '../notion/outcome.ts';
+import { isGone, isInTrash, NotionFailure, stopsAll, unlessGone } from '../notion/error-classification.ts';
 import type { People } from '../notion/people.ts';
 import type { Log } from '../runtime/log.ts';
 import { createPatience, type Patience } from '../runtime/patience.ts';

@@ -2,7 +2,7 @@ import { messageOf } from '../model/errors.ts';
 import type { PageId, RowKey, TableName } from '../model/ids.ts';
 import type { ResolvedTable } from '../model/mapping.ts';
 import { type NotionClient, textRuns } from '../notion/client.ts';
-import { isGone, NotionFailure, stopsAll } from '../notion/outcome.ts';
+import { isGone, NotionFailure, stopsAll } from '../notion/error-classification.ts';
 import { isConnectionLost } from '../postgres/connection-lost.ts';
 import type { Log } from '../runtime/log.ts';
 import { backoff, keepTrying, pause } from '../runtime/retry.ts';

@@ -2,7 +2,7 @@ import type { Json } from '../model/change.ts';
 import { identify } from '../model/schema/identify.ts';
 import { DEVIATIONS, type KnownProperty, type WantedProperty } from '../model/schema/known.ts';
 import type { Ask, NotionClient } from '../notion/client.ts';
-import { NotionFailure } from '../notion/outcome.ts';
+import { NotionFailure } from '../notion/error-classification.ts';
 import { keepDrifts } from '../state/drift.ts';
 import { type NotebookName, type NotebookPlace, readNotebook, saveNotebook } from '../state/notebooks.ts';
 import type { Store } from '../state/sql.ts';

@@ -7,7 +7,7 @@ import {
   type SyncLogSettings,
 } from '../model/sync-log.ts';
 import type { NotionClient } from '../notion/client.ts';
-import { isGone, isInTrash, NotionFailure, stopsAll } from '../notion/outcome.ts';
+import { isGone, isInTrash, NotionFailure, stopsAll } from '../notion/error-classification.ts';
 import type { RateLimit } from '../notion/throttle.ts';
 import type { Log } from '../runtime/log.ts';
 import { keepTrying, pause } from '../runtime/retry.ts';

@@ -2,7 +2,7 @@ import type { PageImage } from '../model/change.ts';
 import type { PageId } from '../model/ids.ts';
 import type { PostgresDeletePolicy } from '../model/mapping.ts';
 import type { Ask } from '../notion/client.ts';
-import { isGone, NotionFailure } from '../notion/outcome.ts';
+import { isGone, NotionFailure } from '../notion/error-classification.ts';
 import { type RequestedOperation, requestOperation } from '../state/operations.ts';
 import type { RestedAs, SyncRecord } from '../state/records.ts';
 import { FIELD_REFUSED } from '../state/refused-fields.ts';

@@ -1,7 +1,7 @@
 import { awayOf, pageHidden, pageMoved } from '../model/away.ts';
 import type { PageImage } from '../model/change.ts';
 import type { DataSourceId, PageId } from '../model/ids.ts';
-import { isGone, NotionFailure } from '../notion/outcome.ts';
+import { isGone, NotionFailure } from '../notion/error-classification.ts';
 import { hiddenWaitMs } from '../runtime/retry.ts';
 import { lookSoon } from '../state/edits.ts';
 import type { OutboxLine } from '../state/outbox.ts';

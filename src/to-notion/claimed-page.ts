@@ -3,7 +3,7 @@ import type { ResolvedTable } from '../model/mapping.ts';
 import { readPage } from '../model/page.ts';
 import { BACKFILL } from '../model/urgency.ts';
 import type { Ask, NotionPage } from '../notion/client.ts';
-import { NotionFailure } from '../notion/outcome.ts';
+import { NotionFailure } from '../notion/error-classification.ts';
 import { ADOPTION_REVIEW, carriersOf, lookAtCarrier, originOf } from '../state/first-contact.ts';
 import type { OutboxLine } from '../state/outbox.ts';
 import { recordsByPage } from '../state/records.ts';

@@ -8,7 +8,7 @@ import { leaveOut } from '../model/refused-field.ts';
 import { type Unshown, unshownAfterWrite, withUnshown } from '../model/relation-targets.ts';
 import { BACKFILL } from '../model/urgency.ts';
 import type { NotionPage } from '../notion/client.ts';
-import { isGone, NotionFailure } from '../notion/outcome.ts';
+import { isGone, NotionFailure } from '../notion/error-classification.ts';
 import { readLate, readWhole } from '../notion/pages.ts';
 import { saveUnshown } from '../state/away.ts';
 import { noteExtras } from '../state/extras.ts';

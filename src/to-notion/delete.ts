@@ -2,7 +2,7 @@ import { referencedTables } from '../model/consequence.ts';
 import { isMassChange } from '../model/guard.ts';
 import type { PageId, RowKey, TableName } from '../model/ids.ts';
 import { markProperty } from '../model/mapping.ts';
-import { isGone } from '../notion/outcome.ts';
+import { isGone } from '../notion/error-classification.ts';
 import { endConflict, liveConflicts } from '../state/conflicts.ts';
 import { releaseRefusedDeletions } from '../state/edits.ts';
 import { deletionLoad, massDeletion } from '../state/guarded-changes.ts';

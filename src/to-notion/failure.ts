@@ -3,7 +3,7 @@ import type { RowKey, TableName } from '../model/ids.ts';
 import { listed } from '../model/sentences.ts';
 import { BACKFILL, BULK, LIVE, type Urgency } from '../model/urgency.ts';
 import type { Priority } from '../notion/fair-queue.ts';
-import { NotionFailure } from '../notion/outcome.ts';
+import { NotionFailure } from '../notion/error-classification.ts';
 import { sqlState } from '../postgres/write.ts';
 import type { OutboxLine, Trouble } from '../state/outbox.ts';
 import type { Delivered } from './context.ts';

@@ -1,4 +1,4 @@
-import { NotionFailure } from '../notion/outcome.ts';
+import { NotionFailure } from '../notion/error-classification.ts';
 import { backoff } from '../runtime/retry.ts';
 import { endRefusedKind, keepRefusedKind, type RequestKind } from '../state/refused-requests.ts';
 import type { DeliverContext, Delivered, Delivery } from './context.ts';

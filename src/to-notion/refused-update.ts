@@ -1,6 +1,6 @@
 import type { Fault } from '../model/errors.ts';
 import { idsIn, refusedIn, type SentField } from '../model/refused-field.ts';
-import { NotionFailure } from '../notion/outcome.ts';
+import { NotionFailure } from '../notion/error-classification.ts';
 import { dropRefusedFields, FIELD_REFUSED, keepRefusedField } from '../state/refused-fields.ts';
 import type { DeliverContext, Delivered, Delivery, SchemaState } from './context.ts';
 import type { PageRequest } from './request.ts';

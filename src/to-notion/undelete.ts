@@ -3,7 +3,7 @@ import type { Json } from '../model/change.ts';
 import type { PageId } from '../model/ids.ts';
 import { filterMark, markProperty } from '../model/mapping.ts';
 import type { Ask, NotionPage } from '../notion/client.ts';
-import { isGone, NotionFailure } from '../notion/outcome.ts';
+import { isGone, NotionFailure } from '../notion/error-classification.ts';
 import { releaseEdit } from '../state/edits.ts';
 import { requestOperation } from '../state/operations.ts';
 import { link, markLinked, type SyncRecord } from '../state/records.ts';

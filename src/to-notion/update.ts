@@ -7,7 +7,7 @@ import { type PagePlan, type PageState, planPage } from '../model/plan.ts';
 import { leaveOut, refusedIn } from '../model/refused-field.ts';
 import { withheldFields, withoutSignatures } from '../model/uploads.ts';
 import type { NotionPage } from '../notion/client.ts';
-import { NotionFailure } from '../notion/outcome.ts';
+import { NotionFailure } from '../notion/error-classification.ts';
 import { type LiveConflict, liveConflicts } from '../state/conflicts.ts';
 import { doubtfulWrites, type RequestOperation, requestOperation } from '../state/operations.ts';
 import type { SyncRecord } from '../state/records.ts';

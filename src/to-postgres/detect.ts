@@ -7,7 +7,7 @@ import { editDigest, extraFields, readPage } from '../model/page.ts';
 import { showsAgain, withUnshown } from '../model/relation-targets.ts';
 import type { NotionPage } from '../notion/client.ts';
 import { locatePage } from '../notion/locate.ts';
-import { isGone } from '../notion/outcome.ts';
+import { isGone } from '../notion/error-classification.ts';
 import type { Unread } from '../notion/pages.ts';
 import { type FoundKey, findKeys } from '../postgres/keys.ts';
 import { allOf } from '../runtime/all-of.ts';

@@ -1,8 +1,8 @@
 import { messageOf, PgnotionError } from '../model/errors.ts';
 import type { PageId, TableName } from '../model/ids.ts';
-import { stopsAll } from '../notion/outcome.ts';
+import { stopsAll } from '../notion/error-classification.ts';
 import type { Unread } from '../notion/pages.ts';
-import type { UnreadablePage } from '../notion/query-answer.ts';
+import type { UnreadablePage } from '../notion/query-response.ts';
 import { isConnectionLost } from '../postgres/connection-lost.ts';
 import { backoff } from '../runtime/retry.ts';
 import type { Trouble } from '../state/outbox.ts';

@@ -2,8 +2,8 @@ import { PgnotionError } from '../model/errors.ts';
 import type { DataSourceId } from '../model/ids.ts';
 import type { NotionClient, NotionPage } from '../notion/client.ts';
 import type { Priority } from '../notion/fair-queue.ts';
-import { NotionFailure } from '../notion/outcome.ts';
-import type { QueryAnswer, UnreadablePage } from '../notion/query-answer.ts';
+import { NotionFailure } from '../notion/error-classification.ts';
+import type { QueryAnswer, UnreadablePage } from '../notion/query-response.ts';
 
 /** What a scan reads, and in which order. */
 export type Scan = {

@@ -3,8 +3,8 @@ import type { TableName } from '../model/ids.ts';
 import type { ResolvedTable } from '../model/mapping.ts';
 import type { NotionPage } from '../notion/client.ts';
 import type { Priority } from '../notion/fair-queue.ts';
-import { stopsAll } from '../notion/outcome.ts';
-import type { UnreadablePage } from '../notion/query-answer.ts';
+import { stopsAll } from '../notion/error-classification.ts';
+import type { UnreadablePage } from '../notion/query-response.ts';
 import { createPatience, type Patience } from '../runtime/patience.ts';
 import { keepTrying, pause } from '../runtime/retry.ts';
 import {

@@ -1,7 +1,7 @@
 import { messageOf } from '../model/errors.ts';
 import type { ResolvedTable } from '../model/mapping.ts';
 import { schemaDigest } from '../model/schema-digest.ts';
-import { NotionFailure } from '../notion/outcome.ts';
+import { NotionFailure } from '../notion/error-classification.ts';
 import { remindNotices } from '../state/notices.ts';
 import { noteSchema, refusingSchemas, releaseRefused } from '../state/refused-fields.ts';
 import type { Source } from '../state/sources.ts';

@@ -10,7 +10,7 @@ import {
   type NotionClientOptions,
   type RequestInfo,
 } from '../../src/notion/client.ts';
-import { NotionFailure, type Verdict } from '../../src/notion/outcome.ts';
+import { NotionFailure, type Verdict } from '../../src/notion/error-classification.ts';
 import { createThrottle } from '../../src/notion/throttle.ts';
 
 export const TOKEN = 'ntn_secret-of-the-test';

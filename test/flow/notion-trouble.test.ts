@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { NotionFailure } from '../../src/notion/outcome.ts';
+import { NotionFailure } from '../../src/notion/error-classification.ts';
 import { eventually } from '../support/eventually.ts';
 import {
   create,

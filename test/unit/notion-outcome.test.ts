@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { classify, NotionFailure, type Verdict } from '../../src/notion/outcome.ts';
-import { type Operation, problemOf } from '../../src/notion/problem.ts';
+import { classify, NotionFailure, type Verdict } from '../../src/notion/error-classification.ts';
+import { type Operation, problemOf } from '../../src/notion/http-error.ts';
 
 const READ: Operation = { method: 'GET', effect: 'read' };
 const QUERY: Operation = { method: 'POST', effect: 'read' };

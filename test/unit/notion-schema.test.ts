@@ -5,7 +5,7 @@ import { dataSourceId, qualifiedName, tableName } from '../../src/model/ids.ts';
 import type { FieldMapping, ResolvedField, ResolvedTable } from '../../src/model/mapping.ts';
 import { identify } from '../../src/model/schema/identify.ts';
 import type { WantedProperty } from '../../src/model/schema/known.ts';
-import type { NotionDataSource, SchemaProperty } from '../../src/notion/answers.ts';
+import type { NotionDataSource, SchemaProperty } from '../../src/notion/response-schemas.ts';
 import { planDatabase, wantedProperties } from '../../src/notion/schema.ts';
 
 const SOURCE = dataSourceId('0123abcd0123456789ab0123456789ab');

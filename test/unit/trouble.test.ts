@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { NotionFailure } from '../../src/notion/outcome.ts';
+import { NotionFailure } from '../../src/notion/error-classification.ts';
 import { isOdd, troubleOf } from '../../src/to-notion/failure.ts';
 
 const odd = new NotionFailure(

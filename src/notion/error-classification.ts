@@ -1,6 +1,6 @@
 import { PgnotionError } from '../model/errors.ts';
 import { pageId } from '../model/ids.ts';
-import type { AnswerProblem, Operation, Problem, TransportFault } from './problem.ts';
+import type { AnswerProblem, Operation, Problem, TransportFault } from './http-error.ts';
 
 /** What a failed call means. The rules are Notion's (request-limits, status-codes); where it is silent we doubt. */
 export type Verdict = {

@@ -1,6 +1,6 @@
 import Bottleneck from 'bottleneck';
 import type { Log } from '../runtime/log.ts';
-import { alarm } from './alarm.ts';
+import { alarm } from './timer.ts';
 import { createFairQueue, PRIORITIES, type Priority } from './fair-queue.ts';
 
 /** At most `requests` within any `windowMs`. */

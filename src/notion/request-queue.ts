@@ -1,5 +1,5 @@
 import { onAbort } from '../runtime/signal.ts';
-import { LONGEST_TIMER_MS } from './alarm.ts';
+import { LONGEST_TIMER_MS } from './timer.ts';
 import type { Priority } from './fair-queue.ts';
 
 /** Counts who waits and who is under way, and tells when nobody is. */
