@@ -1,5 +1,5 @@
 import { setTimeout } from 'node:timers/promises';
-import { markLog } from '../postgres/log-mark.ts';
+import { markLog } from '../postgres/wal-mark.ts';
 import type { UserDatabase } from '../postgres/rows.ts';
 import { isCaptured } from '../state/checkpoint.ts';
 import type { Store } from '../state/sql.ts';

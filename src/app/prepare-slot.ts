@@ -1,7 +1,7 @@
 import type { Installation } from './connections.ts';
 import { PgnotionError } from '../model/errors.ts';
 import { judgeSlot, type SlotVerdict } from '../model/slot-verdict.ts';
-import { publicationSeal } from '../postgres/publication-seal.ts';
+import { publicationSeal } from '../postgres/publication-fingerprint.ts';
 import {
   dropSlot,
   endReader,

@@ -1,5 +1,5 @@
 import type { WalEvent } from '../model/change.ts';
-import { TAG_PREFIX, verifyTag } from '../postgres/tag.ts';
+import { TAG_PREFIX, verifyTag } from '../postgres/origin-tag.ts';
 import type { Log } from '../runtime/log.ts';
 import type { Transaction } from './pending-changes.ts';
 

@@ -11,7 +11,7 @@ import { DATA_HEADER, parseFrame, pastHeader } from './wal-frames.ts';
 import { MOST_MESSAGE_BYTES } from './wal-large.ts';
 import { decoderOf, startCommand, type WalPlugin } from './wal-plugin.ts';
 import { createWalQueue, type WalQueue } from './wal-queue.ts';
-import { createReporter, type Reporter } from './wal-report.ts';
+import { createReporter, type Reporter } from './wal-ack.ts';
 import { type CopySink, createCopyReader, takeOver } from './wal-socket.ts';
 
 export type WalStream = {

@@ -16,7 +16,7 @@ import {
   RowStatementError,
 } from './row-statement-error.ts';
 import { freeKeys, keyCondition, tableRef, type UserDatabase } from './rows.ts';
-import { type OwnWrite, signTag, TAG_PREFIX } from './tag.ts';
+import { type OwnWrite, signTag, TAG_PREFIX } from './origin-tag.ts';
 import type { WriteLimits, Writer } from './writer.ts';
 
 export type UserTransaction = Transaction<Record<string, never>>;

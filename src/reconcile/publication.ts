@@ -11,7 +11,7 @@ import { faultsError, type Queryable } from '../postgres/pool.ts';
 import { faultsOf, mendPublication } from '../postgres/publication.ts';
 import { type ChangePublication, changesOn, patientChangesOn } from '../postgres/publication-change.ts';
 import { type PublicationFacts, readPublication } from '../postgres/publication-facts.ts';
-import { sealOf } from '../postgres/publication-seal.ts';
+import { sealOf } from '../postgres/publication-fingerprint.ts';
 import type { Log } from '../runtime/log.ts';
 import { keepTrying, pause } from '../runtime/retry.ts';
 import { keepDrifts, readDrift } from '../state/drift.ts';

@@ -3,7 +3,7 @@ import { expect, test } from 'vitest';
 import type { WalEvent } from '../../src/model/change.ts';
 import { qualifiedName, type RowKey, tableName } from '../../src/model/ids.ts';
 import type { ResolvedTable } from '../../src/model/mapping.ts';
-import { signTag, TAG_PREFIX } from '../../src/postgres/tag.ts';
+import { signTag, TAG_PREFIX } from '../../src/postgres/origin-tag.ts';
 import { note, nothingHeld, routesOf } from '../../src/capture/pending-changes.ts';
 import { createMarkReader } from '../../src/capture/own-writes.ts';
 
