@@ -1,4 +1,4 @@
-import type { ListedKind } from '../model/guard.ts';
+import type { ListedKind } from '../model/mass-change.ts';
 import type { Health } from './health.ts';
 
 /** Something that a person has to know of. */

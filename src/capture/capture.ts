@@ -2,7 +2,7 @@ import type { WalTuple } from '../model/change.ts';
 import { messageOf, PgnotionError } from '../model/errors.ts';
 import type { Lsn, QualifiedName, TableName } from '../model/ids.ts';
 import type { ResolvedTable } from '../model/mapping.ts';
-import { tableTrouble } from '../model/table-trouble.ts';
+import { tableTrouble } from '../model/table-failure.ts';
 import { urgencyOfMany } from '../model/urgency.ts';
 import { isConnectionLost } from '../postgres/connection-lost.ts';
 import { referringKeys } from '../postgres/references.ts';

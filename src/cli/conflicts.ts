@@ -5,7 +5,7 @@ import type { Json } from '../model/change.ts';
 import { chosenText } from '../model/chosen-value.ts';
 import { PgnotionError } from '../model/errors.ts';
 import { lookupsOver } from '../model/page.ts';
-import { kindWords } from '../model/type-words.ts';
+import { kindWords } from '../model/type-text.ts';
 import { formatTable } from './table.ts';
 import { type ConflictLine, readConflict, readConflicts, resolveConflict } from '../state/conflicts.ts';
 import { createStore, type Sql } from '../state/sql.ts';

@@ -1,5 +1,5 @@
 import type { Installation } from '../app/connections.ts';
-import { isMassChange } from '../model/guard.ts';
+import { isMassChange } from '../model/mass-change.ts';
 import type { TableName } from '../model/ids.ts';
 import type { ResolvedTable } from '../model/mapping.ts';
 import type { NotionClient } from '../notion/client.ts';

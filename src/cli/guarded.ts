@@ -1,6 +1,6 @@
 import { type Loaded, withState } from './commands.ts';
 import { PgnotionError } from '../model/errors.ts';
-import type { ListedKind } from '../model/guard.ts';
+import type { ListedKind } from '../model/mass-change.ts';
 import { formatTable } from './table.ts';
 import { decideGuarded, type GuardedChange, readGuardedChanges } from '../state/guarded-changes.ts';
 

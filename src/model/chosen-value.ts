@@ -4,7 +4,7 @@ import { messageOf } from './errors.ts';
 import { type ExactJson, parseExact } from './exact-json.ts';
 import { encodeField } from './fields.ts';
 import type { ResolvedField } from './mapping.ts';
-import { kindWords } from './type-words.ts';
+import { kindWords } from './type-text.ts';
 import { breach } from './validate.ts';
 
 /**

@@ -2,7 +2,7 @@ import type { Json } from '../model/change.ts';
 import { type Fault, PgnotionError } from '../model/errors.ts';
 import type { DataSourceId, TableName } from '../model/ids.ts';
 import type { ResolvedTable } from '../model/mapping.ts';
-import { inRankOrder } from '../model/rank.ts';
+import { inRankOrder } from '../model/table-order.ts';
 import type { Identified } from '../model/schema/identify.ts';
 import { type KnownSchema, ownEntry } from '../model/schema/known.ts';
 import type { Ask } from './call.ts';

@@ -1,4 +1,4 @@
-import type { PublicationSeal, TableSeal } from '../model/publication-seal.ts';
+import type { PublicationSeal, TableSeal } from '../model/publication-fingerprint.ts';
 import { membershipFault } from '../model/publishable.ts';
 import type { WantedTable } from '../model/publishing.ts';
 import type { Queryable } from './pool.ts';

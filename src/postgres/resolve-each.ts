@@ -1,7 +1,7 @@
 import { messageOf, PgnotionError } from '../model/errors.ts';
 import type { TableName } from '../model/ids.ts';
 import type { ConflictStrategy, ResolvedTable, TableMapping } from '../model/mapping.ts';
-import { rankTables } from '../model/rank.ts';
+import { rankTables } from '../model/table-order.ts';
 import { isConnectionLost, mayPassLater } from './connection-lost.ts';
 import type { Queryable } from './pool.ts';
 import { resolveRanked, resolveTables } from './resolve.ts';

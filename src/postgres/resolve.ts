@@ -15,7 +15,7 @@ import {
   softDeleteColumn,
   type TableMapping,
 } from '../model/mapping.ts';
-import { rankTables } from '../model/rank.ts';
+import { rankTables } from '../model/table-order.ts';
 import {
   type CatalogColumn,
   type CatalogTable,

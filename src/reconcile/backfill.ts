@@ -1,7 +1,7 @@
 import { messageOf } from '../model/errors.ts';
 import type { RowKey, TableName } from '../model/ids.ts';
 import type { ResolvedTable } from '../model/mapping.ts';
-import { inRankOrder } from '../model/rank.ts';
+import { inRankOrder } from '../model/table-order.ts';
 import { isConnectionLost } from '../postgres/connection-lost.ts';
 import { countRows, presentEach, readKeys } from '../postgres/read-rows.ts';
 import type { UserDatabase } from '../postgres/rows.ts';

@@ -2,7 +2,7 @@ import { type Fault, PgnotionError } from '../model/errors.ts';
 import type { QualifiedName, TableName } from '../model/ids.ts';
 import { sameJson } from '../model/json.ts';
 import type { ResolvedTable } from '../model/mapping.ts';
-import { gapSince, type PublicationSeal } from '../model/publication-seal.ts';
+import { gapSince, type PublicationSeal } from '../model/publication-fingerprint.ts';
 import { visibilityFaults } from '../model/publishable.ts';
 import type { WantedTable } from '../model/publishing.ts';
 import { listed, sentences } from '../model/sentences.ts';

@@ -1,6 +1,6 @@
 import type { Pool } from 'pg';
 import { PgnotionError } from '../model/errors.ts';
-import { type Guard, isMassChange } from '../model/guard.ts';
+import { type Guard, isMassChange } from '../model/mass-change.ts';
 import type { RowKey, TableName } from '../model/ids.ts';
 import type { ResolvedField, ResolvedTable } from '../model/mapping.ts';
 import {

@@ -1,5 +1,5 @@
 import type { LikelyCause } from '../model/clearing.ts';
-import { changesIn, type Guard, type GuardLoad, isMassChange } from '../model/guard.ts';
+import { changesIn, type Guard, type GuardLoad, isMassChange } from '../model/mass-change.ts';
 import type { PageId, RowKey, TableName } from '../model/ids.ts';
 import { MASS_CLEARING, NOBODY, type Side } from './guarded-changes.ts';
 import type { Trouble } from './outbox.ts';

@@ -1,4 +1,4 @@
-import { changesIn, type GuardLoad, type ListedKind } from '../model/guard.ts';
+import { changesIn, type GuardLoad, type ListedKind } from '../model/mass-change.ts';
 import type { PageId, RowKey, TableName } from '../model/ids.ts';
 import type { Trouble } from './outbox.ts';
 import type { Sql } from './sql.ts';

@@ -1,6 +1,6 @@
 import type { PageImage, PageValue, RowImage } from '../model/change.ts';
 import type { Lookups } from '../model/codecs/codec.ts';
-import type { Guards } from '../model/guard.ts';
+import type { Guards } from '../model/mass-change.ts';
 import type { PageId, TableName } from '../model/ids.ts';
 import type { ResolvedTable } from '../model/mapping.ts';
 import { lookupsOver } from '../model/page.ts';

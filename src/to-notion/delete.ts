@@ -1,5 +1,5 @@
 import { referencedTables } from '../model/consequence.ts';
-import { isMassChange } from '../model/guard.ts';
+import { isMassChange } from '../model/mass-change.ts';
 import type { PageId, RowKey, TableName } from '../model/ids.ts';
 import { markProperty } from '../model/mapping.ts';
 import { isGone } from '../notion/error-classification.ts';

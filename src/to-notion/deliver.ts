@@ -1,6 +1,6 @@
 import type { TableName } from '../model/ids.ts';
 import { changedInRow } from '../model/merge.ts';
-import { tableTrouble } from '../model/table-trouble.ts';
+import { tableTrouble } from '../model/table-failure.ts';
 import { leftOutAmong } from '../postgres/left-out.ts';
 import { readEach } from '../postgres/read-rows.ts';
 import { isReadBlocked } from '../postgres/row-statement-error.ts';

@@ -1,6 +1,6 @@
 import { messageOf } from '../model/errors.ts';
 import type { TableName } from '../model/ids.ts';
-import { inRankOrder } from '../model/rank.ts';
+import { inRankOrder } from '../model/table-order.ts';
 import { LIVE, type Urgency } from '../model/urgency.ts';
 import { isReadBlocked } from '../postgres/row-statement-error.ts';
 import { createPatience, type Patience } from '../runtime/patience.ts';

@@ -1,5 +1,5 @@
 import { type LeftOut, rowFiltered } from '../model/filtered.ts';
-import { isMassChange } from '../model/guard.ts';
+import { isMassChange } from '../model/mass-change.ts';
 import type { PageId } from '../model/ids.ts';
 import { filterMark, goesToPostgres } from '../model/mapping.ts';
 import { changedOnPage } from '../model/merge.ts';

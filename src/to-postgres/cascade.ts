@@ -1,4 +1,4 @@
-import { isMassChange } from '../model/guard.ts';
+import { isMassChange } from '../model/mass-change.ts';
 import type { RowKey } from '../model/ids.ts';
 import { type ResolvedTable, softDeleteColumn } from '../model/mapping.ts';
 import { cascadedBy } from '../postgres/cascade.ts';

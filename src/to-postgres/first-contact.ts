@@ -1,5 +1,5 @@
 import { contactVerdict, MADE_JUST_NOW_MS, readingDueMs } from '../model/first-contact.ts';
-import { isMassChange } from '../model/guard.ts';
+import { isMassChange } from '../model/mass-change.ts';
 import type { PageId } from '../model/ids.ts';
 import type { ResolvedTable } from '../model/mapping.ts';
 import { readPage } from '../model/page.ts';

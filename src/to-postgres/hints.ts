@@ -1,6 +1,6 @@
 import { messageOf } from '../model/errors.ts';
 import type { PageId, TableName } from '../model/ids.ts';
-import { tableTrouble } from '../model/table-trouble.ts';
+import { tableTrouble } from '../model/table-failure.ts';
 import { editsOf } from '../state/edits.ts';
 import { recordsByPage } from '../state/records.ts';
 import type { InboundContext } from './context.ts';

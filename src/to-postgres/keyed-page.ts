@@ -2,7 +2,7 @@ import type { RowImage } from '../model/change.ts';
 import { encodeField } from '../model/fields.ts';
 import type { RowKey } from '../model/ids.ts';
 import { goesToNotion, type ResolvedField } from '../model/mapping.ts';
-import { judgeKeyedPage, type NewcomerVerdict } from '../model/newcomer.ts';
+import { judgeKeyedPage, type NewcomerVerdict } from '../model/keyed-page.ts';
 import { lookupsOver } from '../model/page.ts';
 import { type FoundKey, findKeys } from '../postgres/keys.ts';
 import { readRows } from '../postgres/read-rows.ts';

@@ -1,7 +1,7 @@
 import { referencedTables } from '../model/consequence.ts';
 import { moverOf } from '../model/editor.ts';
 import { messageOf, type Told } from '../model/errors.ts';
-import { isMassChange } from '../model/guard.ts';
+import { isMassChange } from '../model/mass-change.ts';
 import type { RowKey } from '../model/ids.ts';
 import { type ResolvedTable, softDeleteColumn } from '../model/mapping.ts';
 import { cascadedBy } from '../postgres/cascade.ts';

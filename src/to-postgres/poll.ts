@@ -1,6 +1,6 @@
 import type { PageId, TableName } from '../model/ids.ts';
 import type { ResolvedTable } from '../model/mapping.ts';
-import { tableTrouble } from '../model/table-trouble.ts';
+import { tableTrouble } from '../model/table-failure.ts';
 import type { UnreadablePage } from '../notion/query-response.ts';
 import { probeRows } from '../postgres/read-failure.ts';
 import { keepTrying, pause } from '../runtime/retry.ts';

@@ -1,12 +1,12 @@
 import type { RowImage, SqlText } from '../model/change.ts';
-import { checkWords } from '../model/check-words.ts';
+import { checkWords } from '../model/check-constraint-text.ts';
 import { optionName } from '../model/codecs/values.ts';
 import type { Told } from '../model/errors.ts';
 import { splitQualified } from '../model/ids.ts';
 import type { ResolvedField, ResolvedTable } from '../model/mapping.ts';
 import { sentences } from '../model/sentences.ts';
 import type { ServerError } from '../model/server-error.ts';
-import { kindWords } from '../model/type-words.ts';
+import { kindWords } from '../model/type-text.ts';
 import { keptIn } from '../model/validate.ts';
 
 /** What was refused: an edit of these fields, or a new row of them (`present` is null). */

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
-import { isMassChange } from '../../src/model/guard.ts';
+import { isMassChange } from '../../src/model/mass-change.ts';
 import { deletionLoad, MASS_DELETION, type Side } from '../../src/state/guarded-changes.ts';
 import { createState, type StateStage, suppliers } from '../support/state.ts';
 

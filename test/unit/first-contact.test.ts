@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { type Contact, contactVerdict, readingDueMs } from '../../src/model/first-contact.ts';
 import { keyCandidates } from '../../src/model/key-spelling.ts';
-import { judgeKeyedPage, type KeyedPage, type NewcomerVerdict } from '../../src/model/newcomer.ts';
+import { judgeKeyedPage, type KeyedPage, type NewcomerVerdict } from '../../src/model/keyed-page.ts';
 
 const LAG = 60_000;
 const contact = (more: Partial<Contact>): Contact => ({

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { type GuardLoad, isMassChange } from '../../src/model/guard.ts';
+import { type GuardLoad, isMassChange } from '../../src/model/mass-change.ts';
 
 const guard = { number: 20, share: 0.05, windowMinutes: 10 };
 const load = (more: Partial<GuardLoad>): GuardLoad => ({

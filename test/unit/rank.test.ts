@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { tableName } from '../../src/model/ids.ts';
-import { inRankOrder, rankTables } from '../../src/model/rank.ts';
+import { inRankOrder, rankTables } from '../../src/model/table-order.ts';
 import { resolvedField } from '../support/fields.ts';
 
 type Graph = Readonly<Record<string, readonly string[]>>;

@@ -1,4 +1,4 @@
-import { kindWords } from '../type-words.ts';
+import { kindWords } from '../type-text.ts';
 import type { CodecOptions, ColumnShape, Decoded } from './codec.ts';
 import { numberObjection } from './decimal.ts';
 import { type Objection, quote, refuse, rowOutcome, typeName } from './support.ts';
