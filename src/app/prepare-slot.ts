@@ -21,7 +21,7 @@ import {
   readCheckpoint,
   resetCheckpoint,
 } from '../state/checkpoint.ts';
-import { saveSeal } from '../state/seal.ts';
+import { saveSeal } from '../state/publication-fingerprint.ts';
 import { forgetWait, noteRenewal, noteWait, type SlotWait } from '../state/slot-notes.ts';
 import { forgetRenewal, renewalAsked } from '../state/slot-renewal.ts';
 import { forgetProgress } from '../state/sources.ts';

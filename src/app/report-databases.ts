@@ -10,7 +10,7 @@ import { seenSource } from '../notion/apply-schema.ts';
 import type { NotionClient } from '../notion/client.ts';
 import { type AppliedNotebook, applyNotebook, type Notebook } from '../notion/report-database.ts';
 import { keepDrifts } from '../state/drift.ts';
-import { type NotebookName, readNotebook, saveNotebook } from '../state/notebooks.ts';
+import { type NotebookName, readNotebook, saveNotebook } from '../state/report-databases.ts';
 import { readSources } from '../state/sources.ts';
 import { createStore } from '../state/sql.ts';
 

@@ -5,7 +5,7 @@ import { type EnumLabels, enumLabels } from '../postgres/enum-labels.ts';
 import type { Queryable } from '../postgres/pool.ts';
 import type { Log } from '../runtime/log.ts';
 import { keepTrying, pause } from '../runtime/retry.ts';
-import { readLabels, saveLabels } from '../state/seal.ts';
+import { readLabels, saveLabels } from '../state/publication-fingerprint.ts';
 import { compareAgain } from '../state/sources.ts';
 import type { Store } from '../state/sql.ts';
 import { publishedTables } from './publication.ts';

@@ -15,7 +15,7 @@ import { sealOf } from '../postgres/publication-fingerprint.ts';
 import type { Log } from '../runtime/log.ts';
 import { keepTrying, pause } from '../runtime/retry.ts';
 import { keepDrifts, readDrift } from '../state/drift.ts';
-import { readSeal, saveSeal } from '../state/seal.ts';
+import { readSeal, saveSeal } from '../state/publication-fingerprint.ts';
 import { compareAgain, permit, readSources, refuse } from '../state/sources.ts';
 import type { Sql, Store } from '../state/sql.ts';
 

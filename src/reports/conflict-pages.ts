@@ -30,7 +30,7 @@ import {
   openPages,
 } from '../state/conflict-pages.ts';
 import { noteConflict, readConflict, resolveConflict } from '../state/conflicts.ts';
-import { type NotebookPlace, readNotebook } from '../state/notebooks.ts';
+import { type NotebookPlace, readNotebook } from '../state/report-databases.ts';
 import type { Store } from '../state/sql.ts';
 import { readable, typedValue } from './conflict-values.ts';
 import { knowingSchema, writable } from './report-database-schema.ts';

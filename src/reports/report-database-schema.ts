@@ -4,7 +4,7 @@ import { DEVIATIONS, type KnownProperty, type WantedProperty } from '../model/sc
 import type { Ask, NotionClient } from '../notion/client.ts';
 import { NotionFailure } from '../notion/error-classification.ts';
 import { keepDrifts } from '../state/drift.ts';
-import { type NotebookName, type NotebookPlace, readNotebook, saveNotebook } from '../state/notebooks.ts';
+import { type NotebookName, type NotebookPlace, readNotebook, saveNotebook } from '../state/report-databases.ts';
 import type { Store } from '../state/sql.ts';
 
 /**

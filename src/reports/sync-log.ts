@@ -11,7 +11,7 @@ import { isGone, isInTrash, NotionFailure, stopsAll } from '../notion/error-clas
 import type { RateLimit } from '../notion/throttle.ts';
 import type { Log } from '../runtime/log.ts';
 import { keepTrying, pause } from '../runtime/retry.ts';
-import { type NotebookPlace, readNotebook } from '../state/notebooks.ts';
+import { type NotebookPlace, readNotebook } from '../state/report-databases.ts';
 import type { Store } from '../state/sql.ts';
 import {
   collapse,

@@ -9,7 +9,7 @@ import { applyNotebooks } from '../../src/app/report-databases.ts';
 import { silentLog } from '../../src/runtime/log.ts';
 import { type Sandbox, type SandboxOptions, startSandbox } from '../../src/sandbox/notion/server.ts';
 import { duePages } from '../../src/state/conflict-pages.ts';
-import { readNotebook } from '../../src/state/notebooks.ts';
+import { readNotebook } from '../../src/state/report-databases.ts';
 import { createStore } from '../../src/state/sql.ts';
 import { eventually } from './eventually.ts';
 import { pluginUnderTest } from './matrix.ts';
