@@ -1,4 +1,4 @@
-import { defineConfig } from '../../src/config/mapping-file.ts';
+import { defineConfig } from '../../src/index.ts';
 
 // PostgreSQL's labels and what they are called in Notion. `choices` makes the options with the property, so
 // that a label which no row has yet can be picked too.

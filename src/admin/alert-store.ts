@@ -7,7 +7,7 @@ import type { Told } from './alert-rules.ts';
 
 const ANSWER_MS = 5_000;
 
-export type AlertMemory = {
+export type AlertStore = {
   readonly read: () => Promise<Told>;
   readonly save: (told: Told) => Promise<void>;
 };
@@ -16,7 +16,7 @@ export type AlertMemory = {
  * What has been told of, kept in the database too while this daemon is at work, so that neither a restart nor a take-over
  * tells it again. Without the database it is what this process knows.
  */
-export function createAlertMemory(store: () => Store | null, log: Log): AlertMemory {
+export function createAlertStore(store: () => Store | null, log: Log): AlertStore {
   let told: Told = {};
   let stored = '';
   let from: Store | null = null;

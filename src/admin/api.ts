@@ -1,7 +1,7 @@
 import { type Context, Hono } from 'hono';
 import type { Readiness } from './health.ts';
 
-export type AppParts = {
+export type ApiParts = {
   readonly readiness: () => Promise<Readiness>;
   /** `/webhooks/notion`, which Notion's own signature guards. */
   readonly webhooks: Hono;
@@ -11,7 +11,7 @@ export type AppParts = {
  * What the port answers. These need no token: they show names of tables, codes and times, and nothing else. Whatever
  * shows or changes values belongs behind a check of its own, mounted after them.
  */
-export function createApp({ readiness, webhooks }: AppParts): Hono {
+export function createApi({ readiness, webhooks }: ApiParts): Hono {
   const app = new Hono();
   app.use('*', async (c, next) => {
     await next();

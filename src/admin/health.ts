@@ -6,7 +6,7 @@ export type Health = {
   readonly phase: Phase;
   readonly notion: NotionHealth;
   /** Why the last attempt to sync ended, until one succeeds: an error's code. */
-  readonly trouble: string | null;
+  readonly failure: string | null;
   /** The transactions that keep the replication slot from being made, while they do. */
   readonly wait: SlotWait | null;
 };
@@ -41,7 +41,7 @@ export type HealthEvent =
 export const NEWBORN: Health = {
   phase: { kind: 'starting' },
   notion: { answeredAt: null, silentSince: null, refused: null },
-  trouble: null,
+  failure: null,
   wait: null,
 };
 
@@ -56,11 +56,11 @@ export function afterEvent(health: Health, event: HealthEvent): Health {
     case 'waiting':
       return { ...health, wait: event.wait };
     case 'standby':
-      return { ...health, phase: { kind: 'standby', holder: event.holder }, trouble: null };
+      return { ...health, phase: { kind: 'standby', holder: event.holder }, failure: null };
     case 'syncing':
-      return { ...health, phase: { kind: 'syncing' }, trouble: null };
+      return { ...health, phase: { kind: 'syncing' }, failure: null };
     case 'failed':
-      return { ...health, phase: { kind: 'starting' }, trouble: event.code };
+      return { ...health, phase: { kind: 'starting' }, failure: event.code };
     case 'stopping':
       return { ...health, phase: { kind: 'stopping' } };
     default:
@@ -137,11 +137,11 @@ function stateOf(phase: Phase, reading: Reading | null): Readiness['state'] {
   return (reading?.backfilling.length ?? 0) > 0 ? 'catching-up' : 'syncing';
 }
 
-function phaseReasons({ phase, trouble, wait }: Health): readonly string[] {
+function phaseReasons({ phase, failure, wait }: Health): readonly string[] {
   switch (phase.kind) {
     case 'starting':
       if (wait !== null) return [waitText(wait)];
-      return [trouble === null ? 'it has not begun to sync' : `it cannot sync (${trouble}): see the log`];
+      return [failure === null ? 'it has not begun to sync' : `it cannot sync (${failure}): see the log`];
     case 'standby':
       return ['another daemon is at work; this one takes over when that one ends'];
     case 'stopping':

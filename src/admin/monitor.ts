@@ -7,14 +7,14 @@ import { countGuardedChanges } from '../state/guarded-changes.ts';
 import { readState, type StateReading } from '../state/readiness.ts';
 import type { Sql } from '../state/sql.ts';
 import { type Cause, causesOf, OCCURRENCE_MS, type Occurrence } from './alert-rules.ts';
-import { createAlertMemory } from './alert-store.ts';
 import { type AlertTiming, runAlerts } from './alert-sender.ts';
-import { createApp } from './api.ts';
+import { createAlertStore } from './alert-store.ts';
+import { createApi } from './api.ts';
 import { afterEvent, type Health, type HealthEvent, NEWBORN, readinessOf } from './health.ts';
 import { type AdminServer, startServer } from './server.ts';
 import { type WebhookTarget, webhookRoutes } from './webhooks.ts';
 
-export type DeskOptions = {
+export type MonitorOptions = {
   readonly host: string;
   /** Null for none. */
   readonly port: number | null;
@@ -26,7 +26,7 @@ export type DeskOptions = {
 };
 
 /** Where a daemon says how it is, and where others ask. It lives as long as the process, over every run. */
-export type Desk = {
+export type Monitor = {
   readonly report: (event: HealthEvent) => void;
   /** Of each request to Notion. */
   readonly answered: (request: RequestInfo) => void;
@@ -45,7 +45,7 @@ const FRESH_MS = 1_000;
 const ANSWER_MS = 2_000;
 
 /** Opens the port and begins to send alerts, as far as they are wanted. Never fails for want of either. */
-export async function openDesk(options: DeskOptions): Promise<Desk> {
+export async function createMonitor(options: MonitorOptions): Promise<Monitor> {
   const { log, port } = options;
   const wake = createWake();
   const diary = createDiary(wake.ring);
@@ -58,8 +58,8 @@ export async function openDesk(options: DeskOptions): Promise<Desk> {
   const server: AdminServer | null =
     port === null
       ? null
-      : await startServer({ host: options.host, port, app: createApp({ readiness, webhooks }), log });
-  const memory = createAlertMemory(() => target.now()?.store ?? null, log);
+      : await startServer({ host: options.host, port, app: createApi({ readiness, webhooks }), log });
+  const memory = createAlertStore(() => target.now()?.store ?? null, log);
   const causes = createCauses({ target: target.now, reading, ...diary });
   const { alertUrl: url, slot, alertTiming: timing } = options;
   const alerts =
@@ -139,7 +139,7 @@ function outcomeOf({
 /** What the database says, or null if it says nothing in time. */
 function createReading(
   sql: () => Sql | null,
-  { slot, tables }: DeskOptions,
+  { slot, tables }: MonitorOptions,
 ): () => Promise<StateReading | null> {
   let last: { readonly at: number; readonly reading: Promise<StateReading | null> } | null = null;
   const read = async (): Promise<StateReading | null> => {

@@ -48,7 +48,7 @@ export async function startServer(options: ServerOptions): Promise<AdminServer> 
   };
   const failure = await attempt();
   if (failure !== null)
-    log.error(portTrouble(options, failure), 'the admin port cannot be had; the sync goes on');
+    log.error(portFailure(options, failure), 'the admin port cannot be had; the sync goes on');
   const trying = failure === null ? Promise.resolve() : tryAgain(options, attempt, stop.signal);
   return {
     address: () => (server === null ? null : addressOf(server, host)),
@@ -99,7 +99,7 @@ function addressOf(server: Server, host: string): string {
   return `http://${host.includes(':') ? `[${host}]` : host}:${port}`;
 }
 
-function portTrouble({ host, port }: ServerOptions, error: unknown) {
+function portFailure({ host, port }: ServerOptions, error: unknown) {
   const code = error instanceof Error && 'code' in error ? error.code : null;
   return {
     code: code === 'EADDRINUSE' ? 'admin_port_taken' : 'admin_port_refused',

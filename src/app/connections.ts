@@ -1,9 +1,7 @@
 import { Kysely, PostgresDialect } from 'kysely';
 import type { Pool } from 'pg';
-import type { Config } from '../config/mapping-file.ts';
 import { databaseVariable, type Environment } from '../config/environment.ts';
-import { badId, HIDDEN, hiddenId, severalSources } from './data-source-faults.ts';
-import { claimSources, markedOf, markSources } from './installation-marks.ts';
+import type { Config } from '../config/mapping-file.ts';
 import { PgnotionError } from '../model/errors.ts';
 import { dataSourceId, type TableName } from '../model/ids.ts';
 import type { ResolvedTable } from '../model/mapping.ts';
@@ -26,6 +24,7 @@ import { notUnique, sampleFaults } from '../postgres/query-checks.ts';
 import { type Resolving, resolveAs } from '../postgres/resolve-each.ts';
 import type { UserDatabase } from '../postgres/rows.ts';
 import { searchPathOption } from '../postgres/search-path.ts';
+import { ping } from '../postgres/server-identity.ts';
 import { createWritePool, createWriter, type Writer } from '../postgres/writer.ts';
 import { settleSchema } from '../reconcile/schema.ts';
 import type { Log } from '../runtime/log.ts';
@@ -36,6 +35,8 @@ import { readKnown } from '../state/properties.ts';
 import { type Answer, recentRequests, recordRequest } from '../state/requests.ts';
 import { readSources, type Source } from '../state/sources.ts';
 import { createStore, inTransaction } from '../state/sql.ts';
+import { badId, HIDDEN, hiddenId, severalSources } from './data-source-faults.ts';
+import { claimSources, markedOf, markSources } from './installation-marks.ts';
 
 /** The two ends, opened and checked, and the mapping between them. Everything that commands and daemon share. */
 export type Installation = {
@@ -91,7 +92,7 @@ export async function openInstallation(
     clearTimeout(forced);
   };
   try {
-    const answer = within(ANSWER_MS, 'the first query', first.query('select 1'));
+    const answer = within(ANSWER_MS, 'the first query', ping(first));
     await answer.catch((error: unknown) => {
       throw describeConnectError(error, url);
     });
@@ -205,7 +206,7 @@ export async function dataSourceOf(
     return only.id;
   } catch (error) {
     if (error instanceof TypeError) throw badId(variable, id);
-    if (!(error instanceof NotionFailure) || error.verdict.status !== 404) throw error;
+    if (!(error instanceof NotionFailure) || error.errorClass.status !== 404) throw error;
     const source = await seenSource(notion, dataSourceId(id), ASK);
     if (source === null) throw hiddenId(variable, id);
     return source.id;

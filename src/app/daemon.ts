@@ -1,15 +1,7 @@
 import type { AlertTiming } from '../admin/alert-sender.ts';
-import { type Desk, openDesk } from '../admin/monitor.ts';
-import type { Config } from '../config/mapping-file.ts';
-import { checkPlugin } from './output-plugin.ts';
-import { type Self, servicesOf } from './services.ts';
-import { assertSlotFree, prepareSlot } from './prepare-slot.ts';
-import { isMendedByStartingOver } from './open-stream.ts';
-import { suspendUnresolved } from './unresolved-tables.ts';
+import { createMonitor, type Monitor } from '../admin/monitor.ts';
 import type { Environment } from '../config/environment.ts';
-import { type Installation, openInstallation, openNotion } from './connections.ts';
-import { ownInstallation } from './installation-identity.ts';
-import { checkNotion } from './readiness.ts';
+import type { Config } from '../config/mapping-file.ts';
 import { PgnotionError } from '../model/errors.ts';
 import { preflight } from '../postgres/preflight.ts';
 import { assertSameDatabase, hasSameRole } from '../postgres/server-identity.ts';
@@ -22,6 +14,14 @@ import { readInstallation } from '../state/installation.ts';
 import { type Holder, takeLease } from '../state/lease.ts';
 import type { SlotWait } from '../state/slot-notes.ts';
 import { createStore, type Store } from '../state/sql.ts';
+import { type Installation, openInstallation, openNotion } from './connections.ts';
+import { ownInstallation } from './installation-identity.ts';
+import { isMendedByStartingOver } from './open-stream.ts';
+import { checkPlugin } from './output-plugin.ts';
+import { assertSlotFree, prepareSlot } from './prepare-slot.ts';
+import { checkNotion } from './readiness.ts';
+import { type Self, servicesOf } from './services.ts';
+import { suspendUnresolved } from './unresolved-tables.ts';
 
 export type DaemonOptions = {
   readonly config: Config;
@@ -50,14 +50,14 @@ const PREFLIGHT_MS = 15_000;
  * connection while it runs leads back to waiting for its turn.
  */
 export async function runDaemon(options: DaemonOptions, signal: AbortSignal): Promise<void> {
-  const desk = await openDesk(deskOptions(options));
-  using _ = onAbort(signal, () => desk.report({ kind: 'stopping' }));
-  const address = desk.address();
+  const monitor = await createMonitor(deskOptions(options));
+  using _ = onAbort(signal, () => monitor.report({ kind: 'stopping' }));
+  const address = monitor.address();
   if (address !== null) options.onListening?.(address);
   try {
-    await runUntilStopped(options, desk, signal);
+    await runUntilStopped(options, monitor, signal);
   } finally {
-    await desk.close();
+    await monitor.close();
   }
 }
 
@@ -66,7 +66,7 @@ function deskOptions({
   environment,
   log,
   alertTiming,
-}: DaemonOptions): Parameters<typeof openDesk>[0] {
+}: DaemonOptions): Parameters<typeof createMonitor>[0] {
   return {
     host: environment.ADMIN_HOST,
     port: environment.ADMIN_PORT,
@@ -78,7 +78,7 @@ function deskOptions({
   };
 }
 
-async function runUntilStopped(options: DaemonOptions, desk: Desk, signal: AbortSignal): Promise<void> {
+async function runUntilStopped(options: DaemonOptions, monitor: Monitor, signal: AbortSignal): Promise<void> {
   let ready = false;
   // Once what was taken over is ours, it is so by itself.
   const claims: Claims = { slot: options.takeOver === true, sources: options.takeOver === true };
@@ -94,10 +94,10 @@ async function runUntilStopped(options: DaemonOptions, desk: Desk, signal: Abort
     const onReady = (): void => {
       ready = true;
       healthy();
-      desk.report({ kind: 'syncing' });
+      monitor.report({ kind: 'syncing' });
       options.onReady?.();
     };
-    do await runOnce({ ...options, desk, onReady, wasReady: () => ready, claims }, signal);
+    do await runOnce({ ...options, monitor, onReady, wasReady: () => ready, claims }, signal);
     while (options.environment.SYNC_ENABLED && !signal.aborted);
   }, retry);
 }
@@ -105,7 +105,7 @@ async function runUntilStopped(options: DaemonOptions, desk: Desk, signal: Abort
 /** One of the runs of a daemon, and whether one of them has been as far as to sync. */
 type Run = DaemonOptions & {
   readonly wasReady: () => boolean;
-  readonly desk: Desk;
+  readonly monitor: Monitor;
   readonly claims: Claims;
 };
 
@@ -113,24 +113,24 @@ type Run = DaemonOptions & {
 type Claims = { slot: boolean; sources: boolean };
 
 async function runOnce(options: Run, signal: AbortSignal): Promise<void> {
-  const { desk } = options;
-  desk.report({ kind: 'run' });
+  const { monitor } = options;
+  monitor.report({ kind: 'run' });
   try {
     await takeTurn(options, signal);
   } catch (error) {
-    desk.report({ kind: 'failed', code: error instanceof PgnotionError ? error.code : 'unexpected' });
+    monitor.report({ kind: 'failed', code: error instanceof PgnotionError ? error.code : 'unexpected' });
     throw error;
   }
 }
 
 async function takeTurn(options: Run, signal: AbortSignal): Promise<void> {
-  const { desk } = options;
+  const { monitor } = options;
   const installation = await openInstallation(options.config, options.environment, options.log, {
     resolving: 'each',
   });
   try {
     const { log, pool, config } = installation;
-    using _open = desk.opened(createStore(pool, 0));
+    using _open = monitor.opened(createStore(pool, 0));
     const { DATABASE_URL, REPLICATION_URL = DATABASE_URL } = options.environment;
     const replicates = hasSameRole(DATABASE_URL, REPLICATION_URL);
     await within(PREFLIGHT_MS, 'the checks before the start', preflight(pool, config.slot, replicates));
@@ -138,12 +138,12 @@ async function takeTurn(options: Run, signal: AbortSignal): Promise<void> {
     let before: { readonly holder: Holder | null } | null = null;
     const onStandby = (holder: Holder | null): void => {
       before = { holder };
-      desk.report({ kind: 'standby', holder });
+      monitor.report({ kind: 'standby', holder });
     };
     const lease = await takeLease({ pool, log, onStandby }, signal);
     if (lease === null) return;
-    desk.report({ kind: 'turn' });
-    tellTakeOver(desk, before);
+    monitor.report({ kind: 'turn' });
+    tellTakeOver(monitor, before);
     using _ = severAfter(lease.lost, installation.sever);
     try {
       await work(
@@ -161,10 +161,10 @@ async function takeTurn(options: Run, signal: AbortSignal): Promise<void> {
   }
 }
 
-function tellTakeOver(desk: Desk, before: { readonly holder: Holder | null } | null): void {
+function tellTakeOver(monitor: Monitor, before: { readonly holder: Holder | null } | null): void {
   if (before === null) return;
   const from = before.holder === null ? null : `${before.holder.host}, process ${before.holder.process}`;
-  desk.happened({ kind: 'taken-over', from, at: new Date() });
+  monitor.happened({ kind: 'taken-over', from, at: new Date() });
 }
 
 /** A lock that is lost because the server fell silent takes every connection with it: none would ever answer. */
@@ -191,7 +191,7 @@ async function work(
   const { claims } = options;
   // Before the first effect: a copy must not touch what is the original's.
   const bound = await ownInstallation(installation, claims.slot);
-  const { notion, throttle, answers } = openNotion(installation, store.epoch, options.desk.answered);
+  const { notion, throttle, answers } = openNotion(installation, store.epoch, options.monitor.answered);
   // What is under way is finished; what waits for its place in the window would hold the stop for a minute.
   using _ = onAbort(signal, () => void throttle.stop());
   const greet = async (given: AbortSignal): Promise<Self> => {
@@ -204,7 +204,7 @@ async function work(
   try {
     await suspendUnresolved(installation, store);
     const url = environment.REPLICATION_URL ?? environment.DATABASE_URL;
-    const onWait = (wait: SlotWait | null): void => options.desk.report({ kind: 'waiting', wait });
+    const onWait = (wait: SlotWait | null): void => options.monitor.report({ kind: 'waiting', wait });
     const slot = { installation, store, url, signal, onWait, takeOver: claims.slot };
     await assertSameDatabase(installation.pool, { url: environment.DATABASE_URL, replicationUrl: url });
     await assertSlotFree(slot);
@@ -214,7 +214,7 @@ async function work(
     const renewed = await prepareSlot(slot);
     if (signal.aborted) return;
     claims.slot = false;
-    if (renewed !== null) options.desk.happened({ kind: 'slot-renewed', reason: renewed, at: new Date() });
+    if (renewed !== null) options.monitor.happened({ kind: 'slot-renewed', reason: renewed, at: new Date() });
     if (!environment.SYNC_ENABLED) {
       log.info('everything is in order; SYNC_ENABLED is false, so nothing is synced');
       return;

@@ -1,7 +1,4 @@
 import type { Config } from '../config/mapping-file.ts';
-import { createReadLog } from './log-read.ts';
-import { createSettleRelations } from './settle-relations.ts';
-import type { Installation } from './connections.ts';
 import { createNotionClock } from '../model/clock.ts';
 import { asksPeople } from '../model/conflict.ts';
 import { messageOf, PgnotionError } from '../model/errors.ts';
@@ -10,9 +7,13 @@ import { BACKFILL, BULK, LIVE } from '../model/urgency.ts';
 import type { NotionClient } from '../notion/client.ts';
 import { createPeople } from '../notion/people.ts';
 import { briefQueries } from '../postgres/brief-queries.ts';
+import { isConnectionLost } from '../postgres/connection-lost.ts';
 import { runBackfill } from '../reconcile/backfill.ts';
 import { createSchemaTracker } from '../reconcile/schema-tracker.ts';
 import { createShapes } from '../reconcile/shapes.ts';
+import { type ConflictPagesContext, runConflictPages } from '../reports/conflict-pages.ts';
+import { runNotices } from '../reports/refusal-notices.ts';
+import { runSyncLog, type SyncLogContext } from '../reports/sync-log.ts';
 import { createKeyLock } from '../runtime/keylock.ts';
 import { createLooks } from '../runtime/looks.ts';
 import type { Service } from '../runtime/service.ts';
@@ -20,37 +21,43 @@ import type { Wake } from '../runtime/wake.ts';
 import { tagSecret } from '../state/secret.ts';
 import { readSources, type Source } from '../state/sources.ts';
 import type { Store } from '../state/sql.ts';
-import { type ConflictPagesContext, runConflictPages } from '../reports/conflict-pages.ts';
 import { runDeliver } from '../to-notion/dispatch.ts';
-import { createKinds } from '../to-notion/refused-requests.ts';
-import { runSyncLog, type SyncLogContext } from '../reports/sync-log.ts';
-import { createTrials } from '../to-notion/refused-field-search.ts';
-import { runNotices } from '../reports/refusal-notices.ts';
+import { createRefusedFieldSearch } from '../to-notion/refused-field-search.ts';
+import { createRefusedRequests } from '../to-notion/refused-requests.ts';
 import type { Hints } from '../to-postgres/hints.ts';
-import { createMirrors } from '../to-postgres/two-way-relations.ts';
 import { runPoll } from '../to-postgres/poll.ts';
 import { runSweep } from '../to-postgres/sweep.ts';
+import { createTwoWayRelations } from '../to-postgres/two-way-relations.ts';
 import { createSchemaWatch } from '../to-postgres/watch-schema.ts';
+import type { Installation } from './connections.ts';
+import { createReadLog } from './log-read.ts';
+import { createSettleRelations } from './settle-relations.ts';
 
 const steadyMs = (): number => performance.now();
 
-export type Bells = Readonly<Record<'live' | 'bulk' | 'backfill' | 'poll', Wake>>;
+export type Wakeups = Readonly<Record<'live' | 'bulk' | 'backfill' | 'poll', Wake>>;
 type Flowing = Awaited<ReturnType<typeof sharedContext>> & { readonly botId: string };
 
 export function flowsOf(
   options: { readonly createGraceMs?: number },
   installation: Installation,
   shared: Flowing,
-  bells: Bells,
+  wakeups: Wakeups,
   hints: Hints,
 ): readonly Service[] {
   const { config, environment } = installation;
   const hint = (page: PageId): void => {
     hints.add({ page, table: null, changed: [], left: false, byWebhook: false });
-    bells.poll.ring();
+    wakeups.poll.ring();
   };
   const createGraceMs = options.createGraceMs ?? environment.SYNC_CREATE_GRACE_SECONDS * 1_000;
-  const outbound = { ...shared, hint, createGraceMs, trials: createTrials(), kinds: createKinds() };
+  const outbound = {
+    ...shared,
+    hint,
+    createGraceMs,
+    refusedFields: createRefusedFieldSearch(),
+    refusedRequests: createRefusedRequests(),
+  };
   const inbound = {
     ...shared,
     clock: createNotionClock(steadyMs),
@@ -61,22 +68,14 @@ export function flowsOf(
   };
   const poll = {
     intervalMs: environment.SYNC_INTERVAL_SECONDS * 1_000,
-    wake: bells.poll,
+    wake: wakeups.poll,
     hints,
-    mirrors: createMirrors(shared.notion, steadyMs),
+    twoWayRelations: createTwoWayRelations(shared.notion, steadyMs),
     watchSchema: createSchemaWatch(steadyMs),
     steadyMs,
   };
-  const rounds = { batchSize: environment.SYNC_BATCH_SIZE, busy: new Set<string>() };
-  const live = { ...rounds, urgency: LIVE, wake: bells.live } as const;
-  const bulk = { ...rounds, urgency: BULK, wake: bells.bulk } as const;
-  const backfill = { ...rounds, urgency: BACKFILL, wake: bells.backfill } as const;
   return [
-    ...deliveriesOf(outbound, shared, {
-      deliver: live,
-      'bulk delivery': bulk,
-      'backfill delivery': backfill,
-    }),
+    ...deliveriesOf(outbound, shared, wakeups, environment.SYNC_BATCH_SIZE),
     { name: 'poll', run: (signal) => runPoll(inbound, poll, signal) },
     { name: 'sweep', run: (signal) => runSweep(inbound, signal) },
     { name: 'backfill', run: (signal) => runBackfill(shared, signal) },
@@ -84,7 +83,7 @@ export function flowsOf(
     ...conflictPagesOf(installation, outbound),
     { name: 'schema', run: (signal) => shared.schema.run(signal) },
     { name: 'table shapes', run: (signal) => shared.shapes.run(signal) },
-    { name: 'notices', run: (signal) => runNotices({ ...shared, createGraceMs }, signal) },
+    { name: 'notices', run: (signal) => runNotices({ ...shared, isConnectionLost, createGraceMs }, signal) },
   ];
 }
 
@@ -92,15 +91,23 @@ export function flowsOf(
 const deliveriesOf = (
   outbound: Parameters<typeof runDeliver>[0],
   { readLog, log }: Pick<Flowing, 'readLog' | 'log'>,
-  lanes: Readonly<Record<string, Parameters<typeof runDeliver>[1]>>,
-): readonly Service[] =>
-  Object.entries(lanes).map(([name, lane]) => ({
+  wakeups: Wakeups,
+  batchSize: number,
+): readonly Service[] => {
+  const busy = new Set<string>();
+  const lanes = [
+    { name: 'deliver', urgency: LIVE, wake: wakeups.live },
+    { name: 'bulk delivery', urgency: BULK, wake: wakeups.bulk },
+    { name: 'backfill delivery', urgency: BACKFILL, wake: wakeups.backfill },
+  ] as const;
+  return lanes.map(({ name, ...lane }) => ({
     name,
     run: async (signal) => {
       await readLog().catch((error: unknown) => log.info({ reason: messageOf(error) }, 'the log is behind'));
-      await runDeliver(outbound, lane, signal);
+      await runDeliver(outbound, { ...lane, batchSize, busy }, signal);
     },
   }));
+};
 
 function syncLogOf(
   { level, ...keep }: Config['syncLog'],
@@ -175,7 +182,7 @@ async function sourceOf(store: Store, name: TableName): Promise<Source> {
   if (source !== undefined) return source;
   throw new PgnotionError({
     code: 'source_unknown',
-    message: `the state of ${name} is gone from pgnotion.data_sources`,
+    message: `the view pgnotion.data_sources has no state of ${name} any more`,
     remedy: 'run `pgnotion apply` and start again',
   });
 }

@@ -10,7 +10,7 @@ import { pruneHistory, pruneResting } from '../state/retention.ts';
 import { pruneSightings } from '../state/sightings.ts';
 import type { Store } from '../state/sql.ts';
 
-export type House = {
+export type HousekeepingOptions = {
   readonly store: Store;
   /** Emptied as they are written. */
   readonly answers: Answer[];
@@ -31,8 +31,8 @@ const DOUBT_SECONDS = 600;
 const LONG_VALUE_DAYS = 14;
 
 /** Writes answers to the ledger now and then, and forgets old lines: a batch each time, so that nobody waits for it. */
-export async function keepHouse(
-  { store, answers, tables, days, rememberDays, log }: House,
+export async function housekeeping(
+  { store, answers, tables, days, rememberDays, log }: HousekeepingOptions,
   signal: AbortSignal,
 ): Promise<void> {
   let pruned = Number.NEGATIVE_INFINITY;

@@ -1,4 +1,3 @@
-import type { Installation } from './connections.ts';
 import { PgnotionError } from '../model/errors.ts';
 import { type Binding, type InstallationId, whyCopied } from '../model/installation-marker.ts';
 import { readServerIdentity } from '../postgres/server-identity.ts';
@@ -12,6 +11,7 @@ import {
   wasReset,
 } from '../state/installation.ts';
 import { createStore, inTransaction } from '../state/sql.ts';
+import type { Installation } from './connections.ts';
 
 /**
  * Who this installation is. One that has no id yet gets it here. Throws PgnotionError `installation_copied` if its state

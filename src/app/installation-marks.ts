@@ -1,5 +1,3 @@
-import type { Installation } from './connections.ts';
-import { copied, ownInstallation } from './installation-identity.ts';
 import type { Json } from '../model/change.ts';
 import { restyled, runText } from '../model/codecs/runs.ts';
 import type { TableName } from '../model/ids.ts';
@@ -27,6 +25,8 @@ import {
   saveInstallation,
 } from '../state/installation.ts';
 import { createStore, inTransaction } from '../state/sql.ts';
+import type { Installation } from './connections.ts';
+import { copied, ownInstallation } from './installation-identity.ts';
 
 const ASK = { priority: 'live' } as const;
 
@@ -141,7 +141,7 @@ async function orTold(tell: Tell, work: () => Promise<unknown>): Promise<boolean
     await work();
     return true;
   } catch (error) {
-    if (!(error instanceof NotionFailure) || error.retryable || error.verdict.status === 401) throw error;
+    if (!(error instanceof NotionFailure) || error.retryable || error.errorClass.status === 401) throw error;
     tell(error);
     return false;
   }

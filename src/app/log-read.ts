@@ -1,6 +1,6 @@
 import { setTimeout } from 'node:timers/promises';
-import { markLog } from '../postgres/wal-mark.ts';
 import type { UserDatabase } from '../postgres/rows.ts';
+import { markLog } from '../postgres/wal-mark.ts';
 import { isCaptured } from '../state/checkpoint.ts';
 import type { Store } from '../state/sql.ts';
 

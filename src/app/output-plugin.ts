@@ -1,3 +1,4 @@
+import { type CaptureOptions, runCapture } from '../capture/capture.ts';
 import type { Config } from '../config/mapping-file.ts';
 import { PgnotionError } from '../model/errors.ts';
 import type { QualifiedName } from '../model/ids.ts';
@@ -5,7 +6,6 @@ import type { Queryable } from '../postgres/pool.ts';
 import type { WalPlugin } from '../postgres/wal-plugin.ts';
 import { checkWal2json } from '../postgres/wal2json-checks.ts';
 import { askRenewal } from '../state/slot-renewal.ts';
-import { type CaptureOptions, runCapture } from '../capture/capture.ts';
 
 /** All tables that the configuration names, those included that cannot be read now. */
 const tablesOf = ({ tables }: Config): readonly QualifiedName[] => [

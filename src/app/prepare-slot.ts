@@ -1,7 +1,7 @@
-import type { Installation } from './connections.ts';
 import { PgnotionError } from '../model/errors.ts';
 import { judgeSlot, type SlotVerdict } from '../model/slot-verdict.ts';
-import { publicationSeal } from '../postgres/publication-fingerprint.ts';
+import { publicationFingerprint } from '../postgres/publication-fingerprint.ts';
+import { currentDatabase } from '../postgres/server-identity.ts';
 import {
   dropSlot,
   endReader,
@@ -21,11 +21,12 @@ import {
   readCheckpoint,
   resetCheckpoint,
 } from '../state/checkpoint.ts';
-import { saveSeal } from '../state/publication-fingerprint.ts';
+import { saveFingerprint } from '../state/publication-fingerprint.ts';
 import { forgetWait, noteRenewal, noteWait, type SlotWait } from '../state/slot-notes.ts';
 import { forgetRenewal, renewalAsked } from '../state/slot-renewal.ts';
 import { forgetProgress } from '../state/sources.ts';
 import type { Store } from '../state/sql.ts';
+import type { Installation } from './connections.ts';
 
 export type PrepareSlot = {
   readonly installation: Installation;
@@ -98,7 +99,7 @@ async function judge(
 ): Promise<SlotVerdict> {
   const { pool, config } = installation;
   const { found, checkpoint, system } = facts;
-  const { rows } = await pool.query<{ here: string }>('select current_database() as here');
+  const database = await currentDatabase(pool);
   const lost = found.exists
     ? (found.invalidationReason ??
       (found.walStatus === 'lost' ? 'the server has removed WAL that it needed' : null))
@@ -107,7 +108,7 @@ async function judge(
     found: found.exists ? { ...found, lost } : null,
     known: checkpoint,
     system,
-    database: rows[0]?.here ?? '',
+    database,
     plugin: config.plugin,
     asked: await renewalAsked(store, config.slot),
     isAnotherPublication:
@@ -153,7 +154,10 @@ async function makeAndCompare(options: PrepareSlot, system: SystemIdentity): Pro
     await resetCheckpoint(sql, config.slot, { systemId, timeline, lsn });
     await forgetRenewal(sql);
     await forgetProgress(sql);
-    await saveSeal(sql, await publicationSeal(pool, config.publication, publishedTables(tables)));
+    await saveFingerprint(
+      sql,
+      await publicationFingerprint(pool, config.publication, publishedTables(tables)),
+    );
   });
 }
 

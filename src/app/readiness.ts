@@ -1,3 +1,13 @@
+import { type Fault, PgnotionError } from '../model/errors.ts';
+import type { TableName } from '../model/ids.ts';
+import type { ResolvedTable } from '../model/mapping.ts';
+import type { KnownSchema } from '../model/schema/known.ts';
+import { hiddenSource, seenSource } from '../notion/apply-schema.ts';
+import type { NotionClient } from '../notion/client.ts';
+import { planUpdate, type Sources } from '../notion/schema.ts';
+import { catalogFaults, reviewTables } from '../reconcile/publication.ts';
+import { suspend } from '../state/sources.ts';
+import { createStore } from '../state/sql.ts';
 import { type Installation, knownSchemas, knownSources, settleTable } from './connections.ts';
 import {
   assertLastStart,
@@ -9,16 +19,6 @@ import {
   markStart,
 } from './installation-marks.ts';
 import { notMoved, repointedTables } from './repoint.ts';
-import { type Fault, PgnotionError } from '../model/errors.ts';
-import type { TableName } from '../model/ids.ts';
-import type { ResolvedTable } from '../model/mapping.ts';
-import type { KnownSchema } from '../model/schema/known.ts';
-import { hiddenSource, seenSource } from '../notion/apply-schema.ts';
-import type { NotionClient } from '../notion/client.ts';
-import { planUpdate, type Sources } from '../notion/schema.ts';
-import { catalogFaults, reviewTables } from '../reconcile/publication.ts';
-import { suspend } from '../state/sources.ts';
-import { createStore } from '../state/sql.ts';
 
 const ASK = { priority: 'live' } as const;
 

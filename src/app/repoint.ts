@@ -1,7 +1,4 @@
 import { databaseVariable } from '../config/environment.ts';
-import type { Installation } from './connections.ts';
-import { ownInstallation } from './installation-identity.ts';
-import { assertOwnSource } from './installation-marks.ts';
 import { PgnotionError } from '../model/errors.ts';
 import type { DataSourceId, TableName } from '../model/ids.ts';
 import { seenSource } from '../notion/apply-schema.ts';
@@ -11,6 +8,9 @@ import { isDaemonAtWork, pairsOf, unlinkTable } from '../state/reset.ts';
 import { readSources, type Source } from '../state/sources.ts';
 import { createStore, inTransaction } from '../state/sql.ts';
 import { voidBase } from '../state/void-base.ts';
+import type { Installation } from './connections.ts';
+import { ownInstallation } from './installation-identity.ts';
+import { assertOwnSource } from './installation-marks.ts';
 
 /** A table whose records have their pages in another data source than the one that it is tied to now. */
 export type Repointed = {

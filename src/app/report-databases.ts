@@ -1,20 +1,28 @@
 import { databaseVariable } from '../config/environment.ts';
-import { dataSourceOf, type Installation } from './connections.ts';
 import { asksPeople } from '../model/conflict.ts';
-import { conflictsNotebook } from '../model/conflict-page.ts';
+import { conflictsDatabase } from '../model/conflict-page.ts';
 import { PgnotionError } from '../model/errors.ts';
 import type { DataSourceId } from '../model/ids.ts';
 import { DEVIATIONS } from '../model/schema/known.ts';
 import { SYNC_LOG } from '../model/sync-log.ts';
 import { seenSource } from '../notion/apply-schema.ts';
 import type { NotionClient } from '../notion/client.ts';
-import { type AppliedNotebook, applyNotebook, type Notebook } from '../notion/report-database.ts';
+import {
+  type AppliedReportDatabase,
+  applyReportDatabase,
+  type ReportDatabase,
+} from '../notion/report-database.ts';
 import { keepDrifts } from '../state/drift.ts';
-import { type NotebookName, readNotebook, saveNotebook } from '../state/report-databases.ts';
+import {
+  type ReportDatabaseName,
+  readReportDatabase,
+  saveReportDatabase,
+} from '../state/report-databases.ts';
 import { readSources } from '../state/sources.ts';
 import { createStore } from '../state/sql.ts';
+import { dataSourceOf, type Installation } from './connections.ts';
 
-export type AppliedNotebookLine = {
+export type AppliedReportDatabaseLine = {
   readonly title: string;
   /** The environment variable that ties the notebook to a database. */
   readonly variable: string;
@@ -27,18 +35,22 @@ export type AppliedNotebookLine = {
 const ASK = { priority: 'live' } as const;
 
 /** Makes the databases that pgnotion writes for people, as far as the configuration wants them, or completes them. */
-export async function applyNotebooks(
+export async function applyReportDatabases(
   installation: Installation,
   notion: NotionClient,
-): Promise<readonly AppliedNotebookLine[]> {
-  const lines: AppliedNotebookLine[] = [];
-  for (const [name, notebook] of await wanted(installation))
-    lines.push(await applyOne(installation, notion, name, notebook));
+): Promise<readonly AppliedReportDatabaseLine[]> {
+  const lines: AppliedReportDatabaseLine[] = [];
+  for (const [name, reportDatabase] of await wanted(installation))
+    lines.push(await applyOne(installation, notion, name, reportDatabase));
   return lines;
 }
 
-async function wanted({ config, tables, pool }: Installation): Promise<readonly [NotebookName, Notebook][]> {
-  const notebooks: [NotebookName, Notebook][] = [];
+async function wanted({
+  config,
+  tables,
+  pool,
+}: Installation): Promise<readonly [ReportDatabaseName, ReportDatabase][]> {
+  const notebooks: [ReportDatabaseName, ReportDatabase][] = [];
   if (config.syncLog.level !== 'off') notebooks.push(['sync_log', SYNC_LOG]);
   if (asksPeople(tables)) {
     const sources = await readSources(createStore(pool, 0));
@@ -46,7 +58,7 @@ async function wanted({ config, tables, pool }: Installation): Promise<readonly 
       const dataSource = sources.get(name)?.dataSource;
       return dataSource === undefined ? [] : [{ title, dataSource }];
     });
-    notebooks.push(['conflicts', conflictsNotebook(placed)]);
+    notebooks.push(['conflicts', conflictsDatabase(placed)]);
   }
   return notebooks;
 }
@@ -55,36 +67,36 @@ async function wanted({ config, tables, pool }: Installation): Promise<readonly 
 async function applyOne(
   installation: Installation,
   notion: NotionClient,
-  name: NotebookName,
-  notebook: Notebook,
-): Promise<AppliedNotebookLine> {
+  name: ReportDatabaseName,
+  reportDatabase: ReportDatabase,
+): Promise<AppliedReportDatabaseLine> {
   const { environment, pool } = installation;
   const variable = databaseVariable(name);
   const store = createStore(pool, 0);
-  const known = await readNotebook(store, name);
+  const known = await readReportDatabase(store, name);
   const parentPageId = environment.NOTION_PARENT_PAGE_ID ?? null;
   const knownOf = (id: DataSourceId | null) => (known !== null && known.dataSource === id ? known.known : {});
-  const place = async (): Promise<AppliedNotebook> => {
+  const place = async (): Promise<AppliedReportDatabase> => {
     const given = environment.notebookIds.get(name);
     if (given !== undefined) {
       const id = await dataSourceOf(notion, variable, given, known?.dataSource);
-      return applyNotebook(notion, notebook, { id, parentPageId, known: knownOf(id) }, ASK);
+      return applyReportDatabase(notion, reportDatabase, { id, parentPageId, known: knownOf(id) }, ASK);
     }
     const isGone = known !== null && (await isSourceGone(notion, known.dataSource));
     const id = known === null || (isGone && parentPageId !== null) ? null : known.dataSource;
-    return applyNotebook(notion, notebook, { id, parentPageId, known: knownOf(id) }, ASK);
+    return applyReportDatabase(notion, reportDatabase, { id, parentPageId, known: knownOf(id) }, ASK);
   };
   try {
     const { dataSource, database, identified, created } = await place();
     const { ids: properties, known: found, deviations } = identified;
-    await saveNotebook(store, name, { dataSource, database, properties, known: found });
+    await saveReportDatabase(store, name, { dataSource, database, properties, known: found });
     await keepDrifts(store, name, DEVIATIONS, deviations);
-    return { title: notebook.title, variable, id: database ?? dataSource, created, problem: null };
+    return { title: reportDatabase.title, variable, id: database ?? dataSource, created, problem: null };
   } catch (error) {
     if (!(error instanceof PgnotionError) || !SAID.has(error.code)) throw error;
     const id = known?.dataSource ?? '';
     const problem = `${error.message}. ${error.remedy}`;
-    return { title: notebook.title, variable, id, created: false, problem };
+    return { title: reportDatabase.title, variable, id, created: false, problem };
   }
 }
 

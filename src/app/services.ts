@@ -1,11 +1,5 @@
-import type { Desk } from '../admin/monitor.ts';
+import type { Monitor } from '../admin/monitor.ts';
 import type { Config } from '../config/mapping-file.ts';
-import { type Bells, flowsOf, sharedContext } from './flows.ts';
-import { type House, keepHouse } from './housekeeping.ts';
-import { captureOrRenew, streamOf } from './output-plugin.ts';
-import { openOwnStream } from './open-stream.ts';
-import { unresolvedService } from './unresolved-tables.ts';
-import type { Installation } from './connections.ts';
 import type { NotionClient } from '../notion/client.ts';
 import { watchEnumLabels } from '../reconcile/enum-labels.ts';
 import { watchPublication } from '../reconcile/publication.ts';
@@ -16,10 +10,16 @@ import { createWake } from '../runtime/wake.ts';
 import type { Answer } from '../state/requests.ts';
 import type { Store } from '../state/sql.ts';
 import { createHints, type Hint } from '../to-postgres/hints.ts';
+import type { Installation } from './connections.ts';
+import { flowsOf, sharedContext, type Wakeups } from './flows.ts';
+import { type HousekeepingOptions, housekeeping } from './housekeeping.ts';
+import { openOwnStream } from './open-stream.ts';
+import { captureOrRenew, streamOf } from './output-plugin.ts';
+import { unresolvedService } from './unresolved-tables.ts';
 
 type Serving = {
   readonly log: Log;
-  readonly desk: Desk;
+  readonly monitor: Monitor;
   readonly wasReady: () => boolean;
   readonly onReady?: () => void;
   readonly createGraceMs?: number;
@@ -45,9 +45,14 @@ export async function servicesOf(
   ends: Ends,
 ): Promise<readonly Service[]> {
   const { log, config } = installation;
-  const bells: Bells = { live: createWake(), bulk: createWake(), backfill: createWake(), poll: createWake() };
+  const wakeups: Wakeups = {
+    live: createWake(),
+    bulk: createWake(),
+    backfill: createWake(),
+    poll: createWake(),
+  };
   const shared = await sharedContext(installation, store, ends.notion, () => {
-    for (const bell of [bells.live, bells.bulk, bells.backfill]) bell.ring();
+    for (const wakeup of [wakeups.live, wakeups.bulk, wakeups.backfill]) wakeup.ring();
   });
   const { slot, publication } = config;
   const stream = { ...streamOf(config), url: ends.url, senderTimeoutMs: options.senderTimeoutMs, log };
@@ -67,19 +72,19 @@ export async function servicesOf(
     const hints = createHints();
     const hint = (one: Omit<Hint, 'byWebhook'>): boolean => {
       const taken = hints.add({ ...one, byWebhook: true });
-      bells.poll.ring();
+      wakeups.poll.ring();
       return taken;
     };
-    using _ = options.desk.atWork({ store, tables: shared.tables, botId: self.id, hint });
+    using _ = options.monitor.atWork({ store, tables: shared.tables, botId: self.id, hint });
     options.onReady?.();
-    const flows = flowsOf(options, installation, { ...shared, botId: self.id }, bells, hints);
+    const flows = flowsOf(options, installation, { ...shared, botId: self.id }, wakeups, hints);
     await runTogether(flows, signal, log);
   };
   return [
     { name: 'capture', run: (signal) => captureOrRenew(capture, signal) },
     { name: 'publication', run: (signal) => watchPublication(published, signal) },
     { name: 'enum labels', run: (signal) => watchEnumLabels(published, signal) },
-    { name: 'housekeeping', run: (signal) => keepHouse(house, signal) },
+    { name: 'housekeeping', run: (signal) => housekeeping(house, signal) },
     { name: 'flows', run: flow },
     ...unresolvedService(installation, store),
   ];
@@ -90,7 +95,7 @@ const keepingOf = ({
   rememberDays,
   retentionDays,
   tables,
-}: Config): Pick<House, 'rememberDays' | 'days' | 'tables'> => ({
+}: Config): Pick<HousekeepingOptions, 'rememberDays' | 'days' | 'tables'> => ({
   rememberDays,
   days: retentionDays,
   tables: tables.map(({ name }) => name),

@@ -9,8 +9,8 @@ import {
   showsAgain,
 } from '../model/relation-targets.ts';
 import type { Ask, NotionClient } from '../notion/client.ts';
-import { locatePage, type SettleRelations } from '../notion/locate.ts';
 import { isGone } from '../notion/error-classification.ts';
+import { locatePage, type SettleRelations } from '../notion/locate.ts';
 import { saveUnshown } from '../state/away.ts';
 import { lookSoon } from '../state/edits.ts';
 import { markRestore } from '../state/outbox.ts';

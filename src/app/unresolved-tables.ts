@@ -1,4 +1,3 @@
-import type { Installation } from './connections.ts';
 import { PgnotionError } from '../model/errors.ts';
 import type { TableName } from '../model/ids.ts';
 import { briefQueries } from '../postgres/brief-queries.ts';
@@ -9,6 +8,7 @@ import { keepTrying, pause } from '../runtime/retry.ts';
 import type { Service } from '../runtime/service.ts';
 import { readSources, suspend } from '../state/sources.ts';
 import type { Store } from '../state/sql.ts';
+import type { Installation } from './connections.ts';
 
 const LOOK_MS = 2_000;
 /** A query that takes longer for a sample of its rows says nothing at the start. */

@@ -2,7 +2,7 @@ import type { WalTuple } from '../model/change.ts';
 import { messageOf, PgnotionError } from '../model/errors.ts';
 import type { Lsn, QualifiedName, TableName } from '../model/ids.ts';
 import type { ResolvedTable } from '../model/mapping.ts';
-import { tableTrouble } from '../model/table-failure.ts';
+import { tableFailure } from '../model/table-failure.ts';
 import { urgencyOfMany } from '../model/urgency.ts';
 import { isConnectionLost } from '../postgres/connection-lost.ts';
 import { referringKeys } from '../postgres/references.ts';
@@ -22,21 +22,21 @@ import { markReferrers } from '../state/referrers.ts';
 import { keepMoves } from '../state/rekeys.ts';
 import { compareAgain, suspend } from '../state/sources.ts';
 import type { Store } from '../state/sql.ts';
+import { createIdlePosition } from './idle-position.ts';
+import { createOwnWriteReader, type OwnWriteReader } from './own-writes.ts';
 import {
+  addChange,
   clear,
-  type Held,
-  type HeldRecord,
   newTransaction,
-  note,
-  nothingHeld,
+  noPendingChanges,
+  type PendingChanges,
+  type PendingRecord,
   type Routes,
   routesOf,
   sizeOf,
   type Transaction,
   urgencyOf,
 } from './pending-changes.ts';
-import { createIdlePosition } from './idle-position.ts';
-import { createMarkReader, type MarkReader } from './own-writes.ts';
 import { unreadableTables } from './unreadable-tables.ts';
 
 export type CaptureOptions = {
@@ -60,7 +60,7 @@ const MAX_HELD = 5_000;
  * Notion holds no WAL back (invariant 13). Ends with the signal, or with what no retry can mend.
  */
 export async function runCapture(options: CaptureOptions, signal: AbortSignal): Promise<void> {
-  const readMark = createMarkReader(options);
+  const readMark = createOwnWriteReader(options);
   await keepTrying(
     async (healthy) => {
       const stream = await options.open(signal);
@@ -78,13 +78,13 @@ export async function runCapture(options: CaptureOptions, signal: AbortSignal): 
 
 type Consuming = CaptureOptions & {
   readonly signal: AbortSignal;
-  readonly readMark: MarkReader;
+  readonly readMark: OwnWriteReader;
   readonly routes: Routes;
 };
 
 async function consume(options: Consuming, stream: WalStream, healthy: () => void): Promise<void> {
   const { routes } = options;
-  const held = nothingHeld();
+  const pending = noPendingChanges();
   let transaction: Transaction | null = null;
   let stored: Lsn | null = null;
   const idle = createIdlePosition({
@@ -97,7 +97,7 @@ async function consume(options: Consuming, stream: WalStream, healthy: () => voi
     for (const event of events) {
       if (event.kind === 'begin') {
         transaction = newTransaction(event);
-        held.xids.add(event.xid);
+        pending.xids.add(event.xid);
       } else if (event.kind === 'commit') {
         stored = event.end;
         transaction = null;
@@ -105,13 +105,14 @@ async function consume(options: Consuming, stream: WalStream, healthy: () => voi
       else if (event.kind === 'message') options.readMark(transaction, event);
       else {
         if (transaction === null) throw outOfPlace(event.kind);
-        if (event.kind === 'truncate') await storeTruncate(options, held, event.tables, transaction, stored);
-        else note(held, routes, transaction, event);
-        if (sizeOf(held) >= MAX_HELD) await flush(options, held, null);
+        if (event.kind === 'truncate')
+          await storeTruncate(options, pending, event.tables, transaction, stored);
+        else addChange(pending, routes, transaction, event);
+        if (sizeOf(pending) >= MAX_HELD) await flush(options, pending, null);
       }
     }
     if (stored !== null) {
-      await flush(options, held, stored);
+      await flush(options, pending, stored);
       failpoint('capture.after-store');
       stream.acknowledge(stored);
       failpoint('capture.after-acknowledge');
@@ -134,15 +135,15 @@ const outOfPlace = (kind: string): PgnotionError =>
 /** TRUNCATE names no rows: every record of the table is gone, but for what the rest of the transaction inserts. */
 async function storeTruncate(
   options: Consuming,
-  held: Held,
+  pending: PendingChanges,
   tables: readonly QualifiedName[],
   transaction: Transaction,
   stored: Lsn | null,
 ): Promise<void> {
-  await flush(options, held, null);
-  held.xids.add(transaction.xid);
-  await allVisible(options, held);
-  for (const name of tables) if (!options.routes.has(name)) held.strangers.add(name);
+  await flush(options, pending, null);
+  pending.xids.add(transaction.xid);
+  await allVisible(options, pending);
+  for (const name of tables) if (!options.routes.has(name)) pending.strangers.add(name);
   const sources = tables.flatMap((name) => options.routes.get(name)?.source ?? []);
   const dependants = tables.flatMap((name) => options.routes.get(name)?.dependants ?? []);
   await options.store.transaction(async (sql) => {
@@ -158,23 +159,24 @@ async function storeTruncate(
  * Stores what is held, and `checkpoint` with it. What is in the outbox is read at once, and a row that is read too
  * early looks as if nothing had changed: a change is stored once every read sees it (invariant 1).
  */
-async function flush(options: Consuming, held: Held, checkpoint: Lsn | null): Promise<void> {
-  if (sizeOf(held) + held.compared.size + held.strangers.size > 0) await allVisible(options, held);
-  if (sizeOf(held) > 0) failpoint('capture.before-store');
-  const changed = [...held.dirty.values(), ...(await changedSince(options, held.tagged))];
+async function flush(options: Consuming, pending: PendingChanges, checkpoint: Lsn | null): Promise<void> {
+  if (sizeOf(pending) + pending.compared.size + pending.strangers.size > 0)
+    await allVisible(options, pending);
+  if (sizeOf(pending) > 0) failpoint('capture.before-store');
+  const changed = [...pending.dirty.values(), ...(await changedSince(options, pending.tagged))];
   const records = new Map<string, DirtyRecord>(
     changed.map((record) => [`${record.table}/${record.key}`, { ...record, urgency: urgencyOf(record) }]),
   );
-  for (const record of await dependantsOf(options, held.joined)) {
+  for (const record of await dependantsOf(options, pending.joined)) {
     const name = `${record.table}/${record.key}`;
     if (!records.has(name)) records.set(name, record);
   }
-  const shown = await referrersOf(options, held.referred);
+  const shown = await referrersOf(options, pending.referred);
   // One order of locks for everybody who writes many lines.
   const sorted = [...records.values()].sort((a, b) =>
     `${a.table}/${a.key}` < `${b.table}/${b.key}` ? -1 : 1,
   );
-  const compared = await unreadableTables(options, held);
+  const compared = await unreadableTables(options, pending);
   await options.store.transaction(async (sql) => {
     await noteLongKeys(
       sql,
@@ -188,21 +190,24 @@ async function flush(options: Consuming, held: Held, checkpoint: Lsn | null): Pr
     for (const { table, field, related, rows } of shown)
       await markReferrers(sql, { table, field, related, rows });
     if (compared.length > 0) await compareAgain(sql, compared);
-    await keepMoves(sql, held.moves);
+    await keepMoves(sql, pending.moves);
     if (checkpoint !== null) await advanceCheckpoint(sql, options.slot, checkpoint);
   });
-  clear(held);
+  clear(pending);
   if (sorted.length > 0) options.onDirty();
 }
 
-async function allVisible({ db, log, signal }: Consuming, held: Held): Promise<void> {
-  await untilVisible(db, held.xids, { log, signal });
-  held.xids.clear();
+async function allVisible({ db, log, signal }: Consuming, pending: PendingChanges): Promise<void> {
+  await untilVisible(db, pending.xids, { log, signal });
+  pending.xids.clear();
 }
 
 /** Of the rows that we wrote ourselves, those that a trigger or somebody else made different from what we know. */
-async function changedSince(options: CaptureOptions, tagged: Held['tagged']): Promise<HeldRecord[]> {
-  const changed: HeldRecord[] = [];
+async function changedSince(
+  options: CaptureOptions,
+  tagged: PendingChanges['tagged'],
+): Promise<PendingRecord[]> {
+  const changed: PendingRecord[] = [];
   for (const table of options.tables) {
     const rows = [...tagged.values()].filter(({ record }) => record.table === table.name);
     if (rows.length === 0) continue;
@@ -231,7 +236,10 @@ const holds = (
     return value === undefined || value === base[field.property];
   });
 
-async function dependantsOf(options: CaptureOptions, joined: Held['joined']): Promise<DirtyRecord[]> {
+async function dependantsOf(
+  options: CaptureOptions,
+  joined: PendingChanges['joined'],
+): Promise<DirtyRecord[]> {
   const records: DirtyRecord[] = [];
   for (const { table, dependency, values } of joined.values()) {
     const keys = await dependentKeys(options.db, table, dependency, [...values.values()]).catch(
@@ -245,7 +253,7 @@ async function dependantsOf(options: CaptureOptions, joined: Held['joined']): Pr
   return records;
 }
 
-async function referrersOf(options: CaptureOptions, referred: Held['referred']) {
+async function referrersOf(options: CaptureOptions, referred: PendingChanges['referred']) {
   const found = [];
   for (const { table, field, related, values } of referred.values()) {
     const by = field.relatedBy ?? '';
@@ -268,7 +276,7 @@ async function compareInstead(options: CaptureOptions, table: TableName, error: 
     await options.store.transaction((sql) => compareAgain(sql, [table]));
     return [];
   }
-  const reason = tableTrouble(error);
+  const reason = tableFailure(error);
   if (reason === null)
     options.log.warn(
       { table, reason: messageOf(error) },

@@ -6,17 +6,17 @@ import type { Transaction } from './pending-changes.ts';
 const WARNING_EVERY_MS = 3_600_000;
 
 type Message = Extract<WalEvent, { kind: 'message' }>;
-export type MarkReader = (transaction: Transaction | null, message: Message) => void;
+export type OwnWriteReader = (transaction: Transaction | null, message: Message) => void;
 
 /**
  * Reads what a transaction of ours says of itself. Any role may write messages with our prefix, as many as it likes:
  * those that are not signed by us count for nothing, and are told of once an hour.
  */
-export function createMarkReader(options: {
+export function createOwnWriteReader(options: {
   readonly tagSecret: Buffer;
   readonly log: Log;
   readonly now?: () => number;
-}): MarkReader {
+}): OwnWriteReader {
   const now = options.now ?? Date.now;
   let unsigned = 0;
   let warnedAt = Number.NEGATIVE_INFINITY;

@@ -7,17 +7,17 @@ import type { DirtyRecord } from '../state/outbox.ts';
 import type { LoggedMove } from '../state/rekeys.ts';
 
 /** A record with the transaction that changed it last. */
-export type HeldRecord = DirtyRecord & {
+export type PendingRecord = DirtyRecord & {
   readonly by: Transaction;
   /** A transaction before that one changed it by itself. */
   readonly alone: boolean;
 };
 
-type TaggedRow = { readonly record: HeldRecord; readonly tuple: WalTuple | null };
+type TaggedRow = { readonly record: PendingRecord; readonly tuple: WalTuple | null };
 
 /** What has been read and not stored yet. */
-export type Held = {
-  readonly dirty: Map<string, HeldRecord>;
+export type PendingChanges = {
+  readonly dirty: Map<string, PendingRecord>;
   /** Rows that a transaction of ours names: dropped if they hold what we wrote. */
   readonly tagged: Map<string, TaggedRow>;
   /** Values of joined tables whose dependants are dirty. */
@@ -34,7 +34,7 @@ export type Held = {
   readonly strangers: Set<QualifiedName>;
 };
 
-export const nothingHeld = (): Held => ({
+export const noPendingChanges = (): PendingChanges => ({
   dirty: new Map(),
   tagged: new Map(),
   joined: new Map(),
@@ -45,8 +45,8 @@ export const nothingHeld = (): Held => ({
   strangers: new Set(),
 });
 
-export function clear(held: Held): void {
-  const { moves, ...parts } = held;
+export function clear(pending: PendingChanges): void {
+  const { moves, ...parts } = pending;
   for (const part of Object.values(parts)) part.clear();
   moves.length = 0;
 }
@@ -87,13 +87,13 @@ export const newTransaction = ({ xid, commitAt }: Extract<WalEvent, { kind: 'beg
 });
 
 /** Known once the transaction, or as much of it as is stored at a time, has been read. */
-export const urgencyOf = ({ table, by, alone }: Pick<HeldRecord, 'table' | 'by' | 'alone'>): Urgency =>
+export const urgencyOf = ({ table, by, alone }: Pick<PendingRecord, 'table' | 'by' | 'alone'>): Urgency =>
   alone ? LIVE : urgencyOfMany(by.rows.get(table) ?? 1);
 
-export const sizeOf = (held: Held): number =>
-  held.dirty.size +
-  held.tagged.size +
-  [...held.joined.values(), ...held.referred.values()].reduce((sum, each) => sum + each.values.size, 0);
+export const sizeOf = (pending: PendingChanges): number =>
+  pending.dirty.size +
+  pending.tagged.size +
+  [...pending.joined.values(), ...pending.referred.values()].reduce((sum, each) => sum + each.values.size, 0);
 
 type Route = {
   readonly source: ResolvedTable | null;
@@ -134,49 +134,59 @@ const referrersOf = (
 type RowEvent = Extract<WalEvent, { kind: 'insert' | 'update' | 'delete' }>;
 
 /** Holds what a row's event makes dirty: its own record, and those of tables that join it. */
-export function note(held: Held, routes: Routes, transaction: Transaction, event: RowEvent): void {
+export function addChange(
+  pending: PendingChanges,
+  routes: Routes,
+  transaction: Transaction,
+  event: RowEvent,
+): void {
   const route = routes.get(event.table);
   if (route === undefined) {
-    held.strangers.add(event.table);
+    pending.strangers.add(event.table);
     return;
   }
   const now = event.kind === 'delete' ? null : event.row;
   const before = event.kind === 'insert' ? null : event.old;
-  if (route.source !== null) noteRecord(held, route.source, transaction, event);
-  for (const referrer of route.referrers) noteReferred(held, referrer, now, before);
+  if (route.source !== null) noteRecord(pending, route.source, transaction, event);
+  for (const referrer of route.referrers) noteReferred(pending, referrer, now, before);
   for (const dependant of route.dependants) {
-    noteJoined(held, dependant, now);
-    noteNoLongerJoined(held, dependant, before, now);
+    noteJoined(pending, dependant, now);
+    noteNoLongerJoined(pending, dependant, before, now);
   }
 }
 
 /** No event is dropped: one that does not say whose it is has its table compared. */
-function noteRecord(held: Held, table: ResolvedTable, transaction: Transaction, event: RowEvent): void {
+function noteRecord(
+  pending: PendingChanges,
+  table: ResolvedTable,
+  transaction: Transaction,
+  event: RowEvent,
+): void {
   transaction.rows.set(table.name, (transaction.rows.get(table.name) ?? 0) + 1);
   const before = event.kind === 'insert' ? null : event.old;
   const key = event.kind === 'delete' ? null : keyOf(table, event.row, before);
   const old = before === null ? null : keyOf(table, before);
-  if (event.kind === 'delete' ? old === null : key === null) held.compared.add(table.name);
-  if (old !== null && key !== null && old !== key) noteMove(held, table, transaction, [old, key]);
+  if (event.kind === 'delete' ? old === null : key === null) pending.compared.add(table.name);
+  if (old !== null && key !== null && old !== key) noteMove(pending, table, transaction, [old, key]);
   // No row has the old key now, unless one that is still to come takes it.
   if (old !== null && old !== key)
-    hold(held, dirtyRecord(table.name, old, 'delete', transaction), transaction, null);
+    hold(pending, dirtyRecord(table.name, old, 'delete', transaction), transaction, null);
   if (key === null || event.kind === 'delete') return;
   const name = `${table.name}/${key}`;
   // What was left out of a row for its size may be another value than the one that we wrote.
   if (event.partial) transaction.own.delete(name);
-  const first = held.dirty.get(name) ?? held.tagged.get(name)?.record;
+  const first = pending.dirty.get(name) ?? pending.tagged.get(name)?.record;
   const inserted = first === undefined ? event.kind === 'insert' : first.inserted === true;
   // A row that is new has no page yet whose edit it could meet.
   const isNew = event.kind === 'insert' && first === undefined;
   const times = isNew ? undefined : seeVersion(first?.times, table, event.row, transaction.changedAt);
   const record = { ...dirtyRecord(table.name, key, 'write', transaction), inserted, ...(times && { times }) };
-  hold(held, record, transaction, event.row);
+  hold(pending, record, transaction, event.row);
 }
 
 /** The record follows its row, whoever changed the key: see `applyMoves`. */
 function noteMove(
-  held: Held,
+  pending: PendingChanges,
   table: ResolvedTable,
   transaction: Transaction,
   [from, to]: readonly [RowKey, RowKey],
@@ -184,9 +194,9 @@ function noteMove(
   const name = `${table.name}/${from}`;
   transaction.moves += 1;
   // A row that was made a moment ago has no record.
-  if (held.dirty.get(name)?.inserted === true) return;
+  if (pending.dirty.get(name)?.inserted === true) return;
   const { xid, changedAt, moves } = transaction;
-  held.moves.push({ table: table.name, from, to, xid, at: changedAt, place: moves });
+  pending.moves.push({ table: table.name, from, to, xid, at: changedAt, place: moves });
 }
 
 const dirtyRecord = (
@@ -196,15 +206,15 @@ const dirtyRecord = (
   transaction: Transaction,
 ): DirtyRecord => ({ table, key, kind, changedAt: transaction.changedAt, lsn: null });
 
-function hold(held: Held, dirty: DirtyRecord, by: Transaction, tuple: WalTuple | null): void {
+function hold(pending: PendingChanges, dirty: DirtyRecord, by: Transaction, tuple: WalTuple | null): void {
   const name = `${dirty.table}/${dirty.key}`;
-  const before = held.dirty.get(name) ?? held.tagged.get(name)?.record;
+  const before = pending.dirty.get(name) ?? pending.tagged.get(name)?.record;
   const alone = before !== undefined && (before.by === by ? before.alone : urgencyOf(before) === LIVE);
   const record = { ...dirty, by, alone };
-  if (by.own.has(name) && !held.dirty.has(name)) held.tagged.set(name, { record, tuple });
+  if (by.own.has(name) && !pending.dirty.has(name)) pending.tagged.set(name, { record, tuple });
   else {
-    held.tagged.delete(name);
-    held.dirty.set(name, record);
+    pending.tagged.delete(name);
+    pending.dirty.set(name, record);
   }
 }
 
@@ -215,7 +225,7 @@ function keyOf(table: ResolvedTable, tuple: WalTuple, before: WalTuple | null = 
 }
 
 function noteJoined(
-  held: Held,
+  pending: PendingChanges,
   { table, dependency }: Route['dependants'][number],
   tuple: WalTuple | null,
 ): void {
@@ -224,15 +234,15 @@ function noteJoined(
   // Nothing joins what is null; what the log leaves out may join anything.
   if (value.includes(null)) return;
   if (!value.every((part) => typeof part === 'string')) {
-    held.compared.add(table.name);
+    pending.compared.add(table.name);
     return;
   }
   // A query may join one table twice, by other columns.
   const by = dependency.columns.map(({ to }) => to);
   const name = JSON.stringify([table.name, dependency.table, by]);
-  const joined: Joined = held.joined.get(name) ?? { table, dependency, values: new Map() };
+  const joined: Joined = pending.joined.get(name) ?? { table, dependency, values: new Map() };
   joined.values.set(JSON.stringify(value), value);
-  held.joined.set(name, joined);
+  pending.joined.set(name, joined);
 }
 
 /**
@@ -240,7 +250,7 @@ function noteJoined(
  * only the query knows what they join, it may have lost them with the row.
  */
 function noteNoLongerJoined(
-  held: Held,
+  pending: PendingChanges,
   dependant: Route['dependants'][number],
   before: WalTuple | null,
   now: WalTuple | null,
@@ -248,16 +258,21 @@ function noteNoLongerJoined(
   const { table, dependency } = dependant;
   const isSame = now !== null && dependency.columns.every(({ from }) => before?.[from] === now[from]);
   if (before === null || isSame) return;
-  if (dependency.columns.some(({ to }) => !(to in table.columnTypes))) held.compared.add(table.name);
-  noteJoined(held, dependant, before);
+  if (dependency.columns.some(({ to }) => !(to in table.columnTypes))) pending.compared.add(table.name);
+  noteJoined(pending, dependant, before);
 }
 
 /** Records whose relation may show another page, or none, now. What the log does not show of the former value shows there. */
-function noteReferred(held: Held, referrer: Referrer, now: WalTuple | null, before: WalTuple | null): void {
+function noteReferred(
+  pending: PendingChanges,
+  referrer: Referrer,
+  now: WalTuple | null,
+  before: WalTuple | null,
+): void {
   const { table, field } = referrer;
   const by = field.relatedBy ?? '';
   const name = `${table.name}/${field.property}`;
-  const referred: Referred = held.referred.get(name) ?? { ...referrer, values: new Set() };
+  const referred: Referred = pending.referred.get(name) ?? { ...referrer, values: new Set() };
   for (const value of [now?.[by], before?.[by]]) if (typeof value === 'string') referred.values.add(value);
-  if (referred.values.size > 0) held.referred.set(name, referred);
+  if (referred.values.size > 0) pending.referred.set(name, referred);
 }

@@ -1,6 +1,3 @@
-import { type ContactReport, contactLines, notApplied, reportContacts } from './first-contact.ts';
-import type { Config } from '../config/mapping-file.ts';
-import { databaseVariable, type Environment } from '../config/environment.ts';
 import {
   applyToNotion,
   type Installation,
@@ -11,20 +8,24 @@ import {
 import { ownInstallation } from '../app/installation-identity.ts';
 import { checkTables } from '../app/readiness.ts';
 import { moveTables, priceOf, type Repointed, repointedTables } from '../app/repoint.ts';
+import { applyReportDatabases } from '../app/report-databases.ts';
+import { databaseVariable, type Environment } from '../config/environment.ts';
+import type { Config } from '../config/mapping-file.ts';
 import { PgnotionError } from '../model/errors.ts';
 import type { TableName } from '../model/ids.ts';
 import { goesToPostgres, type ResolvedTable } from '../model/mapping.ts';
-import { applyNotebooks } from '../app/report-databases.ts';
 import type { NotionClient } from '../notion/client.ts';
 import type { Resolving } from '../postgres/resolve-each.ts';
 import { refusedError } from '../reconcile/publication.ts';
 import type { Log } from '../runtime/log.ts';
-import { formatTable } from './table.ts';
 import { type DriftLine, readDrift } from '../state/drift.ts';
+import { pauseTable, resumeTable, resyncTables, retryRecord } from '../state/operator.ts';
 import { readRefusedKinds } from '../state/refused-requests.ts';
 import { slotLines } from '../state/slot-notes.ts';
 import { createStore, type Sql } from '../state/sql.ts';
 import { readFailures, readStatus, type StatusLine } from '../state/status.ts';
+import { type ContactReport, contactLines, notApplied, reportContacts } from './first-contact.ts';
+import { formatTable } from './table.ts';
 
 export type Loaded = { readonly config: Config; readonly environment: Environment; readonly log: Log };
 
@@ -76,7 +77,7 @@ async function applyAll(
       faults.map((fault) => `  ${table}, ${fault.path}: ${fault.message}. ${fault.remedy}`),
     );
     if (faults.length > 0) throw notionFaults(faults);
-    const notebooks = await applyNotebooks(installation, notion);
+    const notebooks = await applyReportDatabases(installation, notion);
     const contacts = await reportContacts(installation, notion);
     const drift = await readDrift(createStore(installation.pool, 0));
     const refused = [...(await checkTables(installation, 'to-suspend')).values()].flat();
@@ -245,8 +246,7 @@ export function failuresCommand(loaded: Loaded, asJson: boolean): Promise<string
 
 export function retryCommand(loaded: Loaded, table: string, key: string): Promise<string> {
   return withState(loaded, async (sql) => {
-    const [row] = await sql.query<{ n: string }>('select pgnotion.retry($1, $2) as n', [table, key]);
-    if (row?.n === '0') throw nothingWaits(table, key);
+    if ((await retryRecord(sql, table, key)) === 0) throw nothingWaits(table, key);
     return `${table} ${key} is tried again now`;
   });
 }
@@ -260,16 +260,16 @@ const nothingWaits = (table: string, key: string): PgnotionError =>
 
 export function resyncCommand(loaded: Loaded, table: string | null): Promise<string> {
   return withState(loaded, async (sql) => {
-    const [row] = await sql.query<{ n: string }>('select pgnotion.resync($1) as n', [table]);
-    if (row?.n === '0') throw unknownTable(table, loaded.config);
+    if ((await resyncTables(sql, table)) === 0) throw unknownTable(table, loaded.config);
     return `${table ?? 'every table'} is compared again; the daemon writes what differs (see \`pgnotion status\`)`;
   });
 }
 
 export function pauseCommand(loaded: Loaded, what: 'pause' | 'resume', table: string): Promise<string> {
-  if (!loaded.config.tables.some((each) => each.name === table)) throw unknownTable(table, loaded.config);
+  const known = loaded.config.tables.find((each) => each.name === table);
+  if (known === undefined) throw unknownTable(table, loaded.config);
   return withState(loaded, async (sql) => {
-    await sql.query(what === 'pause' ? 'select pgnotion.pause($1)' : 'select pgnotion.resume($1)', [table]);
+    await (what === 'pause' ? pauseTable : resumeTable)(sql, known.name);
     return `${table} is ${what}d`;
   });
 }
@@ -277,6 +277,6 @@ export function pauseCommand(loaded: Loaded, what: 'pause' | 'resume', table: st
 export const unknownTable = (table: string | null, config: Config): PgnotionError =>
   new PgnotionError({
     code: 'table_unknown',
-    message: table === null ? 'no table has been applied yet' : `${table} is no synced table`,
+    message: table === null ? 'no table has been applied yet' : `${table} is not a synced table`,
     remedy: `run \`pgnotion apply\` first; the configuration has ${config.tables.map((each) => each.name).join(', ')}`,
   });

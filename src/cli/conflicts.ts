@@ -1,14 +1,14 @@
 import { userInfo } from 'node:os';
-import { type Loaded, within } from './commands.ts';
 import type { Installation } from '../app/connections.ts';
 import type { Json } from '../model/change.ts';
 import { chosenText } from '../model/chosen-value.ts';
 import { PgnotionError } from '../model/errors.ts';
 import { lookupsOver } from '../model/page.ts';
-import { kindWords } from '../model/type-text.ts';
-import { formatTable } from './table.ts';
+import { typeText } from '../model/type-text.ts';
 import { type ConflictLine, readConflict, readConflicts, resolveConflict } from '../state/conflicts.ts';
 import { createStore, type Sql } from '../state/sql.ts';
+import { type Loaded, within } from './commands.ts';
+import { formatTable } from './table.ts';
 
 const stateOf = ({ pool }: Installation): Sql => createStore(pool, 0);
 
@@ -112,7 +112,7 @@ function chosenValue({ tables }: Installation, line: ConflictLine, json: string)
     code: 'conflict_value_invalid',
     message: chosen.fault.message,
     remedy: isJson(json)
-      ? `give ${kindWords(field.shape)}, as JSON`
+      ? `give ${typeText(field.shape)}, as JSON`
       : `quote a text twice: --value '"${json}"'`,
   });
 }

@@ -1,6 +1,6 @@
-import { type Loaded, withState } from './commands.ts';
 import { PgnotionError } from '../model/errors.ts';
 import { type ExplainLine, isUnknownRecord, readExplanation } from '../state/explain.ts';
+import { type Loaded, withState } from './commands.ts';
 
 /** A record's journey as lines for a person, or as JSON. Throws `record_unknown`. */
 export function explainCommand(loaded: Loaded, table: string, key: string, asJson: boolean): Promise<string> {

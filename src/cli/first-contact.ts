@@ -1,7 +1,7 @@
 import type { Installation } from '../app/connections.ts';
-import { isMassChange } from '../model/mass-change.ts';
 import type { TableName } from '../model/ids.ts';
 import type { ResolvedTable } from '../model/mapping.ts';
+import { isMassChange } from '../model/mass-change.ts';
 import type { NotionClient } from '../notion/client.ts';
 import { countRows } from '../postgres/read-rows.ts';
 import { contactOf } from '../state/first-contact.ts';

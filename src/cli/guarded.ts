@@ -1,8 +1,8 @@
-import { type Loaded, withState } from './commands.ts';
 import { PgnotionError } from '../model/errors.ts';
 import type { ListedKind } from '../model/mass-change.ts';
-import { formatTable } from './table.ts';
 import { decideGuarded, type GuardedChange, readGuardedChanges } from '../state/guarded-changes.ts';
+import { type Loaded, withState } from './commands.ts';
+import { formatTable } from './table.ts';
 
 export const GUARDED_KINDS: readonly ListedKind[] = ['deletion', 'clearing', 'creation', 'adoption'];
 

@@ -3,7 +3,11 @@ import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { Command, Option } from 'commander';
-import { ask, print, report, stopSignal } from './terminal.ts';
+import { runDaemon } from '../app/daemon.ts';
+import { type Environment, readEnvironment } from '../config/environment.ts';
+import { type Config, parseConfig } from '../config/mapping-file.ts';
+import { messageOf, PgnotionError } from '../model/errors.ts';
+import { createLog, type Log, silentLog } from '../runtime/log.ts';
 import {
   applyCommand,
   failuresCommand,
@@ -19,20 +23,11 @@ import {
   showConflictCommand,
 } from './conflicts.ts';
 import { explainCommand } from './explain.ts';
-import {
-  decideGuardedCommand,
-  GUARDED_KINDS,
-  type GuardedOptions,
-  guardedCommand,
-} from './guarded.ts';
+import { decideGuardedCommand, GUARDED_KINDS, type GuardedOptions, guardedCommand } from './guarded.ts';
 import { resetAllCommand, resetCommand } from './reset.ts';
 import { type RollbackArguments, rollbackCommand } from './rollback.ts';
+import { ask, print, report, stopSignal } from './terminal.ts';
 import { webhookResetCommand, webhookTokenCommand } from './webhook.ts';
-import { type Config, parseConfig } from '../config/mapping-file.ts';
-import { runDaemon } from '../app/daemon.ts';
-import { type Environment, readEnvironment } from '../config/environment.ts';
-import { messageOf, PgnotionError } from '../model/errors.ts';
-import { createLog, type Log, silentLog } from '../runtime/log.ts';
 
 type Globals = { readonly config: string; readonly json?: boolean };
 

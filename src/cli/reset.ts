@@ -1,5 +1,4 @@
 import { userInfo } from 'node:os';
-import { type Loaded, unknownTable, within } from './commands.ts';
 import { type Installation, openNotion } from '../app/connections.ts';
 import { giveUpPairs } from '../app/repoint.ts';
 import { PgnotionError } from '../model/errors.ts';
@@ -10,6 +9,7 @@ import { forgetInstallation } from '../state/installation.ts';
 import { awayCode, forgetSource, isDaemonAtWork, pairsOf, remake, unlinkRecord } from '../state/reset.ts';
 import { readSources } from '../state/sources.ts';
 import { createStore, inTransaction } from '../state/sql.ts';
+import { type Loaded, unknownTable, within } from './commands.ts';
 
 /**
  * Gives up the pairs of a table, or one record's page. Throws `reset_unconfirmed`, `daemon_at_work`, `page_not_away` and

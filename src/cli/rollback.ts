@@ -1,11 +1,12 @@
-import { type Loaded, unknownTable, within } from './commands.ts';
 import { messageOf, PgnotionError } from '../model/errors.ts';
 import { type RowKey, type TableName, tableName } from '../model/ids.ts';
 import { requestsFor } from '../model/rollback.ts';
 import { type RollbackResult, rollBack } from '../reconcile/rollback.ts';
-import type { UndoLine } from '../reconcile/undo-entries.ts';
+import type { UndoEntry } from '../reconcile/undo-entries.ts';
+import { currentRole } from '../state/operator.ts';
 import { createStore } from '../state/sql.ts';
 import type { UndoSelection } from '../state/undo.ts';
+import { type Loaded, unknownTable, within } from './commands.ts';
 
 /** As they stand on the command line. */
 export type RollbackArguments = {
@@ -38,7 +39,7 @@ export function rollbackCommand(
     throw unknownTable(named, loaded.config);
   return within(loaded, async ({ pool, db, writer, tables, unresolved, config }) => {
     const store = createStore(pool, 0);
-    const [role] = await store.query<{ name: string }>('select current_user::text as name');
+    const role = await currentRole(store);
     const result = await rollBack(
       {
         pool,
@@ -53,8 +54,8 @@ export function rollbackCommand(
         selection,
         force: given.force === true,
         dryRun: given.dryRun === true,
-        actor: `${role?.name ?? ''} (pgnotion rollback)`,
-        onLine: (line) => print(asJson ? JSON.stringify(line) : lineText(line)),
+        actor: `${role} (pgnotion rollback)`,
+        onLine: (entry) => print(asJson ? JSON.stringify(entry) : lineText(entry)),
       },
     );
     const { requests, windowMs } = loaded.environment.NOTION_RATE_LIMIT;
@@ -123,7 +124,7 @@ const unclear = (): PgnotionError =>
       'name one of --operation ID, --record TABLE KEY [--to TIME], --since TIME [--until TIME] [--table T] [--actor WHO [--possible]], --run ID',
   });
 
-function lineText({ table, key, what, property, now, becomes, reason }: UndoLine): string {
+function lineText({ table, key, what, property, now, becomes, reason }: UndoEntry): string {
   const name = `${table} ${key}${property === null ? '' : `, ${property}`}`;
   switch (what) {
     case 'update':

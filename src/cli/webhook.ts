@@ -1,6 +1,6 @@
-import { type Loaded, withState } from './commands.ts';
 import { PgnotionError } from '../model/errors.ts';
 import { forgetWebhookToken, webhookToken } from '../state/webhook.ts';
+import { type Loaded, withState } from './commands.ts';
 
 /** The token of Notion's handshake, for a person to paste into Notion. */
 export function webhookTokenCommand(loaded: Loaded, asJson: boolean): Promise<string> {

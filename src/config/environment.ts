@@ -1,10 +1,10 @@
 import { z } from 'zod';
-import type { Config } from './mapping-file.ts';
-import { invalidConfig } from './invalid-config.ts';
-import { namesSides } from './cross-checks.ts';
 import type { Fault } from '../model/errors.ts';
 import type { TableName } from '../model/ids.ts';
 import { parseRateLimit } from '../notion/throttle.ts';
+import { namesSides } from './cross-checks.ts';
+import { invalidConfig } from './invalid-config.ts';
+import type { Config } from './mapping-file.ts';
 
 /** One row of the option table: it makes the parser, and the README's table is checked against it. */
 type Option = { readonly name: string; readonly help: string; readonly schema: z.ZodType };

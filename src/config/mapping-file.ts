@@ -1,12 +1,12 @@
 import { z } from 'zod';
-import { invalidConfig, toFault } from './invalid-config.ts';
-import { crossFaults } from './cross-checks.ts';
 import type { PropertyType } from '../model/codecs/codec.ts';
 import { codecs } from '../model/codecs/registry.ts';
-import type { Guard, Guards } from '../model/mass-change.ts';
 import { parseQualified, type TableName, tableName } from '../model/ids.ts';
 import type { Direction, FieldMapping, FieldSource, TableMapping } from '../model/mapping.ts';
+import type { Guard, Guards } from '../model/mass-change.ts';
 import type { SyncLogSettings } from '../model/sync-log.ts';
+import { crossFaults } from './cross-checks.ts';
+import { invalidConfig, toFault } from './invalid-config.ts';
 
 const direction = z.enum(['both', 'to-notion', 'to-postgres']);
 const propertyType = z.enum(Object.keys(codecs) as [PropertyType, ...PropertyType[]]);

@@ -12,7 +12,7 @@ export type Names = {
  * A CHECK constraint in words, such as `must be at least 0 and must be at most 5`. Null if it is anything but plain
  * comparisons joined by AND: then PostgreSQL's own words have to do. `definition` is what `pg_get_constraintdef` gives.
  */
-export function checkWords(definition: string, names: Names): string | null {
+export function checkConstraintText(definition: string, names: Names): string | null {
   const body = /^CHECK \((.*)\)(?: NOT VALID)?$/s.exec(definition)?.[1];
   if (body === undefined || / (?:OR|NOT|CASE) /.test(body) || /'[^']*(?:[()]| AND )[^']*'/.test(body))
     return null;

@@ -4,7 +4,7 @@ import { messageOf } from './errors.ts';
 import { type ExactJson, parseExact } from './exact-json.ts';
 import { encodeField } from './fields.ts';
 import type { ResolvedField } from './mapping.ts';
-import { kindWords } from './type-text.ts';
+import { typeText } from './type-text.ts';
 import { breach } from './validate.ts';
 
 /**
@@ -39,7 +39,7 @@ function read(json: string, shape: ColumnShape): Read {
   }
   if (shape.category === 'json') return { text: json };
   const text = scalarText(value);
-  return text === undefined ? { wrong: `must be ${kindWords(shape)}` } : { text };
+  return text === undefined ? { wrong: `must be ${typeText(shape)}` } : { text };
 }
 
 /** Undefined for what is no single value. */

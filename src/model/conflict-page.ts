@@ -64,7 +64,7 @@ const date: Json = { date: {} };
 const recordProperty = (title: string): string => `Record in ${title}`;
 
 /** The database as it is created, the title property first. */
-export const conflictsNotebook = (
+export const conflictsDatabase = (
   tables: readonly { readonly title: string; readonly dataSource: DataSourceId }[],
 ) => ({
   title: 'Conflicts',

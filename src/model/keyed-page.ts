@@ -16,7 +16,7 @@ export type KeyedPage = {
   readonly decision: 'approved' | 'rejected' | null;
 };
 
-export type NewcomerVerdict =
+export type KeyedPageVerdict =
   /** The page becomes the row's page. */
   | 'adopt'
   /** pgnotion made the page for a record that its state does not know: it may be another row of the same key. */
@@ -34,7 +34,7 @@ export type NewcomerVerdict =
   | 'unknown-key';
 
 /** What a page is that belongs to no record and shows a record's key. Nothing is ever taken over silently. */
-export function judgeKeyedPage(page: KeyedPage): NewcomerVerdict {
+export function judgeKeyedPage(page: KeyedPage): KeyedPageVerdict {
   const { ours, owner, rowExists, decision } = page;
   if (owner === 'linked' || (owner === 'resting' && rowExists)) {
     if (!ours) return 'duplicate';

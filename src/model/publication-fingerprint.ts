@@ -1,18 +1,18 @@
 import type { QualifiedName } from './ids.ts';
 
 /** What was published of a table, and which columns it had, when all that was not in the log had been compared. */
-export type TableSeal = {
+export type TableFingerprint = {
   /** Differs after whatever may leave changes out of the log, even if it has been undone since. */
   readonly mark: string;
   /** Number and type of each column that is read. */
   readonly columns: Readonly<Record<string, string>>;
 };
 
-export type PublicationSeal = {
+export type PublicationFingerprint = {
   /** Null if there is no publication. Another one of the same name differs. */
   readonly made: string | null;
   /** Null for a table that is not there or not published. */
-  readonly tables: Readonly<Record<QualifiedName, TableSeal | null>>;
+  readonly tables: Readonly<Record<QualifiedName, TableFingerprint | null>>;
 };
 
 /**
@@ -21,9 +21,9 @@ export type PublicationSeal = {
  * that the table has, since a column may only have left the mapping.
  */
 export function gapSince(
-  known: TableSeal | null | undefined,
-  now: TableSeal,
-  columns: TableSeal['columns'],
+  known: TableFingerprint | null | undefined,
+  now: TableFingerprint,
+  columns: TableFingerprint['columns'],
 ): string | null {
   if (known === null || known === undefined) return 'it was not published';
   if (known.mark !== now.mark)

@@ -6,7 +6,7 @@ import { serverErrorOf } from './server-error.ts';
  * Why nothing of a table can be synced now, if that is what a failure means: its columns are not what they were
  * (SQLSTATE class 42), or its database in Notion is gone or hidden. Null for anything else.
  */
-export function tableTrouble(error: unknown): string | null {
+export function tableFailure(error: unknown): string | null {
   if (error instanceof PgnotionError) {
     return TROUBLES.has(error.code) ? sentences(error.message, error.remedy) : null;
   }

@@ -5,7 +5,7 @@ import type { TableMapping } from './mapping.ts';
  * The order of creation: a table comes after those that its relations point to. Tables that point to each other in a
  * circle get the same rank, so that none of them waits for another.
  */
-export function rankTables(
+export function orderTables(
   tables: readonly Pick<TableMapping, 'name' | 'fields'>[],
 ): ReadonlyMap<TableName, number> {
   const targets = new Map(
@@ -41,5 +41,5 @@ function reachable(targets: ReadonlyMap<TableName, readonly TableName[]>, from: 
 }
 
 /** Tables in the order of creation. Rows are found in it as well: a row that no one has found yet is not waited for. */
-export const inRankOrder = <T extends { readonly rank: number }>(tables: Iterable<T>): readonly T[] =>
+export const inTableOrder = <T extends { readonly rank: number }>(tables: Iterable<T>): readonly T[] =>
   [...tables].sort((a, b) => a.rank - b.rank);

@@ -1,8 +1,8 @@
 import type { ColumnShape } from './codecs/codec.ts';
 
 /** What a column takes, in words for somebody who knows no types: `a whole number`, `a list of dates`. */
-export function kindWords(column: ColumnShape): string {
-  if (column.array) return `a list, each of its items ${kindWords({ ...column, array: false })}`;
+export function typeText(column: ColumnShape): string {
+  if (column.array) return `a list, each of its items ${typeText({ ...column, array: false })}`;
   switch (column.category) {
     case 'number':
       return column.type.startsWith('int') || (column.scale === 0 && column.precision !== null)

@@ -2,9 +2,9 @@ import type { Json } from '../model/change.ts';
 import { type Fault, PgnotionError } from '../model/errors.ts';
 import type { DataSourceId, TableName } from '../model/ids.ts';
 import type { ResolvedTable } from '../model/mapping.ts';
-import { inRankOrder } from '../model/table-order.ts';
 import type { Identified } from '../model/schema/identify.ts';
 import { type KnownSchema, ownEntry } from '../model/schema/known.ts';
+import { inTableOrder } from '../model/table-order.ts';
 import type { Ask } from './call.ts';
 import type { NotionClient, NotionDataSource } from './client.ts';
 import { NotionFailure } from './error-classification.ts';
@@ -70,7 +70,7 @@ export async function seenSource(
   try {
     return await client.retrieveDataSource(id, ask);
   } catch (error) {
-    if (error instanceof NotionFailure && error.verdict.status === 404) return null;
+    if (error instanceof NotionFailure && error.errorClass.status === 404) return null;
     throw error;
   }
 }
@@ -97,8 +97,8 @@ async function create(
   try {
     return (await client.createDatabase({ parentPageId, title: table.title, properties }, ask)).dataSourceId;
   } catch (error) {
-    if (!(error instanceof NotionFailure) || error.verdict.effect === 'none') throw error;
-    const { committedId } = error.verdict;
+    if (!(error instanceof NotionFailure) || error.errorClass.effect === 'none') throw error;
+    const { committedId } = error.errorClass;
     const made = committedId === null ? null : await client.retrieveDatabase(committedId, ask);
     const source = made?.dataSources[0]?.id;
     if (source === undefined) throw doubtful(table, parentPageId, error);
@@ -170,7 +170,7 @@ async function updateSchema(
     try {
       await client.updateDataSource(id, { properties }, ask);
     } catch (error) {
-      if (!(error instanceof NotionFailure) || error.verdict.effect === 'none') throw error;
+      if (!(error instanceof NotionFailure) || error.errorClass.effect === 'none') throw error;
     }
   }
 }
@@ -200,7 +200,7 @@ export async function applyTables(
 ): Promise<readonly AppliedTable[]> {
   const present = new Map(sources);
   const applied = new Map<TableName, AppliedTable>();
-  const ordered = inRankOrder(tables);
+  const ordered = inTableOrder(tables);
   const apply = async (table: ResolvedTable): Promise<void> => {
     const before = applied.get(table.name);
     const after = await applyTable(

@@ -3,10 +3,10 @@ import { messageOf, PgnotionError } from '../model/errors.ts';
 import { storable } from '../model/storable.ts';
 import type { Log } from '../runtime/log.ts';
 import { backoff, pause } from '../runtime/retry.ts';
-import { type Read, Unreadable } from './response-schemas.ts';
+import { classify, type ErrorClass, NotionFailure } from './error-classification.ts';
 import { boundedFetch } from './fetch-timeout.ts';
-import { classify, NotionFailure, type Verdict } from './error-classification.ts';
-import { type Operation, problemOf } from './http-error.ts';
+import { httpErrorOf, type Operation } from './http-error.ts';
+import { type Read, Unreadable } from './response-schemas.ts';
 import { NeverLeft, type Priority, type Throttle } from './throttle.ts';
 
 /** Notion's API versions that this client speaks; older ones know no data sources. */
@@ -22,7 +22,7 @@ export type RequestInfo = {
   readonly ms: number;
   readonly priority: Priority;
   /** Null if it gave what was asked for. */
-  readonly verdict: Verdict | null;
+  readonly verdict: ErrorClass | null;
 };
 
 export type NotionClientOptions = {
@@ -64,7 +64,7 @@ export type Call<T> = Operation & {
  * ledger or `beforeLeaving` throw. */
 export type Caller = <T>(call: Call<T>, ask: Ask) => Promise<T>;
 
-type Outcome<T> = { readonly value: T } | { readonly verdict: Verdict };
+type Outcome<T> = { readonly value: T } | { readonly errorClass: ErrorClass };
 
 const READ_ATTEMPTS = 3;
 const LONGEST_BACKOFF_MS = 60_000;
@@ -94,7 +94,7 @@ function readAnswer<T>(call: Call<T>, answer: unknown, askedAt: number): Outcome
     const committedId = error instanceof Unreadable ? error.id : null;
     const operation = { method: call.method, effect: call.effect };
     const message = messageOf(error);
-    return { verdict: classify({ kind: 'unreadable', cut: false, message, committedId, operation }) };
+    return { errorClass: classify({ kind: 'unreadable', cut: false, message, committedId, operation }) };
   }
 }
 
@@ -119,14 +119,14 @@ function createSender(options: NotionClientOptions) {
         const answer = await call.send(new Client({ ...settings, fetch: bounded.fetch }));
         return readAnswer(call, storable(answer), left);
       } catch (error) {
-        const verdict = classify(problemOf(error, { method: call.method, effect: call.effect }));
-        return { verdict: { ...verdict, message: verdict.message.replaceAll(token, '[secret]') } };
+        const errorClass = classify(httpErrorOf(error, { method: call.method, effect: call.effect }));
+        return { errorClass: { ...errorClass, message: errorClass.message.replaceAll(token, '[secret]') } };
       }
     };
     const outcome = await attempt();
     const ms = performance.now() - left;
     const { name: operation, method } = call;
-    const verdict = 'verdict' in outcome ? outcome.verdict : null;
+    const verdict = 'errorClass' in outcome ? outcome.errorClass : null;
     options.onRequest?.({ operation, method, status: bounded.status(), ms, priority, verdict });
     return outcome;
   };
@@ -146,9 +146,9 @@ export function createCaller(options: NotionClientOptions): Caller {
       const job = async (): Promise<Outcome<T>> => {
         const outcome = await send(call, ask);
         // Before the request gives its place to the next one, which must wait too.
-        if ('verdict' in outcome && outcome.verdict.pausesAll) {
+        if ('errorClass' in outcome && outcome.errorClass.pausesAll) {
           const limits = { firstMs: 1_000, maxMs: LONGEST_BACKOFF_MS };
-          throttle.pauseFor(outcome.verdict.afterMs ?? backoff(pauses + 1, limits));
+          throttle.pauseFor(outcome.errorClass.afterMs ?? backoff(pauses + 1, limits));
         }
         return outcome;
       };
@@ -157,7 +157,7 @@ export function createCaller(options: NotionClientOptions): Caller {
       if (!(error instanceof NeverLeft)) throw error;
       const operation = { method: call.method, effect: call.effect };
       return {
-        verdict: classify({ kind: 'transport', fault: 'dropped', message: error.message, operation }),
+        errorClass: classify({ kind: 'transport', fault: 'dropped', message: error.message, operation }),
       };
     }
   };
@@ -167,17 +167,17 @@ export function createCaller(options: NotionClientOptions): Caller {
     for (let failures = 0; ; ) {
       const outcome = await attempt(call, ask, pauses);
       if ('value' in outcome) return outcome.value;
-      const { verdict } = outcome;
-      const { code, status, afterMs, requestId } = verdict;
+      const { errorClass } = outcome;
+      const { code, status, afterMs, requestId } = errorClass;
       log.debug({ operation: call.name, code, status, afterMs, requestId }, 'a request to Notion failed');
-      if (verdict.pausesAll) {
+      if (errorClass.pausesAll) {
         pauses += 1;
         continue;
       }
       failures += 1;
-      const passes = verdict.retry === 'soon' || verdict.retry === 'later';
+      const passes = errorClass.retry === 'soon' || errorClass.retry === 'later';
       const again = call.effect === 'read' && passes && failures < READ_ATTEMPTS && !ask.signal?.aborted;
-      if (!again) throw new NotionFailure(verdict, call.name);
+      if (!again) throw new NotionFailure(errorClass, call.name);
       const waitMs = backoff(failures, { firstMs: retryFirstMs, maxMs: LONGEST_BACKOFF_MS });
       await pause(Math.max(waitMs, afterMs ?? 0), ask.signal ?? new AbortController().signal);
     }

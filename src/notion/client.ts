@@ -2,6 +2,11 @@ import type { Client } from '@notionhq/client';
 import type { Json } from '../model/change.ts';
 import type { DataSourceId, PageId, TableName } from '../model/ids.ts';
 import { propertyId, propertyPath } from '../model/schema/property-id.ts';
+import { type Ask, type Call, type Caller, createCaller, type NotionClientOptions } from './call.ts';
+import { type NotionComment, readComment } from './comments.ts';
+import { classify, NotionFailure } from './error-classification.ts';
+import type { Operation } from './http-error.ts';
+import { type QueryAnswer, readQuery } from './query-response.ts';
 import {
   type Listed,
   type NotionDatabase,
@@ -21,12 +26,8 @@ import {
   readUser,
   type SearchAnswer,
 } from './response-schemas.ts';
-import { type Ask, type Call, type Caller, createCaller, type NotionClientOptions } from './call.ts';
-import { type NotionComment, readComment } from './comments.ts';
-import { classify, NotionFailure } from './error-classification.ts';
-import type { Operation } from './http-error.ts';
-import { type QueryAnswer, readQuery } from './query-response.ts';
 
+export type { Ask, NotionClientOptions, NotionVersion, RequestInfo } from './call.ts';
 export type {
   NotionDatabase,
   NotionDataSource,
@@ -35,7 +36,6 @@ export type {
   NotionUser,
   SearchAnswer,
 } from './response-schemas.ts';
-export type { Ask, NotionClientOptions, NotionVersion, RequestInfo } from './call.ts';
 
 type Properties = Readonly<Record<string, Json>>;
 

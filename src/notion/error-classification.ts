@@ -1,9 +1,9 @@
 import { PgnotionError } from '../model/errors.ts';
 import { pageId } from '../model/ids.ts';
-import type { AnswerProblem, Operation, Problem, TransportFault } from './http-error.ts';
+import type { AnswerProblem, HttpError, Operation, TransportFault } from './http-error.ts';
 
 /** What a failed call means. The rules are Notion's (request-limits, status-codes); where it is silent we doubt. */
-export type Verdict = {
+export type ErrorClass = {
   /** What the call did to Notion: `unknown` means that the state must be read before the call is repeated. */
   readonly effect: 'none' | 'saved' | 'unknown';
   /**
@@ -28,25 +28,25 @@ export type Verdict = {
 
 /** A call to Notion that did not give what was asked for. Decide by `verdict`, never by the message. */
 export class NotionFailure extends PgnotionError {
-  readonly verdict: Verdict;
+  readonly errorClass: ErrorClass;
 
   /** Carries no `cause`: what the client and fetch throw may quote the request's headers (invariant 14). */
-  constructor(verdict: Verdict, operation: string) {
+  constructor(errorClass: ErrorClass, operation: string) {
     super({
-      code: verdict.code,
-      message: `${operation}: ${verdict.message}`,
-      remedy: verdict.remedy,
-      retryable: verdict.retry === 'soon' || verdict.retry === 'later',
+      code: errorClass.code,
+      message: `${operation}: ${errorClass.message}`,
+      remedy: errorClass.remedy,
+      retryable: errorClass.retry === 'soon' || errorClass.retry === 'later',
     });
     this.name = 'NotionFailure';
-    this.verdict = verdict;
+    this.errorClass = errorClass;
   }
 }
 
-type Rule = Pick<Verdict, 'effect' | 'retry' | 'remedy'> &
-  Partial<Pick<Verdict, 'code' | 'pausesAll' | 'committedId'>>;
+type Rule = Pick<ErrorClass, 'effect' | 'retry' | 'remedy'> &
+  Partial<Pick<ErrorClass, 'code' | 'pausesAll' | 'committedId'>>;
 
-const doubted = (operation: Operation): Verdict['effect'] =>
+const doubted = (operation: Operation): ErrorClass['effect'] =>
   operation.effect === 'read' ? 'none' : 'unknown';
 
 const WAITS = 'Nothing to do: pgnotion waits and tries again.';
@@ -176,7 +176,7 @@ function ruleFor(answer: AnswerProblem, operation: Operation): Rule {
 }
 
 const REACH = 'Check the network, its proxy and NOTION_BASE_URL.';
-const FAULTS: Readonly<Record<TransportFault, Pick<Verdict, 'code' | 'retry' | 'remedy'>>> = {
+const FAULTS: Readonly<Record<TransportFault, Pick<ErrorClass, 'code' | 'retry' | 'remedy'>>> = {
   unsent: { code: 'notion_unreachable', retry: 'soon', remedy: REACH },
   certificate: {
     code: 'notion_certificate',
@@ -195,7 +195,7 @@ const MESSAGE_CHARS = 1_000;
 
 const blank = { pausesAll: false, afterMs: null, status: null, committedId: null, requestId: null };
 
-function judgeAnswer(problem: AnswerProblem & { readonly operation: Operation }): Verdict {
+function judgeAnswer(problem: AnswerProblem & { readonly operation: Operation }): ErrorClass {
   const named = problem.code ?? 'no code';
   const message = `Notion answered ${problem.status} (${named}): ${problem.message}`;
   return {
@@ -210,28 +210,28 @@ function judgeAnswer(problem: AnswerProblem & { readonly operation: Operation })
 }
 
 /** The one place where an answer's meaning is decided. Pure: the same problem always gets the same verdict. */
-export function classify(problem: Problem): Verdict {
-  const effect = doubted(problem.operation);
-  switch (problem.kind) {
+export function classify(httpError: HttpError): ErrorClass {
+  const effect = doubted(httpError.operation);
+  switch (httpError.kind) {
     case 'answer':
-      return judgeAnswer(problem);
+      return judgeAnswer(httpError);
     case 'transport': {
-      const message = `no answer from Notion: ${problem.message}`.slice(0, MESSAGE_CHARS);
-      const sent = !UNSENT.includes(problem.fault);
-      return { ...blank, ...FAULTS[problem.fault], effect: sent ? effect : 'none', message };
+      const message = `no answer from Notion: ${httpError.message}`.slice(0, MESSAGE_CHARS);
+      const sent = !UNSENT.includes(httpError.fault);
+      return { ...blank, ...FAULTS[httpError.fault], effect: sent ? effect : 'none', message };
     }
     case 'unreadable': {
-      const remedy = problem.cut
+      const remedy = httpError.cut
         ? LOOKS
         : "Notion's answer has changed its shape: look for a newer pgnotion, or report this message.";
-      const message = `Notion's answer cannot be read: ${problem.message}`.slice(0, MESSAGE_CHARS);
-      const retry = problem.cut ? 'soon' : 'never';
-      const committedId = effect === 'none' ? null : committed(problem.committedId);
+      const message = `Notion's answer cannot be read: ${httpError.message}`.slice(0, MESSAGE_CHARS);
+      const retry = httpError.cut ? 'soon' : 'never';
+      const committedId = effect === 'none' ? null : committed(httpError.committedId);
       return { ...blank, effect, retry, code: 'notion_answer_unreadable', message, remedy, committedId };
     }
     case 'local': {
       const remedy = 'This is a fault of pgnotion: report it with this message.';
-      const message = `the request could not be made: ${problem.message}`;
+      const message = `the request could not be made: ${httpError.message}`;
       return { ...blank, effect: 'none', retry: 'never', code: 'notion_request_invalid', message, remedy };
     }
   }
@@ -239,7 +239,7 @@ export function classify(problem: Problem): Verdict {
 
 /** Whether Notion says that there is no such thing, or that we may not see it: it does not tell the two apart. */
 export const isGone = (error: unknown): boolean =>
-  error instanceof NotionFailure && error.verdict.status === 404;
+  error instanceof NotionFailure && error.errorClass.status === 404;
 
 /** Failures of a transport that have nothing to do with what was asked for. */
 const EVERYWHERE: readonly string[] = ['notion_unreachable', 'notion_certificate', 'notion_aborted'];
@@ -247,11 +247,11 @@ const EVERYWHERE: readonly string[] = ['notion_unreachable', 'notion_certificate
 /** Whether a failure is the connection's, so that every other request would meet it as well. */
 export const stopsAll = (error: unknown): boolean =>
   error instanceof NotionFailure &&
-  (error.verdict.retry === 'stop' || EVERYWHERE.includes(error.verdict.code));
+  (error.errorClass.retry === 'stop' || EVERYWHERE.includes(error.errorClass.code));
 
 /** Whether Notion refused a write because the page, or what it is in, is in the trash. */
 export const isInTrash = (error: unknown): boolean =>
-  error instanceof NotionFailure && error.verdict.code === 'notion_page_in_trash';
+  error instanceof NotionFailure && error.errorClass.code === 'notion_page_in_trash';
 
 /** For a read that may find nothing: null then, and any other failure as it is. */
 export function unlessGone(error: unknown): null {

@@ -26,7 +26,7 @@ export type AnswerProblem = {
 export type TransportFault = 'unsent' | 'certificate' | 'lost' | 'timeout' | 'aborted' | 'dropped';
 
 /** Why a call did not give what was asked for. */
-export type Problem = { readonly operation: Operation } & (
+export type HttpError = { readonly operation: Operation } & (
   | AnswerProblem
   | { readonly kind: 'transport'; readonly fault: TransportFault; readonly message: string }
   /** A success whose body we cannot use; `cut` if it is not even JSON. */
@@ -130,7 +130,7 @@ function deepest(thrown: unknown): string {
  * Names what was thrown by the official client or by fetch. Expects a deadline to abort with a `TimeoutError` and
  * a caller with an `AbortError`, as `deadline.ts` does.
  */
-export function problemOf(thrown: unknown, operation: Operation): Problem {
+export function httpErrorOf(thrown: unknown, operation: Operation): HttpError {
   if (isHttpFailure(thrown)) return { operation, ...answerOf(thrown) };
   const name = thrown instanceof Error ? thrown.name : '';
   if (name === 'TimeoutError' || name === 'RequestTimeoutError') {

@@ -5,7 +5,7 @@ import type { ResolvedTable } from '../model/mapping.ts';
 import type { Unshown } from '../model/relation-targets.ts';
 import type { Ask, NotionClient, NotionPage } from './client.ts';
 import { isGone } from './error-classification.ts';
-import { readWhole, type WholePage } from './pages.ts';
+import { type CompletePage, readWhole } from './pages.ts';
 
 /** Where a table's pages are, and which property ids their fields have there. */
 export type Place = {
@@ -15,7 +15,7 @@ export type Place = {
 
 /** A page as a GET finds it. Its values are read only if it is a live page of its table. */
 export type Located =
-  | ({ readonly kind: 'here' } & WholePage)
+  | ({ readonly kind: 'here' } & CompletePage)
   | { readonly kind: 'away'; readonly away: Exclude<Away, 'hidden'>; readonly page: NotionPage }
   | { readonly kind: 'hidden' };
 
@@ -43,7 +43,7 @@ export async function locatePage(
  * of its table.
  */
 export type SettleRelations = (
-  seen: Pick<WholePage, 'page' | 'image'>,
+  seen: Pick<CompletePage, 'page' | 'image'>,
   of: {
     readonly table: ResolvedTable;
     readonly at: Place;
@@ -52,7 +52,7 @@ export type SettleRelations = (
   ask: Ask,
 ) => Promise<SettledPage | null>;
 
-export type SettledPage = Pick<WholePage, 'page' | 'image'> & {
+export type SettledPage = Pick<CompletePage, 'page' | 'image'> & {
   readonly unshown: Unshown;
   /** The record's base, which may have lost elements of relations. */
   readonly basePage: PageImage;

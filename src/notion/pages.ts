@@ -8,7 +8,7 @@ import { isGone, stopsAll } from './error-classification.ts';
 /** A field of a page whose value could not be read, and why. */
 export type Unread = { readonly field: string; readonly error: unknown };
 
-export type WholePage = {
+export type CompletePage = {
   readonly page: NotionPage;
   readonly image: PageImage;
   /** What the properties hold beyond these values, as far as they were read now. */
@@ -33,7 +33,7 @@ export async function readWhole(
   page: NotionPage,
   ask: Ask,
   known = NOTHING_KNOWN,
-): Promise<WholePage> {
+): Promise<CompletePage> {
   const reading = readPage(table, ids, page.properties);
   const image: Record<string, PageValue> = { ...reading.image };
   const extras: Record<string, PageExtras[string]> = { ...reading.extras };
@@ -71,6 +71,6 @@ export async function fetchPage(
   ids: Readonly<Record<string, string>>,
   id: PageId,
   ask: Ask,
-): Promise<WholePage> {
+): Promise<CompletePage> {
   return readWhole(notion, table, ids, await notion.retrievePage(id, ask), ask);
 }

@@ -39,7 +39,7 @@ async function visibleUsers(notion: NotionClient): Promise<readonly NotionUser[]
   try {
     return await notion.listUsers({ priority: 'poll' });
   } catch (error) {
-    if (error instanceof NotionFailure && error.verdict.status === 403) return [];
+    if (error instanceof NotionFailure && error.errorClass.status === 403) return [];
     throw error;
   }
 }

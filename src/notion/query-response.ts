@@ -1,6 +1,14 @@
 import { messageOf } from '../model/errors.ts';
 import { type PageId, pageId } from '../model/ids.ts';
-import { cursorOf, isObject, list, type NotionPage, reader, readPage, Unreadable } from './response-schemas.ts';
+import {
+  cursorOf,
+  isObject,
+  list,
+  type NotionPage,
+  reader,
+  readPage,
+  Unreadable,
+} from './response-schemas.ts';
 
 /** A result that should be a page and cannot be read as one. */
 export type UnreadablePage = { readonly id: PageId | null; readonly message: string };

@@ -1,12 +1,12 @@
 import Bottleneck from 'bottleneck';
 import type { Log } from '../runtime/log.ts';
-import { alarm } from './timer.ts';
 import { createFairQueue, PRIORITIES, type Priority } from './fair-queue.ts';
+import { startTimer } from './timer.ts';
 
 /** At most `requests` within any `windowMs`. */
 export type RateLimit = { readonly requests: number; readonly windowMs: number };
 
-export type Reservoir = {
+export type RateWindow = {
   /** Runs `job` once it is its turn and a unit and a free hand are there. The job gives the unit back itself. */
   readonly run: <T>(turn: Turn, job: () => Promise<T>) => Promise<T>;
   /** For a request that did not leave. */
@@ -33,7 +33,7 @@ const PATIENT_SHARE = 0.8;
 // Far more units than any limit has: taken out of the reservoir, they hold back whatever waits.
 const HOLD = 2 ** 40;
 
-type Door = Pick<Reservoir, 'run'> & {
+type Door = Pick<RateWindow, 'run'> & {
   /** Adds units, or takes some out. */
   readonly add: (units: number) => Promise<unknown>;
   readonly giveBackTo: (patient: boolean) => void;
@@ -76,13 +76,13 @@ function createDoor({ requests }: RateLimit, concurrency: number): Door {
  * The reservoir whose units return a window after each request's *answer*: as a request reaches Notion between
  * leaving and its answer, Notion's own window cannot hold more than the limit either, whatever the latency.
  */
-export function createReservoir(limit: RateLimit, concurrency: number, log: Log): Reservoir {
+export function createRateWindow(limit: RateLimit, concurrency: number, log: Log): RateWindow {
   const { run, add, giveBackTo } = createDoor(limit, concurrency);
   let heldUntil = 0;
   let held = false;
   const giveBackAfter = (ms: number, patient: boolean): void => {
     const due = performance.now() + ms;
-    alarm(
+    startTimer(
       () => due,
       () => giveBackTo(patient),
     );
@@ -101,7 +101,7 @@ export function createReservoir(limit: RateLimit, concurrency: number, log: Log)
       if (held) return;
       held = true;
       void add(-HOLD);
-      alarm(() => heldUntil, release);
+      startTimer(() => heldUntil, release);
     },
     charge: async (ages) => {
       // A recorded request left a little after its line was written: without the slack, an old one and a new

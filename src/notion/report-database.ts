@@ -9,7 +9,7 @@ import type { Ask } from './call.ts';
 import type { NotionClient } from './client.ts';
 
 /** A database that pgnotion writes for people to read: its title and its properties, the title property first. */
-export type Notebook = {
+export type ReportDatabase = {
   readonly title: string;
   readonly properties: readonly {
     readonly property: string;
@@ -19,7 +19,7 @@ export type Notebook = {
   }[];
 };
 
-export type AppliedNotebook = {
+export type AppliedReportDatabase = {
   readonly dataSource: DataSourceId;
   readonly database: string | null;
   readonly created: boolean;
@@ -34,9 +34,9 @@ type SchemaClient = Pick<NotionClient, 'createDatabase' | 'retrieveDataSource' |
  * written is left out. Throws `NotionFailure`, and PgnotionError `notion_parent_missing`, `notion_database_hidden`, and
  * `notion_schema_faults` if a database that was never written to does not fit.
  */
-export async function applyNotebook(
+export async function applyReportDatabase(
   client: SchemaClient,
-  notebook: Notebook,
+  reportDatabase: ReportDatabase,
   at: {
     readonly id: DataSourceId | null;
     readonly parentPageId: string | null;
@@ -44,9 +44,9 @@ export async function applyNotebook(
     readonly known: KnownSchema;
   },
   ask: Ask,
-): Promise<AppliedNotebook> {
-  const id = at.id ?? (await create(client, notebook, at.parentPageId, ask));
-  const present = await look(client, notebook, id, at.known, ask);
+): Promise<AppliedReportDatabase> {
+  const id = at.id ?? (await create(client, reportDatabase, at.parentPageId, ask));
+  const present = await look(client, reportDatabase, id, at.known, ask);
   const { missing } = present.identified;
   if (missing.length > 0) {
     const properties = Object.fromEntries(
@@ -55,28 +55,28 @@ export async function applyNotebook(
     await client.updateDataSource(id, { properties }, ask);
   }
   const { identified, database } =
-    missing.length > 0 ? await look(client, notebook, id, at.known, ask) : present;
+    missing.length > 0 ? await look(client, reportDatabase, id, at.known, ask) : present;
   return { dataSource: id, database, identified, created: at.id === null };
 }
 
 async function look(
   client: SchemaClient,
-  notebook: Notebook,
+  reportDatabase: ReportDatabase,
   id: DataSourceId,
   known: KnownSchema,
   ask: Ask,
 ) {
   const actual = await seenSource(client, id, ask);
-  if (actual === null || actual.inTrash) throw hidden(notebook, id);
-  const identified = identify(notebook.properties, known, actual.properties);
+  if (actual === null || actual.inTrash) throw hidden(reportDatabase, id);
+  const identified = identify(reportDatabase.properties, known, actual.properties);
   const [fault] = identified.faults;
-  if (fault !== undefined) throw unfit(notebook, `${fault.path}: ${fault.message}`, fault.remedy);
+  if (fault !== undefined) throw unfit(reportDatabase, `${fault.path}: ${fault.message}`, fault.remedy);
   return { identified, database: actual.databaseId };
 }
 
 async function create(
   client: SchemaClient,
-  { title, properties }: Notebook,
+  { title, properties }: ReportDatabase,
   parentPageId: string | null,
   ask: Ask,
 ): Promise<DataSourceId> {
@@ -92,10 +92,10 @@ const noParent = (title: string): PgnotionError =>
     remedy: 'Set NOTION_PARENT_PAGE_ID to a page shared with the connection, or set the id of the database.',
   });
 
-function hidden({ title }: Notebook, id: DataSourceId): PgnotionError {
+function hidden({ title }: ReportDatabase, id: DataSourceId): PgnotionError {
   const { message, remedy } = hiddenSource(id);
   return new PgnotionError({ code: 'notion_database_hidden', message: `${title}: ${message}`, remedy });
 }
 
-const unfit = ({ title }: Notebook, message: string, remedy: string): PgnotionError =>
+const unfit = ({ title }: ReportDatabase, message: string, remedy: string): PgnotionError =>
   new PgnotionError({ code: 'notion_schema_faults', message: `the database ${title}, ${message}`, remedy });

@@ -1,9 +1,9 @@
 import { onAbort } from '../runtime/signal.ts';
-import { LONGEST_TIMER_MS } from './timer.ts';
 import type { Priority } from './fair-queue.ts';
+import { LONGEST_TIMER_MS } from './timer.ts';
 
 /** Counts who waits and who is under way, and tells when nobody is. */
-export type Lobby = {
+export type RequestQueue = {
   readonly waiting: Readonly<Record<Priority, number>>;
   readonly underWay: () => number;
   readonly enter: (priority: Priority) => void;
@@ -13,7 +13,7 @@ export type Lobby = {
   readonly empty: (signal?: AbortSignal) => Promise<void>;
 };
 
-export function createLobby(): Lobby {
+export function createRequestQueue(): RequestQueue {
   const waiting: Record<Priority, number> = {
     live: 0,
     poll: 0,

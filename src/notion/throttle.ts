@@ -2,10 +2,10 @@ import { PgnotionError } from '../model/errors.ts';
 import type { Log } from '../runtime/log.ts';
 import { pause } from '../runtime/retry.ts';
 import { onAbort } from '../runtime/signal.ts';
-import { LONGEST_TIMER_MS } from './timer.ts';
 import type { Priority } from './fair-queue.ts';
-import { createLobby, type Lobby } from './request-queue.ts';
-import { createReservoir, type RateLimit, type Reservoir, type Turn } from './rate-window.ts';
+import { createRateWindow, type RateLimit, type RateWindow, type Turn } from './rate-window.ts';
+import { createRequestQueue, type RequestQueue } from './request-queue.ts';
+import { LONGEST_TIMER_MS } from './timer.ts';
 
 export type { Priority } from './fair-queue.ts';
 export type { RateLimit } from './rate-window.ts';
@@ -87,13 +87,13 @@ export function parseRateLimit(text: string): RateLimit {
 }
 
 /** Restores the window from the ledger once; a failure is its caller's, and the next caller tries again. */
-function opener(ledger: Ledger | undefined, reservoir: Reservoir): () => Promise<void> {
+function opener(ledger: Ledger | undefined, window: RateWindow): () => Promise<void> {
   let opening: Promise<void> | null = null;
   return () => {
     if (!ledger) return Promise.resolve();
     opening ??= ledger
       .open()
-      .then(reservoir.charge)
+      .then(window.charge)
       .catch((error: unknown) => {
         opening = null;
         throw error;
@@ -114,26 +114,26 @@ type Passage = {
 /** Once a unit is there: waits out a pause, has written down what must be, and sends. */
 async function pass<T>(
   { turn, gone, prepare, depart }: Passage,
-  reservoir: Reservoir,
+  window: RateWindow,
   job: () => Promise<T>,
 ): Promise<T> {
   let departed = false;
   try {
     do {
-      while (reservoir.heldMs() > 0 && !gone.aborted) {
-        await pause(Math.min(Math.ceil(reservoir.heldMs()), LONGEST_TIMER_MS), gone);
+      while (window.heldMs() > 0 && !gone.aborted) {
+        await pause(Math.min(Math.ceil(window.heldMs()), LONGEST_TIMER_MS), gone);
       }
       gone.throwIfAborted();
       await prepare();
       // A pause that came meanwhile makes the ledger's line too old to count from.
-    } while (reservoir.heldMs() > 0);
+    } while (window.heldMs() > 0);
     gone.throwIfAborted();
     departed = true;
     depart();
     return await job();
   } finally {
-    if (departed) reservoir.giveBackLater(turn.priority);
-    else reservoir.giveBack(turn.priority);
+    if (departed) window.giveBackLater(turn.priority);
+    else window.giveBack(turn.priority);
   }
 }
 
@@ -149,11 +149,11 @@ function listen(signals: readonly (AbortSignal | undefined)[], drop: () => void)
 
 function createSchedule(
   options: ThrottleOptions,
-  reservoir: Reservoir,
-  lobby: Lobby,
+  window: RateWindow,
+  queue: RequestQueue,
   closing: AbortSignal,
 ): Throttle['schedule'] {
-  const open = opener(options.ledger, reservoir);
+  const open = opener(options.ledger, window);
   return async (priority, signal, job, beforeLeaving, lane = '') => {
     const gone = new AbortController();
     const dropped = Promise.withResolvers<never>();
@@ -176,41 +176,41 @@ function createSchedule(
     };
     const depart = (): void => {
       departed = true;
-      lobby.depart(priority);
+      queue.depart(priority);
     };
     const turn = { priority, lane };
     const passage = { turn, gone: gone.signal, prepare, depart };
-    lobby.enter(priority);
+    queue.enter(priority);
     try {
-      const admitted = open().then(() => reservoir.run(turn, () => pass(passage, reservoir, job)));
+      const admitted = open().then(() => window.run(turn, () => pass(passage, window, job)));
       return await Promise.race([dropped.promise, admitted]);
     } finally {
-      lobby.leave(priority, departed);
+      queue.leave(priority, departed);
     }
   };
 }
 
 /** The only door to Notion: rate (invariant 8), order, concurrency, and the waiting that Notion asks for. */
 export function createThrottle(options: ThrottleOptions): Throttle {
-  const reservoir = createReservoir(options.limit, options.concurrency ?? 4, options.log);
-  const lobby = createLobby();
+  const window = createRateWindow(options.limit, options.concurrency ?? 4, options.log);
+  const queue = createRequestQueue();
   const closing = new AbortController();
   return {
-    schedule: createSchedule(options, reservoir, lobby, closing.signal),
+    schedule: createSchedule(options, window, queue, closing.signal),
     pauseFor: (ms) => {
       if (ms <= 0) return;
       options.log.debug({ ms }, 'nothing leaves for Notion until the pause is over');
-      reservoir.hold(ms);
+      window.hold(ms);
     },
-    drain: lobby.empty,
+    drain: queue.empty,
     stop: (signal) => {
       closing.abort();
-      return lobby.empty(signal);
+      return queue.empty(signal);
     },
     snapshot: () => ({
-      waiting: { ...lobby.waiting },
-      underWay: lobby.underWay(),
-      pausedMs: Math.ceil(reservoir.heldMs()),
+      waiting: { ...queue.waiting },
+      underWay: queue.underWay(),
+      pausedMs: Math.ceil(window.heldMs()),
     }),
   };
 }

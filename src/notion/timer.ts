@@ -6,8 +6,8 @@ export const LONGEST_TIMER_MS = 2 ** 31 - 1;
  * it may move back). Does not hold the process. A bare timer may fire up to a millisecond early, which is enough
  * to let one request too many into a window.
  */
-export function alarm(due: () => number, ring: () => void): void {
+export function startTimer(due: () => number, ring: () => void): void {
   const leftMs = Math.ceil(due() - performance.now());
   if (leftMs <= 0) ring();
-  else setTimeout(() => alarm(due, ring), Math.min(leftMs, LONGEST_TIMER_MS)).unref();
+  else setTimeout(() => startTimer(due, ring), Math.min(leftMs, LONGEST_TIMER_MS)).unref();
 }

@@ -1,27 +1,27 @@
-import type { PublicationSeal, TableSeal } from '../model/publication-fingerprint.ts';
+import type { PublicationFingerprint, TableFingerprint } from '../model/publication-fingerprint.ts';
 import { membershipFault } from '../model/publishable.ts';
 import type { WantedTable } from '../model/publishing.ts';
 import type { Queryable } from './pool.ts';
 import { type PublicationFacts, readPublication } from './publication-facts.ts';
 
 /** The seal of a publication, as far as these tables go. Any role may ask. */
-export async function publicationSeal(
+export async function publicationFingerprint(
   db: Queryable,
   name: string,
   tables: readonly WantedTable[],
-): Promise<PublicationSeal> {
+): Promise<PublicationFingerprint> {
   const facts = await readPublication(db, name, tables);
   return {
     made: facts.state?.made ?? null,
-    tables: Object.fromEntries(tables.map((table) => [table.name, sealOf(facts, table)])),
+    tables: Object.fromEntries(tables.map((table) => [table.name, fingerprintOf(facts, table)])),
   };
 }
 
 /** Null for a table that is not published as it is wanted. */
-export function sealOf(
+export function fingerprintOf(
   { tables, state }: Pick<PublicationFacts, 'tables' | 'state'>,
   table: WantedTable,
-): TableSeal | null {
+): TableFingerprint | null {
   const facts = tables.get(table.name);
   if (facts === undefined || state?.complete !== true || membershipFault(table, facts) !== null) return null;
   const read = (column: string): boolean =>

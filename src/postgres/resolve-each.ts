@@ -1,7 +1,7 @@
 import { messageOf, PgnotionError } from '../model/errors.ts';
 import type { TableName } from '../model/ids.ts';
 import type { ConflictStrategy, ResolvedTable, TableMapping } from '../model/mapping.ts';
-import { rankTables } from '../model/table-order.ts';
+import { orderTables } from '../model/table-order.ts';
 import { isConnectionLost, mayPassLater } from './connection-lost.ts';
 import type { Queryable } from './pool.ts';
 import { resolveRanked, resolveTables } from './resolve.ts';
@@ -19,7 +19,7 @@ export async function resolveEach(
   strategy: ConflictStrategy = 'lww',
   tolerant = false,
 ): Promise<Resolution> {
-  const ranks = rankTables(mappings);
+  const ranks = orderTables(mappings);
   const tables: ResolvedTable[] = [];
   const unresolved = new Map<TableName, PgnotionError>();
   for (const mapping of mappings)

@@ -15,7 +15,7 @@ import {
   softDeleteColumn,
   type TableMapping,
 } from '../model/mapping.ts';
-import { rankTables } from '../model/table-order.ts';
+import { orderTables } from '../model/table-order.ts';
 import {
   type CatalogColumn,
   type CatalogTable,
@@ -50,7 +50,7 @@ export async function resolveTables(
 ): Promise<readonly ResolvedTable[]> {
   return resolveRanked(db, mappings, {
     strategy,
-    ranks: rankTables(mappings),
+    ranks: orderTables(mappings),
     all: mappings,
     tolerant: false,
   });

@@ -31,6 +31,14 @@ async function identityOf(db: Queryable): Promise<Omit<ServerIdentity, 'systemId
   };
 }
 
+/** Nothing but whether the server answers. */
+export const ping = (db: Queryable): Promise<unknown> => db.query('select 1');
+
+export async function currentDatabase(db: Queryable): Promise<string> {
+  const { rows } = await db.query<{ here: string }>('select current_database() as here');
+  return rows[0]?.here ?? '';
+}
+
 export async function readServerIdentity(db: Queryable): Promise<ServerIdentity> {
   const [allowed] = (
     await db.query<{ allowed: boolean | string }>(

@@ -4,7 +4,7 @@ import { statusFrame } from './wal-frames.ts';
 const ACK_DELAY_MS = 50;
 
 /** Keeps what has been received and what has been stored, and tells the server of the latter (invariant 2). */
-export type Reporter = {
+export type AckSender = {
   /** A position up to which everything has been handed on. */
   readonly received: (position: Lsn) => void;
   /** Ignored if it goes backwards or beyond what was received. Sent a moment later, with others that follow. */
@@ -13,7 +13,7 @@ export type Reporter = {
   readonly stop: () => void;
 };
 
-export function createReporter(write: (frame: Buffer) => void, now: () => number): Reporter {
+export function createAckSender(write: (frame: Buffer) => void, now: () => number): AckSender {
   let received = 0n;
   let acknowledged = 0n;
   let timer: NodeJS.Timeout | null = null;

@@ -1,7 +1,7 @@
 import { sql } from 'kysely';
 import type { RowKey, TableName } from '../model/ids.ts';
-import type { UserDatabase } from './rows.ts';
 import { signTag, TAG_PREFIX } from './origin-tag.ts';
+import type { UserDatabase } from './rows.ts';
 
 /** Names no record: the message is there to be read. */
 const NOTHING = { operation: 'mark', table: '' as TableName, key: '' as RowKey };

@@ -1,7 +1,7 @@
 import pg from 'pg';
 import { formatLsn, type Lsn, lsn, type QualifiedName, splitQualified } from '../model/ids.ts';
-import { createPgoutputDecoder, type WalDecoder } from './pgoutput.ts';
 import { TAG_PREFIX } from './origin-tag.ts';
+import { createPgoutputDecoder, type WalDecoder } from './pgoutput.ts';
 import { createWal2jsonDecoder, wal2jsonOptions } from './wal2json.ts';
 
 /** The output plug-in of a slot, and what it is to tell of. */

@@ -6,12 +6,12 @@ import type { Log } from '../runtime/log.ts';
 import { onAbort } from '../runtime/signal.ts';
 import type { Decoded, WalDecoder } from './pgoutput.ts';
 import { describeConnectError, replicationClient } from './pool.ts';
+import { type AckSender, createAckSender } from './wal-ack.ts';
 import { describeStreamError, disconnected } from './wal-errors.ts';
 import { DATA_HEADER, parseFrame, pastHeader } from './wal-frames.ts';
 import { MOST_MESSAGE_BYTES } from './wal-large.ts';
 import { decoderOf, startCommand, type WalPlugin } from './wal-plugin.ts';
 import { createWalQueue, type WalQueue } from './wal-queue.ts';
-import { createReporter, type Reporter } from './wal-ack.ts';
 import { type CopySink, createCopyReader, takeOver } from './wal-socket.ts';
 
 export type WalStream = {
@@ -106,7 +106,7 @@ function createSession(connection: CopyConnection, options: WalStreamOptions, ti
       connection.stream.resume();
     },
   });
-  const reporter = createReporter((frame) => {
+  const reporter = createAckSender((frame) => {
     if (streaming && !ended) connection.sendCopyFromChunk(frame);
   }, now);
   const end = (error: PgnotionError | null): void => {
@@ -185,7 +185,7 @@ function listen(
 function createReceiver(
   decoder: WalDecoder,
   queue: WalQueue,
-  reporter: Reporter,
+  reporter: AckSender,
   ended: () => boolean,
 ): Pick<CopySink, 'message' | 'large'> {
   let inTransaction = false;

@@ -6,6 +6,7 @@ import type { ResolvedTable } from '../model/mapping.ts';
 import { serverErrorOf } from '../model/server-error.ts';
 import { failpoint } from '../runtime/failpoints.ts';
 import { isConnectionLost } from './connection-lost.ts';
+import { type OwnWrite, signTag, TAG_PREFIX } from './origin-tag.ts';
 import { readRows } from './read-rows.ts';
 import { redirectedRow } from './redirected-row.ts';
 import {
@@ -16,7 +17,6 @@ import {
   RowStatementError,
 } from './row-statement-error.ts';
 import { freeKeys, keyCondition, tableRef, type UserDatabase } from './rows.ts';
-import { type OwnWrite, signTag, TAG_PREFIX } from './origin-tag.ts';
 import type { WriteLimits, Writer } from './writer.ts';
 
 export type UserTransaction = Transaction<Record<string, never>>;

@@ -1,7 +1,7 @@
 import { messageOf } from '../model/errors.ts';
 import type { RowKey, TableName } from '../model/ids.ts';
 import type { ResolvedTable } from '../model/mapping.ts';
-import { inRankOrder } from '../model/table-order.ts';
+import { inTableOrder } from '../model/table-order.ts';
 import { isConnectionLost } from '../postgres/connection-lost.ts';
 import { countRows, presentEach, readKeys } from '../postgres/read-rows.ts';
 import type { UserDatabase } from '../postgres/rows.ts';
@@ -38,7 +38,7 @@ export async function runBackfill(context: BackfillContext, signal: AbortSignal)
       while (!signal.aborted) {
         const sources = await readSources(context.store);
         // Parents first: a child is made without its relation if its parent's row is not in the outbox yet.
-        for (const table of inRankOrder(context.tables.values())) {
+        for (const table of inTableOrder(context.tables.values())) {
           const source = sources.get(table.name);
           // One that cannot be read has its turn when it can, and keeps no other waiting.
           if (source === undefined || source.backfilledAt !== null || !isReadable(source)) continue;

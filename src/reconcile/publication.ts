@@ -2,7 +2,7 @@ import { type Fault, PgnotionError } from '../model/errors.ts';
 import type { QualifiedName, TableName } from '../model/ids.ts';
 import { sameJson } from '../model/json.ts';
 import type { ResolvedTable } from '../model/mapping.ts';
-import { gapSince, type PublicationSeal } from '../model/publication-fingerprint.ts';
+import { gapSince, type PublicationFingerprint } from '../model/publication-fingerprint.ts';
 import { visibilityFaults } from '../model/publishable.ts';
 import type { WantedTable } from '../model/publishing.ts';
 import { listed, sentences } from '../model/sentences.ts';
@@ -11,11 +11,11 @@ import { faultsError, type Queryable } from '../postgres/pool.ts';
 import { faultsOf, mendPublication } from '../postgres/publication.ts';
 import { type ChangePublication, changesOn, patientChangesOn } from '../postgres/publication-change.ts';
 import { type PublicationFacts, readPublication } from '../postgres/publication-facts.ts';
-import { sealOf } from '../postgres/publication-fingerprint.ts';
+import { fingerprintOf } from '../postgres/publication-fingerprint.ts';
 import type { Log } from '../runtime/log.ts';
 import { keepTrying, pause } from '../runtime/retry.ts';
 import { keepDrifts, readDrift } from '../state/drift.ts';
-import { readSeal, saveSeal } from '../state/publication-fingerprint.ts';
+import { readFingerprint, saveFingerprint } from '../state/publication-fingerprint.ts';
 import { compareAgain, permit, readSources, refuse } from '../state/sources.ts';
 import type { Sql, Store } from '../state/sql.ts';
 
@@ -57,7 +57,7 @@ export async function watchPublication(context: PublicationContext, signal: Abor
 }
 
 async function lookAtPublication(context: PublicationContext, change: ChangePublication): Promise<void> {
-  const known = await readSeal<PublicationSeal>(context.store);
+  const known = await readFingerprint<PublicationFingerprint>(context.store);
   const facts = await readPublication(context.pool, context.publication, wantedOf(context));
   if (known !== null && facts.state?.made !== known.made) throw missing(context.publication);
   await reconcile(context, facts, known, change);
@@ -74,7 +74,7 @@ export async function preparePublication(
 ): Promise<void> {
   const byName = new Map(context.tables.map((table) => [table.name, table]));
   const whole = { ...context, tables: byName };
-  const known = await readSeal<PublicationSeal>(context.store);
+  const known = await readFingerprint<PublicationFingerprint>(context.store);
   const facts = await readPublication(context.pool, context.publication, wantedOf(whole));
   const faults = tableFaults(facts, whole.tables.values());
   if (known === null && faults.size === byName.size) throw refusedError([...faults.values()].flat());
@@ -144,7 +144,7 @@ const DRIFT = 'publication';
 async function reconcile(
   context: PublicationContext,
   before: PublicationFacts,
-  known: PublicationSeal | null,
+  known: PublicationFingerprint | null,
   run: ChangePublication,
 ): Promise<void> {
   const { store, pool, publication, log } = context;
@@ -153,7 +153,7 @@ async function reconcile(
   for (const { path, message } of change.faults) log.debug({ table: path, reason: message }, 'not published');
   const facts = change.touched ? await readPublication(pool, publication, wanted) : before;
   const faults = tableFaults(facts, context.tables.values(), change.faults);
-  const seals = Object.fromEntries(wanted.map((table) => [table.name, sealOf(facts, table)]));
+  const seals = Object.fromEntries(wanted.map((table) => [table.name, fingerprintOf(facts, table)]));
   const gaps = known === null ? new Map<QualifiedName, string>() : gapsOf(known, seals, facts);
   const actions = await actionsOf(context, faults, gaps);
   const isKnown = known !== null && sameJson(known.tables, seals);
@@ -162,19 +162,22 @@ async function reconcile(
     for (const action of actions) await carryOut(sql, log, action);
     // Which publication it is, is settled with the slot.
     if (!isKnown)
-      await saveSeal(sql, { made: known === null ? (facts.state?.made ?? null) : known.made, tables: seals });
+      await saveFingerprint(sql, {
+        made: known === null ? (facts.state?.made ?? null) : known.made,
+        tables: seals,
+      });
   });
 }
 
 function gapsOf(
-  known: PublicationSeal,
-  seals: PublicationSeal['tables'],
+  known: PublicationFingerprint,
+  seals: PublicationFingerprint['tables'],
   { tables }: PublicationFacts,
 ): ReadonlyMap<QualifiedName, string> {
   const gaps = new Map<QualifiedName, string>();
   for (const [name, seal] of Object.entries(seals) as [
     QualifiedName,
-    PublicationSeal['tables'][QualifiedName],
+    PublicationFingerprint['tables'][QualifiedName],
   ][]) {
     const gap = seal == null ? null : gapSince(known.tables[name], seal, tables.get(name)?.columns ?? {});
     if (gap !== null) gaps.set(name, gap);
@@ -246,7 +249,7 @@ const COMPARED = 'Nothing to do: all rows are compared with their pages; this li
 export async function isAnotherPublication(
   context: Pick<PublicationContext, 'store' | 'pool' | 'publication'>,
 ): Promise<boolean> {
-  const known = await readSeal<PublicationSeal>(context.store);
+  const known = await readFingerprint<PublicationFingerprint>(context.store);
   const { state } = await readPublication(context.pool, context.publication, []);
   return known !== null && (state?.made ?? null) !== known.made;
 }

@@ -1,8 +1,8 @@
 import type { Pool } from 'pg';
 import { PgnotionError } from '../model/errors.ts';
-import { type Guard, isMassChange } from '../model/mass-change.ts';
 import type { RowKey, TableName } from '../model/ids.ts';
 import type { ResolvedField, ResolvedTable } from '../model/mapping.ts';
+import { type Guard, isMassChange } from '../model/mass-change.ts';
 import {
   added,
   decideUndo,
@@ -33,7 +33,7 @@ import {
   type UndoSelection,
 } from '../state/undo.ts';
 import { isMarked, undoRecord } from './undo.ts';
-import { type Case, linesOf, refusal, suspendedLine, type UndoLine } from './undo-entries.ts';
+import { type Case, refusal, suspendedLine, type UndoEntry, undoEntriesOf } from './undo-entries.ts';
 
 export type RollbackContext = {
   readonly pool: Pool;
@@ -54,7 +54,7 @@ export type RollbackOptions = {
   /** Who asks for it, for the audit trail. */
   readonly actor: string;
   /** Gets each value that would change, or, if it is not a dry run, each one that does not. */
-  readonly onLine: (line: UndoLine) => Promise<void>;
+  readonly onLine: (entry: UndoEntry) => Promise<void>;
 };
 
 export type RollbackResult = UndoCount & {
@@ -90,7 +90,7 @@ export async function rollBack(context: RollbackContext, options: RollbackOption
     notRun: await brokenRollback(store, name),
   };
   const { grounds, suspended } = await groundsOf(context, present);
-  for (const line of suspended) await options.onLine(line);
+  for (const entry of suspended) await options.onLine(entry);
   const looked = await look(context, options, grounds, present);
   const preview = { ...looked, left: looked.left + suspended.length };
   const waiting = await countWaiting(
@@ -125,7 +125,7 @@ export async function rollBack(context: RollbackContext, options: RollbackOption
 async function groundsOf(
   context: RollbackContext,
   selected: Selected,
-): Promise<{ readonly grounds: readonly Ground[]; readonly suspended: readonly UndoLine[] }> {
+): Promise<{ readonly grounds: readonly Ground[]; readonly suspended: readonly UndoEntry[] }> {
   const grounds: Ground[] = [];
   const suspended = new Map<TableName, PgnotionError>();
   for (const name of await selectedTables(context.store, selected)) {
@@ -189,8 +189,8 @@ async function look(
     let deleted = 0;
     for await (const cases of casesOf(context, options, ground, selected)) {
       for (const one of cases) {
-        for (const line of linesOf(name, one))
-          if (options.dryRun || line.what === 'left') await options.onLine(line);
+        for (const entry of undoEntriesOf(name, one))
+          if (options.dryRun || entry.what === 'left') await options.onLine(entry);
         count = added(count, one.decision);
         if (one.decision.kind === 'delete') deleted += 1;
       }
@@ -217,7 +217,7 @@ type Task = {
   readonly guarded: ReadonlyMap<TableName, number>;
   readonly selected: Selected;
 };
-type Pass = { readonly count: UndoCount; readonly refusals: readonly UndoLine[] };
+type Pass = { readonly count: UndoCount; readonly refusals: readonly UndoEntry[] };
 
 /** What PostgreSQL refuses may fit once other records are done, so passes go on as long as one gets further. */
 async function carryOut(
@@ -232,7 +232,7 @@ async function carryOut(
     const { refused, records } = pass.count;
     count = sum(count, pass.count);
     if (refused > 0 && records > 0) continue;
-    for (const line of pass.refusals) await options.onLine(line);
+    for (const entry of pass.refusals) await options.onLine(entry);
     return { ...count, refused };
   }
 }
@@ -247,7 +247,7 @@ async function onePass(
   { run, guarded, selected }: Task,
 ): Promise<Pass> {
   let count: UndoCount = NONE;
-  const refusals: UndoLine[] = [];
+  const refusals: UndoEntry[] = [];
   for (const step of STEPS) {
     for (const ground of step === 'delete' ? grounds.toReversed() : grounds) {
       const { name } = ground.table;

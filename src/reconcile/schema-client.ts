@@ -16,7 +16,7 @@ export function observing(
     try {
       return seen(await answer);
     } catch (error) {
-      if (error instanceof NotionFailure && error.verdict.status === 400) refused(source);
+      if (error instanceof NotionFailure && error.errorClass.status === 400) refused(source);
       throw error;
     }
   };

@@ -3,7 +3,7 @@ import type { RowKey, TableName } from '../model/ids.ts';
 import type { UndoDecision, Undoing } from '../model/rollback.ts';
 
 /** What a rollback tells of one value, or of a row as a whole. */
-export type UndoLine = {
+export type UndoEntry = {
   readonly table: TableName;
   readonly key: RowKey;
   /** `left`: it stays, since somebody changed it. `refused`: by PostgreSQL. */
@@ -19,10 +19,10 @@ export type UndoLine = {
 export type Case = { readonly key: RowKey; readonly undoing: Undoing; readonly decision: UndoDecision };
 
 /** A line for each value that would change, and for each that stays. */
-export function linesOf(table: TableName, { key, undoing, decision }: Case): UndoLine[] {
+export function undoEntriesOf(table: TableName, { key, undoing, decision }: Case): UndoEntry[] {
   const line = { table, key, property: null, now: null, becomes: null, reason: null };
   const between = undoing.interrupted.map(
-    (property): UndoLine => ({
+    (property): UndoEntry => ({
       ...line,
       what: 'left',
       property,
@@ -34,8 +34,8 @@ export function linesOf(table: TableName, { key, undoing, decision }: Case): Und
       return between;
     case 'update':
       return [
-        ...decision.changes.map((one): UndoLine => ({ ...line, ...one, what: 'update' })),
-        ...decision.left.map((one): UndoLine => ({ ...line, ...one, what: 'left', reason: CHANGED })),
+        ...decision.changes.map((one): UndoEntry => ({ ...line, ...one, what: 'update' })),
+        ...decision.left.map((one): UndoEntry => ({ ...line, ...one, what: 'left', reason: CHANGED })),
         ...between,
       ];
     case 'unmark':
@@ -46,7 +46,7 @@ export function linesOf(table: TableName, { key, undoing, decision }: Case): Und
     case 'leave': {
       const { left, reason } = decision;
       if (left.length === 0) return [{ ...line, what: 'left', reason }];
-      return left.map((one): UndoLine => ({ ...line, ...one, what: 'left', reason }));
+      return left.map((one): UndoEntry => ({ ...line, ...one, what: 'left', reason }));
     }
     default:
       return decision satisfies never;
@@ -55,7 +55,7 @@ export function linesOf(table: TableName, { key, undoing, decision }: Case): Und
 
 const CHANGED = 'somebody has changed it since';
 
-export const refusal = (table: TableName, key: RowKey, reason: string): UndoLine => ({
+export const refusal = (table: TableName, key: RowKey, reason: string): UndoEntry => ({
   table,
   key,
   what: 'refused',
@@ -66,7 +66,7 @@ export const refusal = (table: TableName, key: RowKey, reason: string): UndoLine
 });
 
 /** A table of which nothing can be taken back now. */
-export const suspendedLine = (table: TableName, error: unknown): UndoLine => ({
+export const suspendedLine = (table: TableName, error: unknown): UndoEntry => ({
   table,
   key: '' as RowKey,
   what: 'left',

@@ -22,7 +22,7 @@ import type { Writer } from '../postgres/writer.ts';
 import { beginOperation, endOperation, type Operation } from '../state/operations.ts';
 import { recordsByKey } from '../state/records.ts';
 import type { Sql } from '../state/sql.ts';
-import { revive } from '../state/undo.ts';
+import { unrest } from '../state/undo.ts';
 
 /** One record that is to become what it was. */
 export type UndoTask = {
@@ -175,7 +175,7 @@ async function note(sql: Sql, task: UndoTask, page: Operation['page'], done: Don
     batch: task.run,
   });
   await endOperation(sql, operation, { status: 'done' });
-  if (done.kind === 'create' && page !== null) await revive(sql, table.name, key, page);
+  if (done.kind === 'create' && page !== null) await unrest(sql, table.name, key, page);
 }
 
 /** Ends a transaction that came to nothing. */

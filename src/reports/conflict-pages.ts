@@ -30,7 +30,7 @@ import {
   openPages,
 } from '../state/conflict-pages.ts';
 import { noteConflict, readConflict, resolveConflict } from '../state/conflicts.ts';
-import { type NotebookPlace, readNotebook } from '../state/report-databases.ts';
+import { type ReportDatabasePlace, readReportDatabase } from '../state/report-databases.ts';
 import type { Store } from '../state/sql.ts';
 import { readable, typedValue } from './conflict-values.ts';
 import { knowingSchema, writable } from './report-database-schema.ts';
@@ -64,7 +64,7 @@ export async function runConflictPages(context: ConflictPagesContext, signal: Ab
   await keepTrying(
     async (healthy) => {
       while (!signal.aborted) {
-        const place = await readNotebook(context.store, 'conflicts');
+        const place = await readReportDatabase(context.store, 'conflicts');
         if (place !== null) await round(context, place, broken, signal);
         healthy();
         await pause(context.intervalMs, signal);
@@ -76,7 +76,7 @@ export async function runConflictPages(context: ConflictPagesContext, signal: Ab
 
 async function round(
   context: ConflictPagesContext,
-  place: NotebookPlace,
+  place: ReportDatabasePlace,
   broken: Patience<string>,
   signal: AbortSignal,
 ): Promise<void> {
@@ -112,7 +112,7 @@ async function alone(
 
 async function takeChoices(
   context: ConflictPagesContext,
-  place: NotebookPlace,
+  place: ReportDatabasePlace,
   broken: Patience<string>,
 ): Promise<void> {
   const open = await openPages(context.store);
@@ -137,7 +137,7 @@ async function takeChoices(
 
 async function takeChoice(
   context: ConflictPagesContext,
-  place: NotebookPlace,
+  place: ReportDatabasePlace,
   conflict: string,
   seen: PageId,
 ): Promise<void> {
@@ -171,7 +171,7 @@ type Chosen =
 /** What stands on the page as something that can be carried out, or why it cannot. */
 async function choiceOn(
   { store, tables }: ConflictPagesContext,
-  place: NotebookPlace,
+  place: ReportDatabasePlace,
   conflict: string,
   page: NotionPage,
   option: string,
@@ -190,12 +190,12 @@ async function choiceOn(
   return { why: `"${VALUE}" cannot be used: ${value.fault.told?.wrong ?? value.fault.message}` };
 }
 
-function textOf(place: NotebookPlace, page: NotionPage): string {
+function textOf(place: ReportDatabasePlace, page: NotionPage): string {
   const property = page.properties[place.properties[VALUE] ?? ''];
   return plainText(property?.rich_text) ?? '';
 }
 
-function optionOf(place: NotebookPlace, page: NotionPage): string | null {
+function optionOf(place: ReportDatabasePlace, page: NotionPage): string | null {
   const property = page.properties[place.properties[RESOLUTION] ?? ''] as
     | { readonly select?: { readonly name?: unknown } | null }
     | undefined;
@@ -206,7 +206,7 @@ function optionOf(place: NotebookPlace, page: NotionPage): string | null {
 /** Makes the conflict's page, or has it show how the conflict stands. */
 async function show(
   context: ConflictPagesContext,
-  place: NotebookPlace,
+  place: ReportDatabasePlace,
   due: DuePage,
   signal: AbortSignal,
 ): Promise<void> {
@@ -229,7 +229,7 @@ async function show(
 
 async function create(
   { store, notion }: ConflictPagesContext,
-  place: NotebookPlace,
+  place: ReportDatabasePlace,
   conflict: string,
   properties: Readonly<Record<string, Json>>,
 ): Promise<PageId> {
@@ -243,7 +243,7 @@ async function create(
 
 async function find(
   context: ConflictPagesContext,
-  place: NotebookPlace,
+  place: ReportDatabasePlace,
   due: DuePage,
   signal: AbortSignal,
 ): Promise<PageId | null> {

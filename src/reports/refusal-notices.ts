@@ -3,7 +3,6 @@ import type { PageId, RowKey, TableName } from '../model/ids.ts';
 import type { ResolvedTable } from '../model/mapping.ts';
 import { type NotionClient, textRuns } from '../notion/client.ts';
 import { isGone, NotionFailure, stopsAll } from '../notion/error-classification.ts';
-import { isConnectionLost } from '../postgres/connection-lost.ts';
 import type { Log } from '../runtime/log.ts';
 import { backoff, keepTrying, pause } from '../runtime/retry.ts';
 import {
@@ -31,6 +30,8 @@ export type NoticeContext = {
   readonly tables: ReadonlyMap<TableName, ResolvedTable>;
   readonly sourceOf: (table: TableName) => Promise<Source>;
   readonly botId: string;
+  /** Whether a failure is that of the connection to PostgreSQL, and not of what was asked for. */
+  readonly isConnectionLost: (error: unknown) => boolean;
   /** How long a comment that nobody answered may still come true. */
   readonly createGraceMs: number;
   readonly log: Log;
@@ -84,7 +85,7 @@ async function tell(context: NoticeContext, manners: Manners, notice: Notice): P
       waitMs === null ? settleNotice(sql, notice) : postponeNotice(sql, notice.page, waitMs),
     );
   } catch (error) {
-    if (stopsAll(error) || isConnectionLost(error)) throw error;
+    if (stopsAll(error) || context.isConnectionLost(error)) throw error;
     await afterFailure(context, notice, error);
   }
 }
@@ -101,8 +102,8 @@ async function showUnlessRefused(
   try {
     await show(context, table, notice);
   } catch (error) {
-    if (!(error instanceof NotionFailure) || error.verdict.status !== 400) throw error;
-    const { code, message, remedy, retry } = error.verdict;
+    if (!(error instanceof NotionFailure) || error.errorClass.status !== 400) throw error;
+    const { code, message, remedy, retry } = error.errorClass;
     if (retry !== 'never' || code === 'notion_page_in_trash') throw error;
     const reason = `Notion refuses the property ${JSON.stringify(property)}: ${message}`;
     const about = { table: table.name, key: null, field: property, own: true, value: null, schema: null };
@@ -178,7 +179,7 @@ async function send(
   } catch (error) {
     if (error instanceof Outdated) return null;
     if (!(error instanceof NotionFailure)) throw error;
-    const { effect, status, committedId } = error.verdict;
+    const { effect, status, committedId } = error.errorClass;
     if (effect === 'saved') {
       await note(committedId ?? '');
       return null;
@@ -210,7 +211,7 @@ async function findComment({ notion, botId }: NoticeContext, notice: Notice): Pr
     );
     return found?.id ?? null;
   } catch (error) {
-    if (error instanceof NotionFailure && error.verdict.status === 403) return '';
+    if (error instanceof NotionFailure && error.errorClass.status === 403) return '';
     throw error;
   }
 }
@@ -218,7 +219,7 @@ async function findComment({ notion, botId }: NoticeContext, notice: Notice): Pr
 /** A page that Notion does not show is told once it can be seen; what is refused for good is tried again at the next start. */
 async function afterFailure(context: NoticeContext, notice: Notice, error: unknown): Promise<void> {
   const { retry, afterMs } =
-    error instanceof NotionFailure ? error.verdict : ({ retry: 'later', afterMs: null } as const);
+    error instanceof NotionFailure ? error.errorClass : ({ retry: 'later', afterMs: null } as const);
   if (isGone(error)) return context.store.transaction((sql) => awaitPage(sql, notice.page));
   const reason = messageOf(error);
   if (retry === 'never') {

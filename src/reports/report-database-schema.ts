@@ -4,7 +4,12 @@ import { DEVIATIONS, type KnownProperty, type WantedProperty } from '../model/sc
 import type { Ask, NotionClient } from '../notion/client.ts';
 import { NotionFailure } from '../notion/error-classification.ts';
 import { keepDrifts } from '../state/drift.ts';
-import { type NotebookName, type NotebookPlace, readNotebook, saveNotebook } from '../state/report-databases.ts';
+import {
+  type ReportDatabaseName,
+  type ReportDatabasePlace,
+  readReportDatabase,
+  saveReportDatabase,
+} from '../state/report-databases.ts';
 import type { Store } from '../state/sql.ts';
 
 /**
@@ -13,27 +18,32 @@ import type { Store } from '../state/sql.ts';
  */
 export async function knowingSchema<T>(
   { store, notion }: { readonly store: Store; readonly notion: NotionClient },
-  name: NotebookName,
+  name: ReportDatabaseName,
   ask: Ask,
   work: () => Promise<T>,
 ): Promise<T> {
   try {
     return await work();
   } catch (error) {
-    if (error instanceof NotionFailure && error.verdict.status === 400)
+    if (error instanceof NotionFailure && error.errorClass.status === 400)
       await refresh(store, notion, name, ask);
     throw error;
   }
 }
 
-async function refresh(store: Store, notion: NotionClient, name: NotebookName, ask: Ask): Promise<void> {
-  const place = await readNotebook(store, name);
+async function refresh(
+  store: Store,
+  notion: NotionClient,
+  name: ReportDatabaseName,
+  ask: Ask,
+): Promise<void> {
+  const place = await readReportDatabase(store, name);
   if (place === null) return;
   const actual = await notion.retrieveDataSource(place.dataSource, ask);
   const wanted = Object.entries(place.known).map(([property, was]) => wantedAs(property, was));
   const { ids, known, deviations } = identify(wanted, place.known, actual.properties);
   await store.transaction(async (sql) => {
-    await saveNotebook(sql, name, { ...place, properties: ids, known });
+    await saveReportDatabase(sql, name, { ...place, properties: ids, known });
     await keepDrifts(sql, name, DEVIATIONS, deviations);
   });
 }
@@ -46,7 +56,7 @@ const wantedAs = (property: string, { type }: KnownProperty): WantedProperty => 
 
 /** The properties by their ids, as far as the database has them. */
 export const writable = (
-  { properties }: NotebookPlace,
+  { properties }: ReportDatabasePlace,
   values: readonly (readonly [string, Json])[],
 ): Record<string, Json> =>
   Object.fromEntries(

@@ -11,7 +11,7 @@ import { isGone, isInTrash, NotionFailure, stopsAll } from '../notion/error-clas
 import type { RateLimit } from '../notion/throttle.ts';
 import type { Log } from '../runtime/log.ts';
 import { keepTrying, pause } from '../runtime/retry.ts';
-import { type NotebookPlace, readNotebook } from '../state/report-databases.ts';
+import { type ReportDatabasePlace, readReportDatabase } from '../state/report-databases.ts';
 import type { Store } from '../state/sql.ts';
 import {
   collapse,
@@ -57,7 +57,7 @@ export async function runSyncLog(context: SyncLogContext, signal: AbortSignal): 
   await keepTrying(
     async (healthy) => {
       while (!signal.aborted) {
-        const place = await readNotebook(context.store, 'sync_log');
+        const place = await readReportDatabase(context.store, 'sync_log');
         if (place !== null) {
           await context.store.transaction((sql) => collect(sql, level));
           await context.store.transaction((sql) => collapse(sql, MOST_WAITING));
@@ -73,7 +73,11 @@ export async function runSyncLog(context: SyncLogContext, signal: AbortSignal): 
   );
 }
 
-async function writeAll(context: SyncLogContext, place: NotebookPlace, signal: AbortSignal): Promise<void> {
+async function writeAll(
+  context: SyncLogContext,
+  place: ReportDatabasePlace,
+  signal: AbortSignal,
+): Promise<void> {
   const between = context.limit.windowMs / Math.max(1, context.limit.requests * SHARE);
   for (;;) {
     const entry = await nextEntry(context.store);
@@ -88,7 +92,7 @@ async function writeAll(context: SyncLogContext, place: NotebookPlace, signal: A
       // the whole database is hidden or in the trash, its lines wait.
       if (error instanceof NotionFailure && !stopsAll(error) && !isGone(error) && !isInTrash(error))
         await context.store.transaction((sql) =>
-          countAttempt(sql, entry.syncId, error.verdict.effect === 'none'),
+          countAttempt(sql, entry.syncId, error.errorClass.effect === 'none'),
         );
       throw error;
     });
@@ -100,7 +104,7 @@ async function writeAll(context: SyncLogContext, place: NotebookPlace, signal: A
 /** Makes the entry's page, unless an earlier try, whose answer was lost, has made it. */
 async function write(
   context: SyncLogContext,
-  place: NotebookPlace,
+  place: ReportDatabasePlace,
   entry: LogEntry & { readonly sent: boolean },
   signal: AbortSignal,
 ): Promise<PageId> {
@@ -116,7 +120,7 @@ async function write(
     return page.id;
   } catch (error) {
     if (isGone(error)) throw error;
-    const id = error instanceof NotionFailure ? error.verdict.committedId : null;
+    const id = error instanceof NotionFailure ? error.errorClass.committedId : null;
     if (id !== null) return id as PageId;
     throw error;
   }
@@ -124,7 +128,7 @@ async function write(
 
 async function find(
   context: SyncLogContext,
-  place: NotebookPlace,
+  place: ReportDatabasePlace,
   entry: LogEntry,
   signal: AbortSignal,
 ): Promise<PageId | null> {

@@ -6,12 +6,12 @@ import { promisify } from 'node:util';
 import pg from 'pg';
 import lithiumbuy from '../../examples/lithiumbuy/pgnotion.config.ts';
 import { seed } from '../../examples/lithiumbuy/seed.ts';
-import { type Config, parseConfig } from '../config/mapping-file.ts';
-import { runDaemon } from '../app/daemon.ts';
-import { type Environment, readEnvironment } from '../config/environment.ts';
 import { applyToNotion, openInstallation, openNotion } from '../app/connections.ts';
+import { runDaemon } from '../app/daemon.ts';
+import { applyReportDatabases } from '../app/report-databases.ts';
+import { type Environment, readEnvironment } from '../config/environment.ts';
+import { type Config, parseConfig } from '../config/mapping-file.ts';
 import { PgnotionError } from '../model/errors.ts';
-import { applyNotebooks } from '../app/report-databases.ts';
 import { createLog, type Log } from '../runtime/log.ts';
 import { type Sandbox, startSandbox } from './notion/server.ts';
 import { deleteEmbeddedPostgres, startEmbeddedPostgres } from './postgres.ts';
@@ -167,7 +167,7 @@ async function applyOnce(config: Config, environment: Environment, log: Log): Pr
   const { notion, throttle } = openNotion(installation);
   try {
     await applyToNotion(installation, notion);
-    await applyNotebooks(installation, notion);
+    await applyReportDatabases(installation, notion);
   } finally {
     await throttle.stop();
     await installation.close();

@@ -1,8 +1,8 @@
 import type { LikelyCause } from '../model/clearing.ts';
-import { changesIn, type Guard, type GuardLoad, isMassChange } from '../model/mass-change.ts';
 import type { PageId, RowKey, TableName } from '../model/ids.ts';
+import { changesIn, type Guard, type GuardLoad, isMassChange } from '../model/mass-change.ts';
 import { MASS_CLEARING, NOBODY, type Side } from './guarded-changes.ts';
-import type { Trouble } from './outbox.ts';
+import type { Failure } from './outbox.ts';
 import type { Sql, Store } from './sql.ts';
 
 /** A field of a record that one side emptied, and that would become empty on the other. */
@@ -226,7 +226,7 @@ export async function recordsWithClearings(
 }
 
 /** Fields of one page that wait with many others. */
-export const massClearing = (fields: readonly string[]): Trouble => ({
+export const massClearing = (fields: readonly string[]): Failure => ({
   code: MASS_CLEARING,
   reason: `${fields.join(', ')}: emptied together with the same property of many other records`,
   remedy:
@@ -234,7 +234,7 @@ export const massClearing = (fields: readonly string[]): Trouble => ({
 });
 
 /** Fields of one page that wait because it looks as if it had been elsewhere. */
-export const lostOnTheWay = (fields: readonly string[], through: TableName): Trouble => ({
+export const lostOnTheWay = (fields: readonly string[], through: TableName): Failure => ({
   code: MASS_CLEARING,
   reason:
     `${fields.join(', ')}: emptied together, and they are what a page loses that is moved to the database of ` +

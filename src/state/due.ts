@@ -1,6 +1,6 @@
 import type { RowKey, TableName } from '../model/ids.ts';
 import type { Urgency } from '../model/urgency.ts';
-import type { OutboxLine } from './outbox.ts';
+import type { OutboxEntry } from './outbox.ts';
 import { NOT_REFUSED } from './refused-requests.ts';
 import { NO_MOVE_PENDING } from './rekeys.ts';
 import type { Sql } from './sql.ts';
@@ -49,7 +49,7 @@ export async function claimDue(
     readonly limit: number;
     readonly busy: readonly string[];
   },
-): Promise<OutboxLine[]> {
+): Promise<OutboxEntry[]> {
   const rows = await sql.query<LineRow>(
     `select o.table_name, o.key, o.kind, o.priority, o.lsn::text, o.changed_at, o.version::text,
             o.restore, o.approved, o.attempts, o.inserted
@@ -87,7 +87,7 @@ type LineRow = {
   inserted: boolean;
 };
 
-const toLine = (row: LineRow): OutboxLine => ({
+const toLine = (row: LineRow): OutboxEntry => ({
   table: row.table_name,
   key: row.key,
   kind: row.kind,

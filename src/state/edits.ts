@@ -1,6 +1,6 @@
 import type { PageId, RowKey, TableName } from '../model/ids.ts';
 import { clearNotice, wishNotice } from './notices.ts';
-import type { Trouble } from './outbox.ts';
+import type { Failure } from './outbox.ts';
 import { notFailing } from './page-failures.ts';
 import type { Sql } from './sql.ts';
 
@@ -108,20 +108,20 @@ export async function waitForEdit(
   sql: Sql,
   edit: Keep,
   afterMs: number,
-  trouble: Trouble | null,
+  failure: Failure | null,
 ): Promise<void> {
-  await upsert(sql, edit, { afterMs, parked: false, trouble });
+  await upsert(sql, edit, { afterMs, parked: false, failure });
 }
 
 /** Sets an edit aside until the page changes or somebody asks for a retry (invariant 4: it stands in failures). */
-export async function parkEdit(sql: Sql, edit: Keep, trouble: Trouble): Promise<void> {
-  await upsert(sql, edit, { afterMs: null, parked: true, trouble });
+export async function parkEdit(sql: Sql, edit: Keep, failure: Failure): Promise<void> {
+  await upsert(sql, edit, { afterMs: null, parked: true, failure });
 }
 
 /** Why an edit is set aside that a person has to decide about: it stands in `open_conflicts`. */
 export const CONFLICT_OPEN = 'conflict_open';
 
-export const conflictOpen = (fields: readonly string[]): Trouble => ({
+export const conflictOpen = (fields: readonly string[]): Failure => ({
   code: CONFLICT_OPEN,
   reason: `both sides changed ${fields.length === 0 ? 'the record' : fields.join(', ')}, and a person has to decide`,
   remedy: 'see `pgnotion conflicts list`, then `pgnotion conflicts resolve`',
@@ -165,7 +165,7 @@ export async function lookSoon(
 async function upsert(
   sql: Sql,
   edit: Keep,
-  how: { readonly afterMs: number | null; readonly parked: boolean; readonly trouble: Trouble | null },
+  how: { readonly afterMs: number | null; readonly parked: boolean; readonly failure: Failure | null },
 ): Promise<void> {
   const [kept] = await sql.query<{ attempts: number }>(
     `insert into pgnotion.edits as e (page_id, table_name, key, digest, fields, next_at, parked_at, attempts, code, reason, remedy, cause)
@@ -186,16 +186,16 @@ async function upsert(
       edit.fields ?? [],
       how.afterMs === null ? null : how.afterMs / 1000,
       how.parked,
-      how.trouble?.code ?? null,
-      how.trouble?.reason ?? null,
-      how.trouble?.remedy ?? null,
-      how.trouble?.cause ?? null,
+      how.failure?.code ?? null,
+      how.failure?.reason ?? null,
+      how.failure?.remedy ?? null,
+      how.failure?.cause ?? null,
     ],
   );
   // What waits goes on by itself most often; only what has waited for a while is worth a word.
-  const told = how.trouble?.told ?? [];
+  const told = how.failure?.told ?? [];
   if (told.length === 0 || !(how.parked || (kept?.attempts ?? 0) >= TOLD_AFTER)) return;
-  await wishNotice(sql, edit, told, how.trouble?.code === 'page_incomplete' ? 'incomplete' : null);
+  await wishNotice(sql, edit, told, how.failure?.code === 'page_incomplete' ? 'incomplete' : null);
 }
 
 const TOLD_AFTER = 4;

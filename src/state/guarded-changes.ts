@@ -1,6 +1,6 @@
-import { changesIn, type GuardLoad, type ListedKind } from '../model/mass-change.ts';
 import type { PageId, RowKey, TableName } from '../model/ids.ts';
-import type { Trouble } from './outbox.ts';
+import { changesIn, type GuardLoad, type ListedKind } from '../model/mass-change.ts';
+import type { Failure } from './outbox.ts';
 import type { Sql } from './sql.ts';
 
 export type Side = 'to-notion' | 'to-postgres';
@@ -46,14 +46,14 @@ const REMEDY =
   'look at `pgnotion guarded list`, then run `pgnotion guarded approve` or `pgnotion guarded reject`';
 
 /** A deletion that waits for a person, on either side. */
-export const massDeletion = (load: GuardLoad): Trouble => ({
+export const massDeletion = (load: GuardLoad): Failure => ({
   code: MASS_DELETION,
   reason: `${changesIn(load)} of ${load.records} records of this table would be deleted at once`,
   remedy: REMEDY,
 });
 
 /** The same of rows that are left out by the query or the condition. */
-export const massFiltered = (load: GuardLoad): Trouble => ({
+export const massFiltered = (load: GuardLoad): Failure => ({
   code: MASS_DELETION,
   reason: `${changesIn(load)} of ${load.records} records of this table would leave Notion at once`,
   remedy: REMEDY,
@@ -62,7 +62,7 @@ export const massFiltered = (load: GuardLoad): Trouble => ({
 });
 
 /** A deletion that would take too many rows of another table along. */
-export const massCascade = (load: GuardLoad, others: TableName): Trouble => ({
+export const massCascade = (load: GuardLoad, others: TableName): Failure => ({
   code: MASS_DELETION,
   reason: `its deletion would delete ${changesIn(load)} of ${load.records} records of ${others} too`,
   remedy: REMEDY,
@@ -70,7 +70,7 @@ export const massCascade = (load: GuardLoad, others: TableName): Trouble => ({
 });
 
 /** Pages of a database that carry no key and would all become rows of the table. `cause` says why there are so many. */
-export const massCreation = (load: GuardLoad, cause: string): Trouble => ({
+export const massCreation = (load: GuardLoad, cause: string): Failure => ({
   code: MASS_CREATION,
   reason: `${changesIn(load)} pages without a row would become rows of this table at once`,
   remedy: REMEDY,
@@ -80,19 +80,19 @@ export const massCreation = (load: GuardLoad, cause: string): Trouble => ({
 /** A person refused that such a page becomes a row: it is left alone until somebody edits it. */
 export const CREATION_REFUSED = 'creation_refused';
 
-export const creationRefused: Trouble = {
+export const creationRefused: Failure = {
   code: CREATION_REFUSED,
   reason: 'a person decided that this page becomes no row',
   remedy: 'edit the page to make it a row after all',
 };
 
 /** Has the pages of a table that wait to become rows wait for a person instead. */
-export async function holdCreations(sql: Sql, table: TableName, trouble: Trouble): Promise<void> {
+export async function holdCreations(sql: Sql, table: TableName, failure: Failure): Promise<void> {
   await sql.query(
     `update pgnotion.edits
         set parked_at = clock_timestamp(), next_at = null, code = $2, reason = $3, remedy = $4, cause = $5
       where ${NEW_PAGES}`,
-    [table, trouble.code, trouble.reason, trouble.remedy, trouble.cause ?? null],
+    [table, failure.code, failure.reason, failure.remedy, failure.cause ?? null],
   );
 }
 
@@ -108,7 +108,7 @@ export async function newPages(sql: Sql, table: TableName): Promise<number> {
 const NEW_PAGES = `table_name = $1 and key is null and carries is null and parked_at is null`;
 
 /** A deletion to be confirmed whatever its number: the row goes only when a person says so. */
-export const deletionToReview: Trouble = {
+export const deletionToReview: Failure = {
   code: DELETE_REVIEW,
   reason: 'the page was put into the trash in Notion, and the row is kept until somebody decides',
   remedy:

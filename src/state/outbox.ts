@@ -21,7 +21,7 @@ export type DirtyRecord = {
   readonly urgency?: Urgency;
 };
 
-export type OutboxLine = {
+export type OutboxEntry = {
   readonly table: TableName;
   readonly key: RowKey;
   readonly kind: 'write' | 'delete';
@@ -127,22 +127,22 @@ export async function markRestore(
 /** Takes a line out, unless its record changed since it was claimed: then only what was delivered is struck off. */
 export async function settle(
   sql: Sql,
-  line: Pick<OutboxLine, 'table' | 'key' | 'version' | 'restore'>,
+  entry: Pick<OutboxEntry, 'table' | 'key' | 'version' | 'restore'>,
 ): Promise<void> {
   await sql.query('delete from pgnotion.outbox where table_name = $1 and key = $2 and version = $3', [
-    line.table,
-    line.key,
-    line.version,
+    entry.table,
+    entry.key,
+    entry.version,
   ]);
   await sql.query(
     `update pgnotion.outbox
         set first_at = changed_at, inserted = false, restore = array(select unnest(restore) except select unnest($3::text[]))
       where table_name = $1 and key = $2`,
-    [line.table, line.key, line.restore],
+    [entry.table, entry.key, entry.restore],
   );
 }
 
-export type Trouble = {
+export type Failure = {
   readonly code: string;
   readonly reason: string;
   readonly remedy: string;
@@ -160,34 +160,42 @@ export async function discard(sql: Sql, table: TableName, key: RowKey): Promise<
 /** Leaves a line for later, after a failure that may pass. */
 export async function reschedule(
   sql: Sql,
-  line: OutboxLine,
+  entry: OutboxEntry,
   afterMs: number,
-  trouble: Trouble,
+  failure: Failure,
 ): Promise<void> {
   await sql.query(
     `update pgnotion.outbox set attempts = attempts + 1, next_at = clock_timestamp() + make_interval(secs => $4),
             code = $5, reason = $6, remedy = $7
       where table_name = $1 and key = $2 and version = $3`,
-    [line.table, line.key, line.version, afterMs / 1000, trouble.code, trouble.reason, trouble.remedy],
+    [entry.table, entry.key, entry.version, afterMs / 1000, failure.code, failure.reason, failure.remedy],
   );
 }
 
 /** Waits without counting a failure: the record depends on another one that is on its way. */
-export async function postpone(sql: Sql, line: OutboxLine, afterMs: number): Promise<void> {
+export async function postpone(sql: Sql, entry: OutboxEntry, afterMs: number): Promise<void> {
   await sql.query(
     `update pgnotion.outbox set next_at = clock_timestamp() + make_interval(secs => $4)
       where table_name = $1 and key = $2 and version = $3`,
-    [line.table, line.key, line.version, afterMs / 1000],
+    [entry.table, entry.key, entry.version, afterMs / 1000],
   );
 }
 
 /** Sets a line aside until its record changes or somebody asks for a retry. */
-export async function park(sql: Sql, line: OutboxLine, trouble: Trouble): Promise<void> {
+export async function park(sql: Sql, entry: OutboxEntry, failure: Failure): Promise<void> {
   await sql.query(
     `update pgnotion.outbox set attempts = attempts + 1, parked_at = clock_timestamp(),
             code = $4, reason = $5, remedy = $6, cause = $7
       where table_name = $1 and key = $2 and version = $3`,
-    [line.table, line.key, line.version, trouble.code, trouble.reason, trouble.remedy, trouble.cause ?? null],
+    [
+      entry.table,
+      entry.key,
+      entry.version,
+      failure.code,
+      failure.reason,
+      failure.remedy,
+      failure.cause ?? null,
+    ],
   );
 }
 

@@ -1,5 +1,5 @@
 import type { PageId, RowKey, TableName } from '../model/ids.ts';
-import type { Trouble } from './outbox.ts';
+import type { Failure } from './outbox.ts';
 import type { Sql } from './sql.ts';
 
 /** A page that could not be looked at, or not whole, when it was last tried. */
@@ -41,7 +41,7 @@ export const dueFailures = (
 export async function keepPageFailure(
   sql: Sql,
   failed: Pick<PageFailure, 'page' | 'table' | 'fields' | 'editedAt'> & { readonly key: RowKey | null },
-  trouble: Trouble,
+  failure: Failure,
   afterMs: number,
 ): Promise<void> {
   await sql.query(
@@ -58,9 +58,9 @@ export async function keepPageFailure(
       failed.fields,
       failed.editedAt,
       afterMs / 1_000,
-      trouble.code,
-      trouble.reason,
-      trouble.remedy,
+      failure.code,
+      failure.reason,
+      failure.remedy,
     ],
   );
 }

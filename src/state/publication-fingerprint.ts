@@ -1,8 +1,8 @@
 import type { Sql } from './sql.ts';
 
 /** What the publication was when all that it had not published had been looked at: see `publicationSeal`. */
-export const readSeal = <Seal>(sql: Sql): Promise<Seal | null> => read<Seal>(sql, 'publication');
-export const saveSeal = (sql: Sql, seal: object): Promise<void> => save(sql, 'publication', seal);
+export const readFingerprint = <Seal>(sql: Sql): Promise<Seal | null> => read<Seal>(sql, 'publication');
+export const saveFingerprint = (sql: Sql, seal: object): Promise<void> => save(sql, 'publication', seal);
 
 /** The labels of enums when the rows that show them were compared last. */
 export const readLabels = <Labels>(sql: Sql): Promise<Labels | null> => read<Labels>(sql, 'enum_labels');

@@ -1,5 +1,5 @@
 import type { TableName } from '../model/ids.ts';
-import type { Trouble } from './outbox.ts';
+import type { Failure } from './outbox.ts';
 import type { Sql } from './sql.ts';
 
 /** What a request to Notion does that may be refused as a kind. */
@@ -19,7 +19,7 @@ const EVERY = '';
 export async function keepRefusedKind(
   sql: Sql,
   { kind, table }: Pick<RefusedKind, 'kind' | 'table'>,
-  trouble: Trouble,
+  failure: Failure,
   afterMs: number,
 ): Promise<boolean> {
   const [row] = await sql.query<{ tries: number }>(
@@ -29,7 +29,7 @@ export async function keepRefusedKind(
        set tries = r.tries + 1, next_at = excluded.next_at, code = excluded.code, reason = excluded.reason,
            remedy = excluded.remedy
      returning tries`,
-    [kind, table ?? EVERY, afterMs / 1_000, trouble.code, trouble.reason, trouble.remedy],
+    [kind, table ?? EVERY, afterMs / 1_000, failure.code, failure.reason, failure.remedy],
   );
   return row?.tries === 1;
 }

@@ -2,10 +2,10 @@ import type { DataSourceId } from '../model/ids.ts';
 import { type KnownSchema, knownByIds } from '../model/schema/known.ts';
 import type { Sql } from './sql.ts';
 
-export type NotebookName = 'sync_log' | 'conflicts';
+export type ReportDatabaseName = 'sync_log' | 'conflicts';
 
 /** Where a notebook is in Notion. */
-export type NotebookPlace = {
+export type ReportDatabasePlace = {
   readonly dataSource: DataSourceId;
   readonly database: string | null;
   /** Property name -> property id, of those that can be written now. */
@@ -14,7 +14,10 @@ export type NotebookPlace = {
 };
 
 /** Null if `pgnotion apply` has not made it. */
-export async function readNotebook(sql: Sql, name: NotebookName): Promise<NotebookPlace | null> {
+export async function readReportDatabase(
+  sql: Sql,
+  name: ReportDatabaseName,
+): Promise<ReportDatabasePlace | null> {
   const [row] = await sql.query<{
     data_source_id: DataSourceId;
     database_id: string | null;
@@ -30,7 +33,11 @@ export async function readNotebook(sql: Sql, name: NotebookName): Promise<Notebo
   return { dataSource, database, properties, known };
 }
 
-export async function saveNotebook(sql: Sql, name: NotebookName, place: NotebookPlace): Promise<void> {
+export async function saveReportDatabase(
+  sql: Sql,
+  name: ReportDatabaseName,
+  place: ReportDatabasePlace,
+): Promise<void> {
   await sql.query(
     `insert into pgnotion.notebooks (name, data_source_id, database_id, properties, known) values ($1, $2, $3, $4, $5)
      on conflict (name) do update set data_source_id = excluded.data_source_id,

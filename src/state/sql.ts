@@ -14,7 +14,9 @@ export type Store = Sql & {
   readonly epoch: number;
 };
 
-export const FENCE = 'select pgnotion.fence($1)';
+/** Fails unless this daemon is still the one that syncs: for transactions on other connections than the state's own. */
+export const fence = (sql: Sql, epoch: number): Promise<unknown> =>
+  sql.query('select pgnotion.fence($1)', [epoch]);
 
 const over = (client: Pick<pg.ClientBase, 'query'>): Sql => ({
   query: async <Row extends object>(text: string, values: readonly unknown[] = []) =>
@@ -27,7 +29,7 @@ export function createStore(pool: Pool, epoch: number): Store {
     epoch,
     transaction: (work) =>
       inTransaction(pool, async (sql) => {
-        await sql.query(FENCE, [epoch]);
+        await fence(sql, epoch);
         return work(sql);
       }),
   };

@@ -197,7 +197,7 @@ export async function countWaiting(sql: Sql, tables: readonly TableName[]): Prom
  * Ties a row that came back to the page that it had. The page is in the trash, and the way back takes it out as it does
  * when a person refuses a deletion; without a base, the row's values win then. A record that is there again stays as it is.
  */
-export async function revive(sql: Sql, table: TableName, key: RowKey, page: PageId): Promise<void> {
+export async function unrest(sql: Sql, table: TableName, key: RowKey, page: PageId): Promise<void> {
   await sql.query(
     `with pair as (
        insert into pgnotion.records (table_name, key, page_id, state) values ($1, $2, $3, 'trashed')

@@ -10,7 +10,7 @@ import { propertyKey } from '../state/sources.ts';
 import type { Sql } from '../state/sql.ts';
 import { hidden } from './away.ts';
 import type { Deletion, DeliverContext, Delivered } from './context.ts';
-import { troubleOf, urgencyOf } from './failure.ts';
+import { failureOf, urgencyOf } from './failure.ts';
 
 /** How a policy puts a page away. Each can be repeated without harm. */
 export type AwayRequest = {
@@ -64,7 +64,7 @@ export type PutAway =
 /** Sends the request, with its operation. A page that is in the trash by then was put there by hand, as was wanted. */
 export async function putAway(
   context: DeliverContext,
-  { line, table }: Deletion,
+  { entry, table }: Deletion,
   record: SyncRecord & { readonly page: PageId },
   request: AwayRequest,
   { kind, before, by, keep }: AwayReason,
@@ -72,27 +72,27 @@ export async function putAway(
   const told: RequestedOperation = {
     direction: 'to-notion',
     table: table.name,
-    key: line.key,
+    key: entry.key,
     page: record.page,
     kind,
     before,
     after: request.after,
     ...(kind === 'delete' ? { row: { before: record.baseRow, after: null } } : {}),
-    lsn: line.lsn,
-    changedAt: line.changedAt,
-    attempt: line.attempts + 1,
+    lsn: entry.lsn,
+    changedAt: entry.changedAt,
+    attempt: entry.attempts + 1,
     actor: by,
-    approved: line.approved || by !== null,
+    approved: entry.approved || by !== null,
   };
   const operation = requestOperation(context.store, told, keep);
   try {
-    await request.send({ priority: urgencyOf(line), beforeLeaving: operation.begin });
+    await request.send({ priority: urgencyOf(entry), beforeLeaving: operation.begin });
   } catch (error) {
     const isTrashed = await wasTrashed(context, record.page, error);
     const status = isTrashed ? 'done' : 'failed';
     await context.store.transaction((sql) => operation.end(sql, { status, error: String(error) }));
     if (isTrashed) return { kind: 'away', as: 'trashed' };
-    const delivered = isGone(error) ? hidden(line) : refusedMark(request.mark, troubleOf(error, line));
+    const delivered = isGone(error) ? hidden(entry) : refusedMark(request.mark, failureOf(error, entry));
     return { kind: 'not', delivered };
   }
   await context.store.transaction((sql) => operation.end(sql, { status: 'done' }));
@@ -102,12 +102,12 @@ export async function putAway(
 /** A mark that Notion refuses is told by the property's name, and tried again when the schema changes. */
 function refusedMark(mark: string | null, outcome: Delivered): Delivered {
   if (mark === null || outcome.kind !== 'parked') return outcome;
-  const reason = `Notion refuses the property ${JSON.stringify(mark)}: ${outcome.trouble.reason}`;
-  return { kind: 'parked', trouble: { ...outcome.trouble, code: FIELD_REFUSED, reason } };
+  const reason = `Notion refuses the property ${JSON.stringify(mark)}: ${outcome.failure.reason}`;
+  return { kind: 'parked', failure: { ...outcome.failure, code: FIELD_REFUSED, reason } };
 }
 
 /** A page in the trash takes neither a mark nor the archive. */
 async function wasTrashed(context: DeliverContext, page: PageId, error: unknown): Promise<boolean> {
-  if (!(error instanceof NotionFailure) || error.verdict.status !== 400) return false;
+  if (!(error instanceof NotionFailure) || error.errorClass.status !== 400) return false;
   return (await context.notion.retrievePage(page, { priority: 'live' })).inTrash;
 }

@@ -4,19 +4,19 @@ import type { DataSourceId, PageId } from '../model/ids.ts';
 import { isGone, NotionFailure } from '../notion/error-classification.ts';
 import { hiddenWaitMs } from '../runtime/retry.ts';
 import { lookSoon } from '../state/edits.ts';
-import type { OutboxLine } from '../state/outbox.ts';
+import type { OutboxEntry } from '../state/outbox.ts';
 import { recordsByPage } from '../state/records.ts';
 import { tableOfSource } from '../state/sources.ts';
 import type { DeliverContext, Delivered, Delivery } from './context.ts';
 import { urgencyOf } from './failure.ts';
 
-type Line = Pick<OutboxLine, 'table' | 'key' | 'attempts'>;
+type Line = Pick<OutboxEntry, 'table' | 'key' | 'attempts'>;
 
 /** Notion does not show the page: what is to be done to it waits until it can be seen, or is given up by hand. */
 export const hidden = (line: Line): Delivered => ({
   kind: 'retry',
   ms: hiddenWaitMs(line.attempts + 1),
-  trouble: pageHidden(line),
+  failure: pageHidden(line),
 });
 
 /** The page is in another database, or in none: its properties are not those of the mapping, and it is not written to. */
@@ -29,7 +29,7 @@ export async function moved(
   context.hint(page.id);
   return {
     kind: 'parked',
-    trouble: pageMoved(line, await tableOfSource(context.store, page.parentDataSource)),
+    failure: pageMoved(line, await tableOfSource(context.store, page.parentDataSource)),
   };
 }
 
@@ -40,7 +40,7 @@ export async function movedAtRest(
   page: { readonly parentDataSource: DataSourceId | null },
 ): Promise<Delivered> {
   const to = await tableOfSource(context.store, page.parentDataSource);
-  return { kind: 'retry', ms: hiddenWaitMs(line.attempts + 1), trouble: pageMoved(line, to) };
+  return { kind: 'retry', ms: hiddenWaitMs(line.attempts + 1), failure: pageMoved(line, to) };
 }
 
 const TARGET_WAIT_MS = 2_000;
@@ -51,26 +51,26 @@ const TARGET_WAIT_MS = 2_000;
  */
 export async function refusedForPage(
   context: DeliverContext,
-  { line, table }: Delivery,
+  { entry, table }: Delivery,
   own: PageId | null,
   writes: PageImage,
   error: unknown,
 ): Promise<Delivered | null> {
-  if (!(error instanceof NotionFailure) || (error.verdict.status !== 400 && !isGone(error))) return null;
+  if (!(error instanceof NotionFailure) || (error.errorClass.status !== 400 && !isGone(error))) return null;
   if (own !== null) {
     // A batch is written without a GET of each page: the properties of another database are not those of the mapping.
-    const away = await ownPageAway(context, own, line);
+    const away = await ownPageAway(context, own, entry);
     if (away !== null) return away;
   }
   const named = table.fields
     .filter(({ type, property }) => type === 'relation' && property in writes)
     .flatMap(({ property }) => writes[property] as readonly PageId[]);
-  const away = await awayTargets(context, named, line);
+  const away = await awayTargets(context, named, entry);
   if (away.length === 0) return null;
   return {
     kind: 'retry',
     ms: TARGET_WAIT_MS,
-    trouble: {
+    failure: {
       code: 'related_page_away',
       reason: `${away.join(', ')}: Notion does not take a relation to a page that is hidden, or in another database`,
       remedy: 'nothing to do: the rest is written, and the relation follows once the related page is back',
@@ -82,14 +82,14 @@ export async function refusedForPage(
 async function ownPageAway(
   context: DeliverContext,
   page: PageId,
-  line: OutboxLine,
+  entry: OutboxEntry,
 ): Promise<Delivered | null> {
   try {
-    const found = await context.notion.retrievePage(page, { priority: urgencyOf(line) });
-    const { dataSource } = await context.sourceOf(line.table);
-    return awayOf(found, dataSource) === 'moved' ? moved(context, line, found) : null;
+    const found = await context.notion.retrievePage(page, { priority: urgencyOf(entry) });
+    const { dataSource } = await context.sourceOf(entry.table);
+    return awayOf(found, dataSource) === 'moved' ? moved(context, entry, found) : null;
   } catch (error) {
-    if (isGone(error)) return hidden(line);
+    if (isGone(error)) return hidden(entry);
     throw error;
   }
 }
@@ -98,13 +98,13 @@ async function ownPageAway(
 async function awayTargets(
   context: DeliverContext,
   named: readonly PageId[],
-  line: OutboxLine,
+  entry: OutboxEntry,
 ): Promise<string[]> {
   const away: string[] = [];
   const records = await recordsByPage(context.store, named);
   for (const [page, { table, key }] of records) {
     const { dataSource } = await context.sourceOf(table);
-    const isThere = await context.notion.retrievePage(page, { priority: urgencyOf(line) }).then(
+    const isThere = await context.notion.retrievePage(page, { priority: urgencyOf(entry) }).then(
       (found) => awayOf(found, dataSource) !== 'moved',
       (error: unknown) => {
         if (isGone(error)) return false;

@@ -7,16 +7,16 @@ import type { RefusedField } from '../model/refused-field.ts';
 import { leftOutAmong } from '../postgres/left-out.ts';
 import { readEach } from '../postgres/read-rows.ts';
 import { conflictedAmong } from '../state/conflicts.ts';
-import type { OutboxLine } from '../state/outbox.ts';
+import type { OutboxEntry } from '../state/outbox.ts';
 import { recordsByKey, type SyncRecord } from '../state/records.ts';
 import { refusedFieldsOf } from '../state/refused-fields.ts';
 import type { Source } from '../state/sources.ts';
 import { type Claims, findClaims } from './claimed-page.ts';
 import { guardBatch } from './clearing.ts';
 import { type DeliverContext, lookupsFor } from './context.ts';
-import { countLeaving } from './filter.ts';
-import { type Look, openEyes } from './preread.ts';
 import { urgencyOf } from './failure.ts';
+import { countLeaving } from './filter.ts';
+import { type Preread, readBeforeWrite } from './preread.ts';
 import { hasNews } from './update.ts';
 
 /** What was read for a whole batch at once. */
@@ -28,7 +28,7 @@ export type Batch = {
   /** Rows that PostgreSQL does not give, and why. */
   readonly broken: ReadonlyMap<RowKey, unknown>;
   readonly lookups: Lookups;
-  readonly look: Look;
+  readonly look: Preread;
   /** What Notion refused before, by record. */
   readonly refused: (key: RowKey) => readonly RefusedField[];
   /** Records with a conflict that is not over. */
@@ -42,9 +42,9 @@ export async function readBatch(
   context: DeliverContext,
   table: ResolvedTable,
   source: Source,
-  lines: readonly OutboxLine[],
+  entries: readonly OutboxEntry[],
 ): Promise<Batch> {
-  const keys = lines.map((line) => line.key);
+  const keys = entries.map((entry) => entry.key);
   // Records before rows: an edit that is applied in between shows as a moved base under the lock.
   const records = await recordsByKey(context.store, table.name, keys);
   const { rows, broken } = await readEach(context.db, table, keys);
@@ -53,25 +53,25 @@ export async function readBatch(
   if (leaving.length > 0) await countLeaving(context, { table });
   const bases = [...records.values()].map((record) => record.baseRow);
   const lookups = await lookupsFor(context, table, [...rows.values(), ...bases]);
-  const updates = lines.filter((line) => {
-    const known = records.get(line.key);
-    const row = rows.get(line.key);
+  const updates = entries.filter((entry) => {
+    const known = records.get(entry.key);
+    const row = rows.get(entry.key);
     return (
       known?.page != null &&
       row !== undefined &&
-      !leftOut.has(line.key) &&
-      hasNews({ line, table, row }, known)
+      !leftOut.has(entry.key) &&
+      hasNews({ entry, table, row }, known)
     );
   });
-  const deletions = lines.filter(
+  const deletions = entries.filter(
     ({ key, kind }) => leaving.includes(key) || (kind === 'delete' && !rows.has(key) && !leftOut.has(key)),
   );
-  const priority = lines[0] === undefined ? 'live' : urgencyOf(lines[0]);
-  const look = await openEyes(context, table, source, updates.length + deletions.length, { priority });
+  const priority = entries[0] === undefined ? 'live' : urgencyOf(entries[0]);
+  const look = await readBeforeWrite(context, table, source, updates.length + deletions.length, { priority });
   await guardBatch(context, table, lookups, [...records.values()], rows);
   const conflicted = await conflictedAmong(context.store, table.name, keys);
   const refused = await refusedFieldsOf(context.store, table.name, keys);
-  const unlinked = lines.filter(({ key }) => rows.has(key) && !records.has(key) && !leftOut.has(key));
+  const unlinked = entries.filter(({ key }) => rows.has(key) && !records.has(key) && !leftOut.has(key));
   const claims = await findClaims(context, table, source, unlinked, { priority });
   return { table, source, records, rows, broken, lookups, look, conflicted, refused, claims, leftOut };
 }

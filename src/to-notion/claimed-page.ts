@@ -5,7 +5,7 @@ import { BACKFILL } from '../model/urgency.ts';
 import type { Ask, NotionPage } from '../notion/client.ts';
 import { NotionFailure } from '../notion/error-classification.ts';
 import { ADOPTION_REVIEW, carriersOf, lookAtCarrier, originOf } from '../state/first-contact.ts';
-import type { OutboxLine } from '../state/outbox.ts';
+import type { OutboxEntry } from '../state/outbox.ts';
 import { recordsByPage } from '../state/records.ts';
 import { propertyKey, type Source } from '../state/sources.ts';
 import type { DeliverContext, Delivered, Delivery } from './context.ts';
@@ -31,21 +31,21 @@ export async function findClaims(
   context: DeliverContext,
   table: ResolvedTable,
   source: Source,
-  lines: readonly OutboxLine[],
+  entries: readonly OutboxEntry[],
   ask: Ask,
 ): Promise<Claims> {
   // Without the property, the records wait for it (`awaitProperty`).
-  if (lines.length === 0 || propertyKey(source, table.idProperty) === undefined) return new Map();
+  if (entries.length === 0 || propertyKey(source, table.idProperty) === undefined) return new Map();
   const all = (await originOf(context.store, table.name)) === 'found';
   const oldest = context.now().getTime() - UNSEEN_MS;
-  const keys = lines
+  const keys = entries
     .filter(({ urgency, changedAt }) => all || (urgency !== BACKFILL && changedAt.getTime() < oldest))
     .map(({ key }) => key);
   const found = new Map<RowKey, NotionPage[]>(keys.map((key) => [key, []]));
   for (let at = 0; at < keys.length; at += KEYS_PER_QUERY) {
     const some = keys.slice(at, at + KEYS_PER_QUERY);
     const pages = await pagesWith(context, table, source, some, ask).catch((error: unknown) => {
-      if (error instanceof NotionFailure && error.verdict.status === 400) return error;
+      if (error instanceof NotionFailure && error.errorClass.status === 400) return error;
       throw error;
     });
     if (pages instanceof NotionFailure) return pages;
@@ -79,10 +79,10 @@ export async function waitForClaim(
   delivery: Delivery,
   claims: Claims,
 ): Promise<Delivered | null> {
-  const { line, table } = delivery;
-  const carriers = await carriersOf(context.store, table.name, line.key);
+  const { entry, table } = delivery;
+  const carriers = await carriersOf(context.store, table.name, entry.key);
   if (carriers.some(({ code, parked }) => parked && code === ADOPTION_REVIEW))
-    return { kind: 'parked', trouble: underReview(delivery) };
+    return { kind: 'parked', failure: underReview(delivery) };
   const found = await claimsOf(context, delivery, claims);
   const known = await recordsByPage(
     context.store,
@@ -93,7 +93,7 @@ export async function waitForClaim(
   const toLookAt = [...new Set(open)].filter((page) => !known.has(page) && !reported.has(page));
   if (toLookAt.length === 0) return null;
   for (const page of toLookAt) {
-    await context.store.transaction((sql) => lookAtCarrier(sql, table.name, line.key, page));
+    await context.store.transaction((sql) => lookAtCarrier(sql, table.name, entry.key, page));
     context.hint(page);
   }
   return { kind: 'postponed', ms: LOOK_MS };
@@ -108,19 +108,19 @@ const UNKNOWN_KEY = 'unknown_record_id';
 
 async function claimsOf(
   context: DeliverContext,
-  { line, table, source }: Delivery,
+  { entry, table, source }: Delivery,
   claims: Claims,
 ): Promise<readonly NotionPage[]> {
   if (claims instanceof NotionFailure) throw claims;
-  const batched = claims.get(line.key);
+  const batched = claims.get(entry.key);
   if (batched !== undefined) return batched;
-  const alone = await findClaims(context, table, source, [line], { priority: urgencyOf(line) });
+  const alone = await findClaims(context, table, source, [entry], { priority: urgencyOf(entry) });
   if (alone instanceof NotionFailure) throw alone;
-  return alone.get(line.key) ?? [];
+  return alone.get(entry.key) ?? [];
 }
 
-const underReview = ({ line, table }: Delivery): Extract<Delivered, { kind: 'parked' }>['trouble'] => ({
+const underReview = ({ entry, table }: Delivery): Extract<Delivered, { kind: 'parked' }>['failure'] => ({
   code: ADOPTION_REVIEW,
-  reason: `a page that the connection made for a record it no longer knows shows the key ${line.key}: a person has to say whether it is this row's`,
-  remedy: `run \`pgnotion guarded approve ${table.name} '${line.key}'\` to give the row that page, or \`pgnotion guarded reject ${table.name} '${line.key}'\` to have a new one made`,
+  reason: `a page that the connection made for a record it no longer knows shows the key ${entry.key}: a person has to say whether it is this row's`,
+  remedy: `run \`pgnotion guarded approve ${table.name} '${entry.key}'\` to give the row that page, or \`pgnotion guarded reject ${table.name} '${entry.key}'\` to have a new one made`,
 });

@@ -32,9 +32,9 @@ export async function guardPlan(
   { table, row, lookups }: Delivery,
   record: SyncRecord,
   plan: PagePlan,
-  lines: readonly LiveConflict[],
+  conflicts: readonly LiveConflict[],
 ): Promise<PagePlan> {
-  const decided = new Set(lines.flatMap(({ field, by }) => (by === null ? [] : [field])));
+  const decided = new Set(conflicts.flatMap(({ field, by }) => (by === null ? [] : [field])));
   const seen = await clearedIn(context, table, lookups, [{ record, row }]);
   const mine = seen.filter(({ field }) => field in plan.writes && !decided.has(field));
   if (mine.length === 0) return plan;

@@ -13,7 +13,7 @@ import { awaitTargets } from '../state/waiting.ts';
 import { concludeConflicts } from './conflict.ts';
 import { type DeliverContext, type Delivered, type Delivery, pick, SETTLED } from './context.ts';
 import { baseOfWithheld, type Second } from './extras.ts';
-import type { Found } from './preread.ts';
+import type { PrereadResult } from './preread.ts';
 import { setAside } from './set-aside.ts';
 
 export type Linked = SyncRecord & { readonly page: NonNullable<SyncRecord['page']> };
@@ -22,7 +22,7 @@ export type Linked = SyncRecord & { readonly page: NonNullable<SyncRecord['page'
 export type Look = {
   readonly page: PageImage;
   /** The page as it was looked at before the write, if it was. */
-  readonly now: Extract<Found, { kind: 'here' }> | null;
+  readonly now: Extract<PrereadResult, { kind: 'here' }> | null;
   /** Fields whose later edit on the page is set aside. */
   readonly lost: readonly string[];
   readonly second: Second;
@@ -51,18 +51,18 @@ export async function conclude(
   plan: PagePlan,
   seen: Seen,
 ): Promise<Delivered> {
-  const { line, table, row } = delivery;
+  const { entry, table, row } = delivery;
   const moved = [...Object.keys(plan.writes), ...plan.agreed];
   const complete = moved.filter((name) => !plan.partial.has(name));
   const aside = seen.more ? NEXT : setAside(delivery, record, plan, seen);
   const page = { ...pick(seen.after, moved), ...baseOfWithheld(record, plan, seen.second) };
   const base = { ...record.basePage, ...page };
   const look = await context.store.transaction(async (sql) => {
-    await awaitTargets(sql, table.name, line.key, plan.missing);
+    await awaitTargets(sql, table.name, entry.key, plan.missing);
     const unseen = await concludeConflicts(sql, delivery, record, seen.page, plan, seen.second.withheld);
     await advanceBase(
       sql,
-      { table: table.name, key: line.key },
+      { table: table.name, key: entry.key },
       {
         row: pick(row, complete),
         page,
@@ -76,8 +76,8 @@ export async function conclude(
       await saveUnshown(sql, record, seen.written.unshown);
       await seen.written.operation.end(sql, { status: 'done' });
     }
-    if (seen.now !== null) await closeDoubts(sql, table.name, line.key, seen.now.page.askedAt);
-    if (aside === null) await settle(sql, line);
+    if (seen.now !== null) await closeDoubts(sql, table.name, entry.key, seen.now.page.askedAt);
+    if (aside === null) await settle(sql, entry);
     return unseen;
   });
   if (look) context.hint(record.page);

@@ -33,17 +33,17 @@ export type Judging = {
  * shown of the page.
  */
 export function judging(
-  { line }: Pick<Delivery, 'line'>,
+  { entry }: Pick<Delivery, 'entry'>,
   page: PageImage,
   { times, keep }: SeenEdit,
-  lines: readonly LiveConflict[],
+  conflicts: readonly LiveConflict[],
 ): Judging {
   const rulings = new Map<string, TimedRuling>();
   const never = { from: new Date(0), to: new Date(0) };
   const judge: PageState['judge'] = (field, rowChanged) => {
     const name = field.property;
-    const choice = lines.find((each) => each.field === name && each.by !== null)?.choice ?? null;
-    const row = times?.row(name, rowChanged) ?? { at: line.changedAt, known: true };
+    const choice = conflicts.find((each) => each.field === name && each.by !== null)?.choice ?? null;
+    const row = times?.row(name, rowChanged) ?? { at: entry.changedAt, known: true };
     const edit = times?.page(name, page[name] ?? null) ?? never;
     const one = timedRuling(field.conflict, { choice, rowChanged, row, edit });
     rulings.set(name, one);
@@ -92,8 +92,8 @@ export async function keepRulings(
 }
 
 /** Whose decisions these writes carry out. */
-export function decidedBy(lines: readonly LiveConflict[], written: readonly string[]): string | null {
-  const names = lines.flatMap(({ field, by, choice }) =>
+export function decidedBy(conflicts: readonly LiveConflict[], written: readonly string[]): string | null {
+  const names = conflicts.flatMap(({ field, by, choice }) =>
     by !== null && choice === 'postgres' && field !== null && written.includes(field) ? [by] : [],
   );
   return names.length === 0 ? null : [...new Set(names)].join(', ');
@@ -103,10 +103,10 @@ type Outcome = 'stays' | 'resolved' | 'outdated' | 'freed';
 
 /** What has become of a conflict by this delivery. `freed`: the row is back at its base, so the page's edit goes on. */
 function outcomeOf(
-  line: LiveConflict,
+  conflict: LiveConflict,
   plan: Pick<PagePlan, 'agreed' | 'writes' | 'held' | 'conflicts'>,
 ): Outcome {
-  const { type, field, choice } = line;
+  const { type, field, choice } = conflict;
   // The row is there, and so is the page.
   if (field === null)
     return choice === (type === 'DELETED_IN_NOTION' ? 'postgres' : 'notion') ? 'resolved' : 'outdated';
@@ -119,7 +119,7 @@ function outcomeOf(
     return type === 'REFUSED_EDIT' && !agreed ? 'resolved' : 'outdated';
   }
   // Since the row changed too, the question is another one.
-  if (type === 'REFUSED_EDIT' && plan.held.includes(field) && line.by === null) return 'outdated';
+  if (type === 'REFUSED_EDIT' && plan.held.includes(field) && conflict.by === null) return 'outdated';
   if (type !== 'CONCURRENT_UPDATE' || plan.held.includes(field) || plan.conflicts.includes(field))
     return 'stays';
   return choice === 'notion' || choice === 'value' ? 'stays' : 'freed';
@@ -140,21 +140,21 @@ export async function concludeConflicts(
   notes: ReadonlyMap<string, string> = new Map(),
 ): Promise<boolean> {
   const { name } = delivery.table;
-  const lines = await liveConflicts(sql, name, record.key, true);
-  const decided = new Set(lines.flatMap(({ by, field }) => (by === null ? [] : [field])));
+  const conflicts = await liveConflicts(sql, name, record.key, true);
+  const decided = new Set(conflicts.flatMap(({ by, field }) => (by === null ? [] : [field])));
   for (const field of plan.held.filter((each) => !decided.has(each)))
     await holdConflict(sql, {
       ...clashOf('CONCURRENT_UPDATE', delivery, record, page, field),
       ...(notes.has(field) ? { note: notes.get(field) ?? '' } : {}),
     });
   let freed = false;
-  for (const line of lines) {
-    const outcome = outcomeOf(line, plan);
+  for (const conflict of conflicts) {
+    const outcome = outcomeOf(conflict, plan);
     if (outcome === 'stays') continue;
     // What waited for a decision about the whole record is looked at as well.
-    freed ||= outcome === 'freed' || line.field === null;
-    const overruled = outcome === 'resolved' && line.choice === null ? 'postgres' : null;
-    await endConflict(sql, line.id, outcome === 'resolved' ? 'resolved' : 'outdated', overruled);
+    freed ||= outcome === 'freed' || conflict.field === null;
+    const overruled = outcome === 'resolved' && conflict.choice === null ? 'postgres' : null;
+    await endConflict(sql, conflict.id, outcome === 'resolved' ? 'resolved' : 'outdated', overruled);
   }
   const edit = { page: record.page, table: name, key: record.key };
   if (freed) await waitForEdit(sql, { ...edit, digest: '' }, 0, null);
@@ -173,7 +173,7 @@ export async function concludeQuietly(
       record.state === 'trashed'
         ? await freeTrashed(sql, record)
         : await concludeConflicts(sql, delivery, record, record.basePage);
-    await settle(sql, delivery.line);
+    await settle(sql, delivery.entry);
     return freed;
   });
   if (look) context.hint(record.page);
@@ -182,9 +182,9 @@ export async function concludeQuietly(
 
 /** The row is back at what the page had when it was trashed: nothing speaks against the deletion any more. */
 async function freeTrashed(sql: Sql, record: Linked): Promise<boolean> {
-  const lines = await liveConflicts(sql, record.table, record.key, true);
-  const moot = lines.filter(({ type, by }) => type === 'DELETED_IN_NOTION' && by === null);
-  for (const line of moot) await endConflict(sql, line.id, 'outdated');
+  const conflicts = await liveConflicts(sql, record.table, record.key, true);
+  const moot = conflicts.filter(({ type, by }) => type === 'DELETED_IN_NOTION' && by === null);
+  for (const conflict of moot) await endConflict(sql, conflict.id, 'outdated');
   const edit = { page: record.page, table: record.table, key: record.key, digest: '' };
   if (moot.length > 0) await waitForEdit(sql, edit, 0, null);
   return false;
@@ -198,7 +198,7 @@ export async function concludeTrashed(
 ): Promise<Delivered> {
   await context.store.transaction(async (sql) => {
     await holdConflict(sql, clashOf('DELETED_IN_NOTION', delivery, record, record.basePage, null));
-    await settle(sql, delivery.line);
+    await settle(sql, delivery.entry);
   });
   return SETTLED;
 }

@@ -1,8 +1,8 @@
 import type { PageImage, PageValue, RowImage } from '../model/change.ts';
 import type { Lookups } from '../model/codecs/codec.ts';
-import type { Guards } from '../model/mass-change.ts';
 import type { PageId, TableName } from '../model/ids.ts';
 import type { ResolvedTable } from '../model/mapping.ts';
+import type { Guards } from '../model/mass-change.ts';
 import { lookupsOver } from '../model/page.ts';
 import { targetsOf } from '../model/plan.ts';
 import { lacking, pairsOfReferences, recordsOf } from '../model/references.ts';
@@ -15,12 +15,12 @@ import type { UserDatabase } from '../postgres/rows.ts';
 import type { KeyLock } from '../runtime/keylock.ts';
 import type { Log } from '../runtime/log.ts';
 import type { Looks } from '../runtime/looks.ts';
-import type { OutboxLine, Trouble } from '../state/outbox.ts';
+import type { Failure, OutboxEntry } from '../state/outbox.ts';
 import { pagesOf } from '../state/records.ts';
 import { propertyKey, type Source } from '../state/sources.ts';
 import type { Store } from '../state/sql.ts';
-import type { Kinds } from './refused-requests.ts';
-import type { Trials } from './refused-field-search.ts';
+import type { RefusedFieldSearch } from './refused-field-search.ts';
+import type { RefusedRequests } from './refused-requests.ts';
 
 /** `version`: as in `Source.schemaVersion`, of what we know of the schema. `digest`: of all that is in it. */
 export type SchemaState = { readonly version: number; readonly digest: string };
@@ -36,12 +36,12 @@ export type DeliverContext = {
   readonly settleRelations: SettleRelations;
   readonly locks: KeyLock;
   /** Records whose refused field is being looked for. */
-  readonly trials: Trials;
+  readonly refusedFields: RefusedFieldSearch;
   readonly looks: Looks;
   /** Reads a table's schema now, and says which one it is; null for a table that is not synced. */
   readonly schema: { readonly afresh: (table: TableName) => Promise<SchemaState | null> };
   /** Whole kinds of requests that Notion refuses. */
-  readonly kinds: Kinds;
+  readonly refusedRequests: RefusedRequests;
   /** Our own user in Notion: only what it made is ever taken for a duplicate of ours. */
   readonly botId: string;
   /** Tells the way back that a person has edited this page. */
@@ -57,7 +57,7 @@ export type DeliverContext = {
 
 /** One outbox line with all that is needed to deliver it. */
 export type Delivery = {
-  readonly line: OutboxLine;
+  readonly entry: OutboxEntry;
   readonly table: ResolvedTable;
   readonly source: Source;
   readonly row: RowImage;
@@ -73,8 +73,8 @@ export type Deletion = Omit<Delivery, 'row' | 'lookups' | 'refused'>;
 export type Delivered =
   | { readonly kind: 'settled' }
   | { readonly kind: 'postponed'; readonly ms: number }
-  | { readonly kind: 'retry'; readonly ms: number | null; readonly trouble: Trouble }
-  | { readonly kind: 'parked'; readonly trouble: Trouble };
+  | { readonly kind: 'retry'; readonly ms: number | null; readonly failure: Failure }
+  | { readonly kind: 'parked'; readonly failure: Failure };
 
 export const SETTLED: Delivered = { kind: 'settled' };
 
@@ -111,7 +111,7 @@ export function awaitProperty(
   return {
     kind: 'retry',
     ms: OUT_OF_ORDER_MS,
-    trouble: {
+    failure: {
       code: 'property_out_of_order',
       reason: `the database of ${table.name} has no usable property ${JSON.stringify(property)} now`,
       remedy: 'see `pgnotion status` for what became of it; the record goes on by itself once it is back',

@@ -19,11 +19,11 @@ import { propertyKey } from '../state/sources.ts';
 import { releaseMade } from '../state/waiting.ts';
 import { refusedForPage } from './away.ts';
 import { type DeliverContext, type Delivered, type Delivery, pick, SETTLED } from './context.ts';
+import { failureOf, parkedBy, urgencyOf } from './failure.ts';
 import { findUnkeyed } from './find-unkeyed.ts';
 import { afterKindRefused, kindPassed } from './refused-requests.ts';
 import { afterRefusedCreate, codeOf, recordName } from './refused-update.ts';
 import { type PageRequest, propertiesOf, requestFor } from './request.ts';
-import { parkedBy, troubleOf, urgencyOf } from './failure.ts';
 import { waitForTargets } from './wait-for-targets.ts';
 
 const NOBODY: ReadonlySet<string> = new Set();
@@ -44,7 +44,7 @@ export async function createPage(context: DeliverContext, delivery: Delivery): P
   if (!('page' in made)) return made;
   await kindPassed(context, 'create', delivery);
   await linkMade(context, delivery, request, made, operation);
-  context.trials.end(recordName(delivery));
+  context.refusedFields.end(recordName(delivery));
   // What did not go with the page itself follows by updates.
   if (request.more) return { kind: 'postponed', ms: 0 };
   return plan.faults.length === 0 ? SETTLED : parkedBy(plan.faults, codeOf(delivery, plan.faults));
@@ -58,12 +58,12 @@ async function linkMade(
   made: Made,
   operation: RequestOperation,
 ): Promise<void> {
-  const { line, table, source, row } = delivery;
+  const { entry, table, source, row } = delivery;
   const { page } = made;
   const { shown, unshown, basePage } = await readMade(context, delivery, plan.writes, made);
   const whole = Object.keys(plan.writes).filter((name) => !plan.partial.has(name));
   await context.store.transaction(async (sql) => {
-    const record = { table: table.name, key: line.key };
+    const record = { table: table.name, key: entry.key };
     await link(sql, {
       ...record,
       page: page.id,
@@ -75,8 +75,8 @@ async function linkMade(
     await noteExtras(sql, [{ page: page.id, extras: extraFields(reading) }]);
     await saveUnshown(sql, record, unshown);
     await operation.end(sql, { status: 'done', page: page.id });
-    await releaseMade(sql, line, plan.missing);
-    if (plan.faults.length === 0 && !more) await settle(sql, line);
+    await releaseMade(sql, entry, plan.missing);
+    if (plan.faults.length === 0 && !more) await settle(sql, entry);
   });
   if (changedOnPage(table.fields, basePage, shown).length > 0) context.hint(page.id);
 }
@@ -84,11 +84,11 @@ async function linkMade(
 /** The page as it was made, what its relations do not show of what was sent, and its base. */
 async function readMade(
   context: DeliverContext,
-  { line, table, source }: Delivery,
+  { entry, table, source }: Delivery,
   sent: PageImage,
   { page, answered }: Made,
 ): Promise<{ readonly shown: PageImage; readonly unshown: Unshown; readonly basePage: PageImage }> {
-  const ask = { priority: urgencyOf(line) };
+  const ask = { priority: urgencyOf(entry) };
   const { image } = await readWhole(context.notion, table, source.properties, page, ask);
   const late = answered ? readLate(table, source.properties, page) : new Set(Object.keys(image));
   const unshown = unshownAfterWrite(table.fields, sent, image, late);
@@ -99,7 +99,7 @@ async function readMade(
 /** What the page is to be made with; null for all. Fewer fields are tried if Notion refused more without a reason. */
 function stageFields(context: DeliverContext, delivery: Delivery): readonly string[] | null {
   const { table } = delivery;
-  const stage = context.trials.stageOf(recordName(delivery));
+  const stage = context.refusedFields.stageOf(recordName(delivery));
   const titles = table.fields.filter(({ type }) => type === 'title').map(({ property }) => property);
   switch (stage) {
     case 'all':
@@ -135,7 +135,7 @@ const planNewPage = ({ table, row, lookups }: Delivery): ReturnType<typeof planP
 /** The audit line of a create, stored together with the intent right before the request leaves. */
 const creation = (
   { store }: DeliverContext,
-  { line, table, row }: Delivery,
+  { entry, table, row }: Delivery,
   writes: PageImage,
 ): RequestOperation =>
   requestOperation(
@@ -143,18 +143,18 @@ const creation = (
     {
       direction: 'to-notion',
       table: table.name,
-      key: line.key,
+      key: entry.key,
       page: null,
       kind: 'create',
       before: {},
       after: writes,
-      row: line.inserted ? { before: null, after: row } : null,
-      lsn: line.lsn,
-      changedAt: line.changedAt,
-      attempt: line.attempts + 1,
-      batch: line.urgency === BACKFILL ? 'backfill' : null,
+      row: entry.inserted ? { before: null, after: row } : null,
+      lsn: entry.lsn,
+      changedAt: entry.changedAt,
+      attempt: entry.attempts + 1,
+      batch: entry.urgency === BACKFILL ? 'backfill' : null,
     },
-    (sql) => intend(sql, table.name, line.key),
+    (sql) => intend(sql, table.name, entry.key),
   );
 
 /** `answered`: the page is as the create's own answer has it, not as it was found later. */
@@ -166,32 +166,32 @@ async function send(
   request: PageRequest,
   operation: RequestOperation,
 ): Promise<Made | Delivered> {
-  const { line, table, source } = delivery;
+  const { entry, table, source } = delivery;
   try {
     const page = await context.notion.createPage(
       { dataSourceId: source.dataSource, properties: propertiesOf(request.sent) },
-      { priority: urgencyOf(line), beforeLeaving: operation.begin },
+      { priority: urgencyOf(entry), beforeLeaving: operation.begin },
     );
     return { page, answered: true };
   } catch (error) {
     if (!(error instanceof NotionFailure)) throw error;
-    const { verdict } = error;
-    if (verdict.committedId !== null) {
-      const ask = { priority: urgencyOf(line) };
-      const page = await context.notion.retrievePage(verdict.committedId as PageId, ask);
+    const { errorClass } = error;
+    if (errorClass.committedId !== null) {
+      const ask = { priority: urgencyOf(entry) };
+      const page = await context.notion.retrievePage(errorClass.committedId as PageId, ask);
       return { page, answered: false };
     }
-    const known = verdict.effect === 'none';
+    const known = errorClass.effect === 'none';
     await context.store.transaction(async (sql) => {
       await operation.end(sql, { status: known ? 'failed' : 'unknown', error: error.message });
-      if (known) await forget(sql, table.name, line.key);
+      if (known) await forget(sql, table.name, entry.key);
     });
     const waits = await afterKindRefused(context, 'create', delivery, error);
     if (waits !== null) return waits;
     const away = await refusedForPage(context, delivery, null, request.plan.writes, error);
     if (away !== null) return away;
     const without = known ? await afterRefusedCreate(context, delivery, request, error) : null;
-    return without ?? troubleOf(error, line);
+    return without ?? failureOf(error, entry);
   }
 }
 
@@ -201,12 +201,12 @@ async function send(
  */
 export async function findCreated(
   context: DeliverContext,
-  delivery: Pick<Delivery, 'line' | 'table' | 'source'>,
+  delivery: Pick<Delivery, 'entry' | 'table' | 'source'>,
   record: SyncRecord,
 ): Promise<NotionPage | 'absent' | 'doubtful'> {
-  const { line, table, source } = delivery;
-  const ask = { priority: urgencyOf(line) };
-  const sent = await doubtfulCreate(context.store, table.name, line.key);
+  const { entry, table, source } = delivery;
+  const ask = { priority: urgencyOf(entry) };
+  const sent = await doubtfulCreate(context.store, table.name, entry.key);
   if (sent !== null && !(table.idProperty in sent)) {
     const unkeyed = await findUnkeyed(context, { table, source }, record, sent, ask);
     return unkeyed ?? notFound(context, record);
@@ -214,7 +214,7 @@ export async function findCreated(
   const property = propertyKey(source, table.idProperty);
   // Nothing can be found by it until it is back.
   if (property === undefined) return 'doubtful';
-  const filter = { property, rich_text: { equals: line.key } };
+  const filter = { property, rich_text: { equals: entry.key } };
   const found = await context.notion.query({ dataSourceId: source.dataSource, filter }, ask);
   const idField = table.fields.find((field) => field.property === table.idProperty);
   // A page that was moved here from another synced table may carry a key that looks like this one.
@@ -227,7 +227,7 @@ export async function findCreated(
       if (owned.has(page.id)) return false;
       const property = page.properties[source.properties[table.idProperty] ?? ''];
       const read = property === undefined ? undefined : idField?.codec.read(property);
-      return read?.kind === 'value' && read.value === line.key && mayBeOurs(context, record, page);
+      return read?.kind === 'value' && read.value === entry.key && mayBeOurs(context, record, page);
     })
     // A person may have copied ours, within the same minute even: what we made is the record's, the copy is theirs.
     .sort(
@@ -256,23 +256,23 @@ function mayBeOurs(context: DeliverContext, { intentAgeMs }: SyncRecord, page: N
 /** A second page of ours for one record: the first one stays. A page that a person copied is not ours to touch. */
 async function trashTwin(
   context: DeliverContext,
-  { line, table }: Pick<Delivery, 'line' | 'table'>,
+  { entry, table }: Pick<Delivery, 'entry' | 'table'>,
   twin: NotionPage,
 ): Promise<void> {
   if (twin.createdBy !== context.botId) return;
   const operation = requestOperation(context.store, {
     direction: 'to-notion',
     table: table.name,
-    key: line.key,
+    key: entry.key,
     page: twin.id,
     kind: 'delete',
     // The page keeps its values in the trash.
     before: { page: twin.id },
     after: {},
-    changedAt: line.changedAt,
+    changedAt: entry.changedAt,
   });
   const { store, notion } = context;
-  const ask = { priority: urgencyOf(line), beforeLeaving: operation.begin };
+  const ask = { priority: urgencyOf(entry), beforeLeaving: operation.begin };
   try {
     await notion.setTrash(twin.id, true, ask);
   } catch (error) {

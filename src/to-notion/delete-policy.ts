@@ -3,7 +3,7 @@ import { deletionRuling, lastOf } from '../model/conflict.ts';
 import type { PageId } from '../model/ids.ts';
 import { goesToPostgres } from '../model/mapping.ts';
 import { changedOnPage, ownWrites } from '../model/merge.ts';
-import type { WholePage } from '../notion/pages.ts';
+import type { CompletePage } from '../notion/pages.ts';
 import { decideConflict, holdConflict, liveConflicts } from '../state/conflicts.ts';
 import { editTimesOf } from '../state/edit-times.ts';
 import { waitForEdit } from '../state/edits.ts';
@@ -14,11 +14,11 @@ import type { Sql } from '../state/sql.ts';
 import { hidden, moved } from './away.ts';
 import { clashOf } from './conflict.ts';
 import { type Deletion, type DeliverContext, type Delivered, pick, SETTLED } from './context.ts';
-import type { Look } from './preread.ts';
+import type { Preread } from './preread.ts';
 
 type Linked = SyncRecord & { readonly page: PageId };
 /** Whether the page of a deleted row may go to the trash. */
-export type Removal =
+export type DeletePolicy =
   | {
       readonly kind: 'goes';
       /** Who decided it against an edit of the page; null if nobody had to. */
@@ -31,23 +31,23 @@ export type Removal =
   | { readonly kind: 'stays'; readonly delivered: Delivered };
 
 /** A row was deleted: if a person has edited its page since both sides agreed, somebody has to give way. */
-export async function removalOf(
+export async function deletePolicyOf(
   context: DeliverContext,
   delivery: Deletion,
   record: Linked,
-  look: Look,
-): Promise<Removal> {
-  const { line, table } = delivery;
-  const lines = await liveConflicts(context.store, table.name, line.key);
+  look: Preread,
+): Promise<DeletePolicy> {
+  const { entry, table } = delivery;
+  const lines = await liveConflicts(context.store, table.name, entry.key);
   const known = lines.find(({ type }) => type === 'DELETED_IN_POSTGRES');
   const person = known?.by ?? null;
   const found = await look(record);
-  if (found?.kind === 'hidden') return { kind: 'stays', delivered: hidden(line) };
+  if (found?.kind === 'hidden') return { kind: 'stays', delivered: hidden(entry) };
   if (found?.kind === 'away' && found.away === 'moved')
-    return { kind: 'stays', delivered: await moved(context, line, found.page) };
+    return { kind: 'stays', delivered: await moved(context, entry, found.page) };
   const now =
     found?.kind === 'here'
-      ? await removalPage(context, delivery, { ...record, basePage: found.basePage }, found)
+      ? await deletedPageRequest(context, delivery, { ...record, basePage: found.basePage }, found)
       : null;
   const goes = { kind: 'goes', by: null, edited: now?.image ?? null, keep: async () => undefined } as const;
   if (person !== null && known?.choice === 'postgres') return { ...goes, by: person };
@@ -56,16 +56,16 @@ export async function removalOf(
   const times = await editTimesOf(context.store, context, record, now.page);
   const changed = changedOnPage(table.fields.filter(goesToPostgres), record.basePage, now.image);
   const edit = lastOf(changed.map(({ property }) => times.page(property, now.image[property] ?? null)));
-  const byRule = deletionRuling(table.conflict, { rowChangedAt: line.changedAt, edit });
+  const byRule = deletionRuling(table.conflict, { rowChangedAt: entry.changedAt, edit });
   const { winner, strategy } = person === null ? byRule : FOR_THE_PAGE;
   if (winner === 'postgres')
     return { ...goes, keep: (sql) => decideConflict(sql, clash, 'postgres', strategy) };
   await context.store.transaction(async (sql) => {
     if (winner === 'hold') await holdConflict(sql, clash);
     else await decideConflict(sql, clash, 'notion', strategy);
-    await settle(sql, line);
+    await settle(sql, entry);
     // The way back makes the row again, or shows what the edit waits for.
-    await waitForEdit(sql, { page: record.page, table: table.name, key: line.key, digest: '' }, 0, null);
+    await waitForEdit(sql, { page: record.page, table: table.name, key: entry.key, digest: '' }, 0, null);
   });
   context.hint(record.page);
   return { kind: 'stays', delivered: SETTLED };
@@ -75,15 +75,15 @@ export async function removalOf(
 const FOR_THE_PAGE = { winner: 'notion', strategy: 'manual' } as const;
 
 /** The page, if it holds what a person typed and the row never got. */
-export async function removalPage(
+export async function deletedPageRequest(
   context: DeliverContext,
-  { line, table }: Deletion,
+  { entry, table }: Deletion,
   record: Linked,
-  now: WholePage,
-): Promise<WholePage | null> {
+  now: CompletePage,
+): Promise<CompletePage | null> {
   const fields = table.fields.filter((field) => goesToPostgres(field) && field.property in record.basePage);
   if (changedOnPage(fields, record.basePage, now.image).length === 0) return null;
-  const writes = await doubtfulWrites(context.store, table.name, line.key);
+  const writes = await doubtfulWrites(context.store, table.name, entry.key);
   const own = ownWrites(table.fields, record.basePage, now.image, writes);
   const base: PageImage = { ...record.basePage, ...pick(now.image, own) };
   return changedOnPage(fields, base, now.image).length === 0 ? null : now;

@@ -1,7 +1,7 @@
 import { referencedTables } from '../model/consequence.ts';
-import { isMassChange } from '../model/mass-change.ts';
 import type { PageId, RowKey, TableName } from '../model/ids.ts';
 import { markProperty } from '../model/mapping.ts';
+import { isMassChange } from '../model/mass-change.ts';
 import { isGone } from '../notion/error-classification.ts';
 import { endConflict, liveConflicts } from '../state/conflicts.ts';
 import { releaseRefusedDeletions } from '../state/edits.ts';
@@ -12,19 +12,19 @@ import type { Sql } from '../state/sql.ts';
 import { awayRequestOf, putAway } from './away-request.ts';
 import { awaitProperty, type Deletion, type DeliverContext, type Delivered, SETTLED } from './context.ts';
 import { findCreated } from './create.ts';
-import type { Look } from './preread.ts';
-import { removalOf } from './delete-policy.ts';
+import { deletePolicyOf } from './delete-policy.ts';
+import type { Preread } from './preread.ts';
 
 const DOUBTFUL_WAIT_MS = 5_000;
 
 /** What becomes of the page of a row that the WAL said was deleted. */
-export async function removePage(
+export async function deletePage(
   context: DeliverContext,
   delivery: Deletion,
   record: SyncRecord | undefined,
-  look: Look,
+  look: Preread,
 ): Promise<Delivered> {
-  const { line, table } = delivery;
+  const { entry, table } = delivery;
   if (record === undefined) return conclude(context, delivery, null);
   // Its page rests already. A row that was only marked or filtered out is gone by now: the page alone can bring it back.
   if (record.state === 'resting' && !isShown(record)) {
@@ -43,11 +43,11 @@ export async function removePage(
     'to-notion',
     context.guards.deletion.windowMinutes,
   );
-  if (!line.approved && isMassChange(load, context.guards.deletion))
-    return { kind: 'parked', trouble: massDeletion(load) };
+  if (!entry.approved && isMassChange(load, context.guards.deletion))
+    return { kind: 'parked', failure: massDeletion(load) };
   const waits = awaitProperty(delivery, markProperty(table));
   if (waits !== null) return waits;
-  const removal = await removalOf(context, delivery, { ...record, page }, look);
+  const removal = await deletePolicyOf(context, delivery, { ...record, page }, look);
   if (removal.kind === 'stays') return removal.delivered;
   const request = awayRequestOf(context, delivery, page, table.onPostgresDelete);
   const away = await putAway(context, delivery, { ...record, page }, request, {
@@ -83,15 +83,15 @@ async function endDeletion(sql: Sql, table: TableName, key: RowKey): Promise<voi
 /** Ends the line. The record is remembered as resting, or forgotten with its page (`null`). */
 async function conclude(
   context: DeliverContext,
-  { line, table }: Deletion,
+  { entry, table }: Deletion,
   as: RestedAs | null,
   isNews = true,
 ): Promise<Delivered> {
   await context.store.transaction(async (sql) => {
-    await endDeletion(sql, table.name, line.key);
-    if (as === null) await forget(sql, table.name, line.key);
-    else if (isNews) await rest(sql, table.name, line.key, as);
-    await settle(sql, line);
+    await endDeletion(sql, table.name, entry.key);
+    if (as === null) await forget(sql, table.name, entry.key);
+    else if (isNews) await rest(sql, table.name, entry.key, as);
+    await settle(sql, entry);
     await releaseRefusedDeletions(sql, referencedTables(table, context.tables.values()));
   });
   return SETTLED;

@@ -1,12 +1,12 @@
 import type { TableName } from '../model/ids.ts';
 import { changedInRow } from '../model/merge.ts';
-import { tableTrouble } from '../model/table-failure.ts';
+import { tableFailure } from '../model/table-failure.ts';
 import { leftOutAmong } from '../postgres/left-out.ts';
 import { readEach } from '../postgres/read-rows.ts';
 import { isReadBlocked } from '../postgres/row-statement-error.ts';
 import { failpoint } from '../runtime/failpoints.ts';
 import { backoff } from '../runtime/retry.ts';
-import { type OutboxLine, park, postpone, reschedule, settle } from '../state/outbox.ts';
+import { type OutboxEntry, park, postpone, reschedule, settle } from '../state/outbox.ts';
 import { link, recordsByKey, type SyncRecord } from '../state/records.ts';
 import { refusedFieldsOf } from '../state/refused-fields.ts';
 import { suspend } from '../state/sources.ts';
@@ -24,13 +24,13 @@ import {
   SETTLED,
 } from './context.ts';
 import { createPage, findCreated } from './create.ts';
+import { deletePage } from './delete.ts';
+import { failureOf, readBlocked, rowMissing, urgencyOf } from './failure.ts';
 import { filterOut } from './filter.ts';
-import { type Look, openEyes } from './preread.ts';
+import { type Preread, readBeforeWrite } from './preread.ts';
 import { waitsForKind } from './refused-requests.ts';
-import { removePage } from './delete.ts';
-import { revivePage } from './undelete.ts';
 import { sameBase } from './same-base.ts';
-import { readBlocked, rowMissing, troubleOf, urgencyOf } from './failure.ts';
+import { undeletePage } from './undelete.ts';
 import { hasNews, updatePage } from './update.ts';
 
 const RETRY = { firstMs: 1_000, maxMs: 300_000 };
@@ -41,27 +41,27 @@ const DOUBTFUL_MS = 3_000;
 const LOCK_RETRY = { firstMs: 2_000, maxMs: 15_000 };
 
 /** Delivers entries of one table. */
-export async function deliverLines(
+export async function deliverEntries(
   context: DeliverContext,
   name: TableName,
-  lines: readonly OutboxLine[],
+  entries: readonly OutboxEntry[],
   signal: AbortSignal,
 ): Promise<void> {
-  if (lines.length === 0) return;
+  if (entries.length === 0) return;
   const source = await context.sourceOf(name);
   const table = context.tables.get(name);
   if (table === undefined) throw new Error(`no table ${name}`);
-  const batch = await readBatch(context, table, source, lines).catch((error: unknown) =>
-    isReadBlocked(error) ? tryAfterLock(context, lines, error) : suspendFor(context, name, error),
+  const batch = await readBatch(context, table, source, entries).catch((error: unknown) =>
+    isReadBlocked(error) ? tryAfterLock(context, entries, error) : suspendFor(context, name, error),
   );
   if (batch === null) return;
-  const outcomes = lines.map((line) =>
-    context.locks.run(`${name}/${line.key}`, async () => {
+  const outcomes = entries.map((entry) =>
+    context.locks.run(`${name}/${entry.key}`, async () => {
       if (signal.aborted) return;
-      const outcome = await deliverOne(context, batch, line).catch((error: unknown) =>
-        troubleOf(error, line),
+      const outcome = await deliverOne(context, batch, entry).catch((error: unknown) =>
+        failureOf(error, entry),
       );
-      await record(context, line, outcome);
+      await record(context, entry, outcome);
     }),
   );
   // All of them, even if one cannot be recorded: none may go on behind the back of the next batch.
@@ -72,51 +72,52 @@ export async function deliverLines(
 /** Its rows can be read once a lock on the table, or whatever takes the time, is gone; the others must not wait for it. */
 async function tryAfterLock(
   context: DeliverContext,
-  lines: readonly OutboxLine[],
+  entries: readonly OutboxEntry[],
   error: unknown,
 ): Promise<null> {
-  const trouble = readBlocked(error);
+  const failure = readBlocked(error);
   await context.store.transaction(async (sql) => {
-    for (const line of lines) await reschedule(sql, line, backoff(line.attempts + 1, LOCK_RETRY), trouble);
+    for (const entry of entries)
+      await reschedule(sql, entry, backoff(entry.attempts + 1, LOCK_RETRY), failure);
   });
   return null;
 }
 
 /** A table that cannot be read stops alone; the others must not wait behind it. */
 export async function suspendFor(context: DeliverContext, name: TableName, error: unknown): Promise<null> {
-  const reason = tableTrouble(error);
+  const reason = tableFailure(error);
   if (reason === null) throw error;
   context.log.error({ table: name, reason }, 'a table is suspended');
   await context.store.transaction((sql) => suspend(sql, name, reason));
   return null;
 }
 
-async function deliverOne(context: DeliverContext, batch: Batch, line: OutboxLine): Promise<Delivered> {
+async function deliverOne(context: DeliverContext, batch: Batch, entry: OutboxEntry): Promise<Delivered> {
   const { table, source } = batch;
-  if (batch.broken.has(line.key)) throw batch.broken.get(line.key);
-  const known = (await recordsByKey(context.store, table.name, [line.key])).get(line.key);
-  const before = batch.records.get(line.key);
-  const row = batch.rows.get(line.key);
+  if (batch.broken.has(entry.key)) throw batch.broken.get(entry.key);
+  const known = (await recordsByKey(context.store, table.name, [entry.key])).get(entry.key);
+  const before = batch.records.get(entry.key);
+  const row = batch.rows.get(entry.key);
   // Nothing would come of it, whatever the row is by now.
-  if (known === undefined && batch.leftOut.has(line.key))
-    return filterOut(context, { line, table, source }, known, batch.look, 'filtered');
-  if (sameBase(known, before) && row !== undefined && !batch.leftOut.has(line.key)) {
-    const delivery = { line, table, source, row, lookups: batch.lookups, refused: batch.refused(line.key) };
+  if (known === undefined && batch.leftOut.has(entry.key))
+    return filterOut(context, { entry, table, source }, known, batch.look, 'filtered');
+  if (sameBase(known, before) && row !== undefined && !batch.leftOut.has(entry.key)) {
+    const delivery = { entry, table, source, row, lookups: batch.lookups, refused: batch.refused(entry.key) };
     return withRow(context, delivery, known, batch);
   }
   // The record moved since the batch was read: what was read with it is too old to act on.
-  const { rows, broken } = await readEach(context.db, table, [line.key]);
-  if (broken.has(line.key)) throw broken.get(line.key);
-  const fresh = rows.get(line.key);
+  const { rows, broken } = await readEach(context.db, table, [entry.key]);
+  if (broken.has(entry.key)) throw broken.get(entry.key);
+  const fresh = rows.get(entry.key);
   const look = sameBase(known, before)
     ? batch.look
-    : await openEyes(context, table, source, 1, { priority: urgencyOf(line) });
-  const leftOut = (await leftOutAmong(context.db, table, [line.key])).get(line.key);
-  if (leftOut !== undefined) return filterOut(context, { line, table, source }, known, look, leftOut);
-  if (fresh === undefined) return withoutRow(context, { line, table, source }, known, look);
+    : await readBeforeWrite(context, table, source, 1, { priority: urgencyOf(entry) });
+  const leftOut = (await leftOutAmong(context.db, table, [entry.key])).get(entry.key);
+  if (leftOut !== undefined) return filterOut(context, { entry, table, source }, known, look, leftOut);
+  if (fresh === undefined) return withoutRow(context, { entry, table, source }, known, look);
   const lookups = await lookupsFor(context, table, [fresh, ...(known === undefined ? [] : [known.baseRow])]);
-  const refused = (await refusedFieldsOf(context.store, table.name, [line.key]))(line.key);
-  const delivery = { line, table, source, row: fresh, lookups, refused };
+  const refused = (await refusedFieldsOf(context.store, table.name, [entry.key]))(entry.key);
+  const delivery = { entry, table, source, row: fresh, lookups, refused };
   const { conflicted, claims } = batch;
   return withRow(context, delivery, known, { look, conflicted, claims });
 }
@@ -127,7 +128,7 @@ async function withRow(
   known: SyncRecord | undefined,
   { look, conflicted, claims }: Pick<Batch, 'look' | 'conflicted' | 'claims'>,
 ): Promise<Delivered> {
-  const { line, table, source } = delivery;
+  const { entry, table, source } = delivery;
   const waits = waitsForKind(context, known?.page == null ? 'create' : 'update', delivery);
   if (waits !== null) return waits;
   // Without it a page could not be found again.
@@ -136,23 +137,23 @@ async function withRow(
   if (known === undefined)
     return (await waitForClaim(context, delivery, claims)) ?? createPage(context, delivery);
   if (known.page === null) return afterDoubt(context, delivery, known);
-  if (known.state === 'resting') return revivePage(context, delivery, { ...known, page: known.page });
+  if (known.state === 'resting') return undeletePage(context, delivery, { ...known, page: known.page });
   if (!hasNews(delivery, known)) {
-    if (conflicted.has(line.key)) return concludeQuietly(context, delivery, { ...known, page: known.page });
-    await context.store.transaction((sql) => settle(sql, line));
+    if (conflicted.has(entry.key)) return concludeQuietly(context, delivery, { ...known, page: known.page });
+    await context.store.transaction((sql) => settle(sql, entry));
     return SETTLED;
   }
   const linked = { ...known, page: known.page };
   const own = needsLook(delivery, known)
-    ? await openEyes(context, table, source, 1, { priority: urgencyOf(line) })
+    ? await readBeforeWrite(context, table, source, 1, { priority: urgencyOf(entry) })
     : look;
   return updatePage(context, delivery, linked, await own(linked));
 }
 
 /** Without a base, only a look can tell what the page holds: it may be the row's value already. */
-const needsLook = ({ line, table, row }: Delivery, { baseRow, basePage }: SyncRecord): boolean =>
+const needsLook = ({ entry, table, row }: Delivery, { baseRow, basePage }: SyncRecord): boolean =>
   Object.keys(basePage).length === 0 ||
-  changedInRow(table.fields, baseRow, row, line.restore).some(({ property }) => !(property in basePage));
+  changedInRow(table.fields, baseRow, row, entry.restore).some(({ property }) => !(property in basePage));
 
 /** A create was on its way when something broke. */
 async function afterDoubt(
@@ -160,20 +161,20 @@ async function afterDoubt(
   delivery: Delivery,
   known: SyncRecord,
 ): Promise<Delivered> {
-  const { line, table } = delivery;
+  const { entry, table } = delivery;
   const found = await findCreated(context, delivery, known);
   if (found === 'doubtful') return { kind: 'postponed', ms: DOUBTFUL_MS };
   if (found === 'absent') return createPage(context, delivery);
   await context.store.transaction(async (sql) => {
     await link(sql, {
       table: table.name,
-      key: line.key,
+      key: entry.key,
       page: found.id,
       baseRow: {},
       basePage: {},
       pageEditedAt: found.lastEditedTime,
     });
-    await releaseWaiting(sql, table.name, line.key);
+    await releaseWaiting(sql, table.name, entry.key);
   });
   return { kind: 'postponed', ms: 0 };
 }
@@ -182,48 +183,48 @@ async function withoutRow(
   context: DeliverContext,
   delivery: Deletion,
   known: SyncRecord | undefined,
-  look: Look,
+  look: Preread,
 ): Promise<Delivered> {
-  const { line, table } = delivery;
+  const { entry, table } = delivery;
   // A row that cannot be read is deleted only if the log said so.
-  if (line.kind === 'delete') return removePage(context, delivery, known, look);
-  if (line.attempts < MISSING_ROW_TRIES) {
-    return { kind: 'retry', ms: MISSING_ROW_MS, trouble: rowMissing(table.name, line.key) };
+  if (entry.kind === 'delete') return deletePage(context, delivery, known, look);
+  if (entry.attempts < MISSING_ROW_TRIES) {
+    return { kind: 'retry', ms: MISSING_ROW_MS, failure: rowMissing(table.name, entry.key) };
   }
   if (known === undefined || known.state === 'resting') {
-    await context.store.transaction((sql) => settle(sql, line));
+    await context.store.transaction((sql) => settle(sql, entry));
     return SETTLED;
   }
-  return { kind: 'parked', trouble: rowMissing(table.name, line.key) };
+  return { kind: 'parked', failure: rowMissing(table.name, entry.key) };
 }
 
-async function record(context: DeliverContext, line: OutboxLine, outcome: Delivered): Promise<void> {
+async function record(context: DeliverContext, entry: OutboxEntry, outcome: Delivered): Promise<void> {
   failpoint('deliver.recording');
   await context.store.transaction(async (sql) => {
     switch (outcome.kind) {
       case 'settled':
         return;
       case 'postponed':
-        return postpone(sql, line, outcome.ms);
+        return postpone(sql, entry, outcome.ms);
       case 'retry':
-        return reschedule(sql, line, outcome.ms ?? backoff(line.attempts + 1, RETRY), outcome.trouble);
+        return reschedule(sql, entry, outcome.ms ?? backoff(entry.attempts + 1, RETRY), outcome.failure);
       case 'parked':
-        return park(sql, line, outcome.trouble);
+        return park(sql, entry, outcome.failure);
       default:
         return outcome satisfies never;
     }
   });
   const failed = outcome.kind === 'retry' || outcome.kind === 'parked';
   // Pages that wait for this one are made without it meanwhile.
-  if (failed && line.attempts === 0)
-    await context.store.transaction((sql) => releaseWaiting(sql, line.table, line.key));
+  if (failed && entry.attempts === 0)
+    await context.store.transaction((sql) => releaseWaiting(sql, entry.table, entry.key));
   if (outcome.kind === 'retry') {
     context.log.info(
-      { table: line.table, key: line.key, ...outcome.trouble },
+      { table: entry.table, key: entry.key, ...outcome.failure },
       'a delivery failed; it is tried again',
     );
   }
   if (outcome.kind === 'parked') {
-    context.log.warn({ table: line.table, key: line.key, ...outcome.trouble }, 'a record was set aside');
+    context.log.warn({ table: entry.table, key: entry.key, ...outcome.failure }, 'a record was set aside');
   }
 }

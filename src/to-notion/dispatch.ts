@@ -1,15 +1,15 @@
 import { messageOf } from '../model/errors.ts';
 import type { TableName } from '../model/ids.ts';
-import { inRankOrder } from '../model/table-order.ts';
+import { inTableOrder } from '../model/table-order.ts';
 import { LIVE, type Urgency } from '../model/urgency.ts';
 import { isReadBlocked } from '../postgres/row-statement-error.ts';
 import { createPatience, type Patience } from '../runtime/patience.ts';
 import { keepTrying, LONGEST_WAIT_MS } from '../runtime/retry.ts';
 import type { Wake } from '../runtime/wake.ts';
 import { claimDue, dueTables, nextDueMs } from '../state/due.ts';
-import type { OutboxLine } from '../state/outbox.ts';
+import type { OutboxEntry } from '../state/outbox.ts';
 import type { DeliverContext } from './context.ts';
-import { deliverLines, suspendFor } from './deliver.ts';
+import { deliverEntries, suspendFor } from './deliver.ts';
 import { applyMoves } from './rekey.ts';
 import { settleGone, settleQuiet } from './settle-quiet.ts';
 
@@ -92,8 +92,8 @@ async function startDue(
 ): Promise<number> {
   await applyMoves(context);
   // While a kind of requests is refused, one record at a time shows whether it passes again.
-  const most = options.urgency === LIVE && context.kinds.blocked.size === 0 ? 2 : 1;
-  const free = inRankOrder(context.tables.values())
+  const most = options.urgency === LIVE && context.refusedRequests.blocked.size === 0 ? 2 : 1;
+  const free = inTableOrder(context.tables.values())
     .map(({ name }) => name)
     .filter((name) => (underWay.byTable.get(name) ?? 0) < most && underWay.broken.mayTry(name));
   if (free.length === 0) return 0;
@@ -104,10 +104,10 @@ async function startDue(
     const limit = Math.max(COMPARED, options.batchSize);
     const due = await claimDue(context.store, { table: name, urgency, limit, busy: [...busy] });
     // Another loop may have taken some since the question was asked.
-    const lines = due.filter(({ key }) => !busy.has(`${name}/${key}`));
-    if (lines.length === 0) continue;
+    const entries = due.filter(({ key }) => !busy.has(`${name}/${key}`));
+    if (entries.length === 0) continue;
     started += 1;
-    begin(context, options, underWay, name, lines, signal);
+    begin(context, options, underWay, name, entries, signal);
   }
   return started;
 }
@@ -117,10 +117,10 @@ function begin(
   options: DeliverOptions,
   { work, byTable, broken }: UnderWay,
   name: TableName,
-  lines: readonly OutboxLine[],
+  entries: readonly OutboxEntry[],
   signal: AbortSignal,
 ): void {
-  const batch = deliverBatch(context, options, name, lines, signal)
+  const batch = deliverBatch(context, options, name, entries, signal)
     .then(
       () => broken.passed(name),
       (error: unknown) => {
@@ -145,12 +145,12 @@ async function deliverBatch(
   context: DeliverContext,
   { urgency, batchSize, busy }: DeliverOptions,
   name: TableName,
-  lines: readonly OutboxLine[],
+  entries: readonly OutboxEntry[],
   signal: AbortSignal,
 ): Promise<void> {
   const inLane = { ...context, notion: context.notion.forLane(name) };
-  const nameOfLine = ({ key }: OutboxLine): string => `${name}/${key}`;
-  const hold = new Set(lines.map(nameOfLine));
+  const nameOfLine = ({ key }: OutboxEntry): string => `${name}/${key}`;
+  const hold = new Set(entries.map(nameOfLine));
   for (const one of hold) busy.add(one);
   const letGo = (some: Iterable<string>): void => {
     for (const one of some) {
@@ -160,13 +160,17 @@ async function deliverBatch(
   };
   try {
     const size =
-      context.kinds.blocked.size > 0 ? 1 : urgency === LIVE ? batchSize : Math.min(batchSize, MASS_BATCH);
-    const news = await newsAmong(inLane, name, lines, size, signal);
+      context.refusedRequests.blocked.size > 0
+        ? 1
+        : urgency === LIVE
+          ? batchSize
+          : Math.min(batchSize, MASS_BATCH);
+    const news = await newsAmong(inLane, name, entries, size, signal);
     const batch = news.slice(0, size);
     const taken = new Set(batch.map(nameOfLine));
     // Those that nobody has in hand may become live meanwhile.
     letGo([...hold].filter((one) => !taken.has(one)));
-    await deliverLines(inLane, name, batch, signal);
+    await deliverEntries(inLane, name, batch, signal);
   } finally {
     letGo([...hold]);
   }
@@ -176,19 +180,19 @@ async function deliverBatch(
 async function newsAmong(
   context: DeliverContext,
   name: TableName,
-  lines: readonly OutboxLine[],
+  entries: readonly OutboxEntry[],
   size: number,
   signal: AbortSignal,
-): Promise<readonly OutboxLine[]> {
+): Promise<readonly OutboxEntry[]> {
   await context.sourceOf(name);
   const table = context.tables.get(name);
   if (table === undefined) throw new Error(`no table ${name}`);
-  const news: OutboxLine[] = [];
+  const news: OutboxEntry[] = [];
   const step = Math.max(size, MASS_BATCH * 4);
   // Rows that are locked against reading keep their entries for the delivery, which tries them later.
-  const unlessBlocked = (some: readonly OutboxLine[]) => (error: unknown) =>
+  const unlessBlocked = (some: readonly OutboxEntry[]) => (error: unknown) =>
     isReadBlocked(error) ? some : suspendFor(context, name, error);
-  const present = await settleGone(context, table, lines).catch(unlessBlocked(lines));
+  const present = await settleGone(context, table, entries).catch(unlessBlocked(entries));
   if (present === null) return [];
   for (let at = 0; at < present.length && news.length < size && !signal.aborted; at += step) {
     const some = present.slice(at, at + step);

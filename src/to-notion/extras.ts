@@ -3,7 +3,7 @@ import type { PageExtras } from '../model/page.ts';
 import type { PagePlan } from '../model/plan.ts';
 import { withoutChange } from '../model/sets.ts';
 import { handsBackUploads, linksOnly } from '../model/uploads.ts';
-import type { WholePage } from '../notion/pages.ts';
+import type { CompletePage } from '../notion/pages.ts';
 import type { LiveConflict } from '../state/conflicts.ts';
 import { extrasToRestore } from '../state/extras.ts';
 import type { SyncRecord } from '../state/records.ts';
@@ -40,9 +40,9 @@ export const mayHoldMore = (
 /** What of the page stays beside these writes, and what a rollback brings back with them. */
 export async function keptBeside(
   context: DeliverContext,
-  { table, line }: Delivery,
+  { table, entry }: Delivery,
   plan: Pick<PagePlan, 'writes'>,
-  now: WholePage | null,
+  now: CompletePage | null,
   { bare }: Second,
 ): Promise<Kept> {
   const written = table.fields.filter(
@@ -53,7 +53,7 @@ export async function keptBeside(
     now?.extras ?? {},
     names.filter((name) => !bare.has(name)),
   );
-  const replaced = names.length === 0 ? [] : await extrasToRestore(context.store, line, names);
+  const replaced = names.length === 0 ? [] : await extrasToRestore(context.store, entry, names);
   const restored: Record<string, Json> = {};
   for (const { property, codec } of written) {
     const same = (before: PageValue | undefined): boolean =>
@@ -78,16 +78,16 @@ export function withoutUploads(
   answer: Delivered,
   kept: Kept,
   second: Second,
-  lines: readonly LiveConflict[],
+  conflicts: readonly LiveConflict[],
 ): Second | null {
-  if (answer.kind !== 'parked' || answer.trouble.code === 'notion_page_in_trash' || second !== FIRST)
+  if (answer.kind !== 'parked' || answer.failure.code === 'notion_page_in_trash' || second !== FIRST)
     return null;
   const uploads = fieldsWithUploads(kept);
-  const decided = lines.flatMap(({ field, by, choice }) =>
+  const decided = conflicts.flatMap(({ field, by, choice }) =>
     by !== null && choice === 'postgres' ? [field] : [],
   );
   const why = (name: string): string =>
-    `a write of ${name} would remove the files that were uploaded in Notion, since Notion refuses to take them back: ${answer.trouble.reason}`;
+    `a write of ${name} would remove the files that were uploaded in Notion, since Notion refuses to take them back: ${answer.failure.reason}`;
   const withheld = uploads
     .filter((name) => !decided.includes(name))
     .map((name) => [name, why(name)] as const);

@@ -2,10 +2,10 @@ import { type Fault, messageOf, PgnotionError } from '../model/errors.ts';
 import type { RowKey, TableName } from '../model/ids.ts';
 import { listed } from '../model/sentences.ts';
 import { BACKFILL, BULK, LIVE, type Urgency } from '../model/urgency.ts';
-import type { Priority } from '../notion/fair-queue.ts';
 import { NotionFailure } from '../notion/error-classification.ts';
+import type { Priority } from '../notion/fair-queue.ts';
 import { sqlState } from '../postgres/write.ts';
-import type { OutboxLine, Trouble } from '../state/outbox.ts';
+import type { Failure, OutboxEntry } from '../state/outbox.ts';
 import type { Delivered } from './context.ts';
 
 const PRIORITY: Readonly<Record<Urgency, Priority>> = {
@@ -14,7 +14,7 @@ const PRIORITY: Readonly<Record<Urgency, Priority>> = {
   [BACKFILL]: 'backfill',
 };
 
-export const urgencyOf = (line: Pick<OutboxLine, 'urgency'>): Priority => PRIORITY[line.urgency];
+export const urgencyOf = (entry: Pick<OutboxEntry, 'urgency'>): Priority => PRIORITY[entry.urgency];
 
 const LACKING: readonly string[] = ['restricted_resource', 'notion_block_limit', 'row_limit_exceeded'];
 
@@ -23,26 +23,26 @@ const ODD_TRIES = 6;
 const ODD_FIRST_MS = 2_000;
 
 /** Whether a request that Notion refused with 400, without a word of what is wrong with it, may still pass by itself. */
-export const isOdd = (error: unknown, line: Pick<OutboxLine, 'attempts'>): boolean =>
-  isUnexplained(error) && line.attempts + 1 < ODD_TRIES;
+export const isOdd = (error: unknown, entry: Pick<OutboxEntry, 'attempts'>): boolean =>
+  isUnexplained(error) && entry.attempts + 1 < ODD_TRIES;
 
 const isUnexplained = (error: unknown): error is NotionFailure =>
-  error instanceof NotionFailure && error.verdict.status === 400 && error.verdict.retry === 'later';
+  error instanceof NotionFailure && error.errorClass.status === 400 && error.errorClass.retry === 'later';
 
 /** What a failure means for the record's line: later if it may pass, aside if it cannot. */
-export function troubleOf(error: unknown, line: Pick<OutboxLine, 'attempts'>): Delivered {
+export function failureOf(error: unknown, entry: Pick<OutboxEntry, 'attempts'>): Delivered {
   // A refused token or a blocked connection is nothing that one record could wait for: the daemon must say so.
-  if (error instanceof NotionFailure && error.verdict.retry === 'stop') throw error;
+  if (error instanceof NotionFailure && error.errorClass.retry === 'stop') throw error;
   // It was given up while it waited for its turn, because the daemon stops: nothing failed.
   if (
     error instanceof NotionFailure &&
-    error.verdict.code === 'notion_aborted' &&
-    error.verdict.effect === 'none'
+    error.errorClass.code === 'notion_aborted' &&
+    error.errorClass.effect === 'none'
   )
     return { kind: 'postponed', ms: 0 };
   const known = error instanceof PgnotionError;
   const state = sqlState(error);
-  const trouble = {
+  const failure = {
     code: known ? error.code : state === null ? 'unexpected' : `sql_${state}`,
     reason: messageOf(error),
     remedy: known
@@ -51,30 +51,30 @@ export function troubleOf(error: unknown, line: Pick<OutboxLine, 'attempts'>): D
         ? 'it is tried again by itself; if it stays, report it with the log of this minute'
         : "it is tried again by itself; correct the row, or the table's query or expression that the message is about",
   };
-  if (isUnexplained(error)) return afterUnexplained(trouble, line);
+  if (isUnexplained(error)) return afterUnexplained(failure, entry);
   if (error instanceof NotionFailure) {
-    const { retry, afterMs, effect } = error.verdict;
+    const { retry, afterMs, effect } = error.errorClass;
     // A right or a place that is missing comes back without the record's doing.
-    if (LACKING.includes(error.verdict.code)) return { kind: 'retry', ms: null, trouble };
+    if (LACKING.includes(error.errorClass.code)) return { kind: 'retry', ms: null, failure };
     // What was saved is not sent again: the next try looks at what Notion holds, and settles.
     return retry === 'never' && effect !== 'saved'
-      ? { kind: 'parked', trouble }
-      : { kind: 'retry', ms: afterMs, trouble };
+      ? { kind: 'parked', failure }
+      : { kind: 'retry', ms: afterMs, failure };
   }
-  return known && !error.retryable ? { kind: 'parked', trouble } : { kind: 'retry', ms: null, trouble };
+  return known && !error.retryable ? { kind: 'parked', failure } : { kind: 'retry', ms: null, failure };
 }
 
-function afterUnexplained(trouble: Trouble, { attempts }: Pick<OutboxLine, 'attempts'>): Delivered {
+function afterUnexplained(failure: Failure, { attempts }: Pick<OutboxEntry, 'attempts'>): Delivered {
   const tries = attempts + 1;
-  if (tries < ODD_TRIES) return { kind: 'retry', ms: ODD_FIRST_MS * 2 ** attempts, trouble };
-  const reason = `${trouble.reason}; it was refused ${tries} times, with growing waits between the tries`;
-  return { kind: 'parked', trouble: { ...trouble, reason } };
+  if (tries < ODD_TRIES) return { kind: 'retry', ms: ODD_FIRST_MS * 2 ** attempts, failure };
+  const reason = `${failure.reason}; it was refused ${tries} times, with growing waits between the tries`;
+  return { kind: 'parked', failure: { ...failure, reason } };
 }
 
 /** A value that the property cannot hold: nothing but another value, or another mapping, mends it. */
 export const parkedBy = (faults: readonly Fault[], code = 'value_refused'): Delivered => ({
   kind: 'parked',
-  trouble: {
+  failure: {
     code,
     reason: listed(faults.map((fault) => fault.message)),
     remedy: listed(faults.map((fault) => fault.remedy)),
@@ -82,7 +82,7 @@ export const parkedBy = (faults: readonly Fault[], code = 'value_refused'): Deli
 });
 
 /** A row that changed and that the table's query does not return. */
-export const rowMissing = (table: TableName, key: RowKey): Trouble => ({
+export const rowMissing = (table: TableName, key: RowKey): Failure => ({
   code: 'row_missing',
   reason: `the row ${key} of ${table} changed, and cannot be read`,
   remedy:
@@ -90,7 +90,7 @@ export const rowMissing = (table: TableName, key: RowKey): Trouble => ({
 });
 
 /** A lock on the table, or a statement that takes too long. */
-export const readBlocked = (error: unknown): Trouble => ({
+export const readBlocked = (error: unknown): Failure => ({
   code: 'row_blocked',
   reason: `PostgreSQL could not read the row in time: ${messageOf(error)}`,
   remedy: 'nothing to do if it passes: it is tried again by itself; else see who holds a lock on the table',

@@ -1,10 +1,10 @@
 import { type LeftOut, rowFiltered } from '../model/filtered.ts';
-import { isMassChange } from '../model/mass-change.ts';
 import type { PageId } from '../model/ids.ts';
 import { filterMark, goesToPostgres } from '../model/mapping.ts';
+import { isMassChange } from '../model/mass-change.ts';
 import { changedOnPage } from '../model/merge.ts';
 import { digestOf } from '../model/page.ts';
-import type { WholePage } from '../notion/pages.ts';
+import type { CompletePage } from '../notion/pages.ts';
 import { leftOutAmong } from '../postgres/left-out.ts';
 import { parkEdit } from '../state/edits.ts';
 import { deletionLoad, massFiltered, noteLeaving, unseenChanges } from '../state/guarded-changes.ts';
@@ -13,9 +13,9 @@ import { type RestedAs, rest, type SyncRecord } from '../state/records.ts';
 import { hidden, moved } from './away.ts';
 import { awayRequestOf, putAway } from './away-request.ts';
 import { awaitProperty, type Deletion, type DeliverContext, type Delivered, SETTLED } from './context.ts';
-import type { Look } from './preread.ts';
-import { removalPage } from './delete-policy.ts';
 import { afterIntent } from './delete.ts';
+import { deletedPageRequest } from './delete-policy.ts';
+import type { Preread } from './preread.ts';
 
 type Linked = SyncRecord & { readonly page: PageId };
 
@@ -27,12 +27,12 @@ export async function filterOut(
   context: DeliverContext,
   delivery: Deletion,
   record: SyncRecord | undefined,
-  look: Look,
+  look: Preread,
   why: LeftOut,
 ): Promise<Delivered> {
-  const { line, table } = delivery;
+  const { entry, table } = delivery;
   if (record === undefined) {
-    await context.store.transaction((sql) => settle(sql, line));
+    await context.store.transaction((sql) => settle(sql, entry));
     return SETTLED;
   }
   const { page } = record;
@@ -73,7 +73,7 @@ async function leaveAsItIs(
   context: DeliverContext,
   delivery: Deletion,
   record: Linked,
-  look: Look,
+  look: Preread,
   why: LeftOut,
 ): Promise<Delivered> {
   const found = await pageNow(context, delivery, record, look);
@@ -82,31 +82,33 @@ async function leaveAsItIs(
 }
 
 /** Many rows that leave at once wait for a person, as deletions do (invariant 10). */
-async function guardLeaving(context: DeliverContext, { line, table }: Deletion): Promise<Delivered | null> {
+async function guardLeaving(context: DeliverContext, { entry, table }: Deletion): Promise<Delivered | null> {
   const guard = context.guards.deletion;
   const load = await deletionLoad(context.store, table.name, 'to-notion', guard.windowMinutes);
-  return !line.approved && isMassChange(load, guard) ? { kind: 'parked', trouble: massFiltered(load) } : null;
+  return !entry.approved && isMassChange(load, guard)
+    ? { kind: 'parked', failure: massFiltered(load) }
+    : null;
 }
 
 type PageNow =
   | { readonly kind: 'elsewhere'; readonly delivered: Delivered }
-  | { readonly kind: 'here'; readonly inTrash: boolean; readonly edited: WholePage | null };
+  | { readonly kind: 'here'; readonly inTrash: boolean; readonly edited: CompletePage | null };
 
 async function pageNow(
   context: DeliverContext,
   delivery: Deletion,
   record: Linked,
-  look: Look,
+  look: Preread,
 ): Promise<PageNow> {
-  const { line } = delivery;
+  const { entry } = delivery;
   const found = await look(record);
-  if (found?.kind === 'hidden') return { kind: 'elsewhere', delivered: hidden(line) };
+  if (found?.kind === 'hidden') return { kind: 'elsewhere', delivered: hidden(entry) };
   if (found?.kind === 'away' && found.away === 'moved')
-    return { kind: 'elsewhere', delivered: await moved(context, line, found.page) };
+    return { kind: 'elsewhere', delivered: await moved(context, entry, found.page) };
   const inTrash = found?.kind === 'away' && found.away === 'trashed';
   const edited =
     found?.kind === 'here'
-      ? await removalPage(context, delivery, { ...record, basePage: found.basePage }, found)
+      ? await deletedPageRequest(context, delivery, { ...record, basePage: found.basePage }, found)
       : null;
   return { kind: 'here', inTrash, edited };
 }
@@ -114,22 +116,22 @@ async function pageNow(
 /** The record rests with its base. An edit that has not reached the row stands in the failures (invariant 4). */
 async function conclude(
   context: DeliverContext,
-  { line, table }: Deletion,
+  { entry, table }: Deletion,
   record: SyncRecord,
   as: RestedAs,
   why: LeftOut,
-  edited: WholePage | null,
+  edited: CompletePage | null,
 ): Promise<Delivered> {
   const { page } = record;
   await context.store.transaction(async (sql) => {
     const rested = why === 'soft' && as === 'trashed' ? 'soft' : as;
     if (record.state !== 'resting' || record.restedAs !== rested || record.filtered !== (why === 'filtered'))
-      await rest(sql, table.name, line.key, rested, why === 'filtered');
-    await settle(sql, line);
+      await rest(sql, table.name, entry.key, rested, why === 'filtered');
+    await settle(sql, entry);
     if (edited === null || page === null) return;
     const [first] = changedOnPage(table.fields.filter(goesToPostgres), record.basePage, edited.image);
-    const edit = { page, table: table.name, key: line.key, digest: digestOf(edited.image) };
-    await parkEdit(sql, edit, rowFiltered(line, first?.property ?? null));
+    const edit = { page, table: table.name, key: entry.key, digest: digestOf(edited.image) };
+    await parkEdit(sql, edit, rowFiltered(entry, first?.property ?? null));
   });
   return SETTLED;
 }

@@ -6,8 +6,8 @@ import { changedOnPage } from '../model/merge.ts';
 import { extraFields, readPage } from '../model/page.ts';
 import { withUnshown } from '../model/relation-targets.ts';
 import type { Ask, NotionPage } from '../notion/client.ts';
-import { type Located, locatePage, type SettledPage } from '../notion/locate.ts';
 import { stopsAll } from '../notion/error-classification.ts';
+import { type Located, locatePage, type SettledPage } from '../notion/locate.ts';
 import type { QueryAnswer } from '../notion/query-response.ts';
 import { editedPages } from '../state/edits.ts';
 import type { SyncRecord } from '../state/records.ts';
@@ -21,24 +21,26 @@ const OVERLAP_MS = 180_000;
 const MAX_QUERIES = 3;
 
 /** Where a page is and what it holds right before it is written to. `null`: as the base says. A failure is the record's own. */
-export type Look = (record: SyncRecord & { readonly page: PageId }) => Promise<Found | null>;
+export type Preread = (record: SyncRecord & { readonly page: PageId }) => Promise<PrereadResult | null>;
 
 /** A live page has what its relations cannot show now among its values, and apart. */
-export type Found = Exclude<Located, { kind: 'here' }> | (Extract<Located, { kind: 'here' }> & SettledPage);
+export type PrereadResult =
+  | Exclude<Located, { kind: 'here' }>
+  | (Extract<Located, { kind: 'here' }> & SettledPage);
 
 /**
  * What a person has typed since our last look must be seen before it is overwritten. A few pages are fetched, which
  * shows each write that was answered; for many, one query tells which were edited since the watermark, and those that
  * differ from their base are fetched. Where a person decides conflicts, every page is.
  */
-export async function openEyes(
+export async function readBeforeWrite(
   context: DeliverContext,
   table: ResolvedTable,
   source: Source,
   count: number,
   ask: Ask,
-): Promise<Look> {
-  const one: Look = (record) => lookAt(context, table, source, record, ask);
+): Promise<Preread> {
+  const one: Preread = (record) => lookAt(context, table, source, record, ask);
   const byHand = table.fields.some(({ conflict }) => conflict === 'manual');
   if (count <= SMALL_BATCH || source.watermark === null || byHand) return one;
   const edited = await editedSince(context, source, source.watermark, ask);
@@ -61,7 +63,7 @@ export async function lookAt(
   source: Source,
   record: SyncRecord & { readonly page: PageId },
   ask: Ask,
-): Promise<Found> {
+): Promise<PrereadResult> {
   const found = await locatePage(context.notion, table, source, record.page, ask);
   if (found.kind !== 'here') return found;
   const whole = await context.settleRelations(found, { table, at: source, record }, ask);

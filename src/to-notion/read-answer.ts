@@ -19,13 +19,13 @@ export type ReadAnswer = {
 /** Null if the answer says that the page had been moved to another database. */
 export async function readAnswer(
   context: DeliverContext,
-  { line, table, source }: Delivery,
+  { entry, table, source }: Delivery,
   known: Unshown,
   sent: PageImage,
   answer: NotionPage,
 ): Promise<ReadAnswer | null> {
   if (awayOf(answer, source.dataSource) === 'moved') return null;
-  const ask = { priority: urgencyOf(line) };
+  const ask = { priority: urgencyOf(entry) };
   const shown = await readWhole(context.notion, table, source.properties, answer, ask);
   const late = readLate(table, source.properties, answer);
   const unshown = unshownAfterWrite(table.fields, sent, shown.image, late);

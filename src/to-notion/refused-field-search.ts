@@ -1,5 +1,5 @@
 /** The search for the field that Notion refuses when its answer does not name it. */
-export type Trial = {
+export type SearchStep = {
   /** Fields still to be tried, a request for each group; the first is next. */
   readonly groups: readonly (readonly string[])[];
   /** How many requests it took. */
@@ -19,20 +19,20 @@ const MOST_REQUESTS = 24;
 const MOST_RECORDS = 1_000;
 
 /** By record (`table/key`). Lost with the process, which then begins anew: nothing but a few requests is lost. */
-export type Trials = {
-  readonly of: (record: string) => Trial | undefined;
+export type RefusedFieldSearch = {
+  readonly of: (record: string) => SearchStep | undefined;
   /** The first group was refused as a whole: it is tried in halves. False if the search has taken too long. */
   readonly split: (record: string, group: readonly string[]) => boolean;
   /** The first group is decided. Gives what is left of the search, if anything. */
-  readonly decide: (record: string, accepted: boolean) => Trial | undefined;
+  readonly decide: (record: string, accepted: boolean) => SearchStep | undefined;
   readonly stageOf: (record: string) => CreateStage;
   /** Tries the page with less; false if there is nothing less. */
   readonly lower: (record: string) => boolean;
   readonly end: (record: string) => void;
 };
 
-export function createTrials(): Trials {
-  const trials = new Map<string, Trial>();
+export function createRefusedFieldSearch(): RefusedFieldSearch {
+  const trials = new Map<string, SearchStep>();
   const stages = new Map<string, CreateStage>();
   const keep = <T>(map: Map<string, T>, record: string, value: T): void => {
     map.delete(record);

@@ -4,7 +4,7 @@ import { endRefusedKind, keepRefusedKind, type RequestKind } from '../state/refu
 import type { DeliverContext, Delivered, Delivery } from './context.ts';
 
 /** What this run knows of refusals of whole kinds of requests; what the state holds outlives it. */
-export type Kinds = {
+export type RefusedRequests = {
   /** Records that were refused since a request of their kind last passed. */
   readonly refused: Map<string, Set<string>>;
   /** Records that are refused while others of their kind pass: theirs is a failure of their own. */
@@ -15,7 +15,7 @@ export type Kinds = {
   readonly passing: Set<string>;
 };
 
-export const createKinds = (): Kinds => ({
+export const createRefusedRequests = (): RefusedRequests => ({
   refused: new Map(),
   own: new Set(),
   blocked: new Map(),
@@ -30,14 +30,14 @@ const ENOUGH = 2;
 /** What Notion says of a missing capability; several refusals show it without the words. */
 const CAPABILITY = /insufficient permissions|capabilit/i;
 
-type About = Pick<Delivery, 'line' | 'table'>;
+type About = Pick<Delivery, 'entry' | 'table'>;
 
-const recordOf = ({ line }: About): string => `${line.table}/${line.key}`;
+const recordOf = ({ entry }: About): string => `${entry.table}/${entry.key}`;
 
 /** The codes that refuse all requests of a kind, and for how much of it. */
 function scopeOf(error: unknown, kind: RequestKind): 'all' | 'table' | 'unclear' | null {
   if (!(error instanceof NotionFailure)) return null;
-  const { code, message } = error.verdict;
+  const { code, message } = error.errorClass;
   if (code === 'notion_block_limit') return 'all';
   if (code === 'row_limit_exceeded') return kind === 'create' ? 'table' : null;
   if (code !== 'restricted_resource') return null;
@@ -45,13 +45,19 @@ function scopeOf(error: unknown, kind: RequestKind): 'all' | 'table' | 'unclear'
 }
 
 /** Whether requests of this kind wait for one that is tried in their stead. */
-export function waitsForKind({ kinds }: DeliverContext, kind: RequestKind, about: About): Delivered | null {
+export function waitsForKind(
+  { refusedRequests }: DeliverContext,
+  kind: RequestKind,
+  about: About,
+): Delivered | null {
   const until = Math.max(
-    kinds.blocked.get(kind)?.until ?? 0,
-    kinds.blocked.get(`${kind} ${about.table.name}`)?.until ?? 0,
+    refusedRequests.blocked.get(kind)?.until ?? 0,
+    refusedRequests.blocked.get(`${kind} ${about.table.name}`)?.until ?? 0,
   );
   const ms = until - performance.now();
-  return ms > 0 && !kinds.own.has(recordOf(about)) ? { kind: 'postponed', ms: Math.ceil(ms) } : null;
+  return ms > 0 && !refusedRequests.own.has(recordOf(about))
+    ? { kind: 'postponed', ms: Math.ceil(ms) }
+    : null;
 }
 
 /**
@@ -66,18 +72,18 @@ export async function afterKindRefused(
 ): Promise<Delivered | null> {
   const scope = scopeOf(error, kind);
   const record = recordOf(about);
-  const { kinds } = context;
-  if (scope === null || !(error instanceof NotionFailure) || kinds.own.has(record)) return null;
+  const { refusedRequests } = context;
+  if (scope === null || !(error instanceof NotionFailure) || refusedRequests.own.has(record)) return null;
   const name = scope === 'table' ? `${kind} ${about.table.name}` : kind;
-  const refused = kinds.refused.get(name) ?? new Set<string>();
+  const refused = refusedRequests.refused.get(name) ?? new Set<string>();
   if (refused.size < MOST_OWN) refused.add(record);
-  kinds.refused.set(name, refused);
-  kinds.passing.delete(kind);
+  refusedRequests.refused.set(name, refused);
+  refusedRequests.passing.delete(kind);
   if (scope === 'unclear' && refused.size < ENOUGH) return null;
-  const tries = (kinds.blocked.get(name)?.tries ?? 0) + 1;
+  const tries = (refusedRequests.blocked.get(name)?.tries ?? 0) + 1;
   const waitMs = backoff(tries, WAIT);
-  kinds.blocked.set(name, { until: performance.now() + waitMs, tries });
-  const { code, remedy, message: reason } = error.verdict;
+  refusedRequests.blocked.set(name, { until: performance.now() + waitMs, tries });
+  const { code, remedy, message: reason } = error.errorClass;
   const table = scope === 'table' ? about.table.name : null;
   const isNews = await context.store.transaction((sql) =>
     keepRefusedKind(sql, { kind, table }, { code, reason, remedy }, waitMs),
@@ -90,16 +96,19 @@ export async function afterKindRefused(
 
 /** A request of the kind has passed: what waited goes on, and who was refused meanwhile has a failure of its own. */
 export async function kindPassed(context: DeliverContext, kind: RequestKind, about: About): Promise<void> {
-  const { kinds } = context;
-  kinds.own.delete(recordOf(about));
-  if (kinds.passing.has(kind)) return;
-  kinds.passing.add(kind);
+  const { refusedRequests } = context;
+  refusedRequests.own.delete(recordOf(about));
+  if (refusedRequests.passing.has(kind)) return;
+  refusedRequests.passing.add(kind);
   for (const name of [kind, `${kind} ${about.table.name}`]) {
-    const others = [...(kinds.refused.get(name) ?? [])].filter((record) => record !== recordOf(about));
+    const others = [...(refusedRequests.refused.get(name) ?? [])].filter(
+      (record) => record !== recordOf(about),
+    );
     const wasAlone = others.length === 1;
-    for (const record of wasAlone && kinds.own.size < MOST_OWN ? others : []) kinds.own.add(record);
-    kinds.refused.delete(name);
-    kinds.blocked.delete(name);
+    for (const record of wasAlone && refusedRequests.own.size < MOST_OWN ? others : [])
+      refusedRequests.own.add(record);
+    refusedRequests.refused.delete(name);
+    refusedRequests.blocked.delete(name);
   }
   const ended = await context.store.transaction((sql) => endRefusedKind(sql, kind, about.table.name));
   if (ended) context.log.info({ kind }, 'Notion takes this kind of requests again');

@@ -3,10 +3,10 @@ import { idsIn, refusedIn, type SentField } from '../model/refused-field.ts';
 import { NotionFailure } from '../notion/error-classification.ts';
 import { dropRefusedFields, FIELD_REFUSED, keepRefusedField } from '../state/refused-fields.ts';
 import type { DeliverContext, Delivered, Delivery, SchemaState } from './context.ts';
-import type { PageRequest } from './request.ts';
 import { isOdd } from './failure.ts';
+import type { PageRequest } from './request.ts';
 
-export const recordName = ({ line }: Pick<Delivery, 'line'>): string => `${line.table}/${line.key}`;
+export const recordName = ({ entry }: Pick<Delivery, 'entry'>): string => `${entry.table}/${entry.key}`;
 
 /** Tells a line that is parked for what Notion refused, which is tried again when the schema changes. */
 export const codeOf = ({ refused }: Delivery, faults: readonly Fault[]): string =>
@@ -19,11 +19,11 @@ const OF_THE_PROPERTY: readonly string[] = ['notion_property_missing', 'notion_p
 /** Whether a failure may be about a single field, so that the others could be written without it. */
 function mayBeOfField(
   error: unknown,
-  { line }: Delivery,
+  { entry }: Delivery,
   sent: readonly SentField[],
 ): error is NotionFailure {
-  if (!(error instanceof NotionFailure) || error.verdict.effect !== 'none') return false;
-  const { status, code, message } = error.verdict;
+  if (!(error instanceof NotionFailure) || error.errorClass.effect !== 'none') return false;
+  const { status, code, message } = error.errorClass;
   if (code === 'notion_page_in_trash' || code === 'notion_cursor_invalid') return false;
   // Notion answers 404 as well for what a value points to.
   if (status === 404)
@@ -35,7 +35,7 @@ function mayBeOfField(
     );
   if (status !== 400 && status !== 413) return false;
   // It may pass by itself: only if it stays is it looked into.
-  return refusedIn(message, sent) !== null || !isOdd(error, line);
+  return refusedIn(message, sent) !== null || !isOdd(error, entry);
 }
 
 const namesOne = (message: string, value: SentField['value']): boolean => {
@@ -58,23 +58,23 @@ export async function afterRefusal(
   const record = recordName(delivery);
   const schema = await schemaNow(context, delivery);
   if (isAnother(schema, delivery)) {
-    context.trials.end(record);
+    context.refusedFields.end(record);
     return AT_ONCE;
   }
   const names = sent.map(({ name }) => name);
-  const found = refusedIn(error.verdict.message, sent);
+  const found = refusedIn(error.errorClass.message, sent);
   const refusal = { error, schema };
   if (found !== null) {
     await keep(context, delivery, sent, found, refusal, 'named');
     return AT_ONCE;
   }
-  if (names.length > 1 && context.trials.split(record, names)) return AT_ONCE;
-  const searched = context.trials.of(record) !== undefined;
-  const left = context.trials.decide(record, false);
+  if (names.length > 1 && context.refusedFields.split(record, names)) return AT_ONCE;
+  const searched = context.refusedFields.of(record) !== undefined;
+  const left = context.refusedFields.decide(record, false);
   // Nothing at all is accepted: it is not about a field.
   if (searched && left !== undefined && left.groups.length === 0 && !left.accepted) {
     await context.store.transaction((sql) =>
-      dropRefusedFields(sql, delivery.table.name, delivery.line.key, all(delivery)),
+      dropRefusedFields(sql, delivery.table.name, delivery.entry.key, all(delivery)),
     );
     return null;
   }
@@ -93,13 +93,13 @@ export async function afterRefusedCreate(
   if (!mayBeOfField(error, delivery, sent)) return null;
   const schema = await schemaNow(context, delivery);
   if (isAnother(schema, delivery)) return AT_ONCE;
-  const found = refusedIn(error.verdict.message, sent);
+  const found = refusedIn(error.errorClass.message, sent);
   if (found !== null) {
     await keep(context, delivery, sent, found, { error, schema }, 'named');
     return AT_ONCE;
   }
-  if (sent.length > 0 && context.trials.lower(recordName(delivery))) return AT_ONCE;
-  context.trials.end(recordName(delivery));
+  if (sent.length > 0 && context.refusedFields.lower(recordName(delivery))) return AT_ONCE;
+  context.refusedFields.end(recordName(delivery));
   return null;
 }
 
@@ -113,31 +113,31 @@ async function keep(
   delivery: Delivery,
   sent: readonly SentField[],
   names: readonly string[],
-  { error: { verdict }, schema }: { readonly error: NotionFailure; readonly schema: SchemaState | null },
+  { error: { errorClass }, schema }: { readonly error: NotionFailure; readonly schema: SchemaState | null },
   how: 'named' | 'only' | 'searched',
 ): Promise<void> {
-  const { table, line } = delivery;
+  const { table, entry } = delivery;
   const refused = sent.filter(({ name }) => names.includes(name));
   await context.store.transaction(async (sql) => {
     for (const { name, own, digest } of refused) {
       // What a search finds may be of this page alone.
-      const ofAll = how === 'named' && (own || OF_THE_PROPERTY.includes(verdict.code));
+      const ofAll = how === 'named' && (own || OF_THE_PROPERTY.includes(errorClass.code));
       const by = how === 'searched' ? ' (found by trying the fields one by one)' : '';
       await keepRefusedField(sql, {
         table: table.name,
-        key: ofAll ? null : line.key,
+        key: ofAll ? null : entry.key,
         field: name,
         own,
         value: ofAll || own ? null : digest,
         schema: schema?.digest ?? null,
-        code: verdict.code,
-        reason: `Notion refuses the property ${JSON.stringify(name)}${by}: ${verdict.message}`,
-        remedy: verdict.remedy,
+        code: errorClass.code,
+        reason: `Notion refuses the property ${JSON.stringify(name)}${by}: ${errorClass.message}`,
+        remedy: errorClass.remedy,
       });
     }
   });
   context.log.warn(
-    { table: table.name, key: line.key, fields: names, reason: verdict.message },
+    { table: table.name, key: entry.key, fields: names, reason: errorClass.message },
     'a field was refused',
   );
 }

@@ -2,7 +2,7 @@ import type { PageImage } from '../model/change.ts';
 import type { PageId } from '../model/ids.ts';
 import { goesToPostgres, type ResolvedTable } from '../model/mapping.ts';
 import { changedOnPage } from '../model/merge.ts';
-import type { WholePage } from '../notion/pages.ts';
+import type { CompletePage } from '../notion/pages.ts';
 import { type EditTimes, editTimesOf } from '../state/edit-times.ts';
 import type { SyncRecord } from '../state/records.ts';
 import { keepSightings } from '../state/sightings.ts';
@@ -22,7 +22,7 @@ export async function seenEdit(
   context: DeliverContext,
   table: ResolvedTable,
   record: SyncRecord & { readonly page: PageId },
-  now: WholePage | null,
+  now: CompletePage | null,
   own: readonly string[],
 ): Promise<SeenEdit> {
   const nothing: SeenEdit = { times: null, keep: async () => undefined };

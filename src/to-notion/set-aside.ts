@@ -2,15 +2,15 @@ import type { PageImage } from '../model/change.ts';
 import { changedInRow, changedOnPage } from '../model/merge.ts';
 import { editDigest } from '../model/page.ts';
 import type { PagePlan } from '../model/plan.ts';
-import type { WholePage } from '../notion/pages.ts';
+import type { CompletePage } from '../notion/pages.ts';
 import type { LiveConflict } from '../state/conflicts.ts';
 import { CONFLICT_OPEN, editsOf, lookSoon } from '../state/edits.ts';
 import { HELD_BY_EDIT, PAGE_IN_TRASH } from '../state/held.ts';
 import type { SyncRecord } from '../state/records.ts';
 import { concludeTrashed } from './conflict.ts';
 import { type DeliverContext, type Delivered, type Delivery, pick } from './context.ts';
+import { failureOf, parkedBy } from './failure.ts';
 import { codeOf } from './refused-update.ts';
-import { parkedBy, troubleOf } from './failure.ts';
 
 type Linked = SyncRecord & { readonly page: NonNullable<SyncRecord['page']> };
 
@@ -20,7 +20,7 @@ const heldBy = (fields: readonly string[]): Delivered | null =>
     ? null
     : {
         kind: 'parked',
-        trouble: {
+        failure: {
           code: HELD_BY_EDIT,
           reason: `the page holds a later edit of ${fields.join(', ')}, which PostgreSQL has not taken over`,
           remedy: 'correct the value in Notion, or change it in the row; then both go on by themselves',
@@ -57,9 +57,9 @@ export const away = (
   context: DeliverContext,
   delivery: Delivery,
   record: Linked,
-  lines: readonly LiveConflict[],
+  conflicts: readonly LiveConflict[],
 ): Promise<Delivered> | Delivered =>
-  lines.some(({ type }) => type === 'DELETED_IN_NOTION')
+  conflicts.some(({ type }) => type === 'DELETED_IN_NOTION')
     ? concludeTrashed(context, delivery, record)
     : inTrash(context, record);
 
@@ -70,7 +70,7 @@ async function inTrash(context: DeliverContext, record: Linked): Promise<Deliver
   context.hint(record.page);
   return {
     kind: 'parked',
-    trouble: {
+    failure: {
       code: PAGE_IN_TRASH,
       reason: 'the row changed, and its page is in the trash or archived',
       remedy: 'restore the page in Notion, or delete the row; the next change of either goes on by itself',
@@ -83,20 +83,20 @@ export function setAside(
   delivery: Delivery,
   record: Linked,
   { faults }: Pick<PagePlan, 'faults'>,
-  { lost, now }: { readonly lost: readonly string[]; readonly now: WholePage | null },
+  { lost, now }: { readonly lost: readonly string[]; readonly now: CompletePage | null },
 ): Delivered | null {
   if (faults.length > 0) return parkedBy(faults, codeOf(delivery, faults));
   return heldBy(lost) ?? unreadBy(delivery, record, now);
 }
 
 /** What cannot be read cannot be overwritten: a person may have typed there. The other fields are not kept waiting. */
-function unreadBy(delivery: Delivery, record: Linked, now: WholePage | null): Delivered | null {
-  const { table, row, line } = delivery;
-  const news = changedInRow(table.fields, record.baseRow, row, line.restore).map(({ property }) => property);
+function unreadBy(delivery: Delivery, record: Linked, now: CompletePage | null): Delivered | null {
+  const { table, row, entry } = delivery;
+  const news = changedInRow(table.fields, record.baseRow, row, entry.restore).map(({ property }) => property);
   const [first] = now?.unread.filter(({ field }) => news.includes(field)) ?? [];
   if (first === undefined) return null;
-  const outcome = troubleOf(first.error, line);
-  if (!('trouble' in outcome)) return outcome;
-  const reason = `the page's ${JSON.stringify(first.field)} cannot be read, and is not overwritten: ${outcome.trouble.reason}`;
-  return { kind: 'retry', ms: null, trouble: { ...outcome.trouble, reason } };
+  const outcome = failureOf(first.error, entry);
+  if (!('failure' in outcome)) return outcome;
+  const reason = `the page's ${JSON.stringify(first.field)} cannot be read, and is not overwritten: ${outcome.failure.reason}`;
+  return { kind: 'retry', ms: null, failure: { ...outcome.failure, reason } };
 }

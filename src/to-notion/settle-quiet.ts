@@ -3,7 +3,7 @@ import type { ResolvedTable } from '../model/mapping.ts';
 import { leftOutAmong } from '../postgres/left-out.ts';
 import { presentEach, readEach } from '../postgres/read-rows.ts';
 import { releaseRefusedDeletions } from '../state/edits.ts';
-import type { OutboxLine } from '../state/outbox.ts';
+import type { OutboxEntry } from '../state/outbox.ts';
 import { type Quiet, settleQuietEntries } from '../state/quiet-entries.ts';
 import { recordsByKey } from '../state/records.ts';
 import type { DeliverContext } from './context.ts';
@@ -16,10 +16,10 @@ import { hasNews } from './update.ts';
 export async function settleGone(
   context: DeliverContext,
   table: ResolvedTable,
-  lines: readonly OutboxLine[],
-): Promise<readonly OutboxLine[]> {
-  const deleted = lines.filter(({ kind, restore }) => kind === 'delete' && restore.length === 0);
-  if (deleted.length === 0) return lines;
+  entries: readonly OutboxEntry[],
+): Promise<readonly OutboxEntry[]> {
+  const deleted = entries.filter(({ kind, restore }) => kind === 'delete' && restore.length === 0);
+  if (deleted.length === 0) return entries;
   const keys = deleted.map(({ key }) => key);
   const { present, broken } = await presentEach(context.db, table, keys);
   const gone = deleted.filter(({ key }) => !present.has(key) && !broken.has(key));
@@ -29,27 +29,27 @@ export async function settleGone(
     if (ended.size > 0) await releaseRefusedDeletions(sql, referencedTables(table, context.tables.values()));
     return ended;
   });
-  return lines.filter(({ key }) => !settled.has(key));
+  return entries.filter(({ key }) => !settled.has(key));
 }
 
 /** Ends in one statement the entries of rows that are as their base, which need no request. Gives the others. */
 export async function settleQuiet(
   context: DeliverContext,
   table: ResolvedTable,
-  lines: readonly OutboxLine[],
-): Promise<readonly OutboxLine[]> {
-  const quiet = await quietAmong(context, table, lines);
-  if (quiet.length === 0) return lines;
+  entries: readonly OutboxEntry[],
+): Promise<readonly OutboxEntry[]> {
+  const quiet = await quietAmong(context, table, entries);
+  if (quiet.length === 0) return entries;
   const settled = await context.store.transaction((sql) => settleQuietEntries(sql, table.name, quiet));
-  return lines.filter(({ key }) => !settled.has(key));
+  return entries.filter(({ key }) => !settled.has(key));
 }
 
 async function quietAmong(
   context: DeliverContext,
   table: ResolvedTable,
-  lines: readonly OutboxLine[],
+  entries: readonly OutboxEntry[],
 ): Promise<readonly Quiet[]> {
-  const plain = lines.filter(({ restore }) => restore.length === 0);
+  const plain = entries.filter(({ restore }) => restore.length === 0);
   // Records before rows: a base that moves in between no longer equals what is given to the statement.
   const records = await recordsByKey(
     context.store,
@@ -64,13 +64,13 @@ async function quietAmong(
   if (keys.length === 0) return [];
   const { rows, broken } = await readEach(context.db, table, keys);
   const leftOut = await leftOutAmong(context.db, table, keys);
-  const isQuiet = (line: OutboxLine): boolean => {
-    const record = records.get(line.key);
-    const row = rows.get(line.key);
+  const isQuiet = (entry: OutboxEntry): boolean => {
+    const record = records.get(entry.key);
+    const row = rows.get(entry.key);
     // A row that is left out has news for its page, whatever it holds.
-    if (broken.has(line.key) || leftOut.has(line.key)) return false;
+    if (broken.has(entry.key) || leftOut.has(entry.key)) return false;
     if (record === undefined || row === undefined) return false;
-    return !hasNews({ line, table, row }, record);
+    return !hasNews({ entry, table, row }, record);
   };
   return mayRest
     .filter(isQuiet)

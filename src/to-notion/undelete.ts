@@ -10,7 +10,7 @@ import { link, markLinked, type SyncRecord } from '../state/records.ts';
 import { releaseWaiting } from '../state/waiting.ts';
 import { hidden, movedAtRest } from './away.ts';
 import type { DeliverContext, Delivered, Delivery } from './context.ts';
-import { troubleOf, urgencyOf } from './failure.ts';
+import { failureOf, urgencyOf } from './failure.ts';
 
 type Resting = SyncRecord & { readonly page: PageId };
 
@@ -18,41 +18,41 @@ type Resting = SyncRecord & { readonly page: PageId };
  * A row came back under the key of a deleted record: its page comes back too, and never a second one (invariant 3). The
  * page is looked at first, so that a try that broke off is gone on with; the update follows as a delivery of its own.
  */
-export async function revivePage(
+export async function undeletePage(
   context: DeliverContext,
   delivery: Delivery,
   record: Resting,
 ): Promise<Delivered> {
-  const { line, table } = delivery;
-  const ask = { priority: urgencyOf(line) };
+  const { entry, table } = delivery;
+  const ask = { priority: urgencyOf(entry) };
   let page: NotionPage;
   try {
     page = await context.notion.retrievePage(record.page, ask);
-    if (awayOf(page, delivery.source.dataSource) === 'moved') return await movedAtRest(context, line, page);
+    if (awayOf(page, delivery.source.dataSource) === 'moved') return await movedAtRest(context, entry, page);
     for (const step of stepsBack(context, delivery, record, page)) {
       const error = await take(context, delivery, record.page, step, ask);
-      if (error !== null) return troubleOf(error, line);
+      if (error !== null) return failureOf(error, entry);
     }
   } catch (error) {
     if (!isGone(error)) throw error;
     // Purged from the trash, or not shared now: a second page is made only once somebody gives this one up.
-    return hidden(line);
+    return hidden(entry);
   }
   await context.store.transaction(async (sql) => {
     // A row that was only marked or filtered out is the one that the base knows; any other wins whatever differs.
     if (record.restedAs === 'soft' || record.filtered) {
-      await markLinked(sql, table.name, line.key);
+      await markLinked(sql, table.name, entry.key);
       await releaseEdit(sql, record.page);
     } else
       await link(sql, {
         table: table.name,
-        key: line.key,
+        key: entry.key,
         page: record.page,
         baseRow: {},
         basePage: {},
         pageEditedAt: page.lastEditedTime,
       });
-    await releaseWaiting(sql, table.name, line.key);
+    await releaseWaiting(sql, table.name, entry.key);
   });
   return { kind: 'postponed', ms: 0 };
 }
@@ -100,7 +100,7 @@ function stepsBack(
 /** Null once it is done. A page that Notion does not show throws. */
 async function take(
   context: DeliverContext,
-  { line, table }: Delivery,
+  { entry, table }: Delivery,
   page: PageId,
   step: Step,
   ask: Ask,
@@ -108,14 +108,14 @@ async function take(
   const operation = requestOperation(context.store, {
     direction: 'to-notion',
     table: table.name,
-    key: line.key,
+    key: entry.key,
     page,
     kind: 'restore',
     before: step.before,
     after: step.after,
-    lsn: line.lsn,
-    changedAt: line.changedAt,
-    attempt: line.attempts + 1,
+    lsn: entry.lsn,
+    changedAt: entry.changedAt,
+    attempt: entry.attempts + 1,
   });
   try {
     await step.send({ ...ask, beforeLeaving: operation.begin });
@@ -123,7 +123,7 @@ async function take(
     return null;
   } catch (error) {
     if (!(error instanceof NotionFailure)) throw error;
-    const unknown = error.verdict.effect !== 'none';
+    const unknown = error.errorClass.effect !== 'none';
     const status = unknown ? 'unknown' : 'failed';
     await context.store.transaction((sql) => operation.end(sql, { status, error: error.message }));
     if (isGone(error)) throw error;

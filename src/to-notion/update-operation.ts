@@ -12,23 +12,23 @@ type Linked = SyncRecord & { readonly page: PageId };
 
 /** The audit line of an update, stored before the request leaves. */
 export const operationOf = (
-  { line, table, row }: Delivery,
+  { entry, table, row }: Delivery,
   record: Linked,
   plan: PagePlan,
   page: PageImage,
 ): RequestedOperation => ({
   direction: 'to-notion',
   table: table.name,
-  key: line.key,
+  key: entry.key,
   page: record.page,
   kind: 'update',
   before: pick(page, Object.keys(plan.writes)),
   after: plan.writes,
   row: rowChangeOf(record.baseRow, row, valuesAmong(table, Object.keys(plan.writes))),
-  lsn: line.lsn,
-  changedAt: line.changedAt,
-  attempt: line.attempts + 1,
-  batch: line.urgency === BACKFILL ? 'backfill' : null,
+  lsn: entry.lsn,
+  changedAt: entry.changedAt,
+  attempt: entry.attempts + 1,
+  batch: entry.urgency === BACKFILL ? 'backfill' : null,
 });
 
 /** Without the record's id: a key that changed is told by its column, if that is mapped, and brought back by it. */

@@ -25,22 +25,22 @@ import {
   type Second,
   withoutUploads,
 } from './extras.ts';
-import { type Found, lookAt } from './preread.ts';
-import { afterKindRefused, kindPassed } from './refused-requests.ts';
-import { notHere } from './page-not-found.ts';
+import { failureOf, urgencyOf } from './failure.ts';
+import { pageNotFound } from './page-not-found.ts';
+import { lookAt, type PrereadResult } from './preread.ts';
 import { readAnswer } from './read-answer.ts';
+import { afterKindRefused, kindPassed } from './refused-requests.ts';
 import { afterRefusal, recordName } from './refused-update.ts';
 import { type PageRequest, propertiesOf, requestFor } from './request.ts';
 import { seenEdit } from './seen-edit.ts';
 import { handOver, isSetAside } from './set-aside.ts';
-import { troubleOf, urgencyOf } from './failure.ts';
 import { operationOf } from './update-operation.ts';
 
 /** Whether the row has anything for the page: if not, no request is made at all. */
 export const hasNews = (
-  { line, table, row }: Pick<Delivery, 'line' | 'table' | 'row'>,
+  { entry, table, row }: Pick<Delivery, 'entry' | 'table' | 'row'>,
   record: SyncRecord,
-): boolean => changedInRow(table.fields, record.baseRow, row, line.restore).length > 0;
+): boolean => changedInRow(table.fields, record.baseRow, row, entry.restore).length > 0;
 
 /**
  * Writes what the row changed, and only that, to its page. `now` is the page as it was just seen; null takes the base
@@ -50,30 +50,30 @@ export async function updatePage(
   context: DeliverContext,
   delivery: Delivery,
   known: Linked,
-  now: Found | null,
+  now: PrereadResult | null,
   second: Second = FIRST,
 ): Promise<Delivered> {
-  const { line, table, source } = delivery;
-  const lines = await liveConflicts(context.store, table.name, line.key);
-  if (now !== null && now.kind !== 'here') return notHere(context, delivery, known, now, lines);
+  const { entry, table, source } = delivery;
+  const conflicts = await liveConflicts(context.store, table.name, entry.key);
+  if (now !== null && now.kind !== 'here') return pageNotFound(context, delivery, known, now, conflicts);
   const record = { ...known, basePage: now?.basePage ?? known.basePage };
   const pageNow = { page: now?.image ?? record.basePage, seen: now !== null };
   const { page } = pageNow;
   const own = await ownFields(context, delivery, record, page);
   const edit = await seenEdit(context, table, record, now, own);
-  const judges = judging(delivery, page, edit, lines);
+  const judges = judging(delivery, page, edit, conflicts);
   const planned = planPage({
-    ...judgedBy(lines, table, page, second),
+    ...judgedBy(conflicts, table, page, second),
     table,
     base: { row: record.baseRow, page: { ...record.basePage, ...pick(page, own) } },
     row: delivery.row,
     ...pageNow,
-    restore: [...line.restore, ...own],
+    restore: [...entry.restore, ...own],
     lookups: delivery.lookups,
     judge: judges.judge,
   });
   if (now === null && mayHoldMore(delivery, record, leaveOut(planned, delivery.refused))) {
-    const ask = { priority: urgencyOf(line) };
+    const ask = { priority: urgencyOf(entry) };
     const seen = await lookAt(context, table, source, record, ask);
     return updatePage(context, delivery, record, seen);
   }
@@ -83,25 +83,25 @@ export async function updatePage(
     if (lost.length > 0) return handOver(context, record);
     context.hint(record.page);
   }
-  const plan = await guardPlan(context, delivery, record, leaveOut(planned, delivery.refused), lines);
+  const plan = await guardPlan(context, delivery, record, leaveOut(planned, delivery.refused), conflicts);
   // The page's own change of a set is still news for the row.
   if (plan.merged.size > 0) context.hint(record.page);
   const look = { page, now, lost, second };
-  const isTried = context.trials.of(recordName(delivery)) !== undefined;
+  const isTried = context.refusedFields.of(recordName(delivery)) !== undefined;
   if (Object.keys(plan.writes).length > 0 || isTried)
-    return writePage(context, delivery, record, plan, look, { lines, judges });
+    return writePage(context, delivery, record, plan, look, { conflicts, judges });
   const after = { ...page, ...baseOfMerged(plan, page) };
   return conclude(context, delivery, record, plan, { ...look, after, written: null, more: false });
 }
 
 const judgedBy = (
-  lines: readonly LiveConflict[],
+  conflicts: readonly LiveConflict[],
   table: ResolvedTable,
   page: PageImage,
   { withheld }: Second,
 ): Pick<PageState, 'decided' | 'withheld'> => ({
-  decided: new Set(lines.flatMap(({ by, field }) => (by === null || field === null ? [] : [field]))),
-  withheld: new Set([...withheld.keys(), ...withheldFields(table.fields, page, lines)]),
+  decided: new Set(conflicts.flatMap(({ by, field }) => (by === null || field === null ? [] : [field]))),
+  withheld: new Set([...withheld.keys(), ...withheldFields(table.fields, page, conflicts)]),
 });
 
 async function writePage(
@@ -110,11 +110,11 @@ async function writePage(
   record: Linked,
   whole: PagePlan,
   look: Look,
-  { lines, judges }: { readonly lines: readonly LiveConflict[]; readonly judges: Judging },
+  { conflicts, judges }: { readonly conflicts: readonly LiveConflict[]; readonly judges: Judging },
 ): Promise<Delivered> {
   const { page, now, second } = look;
   const kept = await keptBeside(context, delivery, whole, now, second);
-  const only = context.trials.of(recordName(delivery))?.groups[0] ?? null;
+  const only = context.refusedFields.of(recordName(delivery))?.groups[0] ?? null;
   const request = requestFor(context, delivery, whole, only, kept);
   const { plan } = request;
   if (request.sent.length === 0) return nothingSent(context, delivery, record, plan, look);
@@ -125,7 +125,7 @@ async function writePage(
     {
       ...operationOf(delivery, record, plan, page),
       extras: withoutSignatures(pick(now?.extras ?? {}, written)),
-      actor: decidedBy(lines, written),
+      actor: decidedBy(conflicts, written),
     },
     (sql) => keepRulings(sql, delivery, record, page, overruled, judges),
   );
@@ -133,9 +133,9 @@ async function writePage(
   if (!('id' in answer)) {
     const waits = await afterKindRefused(context, 'update', delivery, answer.error);
     if (waits !== null) return waits;
-    const outcome = lookFirst(delivery, troubleOf(answer.error, delivery.line));
+    const outcome = lookFirst(delivery, failureOf(answer.error, delivery.entry));
     const again = isOfUploads(answer.error, request, kept)
-      ? withoutUploads(outcome, kept, second, lines)
+      ? withoutUploads(outcome, kept, second, conflicts)
       : null;
     if (again !== null) return updatePage(context, delivery, record, now, again);
     const away = await refusedForPage(context, delivery, record.page, plan.writes, answer.error);
@@ -159,7 +159,7 @@ async function nothingSent(
   plan: PagePlan,
   look: Look,
 ): Promise<Delivered> {
-  if (context.trials.decide(recordName(delivery), true) !== undefined) return NEXT;
+  if (context.refusedFields.decide(recordName(delivery), true) !== undefined) return NEXT;
   const after = { ...look.page, ...baseOfMerged(plan, look.page) };
   return conclude(context, delivery, record, plan, { ...look, after, written: null, more: false });
 }
@@ -176,11 +176,11 @@ async function afterAnswer(
   const { answer, operation, ...look } = seen;
   const { page } = look;
   const { plan } = request;
-  const left = context.trials.decide(recordName(delivery), true)?.groups.length ?? 0;
+  const left = context.refusedFields.decide(recordName(delivery), true)?.groups.length ?? 0;
   const read = await readAnswer(context, delivery, look.now?.unshown ?? record.unshown, plan.writes, answer);
   if (read === null) {
     await context.store.transaction((sql) => operation.end(sql, { status: 'done' }));
-    return moved(context, delivery.line, answer);
+    return moved(context, delivery.entry, answer);
   }
   const { image, base, unshown } = read;
   const strangers = strangerFields(table, page, image, Object.keys(plan.writes), sameJson);
@@ -200,12 +200,12 @@ async function afterAnswer(
 /** Fields that differ from their base without anybody's edit: our own write, whose answer was lost. */
 async function ownFields(
   context: DeliverContext,
-  { line, table }: Delivery,
+  { entry, table }: Delivery,
   record: Linked,
   page: PageImage,
 ): Promise<string[]> {
   if (changedOnPage(table.fields, record.basePage, page).length === 0) return [];
-  const writes = await doubtfulWrites(context.store, table.name, line.key);
+  const writes = await doubtfulWrites(context.store, table.name, entry.key);
   return ownWrites(table.fields, record.basePage, page, writes);
 }
 
@@ -219,11 +219,11 @@ async function send(
   try {
     return await context.notion.updatePage(
       { id: record.page, properties: propertiesOf(sent) },
-      { priority: urgencyOf(delivery.line), beforeLeaving: operation.begin },
+      { priority: urgencyOf(delivery.entry), beforeLeaving: operation.begin },
     );
   } catch (error) {
     // Writing the same values again is harmless, so a doubtful update needs no search: the next try looks at the page.
-    const unknown = error instanceof NotionFailure && error.verdict.effect !== 'none';
+    const unknown = error instanceof NotionFailure && error.errorClass.effect !== 'none';
     await context.store.transaction((sql) =>
       operation.end(sql, {
         status: unknown ? 'unknown' : 'failed',
@@ -237,7 +237,7 @@ async function send(
 const LOOK_AGAIN_MS = 1_000;
 
 /** Trashed after the look, so it seems: the next try looks again, and says what became of the page. */
-const lookFirst = ({ line }: Delivery, outcome: Delivered): Delivered =>
-  outcome.kind === 'parked' && outcome.trouble.code === 'notion_page_in_trash' && line.attempts === 0
+const lookFirst = ({ entry }: Delivery, outcome: Delivered): Delivered =>
+  outcome.kind === 'parked' && outcome.failure.code === 'notion_page_in_trash' && entry.attempts === 0
     ? { ...outcome, kind: 'retry', ms: LOOK_AGAIN_MS }
     : outcome;

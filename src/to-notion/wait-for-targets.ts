@@ -10,8 +10,8 @@ import type { DeliverContext, Delivered, Delivery } from './context.ts';
  */
 const WAIT = { leastMs: 1_000, mostMs: 60_000 };
 
-const waitMs = (context: DeliverContext, { line }: Delivery): number =>
-  Math.min(Math.max((context.now().getTime() - line.changedAt.getTime()) / 2, WAIT.leastMs), WAIT.mostMs);
+const waitMs = (context: DeliverContext, { entry }: Delivery): number =>
+  Math.min(Math.max((context.now().getTime() - entry.changedAt.getTime()) / 2, WAIT.leastMs), WAIT.mostMs);
 
 /**
  * A page that this one points to may be on its way: then this one is made once that one is, which is as urgent. It may
@@ -22,15 +22,15 @@ export async function waitForTargets(
   delivery: Delivery,
   missing: readonly Target[],
 ): Promise<Delivered | null> {
-  const { table, line } = delivery;
+  const { table, entry } = delivery;
   const { store, tables } = context;
   const earlier = missing.filter((target) => (tables.get(target.table)?.rank ?? 0) < table.rank);
   const coming = await pagesComing(store, earlier);
   const awaited = earlier.filter((target) => coming.has(`${target.table}/${target.key}`));
   if (awaited.length > 0) {
-    await store.transaction((sql) => awaitTargets(sql, table.name, line.key, awaited));
+    await store.transaction((sql) => awaitTargets(sql, table.name, entry.key, awaited));
     // In a transaction of its own: who makes their pages holds their entries, and waits for the lock of those that wait.
-    if (await store.transaction((sql) => hasten(sql, awaited, line.urgency))) context.onDirty();
+    if (await store.transaction((sql) => hasten(sql, awaited, entry.urgency))) context.onDirty();
     return { kind: 'postponed', ms: waitMs(context, delivery) };
   }
   // In this order: a page is tied to its record in the transaction in which the record ceases to wait.

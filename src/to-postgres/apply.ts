@@ -1,14 +1,8 @@
-import type { RowImage } from '../model/change.ts';
-import { rowFiltered } from '../model/filtered.ts';
 import { goesToNotion, goesToPostgres, type ResolvedField } from '../model/mapping.ts';
 import { changedOnPage } from '../model/merge.ts';
 import { editDigest } from '../model/page.ts';
-import { readRows } from '../postgres/read-rows.ts';
-import { RowKeptError } from '../postgres/row-statement-error.ts';
-import { type ColumnValues, lockRow, writeAs } from '../postgres/write.ts';
 import { wakeIfDecided } from '../state/clearings.ts';
 import { type LiveConflict, liveConflicts } from '../state/conflicts.ts';
-import { editTimesOf } from '../state/edit-times.ts';
 import {
   CONFLICT_OPEN,
   conflictOpen,
@@ -23,30 +17,22 @@ import { tellOnce } from '../state/notices.ts';
 import { markRestore } from '../state/outbox.ts';
 import type { SyncRecord } from '../state/records.ts';
 import { dropSightings, keepSightings } from '../state/sightings.ts';
-import { FENCE, type Sql } from '../state/sql.ts';
-import { actorFor, valuesAt } from './actor.ts';
-import { bringBack } from './reinsert-row.ts';
-import { choose } from './merge-edit.ts';
+import type { Sql } from '../state/sql.ts';
+import { valuesAt } from './actor.ts';
 import { guardEdit } from './clearing.ts';
-import { concludeApplied, concludeEdit, isOurs, keepIdEdited } from './conflict.ts';
-import {
-  decodeAll,
-  type InboundContext,
-  inboundLookups,
-  lookupsWithRows,
-  type Sighting,
-  stateOn,
-} from './context.ts';
+import { concludeEdit, isOurs, keepIdEdited } from './conflict.ts';
+import type { InboundContext, Sighting } from './context.ts';
 import { withTitles } from './kept-titles.ts';
 import { isOwnRow } from './log-read.ts';
 import { ownId } from './own-id.ts';
 import { withoutOurWrites } from './own-writes.ts';
-import { type EditTrouble, editTroubleOf, editWaitMs, rowGone, toldKept } from './rejection.ts';
-import { remember } from './record-applied.ts';
+import { reinsertRow } from './reinsert-row.ts';
+import { isBlocked, joined, parked, type Tried } from './rejected-writes.ts';
+import { type EditFailure, editWaitMs } from './rejection.ts';
 import { withoutMoveLosses, withoutSchemaLosses } from './schema-losses.ts';
 import { isSettling } from './settle.ts';
-import { isBlocked, joined, mayBeOutdated, parked, problemOf, type Tried } from './rejected-writes.ts';
-import { writeChosen } from './write-row.ts';
+
+import { tryFields } from './write-fields.ts';
 
 type Linked = SyncRecord & { readonly page: NonNullable<SyncRecord['page']> };
 
@@ -65,9 +51,9 @@ export async function applyEdit(context: InboundContext, sighting: Sighting, kno
   const changed = changedOnPage(table.fields, record.basePage, image);
   const digest = editDigest(changed, image);
   const waiting = (await editsOf(context.store, [page.id])).get(page.id);
-  const lines = await liveConflicts(context.store, table.name, record.key);
-  if (await bringBack(context, sighting, record, { changed, digest, waiting, lines })) return;
-  const decided = lines.filter(isOurs);
+  const conflicts = await liveConflicts(context.store, table.name, record.key);
+  if (await reinsertRow(context, sighting, record, { changed, digest, waiting, conflicts })) return;
+  const decided = conflicts.filter(isOurs);
   const guarded = await guardEdit(
     context,
     sighting,
@@ -75,13 +61,14 @@ export async function applyEdit(context: InboundContext, sighting: Sighting, kno
     changed,
     new Set(decided.map(({ field }) => field)),
   );
-  if (changed.length === 0 && waiting === undefined && lines.length === 0) return;
+  if (changed.length === 0 && waiting === undefined && conflicts.length === 0) return;
   // Refused before, and the page is as it was: only another value, or a person's word, can change the answer.
-  if (changed.length > 0 && waiting?.parked && waiting.digest === digest && !isFree(waiting, lines)) return;
+  if (changed.length > 0 && waiting?.parked && waiting.digest === digest && !isFree(waiting, conflicts))
+    return;
   const edit = { changed, digest, waiting };
-  if (!lines.some(isOurs) && (await isSettling(context, sighting, record, edit))) return;
+  if (!conflicts.some(isOurs) && (await isSettling(context, sighting, record, edit))) return;
   if (changed.some(goesToPostgres) && !(await isOwnRow(context, table, record))) return;
-  const others = changed.filter(({ property }) => id.trouble === null || property !== table.idProperty);
+  const others = changed.filter(({ property }) => id.failure === null || property !== table.idProperty);
   await putRight(context, sighting, record, others);
   const theirs = guarded.free.filter(goesToPostgres);
   const persons = theirs.filter(({ property }) => !guarded.actors.has(property));
@@ -89,8 +76,8 @@ export async function applyEdit(context: InboundContext, sighting: Sighting, kno
   for (const [property, by] of guarded.actors)
     for (const field of theirs.filter((each) => each.property === property))
       applied.push(await tryFields(context, sighting, record, [field], { by }));
-  const troubles = [guarded.trouble, id.trouble].filter((each) => each !== null);
-  const tried = [...troubles.map((each) => ({ trouble: parked(each), held: [] })), ...applied];
+  const failures = [guarded.failure, id.failure].filter((each) => each !== null);
+  const tried = [...failures.map((each) => ({ failure: parked(each), held: [] })), ...applied];
   await conclude(context, sighting, record, {
     changed,
     digest,
@@ -102,8 +89,8 @@ export async function applyEdit(context: InboundContext, sighting: Sighting, kno
 }
 
 /** Whether an edit waits for a decision that nobody has to make any more, because the row is back or as it was. */
-const isFree = (waiting: WaitingEdit, lines: readonly LiveConflict[]): boolean =>
-  waiting.code === CONFLICT_OPEN && lines.every(({ type }) => type === 'DELETED_IN_POSTGRES');
+const isFree = (waiting: WaitingEdit, conflicts: readonly LiveConflict[]): boolean =>
+  waiting.code === CONFLICT_OPEN && conflicts.every(({ type }) => type === 'DELETED_IN_POSTGRES');
 
 /** What a person may not change in Notion is written again. */
 async function putRight(
@@ -147,7 +134,7 @@ async function conclude(
   const told = tried.flatMap((each) => each.told ?? []);
   // The page shows these until they have been written: the next look must not take them for a later edit.
   const kept = table.fields.filter(({ property }) => tried.some((each) => each.kept?.includes(property)));
-  const trouble =
+  const failure =
     (await titled(context, sighting, record, tried)) ?? (held.length > 0 ? parked(conflictOpen(held)) : null);
   const fields = seen.changed.filter(goesToPostgres).map((field) => field.property);
   const edit = { page: page.id, table: table.name, key: record.key, digest, fields };
@@ -155,21 +142,21 @@ async function conclude(
     const refusals = tried.flatMap(({ refusal }) => refusal ?? []);
     const undone = await concludeEdit(sql, sighting, record, { changed, refusals, tried: seen.decided });
     if (undone) await waitForEdit(sql, { ...edit, digest: '' }, 0, null);
-    else if (trouble === null) await closeEdit(sql, record);
-    if (trouble === null && told.length > 0) await tellOnce(sql, edit, told);
-    const open = trouble === null ? kept : seen.changed.filter(goesToPostgres);
+    else if (failure === null) await closeEdit(sql, record);
+    if (failure === null && told.length > 0) await tellOnce(sql, edit, told);
+    const open = failure === null ? kept : seen.changed.filter(goesToPostgres);
     await dropSightings(sql, page.id, changed);
     await keepSightings(sql, context, record, page, valuesAt(sighting.image, open));
-    if (undone || trouble === null) return;
-    if (trouble.kind === 'wait')
-      await waitForEdit(sql, edit, editWaitMs(trouble.trouble, waiting, digest), trouble.trouble);
-    else await parkEdit(sql, edit, trouble.trouble);
+    if (undone || failure === null) return;
+    if (failure.kind === 'wait')
+      await waitForEdit(sql, edit, editWaitMs(failure.cause, waiting, digest), failure.cause);
+    else await parkEdit(sql, edit, failure.cause);
     await wakeIfDecided(sql, edit, seen.clearing);
   });
-  if (trouble?.kind !== 'park') return;
+  if (failure?.kind !== 'park') return;
   const what =
-    trouble.trouble.code === CONFLICT_OPEN ? 'a conflict waits' : 'an edit made in Notion was refused';
-  context.log.warn({ table: table.name, key: record.key, ...trouble.trouble }, what);
+    failure.cause.code === CONFLICT_OPEN ? 'a conflict waits' : 'an edit made in Notion was refused';
+  context.log.warn({ table: table.name, key: record.key, ...failure.cause }, what);
 }
 
 async function closeEdit(sql: Sql, { table, key, page }: Linked): Promise<void> {
@@ -186,10 +173,10 @@ async function applyAll(
   decided: readonly LiveConflict[],
 ): Promise<readonly Tried[]> {
   const tried: Tried[] = [];
-  for (const line of decided) {
-    const pool = line.choice === 'value' ? sighting.table.fields.filter(goesToPostgres) : theirs;
-    const field = pool.find(({ property }) => property === line.field);
-    if (field !== undefined) tried.push(await tryFields(context, sighting, record, [field], line));
+  for (const conflict of decided) {
+    const pool = conflict.choice === 'value' ? sighting.table.fields.filter(goesToPostgres) : theirs;
+    const field = pool.find(({ property }) => property === conflict.field);
+    if (field !== undefined) tried.push(await tryFields(context, sighting, record, [field], conflict));
   }
   const rest = theirs.filter(({ property }) => !decided.some(({ field }) => field === property));
   return rest.length === 0 ? tried : [...tried, ...(await applyFields(context, sighting, record, rest))];
@@ -203,7 +190,7 @@ async function applyFields(
 ): Promise<readonly Tried[]> {
   const outcome = await tryFields(context, sighting, record, fields);
   // What waits for a lock would wait for it with each field.
-  if (outcome.trouble === null || fields.length === 1 || isBlocked(outcome.trouble)) return [outcome];
+  if (outcome.failure === null || fields.length === 1 || isBlocked(outcome.failure)) return [outcome];
   // Together they cannot go in; what can stand alone goes on, so that one bad value holds back no other.
   const each: Tried[] = [];
   for (const field of fields) each.push(await tryFields(context, sighting, record, [field]));
@@ -215,86 +202,10 @@ async function titled(
   { table }: Sighting,
   record: Linked,
   tried: readonly Tried[],
-): Promise<EditTrouble | null> {
+): Promise<EditFailure | null> {
   const all = joined(tried);
-  if (all?.kind !== 'park' || all.trouble.told === undefined) return all;
+  if (all?.kind !== 'park' || all.cause.told === undefined) return all;
   const row = tried.find(({ refusal }) => refusal !== undefined)?.refusal?.row ?? record.baseRow;
-  const told = await withTitles(context, table, row, all.trouble.told);
-  return { ...all, trouble: { ...all.trouble, told } };
-}
-
-/** What the table was when the page was read refuses nothing: it is looked at again first. */
-async function tryFields(
-  context: InboundContext,
-  sighting: Sighting,
-  record: Linked,
-  fields: readonly ResolvedField[],
-  decision?: Pick<LiveConflict, 'by'>,
-): Promise<Tried> {
-  const tried = await tryAsSeen(context, sighting, record, fields, decision);
-  if (!mayBeOutdated(tried)) return tried;
-  const table = await context.shapes.refresh(sighting.table.name);
-  if (table === undefined || table === sighting.table) return tried;
-  const names = new Set(fields.map(({ property }) => property));
-  const fresh = table.fields.filter(({ property }) => names.has(property));
-  if (fresh.length < fields.length) return tried;
-  return tryAsSeen(context, { ...sighting, table }, record, fresh, decision);
-}
-
-async function tryAsSeen(
-  context: InboundContext,
-  sighting: Sighting,
-  record: Linked,
-  fields: readonly ResolvedField[],
-  decision?: Pick<LiveConflict, 'by'>,
-): Promise<Tried> {
-  const { table, page, image } = sighting;
-  const seen = await inboundLookups(context, fields, image, record.basePage, sighting.away);
-  const times = await editTimesOf(context.store, context, record, page);
-  const actor = await actorFor(context, sighting, fields, times, decision);
-  const write = { operation: page.id, table: table.name, key: record.key };
-  let row: RowImage = record.baseRow;
-  let sent: ColumnValues = {};
-  try {
-    return await writeAs(context.writer, { secret: context.tagSecret, write, actor }, async (transaction) => {
-      const sql = stateOn(transaction);
-      await sql.query(FENCE, [context.store.epoch]);
-      const lines = await liveConflicts(sql, table.name, record.key, true);
-      if (!(await lockRow(transaction, table, record.key)))
-        return { trouble: parked(rowGone(record)), held: [] };
-      const present = (await readRows(transaction, table, [record.key])).get(record.key);
-      if (present === undefined)
-        return { trouble: parked(rowFiltered(record, fields[0]?.property ?? null)), held: [] };
-      row = present;
-      const ends = { db: transaction, tables: context.tables, sql };
-      const lookups = await lookupsWithRows(ends, seen, table, [row, record.baseRow]);
-      const decoded = decodeAll(fields, image, lookups, row);
-      const chosen = choose({ sighting, record, row, times, lookups, lines }, decoded);
-      const problem = problemOf(chosen.problems);
-      sent = chosen.values;
-      if (problem !== null) return refused(fields, row, problem);
-      const wrote = await writeChosen(transaction, sighting, record.key, chosen, { row, lookups });
-      // Which of several it is that PostgreSQL does not take, each alone shows.
-      if (wrote.isKept && !(fields.length === 1 && fields.every(goesToNotion)))
-        throw new RowKeptError('update', table.source);
-      await concludeApplied(sql, sighting, record, row, chosen, lines);
-      await remember(sql, { sighting, record, before: row, ...wrote, chosen, lines, actor });
-      const names = (some: readonly ResolvedField[]) => some.map(({ property }) => property);
-      const told = wrote.isKept ? toldKept(fields, row) : [];
-      return { trouble: null, held: names(chosen.held), kept: names(chosen.kept), told };
-    });
-  } catch (error) {
-    const trouble = editTroubleOf(error, { table, fields, present: row, sent });
-    if (trouble === null) throw error;
-    return refused(fields, row, trouble);
-  } finally {
-    context.onDirty();
-  }
-}
-
-function refused(fields: readonly ResolvedField[], row: RowImage, trouble: EditTrouble): Tried {
-  const [only, ...others] = fields;
-  const single = trouble.kind === 'park' && only !== undefined && others.length === 0;
-  const refusal = { field: only?.property ?? '', trouble: trouble.trouble, row };
-  return { trouble, held: [], ...(single ? { refusal } : {}) };
+  const told = await withTitles(context, table, row, all.cause.told);
+  return { ...all, cause: { ...all.cause, told } };
 }

@@ -1,9 +1,9 @@
-import { isMassChange } from '../model/mass-change.ts';
 import type { RowKey } from '../model/ids.ts';
 import { type ResolvedTable, softDeleteColumn } from '../model/mapping.ts';
+import { isMassChange } from '../model/mass-change.ts';
 import { cascadedBy } from '../postgres/cascade.ts';
 import { deletionLoad, massCascade } from '../state/guarded-changes.ts';
-import type { Trouble } from '../state/outbox.ts';
+import type { Failure } from '../state/outbox.ts';
 import type { InboundContext } from './context.ts';
 
 /** Why a row is not deleted without a decision that would take too many rows of other tables along; null if it may. */
@@ -11,7 +11,7 @@ export async function tooManyCascaded(
   { store, db, tables, guards }: InboundContext,
   table: ResolvedTable,
   key: RowKey,
-): Promise<Trouble | null> {
+): Promise<Failure | null> {
   if (softDeleteColumn(table) !== null) return null;
   const along = await cascadedBy(db, tables, table, key);
   for (const name of new Set(along.map((each) => each.table))) {

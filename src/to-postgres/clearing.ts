@@ -17,7 +17,7 @@ import {
   lostOnTheWay,
   massClearing,
 } from '../state/clearings.ts';
-import { markRestore, type Trouble } from '../state/outbox.ts';
+import { type Failure, markRestore } from '../state/outbox.ts';
 import { advanceBase, type SyncRecord } from '../state/records.ts';
 import type { Source } from '../state/sources.ts';
 import type { InboundContext, Sighting } from './context.ts';
@@ -32,7 +32,7 @@ export type GuardedEdit = {
   /** Those that go on and that no person emptied, with who is named for them. */
   readonly actors: ReadonlyMap<string, string>;
   /** Why the others do not; null if there are none. */
-  readonly trouble: Trouble | null;
+  readonly failure: Failure | null;
   /** Those of the others that a person has not decided about. */
   readonly waiting: readonly string[];
 };
@@ -54,7 +54,7 @@ export async function guardEdit(
   const names = cleared.map(({ property }) => property);
   // What has got a value again waits for nobody.
   await dropClearings(context.store, record, 'to-postgres', names);
-  if (cleared.length === 0) return { free: changed, trouble: null, waiting: [], actors: new Map() };
+  if (cleared.length === 0) return { free: changed, failure: null, waiting: [], actors: new Map() };
   const seen = { page: sighting.page, image: sighting.image, record };
   const through = await holdLosses(context, sighting, record, names);
   const states = await claim(context, sighting.table, sighting.source, [seen], cleared);
@@ -65,7 +65,7 @@ export async function guardEdit(
   const stopped = new Set([...waiting, ...rejected.map(({ property }) => property)]);
   return {
     free: changed.filter(({ property }) => !stopped.has(property)),
-    trouble:
+    failure:
       waiting.length === 0 ? null : through === null ? massClearing(waiting) : lostOnTheWay(waiting, through),
     waiting,
     actors: await actorsOfClearings(context.store, record),

@@ -11,11 +11,11 @@ import {
   recordResolved,
   reopenConflict,
 } from '../state/conflicts.ts';
-import { markRestore, type Trouble } from '../state/outbox.ts';
+import { type Failure, markRestore } from '../state/outbox.ts';
 import type { SyncRecord } from '../state/records.ts';
 import type { Sql } from '../state/sql.ts';
-import type { Chosen } from './merge-edit.ts';
 import type { Sighting } from './context.ts';
+import type { MergeResult } from './merge-edit.ts';
 
 /** Whether the way back has to carry out what a person decided here. */
 export const isOurs = ({ by, choice, field }: LiveConflict): boolean =>
@@ -51,38 +51,40 @@ export async function concludeApplied(
   sighting: Sighting,
   record: SyncRecord,
   row: RowImage,
-  chosen: Chosen,
-  lines: readonly LiveConflict[],
+  merged: MergeResult,
+  conflicts: readonly LiveConflict[],
 ): Promise<void> {
-  const of = (field: ResolvedField) => lines.filter((line) => line.field === field.property);
-  for (const field of chosen.held) {
+  const of = (field: ResolvedField) => conflicts.filter((conflict) => conflict.field === field.property);
+  for (const field of merged.held) {
     for (const line of of(field))
       if (line.type === 'REFUSED_EDIT' && line.by === null) await endConflict(sql, line.id, 'outdated');
     // A decision that is on its way to the page holds the field as well.
     if (of(field).some(({ by }) => by !== null)) continue;
     await holdConflict(sql, clashOf('CONCURRENT_UPDATE', sighting, record, row, field.property));
   }
-  for (const field of chosen.taken) {
-    const why = chosen.overruled.get(field.property);
+  for (const field of merged.taken) {
+    const why = merged.overruled.get(field.property);
     if (why !== undefined) {
       const clash = clashOf('CONCURRENT_UPDATE', sighting, record, row, field.property);
       await recordResolved(sql, { ...clash, times: why }, 'notion', why.strategy);
     }
-    const written = field.source.kind === 'column' && field.source.column in chosen.values;
+    const written = field.source.kind === 'column' && field.source.column in merged.values;
     for (const line of of(field)) await endTaken(sql, line, written);
   }
 }
 
 /** Both sides hold the same from now on: as was decided, or because the conflict lost its object. */
-async function endTaken(sql: Sql, line: LiveConflict, written: boolean): Promise<void> {
-  const asDecided = line.choice === 'notion' || line.choice === 'value' || (!written && line.choice !== null);
-  if (line.by !== null && asDecided) await endConflict(sql, line.id, 'resolved');
-  else if (line.type === 'REFUSED_EDIT' && written) await endConflict(sql, line.id, 'resolved', 'notion');
-  else await endConflict(sql, line.id, 'outdated');
+async function endTaken(sql: Sql, conflict: LiveConflict, written: boolean): Promise<void> {
+  const asDecided =
+    conflict.choice === 'notion' || conflict.choice === 'value' || (!written && conflict.choice !== null);
+  if (conflict.by !== null && asDecided) await endConflict(sql, conflict.id, 'resolved');
+  else if (conflict.type === 'REFUSED_EDIT' && written)
+    await endConflict(sql, conflict.id, 'resolved', 'notion');
+  else await endConflict(sql, conflict.id, 'outdated');
 }
 
 /** A refusal of PostgreSQL's, of one field. */
-export type Refusal = { readonly field: string; readonly trouble: Trouble; readonly row: RowImage };
+export type Refusal = { readonly field: string; readonly failure: Failure; readonly row: RowImage };
 
 /**
  * Ends the conflicts over fields that the page holds as the base says, and keeps each refusal as a conflict of its own
@@ -100,33 +102,33 @@ export async function concludeEdit(
     readonly tried: readonly LiveConflict[];
   },
 ): Promise<boolean> {
-  const lines = await liveConflicts(sql, record.table, record.key, true);
+  const conflicts = await liveConflicts(sql, record.table, record.key, true);
   let freed = false;
-  for (const line of lines) {
-    if (line.field !== null && seen.changed.includes(line.field)) continue;
+  for (const conflict of conflicts) {
+    if (conflict.field !== null && seen.changed.includes(conflict.field)) continue;
     // The deletion is another's business; a delivery ends what goes to the page, and a value goes to the row anyhow.
-    if (line.type === 'DELETED_IN_POSTGRES' || line.choice === 'value') continue;
-    if (line.field !== null && line.choice === 'postgres') continue;
-    freed ||= line.type === 'CONCURRENT_UPDATE';
-    await endConflict(sql, line.id, line.choice === 'postgres' ? 'resolved' : 'outdated');
+    if (conflict.type === 'DELETED_IN_POSTGRES' || conflict.choice === 'value') continue;
+    if (conflict.field !== null && conflict.choice === 'postgres') continue;
+    freed ||= conflict.type === 'CONCURRENT_UPDATE';
+    await endConflict(sql, conflict.id, conflict.choice === 'postgres' ? 'resolved' : 'outdated');
   }
-  for (const { field, trouble, row } of seen.refusals) {
-    const mine = lines.filter((line) => line.field === field);
-    const asked = mine.find((line) => isOurs(line) || line.type === 'CONCURRENT_UPDATE');
-    if (asked !== undefined) await reopenConflict(sql, asked.id, trouble.reason);
+  for (const { field, failure, row } of seen.refusals) {
+    const mine = conflicts.filter((conflict) => conflict.field === field);
+    const asked = mine.find((conflict) => isOurs(conflict) || conflict.type === 'CONCURRENT_UPDATE');
+    if (asked !== undefined) await reopenConflict(sql, asked.id, failure.reason);
     else {
       const clash = clashOf('REFUSED_EDIT', sighting, record, row, field);
-      await holdConflict(sql, { ...clash, note: trouble.reason });
+      await holdConflict(sql, { ...clash, note: failure.reason });
     }
   }
   // The page gave way, so the row's change is one of its own.
   if (freed) await markRestore(sql, record.table, record.key, []);
   const tried = new Set(seen.tried.map(({ id }) => id));
-  return lines.some(
-    (line) =>
-      isOurs(line) &&
-      !tried.has(line.id) &&
-      (line.choice === 'value' || (line.field !== null && seen.changed.includes(line.field))),
+  return conflicts.some(
+    (conflict) =>
+      isOurs(conflict) &&
+      !tried.has(conflict.id) &&
+      (conflict.choice === 'value' || (conflict.field !== null && seen.changed.includes(conflict.field))),
   );
 }
 

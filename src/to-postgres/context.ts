@@ -2,9 +2,9 @@ import type { PageImage, PageValue, RowImage, SqlText } from '../model/change.ts
 import type { NotionClock } from '../model/clock.ts';
 import type { Decoded, Lookups } from '../model/codecs/codec.ts';
 import { decodeField } from '../model/fields.ts';
-import type { Guards } from '../model/mass-change.ts';
 import type { PageId, TableName } from '../model/ids.ts';
 import type { ResolvedField, ResolvedTable } from '../model/mapping.ts';
+import type { Guards } from '../model/mass-change.ts';
 import { lookupsJoined, lookupsOver } from '../model/page.ts';
 import { targetsOf } from '../model/plan.ts';
 import { lacking, type Pair, pairsOfReferences, recordsOf, referencePlace } from '../model/references.ts';

@@ -39,16 +39,16 @@ const nothing = async (): Promise<void> => undefined;
 export const BECAUSE_SO: Because = { by: null, keep: nothing, conclude: nothing, refused: nothing };
 
 /** Whether a trashed page takes its row along, comes back, or waits for a person because the row changed meanwhile. */
-export type TrashVerdict =
+export type DeleteDecision =
   | { readonly kind: 'delete' | 'restore'; readonly because: Because }
   | { readonly kind: 'held' };
 
 /** Decides by the table's strategy if the row changed since both sides agreed. The caller holds the record's lock. */
-export async function trashVerdict(
+export async function decideDeletion(
   context: InboundContext,
   { table, page }: Trashed,
   record: SyncRecord,
-): Promise<TrashVerdict> {
+): Promise<DeleteDecision> {
   const lines = await liveConflicts(context.store, record.table, record.key);
   const known = lines.find(({ type }) => type === 'DELETED_IN_NOTION');
   if (known?.by != null) {

@@ -6,8 +6,8 @@ import { changedOnPage } from '../model/merge.ts';
 import { editDigest, extraFields, readPage } from '../model/page.ts';
 import { showsAgain, withUnshown } from '../model/relation-targets.ts';
 import type { NotionPage } from '../notion/client.ts';
-import { locatePage } from '../notion/locate.ts';
 import { isGone } from '../notion/error-classification.ts';
+import { locatePage } from '../notion/locate.ts';
 import type { Unread } from '../notion/pages.ts';
 import { type FoundKey, findKeys } from '../postgres/keys.ts';
 import { allOf } from '../runtime/all-of.ts';
@@ -20,12 +20,12 @@ import { recordsByPage, type SyncRecord } from '../state/records.ts';
 import type { Source } from '../state/sources.ts';
 import { applyEdit } from './apply.ts';
 import { guardListed } from './clearing.ts';
-import { pageCameBack, restsQuietly } from './page-restored.ts';
 import { type InboundContext, inLane, type Sighting } from './context.ts';
 import { typedIn } from './keyed-page.ts';
 import { left, type Missed } from './left-as-typed.ts';
-import { receiveNewcomer } from './new-page.ts';
+import { receiveNewPage } from './new-page.ts';
 import { lookOnItsOwn, onItsOwn, waitsForItsTime } from './page-failure.ts';
+import { pageRestored, restsQuietly } from './page-restored.ts';
 import { type Beforehand, readListed } from './read-listed.ts';
 import { relink } from './relink.ts';
 import { lostByMove, without } from './schema-losses.ts';
@@ -245,7 +245,7 @@ async function inspect(
   seen: SyncRecord | undefined,
   found?: FoundKey,
 ): Promise<void> {
-  if (seen === undefined) return receiveNewcomer(context, sighting, found);
+  if (seen === undefined) return receiveNewPage(context, sighting, found);
   await context.locks.run(`${seen.table}/${seen.key}`, async () => {
     const record = (await recordsByPage(context.store, [sighting.page.id])).get(sighting.page.id);
     if (record === undefined || record.page === null || record.table !== sighting.table.name) return;
@@ -277,7 +277,7 @@ async function inspectResting(
   if (!record.filtered && restsQuietly(sighting, record, undefined)) return;
   const now = await locatePage(context.notion, table, source, page.id, ASK);
   if (now.kind !== 'here') return;
-  await pageCameBack(context, { ...sighting, page: now.page, image: now.image }, record);
+  await pageRestored(context, { ...sighting, page: now.page, image: now.image }, record);
 }
 
 /**

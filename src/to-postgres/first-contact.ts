@@ -1,7 +1,7 @@
 import { contactVerdict, MADE_JUST_NOW_MS, readingDueMs } from '../model/first-contact.ts';
-import { isMassChange } from '../model/mass-change.ts';
 import type { PageId } from '../model/ids.ts';
 import type { ResolvedTable } from '../model/mapping.ts';
+import { isMassChange } from '../model/mass-change.ts';
 import { readPage } from '../model/page.ts';
 import type { NotionPage } from '../notion/client.ts';
 import { countRows } from '../postgres/read-rows.ts';

@@ -1,11 +1,11 @@
 import { messageOf } from '../model/errors.ts';
 import type { PageId, TableName } from '../model/ids.ts';
-import { tableTrouble } from '../model/table-failure.ts';
+import { tableFailure } from '../model/table-failure.ts';
 import { editsOf } from '../state/edits.ts';
 import { recordsByPage } from '../state/records.ts';
 import type { InboundContext } from './context.ts';
 import { inspectAgain } from './detect.ts';
-import { type Mirrors, otherEnds } from './two-way-relations.ts';
+import { affectedPages, type TwoWayRelations } from './two-way-relations.ts';
 
 /** A page that somebody saw a change on. It says where to look, never what is there. */
 export type Hint = {
@@ -83,14 +83,14 @@ const BATCH = 100;
 export async function lookAtHints(
   context: InboundContext,
   hints: Hints,
-  mirrors: Mirrors,
+  twoWayRelations: TwoWayRelations,
   table: TableName | null,
   signal: AbortSignal,
 ): Promise<void> {
   for (let batch = hints.take(BATCH, table); batch.length > 0; batch = hints.take(BATCH, table)) {
     for (let at = 0; at < batch.length && !signal.aborted; at += SIDE_BY_SIDE) {
       const some = batch.slice(at, at + SIDE_BY_SIDE);
-      await Promise.all(some.map((hint) => lookAtHint(context, hints, mirrors, hint, batch)));
+      await Promise.all(some.map((hint) => lookAtHint(context, hints, twoWayRelations, hint, batch)));
     }
   }
 }
@@ -98,7 +98,7 @@ export async function lookAtHints(
 async function lookAtHint(
   context: InboundContext,
   hints: Hints,
-  mirrors: Mirrors,
+  twoWayRelations: TwoWayRelations,
   hint: Hint,
   batch: readonly Hint[],
 ): Promise<void> {
@@ -117,11 +117,11 @@ async function lookAtHint(
       hinted: hint.byWebhook,
     });
     if (hint.left) return;
-    for (const end of await otherEnds(context, mirrors, name, page, hint.changed))
+    for (const end of await affectedPages(context, twoWayRelations, name, page, hint.changed))
       hints.add({ ...end, changed: [], left: false, byWebhook: false });
   } catch (error) {
     // A table that no longer fits is the poll's to suspend.
-    if (tableTrouble(error) !== null) return;
+    if (tableFailure(error) !== null) return;
     context.log.warn({ page, reason: messageOf(error) }, 'a hinted page could not be looked at; a poll will');
   }
 }

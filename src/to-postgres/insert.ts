@@ -18,9 +18,9 @@ import {
 } from '../postgres/write.ts';
 import { dropEdit } from '../state/edits.ts';
 import { beginOperation, endOperation, lastDeletedRow } from '../state/operations.ts';
-import { markDirty, markRestore, type Trouble } from '../state/outbox.ts';
+import { type Failure, markDirty, markRestore } from '../state/outbox.ts';
 import { link, recordsByKey } from '../state/records.ts';
-import { FENCE, type Sql } from '../state/sql.ts';
+import { fence, type Sql } from '../state/sql.ts';
 import { releaseWaiting } from '../state/waiting.ts';
 import { actorOf } from './actor.ts';
 import {
@@ -31,7 +31,7 @@ import {
   type Sighting,
   stateOn,
 } from './context.ts';
-import { type EditTrouble, editTroubleOf, isOfShape, refusedValues, relatedMissing } from './rejection.ts';
+import { type EditFailure, editFailureOf, isOfShape, refusedValues, relatedMissing } from './rejection.ts';
 import { alteredFields } from './write-row.ts';
 
 type More = {
@@ -50,12 +50,12 @@ export async function insertFrom(
   sighting: Sighting,
   key: RowKey | null,
   more: More = {},
-): Promise<EditTrouble | null> {
-  const trouble = await insertAsSeen(context, sighting, key, more);
-  if (trouble === null || !isOfShape(trouble)) return trouble;
+): Promise<EditFailure | null> {
+  const failure = await insertAsSeen(context, sighting, key, more);
+  if (failure === null || !isOfShape(failure)) return failure;
   // What the table was when the page was read refuses nothing: it is looked at again first.
   const table = await context.shapes.refresh(sighting.table.name);
-  if (table === undefined || table === sighting.table) return trouble;
+  if (table === undefined || table === sighting.table) return failure;
   return insertAsSeen(context, { ...sighting, table }, key, more);
 }
 
@@ -64,7 +64,7 @@ async function insertAsSeen(
   sighting: Sighting,
   key: RowKey | null,
   more: More,
-): Promise<EditTrouble | null> {
+): Promise<EditFailure | null> {
   const { table, page, image } = sighting;
   // What the page does not show is filled by a default, or stays empty.
   const fields = table.fields.filter((field) => goesToPostgres(field) && field.property in image);
@@ -82,7 +82,7 @@ async function insertAsSeen(
   try {
     await writeAs(context.writer, { secret: context.tagSecret, write, actor }, async (transaction) => {
       const sql = stateOn(transaction);
-      await sql.query(FENCE, [context.store.epoch]);
+      await fence(sql, context.store.epoch);
       const unseen = key === null ? {} : await unseenColumns(sql, transaction, table, key);
       const made = await insertRow(transaction, table, { ...unseen, ...values }, key !== null);
       if (key !== null) await passSequences(transaction, table, key);
@@ -99,10 +99,10 @@ async function insertAsSeen(
       await remember(sql, { sighting, key: made, row, filled: taken, altered, actor });
     });
   } catch (error) {
-    if (error instanceof LeftOutError) return { kind: 'park', trouble: newRowFiltered(table.name) };
-    const trouble = editTroubleOf(error, { table, fields, present: null, sent: values });
-    if (trouble === null) throw error;
-    return trouble;
+    if (error instanceof LeftOutError) return { kind: 'park', cause: newRowFiltered(table.name) };
+    const failure = editFailureOf(error, { table, fields, present: null, sent: values });
+    if (failure === null) throw error;
+    return failure;
   }
   context.onDirty();
   return null;
@@ -159,7 +159,7 @@ function problemOf(
   image: Sighting['image'],
   filled: readonly DecodedField[],
   key: RowKey | null,
-): EditTrouble | null {
+): EditFailure | null {
   const given = new Set(
     filled.flatMap(({ field }) => (field.source.kind === 'column' ? [field.source.column] : [])),
   );
@@ -172,12 +172,12 @@ function problemOf(
   );
   const untouched = isUntouched(table, image);
   if (missing.length > 0 || untouched)
-    return { kind: 'park', trouble: incomplete(missing, untouched ? null : faults) };
-  if (faults.length > 0) return { kind: 'park', trouble: refusedValues(faults) };
+    return { kind: 'park', cause: incomplete(missing, untouched ? null : faults) };
+  if (faults.length > 0) return { kind: 'park', cause: refusedValues(faults) };
   const waiting = filled
     .filter(({ decoded }) => decoded.kind === 'unresolved')
     .map(({ field }) => field.property);
-  if (waiting.length > 0) return { kind: 'wait', trouble: relatedMissing(waiting) };
+  if (waiting.length > 0) return { kind: 'wait', cause: relatedMissing(waiting) };
   return null;
 }
 
@@ -195,7 +195,7 @@ const ofNoRow = ({ told, ...fault }: Fault): Fault =>
   told === undefined ? fault : { ...fault, told: { property: told.property, wrong: told.wrong } };
 
 /** `faults` is null for a page that nobody has typed into yet: there is nobody to be told anything. */
-const incomplete = (missing: readonly string[], faults: readonly Fault[] | null): Trouble => ({
+const incomplete = (missing: readonly string[], faults: readonly Fault[] | null): Failure => ({
   ...(faults === null
     ? {}
     : {

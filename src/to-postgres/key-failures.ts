@@ -1,7 +1,7 @@
 import type { PageValue, RowImage } from '../model/change.ts';
 import type { RowKey } from '../model/ids.ts';
 import { ADOPTION_REVIEW, LOST_RECORD_PAGE } from '../state/first-contact.ts';
-import type { Trouble } from '../state/outbox.ts';
+import type { Failure } from '../state/outbox.ts';
 import type { Sighting } from './context.ts';
 
 export const UNKNOWN_KEY = 'unknown_record_id';
@@ -9,7 +9,7 @@ export const UNKNOWN_KEY = 'unknown_record_id';
 const short = (text: string): string => (text.length > 80 ? `${text.slice(0, 79)}…` : text);
 
 /** A page whose record id is no row's. */
-export const unknownKey = ({ table }: Sighting, typed: string): Trouble => ({
+export const unknownKey = ({ table }: Sighting, typed: string): Failure => ({
   code: UNKNOWN_KEY,
   told: [
     {
@@ -22,7 +22,7 @@ export const unknownKey = ({ table }: Sighting, typed: string): Trouble => ({
 });
 
 /** A second page of our own making. */
-export const secondPage = (key: RowKey): Trouble => ({
+export const secondPage = (key: RowKey): Failure => ({
   code: 'second_page',
   told: [
     {
@@ -35,7 +35,7 @@ export const secondPage = (key: RowKey): Trouble => ({
 });
 
 /** A page of a person's that shows the key of a record with another page. */
-export const duplicatePage = ({ table }: Sighting, key: RowKey): Trouble => ({
+export const duplicatePage = ({ table }: Sighting, key: RowKey): Failure => ({
   code: 'duplicate_page',
   told: [
     {
@@ -49,7 +49,7 @@ export const duplicatePage = ({ table }: Sighting, key: RowKey): Trouble => ({
 });
 
 /** A record's own page on which a person typed the key of another row. */
-export const keyOfAnother = ({ table }: Sighting, own: RowKey): Trouble => ({
+export const keyOfAnother = ({ table }: Sighting, own: RowKey): Failure => ({
   code: 'id_of_another_record',
   told: [
     {
@@ -68,7 +68,7 @@ export const lostRecord = (
   { table, image }: Sighting,
   key: RowKey,
   { row, different }: { readonly row: RowImage | null; readonly different: readonly string[] },
-): Trouble => {
+): Failure => {
   const shown = different
     .slice(0, MOST_SHOWN)
     .map((name) => `${name}: ${inPage(image[name])} on the page, ${inRow(row?.[name])} in the row`);
@@ -81,7 +81,7 @@ export const lostRecord = (
 };
 
 /** That page, once a person said that it belongs to another row. */
-export const notThisRow = ({ table }: Sighting, key: RowKey): Trouble => ({
+export const notThisRow = ({ table }: Sighting, key: RowKey): Failure => ({
   code: LOST_RECORD_PAGE,
   told: [
     {

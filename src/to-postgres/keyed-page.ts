@@ -1,8 +1,8 @@
 import type { RowImage } from '../model/change.ts';
 import { encodeField } from '../model/fields.ts';
 import type { RowKey } from '../model/ids.ts';
+import { judgeKeyedPage, type KeyedPageVerdict } from '../model/keyed-page.ts';
 import { goesToNotion, type ResolvedField } from '../model/mapping.ts';
-import { judgeKeyedPage, type NewcomerVerdict } from '../model/keyed-page.ts';
 import { lookupsOver } from '../model/page.ts';
 import { type FoundKey, findKeys } from '../postgres/keys.ts';
 import { readRows } from '../postgres/read-rows.ts';
@@ -27,7 +27,7 @@ export async function keyOf(context: InboundContext, sighting: Sighting): Promis
 
 /** A page with another record's key, and what it was judged by. */
 export type Judged = {
-  readonly verdict: NewcomerVerdict;
+  readonly verdict: KeyedPageVerdict;
   /** The row of that key; null if there is none. */
   readonly row: RowImage | null;
   /** Properties in which page and row differ. */

@@ -5,8 +5,8 @@ import { lookSoon, type WaitingEdit } from '../state/edits.ts';
 import { recordsByPage, type SyncRecord } from '../state/records.ts';
 import type { Source } from '../state/sources.ts';
 import type { InboundContext } from './context.ts';
+import { pageRemoved } from './page-removed.ts';
 import type { Evidence } from './page-set-aside.ts';
-import { pageLeft } from './page-removed.ts';
 
 /** A page that was looked for and is not among the live ones of its table. */
 export type Missed = {
@@ -37,7 +37,7 @@ export async function left(
     const seen = found.kind === 'hidden' ? null : found.page;
     const gone = { table, source, page, seen, key, decision: decisionOf(edit), together };
     const evidence: Evidence = found.kind === 'hidden' ? 'hidden' : found.away;
-    await pageLeft(context, gone, record, evidence);
+    await pageRemoved(context, gone, record, evidence);
   });
 }
 
@@ -47,7 +47,7 @@ const isAsBefore = (record: SyncRecord, before: SyncRecord | undefined): boolean
   before.syncedAt?.getTime() === record.syncedAt?.getTime();
 
 /** The functions `approve_guarded`, `reject_guarded` and `retry` speak through the digest. */
-function decisionOf(edit: WaitingEdit | null): Parameters<typeof pageLeft>[1]['decision'] {
+function decisionOf(edit: WaitingEdit | null): Parameters<typeof pageRemoved>[1]['decision'] {
   if (edit === null || edit.parked) return null;
   if (edit.digest === 'approved' || edit.digest === 'rejected') return edit.digest;
   return edit.digest === '' ? 'retry' : null;

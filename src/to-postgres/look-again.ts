@@ -7,7 +7,7 @@ import { dueFailures } from '../state/page-failures.ts';
 import type { InboundContext } from './context.ts';
 import { inspectAgain } from './detect.ts';
 import { type Hints, lookAtHints } from './hints.ts';
-import type { Mirrors } from './two-way-relations.ts';
+import type { TwoWayRelations } from './two-way-relations.ts';
 
 /** How often decisions that are not over are looked for, and how old one is then. */
 const DECISION_MS = 5_000;
@@ -23,7 +23,7 @@ export type LookAgainOptions = {
   readonly wake: Wake;
   /** Pages that somebody saw a person's edit on; emptied as they are looked at. */
   readonly hints: Hints;
-  readonly mirrors: Mirrors;
+  readonly twoWayRelations: TwoWayRelations;
   /** Counts up without jumps. */
   readonly steadyMs: () => number;
 };
@@ -59,7 +59,7 @@ export async function lookAtWaiting(
       await beginWalks(context, walks, decisions, signal);
       for (const table of options.hints.tables())
         walks.begin(`hints of ${table ?? 'any table'}`, () =>
-          lookAtHints(context, options.hints, options.mirrors, table, signal),
+          lookAtHints(context, options.hints, options.twoWayRelations, table, signal),
         );
       healthy();
       const due = walks.running.size > 0 ? BUSY_MS : ((await nextEditMs(context.store)) ?? IDLE_MS);

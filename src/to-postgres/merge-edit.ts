@@ -14,7 +14,7 @@ import type { SyncRecord } from '../state/records.ts';
 import { type DecodedField, decodeAll, type Sighting } from './context.ts';
 
 /** What the merge makes of the edited fields. */
-export type Chosen = {
+export type MergeResult = {
   readonly values: ColumnValues;
   /** Fields whose page value has been taken over, or was the row's already. */
   readonly taken: readonly ResolvedField[];
@@ -38,11 +38,11 @@ export type MergeInput = {
   readonly row: RowImage;
   readonly times: Pick<EditTimes, 'row' | 'page'>;
   readonly lookups: Lookups;
-  readonly lines: readonly LiveConflict[];
+  readonly conflicts: readonly LiveConflict[];
 };
 
 /** Decides each edited field. Pure. */
-export function choose(input: MergeInput, decoded: readonly DecodedField[]): Chosen {
+export function mergeEdit(input: MergeInput, decoded: readonly DecodedField[]): MergeResult {
   const values: Record<string, string | null> = {};
   const taken: ResolvedField[] = [];
   const kept: ResolvedField[] = [];
@@ -53,7 +53,9 @@ export function choose(input: MergeInput, decoded: readonly DecodedField[]): Cho
   const problems: DecodedField[] = [];
   for (const { field, decoded: one } of decoded) {
     if (field.source.kind !== 'column') continue;
-    const decided = input.lines.find((line) => line.field === field.property && line.by !== null);
+    const decided = input.conflicts.find(
+      (conflict) => conflict.field === field.property && conflict.by !== null,
+    );
     const { verdict, why } = verdictOf(input, field, decided);
     // A chosen value stands in for the page's, and so does a set that has both sides' changes.
     const isChosen = decided?.choice === 'value';
@@ -78,7 +80,7 @@ export function choose(input: MergeInput, decoded: readonly DecodedField[]): Cho
 }
 
 function verdictOf(
-  { sighting, record, row, times, lookups, lines }: MergeInput,
+  { sighting, record, row, times, lookups, conflicts }: MergeInput,
   field: ResolvedField,
   decided: LiveConflict | undefined,
 ): { readonly verdict: FieldVerdict; readonly why: TimedRuling | null } {
@@ -86,7 +88,7 @@ function verdictOf(
   const both = { base, row, page: sighting.image, lookups };
   const name = field.property;
   const state = fieldState(both, field, { restore: false, decided: decided !== undefined });
-  if (decided === undefined && withheldFields([field], sighting.image, lines).has(field.property))
+  if (decided === undefined && withheldFields([field], sighting.image, conflicts).has(field.property))
     return { verdict: { kind: rowChanged(state) ? 'held' : 'to-row', conflict: false }, why: null };
   let why: TimedRuling | null = null;
   const verdict = mergeField(state, () => {

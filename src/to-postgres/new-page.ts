@@ -7,7 +7,7 @@ import { dropEdit, editsOf, parkEdit, waitForEdit } from '../state/edits.ts';
 import { contactOf, noteCarries } from '../state/first-contact.ts';
 import { creationRefused, MASS_CREATION } from '../state/guarded-changes.ts';
 import { lostCreate, requestOperation, wasDeletedHere } from '../state/operations.ts';
-import { markRestore, type Trouble } from '../state/outbox.ts';
+import { type Failure, markRestore } from '../state/outbox.ts';
 import { isAnyCreating, link, recordsByPage } from '../state/records.ts';
 import type { Sql } from '../state/sql.ts';
 import { releaseWaiting } from '../state/waiting.ts';
@@ -29,7 +29,7 @@ import { editWaitMs } from './rejection.ts';
  * A page that belongs to no record: one that pgnotion made and could not note down, one that was there before, or one
  * that a person made. `found` is what its record id means, if the caller has asked PostgreSQL.
  */
-export async function receiveNewcomer(
+export async function receiveNewPage(
   context: InboundContext,
   sighting: Sighting,
   found?: FoundKey,
@@ -162,15 +162,15 @@ export async function receiveNew(
     const note = `a copy of the page of ${copied} became a row of its own, ${made}`;
     await noteCopy(sql, sighting, copied, { key: made, resolution: 'new_row', note });
   };
-  const trouble = await insertFrom(context, sighting, key, { also });
-  if (trouble === null) return;
+  const failure = await insertFrom(context, sighting, key, { also });
+  if (failure === null) return;
   await context.store.transaction((sql) =>
-    trouble.kind === 'wait'
-      ? waitForEdit(sql, edit, editWaitMs(trouble.trouble, waiting, digest), trouble.trouble)
-      : parkEdit(sql, edit, trouble.trouble),
+    failure.kind === 'wait'
+      ? waitForEdit(sql, edit, editWaitMs(failure.cause, waiting, digest), failure.cause)
+      : parkEdit(sql, edit, failure.cause),
   );
   context.log.info(
-    { table: table.name, page: page.id, ...trouble.trouble },
+    { table: table.name, page: page.id, ...failure.cause },
     'a new page cannot become a row yet',
   );
 }
@@ -238,20 +238,20 @@ async function setAside(
   context: InboundContext,
   { table, page, image }: Sighting,
   key: RowKey | null,
-  trouble: Trouble,
+  failure: Failure,
   also: (sql: Sql) => Promise<void> = async () => undefined,
 ): Promise<void> {
-  const digest = digestOf({ ...image, [table.idProperty]: `${trouble.code} ${key ?? ''}` });
+  const digest = digestOf({ ...image, [table.idProperty]: `${failure.code} ${key ?? ''}` });
   const waiting = (await editsOf(context.store, [page.id])).get(page.id);
   if (waiting?.parked && waiting.digest === digest) return;
-  const edit = { page: page.id, table: table.name, key: namesRecord(trouble) ? key : null, digest };
+  const edit = { page: page.id, table: table.name, key: namesRecord(failure) ? key : null, digest };
   await context.store.transaction(async (sql) => {
     await also(sql);
-    await parkEdit(sql, edit, trouble);
+    await parkEdit(sql, edit, failure);
     await noteCarries(sql, page.id, key);
   });
-  context.log.warn({ table: table.name, key, page: page.id, ...trouble }, 'a page is left as it is');
+  context.log.warn({ table: table.name, key, page: page.id, ...failure }, 'a page is left as it is');
 }
 
 /** What names no record goes by its page. */
-const namesRecord = ({ code }: Trouble): boolean => code !== UNKNOWN_KEY;
+const namesRecord = ({ code }: Failure): boolean => code !== UNKNOWN_KEY;

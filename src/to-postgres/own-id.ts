@@ -1,5 +1,5 @@
 import { changedOnPage } from '../model/merge.ts';
-import type { Trouble } from '../state/outbox.ts';
+import type { Failure } from '../state/outbox.ts';
 import { advanceBase, type SyncRecord } from '../state/records.ts';
 import type { InboundContext, Sighting } from './context.ts';
 import { keyOfAnother } from './key-failures.ts';
@@ -9,7 +9,7 @@ import { judgeId, typedIn } from './keyed-page.ts';
 export type OwnId<Record extends SyncRecord> = {
   readonly record: Record;
   /** What is wrong with the id, if it must not be put right: another row has the key that a person typed. */
-  readonly trouble: Trouble | null;
+  readonly failure: Failure | null;
 };
 
 /**
@@ -25,13 +25,13 @@ export async function ownId<Record extends SyncRecord>(
   const { idProperty } = table;
   const changed = changedOnPage(table.fields, record.basePage, image);
   if (!changed.some(({ property }) => property === idProperty) || typedIn(sighting) === null)
-    return { record, trouble: null };
+    return { record, failure: null };
   const meant = await judgeId(context, sighting, record.key);
-  if (meant === 'another-row') return { record, trouble: keyOfAnother(sighting, record.key) };
-  if (meant === 'none') return { record, trouble: null };
+  if (meant === 'another-row') return { record, failure: keyOfAnother(sighting, record.key) };
+  if (meant === 'none') return { record, failure: null };
   const shown = { [idProperty]: image[idProperty] ?? null };
   await context.store.transaction((sql) =>
     advanceBase(sql, record, { row: {}, page: shown, pageEditedAt: page.lastEditedTime }),
   );
-  return { record: { ...record, basePage: { ...record.basePage, ...shown } }, trouble: null };
+  return { record: { ...record, basePage: { ...record.basePage, ...shown } }, failure: null };
 }

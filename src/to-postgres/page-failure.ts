@@ -5,7 +5,7 @@ import type { Unread } from '../notion/pages.ts';
 import type { UnreadablePage } from '../notion/query-response.ts';
 import { isConnectionLost } from '../postgres/connection-lost.ts';
 import { backoff } from '../runtime/retry.ts';
-import type { Trouble } from '../state/outbox.ts';
+import type { Failure } from '../state/outbox.ts';
 import { clearPageFailure, failuresOf, keepPageFailure, type PageFailure } from '../state/page-failures.ts';
 import { recordsByPage } from '../state/records.ts';
 import type { InboundContext } from './context.ts';
@@ -67,7 +67,7 @@ async function keep(
   context: InboundContext,
   at: LookedAt,
   failed: PageFailure | undefined,
-  trouble: Trouble,
+  failure: Failure,
   unread: readonly Unread[],
 ): Promise<void> {
   const record = (await recordsByPage(context.store, [at.page])).get(at.page);
@@ -79,10 +79,10 @@ async function keep(
     fields: unread.map(({ field }) => field),
     editedAt: at.editedAt ?? null,
   };
-  await context.store.transaction((sql) => keepPageFailure(sql, what, trouble, backoff(attempts, RETRY)));
+  await context.store.transaction((sql) => keepPageFailure(sql, what, failure, backoff(attempts, RETRY)));
   const level = attempts === 1 ? 'warn' : 'debug';
   context.log[level](
-    { table: what.table, key: what.key, page: at.page, attempts, ...trouble },
+    { table: what.table, key: what.key, page: at.page, attempts, ...failure },
     'a page failed; it is tried again, and all others go on',
   );
 }
@@ -127,7 +127,7 @@ const addressOf = ({ page, url }: LookedAt): string =>
 const AGAIN =
   'nothing to do: it is tried again by itself; if it stays, open the page in Notion, or report it there';
 
-function failedPage(at: LookedAt, error: unknown): Trouble {
+function failedPage(at: LookedAt, error: unknown): Failure {
   const known = error instanceof PgnotionError;
   return {
     code: known ? error.code : codeOf(error),
@@ -136,7 +136,7 @@ function failedPage(at: LookedAt, error: unknown): Trouble {
   };
 }
 
-function unreadFields(at: LookedAt, unread: readonly Unread[]): Trouble {
+function unreadFields(at: LookedAt, unread: readonly Unread[]): Failure {
   const [first] = unread;
   const reasons = unread.map(({ field, error }) => `${JSON.stringify(field)}: ${messageOf(error)}`);
   return {

@@ -1,9 +1,9 @@
 import { referencedTables } from '../model/consequence.ts';
 import { moverOf } from '../model/editor.ts';
 import { messageOf, type Told } from '../model/errors.ts';
-import { isMassChange } from '../model/mass-change.ts';
 import type { RowKey } from '../model/ids.ts';
 import { type ResolvedTable, softDeleteColumn } from '../model/mapping.ts';
+import { isMassChange } from '../model/mass-change.ts';
 import { cascadedBy } from '../postgres/cascade.ts';
 import { RowKeptError } from '../postgres/row-statement-error.ts';
 import { existingKeys } from '../postgres/rows.ts';
@@ -13,24 +13,24 @@ import { dropEdit, releaseRefusedDeletions, waitForEdit } from '../state/edits.t
 import { approveDeletions, deletionLoad, deletionToReview, massDeletion } from '../state/guarded-changes.ts';
 import { tellOnce } from '../state/notices.ts';
 import { beginOperation, endOperation, type Operation, requestOperation } from '../state/operations.ts';
-import { discard, markRestore, type Trouble } from '../state/outbox.ts';
+import { discard, type Failure, markRestore } from '../state/outbox.ts';
 import { markLinked, markTrashed, type RestedAs, rest, type SyncRecord } from '../state/records.ts';
-import { FENCE, type Sql } from '../state/sql.ts';
+import { fence, type Sql } from '../state/sql.ts';
 import { releaseWaiting } from '../state/waiting.ts';
 import { actorOf } from './actor.ts';
 import { tooManyCascaded } from './cascade.ts';
 import { type InboundContext, stateOn } from './context.ts';
 import { assertNotWithDatabase } from './database-in-trash.ts';
+import { BECAUSE_SO, type Because, decideDeletion } from './delete-conflict.ts';
 import { isFiltered, isOwnRow } from './log-read.ts';
 import { type Evidence, evidenceOf, type Left, setAside, strayed, tryLater } from './page-set-aside.ts';
-import { editTroubleOf, toldKept } from './rejection.ts';
-import { BECAUSE_SO, type Because, trashVerdict } from './delete-conflict.ts';
+import { editFailureOf, toldKept } from './rejection.ts';
 import { noteUndelivered } from './undelivered.ts';
 
 const RETRY_MS = 2_000;
 
 /** Decides what a page's leaving means for its row. The caller holds the record's lock. */
-export async function pageLeft(
+export async function pageRemoved(
   context: InboundContext,
   left: Left,
   record: SyncRecord | undefined,
@@ -84,7 +84,7 @@ const isRowGone = async ({ db }: InboundContext, { table }: Left, { key }: SyncR
 
 /** A row that changed since both sides agreed is not deleted without a decision. */
 async function deleteUnlessDisputed(context: InboundContext, left: Left, record: SyncRecord): Promise<void> {
-  const verdict = await trashVerdict(context, left, record);
+  const verdict = await decideDeletion(context, left, record);
   if (verdict.kind === 'held') return;
   if (verdict.kind === 'restore') return restorePage(context, left, record, verdict.because);
   if (verdict.because.by !== null) return deleteRecord(context, left, record, verdict.because);
@@ -125,7 +125,7 @@ async function deleteRecord(
   try {
     await writeAs(context.writer, { secret: context.tagSecret, write, actor }, async (transaction) => {
       const sql = stateOn(transaction);
-      await sql.query(FENCE, [context.store.epoch]);
+      await fence(sql, context.store.epoch);
       if (softDeleteColumn(table) === null) await noteUndelivered(transaction, table, record.key, record);
       if (softDeleteColumn(table) === null)
         await approveDeletions(sql, await cascadedBy(transaction, context.tables, table, record.key));
@@ -165,17 +165,17 @@ async function notDeleted(
   because: Because,
   error: unknown,
 ): Promise<void> {
-  const trouble = editTroubleOf(error);
-  if (trouble === null) throw error;
-  if (trouble.kind === 'wait') return tryLater(context, left, record, trouble.trouble);
-  await context.store.transaction((sql) => because.refused(sql, trouble.trouble.reason));
+  const failure = editFailureOf(error);
+  if (failure === null) throw error;
+  if (failure.kind === 'wait') return tryLater(context, left, record, failure.cause);
+  await context.store.transaction((sql) => because.refused(sql, failure.cause.reason));
   if (error instanceof RowKeptError && left.seen !== null)
     return restorePage(context, left, record, BECAUSE_SO, toldKept([], null));
-  await refuse(context, left, record, trouble.trouble);
+  await refuse(context, left, record, failure.cause);
 }
 
 /** What was approved goes on as soon as nothing keeps the row any more. */
-function refuse(context: InboundContext, left: Left, record: SyncRecord, refusal: Trouble): Promise<void> {
+function refuse(context: InboundContext, left: Left, record: SyncRecord, refusal: Failure): Promise<void> {
   const remedy = `${refusal.remedy}; then retry, or restore the page to keep the row`;
   const digest = left.decision === 'approved' ? 'approved' : 'left';
   return setAside(context, left, record, evidenceOf(left), { ...refusal, remedy }, digest);
@@ -255,7 +255,7 @@ async function expectBack(sql: Sql, left: Left, { table, key }: SyncRecord, beca
   await waitForEdit(sql, { page: left.page, table, key, digest }, RETRY_MS, null);
 }
 
-const trashIgnored: Trouble = {
+const trashIgnored: Failure = {
   code: 'page_in_trash',
   reason: 'the page is in the trash, and the configuration keeps its row',
   remedy: 'restore the page in Notion, or delete the row; or set onNotionTrash to "delete"',

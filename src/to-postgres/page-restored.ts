@@ -16,12 +16,12 @@ import { dropEdit, editsOf, parkEdit, type WaitingEdit, waitForEdit } from '../s
 import { beginOperation, endOperation } from '../state/operations.ts';
 import { markRestore } from '../state/outbox.ts';
 import { markLinked, type SyncRecord } from '../state/records.ts';
-import { FENCE } from '../state/sql.ts';
+import { fence } from '../state/sql.ts';
 import { releaseWaiting } from '../state/waiting.ts';
 import { actorOf } from './actor.ts';
 import { type InboundContext, type Sighting, stateOn } from './context.ts';
 import { adopt, receiveNew, rowExists } from './new-page.ts';
-import { editTroubleOf, editWaitMs } from './rejection.ts';
+import { editFailureOf, editWaitMs } from './rejection.ts';
 
 /**
  * Whether a resting record's page, seen among the live ones, needs no look: it rests there by policy, its row cannot be
@@ -49,7 +49,7 @@ const typedOn = (table: ResolvedTable, { basePage }: SyncRecord, image: PageImag
  * A person took a page back out of the trash or the archive: its row comes back under the same key. The caller holds
  * the record's lock, and has seen by a GET that the page is among the living.
  */
-export async function pageCameBack(
+export async function pageRestored(
   context: InboundContext,
   sighting: Sighting,
   record: SyncRecord,
@@ -93,7 +93,7 @@ async function takeBack(context: InboundContext, sighting: Sighting, record: Syn
       { secret: context.tagSecret, write, actor },
       async (transaction) => {
         const sql = stateOn(transaction);
-        await sql.query(FENCE, [context.store.epoch]);
+        await fence(sql, context.store.epoch);
         if (!(await lockRow(transaction, table, key))) return false;
         const rows = await setSoftDeleted(transaction, table, key, column, false);
         await settleConstraints(transaction);
@@ -120,13 +120,13 @@ async function takeBack(context: InboundContext, sighting: Sighting, record: Syn
     );
     if (!found) return await receiveNew(context, sighting, key);
   } catch (error) {
-    const trouble = editTroubleOf(error);
-    if (trouble === null) throw error;
+    const failure = editFailureOf(error);
+    if (failure === null) throw error;
     const edit = { page: page.id, table: table.name, key, digest: digestOf(image) };
     await context.store.transaction(async (sql) => {
-      if (trouble.kind === 'park') return parkEdit(sql, edit, trouble.trouble);
+      if (failure.kind === 'park') return parkEdit(sql, edit, failure.cause);
       const waiting = (await editsOf(sql, [page.id])).get(page.id);
-      return waitForEdit(sql, edit, editWaitMs(trouble.trouble, waiting, edit.digest), trouble.trouble);
+      return waitForEdit(sql, edit, editWaitMs(failure.cause, waiting, edit.digest), failure.cause);
     });
   }
   context.onDirty();

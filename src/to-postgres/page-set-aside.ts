@@ -4,7 +4,7 @@ import type { ResolvedTable } from '../model/mapping.ts';
 import type { NotionPage } from '../notion/client.ts';
 import { hiddenWaitMs } from '../runtime/retry.ts';
 import { editsOf, parkEdit, waitForEdit } from '../state/edits.ts';
-import type { Trouble } from '../state/outbox.ts';
+import type { Failure } from '../state/outbox.ts';
 import { markTrashed, type SyncRecord } from '../state/records.ts';
 import { type Source, tableOfSource } from '../state/sources.ts';
 import type { InboundContext } from './context.ts';
@@ -33,19 +33,19 @@ export async function setAside(
   left: Left,
   record: SyncRecord,
   evidence: Evidence,
-  trouble: Trouble,
+  failure: Failure,
   /** A decision that is still to be carried out is kept. */
   digest: 'left' | 'approved' = 'left',
 ): Promise<void> {
   const edit = { page: left.page, table: record.table, key: record.key };
   await context.store.transaction(async (sql) => {
     await markTrashed(sql, record.table, record.key, evidence);
-    if (evidence !== 'hidden' || digest === 'approved') return parkEdit(sql, { ...edit, digest }, trouble);
+    if (evidence !== 'hidden' || digest === 'approved') return parkEdit(sql, { ...edit, digest }, failure);
     const tries = (await editsOf(sql, [left.page])).get(left.page);
     const attempt = tries?.digest === HIDDEN ? tries.attempts + 1 : 1;
-    return waitForEdit(sql, { ...edit, digest: HIDDEN }, hiddenWaitMs(attempt), trouble);
+    return waitForEdit(sql, { ...edit, digest: HIDDEN }, hiddenWaitMs(attempt), failure);
   });
-  context.log.warn({ table: record.table, key: record.key, ...trouble }, 'a page left its database');
+  context.log.warn({ table: record.table, key: record.key, ...failure }, 'a page left its database');
 }
 
 /** Tells a wait for a hidden page from one for a person. */
@@ -56,7 +56,7 @@ export async function strayed(
   { seen }: Left,
   record: SyncRecord,
   evidence: Exclude<Evidence, 'trashed'>,
-): Promise<Trouble> {
+): Promise<Failure> {
   if (evidence === 'archived') return pageArchived;
   if (evidence === 'hidden') return pageHidden(record);
   return pageMoved(record, await tableOfSource(store, seen?.parentDataSource ?? null));
@@ -70,14 +70,14 @@ export async function tryLater(
   context: InboundContext,
   left: Left,
   record: SyncRecord,
-  trouble: Trouble,
+  failure: Failure,
 ): Promise<void> {
   const digest = left.decision === 'approved' ? 'approved' : '';
   const edit = { page: left.page, table: record.table, key: record.key, digest };
   await context.store.transaction(async (sql) => {
     const waiting = (await editsOf(sql, [left.page])).get(left.page);
     await markTrashed(sql, record.table, record.key, evidenceOf(left));
-    await waitForEdit(sql, edit, editWaitMs(trouble, waiting, digest), trouble);
+    await waitForEdit(sql, edit, editWaitMs(failure, waiting, digest), failure);
   });
-  context.log.info({ table: record.table, key: record.key, ...trouble }, 'a row could not be deleted yet');
+  context.log.info({ table: record.table, key: record.key, ...failure }, 'a row could not be deleted yet');
 }

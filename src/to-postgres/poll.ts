@@ -1,6 +1,6 @@
 import type { PageId, TableName } from '../model/ids.ts';
 import type { ResolvedTable } from '../model/mapping.ts';
-import { tableTrouble } from '../model/table-failure.ts';
+import { tableFailure } from '../model/table-failure.ts';
 import type { UnreadablePage } from '../notion/query-response.ts';
 import { probeRows } from '../postgres/read-failure.ts';
 import { keepTrying, pause } from '../runtime/retry.ts';
@@ -105,7 +105,7 @@ async function pollOrSuspend(
     await pollOnce(context, table, source, signal);
     if (!signal.aborted) context.looks.polled(table.name, startedAt);
   } catch (error) {
-    const reason = tableTrouble(error);
+    const reason = tableFailure(error);
     if (reason === null) throw error;
     if (source.pausedBy === null) context.log.error({ table: table.name, reason }, 'a table is suspended');
     await context.store.transaction((sql) => suspend(sql, table.name, reason));

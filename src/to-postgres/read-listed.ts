@@ -2,7 +2,7 @@ import { isMinuteOver, type LongValues, listedDigest, stillStands } from '../mod
 import type { ResolvedField, ResolvedTable } from '../model/mapping.ts';
 import { readPage } from '../model/page.ts';
 import type { NotionPage } from '../notion/client.ts';
-import { readWhole, type WholePage } from '../notion/pages.ts';
+import { type CompletePage, readWhole } from '../notion/pages.ts';
 import { forgetLongValues, keepLongValues } from '../state/long-values.ts';
 import type { PageFailure } from '../state/page-failures.ts';
 import type { Source } from '../state/sources.ts';
@@ -27,7 +27,7 @@ export async function readListed(
   page: NotionPage,
   { long, failed, afresh }: Beforehand,
   ask: { readonly priority: 'poll' },
-): Promise<WholePage> {
+): Promise<CompletePage> {
   const { truncated } = readPage(table, source.properties, page.properties);
   const known = { values: {}, skip: failed?.due === false ? failed.fields : [] };
   if (truncated.length === 0) {

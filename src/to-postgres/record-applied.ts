@@ -8,8 +8,8 @@ import { beginOperation, endOperation } from '../state/operations.ts';
 import { markRestore } from '../state/outbox.ts';
 import { advanceBase, type SyncRecord } from '../state/records.ts';
 import type { Sql } from '../state/sql.ts';
-import type { Chosen } from './merge-edit.ts';
 import type { Sighting } from './context.ts';
+import type { MergeResult } from './merge-edit.ts';
 
 /** An edit that has been written to its row, in the transaction that is still open. */
 export type AppliedEdit = {
@@ -18,9 +18,9 @@ export type AppliedEdit = {
   readonly before: RowImage;
   /** The row as it is after the write and its triggers. */
   readonly after: RowImage;
-  readonly chosen: Chosen;
+  readonly merged: MergeResult;
   /** The record's conflicts that are not over. */
-  readonly lines: readonly LiveConflict[];
+  readonly conflicts: readonly LiveConflict[];
   readonly actor: Actor;
   /** Fields of which the row holds something else than the page says. */
   readonly altered: readonly string[];
@@ -29,16 +29,16 @@ export type AppliedEdit = {
 };
 
 /** Base, outbox line and audit line of an applied edit; they commit with the row. */
-export async function remember(sql: Sql, edit: AppliedEdit): Promise<void> {
-  const { sighting, record, after, chosen } = edit;
-  const taken = chosen.taken.map((field) => field.property);
-  const row = { ...pickAll(after, taken), ...Object.fromEntries(chosen.merged) };
+export async function recordApplied(sql: Sql, edit: AppliedEdit): Promise<void> {
+  const { sighting, record, after, merged } = edit;
+  const taken = merged.taken.map((field) => field.property);
+  const row = { ...pickAll(after, taken), ...Object.fromEntries(merged.merged) };
   const page = pick(sighting.image, taken);
   const base = { ...record.basePage, ...page };
   const rests = changedOnPage(sighting.table.fields, base, sighting.image).length === 0;
   await advanceBase(sql, record, { row, page, pageEditedAt: sighting.page.lastEditedTime, rests });
-  const written = chosen.taken.filter(
-    ({ source }) => source.kind === 'column' && source.column in chosen.values,
+  const written = merged.taken.filter(
+    ({ source }) => source.kind === 'column' && source.column in merged.values,
   );
   await writeBack(sql, edit, { ...record.baseRow, ...row });
   if (written.length > 0) await audit(sql, edit, written);
@@ -47,14 +47,17 @@ export async function remember(sql: Sql, edit: AppliedEdit): Promise<void> {
 /** What the page has to get now: fields that the row wins, and what triggers made of it. */
 async function writeBack(
   sql: Sql,
-  { sighting, record, after, chosen, lines, altered }: AppliedEdit,
+  { sighting, record, after, merged, conflicts, altered }: AppliedEdit,
   base: Readonly<Record<string, string | null>>,
 ): Promise<void> {
   // A trigger that made something else of a value, or refused it silently: the page shows what the row really holds.
-  const beside = chosen.taken.filter((field) => showsFormer(field, sighting.image));
-  const back = [...[...chosen.kept, ...beside].map((field) => field.property), ...altered];
+  const beside = merged.taken.filter((field) => showsFormer(field, sighting.image));
+  const back = [...[...merged.kept, ...beside].map((field) => field.property), ...altered];
   if (back.length > 0) await markRestore(sql, record.table, record.key, back, false);
-  const held = new Set([...chosen.held.map(({ property }) => property), ...lines.map(({ field }) => field)]);
+  const held = new Set([
+    ...merged.held.map(({ property }) => property),
+    ...conflicts.map(({ field }) => field),
+  ]);
   const news = sighting.table.fields.some(
     (field) =>
       goesToNotion(field) &&

@@ -21,29 +21,29 @@ type Seen = {
   readonly changed: readonly ResolvedField[];
   readonly digest: string;
   readonly waiting: WaitingEdit | undefined;
-  readonly lines: readonly LiveConflict[];
+  readonly conflicts: readonly LiveConflict[];
 };
 
 /**
  * The page of a row that was deleted while a person edited the page: makes the row again under its key, once that is
  * decided, or waits for a person. False if the record has no such conflict, or the deletion has won.
  */
-export async function bringBack(
+export async function reinsertRow(
   context: InboundContext,
   sighting: Sighting,
   record: Linked,
   seen: Seen,
 ): Promise<boolean> {
-  const line = seen.lines.find(({ type }) => type === 'DELETED_IN_POSTGRES');
-  if (line === undefined) return false;
+  const conflict = seen.conflicts.find(({ type }) => type === 'DELETED_IN_POSTGRES');
+  if (conflict === undefined) return false;
   if ((await readRows(context.db, sighting.table, [record.key])).size > 0) {
-    await context.store.transaction((sql) => endConflict(sql, line.id, 'outdated'));
+    await context.store.transaction((sql) => endConflict(sql, conflict.id, 'outdated'));
     return false;
   }
-  if (line.choice === 'postgres') return false;
-  if (line.choice === 'notion') await insertAgain(context, sighting, record, seen, line);
+  if (conflict.choice === 'postgres') return false;
+  if (conflict.choice === 'notion') await insertAgain(context, sighting, record, seen, conflict);
   else if (seen.changed.some(goesToPostgres)) await hold(context, sighting, record, seen);
-  else await letGo(context, record, line);
+  else await letGo(context, record, conflict);
   return true;
 }
 
@@ -52,19 +52,19 @@ async function insertAgain(
   sighting: Sighting,
   record: Linked,
   { digest, waiting }: Seen,
-  line: LiveConflict,
+  conflict: LiveConflict,
 ): Promise<void> {
-  const trouble = await insertFrom(context, sighting, record.key, {
-    by: line.by,
-    also: (sql) => endConflict(sql, line.id, 'resolved'),
+  const failure = await insertFrom(context, sighting, record.key, {
+    by: conflict.by,
+    also: (sql) => endConflict(sql, conflict.id, 'resolved'),
   });
-  if (trouble === null) return;
+  if (failure === null) return;
   const edit = { page: record.page, table: record.table, key: record.key, digest };
   await context.store.transaction(async (sql) => {
-    if (trouble.kind === 'wait')
-      return waitForEdit(sql, edit, editWaitMs(trouble.trouble, waiting, digest), trouble.trouble);
-    await reopenConflict(sql, line.id, trouble.trouble.reason);
-    await parkEdit(sql, edit, trouble.trouble);
+    if (failure.kind === 'wait')
+      return waitForEdit(sql, edit, editWaitMs(failure.cause, waiting, digest), failure.cause);
+    await reopenConflict(sql, conflict.id, failure.cause.reason);
+    await parkEdit(sql, edit, failure.cause);
   });
 }
 
@@ -77,20 +77,20 @@ async function hold(
   if (waiting?.parked && waiting.digest === digest) return;
   const edit = { page: record.page, table: record.table, key: record.key, digest };
   await context.store.transaction(async (sql) => {
-    const [line] = (await liveConflicts(sql, record.table, record.key, true)).filter(
+    const [conflict] = (await liveConflicts(sql, record.table, record.key, true)).filter(
       ({ type }) => type === 'DELETED_IN_POSTGRES',
     );
     // Somebody decided this moment: the next look carries it out.
-    if (line?.choice != null) return waitForEdit(sql, { ...edit, digest: '' }, 0, null);
+    if (conflict?.choice != null) return waitForEdit(sql, { ...edit, digest: '' }, 0, null);
     await holdConflict(sql, clashOf('DELETED_IN_POSTGRES', sighting, record, {}, null));
     await parkEdit(sql, edit, conflictOpen([]));
   });
 }
 
 /** The page is as both sides last agreed: nothing speaks against the deletion any more. */
-async function letGo(context: InboundContext, record: Linked, line: LiveConflict): Promise<void> {
+async function letGo(context: InboundContext, record: Linked, conflict: LiveConflict): Promise<void> {
   await context.store.transaction(async (sql) => {
-    await endConflict(sql, line.id, 'outdated');
+    await endConflict(sql, conflict.id, 'outdated');
     await dropEdit(sql, record.page);
     await markDeleted(sql, record.table, record.key);
   });

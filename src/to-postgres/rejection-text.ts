@@ -1,16 +1,16 @@
 import type { RowImage, SqlText } from '../model/change.ts';
-import { checkWords } from '../model/check-constraint-text.ts';
+import { checkConstraintText } from '../model/check-constraint-text.ts';
 import { optionName } from '../model/codecs/values.ts';
 import type { Told } from '../model/errors.ts';
 import { splitQualified } from '../model/ids.ts';
 import type { ResolvedField, ResolvedTable } from '../model/mapping.ts';
 import { sentences } from '../model/sentences.ts';
 import type { ServerError } from '../model/server-error.ts';
-import { kindWords } from '../model/type-text.ts';
+import { typeText } from '../model/type-text.ts';
 import { keptIn } from '../model/validate.ts';
 
 /** What was refused: an edit of these fields, or a new row of them (`present` is null). */
-export type Refused = {
+export type Rejection = {
   readonly table: ResolvedTable;
   readonly fields: readonly ResolvedField[];
   readonly present: RowImage | null;
@@ -22,7 +22,7 @@ export type Refused = {
 const SHOWN_LENGTH = 100;
 
 /** What was sent for the columns that the rule is about: `Price is "-5"`. Of other columns nothing is said. */
-export function sentFor(error: ServerError, { table, sent = {} }: Refused): string | null {
+export function sentFor(error: ServerError, { table, sent = {} }: Rejection): string | null {
   const values = columnsOf(error, table)
     .filter((column) => column in sent)
     .map((column) => {
@@ -37,7 +37,7 @@ const shortened = (text: string): string =>
   text.length <= SHOWN_LENGTH ? text : `${text.slice(0, SHOWN_LENGTH)}…`;
 
 /** PostgreSQL's refusal in words for the person who edited, with the property that it is about. */
-export function toldOf(error: ServerError, refused: Refused): Told {
+export function rejectionText(error: ServerError, refused: Rejection): Told {
   const columns = columnsOf(error, refused.table);
   const field = fieldAbout(refused, columns);
   const others = propertiesOf(refused.table, columns);
@@ -64,7 +64,7 @@ const columnOf = ({ source }: ResolvedField): string | null =>
   source.kind === 'column' ? source.column : null;
 
 /** Of the fields that were edited the one that the rule is about, else any field that it is about. */
-function fieldAbout({ table, fields }: Refused, columns: readonly string[]): ResolvedField | undefined {
+function fieldAbout({ table, fields }: Rejection, columns: readonly string[]): ResolvedField | undefined {
   const isAbout = (field: ResolvedField): boolean => columns.includes(columnOf(field) ?? '');
   return fields.find(isAbout) ?? (fields.length === 1 ? undefined : table.fields.find(isAbout));
 }
@@ -105,7 +105,7 @@ function wordsFor(
     case '22008':
     case '22023':
       // PostgreSQL's own text names its types, which mean nothing to whoever typed this.
-      return field === undefined ? 'holds a value of another kind' : `must be ${kindWords(field.shape)}`;
+      return field === undefined ? 'holds a value of another kind' : `must be ${typeText(field.shape)}`;
     case '23P01':
       return 'conflicts with another record';
     case '428C9':
@@ -125,7 +125,7 @@ function ruleWords(
   const column = field === undefined ? null : columnOf(field);
   if (rule === undefined || field === undefined || column === null)
     return constraint === '' ? text : `does not fit PostgreSQL's rule ${constraint}`;
-  const words = checkWords(rule.definition, {
+  const words = checkConstraintText(rule.definition, {
     column,
     propertyOf: (name) => table.fields.find((each) => columnOf(each) === name)?.property ?? null,
     labelOf: (label) => optionName(label, field),

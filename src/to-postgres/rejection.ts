@@ -7,44 +7,44 @@ import { keptIn } from '../model/validate.ts';
 import { RowKeptError, RowStatementError } from '../postgres/row-statement-error.ts';
 import { backoff } from '../runtime/retry.ts';
 import { ROW_BLOCKED, type WaitingEdit } from '../state/edits.ts';
-import type { Trouble } from '../state/outbox.ts';
+import type { Failure } from '../state/outbox.ts';
 import type { SyncRecord } from '../state/records.ts';
-import { type Refused, sentFor, toldOf } from './rejection-text.ts';
+import { type Rejection, rejectionText, sentFor } from './rejection-text.ts';
 
 /** What becomes of an edit that PostgreSQL did not carry out: it is set aside, or tried again by itself. */
-export type EditTrouble = { readonly kind: 'wait' | 'park'; readonly trouble: Trouble };
+export type EditFailure = { readonly kind: 'wait' | 'park'; readonly cause: Failure };
 
 /**
  * PostgreSQL is the judge of what a row may hold: its answer to our statement on a user's table is an answer to the person
- * who edited. Null for anything else, which is our own trouble.
+ * who edited. Null for anything else, which is our own failure.
  */
-export function editTroubleOf(error: unknown, about: Refused | null = null): EditTrouble | null {
-  if (error instanceof RowKeptError) return { kind: 'park', trouble: rowKept(error, about) };
+export function editFailureOf(error: unknown, about: Rejection | null = null): EditFailure | null {
+  if (error instanceof RowKeptError) return { kind: 'park', cause: rowKept(error, about) };
   if (!(error instanceof RowStatementError)) return null;
   const sent = Object.values(about?.sent ?? {}).flatMap((value) => value ?? []);
   const answer = serverErrorOf(error.cause, sent);
   if (answer === null) return null;
   switch (error.failure) {
     case 'refused':
-      return { kind: 'park', trouble: refusal(answer, about) };
+      return { kind: 'park', cause: refusal(answer, about) };
     case 'blocked':
-      return { kind: 'wait', trouble: blocked(answer) };
+      return { kind: 'wait', cause: blocked(answer) };
     default:
       return error.failure satisfies never;
   }
 }
 
-function refusal(answer: ServerError, about: Refused | null): Trouble {
+function refusal(answer: ServerError, about: Rejection | null): Failure {
   const value = about === null ? null : sentFor(answer, about);
   return {
     code: `sql_${answer.code}`,
     reason: value === null ? answer.text : `${answer.text} (${value})`,
     remedy: answer.hint ?? REMEDIES[answer.code] ?? 'change the value in Notion to one that PostgreSQL takes',
-    ...(about === null ? {} : { told: [toldOf(answer, about)] }),
+    ...(about === null ? {} : { told: [rejectionText(answer, about)] }),
   };
 }
 
-const blocked = ({ code, text }: ServerError): Trouble => ({
+const blocked = ({ code, text }: ServerError): Failure => ({
   code: ROW_BLOCKED,
   reason: `PostgreSQL could not do it in time: ${text} (SQLSTATE ${code})`,
   remedy:
@@ -54,7 +54,7 @@ const blocked = ({ code, text }: ServerError): Trouble => ({
 /** When to try again: the lock may go at any moment, and what is free again is noticed besides. */
 const blockedWaitMs = (attempts: number): number => backoff(attempts + 1, { firstMs: 1_000, maxMs: 30_000 });
 
-const rowKept = ({ message }: RowKeptError, about: Refused | null): Trouble => ({
+const rowKept = ({ message }: RowKeptError, about: Rejection | null): Failure => ({
   code: 'row_kept',
   reason: message,
   remedy: KEPT_REMEDY,
@@ -82,7 +82,7 @@ const REMEDIES: Readonly<Record<string, string>> = {
 };
 
 /** A value that could not be judged to fit: all of them are told at once. */
-export const refusedValues = (faults: readonly Fault[]): Trouble => ({
+export const refusedValues = (faults: readonly Fault[]): Failure => ({
   told: faults.flatMap((fault) => fault.told ?? []),
   code: 'value_refused',
   reason: listed(faults.map((fault) => fault.message)),
@@ -92,7 +92,7 @@ export const refusedValues = (faults: readonly Fault[]): Trouble => ({
 const RELATED_WAIT = { firstMs: 2_000, maxMs: 300_000 };
 
 /** Whether what a table is like, or was when it was last looked at, may be the reason. */
-export const isOfShape = ({ kind, trouble: { code } }: EditTrouble): boolean =>
+export const isOfShape = ({ kind, cause: { code } }: EditFailure): boolean =>
   kind === 'park' && (/^sql_/.test(code) || ['value_refused', 'page_incomplete', 'row_kept'].includes(code));
 
 /** When to look for the related record again: it may never come, so ever more seldom; once it is there, at once. */
@@ -100,12 +100,12 @@ const relatedWaitMs = (waiting: WaitingEdit | undefined, digest: string): number
   backoff(waiting?.digest === digest ? waiting.attempts + 1 : 1, RELATED_WAIT);
 
 /** When to try an edit again that waits for something. */
-export const editWaitMs = ({ code }: Trouble, waiting: WaitingEdit | undefined, digest: string): number =>
+export const editWaitMs = ({ code }: Failure, waiting: WaitingEdit | undefined, digest: string): number =>
   code === ROW_BLOCKED
     ? blockedWaitMs(waiting?.digest === digest ? waiting.attempts : 0)
     : relatedWaitMs(waiting, digest);
 
-export const relatedMissing = (fields: readonly string[]): Trouble => ({
+export const relatedMissing = (fields: readonly string[]): Failure => ({
   code: 'related_page_unknown',
   told: fields.map((property) => ({ property, wrong: 'a page chosen there is no record in PostgreSQL yet' })),
   reason: `${fields.join(', ')}: a related page is no record yet`,
@@ -113,7 +113,7 @@ export const relatedMissing = (fields: readonly string[]): Trouble => ({
 });
 
 /** The row is deleted, and the page was edited: the deletion is on its way to the page. */
-export const rowGone = ({ table, key }: Pick<SyncRecord, 'table' | 'key'>): Trouble => ({
+export const rowGone = ({ table, key }: Pick<SyncRecord, 'table' | 'key'>): Failure => ({
   code: 'row_gone',
   reason: `the row ${key} of ${table} no longer exists`,
   remedy: 'nothing to do if it was deleted on purpose: its page follows; or insert the row again',

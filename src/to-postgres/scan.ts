@@ -1,8 +1,8 @@
 import { PgnotionError } from '../model/errors.ts';
 import type { DataSourceId } from '../model/ids.ts';
 import type { NotionClient, NotionPage } from '../notion/client.ts';
-import type { Priority } from '../notion/fair-queue.ts';
 import { NotionFailure } from '../notion/error-classification.ts';
+import type { Priority } from '../notion/fair-queue.ts';
 import type { QueryAnswer, UnreadablePage } from '../notion/query-response.ts';
 
 /** What a scan reads, and in which order. */
@@ -95,7 +95,7 @@ async function* window(
 }
 
 function whenCut(error: unknown): null {
-  if (error instanceof NotionFailure && error.verdict.code === 'notion_cursor_invalid') return null;
+  if (error instanceof NotionFailure && error.errorClass.code === 'notion_cursor_invalid') return null;
   throw error;
 }
 

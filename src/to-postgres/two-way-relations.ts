@@ -13,12 +13,12 @@ const FRESH_MS = 600_000;
 const MOST_ENDS = 500;
 
 /** Which property at the other end a two-way relation is shown in. */
-export type Mirrors = {
+export type TwoWayRelations = {
   /** The property's id, or null if the relation goes one way. */
   readonly of: (source: Source, field: ResolvedField) => Promise<string | null>;
 };
 
-export function createMirrors(notion: NotionClient, steadyMs: () => number): Mirrors {
+export function createTwoWayRelations(notion: NotionClient, steadyMs: () => number): TwoWayRelations {
   const schemas = new Map<TableName, { readonly at: number; readonly schema: NotionDataSource }>();
   return {
     of: async (source, field) => {
@@ -47,9 +47,9 @@ function mirrorIn(schema: NotionDataSource, id: string | undefined): string | nu
  * relation and their base does not, or the other way about. Notion dates no edit of theirs, so that only a whole
  * reading would find them.
  */
-export async function otherEnds(
+export async function affectedPages(
   context: InboundContext,
-  mirrors: Mirrors,
+  twoWayRelations: TwoWayRelations,
   name: TableName,
   page: PageId,
   changed: 'all' | readonly string[],
@@ -59,7 +59,7 @@ export async function otherEnds(
   let seen: NotionPage | null = null;
   const ends: { page: PageId; table: TableName }[] = [];
   for (const { table, field } of relationsTo(context.tables.values(), name)) {
-    const mirror = await mirrors.of(await context.sourceOf(table.name), field);
+    const mirror = await twoWayRelations.of(await context.sourceOf(table.name), field);
     if (mirror === null || (wanted !== null && !wanted.has(mirror))) continue;
     seen ??= await context.notion.retrievePage(page, ASK);
     const shown = await shownAt(context.notion, seen, mirror, field);

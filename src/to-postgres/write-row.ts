@@ -12,8 +12,8 @@ import {
   type UserTransaction,
   updateRow,
 } from '../postgres/write.ts';
-import type { Chosen, MergeInput } from './merge-edit.ts';
 import type { Sighting } from './context.ts';
+import type { MergeInput, MergeResult } from './merge-edit.ts';
 
 /** What was written to a row for a page, and the row as it is now. */
 export type Written = {
@@ -64,7 +64,7 @@ export async function writeChosen(
   transaction: UserTransaction,
   { table, image }: Pick<Sighting, 'table' | 'image'>,
   key: RowKey,
-  { taken, values, merged, replaced }: Chosen,
+  { taken, values, merged, replaced }: MergeResult,
   { row, lookups }: Pick<MergeInput, 'row' | 'lookups'>,
 ): Promise<WroteRow> {
   const made = Object.keys(values).length > 0 ? await updateRow(transaction, table, key, values) : key;

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import type { ConfigInput } from '../../src/config/mapping-file.ts';
 import { databaseVariable } from '../../src/config/environment.ts';
+import type { ConfigInput } from '../../src/config/mapping-file.ts';
 import { type CliStage, createCliStage } from '../support/cli-stage.ts';
 import { type Sides, sidesOf, soon, typed } from '../support/sides.ts';
 

@@ -1,7 +1,7 @@
 import { afterEach, expect, test } from 'vitest';
-import { type ConfigInput, parseConfig } from '../../src/config/mapping-file.ts';
-import { createSettleRelations } from '../../src/app/settle-relations.ts';
 import { openInstallation, openNotion } from '../../src/app/connections.ts';
+import { createSettleRelations } from '../../src/app/settle-relations.ts';
+import { type ConfigInput, parseConfig } from '../../src/config/mapping-file.ts';
 import { createNotionClock } from '../../src/model/clock.ts';
 import type { TableName } from '../../src/model/ids.ts';
 import { createPeople } from '../../src/notion/people.ts';

@@ -105,8 +105,8 @@ describe('what comes back', () => {
     const wanted = { code: 'notion_answer_unreadable', retry: 'never', status: null };
     expect(await failureOf(notion.retrievePage(PAGE, LIVE))).toMatchObject({ ...wanted, effect: 'none' });
     expect(seen).toHaveLength(1);
-    const verdict = await failureOf(create(notion));
-    expect(verdict).toMatchObject({ ...wanted, effect: 'unknown', committedId: PAGE });
+    const errorClass = await failureOf(create(notion));
+    expect(errorClass).toMatchObject({ ...wanted, effect: 'unknown', committedId: PAGE });
   });
 
   test('a query ends with has_more, whatever cursor comes along, and tells when it is incomplete', async () => {

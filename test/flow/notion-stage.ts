@@ -10,7 +10,7 @@ import {
   type NotionClientOptions,
   type RequestInfo,
 } from '../../src/notion/client.ts';
-import { NotionFailure, type Verdict } from '../../src/notion/error-classification.ts';
+import { type ErrorClass, NotionFailure } from '../../src/notion/error-classification.ts';
 import { createThrottle } from '../../src/notion/throttle.ts';
 
 export const TOKEN = 'ntn_secret-of-the-test';
@@ -97,13 +97,13 @@ export async function stage(
   return { notion, seen, infos, logged, headers };
 }
 
-export async function failureOf(promise: Promise<unknown>): Promise<Verdict> {
+export async function failureOf(promise: Promise<unknown>): Promise<ErrorClass> {
   const error = await promise.then(
     () => null,
     (thrown: unknown) => thrown,
   );
   expect(error).toBeInstanceOf(NotionFailure);
-  return (error as NotionFailure).verdict;
+  return (error as NotionFailure).errorClass;
 }
 
 export const create = (notion: NotionClient, ask = LIVE) =>

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
-import { parseConfig } from '../../src/config/mapping-file.ts';
-import { readEnvironment } from '../../src/config/environment.ts';
 import { openInstallation } from '../../src/app/connections.ts';
+import { readEnvironment } from '../../src/config/environment.ts';
+import { parseConfig } from '../../src/config/mapping-file.ts';
 import { silentLog } from '../../src/runtime/log.ts';
 import { createDatabase } from '../support/postgres.ts';
 import { shopConfig, shopSchema } from '../support/shop.ts';

@@ -25,7 +25,7 @@ beforeEach(async () => {
   await addSource(sql, suppliers, 1);
 });
 
-const trouble = { code: 'c', reason: 'r', remedy: 'm' };
+const failure = { code: 'c', reason: 'r', remedy: 'm' };
 const edit = (digest = 'one', page: PageId = pageOf(1), name: RowKey | null = key('a')) => ({
   page,
   table: suppliers,
@@ -77,7 +77,7 @@ test('a page that is no record yet waits without a key, and gets one when it has
 });
 
 test('invariant 4: a refused edit is never due by itself, and stands in failures with its reason', async () => {
-  await parkEdit(sql, { ...edit(), fields: ['Name'] }, trouble);
+  await parkEdit(sql, { ...edit(), fields: ['Name'] }, failure);
   await anHourLater();
   expect([await due(), await nextEditMs(sql)]).toEqual([[], null]);
   expect(await read()).toMatchObject({ parked: true });
@@ -87,14 +87,14 @@ test('invariant 4: a refused edit is never due by itself, and stands in failures
       table_name: suppliers,
       key: 'a',
       page_id: pageOf(1),
-      ...trouble,
+      ...failure,
       parked: true,
     },
   ]);
 });
 
 test('a parked edit whose page changes waits like any other', async () => {
-  await parkEdit(sql, edit('one'), trouble);
+  await parkEdit(sql, edit('one'), failure);
   await waitForEdit(sql, edit('two'), 0, null);
   expect(await read()).toMatchObject({ parked: false, attempts: 1 });
   expect(await state.rows('select * from pgnotion.failures')).toEqual([]);
@@ -105,8 +105,8 @@ test.each([
   ['a record by its key', key('a'), 'a'],
   ['a page that is no record yet by its page id', null, String(pageOf(1))],
 ])('retry() makes %s due at once, and its values count as not seen', async (_title, name, asked) => {
-  await parkEdit(sql, edit('one', pageOf(1), name), trouble);
-  await parkEdit(sql, edit('one', pageOf(2), key('b')), trouble);
+  await parkEdit(sql, edit('one', pageOf(1), name), failure);
+  await parkEdit(sql, edit('one', pageOf(2), key('b')), failure);
   expect(await state.rows('select pgnotion.retry($1, $2)::int as n', ['suppliers', asked])).toEqual([
     { n: 1 },
   ]);
@@ -116,7 +116,7 @@ test.each([
 });
 
 test('retry() of what does not wait, or of another table’s, finds nothing', async () => {
-  await parkEdit(sql, edit(), trouble);
+  await parkEdit(sql, edit(), failure);
   for (const [table, name] of [
     ['products', 'a'],
     ['suppliers', 'b'],
@@ -149,8 +149,8 @@ test('invariant 16: some of every table are due, however many of one are, and no
 });
 
 test('a dropped edit is gone, and no other', async () => {
-  await waitForEdit(sql, edit('one', pageOf(1)), 0, trouble);
-  await waitForEdit(sql, edit('one', pageOf(2)), 0, trouble);
+  await waitForEdit(sql, edit('one', pageOf(1)), 0, failure);
+  await waitForEdit(sql, edit('one', pageOf(2)), 0, failure);
   await dropEdit(sql, pageOf(1));
   expect([...(await editsOf(sql, [pageOf(1), pageOf(2)])).keys()]).toEqual([pageOf(2)]);
 });
@@ -162,7 +162,7 @@ test('invariant 10: a decision about emptied fields that comes before their edit
     [suppliers, pageOf(1)],
   );
   const waiting = { ...edit(), key: key('a') };
-  await parkEdit(sql, waiting, trouble);
+  await parkEdit(sql, waiting, failure);
   await wakeIfDecided(sql, waiting, ['Notes']);
   expect(await due()).toEqual([]);
   await sql.query(`update pgnotion.clearings set state = 'rejected'`);

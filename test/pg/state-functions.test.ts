@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import { createStore, FENCE, inTransaction } from '../../src/state/sql.ts';
+import { createStore, fence, inTransaction } from '../../src/state/sql.ts';
 import { readStatus } from '../../src/state/status.ts';
 import { eventually } from '../support/eventually.ts';
 import { addSource, createState, pageOf, products, type StateStage, suppliers } from '../support/state.ts';
@@ -95,7 +95,7 @@ describe('the fence', () => {
       return row?.n === n;
     };
     const inFlight = inTransaction(state.pool, async (sql) => {
-      await sql.query(FENCE, [0]);
+      await fence(sql, 0);
       entered.resolve();
       await gate.promise;
       await sql.query(
@@ -118,7 +118,7 @@ describe('the fence', () => {
     await expect(
       inTransaction(state.pool, async (sql) => {
         await sql.query(`delete from pgnotion.settings where name = 'epoch'`);
-        await sql.query(FENCE, [0]);
+        await fence(sql, 0);
       }),
     ).rejects.toMatchObject({ code: 'PGN01' });
   });

@@ -160,17 +160,17 @@ test('invariant 3: a resting record keeps its page and its bases, and is forgott
 
 test('invariant 10: approve and reject know both kinds of waiting deletions, and a rejected one is remembered', async () => {
   await addSource(state.store, products, 2);
-  const trouble = { reason: 'r', remedy: 'm' };
+  const failure = { reason: 'r', remedy: 'm' };
   await link(state.store, { table: suppliers, key: key('a'), page, ...base });
   await parkEdit(
     state.store,
     { ...at, key: key('a'), digest: 'left' },
-    { code: 'delete_review', ...trouble },
+    { code: 'delete_review', ...failure },
   );
   await parkEdit(
     state.store,
     { page: pageOf(2), table: suppliers, key: key('b'), digest: 'left' },
-    { code: 'page_in_trash', ...trouble },
+    { code: 'page_in_trash', ...failure },
   );
   await link(state.store, { table: products, key: key('a'), page: pageOf(3), ...base });
   await state.rows(

@@ -6,7 +6,7 @@ import { link } from '../../src/state/records.ts';
 import { inTransaction, type Sql } from '../../src/state/sql.ts';
 import { awaitTargets, releaseWaiting } from '../../src/state/waiting.ts';
 import { eventually } from '../support/eventually.ts';
-import { at, names, pendingCount, trouble, useOutbox } from '../support/outbox.ts';
+import { at, failure, names, pendingCount, useOutbox } from '../support/outbox.ts';
 import { dirty, key, pageOf, products, suppliers } from '../support/state.ts';
 
 const { sql, pool, claim, only, stored } = useOutbox();
@@ -20,15 +20,15 @@ describe('what a walk over a table finds', () => {
 
   test('leaves alone what waits already: that is newer', async () => {
     await markDirty(sql, [dirty('a', { kind: 'delete', lsn: lsn(16n) })]);
-    const line = await only();
+    const entry = await only();
     await markFound(sql, suppliers, [key('a'), key('b')], 'write');
-    expect(await only()).toEqual(line);
+    expect(await only()).toEqual(entry);
     expect(names(await claim({ urgency: BACKFILL }))).toEqual(['suppliers/b']);
   });
 
   test('tries again what was set aside', async () => {
     await markDirty(sql, [dirty('a', { kind: 'delete' })]);
-    await park(sql, await only(), trouble);
+    await park(sql, await only(), failure);
     await markFound(sql, suppliers, [key('a')], 'write');
     expect(await only()).toMatchObject({ kind: 'delete', version: '2', attempts: 0 });
   });
@@ -43,7 +43,7 @@ describe('what a walk over a table finds', () => {
 
   test('a parked write whose row the walk does not find becomes the deletion that it is', async () => {
     await markDirty(sql, [dirty('a')]);
-    await park(sql, await only(), trouble);
+    await park(sql, await only(), failure);
     await markFound(sql, suppliers, [key('a')], 'delete');
     expect(await only()).toMatchObject({ kind: 'delete' });
   });
@@ -54,8 +54,8 @@ describe('restoring', () => {
     await markDirty(sql, [dirty('a', { urgency: BACKFILL })]);
     await markRestore(sql, suppliers, key('a'), ['Name']);
     await markRestore(sql, suppliers, key('a'), ['Rating', 'Name']);
-    const line = await only();
-    expect([line.restore.toSorted(), line.version]).toEqual([['Name', 'Rating'], '3']);
+    const entry = await only();
+    expect([entry.restore.toSorted(), entry.version]).toEqual([['Name', 'Rating'], '3']);
   });
 
   test('a record that was clean gets a line; a change of its row keeps what was asked for', async () => {
@@ -66,7 +66,7 @@ describe('restoring', () => {
 
   test('tries a parked line again', async () => {
     await markDirty(sql, [dirty('a')]);
-    await park(sql, await only(), trouble);
+    await park(sql, await only(), failure);
     await markRestore(sql, suppliers, key('a'), []);
     expect(await only()).toMatchObject({ restore: [], attempts: 0 });
   });
@@ -122,10 +122,10 @@ describe('relations whose targets have no page yet', () => {
   test('a release raises the version of a line in flight, and tries a parked one again', async () => {
     await waits(sql, 'a');
     await markDirty(sql, [dirty('p', { table: products })]);
-    const line = await only();
-    await park(sql, line, trouble);
+    const entry = await only();
+    await park(sql, entry, failure);
     await releaseWaiting(sql, suppliers, key('a'));
-    await settle(sql, line);
+    await settle(sql, entry);
     expect(await only()).toMatchObject({ key: 'p', version: '2' });
   });
 
@@ -174,8 +174,8 @@ describe('TRUNCATE', () => {
     );
     await markDirty(sql, [dirty('b', { changedAt: at(1), urgency: BACKFILL })]);
     await markAllDeleted(sql, suppliers, at(7), lsn(64n));
-    const lines = await claim();
-    expect(lines.map((line) => [line.key, line.kind, line.lsn, line.changedAt])).toEqual([
+    const entries = await claim();
+    expect(entries.map((entry) => [entry.key, entry.kind, entry.lsn, entry.changedAt])).toEqual([
       ['b', 'delete', '0/40', at(7)],
       ['a', 'delete', '0/40', at(7)],
       ['c', 'delete', '0/40', at(7)],
@@ -186,7 +186,7 @@ describe('TRUNCATE', () => {
   test('a parked line is tried again, with nothing left of its failure or of an approval', async () => {
     await linked(sql, 'a', 1);
     await markDirty(sql, [dirty('a')]);
-    await park(sql, await only(), trouble);
+    await park(sql, await only(), failure);
     await sql.query('update pgnotion.outbox set approved = true');
     await markAllDeleted(sql, suppliers, at(7), null);
     expect(await only()).toMatchObject({ kind: 'delete', attempts: 0, approved: false });

@@ -9,14 +9,14 @@ import {
   markDirty,
   markFound,
   markRestore,
-  type OutboxLine,
+  type OutboxEntry,
   pagesComing,
   park,
   postpone,
   reschedule,
   settle,
 } from '../../src/state/outbox.ts';
-import { at, names, pendingCount, trouble, useOutbox } from '../support/outbox.ts';
+import { at, failure, names, pendingCount, useOutbox } from '../support/outbox.ts';
 import { dirty, key, products, suppliers } from '../support/state.ts';
 
 const { sql, claim, only, stored } = useOutbox();
@@ -40,10 +40,10 @@ describe('marking records dirty', () => {
   test('a row is new until its page is made, however often it changes before', async () => {
     await markDirty(sql, [dirty('a', { inserted: true })]);
     await markDirty(sql, [dirty('a')]);
-    const line = await only();
-    expect(line.inserted).toBe(true);
+    const entry = await only();
+    expect(entry.inserted).toBe(true);
     await markDirty(sql, [dirty('a')]);
-    await settle(sql, line);
+    await settle(sql, entry);
     expect((await only()).inserted).toBe(false);
     // A row that is deleted and inserted again before either was delivered was there all along.
     await markDirty(sql, [dirty('a', { kind: 'delete' })]);
@@ -78,7 +78,7 @@ describe('marking records dirty', () => {
     );
     expect(names(await claim({ tables: [products] }))).toEqual(['products/p']);
     // Once they are out, the next one stands alone, and lifts its record; one of a mass does not lower it.
-    for (const line of await claim()) await settle(sql, line);
+    for (const entry of await claim()) await settle(sql, entry);
     await markDirty(sql, some(29, 1));
     await markDirty(sql, some(29, 1, { urgency: BULK }));
     expect(names(await claim())).toEqual(['suppliers/n29']);
@@ -97,7 +97,7 @@ describe('marking records dirty', () => {
 
   test('a change of a parked record makes it due again, with nothing left of its failure', async () => {
     await markDirty(sql, [dirty('a')]);
-    await park(sql, await only(), trouble);
+    await park(sql, await only(), failure);
     expect(await claim()).toEqual([]);
     await markDirty(sql, [dirty('a')]);
     expect(await only()).toMatchObject({ attempts: 0 });
@@ -121,7 +121,7 @@ describe('marking records dirty', () => {
       sql,
       keys.map((name) => dirty(name)),
     );
-    expect((await claim()).map((line) => line.key).sort()).toEqual(keys.toSorted());
+    expect((await claim()).map((entry) => entry.key).sort()).toEqual(keys.toSorted());
     expect(await claim({ busy: keys.map((name) => `suppliers/${name}`) })).toEqual([]);
   });
 
@@ -141,37 +141,37 @@ describe('settling', () => {
 
   test('invariant 1: a change that came during the delivery stays, and its wait counts from itself', async () => {
     await markDirty(sql, [dirty('a', { changedAt: at(1) })]);
-    const line = await only();
+    const entry = await only();
     await markDirty(sql, [dirty('a', { changedAt: at(5) })]);
-    await settle(sql, line);
+    await settle(sql, entry);
     expect(await stored()).toMatchObject({ version: 2, first_at: at(5), due: true });
   });
 
   test('invariant 5: what was asked for during the delivery stays asked for; what was delivered does not', async () => {
     await markRestore(sql, suppliers, key('a'), ['Name', 'Rating']);
-    const line = await only();
+    const entry = await only();
     await markRestore(sql, suppliers, key('a'), ['Unit']);
-    await settle(sql, line);
+    await settle(sql, entry);
     expect(await only()).toMatchObject({ restore: ['Unit'] });
   });
 
   test('a claim from before the question does not answer it', async () => {
     await markDirty(sql, [dirty('a')]);
-    const line = await only();
+    const entry = await only();
     await markRestore(sql, suppliers, key('a'), ['Name']);
-    await settle(sql, line);
+    await settle(sql, entry);
     expect(await only()).toMatchObject({ restore: ['Name'] });
   });
 
   test.each([
-    ['reschedule', (line: OutboxLine) => reschedule(sql, line, 60_000, trouble)],
-    ['postpone', (line: OutboxLine) => postpone(sql, line, 60_000)],
-    ['park', (line: OutboxLine) => park(sql, line, trouble)],
+    ['reschedule', (entry: OutboxEntry) => reschedule(sql, entry, 60_000, failure)],
+    ['postpone', (entry: OutboxEntry) => postpone(sql, entry, 60_000)],
+    ['park', (entry: OutboxEntry) => park(sql, entry, failure)],
   ])('%s of an old claim does not hold up the newer change', async (_name, put) => {
     await markDirty(sql, [dirty('a')]);
-    const line = await only();
+    const entry = await only();
     await markDirty(sql, [dirty('a')]);
-    await put(line);
+    await put(entry);
     expect(await only()).toMatchObject({ attempts: 0, version: '2' });
   });
 });
@@ -181,7 +181,7 @@ describe('waiting', () => {
     await markDirty(sql, [dirty('a'), dirty('b')]);
     const [a, b] = await claim();
     if (a === undefined || b === undefined) expect.fail('two lines');
-    await reschedule(sql, a, 60_000, trouble);
+    await reschedule(sql, a, 60_000, failure);
     await postpone(sql, b, 30_000);
     expect(await claim()).toEqual([]);
     expect([await stored('a'), await stored('b')]).toMatchObject([
@@ -201,7 +201,7 @@ describe('waiting', () => {
     await sql.query(`select pgnotion.pause('suppliers')`);
     expect(await nextDueMs(sql, LIVE)).toBe(null);
     await sql.query(`select pgnotion.resume('suppliers')`);
-    await park(sql, await only(), trouble);
+    await park(sql, await only(), failure);
     expect(await nextDueMs(sql, LIVE)).toBe(null);
   });
 });
@@ -252,8 +252,8 @@ describe('claiming', () => {
 
 test('which records wait: writes only, and none that is parked', async () => {
   await markDirty(sql, [dirty('a'), dirty('gone', { kind: 'delete' }), dirty('parked')]);
-  const parked = (await claim()).find((line) => line.key === 'parked');
-  if (parked) await park(sql, parked, trouble);
+  const parked = (await claim()).find((entry) => entry.key === 'parked');
+  if (parked) await park(sql, parked, failure);
   const asked = ['a', 'gone', 'parked', 'clean'].map((name) => ({ table: suppliers, key: key(name) }));
   expect(await pagesComing(sql, [...asked, { table: products, key: key('a') }])).toEqual(
     new Set(['suppliers/a']),

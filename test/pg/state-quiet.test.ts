@@ -20,7 +20,7 @@ const linked = (name: string, number: number) =>
 
 /** The entries that are due, as rows that are as their base, or that are gone. */
 const quiet = async (base: Quiet['base']): Promise<Quiet[]> =>
-  (await claim({ urgency: LIVE })).map((line) => ({ key: line.key, version: line.version, base }));
+  (await claim({ urgency: LIVE })).map((entry) => ({ key: entry.key, version: entry.version, base }));
 const AS_BASED = { Size: null, Name: 'x' };
 
 test('rows that are as their base, and rows that came and went, are settled in one statement', async () => {

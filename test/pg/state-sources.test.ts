@@ -159,8 +159,8 @@ describe('suspending a table that does not fit', () => {
   test('going on tries again what was set aside meanwhile, of this table alone', async () => {
     await markDirty(sql, [dirty('a'), dirty('p', { table: products })]);
     for (const table of [suppliers, products])
-      for (const line of await claimDue(sql, { table, urgency: LIVE, limit: 9, busy: [] }))
-        await park(sql, line, { code: 'c', reason: 'r', remedy: 'm' });
+      for (const entry of await claimDue(sql, { table, urgency: LIVE, limit: 9, busy: [] }))
+        await park(sql, entry, { code: 'c', reason: 'r', remedy: 'm' });
     await suspend(sql, suppliers, 'one');
     await recover(sql, suppliers);
     await recover(sql, products);
@@ -168,7 +168,7 @@ describe('suspending a table that does not fit', () => {
     const due = [suppliers, products].map((table) =>
       claimDue(sql, { table, urgency: LIVE, limit: 9, busy: [] }),
     );
-    expect((await Promise.all(due)).flat().map((line) => line.key)).toEqual(['a']);
+    expect((await Promise.all(due)).flat().map((entry) => entry.key)).toEqual(['a']);
     expect(await state.rows('select key from pgnotion.outbox where parked_at is not null')).toEqual([
       { key: 'p' },
     ]);
@@ -182,7 +182,7 @@ describe('suspending a table that does not fit', () => {
     expect(await read()).toMatchObject({ pausedBy: 'hand' });
   });
 
-  test('a person may take over what trouble paused', async () => {
+  test('a person may take over what failure paused', async () => {
     await suspend(sql, suppliers, 'one');
     await sql.query(`select pgnotion.pause('suppliers')`);
     await recover(sql, suppliers);

@@ -1,8 +1,8 @@
 import { sql } from 'kysely';
 import { describe, expect, test } from 'vitest';
 import { parseLsn, type RowKey, tableName } from '../../src/model/ids.ts';
-import { readRows } from '../../src/postgres/read-rows.ts';
 import { type OwnWrite, signTag, TAG_PREFIX, verifyTag } from '../../src/postgres/origin-tag.ts';
+import { readRows } from '../../src/postgres/read-rows.ts';
 import {
   deleteRow,
   insertRow,

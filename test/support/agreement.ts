@@ -60,7 +60,7 @@ export async function agreed(
     async () => {
       const different: string[] = [];
       for (const table of options.tables ?? ['items']) different.push(...(await disagreements(stack, table)));
-      expect({ different, waiting: await troubles(sides) }).toEqual({ different: [], waiting: [] });
+      expect({ different, waiting: await failures(sides) }).toEqual({ different: [], waiting: [] });
       return true;
     },
     { everyMs: 50, timeoutMs: options.timeoutMs ?? 2 * PATIENCE_MS },
@@ -68,7 +68,7 @@ export async function agreed(
 }
 
 /** Everything that waits or has failed, in both directions. */
-const troubles = (sides: Sides): Promise<object[]> =>
+const failures = (sides: Sides): Promise<object[]> =>
   sides.sql(`select table_name, key, kind as what, code, reason from pgnotion.outbox
     union all select table_name, key, 'edit', code, reason from pgnotion.edits
     union all select table_name, null, 'paused', null, paused_reason from pgnotion.status where paused or not backfilled`);

@@ -1,9 +1,9 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { type Config, type ConfigInput, parseConfig } from '../../src/config/mapping-file.ts';
-import { readEnvironment } from '../../src/config/environment.ts';
 import { type Installation, openInstallation } from '../../src/app/connections.ts';
+import { readEnvironment } from '../../src/config/environment.ts';
+import { type Config, type ConfigInput, parseConfig } from '../../src/config/mapping-file.ts';
 import { messageOf } from '../../src/model/errors.ts';
 import { silentLog } from '../../src/runtime/log.ts';
 import { type Sandbox, type SandboxOptions, startSandbox } from '../../src/sandbox/notion/server.ts';

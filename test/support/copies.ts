@@ -1,8 +1,8 @@
-import { resetAllCommand } from '../../src/cli/reset.ts';
-import { type ConfigInput, parseConfig } from '../../src/config/mapping-file.ts';
-import { runDaemon } from '../../src/app/daemon.ts';
-import { readEnvironment } from '../../src/config/environment.ts';
 import { applyToNotion, openInstallation, openNotion } from '../../src/app/connections.ts';
+import { runDaemon } from '../../src/app/daemon.ts';
+import { resetAllCommand } from '../../src/cli/reset.ts';
+import { readEnvironment } from '../../src/config/environment.ts';
+import { type ConfigInput, parseConfig } from '../../src/config/mapping-file.ts';
 import { silentLog } from '../../src/runtime/log.ts';
 import type { Sandbox } from '../../src/sandbox/notion/server.ts';
 

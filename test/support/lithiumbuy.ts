@@ -1,6 +1,6 @@
 import lithiumbuy from '../../examples/lithiumbuy/pgnotion.config.ts';
-import { parseConfig } from '../../src/config/mapping-file.ts';
 import { openInstallation } from '../../src/app/connections.ts';
+import { parseConfig } from '../../src/config/mapping-file.ts';
 import type { Json } from '../../src/model/change.ts';
 import type { ResolvedField, ResolvedTable } from '../../src/model/mapping.ts';
 import { silentLog } from '../../src/runtime/log.ts';

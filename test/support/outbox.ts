@@ -2,7 +2,7 @@ import { afterAll, beforeAll, beforeEach, expect } from 'vitest';
 import type { TableName } from '../../src/model/ids.ts';
 import { LIVE, type Urgency } from '../../src/model/urgency.ts';
 import { claimDue, dueTables } from '../../src/state/due.ts';
-import type { OutboxLine } from '../../src/state/outbox.ts';
+import type { OutboxEntry } from '../../src/state/outbox.ts';
 import type { Sql } from '../../src/state/sql.ts';
 import { addSource, createState, products, type StateStage, suppliers } from './state.ts';
 
@@ -29,7 +29,7 @@ export function useOutbox() {
   /** The due entries of the first of these tables that has any. */
   const claim = async (
     more: { tables?: TableName[]; urgency?: Urgency; limit?: number; busy?: string[] } = {},
-  ): Promise<OutboxLine[]> => {
+  ): Promise<OutboxEntry[]> => {
     const { urgency = LIVE, tables = [suppliers, products], limit = 100, busy = [] } = more;
     const wanted = { tables, urgency, limit, busy };
     const [table] = await dueTables(sql, wanted);
@@ -40,11 +40,11 @@ export function useOutbox() {
     pool: () => state.pool,
     claim,
     /** The one line that is due. */
-    only: async (urgency: Urgency = 0): Promise<OutboxLine> => {
-      const [line, ...more] = await claim({ urgency });
-      if (line === undefined || more.length > 0)
-        expect.fail(`${more.length} lines besides ${JSON.stringify(line)}`);
-      return line;
+    only: async (urgency: Urgency = 0): Promise<OutboxEntry> => {
+      const [entry, ...more] = await claim({ urgency });
+      if (entry === undefined || more.length > 0)
+        expect.fail(`${more.length} lines besides ${JSON.stringify(entry)}`);
+      return entry;
     },
     stored: async (name = 'a'): Promise<Stored | undefined> =>
       (
@@ -59,13 +59,13 @@ export function useOutbox() {
 }
 
 /** `table/key` of lines, in their order. */
-export const names = (lines: readonly OutboxLine[]): string[] =>
-  lines.map((line) => `${line.table}/${line.key}`);
+export const names = (entries: readonly OutboxEntry[]): string[] =>
+  entries.map((entry) => `${entry.table}/${entry.key}`);
 
 /** A minute of some hour. */
 export const at = (minute: number): Date => new Date(Date.UTC(2026, 2, 1, 12, minute));
 
-export const trouble = { code: 'c', reason: 'r', remedy: 'm' };
+export const failure = { code: 'c', reason: 'r', remedy: 'm' };
 
 /** How many lines wait and are not set aside. */
 export async function pendingCount(sql: Sql): Promise<number> {

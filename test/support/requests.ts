@@ -1,10 +1,10 @@
-import { conflictsNotebook } from '../../src/model/conflict-page.ts';
+import { conflictsDatabase } from '../../src/model/conflict-page.ts';
 import { SYNC_LOG } from '../../src/model/sync-log.ts';
 import type { SandboxControl } from '../../src/sandbox/notion/control.ts';
 import type { RequestLogEntry } from '../../src/sandbox/notion/log.ts';
 
 /** The databases that report to people. The daemon writes them in the background, in its own time. */
-const REPORTS: readonly string[] = [SYNC_LOG.title, conflictsNotebook([]).title];
+const REPORTS: readonly string[] = [SYNC_LOG.title, conflictsDatabase([]).title];
 
 /** An id as paths may spell it. */
 export const bare = (id: string): string => id.replaceAll('-', '');

@@ -1,15 +1,15 @@
 import { readFile } from 'node:fs/promises';
 import { expect } from 'vitest';
-import { type ConfigInput, parseConfig } from '../../src/config/mapping-file.ts';
-import { type DaemonOptions, runDaemon } from '../../src/app/daemon.ts';
-import { type Environment, readEnvironment } from '../../src/config/environment.ts';
 import { applyToNotion, openInstallation, openNotion } from '../../src/app/connections.ts';
+import { type DaemonOptions, runDaemon } from '../../src/app/daemon.ts';
+import { applyReportDatabases } from '../../src/app/report-databases.ts';
+import { type Environment, readEnvironment } from '../../src/config/environment.ts';
+import { type ConfigInput, parseConfig } from '../../src/config/mapping-file.ts';
 import { PgnotionError } from '../../src/model/errors.ts';
-import { applyNotebooks } from '../../src/app/report-databases.ts';
 import { silentLog } from '../../src/runtime/log.ts';
 import { type Sandbox, type SandboxOptions, startSandbox } from '../../src/sandbox/notion/server.ts';
 import { duePages } from '../../src/state/conflict-pages.ts';
-import { readNotebook } from '../../src/state/report-databases.ts';
+import { readReportDatabase } from '../../src/state/report-databases.ts';
 import { createStore } from '../../src/state/sql.ts';
 import { eventually } from './eventually.ts';
 import { pluginUnderTest } from './matrix.ts';
@@ -89,7 +89,7 @@ export async function createStack(options: StackOptions): Promise<Stack> {
     const { notion, throttle } = openNotion(installation);
     try {
       await applyToNotion(installation, notion);
-      await applyNotebooks(installation, notion);
+      await applyReportDatabases(installation, notion);
     } finally {
       await throttle.stop();
       await installation.close();
@@ -197,7 +197,7 @@ export async function waitUntilSettled(
            from pgnotion.status`,
         [mark.rows[0]?.lsn],
       );
-      const reports = (await readNotebook(store, 'conflicts')) === null ? [] : await duePages(store, 1);
+      const reports = (await readReportDatabase(store, 'conflicts')) === null ? [] : await duePages(store, 1);
       expect({ ...rows[0], reports }).toEqual({
         captured: true,
         backfilled: tables,

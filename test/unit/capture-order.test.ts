@@ -1,10 +1,10 @@
 import { expect, test } from 'vitest';
+import { type CaptureOptions, runCapture } from '../../src/capture/capture.ts';
 import type { WalEvent } from '../../src/model/change.ts';
 import { type Lsn, lsn } from '../../src/model/ids.ts';
 import type { WalStream } from '../../src/postgres/wal.ts';
 import { silentLog } from '../../src/runtime/log.ts';
 import type { Store } from '../../src/state/sql.ts';
-import { type CaptureOptions, runCapture } from '../../src/capture/capture.ts';
 
 const at = new Date('2026-01-01T00:00:00Z');
 const transaction = (xid: number, end: bigint): WalEvent[] => [

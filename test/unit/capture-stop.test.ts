@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
+import { type CaptureOptions, runCapture } from '../../src/capture/capture.ts';
 import type { WalStream } from '../../src/postgres/wal.ts';
 import { silentLog } from '../../src/runtime/log.ts';
-import { type CaptureOptions, runCapture } from '../../src/capture/capture.ts';
 
 /** A stream that says nothing until it is closed. */
 function silentStream(): WalStream & { readonly closed: () => boolean } {

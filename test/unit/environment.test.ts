@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { parseConfig } from '../../src/config/mapping-file.ts';
 import { databaseVariable, HELP, OPTIONS, readEnvironment } from '../../src/config/environment.ts';
+import { parseConfig } from '../../src/config/mapping-file.ts';
 import type { PgnotionError } from '../../src/model/errors.ts';
 
 const table = (name: string) => ({

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { type Contact, contactVerdict, readingDueMs } from '../../src/model/first-contact.ts';
 import { keyCandidates } from '../../src/model/key-spelling.ts';
-import { judgeKeyedPage, type KeyedPage, type NewcomerVerdict } from '../../src/model/keyed-page.ts';
+import { judgeKeyedPage, type KeyedPage, type KeyedPageVerdict } from '../../src/model/keyed-page.ts';
 
 const LAG = 60_000;
 const contact = (more: Partial<Contact>): Contact => ({
@@ -106,7 +106,7 @@ const page = (more: Partial<KeyedPage>): KeyedPage => ({
   decision: null,
   ...more,
 });
-test.each<[string, Partial<KeyedPage>, NewcomerVerdict]>([
+test.each<[string, Partial<KeyedPage>, KeyedPageVerdict]>([
   ["a person's page with a free row's key", {}, 'adopt'],
   ["a person's page with a linked row's key", { owner: 'linked' }, 'duplicate'],
   ['a page of ours with the key of a linked row', { owner: 'linked', ours: true }, 'twin'],

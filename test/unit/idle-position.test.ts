@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
-import { lsn } from '../../src/model/ids.ts';
 import { createIdlePosition } from '../../src/capture/idle-position.ts';
+import { lsn } from '../../src/model/ids.ts';
 
 function scene(record: (position: bigint) => Promise<void> = async () => undefined) {
   let now = 0;

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { classify, NotionFailure, type Verdict } from '../../src/notion/error-classification.ts';
-import { type Operation, problemOf } from '../../src/notion/http-error.ts';
+import { classify, type ErrorClass, NotionFailure } from '../../src/notion/error-classification.ts';
+import { httpErrorOf, type Operation } from '../../src/notion/http-error.ts';
 
 const READ: Operation = { method: 'GET', effect: 'read' };
 const QUERY: Operation = { method: 'POST', effect: 'read' };
@@ -19,7 +19,7 @@ const answer = (
   status: number,
   body: unknown,
   headers?: Record<string, string>,
-): Verdict => classify(problemOf(thrownFor(status, body, headers), operation));
+): ErrorClass => classify(httpErrorOf(thrownFor(status, body, headers), operation));
 
 const body = (code: string, additional_data?: object, message = 'said Notion') => ({
   object: 'error',
@@ -29,11 +29,11 @@ const body = (code: string, additional_data?: object, message = 'said Notion') =
   ...(additional_data ? { additional_data } : {}),
 });
 
-type Effect = Verdict['effect'];
+type Effect = ErrorClass['effect'];
 type Row = readonly [
   status: number,
   code: string,
-  retry: Verdict['retry'],
+  retry: ErrorClass['retry'],
   read: Effect,
   create: Effect,
   update: Effect,
@@ -69,7 +69,7 @@ const TABLE: readonly Row[] = [
 describe('an answer', () => {
   test.each(TABLE)('%i %s is tried again %s', (status, code, retry, ...effects) => {
     const verdicts = [READ, CREATE, UPDATE].map((operation) => answer(operation, status, body(code)));
-    expect(verdicts.map((verdict) => verdict.effect)).toEqual(effects);
+    expect(verdicts.map((errorClass) => errorClass.effect)).toEqual(effects);
     for (const verdict of verdicts) {
       expect(verdict).toMatchObject({ retry, code, status, requestId: 'r-1', committedId: null });
       expect(verdict.pausesAll).toBe(status === 429 || status === 529);
@@ -88,10 +88,10 @@ describe('an answer', () => {
   });
 
   test('HTML from the edge tells its ray id, and doubts a write', () => {
-    const verdict = answer(CREATE, 502, '<html>502 Bad Gateway</html>', { 'cf-ray': 'ray-7' });
-    expect(verdict).toMatchObject({ effect: 'unknown', retry: 'soon', code: 'notion_http_502' });
-    expect(verdict.message).toContain('ray-7');
-    expect(verdict.message).not.toContain('<html>');
+    const errorClass = answer(CREATE, 502, '<html>502 Bad Gateway</html>', { 'cf-ray': 'ray-7' });
+    expect(errorClass).toMatchObject({ effect: 'unknown', retry: 'soon', code: 'notion_http_502' });
+    expect(errorClass.message).toContain('ray-7');
+    expect(errorClass.message).not.toContain('<html>');
     expect(answer(CREATE, 403, '<html>')).toMatchObject({ retry: 'later', code: 'notion_edge_blocked' });
     expect(answer(READ, 404, '<html>').remedy).toContain('NOTION_BASE_URL');
     expect(answer(READ, 429, '<html>')).toMatchObject({ retry: 'soon', pausesAll: true });
@@ -111,8 +111,8 @@ describe('an answer', () => {
     ['Invalid status option. Status option "x" does not exist', 'notion_option_missing'],
     ['body failed validation: body.x should be ≤ `100`', 'validation_error'],
   ])('400 "%s" is %s', (message, code) => {
-    const verdict = answer(UPDATE, 400, body('validation_error', undefined, message));
-    expect(verdict).toMatchObject({ code, effect: 'none', retry: 'never' });
+    const errorClass = answer(UPDATE, 400, body('validation_error', undefined, message));
+    expect(errorClass).toMatchObject({ code, effect: 'none', retry: 'never' });
   });
 });
 
@@ -131,10 +131,10 @@ describe('a rate limit', () => {
     'public_api_endpoint_rate_limit',
     'a_reason_of_tomorrow',
   ])('%s waits as long as Notion asks, even for hours', (rate_limit_reason) => {
-    const verdict = answer(CREATE, 429, body('rate_limited', { rate_limit_reason }), {
+    const errorClass = answer(CREATE, 429, body('rate_limited', { rate_limit_reason }), {
       'retry-after': '7200',
     });
-    expect(verdict).toMatchObject({ effect: 'none', retry: 'soon', pausesAll: true, afterMs: 7_200_000 });
+    expect(errorClass).toMatchObject({ effect: 'none', retry: 'soon', pausesAll: true, afterMs: 7_200_000 });
   });
 
   test('a blocked connection stops', () => {
@@ -175,8 +175,8 @@ describe('503 after the write was saved', () => {
   test.each([['Do not repeat the write.'], [['Read the page.', 'Do not repeat the write']]])(
     'is known by its guidance %j',
     (retry_guidance) => {
-      const verdict = answer(UPDATE, 503, body('service_unavailable', { retry_guidance }));
-      expect(verdict).toMatchObject({ effect: 'saved', retry: 'never', committedId: null });
+      const errorClass = answer(UPDATE, 503, body('service_unavailable', { retry_guidance }));
+      expect(errorClass).toMatchObject({ effect: 'saved', retry: 'never', committedId: null });
     },
   );
 
@@ -237,9 +237,9 @@ describe('no answer', () => {
     ],
   ] as const)('%s', (_, thrown, code, retry, effect) => {
     for (const operation of [CREATE, UPDATE]) {
-      expect(classify(problemOf(thrown, operation))).toMatchObject({ code, retry, effect, status: null });
+      expect(classify(httpErrorOf(thrown, operation))).toMatchObject({ code, retry, effect, status: null });
     }
-    expect(classify(problemOf(thrown, READ))).toMatchObject({ code, retry, effect: 'none' });
+    expect(classify(httpErrorOf(thrown, READ))).toMatchObject({ code, retry, effect: 'none' });
   });
 
   test('a request that was given up in the queue has done nothing', () => {

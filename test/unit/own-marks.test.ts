@@ -1,11 +1,11 @@
 import { pino } from 'pino';
 import { expect, test } from 'vitest';
+import { createOwnWriteReader } from '../../src/capture/own-writes.ts';
+import { addChange, noPendingChanges, routesOf } from '../../src/capture/pending-changes.ts';
 import type { WalEvent } from '../../src/model/change.ts';
 import { qualifiedName, type RowKey, tableName } from '../../src/model/ids.ts';
 import type { ResolvedTable } from '../../src/model/mapping.ts';
 import { signTag, TAG_PREFIX } from '../../src/postgres/origin-tag.ts';
-import { note, nothingHeld, routesOf } from '../../src/capture/pending-changes.ts';
-import { createMarkReader } from '../../src/capture/own-writes.ts';
 
 type RowEvent = Extract<WalEvent, { kind: 'update' }>;
 
@@ -21,7 +21,7 @@ test('20,000 messages with our prefix that are not ours make one warning an hour
   const lines: string[] = [];
   const log = pino({ level: 'warn' }, { write: (text) => void lines.push(text) });
   let at = 0;
-  const read = createMarkReader({ tagSecret: secret, log, now: () => at });
+  const read = createOwnWriteReader({ tagSecret: secret, log, now: () => at });
   const transaction = { xid: 7, changedAt: new Date(), own: new Set<string>(), rows: new Map(), moves: 0 };
   for (let n = 0; n < 20_000; n += 1) read(transaction, message(`{"operation":"${n}"}`));
   expect(lines).toHaveLength(1);
@@ -50,7 +50,7 @@ test('invariant 1: a row that we wrote is taken for changed if the log did not g
   } as unknown as ResolvedTable;
   const routes = routesOf([items]);
   const marked = (event: Partial<WalEvent>) => {
-    const held = nothingHeld();
+    const pending = noPendingChanges();
     const transaction = {
       xid: 7,
       changedAt: new Date(),
@@ -59,14 +59,14 @@ test('invariant 1: a row that we wrote is taken for changed if the log did not g
       moves: 0,
     };
     const row = { id: '5', note: undefined };
-    note(held, routes, transaction, {
+    addChange(pending, routes, transaction, {
       kind: 'update',
       table: items.source,
       row,
       old: null,
       ...event,
     } as RowEvent);
-    return { tagged: [...held.tagged.keys()], dirty: [...held.dirty.keys()] };
+    return { tagged: [...pending.tagged.keys()], dirty: [...pending.dirty.keys()] };
   };
   expect(marked({})).toEqual({ tagged: ['items/5'], dirty: [] });
   expect(marked({ partial: true })).toEqual({ tagged: [], dirty: ['items/5'] });

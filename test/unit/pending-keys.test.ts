@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest';
+import { addChange, newTransaction, noPendingChanges, routesOf } from '../../src/capture/pending-changes.ts';
 import type { WalEvent, WalTuple } from '../../src/model/change.ts';
 import { qualifiedName } from '../../src/model/ids.ts';
 import type { ResolvedTable } from '../../src/model/mapping.ts';
-import { newTransaction, note, nothingHeld, routesOf } from '../../src/capture/pending-changes.ts';
 
 const suppliers = qualifiedName('public', 'suppliers');
 const tables = [
@@ -19,9 +19,9 @@ const tables = [
 type RowEvent = Extract<WalEvent, { kind: 'insert' | 'update' | 'delete' }>;
 
 function held(event: RowEvent) {
-  const all = nothingHeld();
+  const all = noPendingChanges();
   const transaction = newTransaction({ kind: 'begin', xid: 1, commitAt: new Date(0) });
-  note(all, routesOf(tables), transaction, event);
+  addChange(all, routesOf(tables), transaction, event);
   return {
     dirty: [...all.dirty.values()].map(({ key, kind }) => `${kind} ${key}`),
     compared: [...all.compared],

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { tableName } from '../../src/model/ids.ts';
-import { inRankOrder, rankTables } from '../../src/model/table-order.ts';
+import { inTableOrder, orderTables } from '../../src/model/table-order.ts';
 import { resolvedField } from '../support/fields.ts';
 
 type Graph = Readonly<Record<string, readonly string[]>>;
@@ -11,7 +11,7 @@ function ranksOf(graph: Graph): Record<string, number> {
     name: tableName(name),
     fields: targets.map((target) => resolvedField(target, 'relation', { relatedTable: tableName(target) })),
   }));
-  return Object.fromEntries(rankTables(tables));
+  return Object.fromEntries(orderTables(tables));
 }
 
 test.each<[string, Graph, Readonly<Record<string, number>>]>([
@@ -31,7 +31,7 @@ test.each<[string, Graph, Readonly<Record<string, number>>]>([
 
 test('tables are put in the order of their ranks, those of one rank as they came', () => {
   const [a, b, c] = [{ rank: 2 }, { rank: 0 }, { rank: 0 }];
-  expect(inRankOrder(new Map([a, b, c].map((table, at) => [at, table])).values())).toEqual([b, c, a]);
+  expect(inTableOrder(new Map([a, b, c].map((table, at) => [at, table])).values())).toEqual([b, c, a]);
 });
 
 test('whatever the relations: nobody stands before what they point to, and only circles share a place with it', () => {

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import type { Json } from '../../src/model/change.ts';
 import { leaveOut, refusedIn, type SentField, valueDigest } from '../../src/model/refused-field.ts';
 import { fitted } from '../../src/model/request-size.ts';
-import { createTrials } from '../../src/to-notion/refused-field-search.ts';
+import { createRefusedFieldSearch } from '../../src/to-notion/refused-field-search.ts';
 
 const field = (name: string, key: string, value: Json): SentField => ({
   name,
@@ -75,28 +75,28 @@ test('what does not fit into one request follows in others, and what fits into n
 });
 
 test('a search halves what was refused, and ends within a bounded number of requests', () => {
-  const trials = createTrials();
+  const refusedFields = createRefusedFieldSearch();
   const names = Array.from({ length: 40 }, (_, at) => `f${at}`);
   const bad = 'f23';
   let requests = 1;
   let group: readonly string[] = names;
   const refused: string[] = [];
   for (;;) {
-    if (!group.includes(bad)) trials.decide('t/1', true);
-    else if (group.length > 1) expect(trials.split('t/1', group)).toBe(true);
+    if (!group.includes(bad)) refusedFields.decide('t/1', true);
+    else if (group.length > 1) expect(refusedFields.split('t/1', group)).toBe(true);
     else {
       refused.push(...group);
-      trials.decide('t/1', false);
+      refusedFields.decide('t/1', false);
     }
-    const next = trials.of('t/1')?.groups[0];
+    const next = refusedFields.of('t/1')?.groups[0];
     if (next === undefined) break;
     group = next;
     requests += 1;
   }
   expect(refused).toEqual([bad]);
   expect(requests).toBeLessThanOrEqual(14);
-  expect(trials.of('t/1')).toBe(undefined);
+  expect(refusedFields.of('t/1')).toBe(undefined);
   let splits = 0;
-  while (trials.split('t/2', names)) splits += 1;
+  while (refusedFields.split('t/2', names)) splits += 1;
   expect(splits).toBeLessThan(30);
 });

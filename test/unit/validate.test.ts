@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import type { Json } from '../../src/model/change.ts';
-import { checkWords } from '../../src/model/check-constraint-text.ts';
+import { checkConstraintText } from '../../src/model/check-constraint-text.ts';
 import type { ColumnShape, Decoded, PropertyType } from '../../src/model/codecs/codec.ts';
 import { decodeField } from '../../src/model/fields.ts';
 import type { ResolvedField } from '../../src/model/mapping.ts';
@@ -198,6 +198,6 @@ describe('a CHECK in words', () => {
     ['CHECK ((lower(price) = price))', null],
     ['', null],
   ])('%s', (definition, words) => {
-    expect(checkWords(definition, names)).toBe(words);
+    expect(checkConstraintText(definition, names)).toBe(words);
   });
 });

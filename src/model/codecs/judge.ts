@@ -1,4 +1,4 @@
-import { kindWords } from '../type-text.ts';
+import { typeText } from '../type-text.ts';
 import type { CodecOptions, ColumnShape, Decoded } from './codec.ts';
 import { numberObjection } from './decimal.ts';
 import { type Objection, quote, refuse, rowOutcome, typeName } from './support.ts';
@@ -55,7 +55,7 @@ export function judged(text: string, column: ColumnShape, options: CodecOptions)
 const must = (column: ColumnShape, message: string, remedy: string): Objection => ({
   message: `${message}, and the column is ${typeName(column)}.`,
   remedy,
-  words: `must be ${kindWords(column)}`,
+  words: `must be ${typeText(column)}`,
 });
 
 const arrayLike = (text: string): boolean => /^(\[[^{]*\]=)?\{.*\}$/s.test(text);

@@ -1,0 +1,28 @@
+import type { TableName } from '../model/ids.ts';
+import type { Sql } from './sql.ts';
+
+// What an operator asks for through the schema's own functions, which do the same for whoever has only SQL.
+
+/** How many waiting or failed entries of a record are tried again now. */
+export async function retryRecord(sql: Sql, table: string, key: string): Promise<number> {
+  const [row] = await sql.query<{ n: string }>('select pgnotion.retry($1, $2) as n', [table, key]);
+  return Number(row?.n ?? 0);
+}
+
+/** How many tables are compared again: one, or all for null. */
+export async function resyncTables(sql: Sql, table: string | null): Promise<number> {
+  const [row] = await sql.query<{ n: string }>('select pgnotion.resync($1) as n', [table]);
+  return Number(row?.n ?? 0);
+}
+
+export const pauseTable = (sql: Sql, table: TableName): Promise<unknown> =>
+  sql.query('select pgnotion.pause($1)', [table]);
+
+export const resumeTable = (sql: Sql, table: TableName): Promise<unknown> =>
+  sql.query('select pgnotion.resume($1)', [table]);
+
+/** The role that a command has connected as. */
+export async function currentRole(sql: Sql): Promise<string> {
+  const [role] = await sql.query<{ name: string }>('select current_user::text as name');
+  return role?.name ?? '';
+}
