@@ -56,11 +56,11 @@ test('a daemon that syncs is alive and ready, and says what it found', async () 
       first_sync: [],
     },
   });
-  await stack.database.pool.query(`select pgnotion.pause('items'), pgnotion.resync('items')`);
-  // A paused table holds no other one back, and so is no reason.
+  // A paused table holds no other one back, and so is no reason. It is compared all the same, perhaps before anybody looks.
   const paused = await eventually(async () => {
+    await stack.database.pool.query(`select pgnotion.pause('items'), pgnotion.resync('items')`);
     const now = await readyz(stack.admin());
-    return now.checks.paused?.length === 1 && now;
+    return now.checks.paused?.length === 1 && now.checks.first_sync?.length === 1 && now;
   });
   expect(paused).toMatchObject({ status: 200, state: 'catching-up', checks: { first_sync: ['items'] } });
   expect(paused.checks.paused).toEqual([{ table: 'items', by: 'hand' }]);

@@ -113,6 +113,7 @@ test('invariant 15: a property that a person deleted is told of by status while 
 
 test('a paused table waits in both directions until it is resumed', async () => {
   await using _ = await stage.start();
+  await stage.settled();
   expect(await printed(['pause', 'items'])).toBe('items is paused\n');
   expect(await printed(['status'])).toContain('paused: paused by hand');
   await stage.database.pool.query(`update items set name = 'while paused' where id = 1`);
