@@ -1,45 +1,11 @@
 import type { PageImage, RowImage } from '../model/change.ts';
-import type { Choice, EditInterval, Strategy } from '../model/conflict.ts';
+import type { Clash, ConflictType } from '../model/clash.ts';
+import type { Strategy } from '../model/conflict.ts';
+import type { LiveConflict } from '../model/conflict-lifecycle.ts';
 import type { PageId, RowKey, TableName } from '../model/ids.ts';
 import type { Winner } from '../model/merge.ts';
 import { notFailing } from './page-failures.ts';
 import type { Sql } from './sql.ts';
-
-export type ConflictType =
-  | 'CONCURRENT_UPDATE'
-  | 'DELETED_IN_POSTGRES'
-  | 'DELETED_IN_NOTION'
-  | 'DUPLICATED_PAGE'
-  | 'ID_EDITED'
-  | 'REFUSED_EDIT';
-
-/** A conflict that is not over: open, or decided and not carried out yet. */
-export type LiveConflict = {
-  readonly id: string;
-  readonly type: ConflictType;
-  /** Null for a conflict of the whole record. */
-  readonly field: string | null;
-  readonly choice: Choice | null;
-  /** The row's value that was chosen instead of both, as JSON text: parsing it would round long numbers. */
-  readonly value: string | null;
-  /** Who decided; null if nobody has, or a rule did. */
-  readonly by: string | null;
-};
-
-/** What stands against what. Images hold the fields that are at stake. */
-export type Clash = {
-  readonly type: ConflictType;
-  readonly table: TableName;
-  readonly key: RowKey;
-  readonly page: PageId | null;
-  readonly field: string | null;
-  readonly base: { readonly row: RowImage; readonly page: PageImage };
-  readonly local: RowImage;
-  readonly remote: PageImage;
-  readonly note?: string;
-  /** When the two values came to be, where that decides. */
-  readonly times?: { readonly rowChangedAt: Date | null; readonly edit: EditInterval } | undefined;
-};
 
 const LIVE = `status in ('open', 'decided')`;
 const TARGET = `(table_name, record_id, type, (coalesce(fields[1], ''))) where ${LIVE}`;
@@ -146,32 +112,6 @@ export async function recordResolved(
      select ${VALUES}, $13, 'resolved', $14, clock_timestamp(), clock_timestamp()
       where not exists (select from closed)`,
     [...valuesOf(clash), strategy, resolution],
-  );
-}
-
-/** Ends a conflict: carried out (`resolution` if it is another than was decided), or without an object by now. */
-export async function endConflict(
-  sql: Sql,
-  id: string,
-  status: 'resolved' | 'outdated',
-  resolution: string | null = null,
-): Promise<void> {
-  await sql.query(
-    `update pgnotion.conflict_entries
-        set status = $2, resolution = coalesce($3, resolution), resolved_at = clock_timestamp()
-      where id = $1 and ${LIVE}`,
-    [id, status, resolution],
-  );
-}
-
-/** What was decided cannot be carried out: somebody has to decide anew, and is told why. */
-export async function reopenConflict(sql: Sql, id: string, note: string): Promise<void> {
-  await sql.query(
-    `update pgnotion.conflict_entries
-        set status = 'open', strategy = 'manual', resolution = null, value = null, decided_at = null,
-            resolved_by = null, note = $2
-      where id = $1 and ${LIVE}`,
-    [id, note],
   );
 }
 

@@ -1,6 +1,7 @@
 import type { PageImage, RowImage } from '../model/change.ts';
 import { clearedFields } from '../model/clearing.ts';
 import type { Lookups } from '../model/codecs/codec.ts';
+import type { LiveConflict } from '../model/conflict-lifecycle.ts';
 import { deletionsBehind } from '../model/consequence.ts';
 import { encodeField } from '../model/fields.ts';
 import type { RowKey } from '../model/ids.ts';
@@ -17,7 +18,6 @@ import {
   recordsWithClearings,
   rowsBehind,
 } from '../state/clearings.ts';
-import type { LiveConflict } from '../state/conflicts.ts';
 import { advanceBase, recordsByKey, type SyncRecord } from '../state/records.ts';
 import { type DeliverContext, type Delivery, lookupsFor } from './context.ts';
 

@@ -1,6 +1,7 @@
 import type { PageImage } from '../model/change.ts';
 import { changedOnPage } from '../model/merge.ts';
 import { extraFields, readPage } from '../model/page.ts';
+import { pick } from '../model/pick.ts';
 import type { PagePlan } from '../model/plan.ts';
 import type { Unshown } from '../model/relation-targets.ts';
 import type { NotionPage } from '../notion/client.ts';
@@ -11,7 +12,7 @@ import { settle } from '../state/outbox.ts';
 import { advanceBase, type SyncRecord } from '../state/records.ts';
 import { awaitTargets } from '../state/waiting.ts';
 import { concludeConflicts } from './conflict.ts';
-import { type DeliverContext, type Delivered, type Delivery, pick, SETTLED } from './context.ts';
+import { type DeliverContext, type Delivered, type Delivery, SETTLED } from './context.ts';
 import { baseOfWithheld, type Second } from './extras.ts';
 import type { PrereadResult } from './preread.ts';
 import { setAside } from './set-aside.ts';

@@ -1,21 +1,16 @@
 import type { PageImage } from '../model/change.ts';
+import { type Clash, type ConflictType, clashOf } from '../model/clash.ts';
 import { type TimedRuling, timedRuling } from '../model/conflict.ts';
+import type { LiveConflict } from '../model/conflict-lifecycle.ts';
 import type { PageId } from '../model/ids.ts';
 import type { PagePlan, PageState } from '../model/plan.ts';
-import {
-  type Clash,
-  type ConflictType,
-  decideConflict,
-  endConflict,
-  holdConflict,
-  type LiveConflict,
-  liveConflicts,
-} from '../state/conflicts.ts';
+import { applyTransitions } from '../state/conflict-transitions.ts';
+import { decideConflict, holdConflict, liveConflicts } from '../state/conflicts.ts';
 import { noteHeld, waitForEdit } from '../state/edits.ts';
 import { settle } from '../state/outbox.ts';
 import type { SyncRecord } from '../state/records.ts';
 import type { Sql } from '../state/sql.ts';
-import { type DeliverContext, type Delivered, type Delivery, pick, SETTLED } from './context.ts';
+import { type DeliverContext, type Delivered, type Delivery, SETTLED } from './context.ts';
 import type { SeenEdit } from './seen-edit.ts';
 
 type Linked = SyncRecord & { readonly page: PageId };
@@ -52,26 +47,14 @@ export function judging(
   return { judge, rulings, keepSeen: keep };
 }
 
-/** Both sides of one field, or (without one) of a whole record. */
-export function clashOf(
+/** What stands against what in a delivery. */
+export const deliveryClash = (
   type: ConflictType,
   { table, row }: Pick<Delivery, 'table' | 'row'>,
   record: Linked,
   page: PageImage,
   field: string | null,
-): Clash {
-  const names = field === null ? table.fields.map(({ property }) => property) : [field];
-  return {
-    type,
-    table: table.name,
-    key: record.key,
-    page: record.page,
-    field,
-    base: { row: pick(record.baseRow, names), page: pick(record.basePage, names) },
-    local: pick(row, names),
-    remote: pick(page, names),
-  };
-}
+): Clash => clashOf({ type, field }, table, record, { row, page });
 
 /** Keeps, before the write leaves, which of a person's values it is going to replace, and why. */
 export async function keepRulings(
@@ -86,7 +69,7 @@ export async function keepRulings(
   for (const name of overruled) {
     const one = rulings.get(name);
     if (one === undefined || one.strategy === 'manual') continue;
-    const clash = clashOf('CONCURRENT_UPDATE', delivery, record, page, name);
+    const clash = deliveryClash('CONCURRENT_UPDATE', delivery, record, page, name);
     await decideConflict(sql, { ...clash, times: one }, 'postgres', one.strategy);
   }
 }
@@ -99,30 +82,15 @@ export function decidedBy(conflicts: readonly LiveConflict[], written: readonly 
   return names.length === 0 ? null : [...new Set(names)].join(', ');
 }
 
-type Outcome = 'stays' | 'resolved' | 'outdated' | 'freed';
-
-/** What has become of a conflict by this delivery. `freed`: the row is back at its base, so the page's edit goes on. */
-function outcomeOf(
-  conflict: LiveConflict,
+/** What a delivery made of a field that a conflict is about. */
+function deliveredField(
+  field: string,
   plan: Pick<PagePlan, 'agreed' | 'writes' | 'held' | 'conflicts'>,
-): Outcome {
-  const { type, field, choice } = conflict;
-  // The row is there, and so is the page.
-  if (field === null)
-    return choice === (type === 'DELETED_IN_NOTION' ? 'postgres' : 'notion') ? 'resolved' : 'outdated';
-  const agreed = plan.agreed.includes(field);
-  if (agreed || field in plan.writes) {
-    // A chosen value goes to the row first.
-    if (choice === 'value') return 'stays';
-    if (choice === 'postgres') return 'resolved';
-    if (choice === 'notion') return agreed ? 'resolved' : 'outdated';
-    return type === 'REFUSED_EDIT' && !agreed ? 'resolved' : 'outdated';
-  }
-  // Since the row changed too, the question is another one.
-  if (type === 'REFUSED_EDIT' && plan.held.includes(field) && conflict.by === null) return 'outdated';
-  if (type !== 'CONCURRENT_UPDATE' || plan.held.includes(field) || plan.conflicts.includes(field))
-    return 'stays';
-  return choice === 'notion' || choice === 'value' ? 'stays' : 'freed';
+): 'agreed' | 'written' | 'held' | 'contested' | 'untouched' {
+  if (plan.agreed.includes(field)) return 'agreed';
+  if (field in plan.writes) return 'written';
+  if (plan.held.includes(field)) return 'held';
+  return plan.conflicts.includes(field) ? 'contested' : 'untouched';
 }
 
 const NOTHING = { agreed: [], writes: {}, held: [], conflicts: [] };
@@ -144,18 +112,13 @@ export async function concludeConflicts(
   const decided = new Set(conflicts.flatMap(({ by, field }) => (by === null ? [] : [field])));
   for (const field of plan.held.filter((each) => !decided.has(each)))
     await holdConflict(sql, {
-      ...clashOf('CONCURRENT_UPDATE', delivery, record, page, field),
+      ...deliveryClash('CONCURRENT_UPDATE', delivery, record, page, field),
       ...(notes.has(field) ? { note: notes.get(field) ?? '' } : {}),
     });
-  let freed = false;
-  for (const conflict of conflicts) {
-    const outcome = outcomeOf(conflict, plan);
-    if (outcome === 'stays') continue;
-    // What waited for a decision about the whole record is looked at as well.
-    freed ||= outcome === 'freed' || conflict.field === null;
-    const overruled = outcome === 'resolved' && conflict.choice === null ? 'postgres' : null;
-    await endConflict(sql, conflict.id, outcome === 'resolved' ? 'resolved' : 'outdated', overruled);
-  }
+  const freed = await applyTransitions(sql, conflicts, ({ field }) => ({
+    kind: 'delivered',
+    field: field === null ? 'untouched' : deliveredField(field, plan),
+  }));
   const edit = { page: record.page, table: name, key: record.key };
   if (freed) await waitForEdit(sql, { ...edit, digest: '' }, 0, null);
   const noted = plan.held.length > 0 && (await noteHeld(sql, edit, plan.held));
@@ -183,10 +146,9 @@ export async function concludeQuietly(
 /** The row is back at what the page had when it was trashed: nothing speaks against the deletion any more. */
 async function freeTrashed(sql: Sql, record: Linked): Promise<boolean> {
   const conflicts = await liveConflicts(sql, record.table, record.key, true);
-  const moot = conflicts.filter(({ type, by }) => type === 'DELETED_IN_NOTION' && by === null);
-  for (const conflict of moot) await endConflict(sql, conflict.id, 'outdated');
+  const freed = await applyTransitions(sql, conflicts, () => ({ kind: 'row at base' }));
   const edit = { page: record.page, table: record.table, key: record.key, digest: '' };
-  if (moot.length > 0) await waitForEdit(sql, edit, 0, null);
+  if (freed) await waitForEdit(sql, edit, 0, null);
   return false;
 }
 
@@ -197,7 +159,7 @@ export async function concludeTrashed(
   record: Linked,
 ): Promise<Delivered> {
   await context.store.transaction(async (sql) => {
-    await holdConflict(sql, clashOf('DELETED_IN_NOTION', delivery, record, record.basePage, null));
+    await holdConflict(sql, deliveryClash('DELETED_IN_NOTION', delivery, record, record.basePage, null));
     await settle(sql, delivery.entry);
   });
   return SETTLED;

@@ -119,9 +119,6 @@ export function awaitProperty(
   };
 }
 
-export const pick = <T>(image: Readonly<Record<string, T>>, names: Iterable<string>): Record<string, T> =>
-  Object.fromEntries([...names].flatMap((name) => (name in image ? [[name, image[name] as T]] : [])));
-
 /** The fields of `image` that are not as `base` has them, leaving out `written`: a person was there. */
 export function strangerFields(
   table: ResolvedTable,

@@ -3,6 +3,7 @@ import { messageOf } from '../model/errors.ts';
 import type { PageId } from '../model/ids.ts';
 import { baseAfterWrite, changedOnPage } from '../model/merge.ts';
 import { extraFields, readPage } from '../model/page.ts';
+import { pick } from '../model/pick.ts';
 import { planPage } from '../model/plan.ts';
 import { leaveOut } from '../model/refused-field.ts';
 import { type Unshown, unshownAfterWrite, withUnshown } from '../model/relation-targets.ts';
@@ -18,7 +19,7 @@ import { forget, intend, link, recordsByPage, type SyncRecord } from '../state/r
 import { propertyKey } from '../state/sources.ts';
 import { releaseMade } from '../state/waiting.ts';
 import { refusedForPage } from './away.ts';
-import { type DeliverContext, type Delivered, type Delivery, pick, SETTLED } from './context.ts';
+import { type DeliverContext, type Delivered, type Delivery, SETTLED } from './context.ts';
 import { failureOf, parkedBy, urgencyOf } from './failure.ts';
 import { findUnkeyed } from './find-unkeyed.ts';
 import { afterKindRefused, kindPassed } from './refused-requests.ts';

@@ -3,6 +3,7 @@ import { deletionRuling, lastOf } from '../model/conflict.ts';
 import type { PageId } from '../model/ids.ts';
 import { goesToPostgres } from '../model/mapping.ts';
 import { changedOnPage, ownWrites } from '../model/merge.ts';
+import { pick } from '../model/pick.ts';
 import type { CompletePage } from '../notion/pages.ts';
 import { decideConflict, holdConflict, liveConflicts } from '../state/conflicts.ts';
 import { editTimesOf } from '../state/edit-times.ts';
@@ -12,8 +13,8 @@ import { settle } from '../state/outbox.ts';
 import type { SyncRecord } from '../state/records.ts';
 import type { Sql } from '../state/sql.ts';
 import { hidden, moved } from './away.ts';
-import { clashOf } from './conflict.ts';
-import { type Deletion, type DeliverContext, type Delivered, pick, SETTLED } from './context.ts';
+import { deliveryClash } from './conflict.ts';
+import { type Deletion, type DeliverContext, type Delivered, SETTLED } from './context.ts';
 import type { Preread } from './preread.ts';
 
 type Linked = SyncRecord & { readonly page: PageId };
@@ -52,7 +53,7 @@ export async function deletePolicyOf(
   const goes = { kind: 'goes', by: null, edited: now?.image ?? null, keep: async () => undefined } as const;
   if (person !== null && known?.choice === 'postgres') return { ...goes, by: person };
   if (now === null) return goes;
-  const clash = clashOf('DELETED_IN_POSTGRES', { table, row: {} }, record, now.image, null);
+  const clash = deliveryClash('DELETED_IN_POSTGRES', { table, row: {} }, record, now.image, null);
   const times = await editTimesOf(context.store, context, record, now.page);
   const changed = changedOnPage(table.fields.filter(goesToPostgres), record.basePage, now.image);
   const edit = lastOf(changed.map(({ property }) => times.page(property, now.image[property] ?? null)));

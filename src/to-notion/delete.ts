@@ -3,7 +3,8 @@ import type { PageId, RowKey, TableName } from '../model/ids.ts';
 import { markProperty } from '../model/mapping.ts';
 import { isMassChange } from '../model/mass-change.ts';
 import { isGone } from '../notion/error-classification.ts';
-import { endConflict, liveConflicts } from '../state/conflicts.ts';
+import { applyTransitions } from '../state/conflict-transitions.ts';
+import { liveConflicts } from '../state/conflicts.ts';
 import { releaseRefusedDeletions } from '../state/edits.ts';
 import { deletionLoad, massDeletion } from '../state/guarded-changes.ts';
 import { settle } from '../state/outbox.ts';
@@ -74,10 +75,8 @@ async function isInTrash({ notion }: DeliverContext, page: PageId): Promise<bool
 
 /** The decision that the page has to go is carried out; whatever else was open ends with the pair. */
 async function endDeletion(sql: Sql, table: TableName, key: RowKey): Promise<void> {
-  for (const line of await liveConflicts(sql, table, key, true)) {
-    if (line.type === 'DELETED_IN_POSTGRES' && line.choice === 'postgres')
-      await endConflict(sql, line.id, 'resolved');
-  }
+  const conflicts = await liveConflicts(sql, table, key, true);
+  await applyTransitions(sql, conflicts, () => ({ kind: 'page deleted' }));
 }
 
 /** Ends the line. The record is remembered as resting, or forgotten with its page (`null`). */

@@ -1,13 +1,14 @@
 import type { Json, PageImage, PageValue } from '../model/change.ts';
+import type { LiveConflict } from '../model/conflict-lifecycle.ts';
 import type { PageExtras } from '../model/page.ts';
+import { pick } from '../model/pick.ts';
 import type { PagePlan } from '../model/plan.ts';
 import { withoutChange } from '../model/sets.ts';
 import { handsBackUploads, linksOnly } from '../model/uploads.ts';
 import type { CompletePage } from '../notion/pages.ts';
-import type { LiveConflict } from '../state/conflicts.ts';
 import { extrasToRestore } from '../state/extras.ts';
 import type { SyncRecord } from '../state/records.ts';
-import { type DeliverContext, type Delivered, type Delivery, pick } from './context.ts';
+import type { DeliverContext, Delivered, Delivery } from './context.ts';
 
 /** What a request takes of the page beyond the values that it writes. */
 export type Kept = {

@@ -1,5 +1,5 @@
+import type { LiveConflict } from '../model/conflict-lifecycle.ts';
 import type { PageId } from '../model/ids.ts';
-import type { LiveConflict } from '../state/conflicts.ts';
 import type { SyncRecord } from '../state/records.ts';
 import { hidden, moved } from './away.ts';
 import type { DeliverContext, Delivered, Delivery } from './context.ts';

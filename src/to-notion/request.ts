@@ -1,9 +1,10 @@
 import type { Json, PageValue } from '../model/change.ts';
+import { pick } from '../model/pick.ts';
 import type { PagePlan } from '../model/plan.ts';
 import { type SentField, valueDigest } from '../model/refused-field.ts';
 import { fitted } from '../model/request-size.ts';
 import { propertyKey } from '../state/sources.ts';
-import { type DeliverContext, type Delivery, pick } from './context.ts';
+import type { DeliverContext, Delivery } from './context.ts';
 import type { Kept } from './extras.ts';
 
 const NOTHING_KEPT: Kept = { present: {}, restored: {} };

@@ -2,12 +2,13 @@ import type { PageImage } from '../model/change.ts';
 import type { PageId } from '../model/ids.ts';
 import { goesToPostgres, type ResolvedTable } from '../model/mapping.ts';
 import { changedOnPage } from '../model/merge.ts';
+import { pick } from '../model/pick.ts';
 import type { CompletePage } from '../notion/pages.ts';
 import { type EditTimes, editTimesOf } from '../state/edit-times.ts';
 import type { SyncRecord } from '../state/records.ts';
 import { keepSightings } from '../state/sightings.ts';
 import type { Sql } from '../state/sql.ts';
-import { type DeliverContext, pick } from './context.ts';
+import type { DeliverContext } from './context.ts';
 
 /** What a look before a write has shown of a person's edit. */
 export type SeenEdit = {

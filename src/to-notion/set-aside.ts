@@ -1,14 +1,15 @@
 import type { PageImage } from '../model/change.ts';
+import type { LiveConflict } from '../model/conflict-lifecycle.ts';
 import { changedInRow, changedOnPage } from '../model/merge.ts';
 import { editDigest } from '../model/page.ts';
+import { pick } from '../model/pick.ts';
 import type { PagePlan } from '../model/plan.ts';
 import type { CompletePage } from '../notion/pages.ts';
-import type { LiveConflict } from '../state/conflicts.ts';
 import { CONFLICT_OPEN, editsOf, lookSoon } from '../state/edits.ts';
 import { HELD_BY_EDIT, PAGE_IN_TRASH } from '../state/held.ts';
 import type { SyncRecord } from '../state/records.ts';
 import { concludeTrashed } from './conflict.ts';
-import { type DeliverContext, type Delivered, type Delivery, pick } from './context.ts';
+import type { DeliverContext, Delivered, Delivery } from './context.ts';
 import { failureOf, parkedBy } from './failure.ts';
 import { codeOf } from './refused-update.ts';
 

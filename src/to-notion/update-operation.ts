@@ -2,11 +2,12 @@ import type { PageImage } from '../model/change.ts';
 import type { PageId } from '../model/ids.ts';
 import type { ResolvedTable } from '../model/mapping.ts';
 import { rowChangeOf } from '../model/merge.ts';
+import { pick } from '../model/pick.ts';
 import type { PagePlan } from '../model/plan.ts';
 import { BACKFILL } from '../model/urgency.ts';
 import type { RequestedOperation } from '../state/operations.ts';
 import type { SyncRecord } from '../state/records.ts';
-import { type Delivery, pick } from './context.ts';
+import type { Delivery } from './context.ts';
 
 type Linked = SyncRecord & { readonly page: PageId };
 

@@ -1,21 +1,23 @@
 import type { PageImage } from '../model/change.ts';
+import type { LiveConflict } from '../model/conflict-lifecycle.ts';
 import { messageOf } from '../model/errors.ts';
 import { sameJson } from '../model/json.ts';
 import type { ResolvedTable } from '../model/mapping.ts';
 import { changedInRow, changedOnPage, ownWrites } from '../model/merge.ts';
+import { pick } from '../model/pick.ts';
 import { type PagePlan, type PageState, planPage } from '../model/plan.ts';
 import { leaveOut, refusedIn } from '../model/refused-field.ts';
 import { withheldFields, withoutSignatures } from '../model/uploads.ts';
 import type { NotionPage } from '../notion/client.ts';
 import { NotionFailure } from '../notion/error-classification.ts';
-import { type LiveConflict, liveConflicts } from '../state/conflicts.ts';
+import { liveConflicts } from '../state/conflicts.ts';
 import { doubtfulWrites, type RequestOperation, requestOperation } from '../state/operations.ts';
 import type { SyncRecord } from '../state/records.ts';
 import { moved, refusedForPage } from './away.ts';
 import { guardPlan } from './clearing.ts';
 import { conclude, type Linked, type Look, NEXT, type Seen } from './conclude.ts';
 import { decidedBy, type Judging, judging, keepRulings } from './conflict.ts';
-import { type DeliverContext, type Delivered, type Delivery, pick, strangerFields } from './context.ts';
+import { type DeliverContext, type Delivered, type Delivery, strangerFields } from './context.ts';
 import {
   baseOfMerged,
   FIRST,

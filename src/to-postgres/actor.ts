@@ -1,8 +1,8 @@
 import type { PageImage, PageValue } from '../model/change.ts';
+import type { LiveConflict } from '../model/conflict-lifecycle.ts';
 import { type Editor, editorOf, NOBODY, SOMEONE } from '../model/editor.ts';
 import type { ResolvedField } from '../model/mapping.ts';
 import type { Actor } from '../postgres/write.ts';
-import type { LiveConflict } from '../state/conflicts.ts';
 import type { EditTimes } from '../state/edit-times.ts';
 import type { InboundContext, Sighting } from './context.ts';
 

@@ -1,8 +1,9 @@
+import type { LiveConflict } from '../model/conflict-lifecycle.ts';
 import { goesToNotion, goesToPostgres, type ResolvedField } from '../model/mapping.ts';
 import { changedOnPage } from '../model/merge.ts';
 import { editDigest } from '../model/page.ts';
 import { wakeIfDecided } from '../state/clearings.ts';
-import { type LiveConflict, liveConflicts } from '../state/conflicts.ts';
+import { liveConflicts } from '../state/conflicts.ts';
 import {
   CONFLICT_OPEN,
   conflictOpen,

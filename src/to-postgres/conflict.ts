@@ -1,16 +1,9 @@
 import type { RowImage } from '../model/change.ts';
+import { type Clash, type ConflictType, clashOf } from '../model/clash.ts';
+import type { LiveConflict } from '../model/conflict-lifecycle.ts';
 import type { ResolvedField } from '../model/mapping.ts';
-import {
-  type Clash,
-  type ConflictType,
-  decideConflict,
-  endConflict,
-  holdConflict,
-  type LiveConflict,
-  liveConflicts,
-  recordResolved,
-  reopenConflict,
-} from '../state/conflicts.ts';
+import { applyTransitions } from '../state/conflict-transitions.ts';
+import { decideConflict, holdConflict, liveConflicts, recordResolved } from '../state/conflicts.ts';
 import { type Failure, markRestore } from '../state/outbox.ts';
 import type { SyncRecord } from '../state/records.ts';
 import type { Sql } from '../state/sql.ts';
@@ -21,29 +14,14 @@ import type { MergeResult } from './merge-edit.ts';
 export const isOurs = ({ by, choice, field }: LiveConflict): boolean =>
   by !== null && field !== null && (choice === 'notion' || choice === 'value');
 
-/** Both sides of one field, or (without one) of a whole record. */
-export function clashOf(
+/** What stands against what in an edit. */
+export const editClash = (
   type: ConflictType,
   { table, page, image }: Sighting,
   record: Pick<SyncRecord, 'key' | 'baseRow' | 'basePage'>,
   row: RowImage,
   field: string | null,
-): Clash {
-  const names = field === null ? table.fields.map(({ property }) => property) : [field];
-  return {
-    type,
-    table: table.name,
-    key: record.key,
-    page: page.id,
-    field,
-    base: { row: pick(record.baseRow, names), page: pick(record.basePage, names) },
-    local: pick(row, names),
-    remote: pick(image, names),
-  };
-}
-
-const pick = <T>(image: Readonly<Record<string, T>>, names: readonly string[]): Record<string, T> =>
-  Object.fromEntries(names.flatMap((name) => (name in image ? [[name, image[name] as T]] : [])));
+): Clash => clashOf({ type, field }, table, { ...record, page: page.id }, { row, page: image });
 
 /** Holds, resolves and ends conflicts as an edit is applied, in the row's own transaction and before its outbox line. */
 export async function concludeApplied(
@@ -56,31 +34,20 @@ export async function concludeApplied(
 ): Promise<void> {
   const of = (field: ResolvedField) => conflicts.filter((conflict) => conflict.field === field.property);
   for (const field of merged.held) {
-    for (const line of of(field))
-      if (line.type === 'REFUSED_EDIT' && line.by === null) await endConflict(sql, line.id, 'outdated');
+    await applyTransitions(sql, of(field), () => ({ kind: 'held' }));
     // A decision that is on its way to the page holds the field as well.
     if (of(field).some(({ by }) => by !== null)) continue;
-    await holdConflict(sql, clashOf('CONCURRENT_UPDATE', sighting, record, row, field.property));
+    await holdConflict(sql, editClash('CONCURRENT_UPDATE', sighting, record, row, field.property));
   }
   for (const field of merged.taken) {
     const why = merged.overruled.get(field.property);
     if (why !== undefined) {
-      const clash = clashOf('CONCURRENT_UPDATE', sighting, record, row, field.property);
+      const clash = editClash('CONCURRENT_UPDATE', sighting, record, row, field.property);
       await recordResolved(sql, { ...clash, times: why }, 'notion', why.strategy);
     }
-    const written = field.source.kind === 'column' && field.source.column in merged.values;
-    for (const line of of(field)) await endTaken(sql, line, written);
+    const wrote = field.source.kind === 'column' && field.source.column in merged.values;
+    await applyTransitions(sql, of(field), () => ({ kind: 'applied', wrote }));
   }
-}
-
-/** Both sides hold the same from now on: as was decided, or because the conflict lost its object. */
-async function endTaken(sql: Sql, conflict: LiveConflict, written: boolean): Promise<void> {
-  const asDecided =
-    conflict.choice === 'notion' || conflict.choice === 'value' || (!written && conflict.choice !== null);
-  if (conflict.by !== null && asDecided) await endConflict(sql, conflict.id, 'resolved');
-  else if (conflict.type === 'REFUSED_EDIT' && written)
-    await endConflict(sql, conflict.id, 'resolved', 'notion');
-  else await endConflict(sql, conflict.id, 'outdated');
 }
 
 /** A refusal of PostgreSQL's, of one field. */
@@ -103,21 +70,16 @@ export async function concludeEdit(
   },
 ): Promise<boolean> {
   const conflicts = await liveConflicts(sql, record.table, record.key, true);
-  let freed = false;
-  for (const conflict of conflicts) {
-    if (conflict.field !== null && seen.changed.includes(conflict.field)) continue;
-    // The deletion is another's business; a delivery ends what goes to the page, and a value goes to the row anyhow.
-    if (conflict.type === 'DELETED_IN_POSTGRES' || conflict.choice === 'value') continue;
-    if (conflict.field !== null && conflict.choice === 'postgres') continue;
-    freed ||= conflict.type === 'CONCURRENT_UPDATE';
-    await endConflict(sql, conflict.id, conflict.choice === 'postgres' ? 'resolved' : 'outdated');
-  }
+  const freed = await applyTransitions(sql, conflicts, ({ field }) =>
+    field !== null && seen.changed.includes(field) ? null : { kind: 'page at base' },
+  );
   for (const { field, failure, row } of seen.refusals) {
     const mine = conflicts.filter((conflict) => conflict.field === field);
     const asked = mine.find((conflict) => isOurs(conflict) || conflict.type === 'CONCURRENT_UPDATE');
-    if (asked !== undefined) await reopenConflict(sql, asked.id, failure.reason);
+    if (asked !== undefined)
+      await applyTransitions(sql, [asked], () => ({ kind: 'refused', reason: failure.reason }));
     else {
-      const clash = clashOf('REFUSED_EDIT', sighting, record, row, field);
+      const clash = editClash('REFUSED_EDIT', sighting, record, row, field);
       await holdConflict(sql, { ...clash, note: failure.reason });
     }
   }
@@ -135,7 +97,7 @@ export async function concludeEdit(
 /** A person typed over the key: the delivery writes it again, and the line says so. */
 export async function keepIdEdited(sql: Sql, sighting: Sighting, record: SyncRecord): Promise<void> {
   const { idProperty } = sighting.table;
-  const clash = clashOf('ID_EDITED', sighting, record, { [idProperty]: record.key }, idProperty);
+  const clash = editClash('ID_EDITED', sighting, record, { [idProperty]: record.key }, idProperty);
   const note = 'the key of a record cannot be changed in Notion: the property gets it back';
   await decideConflict(sql, { ...clash, note }, 'postgres', 'postgres');
 }

@@ -1,4 +1,5 @@
 import type { RowImage } from '../model/change.ts';
+import { type Clash, clashOf } from '../model/clash.ts';
 import { deletionRuling, type Ruling, rowTimeOf } from '../model/conflict.ts';
 import { deletionsBehind } from '../model/consequence.ts';
 import type { PageId } from '../model/ids.ts';
@@ -6,15 +7,8 @@ import { goesToNotion, type ResolvedField, type ResolvedTable } from '../model/m
 import { goneAmong } from '../postgres/gone.ts';
 import { readRows } from '../postgres/read-rows.ts';
 import { changeTimesOf } from '../state/change-times.ts';
-import {
-  type Clash,
-  decideConflict,
-  endConflict,
-  holdConflict,
-  liveConflicts,
-  recordResolved,
-  reopenConflict,
-} from '../state/conflicts.ts';
+import { applyTransitions } from '../state/conflict-transitions.ts';
+import { decideConflict, holdConflict, liveConflicts, recordResolved } from '../state/conflicts.ts';
 import { conflictOpen, parkEdit, waitForEdit } from '../state/edits.ts';
 import { discardWrite } from '../state/held.ts';
 import { markTrashed, type SyncRecord } from '../state/records.ts';
@@ -55,8 +49,9 @@ export async function decideDeletion(
     const because: Because = {
       by: known.by,
       keep: nothing,
-      conclude: (sql) => endConflict(sql, known.id, 'resolved'),
-      refused: (sql, reason) => reopenConflict(sql, known.id, reason),
+      conclude: async (sql) => void (await applyTransitions(sql, [known], () => ({ kind: 'carried out' }))),
+      refused: async (sql, reason) =>
+        void (await applyTransitions(sql, [known], () => ({ kind: 'refused', reason }))),
     };
     return { kind: known.choice === 'postgres' ? 'restore' : 'delete', because };
   }
@@ -65,7 +60,8 @@ export async function decideDeletion(
   if (row === undefined || !(await rowChangedSince(context, table, record, row)))
     return { kind: 'delete', because: BECAUSE_SO };
   const { winner, strategy } = await rule(context, { table, page }, record, row);
-  const clash = clashOf({ table, page }, record, row);
+  const seen = { ...record, page };
+  const clash = clashOf({ type: 'DELETED_IN_NOTION', field: null }, table, seen, { row, page: {} });
   if (winner === 'hold') {
     await hold(context, clash, page);
     return { kind: 'held' };
@@ -121,19 +117,6 @@ async function rule(
   const rowChangedAt = new Date(Math.max(...changes.map((at) => (at ?? times.now).getTime())));
   const to = new Date(Math.max(now.getTime(), lastEditedTime.getTime() + 60_000));
   return deletionRuling(table.conflict, { rowChangedAt, edit: { from: lastEditedTime, to } });
-}
-
-function clashOf({ table, page }: Trashed, record: SyncRecord, row: RowImage): Clash {
-  return {
-    type: 'DELETED_IN_NOTION',
-    table: table.name,
-    key: record.key,
-    page,
-    field: null,
-    base: { row: record.baseRow, page: record.basePage },
-    local: row,
-    remote: {},
-  };
 }
 
 /** Leaves both sides as they are, until a person decides or one of them is as before. */

@@ -11,7 +11,7 @@ import { type Failure, markRestore } from '../state/outbox.ts';
 import { isAnyCreating, link, recordsByPage } from '../state/records.ts';
 import type { Sql } from '../state/sql.ts';
 import { releaseWaiting } from '../state/waiting.ts';
-import { clashOf } from './conflict.ts';
+import { editClash } from './conflict.ts';
 import type { InboundContext, Sighting } from './context.ts';
 import { insertFrom } from './insert.ts';
 import {
@@ -229,7 +229,7 @@ async function noteCopy(
   const { idProperty } = sighting.table;
   const record = { key: made.key, baseRow: {}, basePage: {} };
   const local = { [idProperty]: made.resolution === 'new_row' ? made.key : copied };
-  const clash = clashOf('DUPLICATED_PAGE', sighting, record, local, idProperty);
+  const clash = editClash('DUPLICATED_PAGE', sighting, record, local, idProperty);
   await recordResolved(sql, { ...clash, note: made.note }, made.resolution, 'notion');
 }
 

@@ -1,9 +1,10 @@
 import type { PageImage, RowImage } from '../model/change.ts';
+import type { LiveConflict } from '../model/conflict-lifecycle.ts';
 import { goesToNotion, type ResolvedField } from '../model/mapping.ts';
 import { changedOnPage, rowChangeOf } from '../model/merge.ts';
+import { pick } from '../model/pick.ts';
 import { RowKeptError } from '../postgres/row-statement-error.ts';
 import type { Actor } from '../postgres/write.ts';
-import type { LiveConflict } from '../state/conflicts.ts';
 import { beginOperation, endOperation } from '../state/operations.ts';
 import { markRestore } from '../state/outbox.ts';
 import { advanceBase, type SyncRecord } from '../state/records.ts';
@@ -113,10 +114,6 @@ async function audit(sql: Sql, edit: AppliedEdit, written: readonly ResolvedFiel
       : { status: 'done' },
   );
 }
-
-/** These members of an image, as far as it has them. */
-const pick = (image: PageImage, names: readonly string[]): PageImage =>
-  Object.fromEntries(names.flatMap((name) => (name in image ? [[name, image[name] ?? null]] : [])));
 
 /** These members of an image; one that it lacks is null. */
 const pickAll = <T>(image: Readonly<Record<string, T>>, names: readonly string[]): Record<string, T | null> =>

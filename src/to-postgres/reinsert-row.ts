@@ -1,16 +1,12 @@
+import type { LiveConflict } from '../model/conflict-lifecycle.ts';
 import { goesToPostgres, type ResolvedField } from '../model/mapping.ts';
 import { readRows } from '../postgres/read-rows.ts';
-import {
-  endConflict,
-  holdConflict,
-  type LiveConflict,
-  liveConflicts,
-  reopenConflict,
-} from '../state/conflicts.ts';
+import { applyTransitions } from '../state/conflict-transitions.ts';
+import { holdConflict, liveConflicts } from '../state/conflicts.ts';
 import { conflictOpen, dropEdit, parkEdit, type WaitingEdit, waitForEdit } from '../state/edits.ts';
 import { markDeleted } from '../state/held.ts';
 import type { SyncRecord } from '../state/records.ts';
-import { clashOf } from './conflict.ts';
+import { editClash } from './conflict.ts';
 import type { InboundContext, Sighting } from './context.ts';
 import { insertFrom } from './insert.ts';
 import { editWaitMs } from './rejection.ts';
@@ -37,7 +33,7 @@ export async function reinsertRow(
   const conflict = seen.conflicts.find(({ type }) => type === 'DELETED_IN_POSTGRES');
   if (conflict === undefined) return false;
   if ((await readRows(context.db, sighting.table, [record.key])).size > 0) {
-    await context.store.transaction((sql) => endConflict(sql, conflict.id, 'outdated'));
+    await context.store.transaction((sql) => applyTransitions(sql, [conflict], () => ({ kind: 'row back' })));
     return false;
   }
   if (conflict.choice === 'postgres') return false;
@@ -56,14 +52,15 @@ async function insertAgain(
 ): Promise<void> {
   const failure = await insertFrom(context, sighting, record.key, {
     by: conflict.by,
-    also: (sql) => endConflict(sql, conflict.id, 'resolved'),
+    also: async (sql) => void (await applyTransitions(sql, [conflict], () => ({ kind: 'carried out' }))),
   });
   if (failure === null) return;
   const edit = { page: record.page, table: record.table, key: record.key, digest };
   await context.store.transaction(async (sql) => {
     if (failure.kind === 'wait')
       return waitForEdit(sql, edit, editWaitMs(failure.cause, waiting, digest), failure.cause);
-    await reopenConflict(sql, conflict.id, failure.cause.reason);
+    const { reason } = failure.cause;
+    await applyTransitions(sql, [conflict], () => ({ kind: 'refused', reason }));
     await parkEdit(sql, edit, failure.cause);
   });
 }
@@ -82,7 +79,7 @@ async function hold(
     );
     // Somebody decided this moment: the next look carries it out.
     if (conflict?.choice != null) return waitForEdit(sql, { ...edit, digest: '' }, 0, null);
-    await holdConflict(sql, clashOf('DELETED_IN_POSTGRES', sighting, record, {}, null));
+    await holdConflict(sql, editClash('DELETED_IN_POSTGRES', sighting, record, {}, null));
     await parkEdit(sql, edit, conflictOpen([]));
   });
 }
@@ -90,7 +87,7 @@ async function hold(
 /** The page is as both sides last agreed: nothing speaks against the deletion any more. */
 async function letGo(context: InboundContext, record: Linked, conflict: LiveConflict): Promise<void> {
   await context.store.transaction(async (sql) => {
-    await endConflict(sql, conflict.id, 'outdated');
+    await applyTransitions(sql, [conflict], () => ({ kind: 'edit gone' }));
     await dropEdit(sql, record.page);
     await markDeleted(sql, record.table, record.key);
   });

@@ -1,5 +1,6 @@
 import type { ResolvedTable } from '../model/mapping.ts';
-import { endConflict, liveConflicts } from '../state/conflicts.ts';
+import { applyTransitions } from '../state/conflict-transitions.ts';
+import { liveConflicts } from '../state/conflicts.ts';
 import { remindNotices } from '../state/notices.ts';
 import { markRestore } from '../state/outbox.ts';
 import { markLinked, type SyncRecord } from '../state/records.ts';
@@ -10,9 +11,8 @@ import type { InboundContext } from './context.ts';
 
 /** The page is back: that it was to come back is carried out, and anything else decided of it is without an object. */
 async function endTrashed(sql: Sql, { table, key }: SyncRecord): Promise<void> {
-  for (const { id, type, choice } of await liveConflicts(sql, table, key, true))
-    if (type === 'DELETED_IN_NOTION')
-      await endConflict(sql, id, choice === 'postgres' ? 'resolved' : 'outdated');
+  const conflicts = await liveConflicts(sql, table, key, true);
+  await applyTransitions(sql, conflicts, () => ({ kind: 'page back' }));
 }
 
 /** A page that is back: the pair goes on where it stopped, but for the fields that the page lost on its way. */

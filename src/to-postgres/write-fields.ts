@@ -1,10 +1,11 @@
 import type { RowImage } from '../model/change.ts';
+import type { LiveConflict } from '../model/conflict-lifecycle.ts';
 import { rowFiltered } from '../model/filtered.ts';
 import { goesToNotion, type ResolvedField } from '../model/mapping.ts';
 import { readRows } from '../postgres/read-rows.ts';
 import { RowKeptError } from '../postgres/row-statement-error.ts';
 import { type ColumnValues, lockRow, writeAs } from '../postgres/write.ts';
-import { type LiveConflict, liveConflicts } from '../state/conflicts.ts';
+import { liveConflicts } from '../state/conflicts.ts';
 import { editTimesOf } from '../state/edit-times.ts';
 import type { SyncRecord } from '../state/records.ts';
 import { fence } from '../state/sql.ts';

@@ -1,16 +1,15 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import type { Clash } from '../../src/model/clash.ts';
+import { applyTransitions } from '../../src/state/conflict-transitions.ts';
 import {
-  type Clash,
   conflictedAmong,
   decideConflict,
-  endConflict,
   holdConflict,
   liveConflicts,
   pruneConflicts,
   readConflict,
   readConflicts,
   recordResolved,
-  reopenConflict,
   resolveConflict,
 } from '../../src/state/conflicts.ts';
 import { forget } from '../../src/state/records.ts';
@@ -51,7 +50,9 @@ test('a field of a record has one conflict at a time, with the values of the las
   ]);
   expect((await readConflict(state.store, '1'))?.local_record).toEqual({ Name: 'later' });
   expect(await conflictedAmong(state.store, suppliers, [key('a'), key('b')])).toEqual(new Set(['a']));
-  await endConflict(state.store, '1', 'outdated');
+  const [first] = (await live()).filter(({ id }) => id === '1');
+  if (first === undefined) throw new Error('no conflict 1');
+  expect(await applyTransitions(state.store, [first], () => ({ kind: 'applied', wrote: false }))).toBe(false);
   await hold();
   expect(await readConflicts(state.store, true)).toHaveLength(4);
   expect(await readConflicts(state.store, false)).toHaveLength(3);
@@ -144,7 +145,7 @@ describe('a person’s decision', () => {
   test('that could not be carried out is asked for anew', async () => {
     await hold();
     await resolve({ value: '7' });
-    await reopenConflict(state.store, '1', 'the reason');
+    await applyTransitions(state.store, await live(), () => ({ kind: 'refused', reason: 'the reason' }));
     expect(await readConflict(state.store, '1')).toMatchObject({
       status: 'open',
       value: null,

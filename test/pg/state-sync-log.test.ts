@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
-import { type Clash, holdConflict, recordResolved } from '../../src/state/conflicts.ts';
+import type { Clash } from '../../src/model/clash.ts';
+import { holdConflict, recordResolved } from '../../src/state/conflicts.ts';
 import { parkEdit } from '../../src/state/edits.ts';
 import { beginOperation, endOperation } from '../../src/state/operations.ts';
 import {

@@ -1,0 +1,3 @@
+/** The fields of an image that are named and that it has. */
+export const pick = <T>(image: Readonly<Record<string, T>>, names: Iterable<string>): Record<string, T> =>
+  Object.fromEntries([...names].flatMap((name) => (name in image ? [[name, image[name] as T]] : [])));
