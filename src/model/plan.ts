@@ -13,6 +13,7 @@ import {
   type Judgement,
   type MergedSets,
   mergeField,
+  pageChanged,
   rowChanged,
 } from './merge.ts';
 import type { Target } from './references.ts';
@@ -90,8 +91,9 @@ export function planPage(state: PageState): PagePlan {
       missing.push(...one.encoded.missing);
       partial.add(name);
       if (sameJson(value.value, one.page)) {
-        // Without a base, what the page shows meanwhile would be looked at again with every poll.
-        if (one.basePage === undefined) agreed.push(name);
+        // Until the target has a page, the page shows what it can: without a base, or as an edit that the row has overruled,
+        // that would be looked at, and the field asked for, again with every poll.
+        if (verdict.kind === 'to-page' && pageChanged(one)) agreed.push(name);
         continue;
       }
     } else if (verdict.kind === 'merge' && sameJson(value.value, one.page)) {

@@ -92,8 +92,7 @@ export async function updatePage(
   const isTried = context.refusedFields.of(recordName(delivery)) !== undefined;
   if (Object.keys(plan.writes).length > 0 || isTried)
     return writePage(context, delivery, record, plan, look, { conflicts, judges });
-  const after = { ...page, ...baseOfMerged(plan, page) };
-  return conclude(context, delivery, record, plan, { ...look, after, written: null, more: false });
+  return concludeUnwritten(context, delivery, record, plan, look, judges);
 }
 
 const judgedBy = (
@@ -119,9 +118,8 @@ async function writePage(
   const only = context.refusedFields.of(recordName(delivery))?.groups[0] ?? null;
   const request = requestFor(context, delivery, whole, only, kept);
   const { plan } = request;
-  if (request.sent.length === 0) return nothingSent(context, delivery, record, plan, look);
+  if (request.sent.length === 0) return nothingSent(context, delivery, record, plan, look, judges);
   const written = Object.keys(plan.writes);
-  const overruled = plan.conflicts.filter((name) => name in plan.writes);
   const operation = requestOperation(
     context.store,
     {
@@ -129,7 +127,7 @@ async function writePage(
       extras: withoutSignatures(pick(now?.extras ?? {}, written)),
       actor: decidedBy(conflicts, written),
     },
-    (sql) => keepRulings(sql, delivery, record, page, overruled, judges),
+    (sql) => keepRulings(sql, delivery, record, page, overruledBy(plan), judges),
   );
   const answer = await send(context, delivery, record, request, operation);
   if (!('id' in answer)) {
@@ -160,11 +158,32 @@ async function nothingSent(
   record: Linked,
   plan: PagePlan,
   look: Look,
+  judges: Judging,
 ): Promise<Delivered> {
   if (context.refusedFields.decide(recordName(delivery), true) !== undefined) return NEXT;
+  return concludeUnwritten(context, delivery, record, plan, look, judges);
+}
+
+async function concludeUnwritten(
+  context: DeliverContext,
+  delivery: Delivery,
+  record: Linked,
+  plan: PagePlan,
+  look: Look,
+  judges: Judging,
+): Promise<Delivered> {
+  const overruled = overruledBy(plan);
+  if (overruled.length > 0)
+    await context.store.transaction((sql) =>
+      keepRulings(sql, delivery, record, look.page, overruled, judges),
+    );
   const after = { ...look.page, ...baseOfMerged(plan, look.page) };
   return conclude(context, delivery, record, plan, { ...look, after, written: null, more: false });
 }
+
+/** A person's values that the row's replace, or will replace once they are whole. */
+const overruledBy = ({ conflicts, writes, agreed }: PagePlan): readonly string[] =>
+  conflicts.filter((name) => name in writes || agreed.includes(name));
 
 /** What Notion made of the values stands in its answer; so does what a person did meanwhile. */
 async function afterAnswer(

@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import fc from 'fast-check';
 import { type ChaosTable, written } from './chaos-shop.ts';
 import type { World } from './chaos-world.ts';
+import { eventually } from './eventually.ts';
 
 /** What administrators, migrations and applications do in PostgreSQL beside changing rows. */
 export type DatabaseAct =
@@ -16,6 +17,13 @@ export type DatabaseAct =
   | { readonly do: 'divide'; readonly pick: number; readonly by: 0 | 1 }
   /** A row leaves the table's condition, or comes back. */
   | { readonly do: 'hide'; readonly pick: number; readonly hidden: boolean }
+  /** Row-level security, forced on the table's owner too, hides rows: for a while, or (null) until the end. */
+  | {
+      readonly do: 'row-security';
+      readonly table: ChaosTable;
+      readonly shown: 'some' | 'none';
+      readonly ms: number | null;
+    }
   /** A row is locked by an application for a while. */
   | { readonly do: 'hold'; readonly table: ChaosTable; readonly pick: number; readonly ms: number };
 
@@ -49,6 +57,18 @@ export const DATABASE_ACTS: readonly {
   { weight: 1, arbitrary: act('table-away', { table, ms: fc.integer({ min: 10, max: 1_500 }) }) },
   { weight: 1, arbitrary: act('label', { pick }) },
   { weight: 3, arbitrary: act('divide', { pick, by: fc.constantFrom<0 | 1>(0, 0, 1) }) },
+  { weight: 3, arbitrary: act('hide', { pick, hidden: fc.constantFrom(true, true, false) }) },
+  {
+    weight: 4,
+    arbitrary: act('row-security', {
+      table,
+      shown: fc.constantFrom<'some' | 'none'>('some', 'none'),
+      ms: fc.oneof(
+        { weight: 4, arbitrary: fc.integer({ min: 10, max: 5_000 }) as fc.Arbitrary<number | null> },
+        { weight: 1, arbitrary: fc.constant(null) },
+      ),
+    }),
+  },
   { weight: 3, arbitrary: act('hold', { table, pick, ms: fc.integer({ min: 20, max: 2_500 }) }) },
 ];
 
@@ -59,6 +79,7 @@ const DATABASE: ReadonlySet<string> = new Set<DatabaseAct['do']>([
   'label',
   'divide',
   'hide',
+  'row-security',
   'hold',
 ]);
 export const isDatabaseAct = (step: { readonly do: string }): step is DatabaseAct => DATABASE.has(step.do);
@@ -132,6 +153,48 @@ async function hold(
   });
 }
 
+/** Without the policy that shows some rows, row-level security shows none. */
+const SECURE = {
+  some: (of: ChaosTable) => `alter policy some_rows on ${of} to public`,
+  none: (of: ChaosTable) => `alter policy some_rows on ${of} to pg_monitor`,
+} as const;
+
+const unsecure = (world: World, of: ChaosTable): Promise<unknown> =>
+  world.sql(`alter table ${of} disable row level security, no force row level security`);
+
+async function secure(
+  world: World,
+  { table: of, shown, ms }: Extract<DatabaseAct, { do: 'row-security' }>,
+): Promise<void> {
+  await world.sql(
+    `${SECURE[shown](of)}; alter table ${of} enable row level security, force row level security`,
+  );
+  if (ms === null) world.secured.add(of);
+  else
+    meanwhile(world, async () => {
+      await sleep(ms);
+      if (world.secured.has(of)) return;
+      await unsecure(world, of).catch((error: unknown) => {
+        // The table is renamed away at this moment: the end of the run switches it off.
+        if (!(error instanceof Error && /does not exist/.test(error.message))) throw error;
+      });
+    });
+}
+
+/** What row-level security hides rows of is not synced, and says why, whatever else was done to it. */
+export async function expectSecuredTold(world: World): Promise<void> {
+  if (world.secured.size === 0) return;
+  while (world.tasks.size > 0) await Promise.all(world.tasks);
+  await world.daemon.ready();
+  await eventually(async () => {
+    const told = await world.sql<{ name: ChaosTable }>(
+      `select table_name as name from pgnotion.status where paused_reason like '%row-level security%'`,
+    );
+    const names = told.map(({ name }) => name);
+    return [...world.secured].every((of) => names.includes(of));
+  });
+}
+
 async function addLabel(world: World, at: number): Promise<void> {
   const label = `later ${world.next()}`;
   await world.sql(`alter type mood add value '${label}'`);
@@ -157,6 +220,7 @@ export async function changeDatabase(world: World, step: DatabaseAct): Promise<v
     case 'label':
       return addLabel(world, step.pick);
     case 'divide':
+      for (const of of ['parents', 'children'] as const) await unsecure(world, of);
       await world.sql('update children set divisor = $2 where id = $1', [
         (await keyAt(world, 'children', step.pick)) ?? null,
         step.by,
@@ -168,6 +232,8 @@ export async function changeDatabase(world: World, step: DatabaseAct): Promise<v
         step.hidden,
       ]);
       return;
+    case 'row-security':
+      return secure(world, step);
     case 'hold':
       return hold(world, step);
     default:

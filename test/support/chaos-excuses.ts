@@ -16,6 +16,8 @@ export type Excuses = {
   readonly seconds: readonly string[];
   /** Pages of records on which a person typed the key of another row, which stands in the failures. */
   readonly strays: ReadonlySet<string>;
+  /** Pages that a person changed or restored while their row was filtered out: the change waits for the row. */
+  readonly filtered: ReadonlySet<string>;
   /** Page -> the record that it belongs to. */
   readonly owners: ReadonlyMap<string, Owner>;
 };
@@ -59,6 +61,7 @@ export async function excusesOf(world: World): Promise<Excuses> {
     drift: new Set(drift.map((line) => line.name)),
     seconds: edits.filter((edit) => edit.code === 'second_page').map((edit) => edit.page),
     strays: new Set(edits.filter((edit) => edit.code === 'id_of_another_record').map((edit) => edit.page)),
+    filtered: new Set(edits.filter((edit) => edit.code === 'row_filtered').map((edit) => edit.page)),
     owners: new Map(owners.map(({ page, ...owner }) => [page, owner])),
   };
 }

@@ -72,16 +72,36 @@ const isUnseenMove = (world: World, { page_id, key }: Applied): boolean =>
 const isRelatedToHidden = (world: World, page: string | null): boolean =>
   [...(world.related.get(page ?? '') ?? [])].some((target) => world.taken.has(target));
 
-/** Invariants 6, 7, 9 and 15 on PostgreSQL's side: the audit has every change, and the transaction that made it. */
+/**
+ * Pages that were put away for the sake of rows that nobody deleted, gave another key or filtered out. A second page of
+ * ours for one record has no values to keep.
+ */
+async function judgeRemovals(world: World): Promise<string[]> {
+  const removed = await world.sql<{ name: string; page: string }>(
+    `select o.table_name || '/' || first.key as name, o.page_id as page from pgnotion.operations o
+       join lateral (select key from operation_transactions t where t.operation = o.id::text order by n limit 1) first on true
+      where o.direction = 'to-notion' and o.kind in ('delete', 'filter') and not o.before ? 'page'
+        and not exists (select from audit a where a.source = o.table_name and a.old ->> 'id' = first.key
+                           and (a.op = 'DELETE' or a.new ->> 'id' <> first.key))
+        and not exists (select from audit a where a.source = o.table_name and a.new ->> 'id' = first.key
+                           and (a.new ->> 'hidden')::boolean)`,
+  );
+  return removed.map(
+    ({ name, page }) => `invariant 1: ${name} was never gone, and its page ${page} was removed`,
+  );
+}
+
+/** Invariants 1, 6, 7, 9 and 15 on PostgreSQL's side: the audit has every change, and the transaction that made it. */
 export async function judgeRows(world: World): Promise<Verdict> {
   const audit = await world.sql<Audit>(
     `select n, xid::text, source, op, old, new from audit where application = 'pgnotion' and depth = 1 order by n`,
   );
   const lines = await world.sql<Applied>(
-    `select xmin::text as xid, key, before, kind, page_id, table_name from pgnotion.operations where direction = 'to-postgres'`,
+    `select distinct t.xid::text, key, before, kind, page_id, table_name
+       from pgnotion.operations join operation_transactions t on t.operation = id::text where direction = 'to-postgres'`,
   );
   const byTransaction = Map.groupBy(lines, (line) => line.xid);
-  const faults = crossings(lines);
+  const faults = [...crossings(lines), ...(await judgeRemovals(world))];
   const unseen = new Set(lines.filter((line) => isUnseenMove(world, line)).map(({ key }) => key));
   const applied = new Set<string>();
   let changes = 0;

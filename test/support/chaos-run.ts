@@ -5,7 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import fc from 'fast-check';
 import { CAPABILITIES } from '../../src/sandbox/notion/capabilities.ts';
 import { type Command, commands } from './chaos-commands.ts';
-import { endDatabaseActs } from './chaos-database.ts';
+import { endDatabaseActs, expectSecuredTold } from './chaos-database.ts';
 import { repair } from './chaos-editor.ts';
 import { isAway } from './chaos-excuses.ts';
 import { judge } from './chaos-history.ts';
@@ -81,6 +81,7 @@ function endFaults(world: World): void {
 async function settle(world: World): Promise<Counts> {
   const { control } = world.stage.sandbox;
   endFaults(world);
+  await expectSecuredTold(world);
   await endDatabaseActs(world);
   await world.daemon.ready();
   let faults: readonly string[] = [];

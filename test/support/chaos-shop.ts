@@ -65,14 +65,51 @@ export const chaosSchema = `
     old jsonb,
     new jsonb
   );
-  create function keep_audit() returns trigger language plpgsql as $$
+  -- Whoever changes a row: the daemon's role has no other right to the audit.
+  create function keep_audit() returns trigger language plpgsql security definer as $$
   begin
     insert into audit (depth, source, op, old, new) values (pg_trigger_depth(), tg_table_name, tg_op,
       case when tg_op <> 'INSERT' then to_jsonb(old) end, case when tg_op <> 'DELETE' then to_jsonb(new) end);
     return null;
   end $$;
   create trigger keep_audit after insert or update or delete on parents for each row execute function keep_audit();
-  create trigger keep_audit after insert or update or delete on children for each row execute function keep_audit();`;
+  create trigger keep_audit after insert or update or delete on children for each row execute function keep_audit();
+  -- What row-level security shows of a table while it is on; a table without such a policy shows nothing.
+  create policy some_rows on parents using (id % 2 = 0);
+  create policy some_rows on children using (id::text < '8');`;
+
+/** The daemon's role: it owns the tables, as a migration's role does, and row-level security that is forced goes for it. */
+export const chaosRole = ({
+  user,
+  password,
+}: {
+  readonly user: string;
+  readonly password: string;
+}): string => `
+  create role ${user} login replication password '${password}';
+  alter table parents owner to ${user};
+  alter table children owner to ${user};
+  do $$ begin execute format('grant create on database %I to ${user}', current_database()); end $$;`;
+
+/**
+ * Keeps which transactions wrote an operation: what the row itself shows is the last one, which may have given it another
+ * key since, or a subtransaction.
+ */
+export const chaosOperations = `
+  create table operation_transactions (
+    n bigint generated always as identity primary key,
+    operation text not null,
+    key text,
+    xid xid not null default pg_current_xact_id()::xid
+  );
+  create function keep_transaction() returns trigger language plpgsql security definer
+    set search_path = public as $$
+  begin
+    insert into operation_transactions (operation, key) values (new.id::text, new.key);
+    return null;
+  end $$;
+  create trigger keep_transaction after insert or update on pgnotion.operations
+    for each row execute function keep_transaction();`;
 
 export const chaosConfig = {
   sync: { settleSeconds: 0.1 },
@@ -97,6 +134,7 @@ export const chaosConfig = {
     children: {
       source: 'public.children',
       key: 'id',
+      where: 'not hidden',
       title: 'Children',
       onNotionTrash: 'delete',
       onDuplicatePage: 'report',

@@ -4,9 +4,11 @@ import { applyToNotion, type Installation, openNotion } from '../../src/app/conn
 import type { PageView } from '../../src/sandbox/notion/human.ts';
 import type { Property } from '../../src/sandbox/notion/types.ts';
 import { TIMES } from './chaos-commands.ts';
-import { type ChaosTable, chaosConfig, chaosSchema } from './chaos-shop.ts';
+import { type ChaosTable, chaosConfig, chaosOperations, chaosRole, chaosSchema } from './chaos-shop.ts';
 import { type CliStage, createCliStage } from './cli-stage.ts';
 import type { CliProcess } from './daemon-process.ts';
+import { serverUrlUnderTest } from './matrix.ts';
+import { asAdmin } from './postgres.ts';
 
 export const RATE = { requests: 50, windowMs: 1_000 } as const;
 export const POLL_SECONDS = 0.2;
@@ -51,6 +53,8 @@ export type World = {
   readonly gone: Record<ChaosTable, string[]>;
   /** What is done in PostgreSQL for a while, beside the other steps. */
   readonly tasks: Set<Promise<unknown>>;
+  /** Tables whose row-level security stays on until the end of the run. */
+  readonly secured: Set<ChaosTable>;
   readonly daemon: Daemon;
   readonly [Symbol.asyncDispose]: () => Promise<void>;
 };
@@ -111,9 +115,12 @@ function superviseDaemon(stage: CliStage): Daemon {
 
 export async function createWorld(name: string): Promise<World> {
   const journal = join(tmpdir(), `pgnotion-chaos-${process.pid}-${name}-${Date.now()}.jsonl`);
+  // The daemon is no superuser, whom row-level security does not concern.
+  const login = { user: `chaos_${process.pid}_${name}_${Date.now()}`, password: 'secret' };
   const stage = await createCliStage({
     config: chaosConfig,
-    schema: chaosSchema,
+    schema: chaosSchema + chaosRole(login),
+    login,
     sandbox: { journal, limit: { ...RATE, mode: 'sliding' } },
     variables: {
       NOTION_RATE_LIMIT: `${RATE.requests}/${RATE.windowMs / 1_000}s`,
@@ -130,6 +137,7 @@ export async function createWorld(name: string): Promise<World> {
   const { notion, throttle } = openNotion(installation);
   await applyToNotion(installation, notion);
   await throttle.stop();
+  await stage.database.pool.query(chaosOperations);
   const sql: World['sql'] = async <Row extends object>(text: string, values: readonly unknown[] = []) =>
     (await stage.database.pool.query<Row>(text, [...values])).rows;
   const known = await sql<{ name: ChaosTable; id: string }>(
@@ -160,10 +168,12 @@ export async function createWorld(name: string): Promise<World> {
     spelled: new Set(),
     gone: { parents: [], children: [] },
     tasks: new Set(),
+    secured: new Set(),
     daemon: superviseDaemon(stage),
     [Symbol.asyncDispose]: async () => {
       await installation.close();
       await stage[Symbol.asyncDispose]();
+      await asAdmin(serverUrlUnderTest(), (admin) => admin.query(`drop role ${login.user}`));
     },
   };
 }

@@ -9,7 +9,7 @@ import { silentLog } from '../../src/runtime/log.ts';
 import { type Sandbox, type SandboxOptions, startSandbox } from '../../src/sandbox/notion/server.ts';
 import { type CliProcess, type Outcome, runCli, spawnCli } from './daemon-process.ts';
 import { pluginUnderTest } from './matrix.ts';
-import { createDatabase, type TestDatabase } from './postgres.ts';
+import { createDatabase, inDatabase, type TestDatabase } from './postgres.ts';
 import { pastOthers, SLOT_BLOCKED, waitUntilSettled } from './stack.ts';
 
 type Variables = Readonly<Record<string, string>>;
@@ -41,6 +41,8 @@ export type CliStageOptions = {
   readonly schema: string;
   readonly sandbox?: SandboxOptions;
   readonly variables?: Variables;
+  /** Who the commands log in as, if not the superuser; `schema` makes the role, and who disposes of the stage drops it. */
+  readonly login?: { readonly user: string; readonly password: string };
   /** Another server than the run's. */
   readonly serverUrl?: string;
 };
@@ -65,7 +67,7 @@ export async function createCliStage(options: CliStageOptions): Promise<CliStage
   await configure({});
   const config = parseConfig(input);
   const variables: Variables = {
-    DATABASE_URL: database.url,
+    DATABASE_URL: inDatabase(database.url, database.name, options.login),
     NOTION_API_KEY: sandbox.token,
     NOTION_BASE_URL: sandbox.url,
     NOTION_PARENT_PAGE_ID: sandbox.parentPageId,

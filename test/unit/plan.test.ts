@@ -183,6 +183,22 @@ describe('relations whose targets have no page yet', () => {
     });
   });
 
+  test('an emptied relation that the row overrules: until the target has a page, the page is as its base says', () => {
+    const made = plan([supplier], {
+      base: { row: { Supplier: 'k7' }, page: { Supplier: [page(7)] } },
+      row: { Supplier: 'k999' },
+      page: { Supplier: [] },
+      judge: () => 'postgres',
+    });
+    expect(made).toEqual({
+      ...EMPTY,
+      agreed: ['Supplier'],
+      partial: new Set(['Supplier']),
+      conflicts: ['Supplier'],
+      missing: [{ table: suppliers, key: 'k999' }],
+    });
+  });
+
   test('two records that point to each other: the first is made unfinished, the second whole, the first is finished', () => {
     const pages = new Map<string, ReturnType<typeof page>>();
     const own = { ...lookups, pageOf: (_: unknown, key: RowKey) => pages.get(key) };
