@@ -1,10 +1,15 @@
 import type { TableName } from '../model/ids.ts';
 import type { ResolvedTable } from '../model/mapping.ts';
 import type { Target } from '../model/references.ts';
+import { serverErrorOf } from '../model/server-error.ts';
+import { isConnectionLost, mayPassLater } from './connection-lost.ts';
 import type { UserDatabase } from './rows.ts';
 import { existingKeys } from './rows.ts';
 
-/** Which of these records have no row any more, as `table/key`. */
+/**
+ * Which of these records have no row any more, as `table/key`. Of a table that cannot be read now, since policies hide its
+ * rows or it was renamed, say, nobody can tell, and that is that table's trouble alone.
+ */
 export async function goneAmong(
   db: UserDatabase,
   tables: ReadonlyMap<TableName, ResolvedTable>,
@@ -15,8 +20,13 @@ export async function goneAmong(
     const table = tables.get(name);
     if (table === undefined) continue;
     const keys = [...new Set(wanted.filter((each) => each.table === name).map(({ key }) => key))];
-    const there = await existingKeys(db, table, keys);
-    for (const key of keys) if (!there.has(key)) gone.add(`${name}/${key}`);
+    const there = await existingKeys(db, table, keys).catch(unlessUnreadable);
+    for (const key of keys) if (there?.has(key) === false) gone.add(`${name}/${key}`);
   }
   return gone;
+}
+
+function unlessUnreadable(error: unknown): null {
+  if (isConnectionLost(error) || mayPassLater(error) || serverErrorOf(error) === null) throw error;
+  return null;
 }

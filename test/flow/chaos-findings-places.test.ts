@@ -189,3 +189,21 @@ test('invariant 16: a database that is hidden at the start stops its table alone
   await sides.rest();
   expect(await sides.failures()).toEqual([]);
 });
+
+test('invariant 16: rows whose parent was deleted go on while nobody can read the table of the parents', async () => {
+  const { stack, sides } = await started();
+  await using _ = stack;
+  const child = await sides.pageOf('children', '00000000-0000-4000-8000-000000000001');
+  const parent = await sides.pageOf('parents', '901');
+  await sides.sql('delete from parents; alter table parents rename to elsewhere');
+  await sides.sql('update children set qty = 4');
+  await eventually(() => sides.shown(child, 'Qty') === 4);
+  expect(sides.shown(child, 'Parent')).toEqual([]);
+  const paused = await sides.sql('select table_name from pgnotion.status where paused');
+  expect(paused).toEqual([{ table_name: 'parents' }]);
+  expect(stack.sandbox.control.page(parent).in_trash).toBe(false);
+
+  await sides.sql('alter table elsewhere rename to parents');
+  await eventually(() => stack.sandbox.control.page(parent).in_trash);
+  await sides.rest();
+});

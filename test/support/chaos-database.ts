@@ -220,7 +220,6 @@ export async function changeDatabase(world: World, step: DatabaseAct): Promise<v
     case 'label':
       return addLabel(world, step.pick);
     case 'divide':
-      for (const of of ['parents', 'children'] as const) await unsecure(world, of);
       await world.sql('update children set divisor = $2 where id = $1', [
         (await keyAt(world, 'children', step.pick)) ?? null,
         step.by,
@@ -244,5 +243,6 @@ export async function changeDatabase(world: World, step: DatabaseAct): Promise<v
 /** Waits for what is under way, and mends what keeps rows from being read. What a daemon has to mend itself stays. */
 export async function endDatabaseActs(world: World): Promise<void> {
   while (world.tasks.size > 0) await Promise.all(world.tasks);
+  for (const of of ['parents', 'children'] as const) await unsecure(world, of);
   await world.sql('update children set divisor = 1 where divisor = 0');
 }

@@ -18,9 +18,11 @@ type Overwritten = {
 type Story = {
   readonly options: ReadonlyMap<string, string>;
   readonly overwritten: readonly Overwritten[];
-  /** Pages that pgnotion made for a record while another one that it had made was alive. */
-  readonly twins: readonly string[];
+  /** Pages that pgnotion made for a key while another one that it had made, and that showed it, was alive. */
+  readonly twins: readonly Twin[];
 };
+
+type Twin = { readonly other: string; readonly page: string; readonly key: string | null };
 
 type Teller = {
   readonly bot: string;
@@ -32,7 +34,7 @@ type Teller = {
   /** Who set a value, and when, by `page/property`. */
   readonly setBy: Map<string, { readonly by: string; readonly at: number }>;
   readonly overwritten: Overwritten[];
-  readonly twins: string[];
+  readonly twins: Twin[];
 };
 
 /** A value as a text that tells it from every other one; null for an empty one. */
@@ -168,8 +170,20 @@ function noteTwin(teller: Teller, world: World, page: Page): void {
       !world.restored.has(other.id) &&
       !world.taken.has(other.id) &&
       textOf(other.values[id.id], teller.options) === key;
-    if (same) teller.twins.push(`invariant 3: pages ${other.id} and ${page.id} were made for ${key}`);
+    if (same) teller.twins.push({ other: other.id, page: page.id, key });
   }
+}
+
+/** A page may still show the key that its row had before, while another row got that key and its page. */
+async function judgeTwins(world: World, twins: readonly Twin[]): Promise<string[]> {
+  const moved = await world.sql<{ page: string; key: string }>(
+    `select r.page_id as page, a.old ->> 'id' as key from pgnotion.records r
+       join audit a on a.source = r.table_name and a.op = 'UPDATE'
+        and a.old ->> 'id' <> a.new ->> 'id' and a.old ->> 'id' <> r.key`,
+  );
+  return twins
+    .filter(({ other, key }) => !moved.some((each) => each.page === other && each.key === key))
+    .map(({ other, page, key }) => `invariant 3: pages ${other} and ${page} were made for ${key}`);
 }
 
 type Line = { readonly page_id: string; readonly before: Readonly<Record<string, Json>> };
@@ -221,7 +235,7 @@ async function judgePages(world: World): Promise<Verdict> {
     ),
   );
   const [looks, writes] = [asked(world, 'pages.retrieve'), asked(world, 'pages.update')];
-  const faults = [...story.twins];
+  const faults = await judgeTwins(world, story.twins);
   let raced = 0;
   for (const each of story.overwritten) {
     if (kept.has(`${each.page}/${each.property}=${each.old}`)) continue;

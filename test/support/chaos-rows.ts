@@ -97,8 +97,8 @@ export async function judgeRows(world: World): Promise<Verdict> {
     `select n, xid::text, source, op, old, new from audit where application = 'pgnotion' and depth = 1 order by n`,
   );
   const lines = await world.sql<Applied>(
-    `select distinct t.xid::text, key, before, kind, page_id, table_name
-       from pgnotion.operations join operation_transactions t on t.operation = id::text where direction = 'to-postgres'`,
+    `select distinct t.xid::text, o.key, before, kind, page_id, table_name
+       from pgnotion.operations o join operation_transactions t on t.operation = o.id::text where direction = 'to-postgres'`,
   );
   const byTransaction = Map.groupBy(lines, (line) => line.xid);
   const faults = [...crossings(lines), ...(await judgeRemovals(world))];
