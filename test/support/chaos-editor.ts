@@ -87,6 +87,8 @@ function place(world: World, table: ChaosTable, pick: number, how: Place): void 
   else if (how === 'plain') control.makePlainPage(page.id);
   else if (how === 'forever') control.deleteForever(page.id);
   else control.movePage(page.id, world.sources[OTHER[table]]);
+  // Notion drops the files that the other place has no property for.
+  if (how === 'plain' || how === 'other-table') world.uploads.delete(page.id);
   if (how !== 'forever')
     world.away.set(page.id, {
       table,
