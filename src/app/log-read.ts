@@ -8,13 +8,33 @@ const STEP_MS = 20;
 /** A transaction of any size may be on its way: nobody waits for that. */
 const MOST_MS = 3_000;
 
-/** Has the log read up to now: resolves once all that is committed is in the outbox, with false if that takes too long. */
-export const createReadLog =
-  (db: UserDatabase, store: Store, secret: Buffer) => async (): Promise<boolean> => {
-    const mark = await markLog(db, secret);
-    for (let waited = 0; !(await isCaptured(store, mark)); waited += STEP_MS) {
-      if (waited >= MOST_MS) return false;
-      await setTimeout(STEP_MS);
-    }
-    return true;
+/**
+ * Has the log read up to now: resolves once all that is committed is in the outbox, with false if that takes too long. Those
+ * who ask while it is being read are answered together by the reading after that one.
+ */
+export function createReadLog(db: UserDatabase, store: Store, secret: Buffer): () => Promise<boolean> {
+  let last: Promise<unknown> = Promise.resolve();
+  let coming: Promise<boolean> | null = null;
+  const next = async (): Promise<boolean> => {
+    await last;
+    coming = null;
+    return readUpToNow(db, store, secret);
   };
+  return () => {
+    if (coming === null) {
+      coming = next();
+      last = coming.catch(() => undefined);
+    }
+    return coming;
+  };
+}
+
+async function readUpToNow(db: UserDatabase, store: Store, secret: Buffer): Promise<boolean> {
+  const deadline = performance.now() + MOST_MS;
+  const mark = await markLog(db, secret);
+  while (!(await isCaptured(store, mark))) {
+    if (performance.now() >= deadline) return false;
+    await setTimeout(STEP_MS);
+  }
+  return true;
+}

@@ -5,6 +5,7 @@ import type { ResolvedDependency, ResolvedField, ResolvedTable } from '../model/
 import { LIVE, type Urgency, urgencyOfMany } from '../model/urgency.ts';
 import type { DirtyRecord } from '../state/outbox.ts';
 import type { LoggedMove } from '../state/rekeys.ts';
+import { type Arrivals, follow, wasThereBefore } from './arrivals.ts';
 
 /** A record with the transaction that changed it last. */
 export type PendingRecord = DirtyRecord & {
@@ -76,6 +77,7 @@ export type Transaction = {
   readonly rows: Map<TableName, number>;
   /** How many changes of keys it has had. */
   moves: number;
+  readonly arrivals: Arrivals;
 };
 
 export const newTransaction = ({ xid, commitAt }: Extract<WalEvent, { kind: 'begin' }>): Transaction => ({
@@ -84,6 +86,7 @@ export const newTransaction = ({ xid, commitAt }: Extract<WalEvent, { kind: 'beg
   own: new Set(),
   rows: new Map(),
   moves: 0,
+  arrivals: new Map(),
 });
 
 /** Known once the transaction, or as much of it as is stored at a time, has been read. */
@@ -167,7 +170,11 @@ function noteRecord(
   const key = event.kind === 'delete' ? null : keyOf(table, event.row, before);
   const old = before === null ? null : keyOf(table, before);
   if (event.kind === 'delete' ? old === null : key === null) pending.compared.add(table.name);
-  if (old !== null && key !== null && old !== key) noteMove(pending, table, transaction, [old, key]);
+  if (old !== null && before !== null) {
+    if (key !== null && old !== key) noteMove(pending, table, transaction, [old, key], before);
+    const names = [`${table.name}/${old}`, key === null ? null : `${table.name}/${key}`] as const;
+    follow(transaction.arrivals, table, names, before, event.kind === 'delete' ? null : event.row);
+  }
   // No row has the old key now, unless one that is still to come takes it.
   if (old !== null && old !== key)
     hold(pending, dirtyRecord(table.name, old, 'delete', transaction), transaction, null);
@@ -190,13 +197,18 @@ function noteMove(
   table: ResolvedTable,
   transaction: Transaction,
   [from, to]: readonly [RowKey, RowKey],
+  former: WalTuple,
 ): void {
   const name = `${table.name}/${from}`;
-  transaction.moves += 1;
-  // A row that was made a moment ago has no record.
-  if (pending.dirty.get(name)?.inserted === true) return;
-  const { xid, changedAt, moves } = transaction;
-  pending.moves.push({ table: table.name, from, to, xid, at: changedAt, place: moves });
+  const { xid, changedAt: at } = transaction;
+  const step = (next: RowKey): void => {
+    transaction.moves += 1;
+    // A row that was made a moment ago has no record.
+    if (pending.dirty.get(name)?.inserted === true) return;
+    pending.moves.push({ table: table.name, from, to: next, xid, at, place: transaction.moves });
+  };
+  if (wasThereBefore(transaction.arrivals, name, former)) step(from);
+  step(to);
 }
 
 const dirtyRecord = (

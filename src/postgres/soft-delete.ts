@@ -1,6 +1,7 @@
 import { sql } from 'kysely';
 import { type RowKey, splitQualified } from '../model/ids.ts';
 import { type ResolvedTable, softDeleteColumn } from '../model/mapping.ts';
+import { keptRow } from './kept-row.ts';
 import { RowKeptError } from './row-statement-error.ts';
 import { existingKeys, keyCondition, tableRef, type UserDatabase } from './rows.ts';
 import type { UserTransaction } from './write.ts';
@@ -55,7 +56,7 @@ export async function setSoftDeleted(
   const read = async (): Promise<RowText | undefined> =>
     (
       await sql<{ row: RowText }>`
-        select to_jsonb(present.*) as row from ${tableRef(table)} as present where ${condition}`.execute(
+        select ${keptRow('present')} as row from ${tableRef(table)} as present where ${condition}`.execute(
         transaction,
       )
     ).rows[0]?.row;

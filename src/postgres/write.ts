@@ -6,6 +6,7 @@ import type { ResolvedTable } from '../model/mapping.ts';
 import { serverErrorOf } from '../model/server-error.ts';
 import { failpoint } from '../runtime/failpoints.ts';
 import { isConnectionLost } from './connection-lost.ts';
+import { keptRow } from './kept-row.ts';
 import { type OwnWrite, signTag, TAG_PREFIX } from './origin-tag.ts';
 import { readRows } from './read-rows.ts';
 import { redirectedRow } from './redirected-row.ts';
@@ -248,7 +249,7 @@ export async function deleteRow(
   key: RowKey,
 ): Promise<string | null> {
   const { rows } = await sql<{ row: string }>`
-    delete from ${tableRef(table)} as gone where ${keyCondition(table, key)} returning to_jsonb(gone.*) as row`.execute(
+    delete from ${tableRef(table)} as gone where ${keyCondition(table, key)} returning ${keptRow('gone')} as row`.execute(
     transaction,
   );
   const [gone] = rows;

@@ -156,6 +156,27 @@ export async function lostCreate(sql: Sql, table: TableName, key: RowKey, made: 
 /** Notion dates to the minute by its own clock, and a create may land more than a minute after it was sent. */
 const CREATE_APART = '5 minutes';
 
+/** Pages of a table that a request may have put away whose answer was lost. */
+export async function pagesPutAway(sql: Sql, table: TableName): Promise<ReadonlySet<PageId>> {
+  const rows = await sql.query<{ page: PageId }>(
+    `select distinct page_id as page from pgnotion.operations
+      where table_name = $1 and direction = 'to-notion' and kind in ('delete', 'filter') and page_id is not null
+        and status in ('started', 'unknown')`,
+    [table],
+  );
+  return new Set(rows.map(({ page }) => page));
+}
+
+/** The page was found in the trash: a request that put it there, and whose answer was lost, was carried out. */
+export const settlePutAway = (sql: Sql, page: PageId): Promise<unknown> =>
+  sql.query(
+    `update pgnotion.operations
+        set status = 'done', finished_at = clock_timestamp(),
+            error = coalesce(error, 'the answer was lost; a later look at the page settled it')
+      where page_id = $1 and direction = 'to-notion' and kind in ('delete', 'filter') and status in ('started', 'unknown')`,
+    [page],
+  );
+
 /** What the create in doubt of this record's page has sent; null if none is on record. */
 export async function doubtfulCreate(sql: Sql, table: TableName, key: RowKey): Promise<PageImage | null> {
   const [row] = await sql.query<{ after: PageImage }>(

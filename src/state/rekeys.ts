@@ -1,5 +1,5 @@
 import type { RowKey, TableName } from '../model/ids.ts';
-import { type KeyMove, possibleMoves } from '../model/rekey.ts';
+import { type KeyMove, yieldingMoves } from '../model/rekey.ts';
 import type { Sql } from './sql.ts';
 
 /** A move as the log tells it. `place` is its place in the transaction. */
@@ -63,27 +63,24 @@ const BY_KEY = [
 ] as const;
 
 /**
- * Gives records of one table new keys, all at once, with all that is kept of them: their pages and bases stay. Returns the
- * moves that were made. The caller holds the records' locks.
+ * Gives records of one table new keys, all at once, with all that is kept of them: their pages and bases stay. `moves` are
+ * net. The caller holds the locks of all records that they name.
  */
-export async function rekey(sql: Sql, table: TableName, moves: readonly KeyMove[]): Promise<KeyMove[]> {
-  const [froms, tos] = [moves.map(({ from }) => from), moves.map(({ to }) => to)];
+export async function rekey(sql: Sql, table: TableName, moves: readonly KeyMove[]): Promise<void> {
   // As text, because the users' own connections read no other type.
-  const there = await sql.query<{ key: RowKey; life: 'over' | 'begins' | 'goes on' }>(
-    `select key, case when state = 'resting' and not filtered then 'over' when state = 'creating' then 'begins'
-                      else 'goes on' end as life
+  const there = await sql.query<{ key: RowKey; life: 'over' | 'goes on' }>(
+    `select key, case when state = 'resting' and not filtered then 'over' else 'goes on' end as life
        from pgnotion.records
       where table_name = $1 and key = any($2::text[]) for update`,
-    [table, [...froms, ...tos]],
+    [table, moves.flatMap(({ from, to }) => [from, to])],
   );
-  // A page that is being made, or may have been, shows the old key, by which it is looked for.
-  const known = new Set(there.filter(({ life }) => life !== 'begins').map(({ key }) => key));
+  const known = new Set(there.map(({ key }) => key));
   const kept = new Set(there.filter(({ life }) => life !== 'over').map(({ key }) => key));
-  const made = possibleMoves(
-    moves.filter(({ from }) => known.has(from)),
-    kept,
-  );
-  if (made.length === 0) return [];
+  const followed = moves.filter(({ from }) => known.has(from));
+  if (followed.length === 0) return;
+  // A move to be ended needs no record of its own for its key to be free.
+  const yielding = yieldingMoves(moves, kept).filter((move) => followed.some(({ to }) => to === move.from));
+  const made = [...followed, ...yielding];
   const leaving = new Set(made.map(({ from }) => from));
   // A record that was deleted, and only remembered, gives way to the row that has its key now.
   await sql.query('delete from pgnotion.records where table_name = $1 and key = any($2::text[])', [
@@ -91,28 +88,61 @@ export async function rekey(sql: Sql, table: TableName, moves: readonly KeyMove[
     made.map(({ to }) => to).filter((to) => known.has(to) && !leaving.has(to)),
   ]);
   for (const [name, of, column] of BY_KEY) await moveKeys(sql, `pgnotion.${name}`, [of, column], table, made);
+  await clearWay(sql, table, made);
+  for (const [name, of, column] of BY_KEY)
+    await settleKeys(sql, `pgnotion.${name}`, [of, column], table, made);
   await moveLines(sql, table, made);
+  const tos = new Set(followed.map(({ to }) => to));
+  await lookAgain(
+    sql,
+    table,
+    followed.map(({ from }) => from).filter((from) => !tos.has(from)),
+  );
+  await releaseEdits(sql, table, followed);
   await noteMoves(sql, table, made);
-  return made;
 }
 
 /** In two steps, because a key is given away before it is free. */
-async function moveKeys(
+const moveKeys = (
   sql: Sql,
   name: string,
   [of, column]: readonly [string, string],
   table: TableName,
   moves: readonly KeyMove[],
-): Promise<void> {
-  await sql.query(
+): Promise<unknown> =>
+  sql.query(
     `update ${name} set ${column} = chr(1) || u.new from unnest($2::text[], $3::text[]) as u(old, new)
       where ${of} = $1 and ${column} = u.old`,
     [table, moves.map(({ from }) => from), moves.map(({ to }) => to)],
   );
-  await sql.query(
+
+const settleKeys = (
+  sql: Sql,
+  name: string,
+  [of, column]: readonly [string, string],
+  table: TableName,
+  moves: readonly KeyMove[],
+): Promise<unknown> =>
+  sql.query(
     `update ${name} set ${column} = substr(${column}, 2)
       where ${of} = $1 and ${column} = any(select chr(1) || t from unnest($2::text[]) as t)`,
     [table, moves.map(({ to }) => to)],
+  );
+
+/**
+ * What a row without a record has left under a key that another row's record gets: its own notes of the same kinds would
+ * meet them.
+ */
+async function clearWay(sql: Sql, table: TableName, moves: readonly KeyMove[]): Promise<void> {
+  const values = [table, moves.map(({ to }) => to)];
+  for (const name of ['waiting', 'clearings', 'refused_fields'])
+    await sql.query(`delete from pgnotion.${name} where table_name = $1 and key = any($2::text[])`, values);
+  // Who waits for both pages waits for the one that is there.
+  await sql.query(
+    `delete from pgnotion.waiting w where w.target_table = $1 and w.target_key = any($2::text[])
+        and exists (select from pgnotion.waiting o where o.target_table = $1 and o.target_key = chr(1) || w.target_key
+                       and o.table_name = w.table_name and o.key = w.key)`,
+    values,
   );
 }
 
@@ -133,20 +163,24 @@ async function moveLines(sql: Sql, table: TableName, moves: readonly KeyMove[]):
            leaves = null`,
     [table, froms, tos],
   );
-  // Whatever has the old key by now, a row or nothing, is looked at once more.
-  await sql.query(
+}
+
+/** Whatever has the old key by now, a row or nothing, is looked at once more. */
+const lookAgain = (sql: Sql, table: TableName, keys: readonly RowKey[]): Promise<unknown> =>
+  sql.query(
     `update pgnotion.outbox set kind = 'delete', restore = '{}', approved = false, version = version + 1,
             next_at = clock_timestamp(), attempts = 0, parked_at = null, code = null, reason = null, remedy = null
       where table_name = $1 and key = any($2::text[])`,
-    [table, froms.filter((from) => !tos.includes(from))],
+    [table, keys],
   );
-  // Whatever waited for the page under its old key, or was refused because its row was not found, is looked at again.
-  await sql.query(
+
+/** Whatever waited for the page under its old key, or was refused because its row was not found, is looked at again. */
+const releaseEdits = (sql: Sql, table: TableName, moves: readonly KeyMove[]): Promise<unknown> =>
+  sql.query(
     `update pgnotion.edits set next_at = clock_timestamp(), parked_at = null, digest = ''
       where table_name = $1 and key = any($2::text[]) and digest not in ('approved', 'rejected', 'left')`,
-    [table, tos],
+    [table, moves.map(({ to }) => to)],
   );
-}
 
 const noteMoves = (sql: Sql, table: TableName, moves: readonly KeyMove[]): Promise<unknown> =>
   sql.query(

@@ -4,7 +4,8 @@ import type { Sql } from './sql.ts';
 
 // Order of locks: first the lock of this file, then what waits, then lines of the outbox. So these functions come before
 // anything that their transaction does to the outbox; otherwise two pages that wait for each other stand still until
-// PostgreSQL ends one of the transactions.
+// PostgreSQL ends one of the transactions. A transaction that takes a conflict's line too takes it between the lock of this
+// file (`lockWaiting`) and the outbox, as whoever decides a conflict holds its line when it comes to the outbox.
 
 /** A page has become a record: what points to it on either side goes on now. */
 export async function releaseWaiting(sql: Sql, table: TableName, key: RowKey): Promise<void> {
@@ -52,7 +53,8 @@ const release = (
   );
 
 /** Whoever links a page and whoever waits for one must see each other. */
-const lockWaiting = (sql: Sql): Promise<object[]> => sql.query('select pg_advisory_xact_lock(7420003)');
+export const lockWaiting = (sql: Sql): Promise<object[]> =>
+  sql.query('select pg_advisory_xact_lock(7420003)');
 
 /**
  * Keeps which records a relation waits for. A target that got its page in the meantime makes the record dirty again, so that

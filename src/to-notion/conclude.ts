@@ -10,7 +10,7 @@ import { noteExtras } from '../state/extras.ts';
 import { closeDoubts, type RequestOperation } from '../state/operations.ts';
 import { settle } from '../state/outbox.ts';
 import { advanceBase, type SyncRecord } from '../state/records.ts';
-import { awaitTargets } from '../state/waiting.ts';
+import { awaitTargets, lockWaiting } from '../state/waiting.ts';
 import { concludeConflicts } from './conflict.ts';
 import { type DeliverContext, type Delivered, type Delivery, SETTLED } from './context.ts';
 import { baseOfWithheld, type Second } from './extras.ts';
@@ -59,8 +59,9 @@ export async function conclude(
   const page = { ...pick(seen.after, moved), ...baseOfWithheld(record, plan, seen.second) };
   const base = { ...record.basePage, ...page };
   const look = await context.store.transaction(async (sql) => {
-    await awaitTargets(sql, table.name, entry.key, plan.missing);
+    if (plan.missing.length > 0) await lockWaiting(sql);
     const unseen = await concludeConflicts(sql, delivery, record, seen.page, plan, seen.second.withheld);
+    await awaitTargets(sql, table.name, entry.key, plan.missing);
     await advanceBase(
       sql,
       { table: table.name, key: entry.key },

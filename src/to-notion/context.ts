@@ -35,6 +35,8 @@ export type DeliverContext = {
   readonly sourceOf: (table: TableName) => Promise<Source>;
   readonly settleRelations: SettleRelations;
   readonly locks: KeyLock;
+  /** Resolves once all that is committed now is in the outbox; with false if that takes too long. */
+  readonly readLog: () => Promise<boolean>;
   /** Records whose refused field is being looked for. */
   readonly refusedFields: RefusedFieldSearch;
   readonly looks: Looks;

@@ -215,7 +215,9 @@ export async function findCreated(
   const property = propertyKey(source, table.idProperty);
   // Nothing can be found by it until it is back.
   if (property === undefined) return 'doubtful';
-  const filter = { property, rich_text: { equals: entry.key } };
+  // The row's key may have changed since: the page shows the one that it was made with.
+  const shown = sent?.[table.idProperty] ?? entry.key;
+  const filter = { property, rich_text: { equals: shown } };
   const found = await context.notion.query({ dataSourceId: source.dataSource, filter }, ask);
   const idField = table.fields.find((field) => field.property === table.idProperty);
   // A page that was moved here from another synced table may carry a key that looks like this one.
@@ -228,7 +230,7 @@ export async function findCreated(
       if (owned.has(page.id)) return false;
       const property = page.properties[source.properties[table.idProperty] ?? ''];
       const read = property === undefined ? undefined : idField?.codec.read(property);
-      return read?.kind === 'value' && read.value === entry.key && mayBeOurs(context, record, page);
+      return read?.kind === 'value' && read.value === shown && mayBeOurs(context, record, page);
     })
     // A person may have copied ours, within the same minute even: what we made is the record's, the copy is theirs.
     .sort(

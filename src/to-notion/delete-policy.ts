@@ -29,6 +29,8 @@ export type DeletePolicy =
       /** Keeps the rule's decision; belongs to the moment before the request leaves. */
       readonly keep: (sql: Sql) => Promise<void>;
     }
+  /** It is there already: by a person, or by a request of ours whose answer was lost. */
+  | { readonly kind: 'in trash' }
   | { readonly kind: 'stays'; readonly delivered: Delivered };
 
 /** A row was deleted: if a person has edited its page since both sides agreed, somebody has to give way. */
@@ -46,6 +48,7 @@ export async function deletePolicyOf(
   if (found?.kind === 'hidden') return { kind: 'stays', delivered: hidden(entry) };
   if (found?.kind === 'away' && found.away === 'moved')
     return { kind: 'stays', delivered: await moved(context, entry, found.page) };
+  if (found?.kind === 'away' && found.away === 'trashed') return { kind: 'in trash' };
   const now =
     found?.kind === 'here'
       ? await deletedPageRequest(context, delivery, { ...record, basePage: found.basePage }, found)

@@ -1,3 +1,4 @@
+import type { LeftOut } from '../model/filtered.ts';
 import type { TableName } from '../model/ids.ts';
 import { changedInRow } from '../model/merge.ts';
 import { tableFailure } from '../model/table-failure.ts';
@@ -27,6 +28,7 @@ import { createPage, findCreated } from './create.ts';
 import { deletePage } from './delete.ts';
 import { failureOf, readBlocked, rowMissing, urgencyOf } from './failure.ts';
 import { filterOut } from './filter.ts';
+import { waitForMoves } from './own-key.ts';
 import { type Preread, readBeforeWrite } from './preread.ts';
 import { waitsForKind } from './refused-requests.ts';
 import { sameBase } from './same-base.ts';
@@ -113,7 +115,7 @@ async function deliverOne(context: DeliverContext, batch: Batch, entry: OutboxEn
     ? batch.look
     : await readBeforeWrite(context, table, source, 1, { priority: urgencyOf(entry) });
   const leftOut = (await leftOutAmong(context.db, table, [entry.key])).get(entry.key);
-  if (leftOut !== undefined) return filterOut(context, { entry, table, source }, known, look, leftOut);
+  if (leftOut !== undefined) return withLeftOut(context, { entry, table, source }, known, look, leftOut);
   if (fresh === undefined) return withoutRow(context, { entry, table, source }, known, look);
   const lookups = await lookupsFor(context, table, [fresh, ...(known === undefined ? [] : [known.baseRow])]);
   const refused = (await refusedFieldsOf(context.store, table.name, [entry.key]))(entry.key);
@@ -134,6 +136,10 @@ async function withRow(
   // Without it a page could not be found again.
   const incomplete = known?.page == null ? awaitProperty(delivery, table.idProperty) : null;
   if (incomplete !== null) return incomplete;
+  if (known?.page == null || known.state === 'resting') {
+    const moves = await waitForMoves(context, table.name, entry, known);
+    if (moves !== null) return moves;
+  }
   if (known === undefined)
     return (await waitForClaim(context, delivery, claims)) ?? createPage(context, delivery);
   if (known.page === null) return afterDoubt(context, delivery, known);
@@ -179,6 +185,26 @@ async function afterDoubt(
   return { kind: 'postponed', ms: 0 };
 }
 
+async function withLeftOut(
+  context: DeliverContext,
+  delivery: Deletion,
+  known: SyncRecord | undefined,
+  look: Preread,
+  why: LeftOut,
+): Promise<Delivered> {
+  return (await goesAway(context, delivery, known)) ?? filterOut(context, delivery, known, look, why);
+}
+
+/** Whether a page that is about to be put away has to wait for its record to follow its row. */
+async function goesAway(
+  context: DeliverContext,
+  { entry, table }: Deletion,
+  known: SyncRecord | undefined,
+): Promise<Delivered | null> {
+  if (known === undefined || known.state === 'resting') return null;
+  return waitForMoves(context, table.name, entry, known);
+}
+
 async function withoutRow(
   context: DeliverContext,
   delivery: Deletion,
@@ -187,7 +213,8 @@ async function withoutRow(
 ): Promise<Delivered> {
   const { entry, table } = delivery;
   // A row that cannot be read is deleted only if the log said so.
-  if (entry.kind === 'delete') return deletePage(context, delivery, known, look);
+  if (entry.kind === 'delete')
+    return (await goesAway(context, delivery, known)) ?? deletePage(context, delivery, known, look);
   if (entry.attempts < MISSING_ROW_TRIES) {
     return { kind: 'retry', ms: MISSING_ROW_MS, failure: rowMissing(table.name, entry.key) };
   }

@@ -8,6 +8,7 @@ import type { CompletePage } from '../notion/pages.ts';
 import { leftOutAmong } from '../postgres/left-out.ts';
 import { parkEdit } from '../state/edits.ts';
 import { deletionLoad, massFiltered, noteLeaving, unseenChanges } from '../state/guarded-changes.ts';
+import { settlePutAway } from '../state/operations.ts';
 import { settle } from '../state/outbox.ts';
 import { type RestedAs, rest, type SyncRecord } from '../state/records.ts';
 import { hidden, moved } from './away.ts';
@@ -47,7 +48,10 @@ export async function filterOut(
   if (waits !== null) return waits;
   const found = await pageNow(context, delivery, { ...record, page }, look);
   if (found.kind === 'elsewhere') return found.delivered;
-  if (found.inTrash) return conclude(context, delivery, record, 'trashed', why, null);
+  if (found.inTrash) {
+    await context.store.transaction((sql) => settlePutAway(sql, page));
+    return conclude(context, delivery, record, 'trashed', why, null);
+  }
   const request = awayRequestOf(context, delivery, page, policy);
   const away = await putAway(context, delivery, { ...record, page }, request, {
     kind: 'filter',

@@ -10,6 +10,7 @@ import { stopsAll } from '../notion/error-classification.ts';
 import { type Located, locatePage, type SettledPage } from '../notion/locate.ts';
 import type { QueryAnswer } from '../notion/query-response.ts';
 import { editedPages } from '../state/edits.ts';
+import { pagesPutAway } from '../state/operations.ts';
 import type { SyncRecord } from '../state/records.ts';
 import type { Source } from '../state/sources.ts';
 import type { DeliverContext } from './context.ts';
@@ -47,10 +48,12 @@ export async function readBeforeWrite(
   if (edited === null) return one;
   // An edit that waits may be older than the watermark.
   const waiting = await editedPages(context.store, table.name);
+  // No query lists a page that is in the trash already.
+  const putAway = await pagesPutAway(context.store, table.name);
   return async (record) => {
     if (record.state !== 'linked') return one(record);
     const shown = edited.get(record.page);
-    if (shown === undefined) return waiting.has(record.page) ? one(record) : null;
+    if (shown === undefined) return waiting.has(record.page) || putAway.has(record.page) ? one(record) : null;
     // A query may lag, even behind a write of our own that was answered: what is news is looked at as it is now.
     return isAsBased(table, source, record, shown) ? null : one(record);
   };

@@ -188,6 +188,29 @@ describe('writing rows', () => {
     ]);
   });
 
+  test('invariant 4: what json holds and jsonb does not keeps no row from being deleted', async () => {
+    await using tables = await createTables(
+      String.raw`create table t (id int primary key, v text, j json, many json[]);
+        insert into t values (1, 'a\u0000b', '{"a": "x\u0000\u0000y", "b": "\\u0000", "\\\u0000": 1}', array['"\ud800"', '"\udc00 \ud83d\ude00"', '"\ud83d\ud83d\ude00"']::json[]),
+                             (2, '\ud800', '{"n": 1.50}', null)`,
+    );
+    const table = await tables.one(mapped);
+    await writeAs(tables.writer, tag, async (transaction) => {
+      expect(JSON.parse((await deleteRow(transaction, table, key('1'))) ?? '')).toEqual({
+        id: 1,
+        v: String.raw`a\u0000b`,
+        j: { a: 'x\ufffd\ufffdy', b: String.raw`\u0000`, '\\\ufffd': 1 },
+        many: ['\ufffd', '\ufffd \u{1f600}', '\ufffd\u{1f600}'],
+      });
+      expect(JSON.parse((await deleteRow(transaction, table, key('2'))) ?? '')).toEqual({
+        id: 2,
+        v: String.raw`\ud800`,
+        j: { n: 1.5 },
+        many: null,
+      });
+    });
+  });
+
   test('composite keys come back in the configuration’s order, and pick one row', async () => {
     await using tables = await createTables(
       `create table t (a int, b text, v text, primary key (a, b)); insert into t values (1, 'x', 'one'), (1, 'y', 'two')`,

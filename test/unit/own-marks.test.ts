@@ -1,7 +1,7 @@
 import { pino } from 'pino';
 import { expect, test } from 'vitest';
 import { createOwnWriteReader } from '../../src/capture/own-writes.ts';
-import { addChange, noPendingChanges, routesOf } from '../../src/capture/pending-changes.ts';
+import { addChange, newTransaction, noPendingChanges, routesOf } from '../../src/capture/pending-changes.ts';
 import type { WalEvent } from '../../src/model/change.ts';
 import { qualifiedName, type RowKey, tableName } from '../../src/model/ids.ts';
 import type { ResolvedTable } from '../../src/model/mapping.ts';
@@ -22,7 +22,7 @@ test('20,000 messages with our prefix that are not ours make one warning an hour
   const log = pino({ level: 'warn' }, { write: (text) => void lines.push(text) });
   let at = 0;
   const read = createOwnWriteReader({ tagSecret: secret, log, now: () => at });
-  const transaction = { xid: 7, changedAt: new Date(), own: new Set<string>(), rows: new Map(), moves: 0 };
+  const transaction = newTransaction({ kind: 'begin', xid: 7, commitAt: new Date() });
   for (let n = 0; n < 20_000; n += 1) read(transaction, message(`{"operation":"${n}"}`));
   expect(lines).toHaveLength(1);
   expect(transaction.own.size).toBe(0);
@@ -57,6 +57,7 @@ test('invariant 1: a row that we wrote is taken for changed if the log did not g
       own: new Set(['items/5']),
       rows: new Map(),
       moves: 0,
+      arrivals: new Map(),
     };
     const row = { id: '5', note: undefined };
     addChange(pending, routes, transaction, {
