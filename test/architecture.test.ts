@@ -177,6 +177,20 @@ test('the schema pgnotion is named in the SQL of state alone', () => {
   expect(withSql(OWN_SCHEMA, []).length).toBeGreaterThan(0);
 });
 
+test('what is selected as text is not what the rows are ordered by: 10 would come before 9', () => {
+  const templates = sources.flatMap(({ path, code }) =>
+    [...code.matchAll(/`[^`]*`/g)].map(([text]) => ({ path, text })),
+  );
+  const bare = templates.flatMap(({ path, text }) =>
+    [...text.matchAll(/(?<![.\w])(\w+)::text(?!\s+as\b)/gi)]
+      .map(([, column = '']) => column)
+      .filter((column) => new RegExp(`order by (?:[\\w."]+, )*${column}\\b`, 'i').test(text))
+      .map((column) => `${path}: order by ${column}`),
+  );
+  expect(templates.length).toBeGreaterThan(sources.length);
+  expect(bare).toEqual([]);
+});
+
 test('a class is an error', () => {
   const classes = found(/\bclass\s+\w+[^{]*\{/g);
   expect(classes.length).toBeGreaterThan(0);

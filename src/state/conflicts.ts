@@ -40,9 +40,9 @@ export async function liveConflicts(
   lock = false,
 ): Promise<LiveConflict[]> {
   return sql.query<LiveConflict>(
-    `select id::text, type, fields[1] as field, resolution as choice, value::text, resolved_by as by
-       from pgnotion.conflict_entries where table_name = $1 and record_id = $2 and ${LIVE}
-      order by id ${lock ? 'for update' : ''}`,
+    `select c.id::text, type, fields[1] as field, resolution as choice, value::text, resolved_by as by
+       from pgnotion.conflict_entries c where table_name = $1 and record_id = $2 and ${LIVE}
+      order by c.id ${lock ? 'for update' : ''}`,
     [table, key],
   );
 }

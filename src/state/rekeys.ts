@@ -26,11 +26,14 @@ export async function keepMoves(sql: Sql, moves: readonly LoggedMove[]): Promise
 
 export type PendingMove = KeyMove & { readonly id: string };
 
-/** The oldest moves that are not carried over, in the order of the log. */
+/**
+ * The oldest moves that are not carried over, in the order of the log. They are ordered by the column of the table: a bare
+ * `id` would be the text that is selected, where 10 comes before 9.
+ */
 export const pendingMoves = (sql: Sql, limit: number): Promise<PendingMove[]> =>
   sql.query(
-    `select id::text, table_name as "table", old_key as "from", new_key as "to" from pgnotion.rekeys
-      where applied_at is null order by id limit $1`,
+    `select m.id::text, m.table_name as "table", m.old_key as "from", m.new_key as "to" from pgnotion.rekeys m
+      where m.applied_at is null order by m.id limit $1`,
     [limit],
   );
 

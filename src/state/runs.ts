@@ -30,8 +30,8 @@ export async function beginRollback(
   );
   const [row] = await sql.query<{ id: string }>(
     `with old as (
-       select id from pgnotion.runs
-        where kind = 'rollback' and finished_at is null and selection = $1 order by id desc limit 1),
+       select r.id from pgnotion.runs r
+        where r.kind = 'rollback' and r.finished_at is null and r.selection = $1 order by r.id desc limit 1),
      made as (
        insert into pgnotion.runs (kind, selection, actor, total)
        select 'rollback', $1, $2, $3 where not exists (select from old) returning id)
@@ -45,8 +45,8 @@ export async function beginRollback(
 /** The run of this selection that broke off, if there is one: doing it again goes on with it. */
 export async function brokenRollback(sql: Sql, selection: string): Promise<string | null> {
   const [row] = await sql.query<{ id: string }>(
-    `select id::text from pgnotion.runs
-      where kind = 'rollback' and finished_at is null and selection = $1 order by id desc limit 1`,
+    `select r.id::text from pgnotion.runs r
+      where r.kind = 'rollback' and r.finished_at is null and r.selection = $1 order by r.id desc limit 1`,
     [selection],
   );
   return row?.id ?? null;
