@@ -19,7 +19,7 @@ import { createLooks } from '../runtime/looks.ts';
 import type { Service } from '../runtime/service.ts';
 import type { Wake } from '../runtime/wake.ts';
 import { tagSecret } from '../state/secret.ts';
-import { readSources, type Source } from '../state/sources.ts';
+import { readSource, type Source } from '../state/sources.ts';
 import type { Store } from '../state/sql.ts';
 import { runDeliver } from '../to-notion/dispatch.ts';
 import { createRefusedFieldSearch } from '../to-notion/refused-field-search.ts';
@@ -178,8 +178,8 @@ export async function sharedContext(
 }
 
 async function sourceOf(store: Store, name: TableName): Promise<Source> {
-  const source = (await readSources(store)).get(name);
-  if (source !== undefined) return source;
+  const source = await readSource(store, name);
+  if (source !== null) return source;
   throw new PgnotionError({
     code: 'source_unknown',
     message: `the view pgnotion.data_sources has no state of ${name} any more`,

@@ -1,5 +1,6 @@
 import type { Monitor } from '../admin/monitor.ts';
 import type { Config } from '../config/mapping-file.ts';
+import { BACKFILL, BULK, LIVE, type Urgency } from '../model/urgency.ts';
 import type { NotionClient } from '../notion/client.ts';
 import { watchEnumLabels } from '../reconcile/enum-labels.ts';
 import { watchPublication } from '../reconcile/publication.ts';
@@ -37,6 +38,9 @@ export type Ends = {
   readonly url: string;
 };
 
+/** Who makes entries due elsewhere than in the log does not say under which urgency they wait. */
+const EVERY_URGENCY = [LIVE, BULK, BACKFILL] as const;
+
 /** Capture needs nothing of Notion and goes on whatever Notion does; the rest begins when Notion answers (invariant 13). */
 export async function servicesOf(
   options: Serving,
@@ -51,13 +55,16 @@ export async function servicesOf(
     backfill: createWake(),
     poll: createWake(),
   };
-  const shared = await sharedContext(installation, store, ends.notion, () => {
-    for (const wakeup of [wakeups.live, wakeups.bulk, wakeups.backfill]) wakeup.ring();
-  });
+  const lanes = { [LIVE]: wakeups.live, [BULK]: wakeups.bulk, [BACKFILL]: wakeups.backfill };
+  const onDirty = (urgencies: readonly Urgency[]): void => {
+    for (const urgency of urgencies) lanes[urgency].ring();
+  };
+  const shared = await sharedContext(installation, store, ends.notion, () => onDirty(EVERY_URGENCY));
   const { slot, publication } = config;
   const stream = { ...streamOf(config), url: ends.url, senderTimeoutMs: options.senderTimeoutMs, log };
   const capture = {
     ...shared,
+    onDirty,
     slot,
     open: (given: AbortSignal) =>
       openOwnStream({ ...stream, signal: given }, { pool: installation.pool, store }),

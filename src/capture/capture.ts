@@ -3,7 +3,7 @@ import { messageOf, PgnotionError } from '../model/errors.ts';
 import type { Lsn, QualifiedName, TableName } from '../model/ids.ts';
 import type { ResolvedTable } from '../model/mapping.ts';
 import { tableFailure } from '../model/table-failure.ts';
-import { urgencyOfMany } from '../model/urgency.ts';
+import { BACKFILL, BULK, LIVE, type Urgency, urgencyOfMany } from '../model/urgency.ts';
 import { isConnectionLost } from '../postgres/connection-lost.ts';
 import { referringKeys } from '../postgres/references.ts';
 import { isReadBlocked } from '../postgres/row-statement-error.ts';
@@ -16,7 +16,7 @@ import { keepTrying } from '../runtime/retry.ts';
 import { onAbort } from '../runtime/signal.ts';
 import { advanceCheckpoint, raiseAcknowledged } from '../state/checkpoint.ts';
 import { isLongKey, noteLongKeys } from '../state/long-keys.ts';
-import { type DirtyRecord, markAllDeleted, markDirty } from '../state/outbox.ts';
+import { type DirtyRecord, markAllDeleted, markDirty, type ReadTo } from '../state/outbox.ts';
 import { livingBase, recordsByKey } from '../state/records.ts';
 import { markReferrers } from '../state/referrers.ts';
 import { keepMoves } from '../state/rekeys.ts';
@@ -47,8 +47,8 @@ export type CaptureOptions = {
   readonly tables: readonly ResolvedTable[];
   readonly slot: string;
   readonly tagSecret: Buffer;
-  /** Called once dirty records are stored. */
-  readonly onDirty: () => void;
+  /** Called once dirty records are stored, with the urgencies under which they wait. */
+  readonly onDirty: (urgencies: readonly Urgency[]) => void;
   readonly log: Log;
 };
 
@@ -177,24 +177,39 @@ async function flush(options: Consuming, pending: PendingChanges, checkpoint: Ls
     `${a.table}/${a.key}` < `${b.table}/${b.key}` ? -1 : 1,
   );
   const compared = await unreadableTables(options, pending);
-  await options.store.transaction(async (sql) => {
-    await noteLongKeys(
-      sql,
-      sorted.filter(({ key }) => isLongKey(key)),
-    );
-    const kept = sorted.filter(({ key }) => !isLongKey(key));
-    await markDirty(
-      sql,
-      kept.map((record) => ({ ...record, lsn: checkpoint })),
-    );
-    for (const { table, field, related, rows } of shown)
-      await markReferrers(sql, { table, field, related, rows });
-    if (compared.length > 0) await compareAgain(sql, compared);
-    await keepMoves(sql, pending.moves);
-    if (checkpoint !== null) await advanceCheckpoint(sql, options.slot, checkpoint);
-  });
+  const kept = sorted.filter(({ key }) => !isLongKey(key));
+  const marked = kept.map((record) => ({ ...record, lsn: checkpoint }));
+  const to = checkpoint === null ? null : { slot: options.slot, lsn: checkpoint };
+  const { store } = options;
+  let urgencies: readonly Urgency[] = [LIVE, BULK, BACKFILL];
+  if (marked.length === sorted.length && shown.length + compared.length + pending.moves.length === 0)
+    urgencies = await storeChanges(store, marked, to);
+  else
+    await store.transaction(async (sql) => {
+      await noteLongKeys(
+        sql,
+        sorted.filter(({ key }) => isLongKey(key)),
+      );
+      await markDirty(sql, marked);
+      for (const { table, field, related, rows } of shown)
+        await markReferrers(sql, { table, field, related, rows });
+      if (compared.length > 0) await compareAgain(sql, compared);
+      await keepMoves(sql, pending.moves);
+      if (to !== null) await advanceCheckpoint(sql, to.slot, to.lsn);
+    });
   clear(pending);
-  if (sorted.length > 0) options.onDirty();
+  options.onDirty(urgencies);
+}
+
+/** One statement as a rule: a change that stands alone must not wait for a transaction of many. */
+async function storeChanges(
+  store: Store,
+  records: readonly DirtyRecord[],
+  to: ReadTo | null,
+): Promise<readonly Urgency[]> {
+  if (records.length > 0) return markDirty(store, records, to, store.epoch);
+  if (to !== null) await store.transaction((sql) => advanceCheckpoint(sql, to.slot, to.lsn));
+  return [];
 }
 
 async function allVisible({ db, log, signal }: Consuming, pending: PendingChanges): Promise<void> {

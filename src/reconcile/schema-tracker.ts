@@ -8,7 +8,7 @@ import type { Log } from '../runtime/log.ts';
 import { keepTrying } from '../runtime/retry.ts';
 import { createWake, type Wake } from '../runtime/wake.ts';
 import { readKnown } from '../state/properties.ts';
-import { compareAgain, readSources, type Source } from '../state/sources.ts';
+import { compareAgain, readSource, readSources, type Source } from '../state/sources.ts';
 import type { Store } from '../state/sql.ts';
 import { learnOptions, settleSchema, syncable } from './schema.ts';
 import { observing } from './schema-client.ts';
@@ -214,8 +214,8 @@ async function read(watch: Watch, name: TableName): Promise<void> {
   one.readAt = askedAt;
   one.digest = schemaDigest(actual);
   if (settled.voided) one.voidedAt = performance.now();
-  const source = (await readSources(store)).get(name);
-  if (source !== undefined) await follow(watch, source);
+  const source = await readSource(store, name);
+  if (source !== null) await follow(watch, source);
   tell(watch, name, settled.identified.deviations);
   watch.onDirty();
 }
@@ -239,8 +239,8 @@ async function learn(watch: Watch, name: TableName): Promise<void> {
     learnOptions(sql, one.table, one.dataSource, options),
   );
   if (!explained) return void (await readAgain(watch, name));
-  const source = (await readSources(watch.store)).get(name);
-  if (source !== undefined) await follow(watch, source);
+  const source = await readSource(watch.store, name);
+  if (source !== null) await follow(watch, source);
 }
 
 /** Takes over what state knows. A field that can be synced again has its rows compared. */

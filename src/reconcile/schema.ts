@@ -11,7 +11,7 @@ import { hasDrift, keepDrifts } from '../state/drift.ts';
 import { lockSchema, moveFields, readKnown, saveKnown } from '../state/properties.ts';
 import { releaseRefused } from '../state/refused-fields.ts';
 import { retryParked } from '../state/retry-parked.ts';
-import { readSources, saveSource } from '../state/sources.ts';
+import { readSource, saveSource } from '../state/sources.ts';
 import type { Sql } from '../state/sql.ts';
 import { voidBase } from '../state/void-base.ts';
 
@@ -92,8 +92,7 @@ export async function learnOptions(
     if (Object.values(was.options).some(({ label }) => label === option.label)) return false;
     known[property] = { ...was, options: { ...was.options, [id]: option } };
   }
-  const source = (await readSources(sql)).get(table.name);
-  if (source !== undefined)
-    await saveKnown(sql, at, before, known, { ids: source.properties, keys: source.keys });
+  const source = await readSource(sql, table.name);
+  if (source !== null) await saveKnown(sql, at, before, known, { ids: source.properties, keys: source.keys });
   return !(await hasDrift(sql, table.name, 'option_missing'));
 }

@@ -1,5 +1,5 @@
 import { messageOf } from '../model/errors.ts';
-import type { PageId, RowKey, TableName } from '../model/ids.ts';
+import type { PageId, TableName } from '../model/ids.ts';
 import type { ResolvedTable } from '../model/mapping.ts';
 import { type NotionClient, textRuns } from '../notion/client.ts';
 import { isGone, NotionFailure, stopsAll } from '../notion/error-classification.ts';
@@ -19,7 +19,7 @@ import {
   settleNotice,
 } from '../state/notices.ts';
 import { advanceBase, recordsByPage } from '../state/records.ts';
-import { keepRefusedField, refusedFieldsOf } from '../state/refused-fields.ts';
+import { keepRefusedField, refusedOfTable } from '../state/refused-fields.ts';
 import { propertyKey, type Source } from '../state/sources.ts';
 import type { Store } from '../state/sql.ts';
 
@@ -97,8 +97,8 @@ async function showUnlessRefused(
   notice: Notice,
 ): Promise<void> {
   const property = table.statusProperty;
-  const refused = await refusedFieldsOf(context.store, table.name, []);
-  if (property === null || refused('' as RowKey).some(({ field, own }) => own && field === property)) return;
+  const refused = await refusedOfTable(context.store, table.name);
+  if (property === null || refused.some(({ field, own }) => own && field === property)) return;
   try {
     await show(context, table, notice);
   } catch (error) {

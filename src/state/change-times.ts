@@ -1,5 +1,4 @@
 import type { ChangeTimes } from '../model/conflict.ts';
-import { type SeenTimes, seenTimesJson } from '../model/field-times.ts';
 import type { RowKey, TableName } from '../model/ids.ts';
 import type { Sql } from './sql.ts';
 
@@ -28,25 +27,4 @@ export async function changeTimesOf(
     changedAt: row?.at == null ? null : new Date(Number(row.at)),
     fields: Object.fromEntries(Object.entries(times).map(([name, { at }]) => [name, new Date(at)])),
   };
-}
-
-/** Brings the fields' times of lines that wait already up to date. */
-export async function mergeTimes(
-  sql: Sql,
-  records: readonly { readonly table: TableName; readonly key: RowKey; readonly times?: SeenTimes }[],
-): Promise<void> {
-  const timed = records.filter(({ times }) => times !== undefined && times.size > 0);
-  if (timed.length === 0) return;
-  await sql.query(
-    `update pgnotion.outbox o
-        set field_times = pgnotion.merge_field_times(o.field_times, coalesce(r.base_row, '{}'), seen::jsonb)
-       from unnest($1::text[], $2::text[], $3::text[]) as u(t, k, seen)
-       left join pgnotion.records r on r.table_name = t and r.key = k and r.state <> 'resting'
-      where o.table_name = t and o.key = k`,
-    [
-      timed.map((each) => each.table),
-      timed.map((each) => each.key),
-      timed.map((each) => seenTimesJson(each.times)),
-    ],
-  );
 }

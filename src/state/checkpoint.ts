@@ -43,31 +43,28 @@ export async function forgetCheckpoint(sql: Sql, slot: string): Promise<void> {
   await sql.query('delete from pgnotion.checkpoint where slot = $1', [slot]);
 }
 
-/** Moves the checkpoint on; belongs in the transaction that stores the outbox lines before it (invariant 2). */
+/** Moves the checkpoint on; belongs in the transaction that stores the outbox entries before it (invariant 2). */
 export async function advanceCheckpoint(sql: Sql, slot: string, lsn: Lsn): Promise<void> {
-  await outliveCrash(sql);
-  await sql.query(
-    `update pgnotion.checkpoint set lsn = greatest(lsn, $2), acknowledged = greatest(acknowledged, $2), at = clock_timestamp()
-      where slot = $1`,
-    [slot, formatLsn(lsn)],
-  );
+  await sql.query(checkpointUpdate('$1', '$2'), [slot, formatLsn(lsn)]);
 }
+
+/** The same as a part of another statement, given the names of its parameters. */
+export const checkpointUpdate = (slot: string, lsn: string): string =>
+  `update pgnotion.checkpoint
+      set lsn = greatest(lsn, ${lsn}), acknowledged = greatest(acknowledged, ${lsn}), at = clock_timestamp()
+    where slot = ${slot} and ${OUTLIVES_CRASH}`;
 
 /** Before a position is acknowledged that has no changes of ours before it. */
 export async function raiseAcknowledged(sql: Sql, slot: string, lsn: Lsn): Promise<void> {
-  await outliveCrash(sql);
   await sql.query(
-    'update pgnotion.checkpoint set acknowledged = greatest(acknowledged, $2) where slot = $1',
+    `update pgnotion.checkpoint set acknowledged = greatest(acknowledged, $2) where slot = $1 and ${OUTLIVES_CRASH}`,
     [slot, formatLsn(lsn)],
   );
 }
 
 /** A role may have `synchronous_commit = off`; what is acknowledged must not be lost in a crash of the server. */
-async function outliveCrash(sql: Sql): Promise<void> {
-  await sql.query(
-    `select set_config('synchronous_commit', 'local', true) where current_setting('synchronous_commit') = 'off'`,
-  );
-}
+const OUTLIVES_CRASH = `case current_setting('synchronous_commit')
+  when 'off' then set_config('synchronous_commit', 'local', true) = 'local' else true end`;
 
 /** Before a slot is made, so that one that a crash leaves behind is known as ours. */
 export async function announceSlot(sql: Sql, slot: string): Promise<void> {

@@ -210,21 +210,6 @@ export async function actorsOfClearings(
   return new Map(rows.map(({ field, actor }) => [field, actor]));
 }
 
-/** Records of a table with fields that wait, or whose decision is to be carried out. */
-export async function recordsWithClearings(
-  sql: Sql,
-  table: TableName,
-  side: Side,
-  keys: readonly RowKey[],
-): Promise<ReadonlySet<RowKey>> {
-  const rows = await sql.query<{ key: RowKey }>(
-    `select distinct key from pgnotion.clearings
-      where table_name = $1 and side = $2 and key = any($3::text[]) and state <> 'crossed'`,
-    [table, side, keys],
-  );
-  return new Set(rows.map((row) => row.key));
-}
-
 /** Fields of one page that wait with many others. */
 export const massClearing = (fields: readonly string[]): Failure => ({
   code: MASS_CLEARING,

@@ -47,19 +47,12 @@ export async function liveConflicts(
   );
 }
 
-/** Which of these records have a conflict that is not over. */
-export async function conflictedAmong(
-  sql: Sql,
-  table: TableName,
-  keys: readonly RowKey[],
-): Promise<ReadonlySet<RowKey>> {
-  const rows = await sql.query<{ key: RowKey }>(
-    `select distinct record_id as key from pgnotion.conflict_entries
-      where table_name = $1 and record_id = any($2::text[]) and ${LIVE}`,
-    [table, keys],
-  );
-  return new Set(rows.map((row) => row.key));
-}
+/** The same as a part of another statement, as JSON, given the names of its parameters. */
+export const LIVE_CONFLICTS = (table: string, key: string): string =>
+  `(select coalesce(jsonb_agg(jsonb_build_object('id', c.id::text, 'type', c.type, 'field', c.fields[1],
+             'choice', c.resolution, 'value', c.value::text, 'by', c.resolved_by) order by c.id), '[]')
+      from pgnotion.conflict_entries c
+     where c.table_name = ${table} and c.record_id = ${key} and c.${LIVE})`;
 
 /** Keeps a conflict open until a person decides it, with the values as they are now. A decision stays as it is. */
 export async function holdConflict(sql: Sql, clash: Clash): Promise<void> {

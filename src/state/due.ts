@@ -16,64 +16,56 @@ const WAITS = `o.parked_at is null and d.paused_at is null and d.swept_at is not
   and ${NO_MOVE_PENDING}`;
 
 /**
- * Which of these tables have entries of this urgency that are due. Entries in `busy` (`table/key`) are passed over, and
- * so are tables whose data source was never read whole, and rows without a page while a first contact is under way: their
- * pages may exist already.
+ * The due entries of each of these tables, at most `limit` of each, the longest waiting first; tables come in the order
+ * in which they are given. Entries in `busy` (`table/key`) are passed over, and so are tables whose data source was never
+ * read whole, and rows without a page while a first contact is under way: their pages may exist already.
  */
-export async function dueTables(
+export async function claimDue(
   sql: Sql,
   options: {
     readonly tables: readonly TableName[];
     readonly urgency: Urgency;
-    readonly busy: readonly string[];
-  },
-): Promise<TableName[]> {
-  const rows = await sql.query<{ name: TableName }>(
-    `select d.table_name as name from pgnotion.data_sources d
-      where d.table_name = any($1::text[]) and exists (
-        select from pgnotion.outbox o
-         where o.table_name = d.table_name and o.priority = $2 and o.next_at <= clock_timestamp() and ${WAITS}
-           and o.table_name || '/' || o.key <> all($3::text[]))
-      order by array_position($1::text[], d.table_name)`,
-    [options.tables, options.urgency, options.busy],
-  );
-  return rows.map(({ name }) => name);
-}
-
-/** The due entries of one table, the longest waiting first, passing over the same as `dueTables`. */
-export async function claimDue(
-  sql: Sql,
-  options: {
-    readonly table: TableName;
-    readonly urgency: Urgency;
     readonly limit: number;
     readonly busy: readonly string[];
   },
-): Promise<OutboxEntry[]> {
-  const rows = await sql.query<LineRow>(
-    `select o.table_name, o.key, o.kind, o.priority, o.lsn::text, o.changed_at, o.version::text,
-            o.restore, o.approved, o.attempts, o.inserted
-       from pgnotion.outbox o join pgnotion.data_sources d using (table_name)
-      where o.table_name = $1 and o.priority = $4 and o.next_at <= clock_timestamp() and ${WAITS}
-        and o.table_name || '/' || o.key <> all($3::text[])
-      order by o.first_at, o.key limit $2`,
-    [options.table, options.limit, options.busy, options.urgency],
+): Promise<ReadonlyMap<TableName, readonly OutboxEntry[]>> {
+  const rows = await sql.query<EntryRow>(
+    `select e.*
+       from unnest($1::text[]) with ordinality as t(name, place)
+       join pgnotion.data_sources d on d.table_name = t.name
+      cross join lateral (
+        select o.table_name, o.key, o.kind, o.priority, o.lsn::text, o.changed_at, o.first_at, o.version::text,
+               o.restore, o.approved, o.attempts, o.inserted
+          from pgnotion.outbox o
+         where o.table_name = d.table_name and o.priority = $4 and o.next_at <= clock_timestamp() and ${WAITS}
+           and o.table_name || '/' || o.key <> all($3::text[])
+         order by o.first_at, o.key limit $2) as e
+      order by t.place, e.first_at, e.key`,
+    [options.tables, options.limit, options.busy, options.urgency],
   );
-  return rows.map(toLine);
+  return Map.groupBy(rows.map(toEntry), ({ table }) => table);
 }
 
-/** Milliseconds until the next entry is due, on PostgreSQL's clock; null if nothing waits. */
-export async function nextDueMs(sql: Sql, urgency: Urgency): Promise<number | null> {
-  const [row] = await sql.query<{ ms: number | null }>(
-    `select (extract(epoch from min(next_at) - clock_timestamp()) * 1000)::float8 as ms
+/** What a loop rests for that has found nothing due. */
+export type Rest = {
+  /** Until the next entry is due, on PostgreSQL's clock; null if nothing waits. */
+  readonly ms: number | null;
+  /** Records have to follow changes of their keys first: until then nothing is due. */
+  readonly movesWait: boolean;
+};
+
+export async function restOf(sql: Sql, urgency: Urgency): Promise<Rest> {
+  const [row] = await sql.query<Rest>(
+    `select (extract(epoch from min(next_at) - clock_timestamp()) * 1000)::float8 as ms,
+            not ${NO_MOVE_PENDING} as "movesWait"
        from pgnotion.outbox o join pgnotion.data_sources d using (table_name)
       where o.priority = $1 and ${WAITS}`,
     [urgency],
   );
-  return row?.ms ?? null;
+  return row ?? { ms: null, movesWait: false };
 }
 
-type LineRow = {
+type EntryRow = {
   table_name: TableName;
   key: RowKey;
   kind: 'write' | 'delete';
@@ -87,7 +79,7 @@ type LineRow = {
   inserted: boolean;
 };
 
-const toLine = (row: LineRow): OutboxEntry => ({
+const toEntry = (row: EntryRow): OutboxEntry => ({
   table: row.table_name,
   key: row.key,
   kind: row.kind,

@@ -42,8 +42,15 @@ export type RowChange = { readonly before: RowImage | null; readonly after: RowI
 const membersOf = (values: Values | string): Values =>
   typeof values === 'string' ? (JSON.parse(values) as Values) : values;
 
-/** Writes the line before the change is made: a crash between the two leaves the old values on record. */
-export async function beginOperation(sql: Sql, operation: Operation): Promise<OperationId> {
+/**
+ * Stores the operation before the change is made: a crash between the two leaves the old values on record. With an epoch
+ * it needs no transaction around it.
+ */
+export async function beginOperation(
+  sql: Sql,
+  operation: Operation,
+  epoch: number | null = null,
+): Promise<OperationId> {
   const { before, after, row: change } = operation;
   const fields = [...new Set([...Object.keys(membersOf(before)), ...Object.keys(after)])];
   const jsonOf = (image: RowImage | null | undefined): string | null =>
@@ -52,7 +59,10 @@ export async function beginOperation(sql: Sql, operation: Operation): Promise<Op
     `insert into pgnotion.operations
        (direction, table_name, key, page_id, kind, fields, before, after, lsn, changed_at, actor, attempt, batch,
         actor_id, row_before, row_after, extras, candidates, approved)
-     values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19) returning id::text`,
+     select $1, $2, $3, $4::uuid, $5, $6::text[], $7::jsonb, $8::jsonb, $9::pg_lsn, $10::timestamptz, $11, $12::integer, $13, $14,
+            $15::jsonb, $16::jsonb, $17::jsonb, $18::text[], $19::boolean
+       ${epoch === null ? '' : 'from pgnotion.fence($20)'}
+     returning id::text`,
     [
       operation.direction,
       operation.table,
@@ -75,6 +85,7 @@ export async function beginOperation(sql: Sql, operation: Operation): Promise<Op
         : JSON.stringify(operation.extras),
       operation.candidates ?? [],
       operation.approved ?? false,
+      ...(epoch === null ? [] : [epoch]),
     ],
   );
   if (row === undefined) throw new Error('insert into pgnotion.operations returned no id');
@@ -103,37 +114,46 @@ export type RequestedOperation = Operation & {
   readonly kind: 'create' | 'update' | 'delete' | 'restore' | 'filter';
 };
 
-/** An operation that is one request to Notion: it has a line from the moment at which the request leaves. */
+/** An operation that is one request to Notion: it is stored from the moment at which the request leaves. */
 export type RequestOperation = {
-  /** For `beforeLeaving`: a request that still waits, and one that never leaves, has no line and is in no doubt. */
+  /** For `beforeLeaving`: a request that still waits, and one that never leaves, is not stored and is in no doubt. */
   readonly begin: () => Promise<void>;
   readonly end: (sql: Sql, outcome: Parameters<typeof endOperation>[2]) => Promise<void>;
+  /** The request is answered, and what ends the operation is up to the caller. Null if it was never stored. */
+  readonly answered: () => OperationId | null;
 };
 
-/** `also` is stored together with the line. */
+/** `also` is stored together with the operation. */
 export function requestOperation(
   store: Store,
   operation: RequestedOperation,
-  also: (sql: Sql) => Promise<void> = async () => undefined,
+  also: ((sql: Sql) => Promise<void>) | null = null,
 ): RequestOperation {
   let id: OperationId | null = null;
+  const answered = (): OperationId | null => {
+    failpoint(`deliver.after-${operation.kind}`);
+    return id;
+  };
   return {
     begin: async () => {
-      await store.transaction(async (sql) => {
-        await also(sql);
-        if (id === null) id = await beginOperation(sql, operation);
-        // Notion sent it away before; what may be in doubt is this try.
-        else
-          await sql.query('update pgnotion.operations set started_at = clock_timestamp() where id = $1', [
-            id,
-          ]);
-      });
+      if (also === null && id === null) id = await beginOperation(store, operation, store.epoch);
+      else
+        await store.transaction(async (sql) => {
+          await also?.(sql);
+          if (id === null) id = await beginOperation(sql, operation);
+          // Notion sent it away before; what may be in doubt is this try.
+          else
+            await sql.query('update pgnotion.operations set started_at = clock_timestamp() where id = $1', [
+              id,
+            ]);
+        });
       failpoint(`deliver.before-${operation.kind}`);
     },
     end: async (on, outcome) => {
-      if (outcome.status === 'done') failpoint(`deliver.after-${operation.kind}`);
+      if (outcome.status === 'done') answered();
       if (id !== null) await endOperation(on, id, outcome);
     },
+    answered,
   };
 }
 
@@ -229,16 +249,22 @@ const LATE_SECONDS = 70;
  * the look was asked for (`askedAt`, by `performance.now`), not when the doubt is closed: a write may land in between.
  */
 export async function closeDoubts(sql: Sql, table: TableName, key: RowKey, askedAt: number): Promise<void> {
-  const seconds = LATE_SECONDS + (performance.now() - askedAt) / 1_000;
-  await sql.query(
-    `update pgnotion.operations
-        set status = 'done', finished_at = coalesce(finished_at, clock_timestamp()),
-            error = coalesce(error, 'the answer was lost; a later look at the page settled it')
-      where table_name = $1 and key = $2 and direction = 'to-notion' and kind in ('create', 'update')
-        and status in ('started', 'unknown') and started_at < clock_timestamp() - make_interval(secs => $3)`,
-    [table, key, seconds],
-  );
+  await sql.query(`update pgnotion.operations ${DOUBT_CLOSED('$1', '$2', '$3')}`, [
+    table,
+    key,
+    doubtSeconds(askedAt),
+  ]);
 }
+
+export const doubtSeconds = (askedAt: number): number => LATE_SECONDS + (performance.now() - askedAt) / 1_000;
+
+/** The rest of an `update pgnotion.operations`, given the names of its parameters. */
+export const DOUBT_CLOSED = (table: string, key: string, seconds: string): string =>
+  `set status = 'done', finished_at = coalesce(finished_at, clock_timestamp()),
+            error = coalesce(error, 'the answer was lost; a later look at the page settled it')
+      where table_name = ${table} and key = ${key} and direction = 'to-notion' and kind in ('create', 'update')
+        and status in ('started', 'unknown')
+        and started_at < clock_timestamp() - make_interval(secs => ${seconds}::float8)`;
 
 /**
  * Linked pages whose lost writes can no longer land: a look at them now ends the doubt. Of other tables than those of

@@ -3,7 +3,7 @@ import { type SeenTimes, seenTimesJson } from '../model/field-times.ts';
 import type { Lsn, RowKey, TableName } from '../model/ids.ts';
 import { formatLsn } from '../model/ids.ts';
 import { BACKFILL, BULK, LIVE, MOST_ALONE, type Urgency } from '../model/urgency.ts';
-import { mergeTimes } from './change-times.ts';
+import { checkpointUpdate } from './checkpoint.ts';
 import type { Sql } from './sql.ts';
 
 export type DirtyRecord = {
@@ -37,37 +37,61 @@ export type OutboxEntry = {
   readonly inserted: boolean;
 };
 
+/** Where the log has been read to: the slot, and the end of the last transaction. */
+export type ReadTo = { readonly slot: string; readonly lsn: Lsn };
+
+/** As a statement's `set`: the entry is due, and what it failed of before is over. `sql/outbox.sql` has the same for SQL. */
+export const AWAKE = `next_at = clock_timestamp(), attempts = 0, parked_at = null, code = null, reason = null, remedy = null,
+           cause = null`;
+
 /**
- * Marks records dirty, one line each however often they changed. A change of a parked record makes it due again:
+ * Marks records dirty, one entry each however often they changed. A change of a parked record makes it due again:
  * what was refused may be right now. A change that comes with or behind many live ones of its table does not stand alone,
  * as when each row of a mass is committed by itself: it is bulk. `records` must not name a record twice.
+ *
+ * With `to` the checkpoint moves in the same statement, which with an epoch needs no transaction around it. Gives the
+ * urgencies under which the records wait now.
  */
-export async function markDirty(sql: Sql, records: readonly DirtyRecord[]): Promise<void> {
-  if (records.length === 0) return;
-  await mergeTimes(sql, records);
-  await sql.query(
+export async function markDirty(
+  sql: Sql,
+  records: readonly DirtyRecord[],
+  to: ReadTo | null = null,
+  epoch: number | null = null,
+): Promise<Urgency[]> {
+  if (records.length === 0) return [];
+  const rows = await sql.query<{ urgency: Urgency }>(
     `with waiting as (
        select t, (select count(*) from (
                     select from pgnotion.outbox w
                      where w.table_name = t and w.priority = ${LIVE} and w.parked_at is null
                        and w.next_at <= clock_timestamp() limit ${MOST_ALONE + 1}) as due) as live
-         from (select distinct unnest($1::text[]) as t) as changed)
-     insert into pgnotion.outbox as o (table_name, key, kind, lsn, changed_at, first_at, priority, inserted, field_times)
-     select t, k, kind, lsn, at, at,
-            case when live + row_number() over (partition by t order by urgency, at, k) > ${MOST_ALONE}
-                 then greatest(urgency, ${BULK}) else urgency end,
-            inserted, pgnotion.merge_field_times('{}', coalesce(r.base_row, '{}'), seen::jsonb)
-       from unnest($1::text[], $2::text[], $3::text[], $4::pg_lsn[], $5::timestamptz[], $6::smallint[], $7::boolean[], $8::text[])
-         with ordinality as u(t, k, kind, lsn, at, urgency, inserted, seen, place)
-       join waiting using (t)
-       left join pgnotion.records r on r.table_name = t and r.key = k and r.state <> 'resting'
-      order by place
-     on conflict (table_name, key) do update
-       set kind = excluded.kind, lsn = coalesce(excluded.lsn, o.lsn), changed_at = excluded.changed_at,
-           -- What was approved before the log told of it stays so.
-           approved = o.approved and o.kind = 'delete' and excluded.kind = 'delete',
-           priority = least(o.priority, excluded.priority), version = o.version + 1,
-           next_at = clock_timestamp(), attempts = 0, parked_at = null, code = null, reason = null, remedy = null, leaves = null`,
+         from (select distinct unnest($1::text[]) as t) as changed),
+     -- Locked in the order of all who write many entries, and as they are by now.
+     known as materialized (
+       select o.table_name as t, o.key as k, o.field_times
+         from pgnotion.outbox o join unnest($1::text[], $2::text[]) as u(t, k) on o.table_name = t and o.key = k
+        order by o.table_name, o.key for update of o),
+     marked as (
+       insert into pgnotion.outbox as o (table_name, key, kind, lsn, changed_at, first_at, priority, inserted, field_times)
+       select t, k, kind, lsn, at, at,
+              case when live + row_number() over (partition by t order by urgency, at, k) > ${MOST_ALONE}
+                   then greatest(urgency, ${BULK}) else urgency end,
+              inserted, pgnotion.merge_field_times(coalesce(known.field_times, '{}'), coalesce(r.base_row, '{}'), seen::jsonb)
+         from unnest($1::text[], $2::text[], $3::text[], $4::pg_lsn[], $5::timestamptz[], $6::smallint[], $7::boolean[], $8::text[])
+           with ordinality as u(t, k, kind, lsn, at, urgency, inserted, seen, place)
+         join waiting using (t)
+         left join known using (t, k)
+         left join pgnotion.records r on r.table_name = t and r.key = k and r.state <> 'resting'
+        order by place
+       on conflict (table_name, key) do update
+         set kind = excluded.kind, lsn = coalesce(excluded.lsn, o.lsn), changed_at = excluded.changed_at,
+             field_times = excluded.field_times,
+             -- What was approved before the log told of it stays so.
+             approved = o.approved and o.kind = 'delete' and excluded.kind = 'delete',
+             priority = least(o.priority, excluded.priority), version = o.version + 1, leaves = null, ${AWAKE}
+       returning priority),
+     moved as (${checkpointUpdate('$9', '$10')})
+     select distinct priority as urgency from marked ${epoch === null ? '' : ', pgnotion.fence($11)'}`,
     [
       records.map((each) => each.table),
       records.map((each) => each.key),
@@ -77,8 +101,12 @@ export async function markDirty(sql: Sql, records: readonly DirtyRecord[]): Prom
       records.map((each) => each.urgency ?? LIVE),
       records.map((each) => each.inserted ?? false),
       records.map((each) => seenTimesJson(each.times)),
+      to?.slot ?? null,
+      to === null ? null : formatLsn(to.lsn),
+      ...(epoch === null ? [] : [epoch]),
     ],
   );
+  return rows.map(({ urgency }) => urgency);
 }
 
 /**
@@ -124,22 +152,31 @@ export async function markRestore(
   );
 }
 
-/** Takes a line out, unless its record changed since it was claimed: then only what was delivered is struck off. */
-export async function settle(
-  sql: Sql,
-  entry: Pick<OutboxEntry, 'table' | 'key' | 'version' | 'restore'>,
-): Promise<void> {
-  await sql.query('delete from pgnotion.outbox where table_name = $1 and key = $2 and version = $3', [
+export type SettledEntry = Pick<OutboxEntry, 'table' | 'key' | 'version' | 'restore'>;
+
+/**
+ * Common table expressions that end the entry of table $1 and key $2 if it still has version $3; one that changed since
+ * loses only what was delivered of it ($4). It is locked first, so that exactly one of the two sees it as it is.
+ */
+export const settling = (condition = 'true'): string => `
+     entry as materialized (
+       select version from pgnotion.outbox where table_name = $1 and key = $2 and ${condition} for update),
+     settled as (
+       delete from pgnotion.outbox o using entry e where o.table_name = $1 and o.key = $2 and e.version = $3::bigint),
+     struck_off as (
+       update pgnotion.outbox o
+          set first_at = o.changed_at, inserted = false, restore = array(select unnest(o.restore) except select unnest($4::text[]))
+         from entry e where o.table_name = $1 and o.key = $2 and e.version <> $3::bigint)`;
+
+/** With an epoch it needs no transaction around it. */
+export async function settle(sql: Sql, entry: SettledEntry, epoch: number | null = null): Promise<void> {
+  await sql.query(`with ${settling()} select ${epoch === null ? '' : 'pgnotion.fence($5)'}`, [
     entry.table,
     entry.key,
     entry.version,
+    entry.restore,
+    ...(epoch === null ? [] : [epoch]),
   ]);
-  await sql.query(
-    `update pgnotion.outbox
-        set first_at = changed_at, inserted = false, restore = array(select unnest(restore) except select unnest($3::text[]))
-      where table_name = $1 and key = $2`,
-    [entry.table, entry.key, entry.restore],
-  );
 }
 
 export type Failure = {

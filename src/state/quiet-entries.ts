@@ -7,12 +7,14 @@ export type Quiet = { readonly key: RowKey; readonly version: string; readonly b
 
 /**
  * Takes out those entries that are still as they were read, with records that are, and that nothing else waits for: a
- * conflict, an edit or a guarded clearing is ended by the delivery itself. Gives their keys.
+ * conflict, an edit or a guarded clearing is ended by the delivery itself. Gives their keys. With
+ * an epoch it needs no transaction around it.
  */
 export async function settleQuietEntries(
   sql: Sql,
   table: TableName,
   entries: readonly Quiet[],
+  epoch: number | null = null,
 ): Promise<ReadonlySet<RowKey>> {
   const rows = await sql.query<{ key: RowKey }>(
     `with found as (
@@ -35,12 +37,13 @@ export async function settleQuietEntries(
        returning o.key, f.base is null as is_gone),
      no_longer as (
        delete from pgnotion.waiting w using settled s where w.table_name = $1 and w.key = s.key and s.is_gone)
-     select key from settled`,
+     select key from settled ${epoch === null ? '' : ', pgnotion.fence($5)'}`,
     [
       table,
       entries.map(({ key }) => key),
       entries.map(({ version }) => version),
       entries.map(({ base }) => (base === null ? null : JSON.stringify(base))),
+      ...(epoch === null ? [] : [epoch]),
     ],
   );
   return new Set(rows.map(({ key }) => key));

@@ -48,7 +48,7 @@ export async function recordsByKey(
   table: TableName,
   keys: readonly RowKey[],
 ): Promise<Map<RowKey, SyncRecord>> {
-  const rows = await sql.query<Row>(`${SELECT} where table_name = $1 and key = any($2::text[])`, [
+  const rows = await sql.query<RecordRow>(`${SELECT} where table_name = $1 and key = any($2::text[])`, [
     table,
     keys,
   ]);
@@ -60,7 +60,7 @@ export const livingBase = (record: SyncRecord | undefined): RowImage | undefined
   record?.state === 'resting' ? undefined : record?.baseRow;
 
 export async function recordsByPage(sql: Sql, pages: readonly PageId[]): Promise<Map<PageId, SyncRecord>> {
-  const rows = await sql.query<Row>(`${SELECT} where page_id = any($1::uuid[])`, [pages]);
+  const rows = await sql.query<RecordRow>(`${SELECT} where page_id = any($1::uuid[])`, [pages]);
   return new Map(
     rows.flatMap((row) => (row.page_id === null ? [] : [[row.page_id, toRecord(row)] as const])),
   );
@@ -248,12 +248,14 @@ export async function linkedCount(sql: Sql, table: TableName, limit: number): Pr
 
 const LINKED = `from pgnotion.records where table_name = $1 and state = 'linked' and page_id is not null`;
 
-const SELECT = `select table_name, key, page_id, state, away, rested_as, filtered::text, base_row, base_page, unshown, extras,
-                         page_edited_at, agreed_at, synced_at,
-                         (extract(epoch from clock_timestamp() - intent_at) * 1000)::float8 as intent_age_ms
-                  from pgnotion.records`;
+/** Of `pgnotion.records`, for `toRecord`. */
+export const RECORD_COLUMNS = `table_name, key, page_id, state, away, rested_as, filtered::text, base_row, base_page, unshown,
+            extras, page_edited_at, agreed_at, synced_at,
+            (extract(epoch from clock_timestamp() - intent_at) * 1000)::float8 as intent_age_ms`;
 
-type Row = {
+const SELECT = `select ${RECORD_COLUMNS} from pgnotion.records`;
+
+export type RecordRow = {
   table_name: TableName;
   key: RowKey;
   page_id: PageId | null;
@@ -271,7 +273,7 @@ type Row = {
   synced_at: Date | null;
 };
 
-const toRecord = (row: Row): SyncRecord => ({
+export const toRecord = (row: RecordRow): SyncRecord => ({
   table: row.table_name,
   key: row.key,
   page: row.page_id,

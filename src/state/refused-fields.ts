@@ -8,22 +8,18 @@ export const FIELD_REFUSED = 'field_refused';
 /** Stands for all records: a refusal of the property itself. */
 const ALL = '';
 
-type Row = RefusedField & { readonly key: RowKey | typeof ALL };
+/** The refused fields of a record, those of the whole table among them, as JSON: a part of another statement. */
+export const REFUSED_FIELDS = (table: string, key: string): string =>
+  `(select coalesce(jsonb_agg(jsonb_build_object('field', f.field, 'own', f.own, 'value', nullif(f.value, ''),
+             'reason', f.reason, 'remedy', f.remedy)), '[]')
+      from pgnotion.refused_fields f where f.table_name = ${table} and f.key in (${key}, '${ALL}'))`;
 
-const SELECT = `select key, field, own, nullif(value, '') as value, reason, remedy from pgnotion.refused_fields`;
-
-/** The refused fields of these records, those of the whole table among each of them. */
-export async function refusedFieldsOf(
-  sql: Sql,
-  table: TableName,
-  keys: readonly RowKey[],
-): Promise<(key: RowKey) => readonly RefusedField[]> {
-  const rows = await sql.query<Row>(
-    `${SELECT} where table_name = $1 and (key = $2 or key = any($3::text[]))`,
-    [table, ALL, keys],
-  );
-  return (key) => rows.filter((row) => row.key === key || row.key === ALL);
-}
+/** Those that Notion refuses to all records of a table. */
+export const refusedOfTable = (sql: Sql, table: TableName): Promise<Pick<RefusedField, 'field' | 'own'>[]> =>
+  sql.query('select field, own from pgnotion.refused_fields where table_name = $1 and key = $2', [
+    table,
+    ALL,
+  ]);
 
 /** `key` null: the property is refused to all records of the table. */
 export async function keepRefusedField(

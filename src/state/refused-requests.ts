@@ -1,6 +1,6 @@
 import type { TableName } from '../model/ids.ts';
 import type { Failure } from './outbox.ts';
-import type { Sql } from './sql.ts';
+import type { Sql, Store } from './sql.ts';
 
 /** What a request to Notion does that may be refused as a kind. */
 export type RequestKind = 'create' | 'update';
@@ -34,11 +34,17 @@ export async function keepRefusedKind(
   return row?.tries === 1;
 }
 
-/** A request of the kind has passed. Gives whether it was refused before. */
-export async function endRefusedKind(sql: Sql, kind: RequestKind, table: TableName): Promise<boolean> {
-  const rows = await sql.query(
-    `delete from pgnotion.refused_requests where kind = $1 and table_name in ($2, $3) returning kind`,
-    [kind, table, EVERY],
+/** A request of the kind has passed. Gives whether it was refused before. Needs no transaction around it. */
+export async function endRefusedKind(
+  { query, epoch }: Store,
+  kind: RequestKind,
+  table: TableName,
+): Promise<boolean> {
+  const rows = await query(
+    `with ended as (
+       delete from pgnotion.refused_requests where kind = $1 and table_name in ($2, $3) returning kind)
+     select kind from ended, pgnotion.fence($4)`,
+    [kind, table, EVERY, epoch],
   );
   return rows.length > 0;
 }

@@ -83,7 +83,7 @@ export async function unlinkRecord(sql: Sql, table: TableName, key: RowKey, acto
 }
 
 /** Has the row's page made, if there is a row. */
-export const remake = (sql: Sql, table: TableName, key: RowKey): Promise<void> =>
+export const remake = (sql: Sql, table: TableName, key: RowKey): Promise<unknown> =>
   markDirty(sql, [{ table, key, kind: 'write', changedAt: new Date(), lsn: null }]);
 
 /** Why a record's page cannot be seen, or null if it can as far as is known. */

@@ -27,20 +27,21 @@ export function createStore(pool: Pool, epoch: number): Store {
   return {
     ...over(pool as unknown as Pick<pg.ClientBase, 'query'>),
     epoch,
-    transaction: (work) =>
-      inTransaction(pool, async (sql) => {
-        await fence(sql, epoch);
-        return work(sql);
-      }),
+    // Both in one message to the server: a transaction costs no more than its commit.
+    transaction: (work) => inTransaction(pool, work, `begin; select pgnotion.fence(${BigInt(epoch)})`),
   };
 }
 
 /** One transaction on one connection. A connection whose rollback fails is not given back to the pool. */
-export async function inTransaction<T>(pool: Pool, work: (sql: Sql) => Promise<T>): Promise<T> {
+export async function inTransaction<T>(
+  pool: Pool,
+  work: (sql: Sql) => Promise<T>,
+  begin = 'begin',
+): Promise<T> {
   const client = await pool.connect();
   let broken: Error | undefined;
   try {
-    await client.query('begin');
+    await client.query(begin);
     const result = await work(over(client));
     await client.query('commit');
     return result;

@@ -1,7 +1,6 @@
 import type { PageImage, RowImage } from '../model/change.ts';
 import { clearedFields } from '../model/clearing.ts';
 import type { Lookups } from '../model/codecs/codec.ts';
-import type { LiveConflict } from '../model/conflict-lifecycle.ts';
 import { deletionsBehind } from '../model/consequence.ts';
 import { encodeField } from '../model/fields.ts';
 import type { RowKey } from '../model/ids.ts';
@@ -10,16 +9,10 @@ import { rowChanged } from '../model/merge.ts';
 import type { PagePlan } from '../model/plan.ts';
 import { goneAmong } from '../postgres/gone.ts';
 import { readEach } from '../postgres/read-rows.ts';
-import {
-  type Cleared,
-  claimClearings,
-  clearingName,
-  dropClearings,
-  recordsWithClearings,
-  rowsBehind,
-} from '../state/clearings.ts';
+import { type Cleared, claimClearings, clearingName, dropClearings, rowsBehind } from '../state/clearings.ts';
 import { advanceBase, recordsByKey, type SyncRecord } from '../state/records.ts';
 import { type DeliverContext, type Delivery, lookupsFor } from './context.ts';
+import type { Pairs } from './read-pairs.ts';
 
 type Pair = { readonly record: SyncRecord; readonly row: RowImage };
 
@@ -29,10 +22,9 @@ type Pair = { readonly record: SyncRecord; readonly row: RowImage };
  */
 export async function guardPlan(
   context: DeliverContext,
-  { table, row, lookups }: Delivery,
+  { table, row, lookups, conflicts }: Delivery,
   record: SyncRecord,
   plan: PagePlan,
-  conflicts: readonly LiveConflict[],
 ): Promise<PagePlan> {
   const decided = new Set(conflicts.flatMap(({ field, by }) => (by === null ? [] : [field])));
   const seen = await clearedIn(context, table, lookups, [{ record, row }]);
@@ -67,9 +59,9 @@ export async function guardBatch(
   context: DeliverContext,
   table: ResolvedTable,
   lookups: Lookups,
-  records: readonly SyncRecord[],
-  rows: ReadonlyMap<SyncRecord['key'], RowImage>,
+  { records: known, rows, clearing }: Pick<Pairs, 'records' | 'rows' | 'clearing'>,
 ): Promise<void> {
+  const records = [...known.values()];
   const pairs = records.flatMap((record) => {
     const row = rows.get(record.key);
     return row === undefined || record.state !== 'linked' ? [] : [{ record, row }];
@@ -77,8 +69,8 @@ export async function guardBatch(
   const cleared = await clearedIn(context, table, lookups, pairs);
   const batch = records.map(({ key }) => key);
   await claim(context, table, cleared, await countBehind(context, table, cleared, batch));
-  const keys = pairs.map(({ record }) => record.key);
-  for (const key of await recordsWithClearings(context.store, table.name, 'to-notion', keys)) {
+  for (const { record } of pairs.filter(({ record: { key } }) => clearing.has(key))) {
+    const { key } = record;
     const still = cleared.filter((each) => each.key === key).map(({ field }) => field);
     await dropClearings(context.store, { table: table.name, key }, 'to-notion', still);
   }

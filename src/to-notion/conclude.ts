@@ -5,11 +5,10 @@ import { pick } from '../model/pick.ts';
 import type { PagePlan } from '../model/plan.ts';
 import type { Unshown } from '../model/relation-targets.ts';
 import type { NotionPage } from '../notion/client.ts';
-import { saveUnshown } from '../state/away.ts';
-import { noteExtras } from '../state/extras.ts';
-import { closeDoubts, type RequestOperation } from '../state/operations.ts';
-import { settle } from '../state/outbox.ts';
-import { advanceBase, type SyncRecord } from '../state/records.ts';
+import { type FinishedUpdate, finishUpdate } from '../state/deliveries.ts';
+import type { RequestOperation } from '../state/operations.ts';
+import type { SyncRecord } from '../state/records.ts';
+import type { Sql } from '../state/sql.ts';
 import { awaitTargets, lockWaiting } from '../state/waiting.ts';
 import { concludeConflicts } from './conflict.ts';
 import { type DeliverContext, type Delivered, type Delivery, SETTLED } from './context.ts';
@@ -58,30 +57,41 @@ export async function conclude(
   const aside = seen.more ? NEXT : setAside(delivery, record, plan, seen);
   const page = { ...pick(seen.after, moved), ...baseOfWithheld(record, plan, seen.second) };
   const base = { ...record.basePage, ...page };
-  const look = await context.store.transaction(async (sql) => {
-    if (plan.missing.length > 0) await lockWaiting(sql);
-    const unseen = await concludeConflicts(sql, delivery, record, seen.page, plan, seen.second.withheld);
-    await awaitTargets(sql, table.name, entry.key, plan.missing);
-    await advanceBase(
-      sql,
-      { table: table.name, key: entry.key },
-      {
-        row: pick(row, complete),
-        page,
-        ...(seen.written === null ? {} : { pageEditedAt: seen.written.answer.lastEditedTime }),
-        rests: changedOnPage(table.fields, base, seen.page).length === 0,
-      },
-    );
-    if (seen.written !== null) {
-      const reading = readPage(table, delivery.source.properties, seen.written.answer.properties);
-      await noteExtras(sql, [{ page: record.page, extras: extraFields(reading) }]);
-      await saveUnshown(sql, record, seen.written.unshown);
-      await seen.written.operation.end(sql, { status: 'done' });
-    }
-    if (seen.now !== null) await closeDoubts(sql, table.name, entry.key, seen.now.page.askedAt);
-    if (aside === null) await settle(sql, entry);
-    return unseen;
-  });
-  if (look) context.hint(record.page);
+  const finished = {
+    row: pick(row, complete),
+    page,
+    rests: changedOnPage(table.fields, base, seen.page).length === 0,
+    written: seen.written === null ? null : writtenOf(delivery, seen.written),
+    lookedAt: seen.now?.page.askedAt ?? null,
+    waitsForNothing: plan.missing.length === 0,
+    settles: aside === null,
+  };
+  const { store } = context;
+  const finish = (sql: Sql): Promise<void> => finishUpdate(sql, store, entry, finished);
+  if (plan.missing.length === 0 && !touchesConflicts(delivery, plan)) await finish(store);
+  else {
+    const look = await store.transaction(async (sql) => {
+      if (plan.missing.length > 0) await lockWaiting(sql);
+      const unseen = await concludeConflicts(sql, delivery, record, seen.page, plan, seen.second.withheld);
+      if (plan.missing.length > 0) await awaitTargets(sql, table.name, entry.key, plan.missing);
+      await finish(sql);
+      return unseen;
+    });
+    if (look) context.hint(record.page);
+  }
   return aside ?? SETTLED;
 }
+
+/** Whether there are conflicts to hold or to end: those that there were, and those that this delivery decided itself. */
+const touchesConflicts = ({ conflicts }: Delivery, { held, conflicts: found }: PagePlan): boolean =>
+  conflicts.length + held.length + found.length > 0;
+
+const writtenOf = (
+  { table, source }: Delivery,
+  { answer, operation, unshown }: NonNullable<Seen['written']>,
+): FinishedUpdate['written'] => ({
+  operation: operation.answered(),
+  pageEditedAt: answer.lastEditedTime,
+  extras: extraFields(readPage(table, source.properties, answer.properties)),
+  unshown,
+});

@@ -56,22 +56,29 @@ export const deliveryClash = (
   field: string | null,
 ): Clash => clashOf({ type, field }, table, record, { row, page });
 
-/** Keeps, before the write leaves, which of a person's values it is going to replace, and why. */
-export async function keepRulings(
-  sql: Sql,
+/**
+ * Keeps, before the write leaves, which of a person's values it is going to replace, and why; null if there is nothing to
+ * keep.
+ */
+export function rulingsToKeep(
   delivery: Delivery,
   record: Linked,
   page: PageImage,
   overruled: readonly string[],
   { rulings, keepSeen }: Judging,
-): Promise<void> {
-  await keepSeen(sql);
-  for (const name of overruled) {
+): ((sql: Sql) => Promise<void>) | null {
+  const decided = overruled.flatMap((name) => {
     const one = rulings.get(name);
-    if (one === undefined || one.strategy === 'manual') continue;
-    const clash = deliveryClash('CONCURRENT_UPDATE', delivery, record, page, name);
-    await decideConflict(sql, { ...clash, times: one }, 'postgres', one.strategy);
-  }
+    return one === undefined || one.strategy === 'manual' ? [] : [{ name, one, strategy: one.strategy }];
+  });
+  if (decided.length === 0) return keepSeen;
+  return async (sql) => {
+    await keepSeen?.(sql);
+    for (const { name, one, strategy } of decided) {
+      const clash = deliveryClash('CONCURRENT_UPDATE', delivery, record, page, name);
+      await decideConflict(sql, { ...clash, times: one }, 'postgres', strategy);
+    }
+  };
 }
 
 /** Whose decisions these writes carry out. */

@@ -15,6 +15,7 @@ import type { UserDatabase } from '../postgres/rows.ts';
 import type { KeyLock } from '../runtime/keylock.ts';
 import type { Log } from '../runtime/log.ts';
 import type { Looks } from '../runtime/looks.ts';
+import type { LiveConflict } from '../model/conflict-lifecycle.ts';
 import type { Failure, OutboxEntry } from '../state/outbox.ts';
 import { pagesOf } from '../state/records.ts';
 import { propertyKey, type Source } from '../state/sources.ts';
@@ -66,10 +67,14 @@ export type Delivery = {
   readonly lookups: Lookups;
   /** What Notion refused of this record, or of its table, before. */
   readonly refused: readonly RefusedField[];
+  /** Conflicts of this record that are not over. Nobody makes another one while its lock is held. */
+  readonly conflicts: readonly LiveConflict[];
+  /** Whether a write to its page is on record that replaced more than its values. */
+  readonly replacedExtras: boolean;
 };
 
 /** A delivery of a row that is gone. */
-export type Deletion = Omit<Delivery, 'row' | 'lookups' | 'refused'>;
+export type Deletion = Pick<Delivery, 'entry' | 'table' | 'source'>;
 
 /** How a delivery ended, for the outbox. */
 export type Delivered =

@@ -1,4 +1,3 @@
-import type { LeftOut } from '../model/filtered.ts';
 import type { TableName } from '../model/ids.ts';
 import { changedInRow } from '../model/merge.ts';
 import { tableFailure } from '../model/table-failure.ts';
@@ -7,12 +6,12 @@ import { readEach } from '../postgres/read-rows.ts';
 import { isReadBlocked } from '../postgres/row-statement-error.ts';
 import { failpoint } from '../runtime/failpoints.ts';
 import { backoff } from '../runtime/retry.ts';
+import { knownOfRecord } from '../state/deliveries.ts';
 import { type OutboxEntry, park, postpone, reschedule, settle } from '../state/outbox.ts';
-import { link, recordsByKey, type SyncRecord } from '../state/records.ts';
-import { refusedFieldsOf } from '../state/refused-fields.ts';
+import { link, type SyncRecord } from '../state/records.ts';
 import { suspend } from '../state/sources.ts';
 import { releaseWaiting } from '../state/waiting.ts';
-import { type Batch, readBatch } from './batch.ts';
+import { type Batch, type ReadEntries, readBatch } from './batch.ts';
 import { waitForClaim } from './claimed-page.ts';
 import { concludeQuietly } from './conflict.ts';
 import {
@@ -21,7 +20,6 @@ import {
   type DeliverContext,
   type Delivered,
   type Delivery,
-  lookupsFor,
   SETTLED,
 } from './context.ts';
 import { createPage, findCreated } from './create.ts';
@@ -29,7 +27,7 @@ import { deletePage } from './delete.ts';
 import { failureOf, readBlocked, rowMissing, urgencyOf } from './failure.ts';
 import { filterOut } from './filter.ts';
 import { waitForMoves } from './own-key.ts';
-import { type Preread, readBeforeWrite } from './preread.ts';
+import { readBeforeWrite } from './preread.ts';
 import { waitsForKind } from './refused-requests.ts';
 import { sameBase } from './same-base.ts';
 import { undeletePage } from './undelete.ts';
@@ -45,15 +43,12 @@ const LOCK_RETRY = { firstMs: 2_000, maxMs: 15_000 };
 /** Delivers entries of one table. */
 export async function deliverEntries(
   context: DeliverContext,
-  name: TableName,
-  entries: readonly OutboxEntry[],
+  read: ReadEntries,
   signal: AbortSignal,
 ): Promise<void> {
-  if (entries.length === 0) return;
-  const source = await context.sourceOf(name);
-  const table = context.tables.get(name);
-  if (table === undefined) throw new Error(`no table ${name}`);
-  const batch = await readBatch(context, table, source, entries).catch((error: unknown) =>
+  const { entries } = read;
+  const { name } = read.table;
+  const batch = await readBatch(context, read).catch((error: unknown) =>
     isReadBlocked(error) ? tryAfterLock(context, entries, error) : suspendFor(context, name, error),
   );
   if (batch === null) return;
@@ -72,7 +67,7 @@ export async function deliverEntries(
 }
 
 /** Its rows can be read once a lock on the table, or whatever takes the time, is gone; the others must not wait for it. */
-async function tryAfterLock(
+export async function tryAfterLock(
   context: DeliverContext,
   entries: readonly OutboxEntry[],
   error: unknown,
@@ -94,41 +89,28 @@ export async function suspendFor(context: DeliverContext, name: TableName, error
   return null;
 }
 
+/** What was read of a record that moved since is too old to act on: it goes to the next batch. */
+const NEXT_BATCH: Delivered = { kind: 'postponed', ms: 0 };
+
 async function deliverOne(context: DeliverContext, batch: Batch, entry: OutboxEntry): Promise<Delivered> {
   const { table, source } = batch;
-  if (batch.broken.has(entry.key)) throw batch.broken.get(entry.key);
-  const known = (await recordsByKey(context.store, table.name, [entry.key])).get(entry.key);
-  const before = batch.records.get(entry.key);
-  const row = batch.rows.get(entry.key);
-  // Nothing would come of it, whatever the row is by now.
-  if (known === undefined && batch.leftOut.has(entry.key))
-    return filterOut(context, { entry, table, source }, known, batch.look, 'filtered');
-  if (sameBase(known, before) && row !== undefined && !batch.leftOut.has(entry.key)) {
-    const delivery = { entry, table, source, row, lookups: batch.lookups, refused: batch.refused(entry.key) };
-    return withRow(context, delivery, known, batch);
-  }
-  // The record moved since the batch was read: what was read with it is too old to act on.
-  const { rows, broken } = await readEach(context.db, table, [entry.key]);
-  if (broken.has(entry.key)) throw broken.get(entry.key);
-  const fresh = rows.get(entry.key);
-  const look = sameBase(known, before)
-    ? batch.look
-    : await readBeforeWrite(context, table, source, 1, { priority: urgencyOf(entry) });
-  const leftOut = (await leftOutAmong(context.db, table, [entry.key])).get(entry.key);
-  if (leftOut !== undefined) return withLeftOut(context, { entry, table, source }, known, look, leftOut);
-  if (fresh === undefined) return withoutRow(context, { entry, table, source }, known, look);
-  const lookups = await lookupsFor(context, table, [fresh, ...(known === undefined ? [] : [known.baseRow])]);
-  const refused = (await refusedFieldsOf(context.store, table.name, [entry.key]))(entry.key);
-  const delivery = { entry, table, source, row: fresh, lookups, refused };
-  const { conflicted, claims } = batch;
-  return withRow(context, delivery, known, { look, conflicted, claims });
+  const { key } = entry;
+  if (batch.broken.has(key)) throw batch.broken.get(key);
+  const { record: known, conflicts, replacedExtras } = await knownOfRecord(context.store, table.name, key);
+  if (!sameBase(known, batch.records.get(key))) return NEXT_BATCH;
+  const row = batch.rows.get(key);
+  if (row === undefined || batch.leftOut.has(key))
+    return withoutRow(context, { entry, table, source }, known, batch);
+  const refused = batch.refused.get(key) ?? [];
+  const delivery = { entry, table, source, row, lookups: batch.lookups, refused, conflicts, replacedExtras };
+  return withRow(context, delivery, known, batch);
 }
 
 async function withRow(
   context: DeliverContext,
   delivery: Delivery,
   known: SyncRecord | undefined,
-  { look, conflicted, claims }: Pick<Batch, 'look' | 'conflicted' | 'claims'>,
+  { look, claims }: Pick<Batch, 'look' | 'claims'>,
 ): Promise<Delivered> {
   const { entry, table, source } = delivery;
   const waits = waitsForKind(context, known?.page == null ? 'create' : 'update', delivery);
@@ -145,8 +127,9 @@ async function withRow(
   if (known.page === null) return afterDoubt(context, delivery, known);
   if (known.state === 'resting') return undeletePage(context, delivery, { ...known, page: known.page });
   if (!hasNews(delivery, known)) {
-    if (conflicted.has(entry.key)) return concludeQuietly(context, delivery, { ...known, page: known.page });
-    await context.store.transaction((sql) => settle(sql, entry));
+    if (delivery.conflicts.length > 0)
+      return concludeQuietly(context, delivery, { ...known, page: known.page });
+    await settle(context.store, entry, context.store.epoch);
     return SETTLED;
   }
   const linked = { ...known, page: known.page };
@@ -185,16 +168,6 @@ async function afterDoubt(
   return { kind: 'postponed', ms: 0 };
 }
 
-async function withLeftOut(
-  context: DeliverContext,
-  delivery: Deletion,
-  known: SyncRecord | undefined,
-  look: Preread,
-  why: LeftOut,
-): Promise<Delivered> {
-  return (await goesAway(context, delivery, known)) ?? filterOut(context, delivery, known, look, why);
-}
-
 /** Whether a page that is about to be put away has to wait for its record to follow its row. */
 async function goesAway(
   context: DeliverContext,
@@ -205,32 +178,42 @@ async function goesAway(
   return waitForMoves(context, table.name, entry, known);
 }
 
+/** The row is not there, or left out. It is looked for once more, so that no page goes whose row has just come. */
 async function withoutRow(
   context: DeliverContext,
   delivery: Deletion,
   known: SyncRecord | undefined,
-  look: Preread,
+  batch: Batch,
 ): Promise<Delivered> {
   const { entry, table } = delivery;
+  const leftOutThen = batch.leftOut.get(entry.key);
+  // Nothing would come of it, whatever the row is by now.
+  if (known === undefined && leftOutThen !== undefined)
+    return filterOut(context, delivery, known, batch.look, leftOutThen);
+  const { rows, broken } = await readEach(context.db, table, [entry.key]);
+  if (broken.has(entry.key)) throw broken.get(entry.key);
+  const leftOut = (await leftOutAmong(context.db, table, [entry.key])).get(entry.key);
+  if (leftOut !== undefined)
+    return (await goesAway(context, delivery, known)) ?? filterOut(context, delivery, known, batch.look, leftOut);
+  if (rows.has(entry.key)) return NEXT_BATCH;
   // A row that cannot be read is deleted only if the log said so.
   if (entry.kind === 'delete')
-    return (await goesAway(context, delivery, known)) ?? deletePage(context, delivery, known, look);
-  if (entry.attempts < MISSING_ROW_TRIES) {
+    return (await goesAway(context, delivery, known)) ?? deletePage(context, delivery, known, batch.look);
+  if (entry.attempts < MISSING_ROW_TRIES)
     return { kind: 'retry', ms: MISSING_ROW_MS, failure: rowMissing(table.name, entry.key) };
-  }
   if (known === undefined || known.state === 'resting') {
-    await context.store.transaction((sql) => settle(sql, entry));
+    await settle(context.store, entry, context.store.epoch);
     return SETTLED;
   }
   return { kind: 'parked', failure: rowMissing(table.name, entry.key) };
 }
 
+/** Keeps what became of an entry; one that is settled was ended together with its effect. */
 async function record(context: DeliverContext, entry: OutboxEntry, outcome: Delivered): Promise<void> {
   failpoint('deliver.recording');
+  if (outcome.kind === 'settled') return;
   await context.store.transaction(async (sql) => {
     switch (outcome.kind) {
-      case 'settled':
-        return;
       case 'postponed':
         return postpone(sql, entry, outcome.ms);
       case 'retry':

@@ -6,10 +6,12 @@ import { isReadBlocked } from '../postgres/row-statement-error.ts';
 import { createPatience, type Patience } from '../runtime/patience.ts';
 import { keepTrying, LONGEST_WAIT_MS } from '../runtime/retry.ts';
 import type { Wake } from '../runtime/wake.ts';
-import { claimDue, dueTables, nextDueMs } from '../state/due.ts';
+import { claimDue, restOf } from '../state/due.ts';
 import type { OutboxEntry } from '../state/outbox.ts';
+import type { ReadEntries } from './batch.ts';
 import type { DeliverContext } from './context.ts';
-import { deliverEntries, suspendFor } from './deliver.ts';
+import { deliverEntries, suspendFor, tryAfterLock } from './deliver.ts';
+import { type Pairs, pairsOf } from './read-pairs.ts';
 import { applyMoves } from './rekey.ts';
 import { settleGone, settleQuiet } from './settle-quiet.ts';
 
@@ -60,7 +62,9 @@ export async function runDeliver(
         while (!signal.aborted) {
           const started = await startDue(context, options, underWay, signal);
           healthy();
-          if (started === 0) await options.wake.wait(await restMs(context, options, underWay), signal);
+          const ms =
+            started === 'all' ? BUSY_MS : started === 'some' ? 0 : await restMs(context, options, underWay);
+          if (ms > 0) await options.wake.wait(ms, signal);
         }
       } finally {
         // None may go on behind the back of the next try.
@@ -73,40 +77,47 @@ export async function runDeliver(
 
 const nameOf = (urgency: Urgency): string => `deliver ${['live', 'bulk', 'backfill'][urgency]}`;
 
+/** 0: there is something to look for at once. */
 async function restMs(
-  { store }: DeliverContext,
+  context: DeliverContext,
   { urgency }: DeliverOptions,
   { work }: UnderWay,
 ): Promise<number> {
-  if (work.size > 0) return BUSY_MS;
-  const due = await nextDueMs(store, urgency);
-  return Math.max(LEAST_MS, Math.min(due ?? IDLE_MS, IDLE_MS));
+  const { ms, movesWait } = await restOf(context.store, urgency);
+  if (movesWait) {
+    await applyMoves(context);
+    return 0;
+  }
+  return work.size > 0 ? BUSY_MS : Math.max(LEAST_MS, Math.min(ms ?? IDLE_MS, IDLE_MS));
 }
 
-/** Starts a batch of each table that has due entries and room for one. Gives how many there were. */
+/** What was found due: nothing, all that there is, or as much as one look gives. */
+type Started = 'none' | 'all' | 'some';
+
+/** Starts a batch of each table that has due entries and room for one. */
 async function startDue(
   context: DeliverContext,
   options: DeliverOptions,
   underWay: UnderWay,
   signal: AbortSignal,
-): Promise<number> {
-  await applyMoves(context);
+): Promise<Started> {
   // While a kind of requests is refused, one record at a time shows whether it passes again.
   const most = options.urgency === LIVE && context.refusedRequests.blocked.size === 0 ? 2 : 1;
-  const free = inTableOrder(context.tables.values())
+  const tables = inTableOrder(context.tables.values())
     .map(({ name }) => name)
     .filter((name) => (underWay.byTable.get(name) ?? 0) < most && underWay.broken.mayTry(name));
-  if (free.length === 0) return 0;
+  if (tables.length === 0) return 'none';
   const { urgency, busy } = options;
-  let started = 0;
-  for (const name of await dueTables(context.store, { tables: free, urgency, busy: [...busy] })) {
+  const limit = Math.max(COMPARED, options.batchSize);
+  const due = await claimDue(context.store, { tables, urgency, limit, busy: [...busy] });
+  let started: Started = 'none';
+  for (const [name, claimed] of due) {
     if (signal.aborted) break;
-    const limit = Math.max(COMPARED, options.batchSize);
-    const due = await claimDue(context.store, { table: name, urgency, limit, busy: [...busy] });
     // Another loop may have taken some since the question was asked.
-    const entries = due.filter(({ key }) => !busy.has(`${name}/${key}`));
+    const entries = claimed.filter(({ key }) => !busy.has(`${name}/${key}`));
     if (entries.length === 0) continue;
-    started += 1;
+    if (claimed.length === limit) started = 'some';
+    else if (started === 'none') started = 'all';
     begin(context, options, underWay, name, entries, signal);
   }
   return started;
@@ -149,8 +160,8 @@ async function deliverBatch(
   signal: AbortSignal,
 ): Promise<void> {
   const inLane = { ...context, notion: context.notion.forLane(name) };
-  const nameOfLine = ({ key }: OutboxEntry): string => `${name}/${key}`;
-  const hold = new Set(entries.map(nameOfLine));
+  const nameOfEntry = ({ key }: OutboxEntry): string => `${name}/${key}`;
+  const hold = new Set(entries.map(nameOfEntry));
   for (const one of hold) busy.add(one);
   const letGo = (some: Iterable<string>): void => {
     for (const one of some) {
@@ -166,39 +177,44 @@ async function deliverBatch(
           ? batchSize
           : Math.min(batchSize, MASS_BATCH);
     const news = await newsAmong(inLane, name, entries, size, signal);
-    const batch = news.slice(0, size);
-    const taken = new Set(batch.map(nameOfLine));
+    if (news === null) return;
+    const taken = new Set(news.entries.map(nameOfEntry));
     // Those that nobody has in hand may become live meanwhile.
     letGo([...hold].filter((one) => !taken.has(one)));
-    await deliverEntries(inLane, name, batch, signal);
+    await deliverEntries(inLane, news, signal);
   } finally {
     letGo([...hold]);
   }
 }
 
-/** The first entries that need more than a comparison, at least `size` if there are so many. */
+/** The first entries that need more than a comparison, at most `size`; null if there are none. */
 async function newsAmong(
   context: DeliverContext,
   name: TableName,
   entries: readonly OutboxEntry[],
   size: number,
   signal: AbortSignal,
-): Promise<readonly OutboxEntry[]> {
-  await context.sourceOf(name);
+): Promise<ReadEntries | null> {
+  const source = await context.sourceOf(name);
   const table = context.tables.get(name);
   if (table === undefined) throw new Error(`no table ${name}`);
-  const news: OutboxEntry[] = [];
+  const found: OutboxEntry[] = [];
+  const portions: Pairs[] = [];
   const step = Math.max(size, MASS_BATCH * 4);
-  // Rows that are locked against reading keep their entries for the delivery, which tries them later.
-  const unlessBlocked = (some: readonly OutboxEntry[]) => (error: unknown) =>
-    isReadBlocked(error) ? some : suspendFor(context, name, error);
-  const present = await settleGone(context, table, entries).catch(unlessBlocked(entries));
-  if (present === null) return [];
-  for (let at = 0; at < present.length && news.length < size && !signal.aborted; at += step) {
+  // Rows that are locked against reading are found so below, where their entries are left for later.
+  const present = await settleGone(context, table, entries).catch((error: unknown) =>
+    isReadBlocked(error) ? entries : suspendFor(context, name, error),
+  );
+  if (present === null) return null;
+  for (let at = 0; at < present.length && found.length < size && !signal.aborted; at += step) {
     const some = present.slice(at, at + step);
-    const rest = await settleQuiet(context, table, some).catch(unlessBlocked(some));
-    if (rest === null) return [];
-    news.push(...rest);
+    const read = await settleQuiet(context, table, some).catch((error: unknown) =>
+      isReadBlocked(error) ? tryAfterLock(context, some, error) : suspendFor(context, name, error),
+    );
+    if (read === null) return null;
+    found.push(...read.news);
+    portions.push(read.pairs);
   }
-  return news;
+  const news = found.slice(0, size);
+  return news.length === 0 ? null : { table, source, entries: news, pairs: pairsOf(news, portions) };
 }

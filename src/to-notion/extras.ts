@@ -41,7 +41,7 @@ export const mayHoldMore = (
 /** What of the page stays beside these writes, and what a rollback brings back with them. */
 export async function keptBeside(
   context: DeliverContext,
-  { table, entry }: Delivery,
+  { table, entry, replacedExtras }: Delivery,
   plan: Pick<PagePlan, 'writes'>,
   now: CompletePage | null,
   { bare }: Second,
@@ -54,7 +54,8 @@ export async function keptBeside(
     now?.extras ?? {},
     names.filter((name) => !bare.has(name)),
   );
-  const replaced = names.length === 0 ? [] : await extrasToRestore(context.store, entry, names);
+  const replaced =
+    names.length === 0 || !replacedExtras ? [] : await extrasToRestore(context.store, entry, names);
   const restored: Record<string, Json> = {};
   for (const { property, codec } of written) {
     const same = (before: PageValue | undefined): boolean =>

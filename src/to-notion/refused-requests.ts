@@ -110,6 +110,6 @@ export async function kindPassed(context: DeliverContext, kind: RequestKind, abo
     refusedRequests.refused.delete(name);
     refusedRequests.blocked.delete(name);
   }
-  const ended = await context.store.transaction((sql) => endRefusedKind(sql, kind, about.table.name));
+  const ended = await endRefusedKind(context.store, kind, about.table.name);
   if (ended) context.log.info({ kind }, 'Notion takes this kind of requests again');
 }

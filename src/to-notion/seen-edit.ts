@@ -14,8 +14,11 @@ import type { DeliverContext } from './context.ts';
 export type SeenEdit = {
   /** Null for a page that is as its base says. */
   readonly times: EditTimes | null;
-  /** Our own write replaces the page's last editor and the time of the edit: both are kept before it leaves. */
-  readonly keep: (sql: Sql) => Promise<void>;
+  /**
+   * Our own write replaces the page's last editor and the time of the edit: both are kept before it leaves. Null if there is
+   * nothing to keep.
+   */
+  readonly keep: ((sql: Sql) => Promise<void>) | null;
 };
 
 /** `now` is the page as it was just seen, null if nobody looked; `own` names what our own lost writes put there. */
@@ -26,7 +29,7 @@ export async function seenEdit(
   now: CompletePage | null,
   own: readonly string[],
 ): Promise<SeenEdit> {
-  const nothing: SeenEdit = { times: null, keep: async () => undefined };
+  const nothing: SeenEdit = { times: null, keep: null };
   if (now === null) return nothing;
   const base: PageImage = { ...record.basePage, ...pick(now.image, own) };
   const edited = changedOnPage(table.fields.filter(goesToPostgres), base, now.image);

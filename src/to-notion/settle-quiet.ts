@@ -1,12 +1,11 @@
 import { referencedTables } from '../model/consequence.ts';
 import type { ResolvedTable } from '../model/mapping.ts';
-import { leftOutAmong } from '../postgres/left-out.ts';
-import { presentEach, readEach } from '../postgres/read-rows.ts';
+import { presentEach } from '../postgres/read-rows.ts';
 import { releaseRefusedDeletions } from '../state/edits.ts';
 import type { OutboxEntry } from '../state/outbox.ts';
 import { type Quiet, settleQuietEntries } from '../state/quiet-entries.ts';
-import { recordsByKey } from '../state/records.ts';
 import type { DeliverContext } from './context.ts';
+import { type Pairs, readPairs } from './read-pairs.ts';
 import { hasNews } from './update.ts';
 
 /**
@@ -32,47 +31,30 @@ export async function settleGone(
   return entries.filter(({ key }) => !settled.has(key));
 }
 
-/** Ends in one statement the entries of rows that are as their base, which need no request. Gives the others. */
+/** Reads both sides of these entries, and ends those whose rows are as their base, which need no request. */
 export async function settleQuiet(
   context: DeliverContext,
   table: ResolvedTable,
   entries: readonly OutboxEntry[],
-): Promise<readonly OutboxEntry[]> {
-  const quiet = await quietAmong(context, table, entries);
-  if (quiet.length === 0) return entries;
-  const settled = await context.store.transaction((sql) => settleQuietEntries(sql, table.name, quiet));
-  return entries.filter(({ key }) => !settled.has(key));
+): Promise<{ readonly news: readonly OutboxEntry[]; readonly pairs: Pairs }> {
+  const pairs = await readPairs(context, table, entries);
+  const quiet = entries.flatMap((entry) => quietOf(table, entry, pairs));
+  if (quiet.length === 0) return { news: entries, pairs };
+  const settled = await settleQuietEntries(context.store, table.name, quiet, context.store.epoch);
+  return { news: entries.filter(({ key }) => !settled.has(key)), pairs };
 }
 
-async function quietAmong(
-  context: DeliverContext,
+/** Empty if the entry needs more than to be ended. */
+function quietOf(
   table: ResolvedTable,
-  entries: readonly OutboxEntry[],
-): Promise<readonly Quiet[]> {
-  const plain = entries.filter(({ restore }) => restore.length === 0);
-  // Records before rows: a base that moves in between no longer equals what is given to the statement.
-  const records = await recordsByKey(
-    context.store,
-    table.name,
-    plain.map(({ key }) => key),
-  );
-  const mayRest = plain.filter(({ key }) => {
-    const record = records.get(key);
-    return record?.state === 'linked' && record.page !== null;
-  });
-  const keys = mayRest.map(({ key }) => key);
-  if (keys.length === 0) return [];
-  const { rows, broken } = await readEach(context.db, table, keys);
-  const leftOut = await leftOutAmong(context.db, table, keys);
-  const isQuiet = (entry: OutboxEntry): boolean => {
-    const record = records.get(entry.key);
-    const row = rows.get(entry.key);
-    // A row that is left out has news for its page, whatever it holds.
-    if (broken.has(entry.key) || leftOut.has(entry.key)) return false;
-    if (record === undefined || row === undefined) return false;
-    return !hasNews({ entry, table, row }, record);
-  };
-  return mayRest
-    .filter(isQuiet)
-    .map(({ key, version }) => ({ key, version, base: records.get(key)?.baseRow ?? null }));
+  entry: OutboxEntry,
+  { records, rows, broken, leftOut }: Pairs,
+): readonly Quiet[] {
+  const { key, version } = entry;
+  const record = records.get(key);
+  const row = rows.get(key);
+  if (entry.restore.length > 0 || record?.state !== 'linked' || record.page === null) return [];
+  // A row that is left out has news for its page, whatever it holds.
+  if (row === undefined || broken.has(key) || leftOut.has(key)) return [];
+  return hasNews({ entry, table, row }, record) ? [] : [{ key, version, base: record.baseRow }];
 }

@@ -10,13 +10,12 @@ import { leaveOut, refusedIn } from '../model/refused-field.ts';
 import { withheldFields, withoutSignatures } from '../model/uploads.ts';
 import type { NotionPage } from '../notion/client.ts';
 import { NotionFailure } from '../notion/error-classification.ts';
-import { liveConflicts } from '../state/conflicts.ts';
 import { doubtfulWrites, type RequestOperation, requestOperation } from '../state/operations.ts';
 import type { SyncRecord } from '../state/records.ts';
 import { moved, refusedForPage } from './away.ts';
 import { guardPlan } from './clearing.ts';
 import { conclude, type Linked, type Look, NEXT, type Seen } from './conclude.ts';
-import { decidedBy, type Judging, judging, keepRulings } from './conflict.ts';
+import { decidedBy, type Judging, judging, rulingsToKeep } from './conflict.ts';
 import { type DeliverContext, type Delivered, type Delivery, strangerFields } from './context.ts';
 import {
   baseOfMerged,
@@ -55,8 +54,7 @@ export async function updatePage(
   now: PrereadResult | null,
   second: Second = FIRST,
 ): Promise<Delivered> {
-  const { entry, table, source } = delivery;
-  const conflicts = await liveConflicts(context.store, table.name, entry.key);
+  const { entry, table, source, conflicts } = delivery;
   if (now !== null && now.kind !== 'here') return pageNotFound(context, delivery, known, now, conflicts);
   const record = { ...known, basePage: now?.basePage ?? known.basePage };
   const pageNow = { page: now?.image ?? record.basePage, seen: now !== null };
@@ -85,13 +83,13 @@ export async function updatePage(
     if (lost.length > 0) return handOver(context, record);
     context.hint(record.page);
   }
-  const plan = await guardPlan(context, delivery, record, leaveOut(planned, delivery.refused), conflicts);
+  const plan = await guardPlan(context, delivery, record, leaveOut(planned, delivery.refused));
   // The page's own change of a set is still news for the row.
   if (plan.merged.size > 0) context.hint(record.page);
   const look = { page, now, lost, second };
   const isTried = context.refusedFields.of(recordName(delivery)) !== undefined;
   if (Object.keys(plan.writes).length > 0 || isTried)
-    return writePage(context, delivery, record, plan, look, { conflicts, judges });
+    return writePage(context, delivery, record, plan, look, judges);
   return concludeUnwritten(context, delivery, record, plan, look, judges);
 }
 
@@ -111,8 +109,9 @@ async function writePage(
   record: Linked,
   whole: PagePlan,
   look: Look,
-  { conflicts, judges }: { readonly conflicts: readonly LiveConflict[]; readonly judges: Judging },
+  judges: Judging,
 ): Promise<Delivered> {
+  const { conflicts } = delivery;
   const { page, now, second } = look;
   const kept = await keptBeside(context, delivery, whole, now, second);
   const only = context.refusedFields.of(recordName(delivery))?.groups[0] ?? null;
@@ -127,7 +126,7 @@ async function writePage(
       extras: withoutSignatures(pick(now?.extras ?? {}, written)),
       actor: decidedBy(conflicts, written),
     },
-    (sql) => keepRulings(sql, delivery, record, page, overruledBy(plan), judges),
+    rulingsToKeep(delivery, record, page, overruledBy(plan), judges),
   );
   const answer = await send(context, delivery, record, request, operation);
   if (!('id' in answer)) {
@@ -173,10 +172,8 @@ async function concludeUnwritten(
   judges: Judging,
 ): Promise<Delivered> {
   const overruled = overruledBy(plan);
-  if (overruled.length > 0)
-    await context.store.transaction((sql) =>
-      keepRulings(sql, delivery, record, look.page, overruled, judges),
-    );
+  const keep = overruled.length === 0 ? null : rulingsToKeep(delivery, record, look.page, overruled, judges);
+  if (keep !== null) await context.store.transaction(keep);
   const after = { ...look.page, ...baseOfMerged(plan, look.page) };
   return conclude(context, delivery, record, plan, { ...look, after, written: null, more: false });
 }

@@ -2,7 +2,6 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import type { Clash } from '../../src/model/clash.ts';
 import { applyTransitions } from '../../src/state/conflict-transitions.ts';
 import {
-  conflictedAmong,
   decideConflict,
   holdConflict,
   liveConflicts,
@@ -12,6 +11,7 @@ import {
   recordResolved,
   resolveConflict,
 } from '../../src/state/conflicts.ts';
+import { knownOfRecord } from '../../src/state/deliveries.ts';
 import { forget } from '../../src/state/records.ts';
 import { createState, key, pageOf, type StateStage, suppliers } from '../support/state.ts';
 
@@ -49,7 +49,8 @@ test('a field of a record has one conflict at a time, with the values of the las
     [expect.any(String), 'DELETED_IN_NOTION', null],
   ]);
   expect((await readConflict(state.store, '1'))?.local_record).toEqual({ Name: 'later' });
-  expect(await conflictedAmong(state.store, suppliers, [key('a'), key('b')])).toEqual(new Set(['a']));
+  expect((await knownOfRecord(state.store, suppliers, key('a'))).conflicts).toEqual(await live());
+  expect((await knownOfRecord(state.store, suppliers, key('b'))).conflicts).toEqual([]);
   const [first] = (await live()).filter(({ id }) => id === '1');
   if (first === undefined) throw new Error('no conflict 1');
   expect(await applyTransitions(state.store, [first], () => ({ kind: 'applied', wrote: false }))).toBe(false);

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { lsn } from '../../src/model/ids.ts';
 import { BACKFILL, BULK, LIVE } from '../../src/model/urgency.ts';
 import { changedAtOf } from '../../src/state/change-times.ts';
-import { nextDueMs } from '../../src/state/due.ts';
+import { restOf } from '../../src/state/due.ts';
 import {
   type DirtyRecord,
   hasten,
@@ -188,21 +188,21 @@ describe('waiting', () => {
       { attempts: 1, code: 'c', parked: false },
       { attempts: 0, code: null, parked: false },
     ]);
-    const due = await nextDueMs(sql, LIVE);
+    const { ms: due } = await restOf(sql, LIVE);
     expect(due).toBeGreaterThan(20_000);
     expect(due).toBeLessThanOrEqual(30_000);
   });
 
   test('the next due time looks at what could be claimed, and at nothing else', async () => {
-    expect(await nextDueMs(sql, LIVE)).toBe(null);
+    expect((await restOf(sql, LIVE)).ms).toBe(null);
     await markDirty(sql, [dirty('a')]);
-    expect(await nextDueMs(sql, LIVE)).toBeLessThanOrEqual(0);
-    expect(await nextDueMs(sql, BULK)).toBe(null);
+    expect((await restOf(sql, LIVE)).ms).toBeLessThanOrEqual(0);
+    expect((await restOf(sql, BULK)).ms).toBe(null);
     await sql.query(`select pgnotion.pause('suppliers')`);
-    expect(await nextDueMs(sql, LIVE)).toBe(null);
+    expect((await restOf(sql, LIVE)).ms).toBe(null);
     await sql.query(`select pgnotion.resume('suppliers')`);
     await park(sql, await only(), failure);
-    expect(await nextDueMs(sql, LIVE)).toBe(null);
+    expect((await restOf(sql, LIVE)).ms).toBe(null);
   });
 });
 

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, beforeEach, expect } from 'vitest';
 import type { TableName } from '../../src/model/ids.ts';
 import { LIVE, type Urgency } from '../../src/model/urgency.ts';
-import { claimDue, dueTables } from '../../src/state/due.ts';
+import { claimDue } from '../../src/state/due.ts';
 import type { OutboxEntry } from '../../src/state/outbox.ts';
 import type { Sql } from '../../src/state/sql.ts';
 import { addSource, createState, products, type StateStage, suppliers } from './state.ts';
@@ -31,9 +31,8 @@ export function useOutbox() {
     more: { tables?: TableName[]; urgency?: Urgency; limit?: number; busy?: string[] } = {},
   ): Promise<OutboxEntry[]> => {
     const { urgency = LIVE, tables = [suppliers, products], limit = 100, busy = [] } = more;
-    const wanted = { tables, urgency, limit, busy };
-    const [table] = await dueTables(sql, wanted);
-    return table === undefined ? [] : claimDue(sql, { ...wanted, table });
+    const [first] = (await claimDue(sql, { tables, urgency, limit, busy })).values();
+    return [...(first ?? [])];
   };
   return {
     sql,
