@@ -57,15 +57,10 @@ begin
    where id = conflict;
   -- Whoever carries it out is told: the delivery what goes to the page, the poll what goes to the row.
   if keep = 'postgres' and line.type <> 'DELETED_IN_NOTION' then
-    insert into pgnotion.outbox as o (table_name, key, kind, restore, approved)
-    values (line.table_name, line.record_id,
-            case line.type when 'DELETED_IN_POSTGRES' then 'delete' else 'write' end,
-            line.fields, line.type = 'DELETED_IN_POSTGRES')
-    on conflict (table_name, key) do update
-      set restore = (select coalesce(array_agg(distinct f), '{}') from unnest(o.restore || excluded.restore) f),
-          kind = case excluded.kind when 'delete' then 'delete' else o.kind end,
-          approved = o.approved or excluded.approved, priority = 0, version = o.version + 1,
-          next_at = clock_timestamp(), parked_at = null, attempts = 0, code = null, reason = null, remedy = null;
+    perform pgnotion.enqueue(
+      array[line.table_name], array[line.record_id],
+      case line.type when 'DELETED_IN_POSTGRES' then 'delete' else 'write' end,
+      restored => line.fields, approves => line.type = 'DELETED_IN_POSTGRES');
   else
     insert into pgnotion.edits (page_id, table_name, key, digest, next_at)
     values (line.page_id, line.table_name, line.record_id, '', clock_timestamp())

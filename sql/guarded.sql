@@ -44,9 +44,9 @@ begin
      and (only_kind is null or g.kind = only_kind) and (only_field is null or g.field = only_field)
      and g.kind <> 'creation';
   if only_field is null and coalesce(only_kind, 'deletion') = 'deletion' then
-    update pgnotion.outbox set approved = true, next_at = clock_timestamp(), parked_at = null, attempts = 0,
-           code = null, reason = null, remedy = null, cause = null
-     where table_name = name and (record_key is null or key = record_key) and code = 'mass_deletion';
+    perform pgnotion.enqueue(array_agg(table_name), array_agg(key), 'write', lifts => false, approves => true)
+       from pgnotion.outbox
+      where table_name = name and (record_key is null or key = record_key) and code = 'mass_deletion';
   end if;
   if only_field is null then
     with decisions as (
@@ -118,9 +118,7 @@ begin
      returning table_name, key, side, page_id
   loop
     if one.side = 'to-notion' then
-      insert into pgnotion.outbox as o (table_name, key, kind) values (one.table_name, one.key, 'write')
-      on conflict (table_name, key) do update
-        set version = o.version + 1, priority = 0, next_at = clock_timestamp(), parked_at = null, attempts = 0;
+      perform pgnotion.enqueue(array[one.table_name], array[one.key], 'write');
     elsif one.page_id is not null then
       insert into pgnotion.edits as e (page_id, table_name, key, digest, next_at)
       values (one.page_id, one.table_name, one.key, '', clock_timestamp())

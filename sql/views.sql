@@ -174,18 +174,14 @@ end $$;
 -- Tries a failed record again now, in both directions. A page that is no record yet goes by its page id. Returns how
 -- many lines were waiting.
 create function pgnotion.retry(name text, record_key text) returns bigint language sql as $$
-  with o as (
-    update pgnotion.outbox set next_at = clock_timestamp(), attempts = 0, parked_at = null,
-           code = null, reason = null, remedy = null
-     where table_name = name and key = record_key returning 1),
-  e as (
+  with e as (
     update pgnotion.edits set next_at = clock_timestamp(), attempts = 0, parked_at = null, digest = ''
      where table_name = name and (key = record_key or page_id::text = record_key) returning 1),
   f as (
     update pgnotion.page_failures set next_at = clock_timestamp()
      where table_name = name and (key = record_key or page_id::text = record_key) returning 1),
   r as (delete from pgnotion.refused_fields where table_name = name and key in (record_key, '') returning 1)
-  select (select count(*) from o) + (select count(*) from e) + (select count(*) from f);
+  select pgnotion.wake(name, record_key) + (select count(*) from e) + (select count(*) from f);
 $$;
 
 -- Has every row and every page of a table compared again; only what differs is written. Null: all tables.

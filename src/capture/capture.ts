@@ -3,7 +3,7 @@ import { messageOf, PgnotionError } from '../model/errors.ts';
 import type { Lsn, QualifiedName, TableName } from '../model/ids.ts';
 import type { ResolvedTable } from '../model/mapping.ts';
 import { tableFailure } from '../model/table-failure.ts';
-import { BACKFILL, BULK, LIVE, type Urgency, urgencyOfMany } from '../model/urgency.ts';
+import { type Urgency, urgencyOfMany } from '../model/urgency.ts';
 import { isConnectionLost } from '../postgres/connection-lost.ts';
 import { referringKeys } from '../postgres/references.ts';
 import { isReadBlocked } from '../postgres/row-statement-error.ts';
@@ -14,12 +14,9 @@ import { failpoint } from '../runtime/failpoints.ts';
 import type { Log } from '../runtime/log.ts';
 import { keepTrying } from '../runtime/retry.ts';
 import { onAbort } from '../runtime/signal.ts';
-import { advanceCheckpoint, raiseAcknowledged } from '../state/checkpoint.ts';
-import { isLongKey, noteLongKeys } from '../state/long-keys.ts';
-import { type DirtyRecord, markAllDeleted, markDirty, type ReadTo } from '../state/outbox.ts';
+import { raiseAcknowledged } from '../state/checkpoint.ts';
+import { type DirtyRecord, markAllDeleted } from '../state/outbox.ts';
 import { livingBase, recordsByKey } from '../state/records.ts';
-import { markReferrers } from '../state/referrers.ts';
-import { keepMoves } from '../state/rekeys.ts';
 import { compareAgain, suspend } from '../state/sources.ts';
 import type { Store } from '../state/sql.ts';
 import { createIdlePosition } from './idle-position.ts';
@@ -37,6 +34,7 @@ import {
   type Transaction,
   urgencyOf,
 } from './pending-changes.ts';
+import { storeChanges } from './store-changes.ts';
 import { unreadableTables } from './unreadable-tables.ts';
 
 export type CaptureOptions = {
@@ -171,45 +169,21 @@ async function flush(options: Consuming, pending: PendingChanges, checkpoint: Ls
     const name = `${record.table}/${record.key}`;
     if (!records.has(name)) records.set(name, record);
   }
-  const shown = await referrersOf(options, pending.referred);
-  // One order of locks for everybody who writes many lines.
+  const referrers = await referrersOf(options, pending.referred);
+  // One order of locks for everybody who writes many entries.
   const sorted = [...records.values()].sort((a, b) =>
     `${a.table}/${a.key}` < `${b.table}/${b.key}` ? -1 : 1,
   );
-  const compared = await unreadableTables(options, pending);
-  const kept = sorted.filter(({ key }) => !isLongKey(key));
-  const marked = kept.map((record) => ({ ...record, lsn: checkpoint }));
+  const changes = {
+    records: sorted.map((record) => ({ ...record, lsn: checkpoint })),
+    referrers,
+    compared: await unreadableTables(options, pending),
+    moves: pending.moves,
+  };
   const to = checkpoint === null ? null : { slot: options.slot, lsn: checkpoint };
-  const { store } = options;
-  let urgencies: readonly Urgency[] = [LIVE, BULK, BACKFILL];
-  if (marked.length === sorted.length && shown.length + compared.length + pending.moves.length === 0)
-    urgencies = await storeChanges(store, marked, to);
-  else
-    await store.transaction(async (sql) => {
-      await noteLongKeys(
-        sql,
-        sorted.filter(({ key }) => isLongKey(key)),
-      );
-      await markDirty(sql, marked);
-      for (const { table, field, related, rows } of shown)
-        await markReferrers(sql, { table, field, related, rows });
-      if (compared.length > 0) await compareAgain(sql, compared);
-      await keepMoves(sql, pending.moves);
-      if (to !== null) await advanceCheckpoint(sql, to.slot, to.lsn);
-    });
+  const urgencies = await storeChanges(options.store, changes, to);
   clear(pending);
   options.onDirty(urgencies);
-}
-
-/** One statement as a rule: a change that stands alone must not wait for a transaction of many. */
-async function storeChanges(
-  store: Store,
-  records: readonly DirtyRecord[],
-  to: ReadTo | null,
-): Promise<readonly Urgency[]> {
-  if (records.length > 0) return markDirty(store, records, to, store.epoch);
-  if (to !== null) await store.transaction((sql) => advanceCheckpoint(sql, to.slot, to.lsn));
-  return [];
 }
 
 async function allVisible({ db, log, signal }: Consuming, pending: PendingChanges): Promise<void> {

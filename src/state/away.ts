@@ -21,9 +21,9 @@ export async function hiddenAmong(sql: Sql, pages: readonly PageId[]): Promise<P
 /** Notion shows these pages again: what waited for them is tried now. */
 export async function releaseHidden(sql: Sql, pages: readonly PageId[]): Promise<void> {
   await sql.query(
-    `update pgnotion.outbox o set next_at = clock_timestamp()
-       from pgnotion.records r
-      where r.page_id = any($1::uuid[]) and o.table_name = r.table_name and o.key = r.key and o.code = $2`,
+    `select pgnotion.wake(o.table_name, o.key)
+       from pgnotion.outbox o join pgnotion.records r using (table_name, key)
+      where r.page_id = any($1::uuid[]) and o.code = $2`,
     [pages, PAGE_HIDDEN],
   );
   for (const page of pages) await remindNotices(sql, page);
@@ -32,12 +32,9 @@ export async function releaseHidden(sql: Sql, pages: readonly PageId[]): Promise
 /** A page is where it belongs: what was set aside because it was seen elsewhere goes on. True if anything was. */
 export async function releaseMoved(sql: Sql, page: PageId): Promise<boolean> {
   const freed = await sql.query(
-    `update pgnotion.outbox o
-        set version = o.version + 1, next_at = clock_timestamp(), attempts = 0, parked_at = null,
-            code = null, reason = null, remedy = null
-       from pgnotion.records r
-      where r.page_id = $1 and r.state = 'linked' and o.table_name = r.table_name and o.key = r.key and o.code = $2
-      returning o.key`,
+    `select pgnotion.wake(o.table_name, o.key)
+       from pgnotion.outbox o join pgnotion.records r using (table_name, key)
+      where r.page_id = $1 and r.state = 'linked' and o.code = $2`,
     [page, PAGE_MOVED],
   );
   return freed.length > 0;

@@ -48,7 +48,7 @@ export async function liveConflicts(
 }
 
 /** The same as a part of another statement, as JSON, given the names of its parameters. */
-export const LIVE_CONFLICTS = (table: string, key: string): string =>
+export const liveConflictsJson = (table: string, key: string): string =>
   `(select coalesce(jsonb_agg(jsonb_build_object('id', c.id::text, 'type', c.type, 'field', c.fields[1],
              'choice', c.resolution, 'value', c.value::text, 'by', c.resolved_by) order by c.id), '[]')
       from pgnotion.conflict_entries c

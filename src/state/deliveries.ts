@@ -2,12 +2,10 @@ import type { PageImage, RowImage } from '../model/change.ts';
 import type { RowKey, TableName } from '../model/ids.ts';
 import type { RefusedField } from '../model/refused-field.ts';
 import type { Unshown } from '../model/relation-targets.ts';
-import type { LiveConflict } from '../model/conflict-lifecycle.ts';
-import { LIVE_CONFLICTS } from './conflicts.ts';
-import { DOUBT_CLOSED, doubtSeconds, type OperationId } from './operations.ts';
+import { liveConflictsJson } from './conflicts.ts';
 import { type SettledEntry, settling } from './outbox.ts';
 import { RECORD_COLUMNS, type RecordRow, type SyncRecord, toRecord } from './records.ts';
-import { REFUSED_FIELDS } from './refused-fields.ts';
+import { refusedFieldsJson } from './refused-fields.ts';
 import type { Sql, Store } from './sql.ts';
 
 /** What is known of the records of a batch before any of them is delivered. */
@@ -25,7 +23,7 @@ export async function knownOfBatch(sql: Sql, table: TableName, keys: readonly Ro
     RecordRow & { asked: RowKey; refused: readonly RefusedField[]; clearing: boolean }
   >(
     `select u.k as asked, ${RECORD_COLUMNS},
-            ${REFUSED_FIELDS('$1', 'u.k')} as refused,
+            ${refusedFieldsJson('$1', 'u.k')} as refused,
             exists (select from pgnotion.clearings c
                      where c.table_name = $1 and c.key = u.k and c.side = 'to-notion' and c.state <> 'crossed') as clearing
        from unnest($2::text[]) as u(k)
@@ -49,7 +47,7 @@ export type KnownRecord = {
 
 export async function knownOfRecord(sql: Sql, table: TableName, key: RowKey): Promise<KnownRecord> {
   const [row] = await sql.query<RecordRow & { conflicts: readonly LiveConflict[]; replaced_extras: boolean }>(
-    `select ${RECORD_COLUMNS}, ${LIVE_CONFLICTS('$1', '$2')} as conflicts,
+    `select ${RECORD_COLUMNS}, ${liveConflictsJson('$1', '$2')} as conflicts,
             exists (select from pgnotion.operations o
                      where o.table_name = $1 and o.key = $2 and o.extras is not null) as replaced_extras
        from (select) as one
@@ -114,7 +112,7 @@ export async function finishUpdate(
      done as (
        update pgnotion.operations set status = 'done', error = null, finished_at = clock_timestamp() where id = $14),
      closed as (
-       update pgnotion.operations ${DOUBT_CLOSED('$1', '$2', '$15')} and id is distinct from $14),
+       update pgnotion.operations ${closingDoubts('$1', '$2', '$15')} and id is distinct from $14),
      ${settling('$6::boolean and (select count(*) from no_longer) >= 0')}
      select pgnotion.fence($16)`,
     [

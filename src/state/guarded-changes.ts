@@ -192,13 +192,9 @@ export async function approveDeletions(
 ): Promise<void> {
   if (records.length === 0) return;
   await sql.query(
-    `insert into pgnotion.outbox as o (table_name, key, kind, approved)
-     select r.table_name, r.key, 'delete', true
+    `select pgnotion.enqueue(array_agg(r.table_name), array_agg(r.key), 'delete', lifts => false, approves => true)
        from pgnotion.records r join unnest($1::text[], $2::text[]) as u(t, k) on r.table_name = u.t and r.key = u.k
-      where r.state <> 'resting'
-     on conflict (table_name, key) do update
-       set kind = 'delete', approved = true, version = o.version + 1, next_at = clock_timestamp(), attempts = 0,
-           parked_at = null, code = null, reason = null, remedy = null`,
+      where r.state <> 'resting'`,
     [records.map((each) => each.table), records.map((each) => each.key)],
   );
 }

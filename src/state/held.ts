@@ -10,9 +10,7 @@ export const PAGE_IN_TRASH = 'page_in_trash';
 /** The page is alive, and its edit is settled one way or the other: what waited for either goes on. */
 export async function releaseHeld(sql: Sql, table: TableName, key: RowKey): Promise<void> {
   await sql.query(
-    `update pgnotion.outbox
-        set version = version + 1, next_at = clock_timestamp(), attempts = 0, parked_at = null,
-            code = null, reason = null, remedy = null
+    `select pgnotion.wake(table_name, key) from pgnotion.outbox
       where table_name = $1 and key = $2 and code = any($3::text[]) and parked_at is not null`,
     [table, key, [HELD_BY_EDIT, PAGE_IN_TRASH]],
   );
@@ -28,10 +26,5 @@ export async function discardWrite(sql: Sql, table: TableName, key: RowKey): Pro
 
 /** Asks anew for a row's deletion to cross. */
 export async function markDeleted(sql: Sql, table: TableName, key: RowKey): Promise<void> {
-  await sql.query(
-    `insert into pgnotion.outbox as o (table_name, key, kind) values ($1, $2, 'delete')
-     on conflict (table_name, key) do update
-       set version = o.version + 1, next_at = clock_timestamp(), parked_at = null, attempts = 0`,
-    [table, key],
-  );
+  await sql.query(`select pgnotion.enqueue(array[$1], array[$2], 'delete')`, [table, key]);
 }

@@ -6,7 +6,7 @@ import { renewViews } from './views.ts';
 
 const FOLDER = new URL('../../sql/', import.meta.url);
 /** The views and functions, made anew in this order whenever one of these files changes. */
-const VIEWS = ['row-failures.sql', 'views.sql', 'guarded.sql', 'conflict-functions.sql'];
+const VIEWS = ['outbox.sql', 'row-failures.sql', 'views.sql', 'guarded.sql', 'conflict-functions.sql'];
 /** Any fixed number: it keeps two processes from migrating at once. */
 const MIGRATION_LOCK = 7_420_001;
 

@@ -249,7 +249,7 @@ const LATE_SECONDS = 70;
  * the look was asked for (`askedAt`, by `performance.now`), not when the doubt is closed: a write may land in between.
  */
 export async function closeDoubts(sql: Sql, table: TableName, key: RowKey, askedAt: number): Promise<void> {
-  await sql.query(`update pgnotion.operations ${DOUBT_CLOSED('$1', '$2', '$3')}`, [
+  await sql.query(`update pgnotion.operations ${closingDoubts('$1', '$2', '$3')}`, [
     table,
     key,
     doubtSeconds(askedAt),
@@ -259,7 +259,7 @@ export async function closeDoubts(sql: Sql, table: TableName, key: RowKey, asked
 export const doubtSeconds = (askedAt: number): number => LATE_SECONDS + (performance.now() - askedAt) / 1_000;
 
 /** The rest of an `update pgnotion.operations`, given the names of its parameters. */
-export const DOUBT_CLOSED = (table: string, key: string, seconds: string): string =>
+export const closingDoubts = (table: string, key: string, seconds: string): string =>
   `set status = 'done', finished_at = coalesce(finished_at, clock_timestamp()),
             error = coalesce(error, 'the answer was lost; a later look at the page settled it')
       where table_name = ${table} and key = ${key} and direction = 'to-notion' and kind in ('create', 'update')

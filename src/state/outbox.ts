@@ -40,7 +40,10 @@ export type OutboxEntry = {
 /** Where the log has been read to: the slot, and the end of the last transaction. */
 export type ReadTo = { readonly slot: string; readonly lsn: Lsn };
 
-/** As a statement's `set`: the entry is due, and what it failed of before is over. `sql/outbox.sql` has the same for SQL. */
+/**
+ * As a statement's `set`, for entries that change in more than that they wake: due, with nothing left of a failure that is
+ * over. All others are woken by `pgnotion.enqueue` and `pgnotion.wake` (`sql/outbox.sql`).
+ */
 export const AWAKE = `next_at = clock_timestamp(), attempts = 0, parked_at = null, code = null, reason = null, remedy = null,
            cause = null`;
 
@@ -122,11 +125,10 @@ export async function markFound(
 ): Promise<void> {
   if (keys.length === 0) return;
   await sql.query(
-    `insert into pgnotion.outbox as o (table_name, key, kind, priority) select $1, k, $3, ${BACKFILL} from unnest($2::text[]) as k
-     on conflict (table_name, key) do update
-       set kind = case when excluded.kind = 'delete' then excluded.kind else o.kind end,
-           next_at = clock_timestamp(), parked_at = null, attempts = 0, version = o.version + 1
-     where o.parked_at is not null or (excluded.kind = 'delete' and o.kind <> 'delete')`,
+    `select pgnotion.enqueue(array_agg($1::text), array_agg(k), $3, urgency => ${BACKFILL}::smallint)
+       from unnest($2::text[]) as k
+       left join pgnotion.outbox o on o.table_name = $1 and o.key = k
+      where o.key is null or o.parked_at is not null or ($3 = 'delete' and o.kind <> 'delete')`,
     [table, keys, kind],
   );
 }
@@ -143,11 +145,11 @@ export async function markRestore(
   again = true,
 ): Promise<void> {
   await sql.query(
-    `insert into pgnotion.outbox as o (table_name, key, kind, restore) values ($1, $2, 'write', $3::text[])
-     on conflict (table_name, key) do update
-       set restore = (select coalesce(array_agg(distinct f), '{}') from unnest(o.restore || excluded.restore) f),
-           version = o.version + 1, priority = 0, next_at = clock_timestamp(), parked_at = null, attempts = 0
-     where $4 or not (o.restore @> excluded.restore and (o.attempts > 0 or o.parked_at is not null))`,
+    `select pgnotion.enqueue(array[$1], array[$2], 'write', restored => $3::text[])
+      where $4::boolean or not exists (
+        select from pgnotion.outbox o
+         where o.table_name = $1 and o.key = $2 and o.restore @> $3::text[]
+           and (o.attempts > 0 or o.parked_at is not null))`,
     [table, key, fields, again],
   );
 }
@@ -203,7 +205,7 @@ export async function reschedule(
 ): Promise<void> {
   await sql.query(
     `update pgnotion.outbox set attempts = attempts + 1, next_at = clock_timestamp() + make_interval(secs => $4),
-            code = $5, reason = $6, remedy = $7
+            code = $5, reason = $6, remedy = $7, cause = null
       where table_name = $1 and key = $2 and version = $3`,
     [entry.table, entry.key, entry.version, afterMs / 1000, failure.code, failure.reason, failure.remedy],
   );
@@ -267,8 +269,7 @@ export async function markAllDeleted(
       where table_name = $1 and (state <> 'resting' or filtered)
      on conflict (table_name, key) do update
        set kind = 'delete', lsn = excluded.lsn, changed_at = excluded.changed_at, version = o.version + 1,
-           approved = false, priority = least(o.priority, excluded.priority),
-           next_at = clock_timestamp(), attempts = 0, parked_at = null, code = null, reason = null, remedy = null, leaves = null`,
+           approved = false, priority = least(o.priority, excluded.priority), leaves = null, ${AWAKE}`,
     [table, lsn === null ? null : formatLsn(lsn), changedAt],
   );
 }

@@ -9,7 +9,7 @@ export const FIELD_REFUSED = 'field_refused';
 const ALL = '';
 
 /** The refused fields of a record, those of the whole table among them, as JSON: a part of another statement. */
-export const REFUSED_FIELDS = (table: string, key: string): string =>
+export const refusedFieldsJson = (table: string, key: string): string =>
   `(select coalesce(jsonb_agg(jsonb_build_object('field', f.field, 'own', f.own, 'value', nullif(f.value, ''),
              'reason', f.reason, 'remedy', f.remedy)), '[]')
       from pgnotion.refused_fields f where f.table_name = ${table} and f.key in (${key}, '${ALL}'))`;
@@ -89,9 +89,7 @@ export async function releaseRefused(sql: Sql, table: TableName, schema: string)
     [table, schema],
   );
   await sql.query(
-    `update pgnotion.outbox
-        set version = version + 1, next_at = clock_timestamp(), attempts = 0, parked_at = null,
-            code = null, reason = null, remedy = null
+    `select pgnotion.wake(table_name, key) from pgnotion.outbox
       where table_name = $1 and code = $2 and parked_at is not null`,
     [table, FIELD_REFUSED],
   );

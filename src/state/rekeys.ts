@@ -1,5 +1,6 @@
 import type { RowKey, TableName } from '../model/ids.ts';
 import { type KeyMove, yieldingMoves } from '../model/rekey.ts';
+import { AWAKE } from './outbox.ts';
 import type { Sql } from './sql.ts';
 
 /** A move as the log tells it. `place` is its place in the transaction. */
@@ -162,8 +163,7 @@ async function moveLines(sql: Sql, table: TableName, moves: readonly KeyMove[]):
        left join pgnotion.outbox f on f.table_name = $1 and f.key = u.old
      on conflict (table_name, key) do update
        set restore = excluded.restore, version = excluded.version, approved = false, priority = 0,
-           next_at = clock_timestamp(), attempts = 0, parked_at = null, code = null, reason = null, remedy = null,
-           leaves = null`,
+           leaves = null, ${AWAKE}`,
     [table, froms, tos],
   );
 }
@@ -171,8 +171,7 @@ async function moveLines(sql: Sql, table: TableName, moves: readonly KeyMove[]):
 /** Whatever has the old key by now, a row or nothing, is looked at once more. */
 const lookAgain = (sql: Sql, table: TableName, keys: readonly RowKey[]): Promise<unknown> =>
   sql.query(
-    `update pgnotion.outbox set kind = 'delete', restore = '{}', approved = false, version = version + 1,
-            next_at = clock_timestamp(), attempts = 0, parked_at = null, code = null, reason = null, remedy = null
+    `update pgnotion.outbox set kind = 'delete', restore = '{}', approved = false, version = version + 1, ${AWAKE}
       where table_name = $1 and key = any($2::text[])`,
     [table, keys],
   );

@@ -7,7 +7,7 @@ import type { Sql } from './sql.ts';
  */
 export async function retryParked(sql: Sql, table: TableName): Promise<void> {
   await sql.query(
-    `update pgnotion.outbox set parked_at = null, next_at = clock_timestamp(), attempts = 0
+    `select pgnotion.wake(table_name, key) from pgnotion.outbox
       where table_name = $1 and (parked_at is not null or attempts > 0)`,
     [table],
   );

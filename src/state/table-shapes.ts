@@ -29,8 +29,8 @@ export async function releaseRefusedByShape(sql: Sql, table: TableName): Promise
     [table],
   );
   const lines = await sql.query(
-    `update pgnotion.outbox set next_at = clock_timestamp(), parked_at = null, attempts = 0
-      where table_name = $1 and parked_at is not null and ${ON_ITS_ACCOUNT} returning 1`,
+    `select pgnotion.wake(table_name, key) from pgnotion.outbox
+      where table_name = $1 and parked_at is not null and ${ON_ITS_ACCOUNT}`,
     [table],
   );
   return edits.length + lines.length;

@@ -44,11 +44,10 @@ const release = (
      looked_at as (
        update pgnotion.edits set next_at = clock_timestamp()
         where code = 'related_page_unknown' and next_at > clock_timestamp())
-     insert into pgnotion.outbox as o (table_name, key, kind, priority)
-     select table_name, key, 'write', case when count(*) over () > ${MOST_ALONE} then greatest($4::smallint, ${BULK}) else $4 end
-       from freed order by 1, 2
-     on conflict (table_name, key) do update
-       set version = o.version + 1, next_at = clock_timestamp(), parked_at = null, attempts = 0`,
+     select pgnotion.enqueue(
+              array_agg(table_name), array_agg(key), 'write', lifts => false,
+              urgency => case when count(*) > ${MOST_ALONE} then greatest($4::smallint, ${BULK}::smallint) else $4::smallint end)
+       from freed having count(*) > 0`,
     [table, key, waitsForNothing, urgency],
   );
 
@@ -74,10 +73,8 @@ export async function awaitTargets(
     `with target as (select distinct t, k from unnest($3::text[], $4::text[]) as u(t, k)),
      kept as (
        insert into pgnotion.waiting (table_name, key, target_table, target_key) select $1, $2, t, k from target)
-     insert into pgnotion.outbox as o (table_name, key, kind)
-     select $1, $2, 'write' where exists (
-       select from target join pgnotion.records r on r.table_name = t and r.key = k where r.state = 'linked')
-     on conflict (table_name, key) do update set version = o.version + 1, next_at = clock_timestamp()`,
+     select pgnotion.enqueue(array[$1], array[$2], 'write', lifts => false)
+      where exists (select from target join pgnotion.records r on r.table_name = t and r.key = k where r.state = 'linked')`,
     [table, key, targets.map((each) => each.table), targets.map((each) => each.key)],
   );
 }

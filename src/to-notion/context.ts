@@ -1,5 +1,6 @@
 import type { PageImage, PageValue, RowImage } from '../model/change.ts';
 import type { Lookups } from '../model/codecs/codec.ts';
+import type { LiveConflict } from '../model/conflict-lifecycle.ts';
 import type { PageId, TableName } from '../model/ids.ts';
 import type { ResolvedTable } from '../model/mapping.ts';
 import type { Guards } from '../model/mass-change.ts';
@@ -15,7 +16,6 @@ import type { UserDatabase } from '../postgres/rows.ts';
 import type { KeyLock } from '../runtime/keylock.ts';
 import type { Log } from '../runtime/log.ts';
 import type { Looks } from '../runtime/looks.ts';
-import type { LiveConflict } from '../model/conflict-lifecycle.ts';
 import type { Failure, OutboxEntry } from '../state/outbox.ts';
 import { pagesOf } from '../state/records.ts';
 import { propertyKey, type Source } from '../state/sources.ts';

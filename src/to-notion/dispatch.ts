@@ -200,14 +200,18 @@ async function newsAmong(
   if (table === undefined) throw new Error(`no table ${name}`);
   const found: OutboxEntry[] = [];
   const portions: Pairs[] = [];
-  const step = Math.max(size, MASS_BATCH * 4);
+  // Most entries have news as a rule: more than a batch is read only where most of them had none.
+  const enough = Math.ceil(size / 2);
+  let step = size;
   // Rows that are locked against reading are found so below, where their entries are left for later.
   const present = await settleGone(context, table, entries).catch((error: unknown) =>
     isReadBlocked(error) ? entries : suspendFor(context, name, error),
   );
   if (present === null) return null;
-  for (let at = 0; at < present.length && found.length < size && !signal.aborted; at += step) {
+  for (let at = 0; at < present.length && found.length < enough && !signal.aborted; ) {
     const some = present.slice(at, at + step);
+    at += step;
+    step = Math.max(size, MASS_BATCH * 4);
     const read = await settleQuiet(context, table, some).catch((error: unknown) =>
       isReadBlocked(error) ? tryAfterLock(context, some, error) : suspendFor(context, name, error),
     );
