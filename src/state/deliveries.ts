@@ -1,8 +1,10 @@
 import type { PageImage, RowImage } from '../model/change.ts';
+import type { LiveConflict } from '../model/conflict-lifecycle.ts';
 import type { RowKey, TableName } from '../model/ids.ts';
 import type { RefusedField } from '../model/refused-field.ts';
 import type { Unshown } from '../model/relation-targets.ts';
 import { liveConflictsJson } from './conflicts.ts';
+import { closingDoubts, doubtSeconds, type OperationId } from './operations.ts';
 import { type SettledEntry, settling } from './outbox.ts';
 import { RECORD_COLUMNS, type RecordRow, type SyncRecord, toRecord } from './records.ts';
 import { refusedFieldsJson } from './refused-fields.ts';

@@ -47,23 +47,7 @@ export type ReadTo = { readonly slot: string; readonly lsn: Lsn };
 export const AWAKE = `next_at = clock_timestamp(), attempts = 0, parked_at = null, code = null, reason = null, remedy = null,
            cause = null`;
 
-/**
- * Marks records dirty, one entry each however often they changed. A change of a parked record makes it due again:
- * what was refused may be right now. A change that comes with or behind many live ones of its table does not stand alone,
- * as when each row of a mass is committed by itself: it is bulk. `records` must not name a record twice.
- *
- * With `to` the checkpoint moves in the same statement, which with an epoch needs no transaction around it. Gives the
- * urgencies under which the records wait now.
- */
-export async function markDirty(
-  sql: Sql,
-  records: readonly DirtyRecord[],
-  to: ReadTo | null = null,
-  epoch: number | null = null,
-): Promise<Urgency[]> {
-  if (records.length === 0) return [];
-  const rows = await sql.query<{ urgency: Urgency }>(
-    `with waiting as (
+const MARK_DIRTY = `with waiting as (
        select t, (select count(*) from (
                     select from pgnotion.outbox w
                      where w.table_name = t and w.priority = ${LIVE} and w.parked_at is null
@@ -94,7 +78,25 @@ export async function markDirty(
              priority = least(o.priority, excluded.priority), version = o.version + 1, leaves = null, ${AWAKE}
        returning priority),
      moved as (${checkpointUpdate('$9', '$10')})
-     select distinct priority as urgency from marked ${epoch === null ? '' : ', pgnotion.fence($11)'}`,
+     select distinct priority as urgency from marked`;
+
+/**
+ * Marks records dirty, one entry each however often they changed. A change of a parked record makes it due again:
+ * what was refused may be right now. A change that comes with or behind many live ones of its table does not stand alone,
+ * as when each row of a mass is committed by itself: it is bulk. `records` must not name a record twice.
+ *
+ * With `to` the checkpoint moves in the same statement, which with an epoch needs no transaction around it. Gives the
+ * urgencies under which the records wait now.
+ */
+export async function markDirty(
+  sql: Sql,
+  records: readonly DirtyRecord[],
+  to: ReadTo | null = null,
+  epoch: number | null = null,
+): Promise<Urgency[]> {
+  if (records.length === 0) return [];
+  const rows = await sql.query<{ urgency: Urgency }>(
+    `${MARK_DIRTY} ${epoch === null ? '' : ', pgnotion.fence($11)'}`,
     [
       records.map((each) => each.table),
       records.map((each) => each.key),

@@ -194,7 +194,9 @@ async function withoutRow(
   if (broken.has(entry.key)) throw broken.get(entry.key);
   const leftOut = (await leftOutAmong(context.db, table, [entry.key])).get(entry.key);
   if (leftOut !== undefined)
-    return (await goesAway(context, delivery, known)) ?? filterOut(context, delivery, known, batch.look, leftOut);
+    return (
+      (await goesAway(context, delivery, known)) ?? filterOut(context, delivery, known, batch.look, leftOut)
+    );
   if (rows.has(entry.key)) return NEXT_BATCH;
   // A row that cannot be read is deleted only if the log said so.
   if (entry.kind === 'delete')
