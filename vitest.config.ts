@@ -1,16 +1,34 @@
 import { defineConfig } from 'vitest/config';
+import { CORE_FLOWS } from './test/support/core-flows.ts';
 import LongestFirst from './test/support/longest-first.ts';
 
+const setupFiles = ['test/support/setup.ts'];
+// Longer than the patience of a step or two (test/support/eventually.ts), whose message says more than a time-out's.
+const patience = { testTimeout: 300_000, hookTimeout: 300_000 };
+
+const UNIT = ['test/architecture.test.ts', 'test/unit/**/*.test.ts'];
+const CORE = ['test/pg/**/*.test.ts', 'test/sandbox/**/*.test.ts', ...CORE_FLOWS];
+
+// `npm test` runs the projects unit and core, `npm run test:all` all three.
 export default defineConfig({
   test: {
-    include: ['test/**/*.test.ts'],
     globalSetup: ['test/support/global-setup.ts'],
-    setupFiles: ['test/support/setup.ts'],
     // Each file brings up databases and daemons of its own, and mostly waits for them: two cores carry four at a time.
     maxWorkers: 4,
     sequence: { sequencer: LongestFirst },
-    // Longer than the patience of a step or two (test/support/eventually.ts), whose message says more than a time-out's.
-    testTimeout: 300_000,
-    hookTimeout: 300_000,
+    projects: [
+      // They keep no state in modules, and most of their time would go into loading the same modules again.
+      { test: { name: 'unit', include: UNIT, isolate: false, ...patience } },
+      { test: { name: 'core', include: CORE, setupFiles, ...patience } },
+      {
+        test: {
+          name: 'more',
+          include: ['test/**/*.test.ts'],
+          exclude: [...UNIT, ...CORE],
+          setupFiles,
+          ...patience,
+        },
+      },
+    ],
   },
 });

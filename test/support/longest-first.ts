@@ -1,11 +1,42 @@
 import { BaseSequencer, type TestSpecification } from 'vitest/node';
 
-/** Folders whose files take minutes each: started last, one of them would run alone at the end. */
-const LONG = ['/test/protocol/', '/test/crash/', '/test/matrix/', '/test/chaos/'];
+/** Files that take a minute or more, the longest first: started last, one of them would run alone at the end. */
+const LONG = [
+  'crash/load',
+  'matrix/wal2json-15-values',
+  'protocol/protocol',
+  'matrix/pgoutput-15-values',
+  'matrix/wal2json-15-flows',
+  'matrix/pgoutput-15-flows',
+  'flow/delete-policies',
+  'flow/property-identity',
+  'flow/idle-day',
+  'flow/option-identity',
+  'flow/publication-watch',
+  'flow/conflicts-cli',
+  'flow/rollback',
+  'flow/standby-faults',
+  'matrix/wal2json-15-crash',
+  'matrix/pgoutput-15-crash',
+  'flow/restore',
+  'flow/conflicts-manual',
+  'flow/validation',
+  'flow/mass-clearing',
+  'flow/fair-turns',
+  'flow/conflicts',
+  'flow/every-property',
+  'crash/',
+  'chaos/',
+];
+/** What starts a database or a daemon. */
+const SHORT = ['flow/', 'pg/', 'sandbox/'];
+
+const ORDER = [...LONG, ...SHORT].map((name) => `/test/${name}`);
 
 const rank = ({ moduleId }: TestSpecification): number => {
-  const at = LONG.findIndex((folder) => moduleId.replaceAll('\\', '/').includes(folder));
-  return at < 0 ? LONG.length : at;
+  const file = moduleId.replaceAll('\\', '/');
+  const at = ORDER.findIndex((name) => file.includes(name.endsWith('/') ? name : `${name}.test.`));
+  return at < 0 ? ORDER.length : at;
 };
 
 /** The files that are known to take longest first, the others as vitest has them. */

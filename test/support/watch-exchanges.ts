@@ -1,13 +1,13 @@
 import { subscribe } from 'node:diagnostics_channel';
 import type { Exchange } from '../../src/sandbox/notion/server.ts';
-import { createChecker, readNotionDocument } from './notion-document.ts';
+import { createChecker, readNotionDocument, rememberGood } from './notion-document.ts';
 
 /** Names the file into which a process that a test starts writes what deviates in it. */
 export const DEVIATIONS_FILE = 'PGNOTION_TEST_DEVIATIONS';
 
 /** Checks all that the sandboxes of this process accept and answer from now on, and reports what deviates. */
 export function watchExchanges(report: (deviation: string) => void): void {
-  const check = createChecker(readNotionDocument());
+  const check = rememberGood(createChecker(readNotionDocument()));
   subscribe('pgnotion:sandbox:exchange', (message) => {
     for (const deviation of check(message as Exchange)) report(deviation);
   });

@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { describe, expect, test, vi } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import {
   createThrottle,
   type Ledger,
@@ -8,11 +8,51 @@ import {
   parseRateLimit,
   type Throttle,
 } from '../../src/notion/throttle.ts';
+import { startTimer } from '../../src/notion/timer.ts';
 import { silentLog } from '../../src/runtime/log.ts';
-import { eventually } from '../support/eventually.ts';
+
+// The clock and all timers, Bottleneck's included, are the tests': what a loaded machine does to a real clock would hide
+// a window that is a little too short, or show one where there is none.
+beforeEach(() => {
+  vi.useFakeTimers({
+    toFake: ['setTimeout', 'clearTimeout', 'setInterval', 'clearInterval', 'Date', 'performance'],
+  });
+});
+afterEach(() => {
+  vi.useRealTimers();
+});
 
 const log = silentLog();
 const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
+const turn = (): Promise<void> => new Promise((resolve) => void setImmediate(resolve));
+
+/** No test lets more time pass: what has not come by then does not come. */
+const LONGEST_MS = 100_000;
+
+/** Lets time pass, a millisecond and all that follows from it after the other, until the condition holds. */
+async function passUntil(holds: () => boolean): Promise<void> {
+  const began = performance.now();
+  for (await turn(); !holds(); await turn()) {
+    if (performance.now() - began > LONGEST_MS) throw new Error(`still not so: ${holds}`);
+    vi.advanceTimersByTime(1);
+  }
+}
+
+const passFor = (ms: number): Promise<void> => {
+  const end = performance.now() + ms;
+  return passUntil(() => performance.now() >= end);
+};
+
+/** Lets time pass until the work is over. */
+async function passing<T>(work: Promise<T>): Promise<T> {
+  let over = false;
+  const finish = (): void => {
+    over = true;
+  };
+  work.then(finish, finish);
+  await passUntil(() => over);
+  return work;
+}
 
 /** The most starts that any window of this length holds. */
 function densest(starts: readonly number[], windowMs: number): number {
@@ -81,24 +121,55 @@ describe('the window', () => {
         const throttle = createThrottle({ limit: { requests, windowMs }, concurrency, log });
         const starts: number[] = [];
         const arrivals: number[] = [];
-        const running: Promise<void>[] = [];
-        for (const { gap, way, back } of jobs) {
-          if (gap > 0) await sleep(gap);
-          const job = async (): Promise<void> => {
-            starts.push(performance.now());
-            await sleep(way);
-            arrivals.push(performance.now());
-            await sleep(back);
-          };
-          running.push(throttle.schedule('live', undefined, job));
-        }
-        await Promise.all(running);
+        const job = async (way: number, back: number): Promise<void> => {
+          starts.push(performance.now());
+          await sleep(way);
+          arrivals.push(performance.now());
+          await sleep(back);
+        };
+        const sendAll = async (): Promise<void> => {
+          const running: Promise<void>[] = [];
+          for (const { gap, way, back } of jobs) {
+            if (gap > 0) await sleep(gap);
+            running.push(throttle.schedule('live', undefined, () => job(way, back)));
+          }
+          await Promise.all(running);
+        };
+        await passing(sendAll());
         expect(starts).toHaveLength(jobs.length);
         expect(densest(starts, windowMs)).toBeLessThanOrEqual(requests);
         expect(densest(arrivals, windowMs)).toBeLessThanOrEqual(requests);
       }),
-      { numRuns: 25 },
+      { numRuns: 100 },
     );
+  });
+
+  test('invariant 8: a unit comes back a whole window after the answer, and not much later', async () => {
+    const throttle = createThrottle({ limit: { requests: 1, windowMs: 1_000 }, log });
+    const starts: number[] = [];
+    await passing(send(throttle, starts, 'live', sleep(300)));
+    const answered = performance.now();
+    await passing(send(throttle, starts));
+    expect((starts[1] ?? 0) - answered).toBeGreaterThanOrEqual(1_000);
+    expect((starts[1] ?? 0) - answered).toBeLessThan(1_010);
+  });
+
+  test('a timer that fires early is set again', () => {
+    const due = performance.now() + 50;
+    const { setTimeout: set } = globalThis;
+    const early = vi.spyOn(globalThis, 'setTimeout');
+    early.mockImplementationOnce(((ring: () => void, ms: number) => set(ring, ms - 1)) as typeof setTimeout);
+    const rung: number[] = [];
+    startTimer(
+      () => due,
+      () => rung.push(performance.now()),
+    );
+    vi.advanceTimersByTime(49);
+    expect(early).toHaveBeenCalledTimes(2);
+    expect(rung).toEqual([]);
+    vi.advanceTimersByTime(1);
+    expect(rung).toEqual([due]);
+    early.mockRestore();
   });
 
   test('invariant 8: the window goes on over a restart, by the ledger', async () => {
@@ -117,7 +188,7 @@ describe('the window', () => {
     const starts: number[] = [];
     for (let life = 0; life < 3; life += 1) {
       const throttle = createThrottle({ limit: { requests: 4, windowMs }, ledger: ledgerOf(), log });
-      await Promise.all([1, 2, 3].map(() => send(throttle, starts)));
+      await passing(Promise.all([1, 2, 3].map(() => send(throttle, starts))));
     }
     expect(starts).toHaveLength(9);
     expect(lines).toHaveLength(9);
@@ -130,7 +201,7 @@ describe('the window', () => {
     const throttle = createThrottle({ limit: { requests: 5, windowMs: 60_000 }, concurrency: 5, log });
     const starts: number[] = [];
     const begun = performance.now();
-    await Promise.all([1, 2, 3, 4, 5].map(() => send(throttle, starts)));
+    await passing(Promise.all([1, 2, 3, 4, 5].map(() => send(throttle, starts))));
     expect(performance.now() - begun).toBeLessThan(12_000);
   });
 
@@ -139,9 +210,9 @@ describe('the window', () => {
     const ledger: Ledger = { open: async () => [], record: record.mockResolvedValue(undefined) };
     const throttle = createThrottle({ limit: { requests: 1, windowMs: 60_000 }, ledger, log });
     const starts: number[] = [];
-    await expect(send(throttle, starts)).rejects.toThrow('no database');
+    await passing(expect(send(throttle, starts)).rejects.toThrow('no database'));
     expect(starts).toHaveLength(0);
-    await send(throttle, starts);
+    await passing(send(throttle, starts));
     expect(starts).toHaveLength(1);
     expect(record).toHaveBeenLastCalledWith('live');
   });
@@ -151,8 +222,8 @@ describe('the window', () => {
     const ledger: Ledger = { open: open.mockResolvedValue([]), record: async () => undefined };
     const throttle = createThrottle({ limit: { requests: 5, windowMs: 1_000 }, ledger, log });
     const starts: number[] = [];
-    await expect(send(throttle, starts)).rejects.toThrow('no database');
-    await send(throttle, starts);
+    await passing(expect(send(throttle, starts)).rejects.toThrow('no database'));
+    await passing(send(throttle, starts));
     expect(starts).toHaveLength(1);
   });
 });
@@ -163,15 +234,15 @@ describe('order', () => {
     const order: Priority[] = [];
     const hold = held();
     const first = throttle.schedule('live', undefined, hold.work);
-    await hold.begun;
+    await passing(hold.begun);
     const wanted: Priority[] = ['bookkeeping', 'backfill', 'live', 'poll', 'backfill', 'live'];
     const rest = wanted.map((priority) =>
       throttle.schedule(priority, undefined, async () => void order.push(priority)),
     );
-    // Turns of the event loop, however long they take: the queue takes several to have everybody in it.
-    for (let turn = 0; turn < 50; turn += 1) await sleep(1);
+    // The queue takes several turns to have everybody in it.
+    await passFor(50);
     hold.end();
-    await Promise.all([first, ...rest]);
+    await passing(Promise.all([first, ...rest]));
     expect(order).toEqual(['live', 'live', 'poll', 'backfill', 'backfill', 'bookkeeping']);
   });
 
@@ -180,15 +251,16 @@ describe('order', () => {
     const backfill: number[] = [];
     const live: number[] = [];
     const patient = Array.from({ length: 12 }, () => send(throttle, backfill, 'backfill'));
-    await eventually(() => backfill.length >= 8, { everyMs: 5 });
+    await passUntil(() => backfill.length >= 8);
     // They would wait for the next window if a backfill might use up this one.
     const asked = performance.now();
-    await send(throttle, live);
-    await send(throttle, live);
+    await passing(send(throttle, live));
+    await passing(send(throttle, live));
     expect((live.at(-1) ?? 0) - asked).toBeLessThan(30_000);
     expect(backfill).toHaveLength(8);
-    await throttle.stop();
-    const ends = await Promise.allSettled(patient);
+    const settled = Promise.allSettled(patient);
+    await passing(throttle.stop());
+    const ends = await passing(settled);
     expect(ends.map(({ status }) => status).sort()).toEqual([
       ...Array.from({ length: 8 }, () => 'fulfilled'),
       ...Array.from({ length: 4 }, () => 'rejected'),
@@ -203,13 +275,13 @@ describe('order', () => {
     const job = async (): Promise<void> => {
       now += 1;
       most = Math.max(most, now);
-      // However slow the machine is, the first three meet.
+      // The first three meet.
       if (now === 3) three.resolve();
       await three.promise;
       await sleep(10);
       now -= 1;
     };
-    await Promise.all(Array.from({ length: 12 }, () => throttle.schedule('live', undefined, job)));
+    await passing(Promise.all(Array.from({ length: 12 }, () => throttle.schedule('live', undefined, job))));
     expect(most).toBe(3);
   });
 });
@@ -223,7 +295,7 @@ describe('a pause', () => {
     throttle.pauseFor(1_000);
     throttle.pauseFor(20);
     expect(throttle.snapshot().pausedMs).toBeGreaterThan(60);
-    await Promise.all([send(throttle, starts), send(throttle, starts, 'poll')]);
+    await passing(Promise.all([send(throttle, starts), send(throttle, starts, 'poll')]));
     expect(Math.min(...starts) - begun).toBeGreaterThanOrEqual(1_000);
     expect(throttle.snapshot().pausedMs).toBe(0);
   });
@@ -234,11 +306,11 @@ describe('a pause', () => {
     const throttle = createThrottle({ limit: { requests: 100, windowMs: 1_000 }, ledger, log });
     const starts: number[] = [];
     const sent = send(throttle, starts);
-    await record.begun;
+    await passing(record.begun);
     const paused = performance.now();
     throttle.pauseFor(150);
     record.end();
-    await sent;
+    await passing(sent);
     expect((starts[0] ?? 0) - paused).toBeGreaterThanOrEqual(150);
   });
 });
@@ -247,17 +319,17 @@ describe('giving up', () => {
   test('a queued request that is aborted never leaves, and its unit is not lost', async () => {
     const throttle = createThrottle({ limit: { requests: 1, windowMs: 1_500 }, log });
     const starts: number[] = [];
-    await send(throttle, starts);
+    await passing(send(throttle, starts));
     const abort = new AbortController();
     const job = vi.fn(async () => undefined);
     const queued = throttle.schedule('live', abort.signal, job);
     const behind = send(throttle, starts);
     abort.abort(new Error('changed my mind'));
-    await expect(queued).rejects.toThrow(NeverLeft);
-    await behind;
+    await passing(expect(queued).rejects.toThrow(NeverLeft));
+    await passing(behind);
     expect(job).not.toHaveBeenCalled();
     expect((starts[1] ?? 0) - (starts[0] ?? 0)).toBeLessThan(2 * 1_500);
-    await expect(throttle.schedule('live', abort.signal, job)).rejects.toThrow(NeverLeft);
+    await passing(expect(throttle.schedule('live', abort.signal, job)).rejects.toThrow(NeverLeft));
     expect(throttle.snapshot().waiting.live).toBe(0);
   });
 
@@ -268,18 +340,18 @@ describe('giving up', () => {
     const abort = new AbortController();
     const job = vi.fn(async () => undefined);
     const queued = throttle.schedule('live', abort.signal, job);
-    await record.begun;
+    await passing(record.begun);
     abort.abort();
     record.end();
-    await expect(queued).rejects.toThrow(NeverLeft);
-    await sleep(60);
+    await passing(expect(queued).rejects.toThrow(NeverLeft));
+    await passFor(60);
     expect(job).not.toHaveBeenCalled();
   });
 
   test("beforeLeaving is called in the queue's turn only, and is over before the caller hears of an abort", async () => {
     const throttle = createThrottle({ limit: { requests: 1, windowMs: 1_500 }, log });
     const starts: number[] = [];
-    await send(throttle, starts);
+    await passing(send(throttle, starts));
     const abort = new AbortController();
     const events: string[] = [];
     const writes = held();
@@ -289,10 +361,10 @@ describe('giving up', () => {
       events.push('over');
     };
     const queued = throttle.schedule('live', abort.signal, async () => void events.push('left'), before);
-    await writes.begun;
+    await passing(writes.begun);
     abort.abort();
     writes.end();
-    await expect(queued).rejects.toThrow(NeverLeft);
+    await passing(expect(queued).rejects.toThrow(NeverLeft));
     expect(events).toEqual(['begun in its turn', 'over']);
     const refuses = throttle.schedule(
       'live',
@@ -302,7 +374,7 @@ describe('giving up', () => {
         throw new Error('no intent');
       },
     );
-    await expect(refuses).rejects.toThrow('no intent');
+    await passing(expect(refuses).rejects.toThrow('no intent'));
   });
 
   test('a request that has left is its own business', async () => {
@@ -313,25 +385,27 @@ describe('giving up', () => {
       await sleep(20);
       return 'answered';
     });
-    expect(await running).toBe('answered');
+    expect(await passing(running)).toBe('answered');
   });
 
   test('drain waits for all, or for its signal; stop rejects what waits and lets the rest end', async () => {
     const throttle = createThrottle({ limit: { requests: 2, windowMs: 60_000 }, log });
-    await throttle.drain();
+    await passing(throttle.drain());
     const starts: number[] = [];
     const end = Promise.withResolvers<void>();
     const running = [1, 2].map(() => send(throttle, starts, 'live', end.promise));
     const waiting = send(throttle, starts);
-    await eventually(() => starts.length === 2);
+    await passUntil(() => starts.length === 2);
     expect(throttle.snapshot()).toMatchObject({ underWay: 2, waiting: { live: 1 } });
-    await throttle.drain(AbortSignal.timeout(10));
+    const patience = new AbortController();
+    setTimeout(() => patience.abort(), 10);
+    await passing(throttle.drain(patience.signal));
     const stopped = throttle.stop();
-    await expect(waiting).rejects.toThrow('stopped');
+    await passing(expect(waiting).rejects.toThrow('stopped'));
     end.resolve();
-    await Promise.all(running);
-    await stopped;
-    await expect(send(throttle, starts)).rejects.toThrow(NeverLeft);
+    await passing(Promise.all(running));
+    await passing(stopped);
+    await passing(expect(send(throttle, starts)).rejects.toThrow(NeverLeft));
     expect(starts).toHaveLength(2);
     expect(throttle.snapshot().underWay).toBe(0);
   });
