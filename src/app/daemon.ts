@@ -36,6 +36,8 @@ export type DaemonOptions = {
   /** Called with `http://host:port` once the port answers. */
   readonly onListening?: (address: string) => void;
   readonly alertTiming?: AlertTiming;
+  /** Waits until a table is to be polled again, which is `ms` away; by the clock alone if absent. */
+  readonly untilNextPoll?: (ms: number, signal: AbortSignal) => Promise<void>;
   /** A person said that the installation which had this state, or these databases, is gone. */
   readonly takeOver?: boolean;
 };

@@ -16,6 +16,7 @@ import { runNotices } from '../reports/refusal-notices.ts';
 import { runSyncLog, type SyncLogContext } from '../reports/sync-log.ts';
 import { createKeyLock } from '../runtime/keylock.ts';
 import { createLooks } from '../runtime/looks.ts';
+import { pause } from '../runtime/retry.ts';
 import type { Service } from '../runtime/service.ts';
 import type { Wake } from '../runtime/wake.ts';
 import { tagSecret } from '../state/secret.ts';
@@ -25,7 +26,7 @@ import { runDeliver } from '../to-notion/dispatch.ts';
 import { createRefusedFieldSearch } from '../to-notion/refused-field-search.ts';
 import { createRefusedRequests } from '../to-notion/refused-requests.ts';
 import type { Hints } from '../to-postgres/hints.ts';
-import { runPoll } from '../to-postgres/poll.ts';
+import { type PollOptions, runPoll } from '../to-postgres/poll.ts';
 import { runSweep } from '../to-postgres/sweep.ts';
 import { createTwoWayRelations } from '../to-postgres/two-way-relations.ts';
 import { createSchemaWatch } from '../to-postgres/watch-schema.ts';
@@ -39,7 +40,7 @@ export type Wakeups = Readonly<Record<'live' | 'bulk' | 'backfill' | 'poll', Wak
 type Flowing = Awaited<ReturnType<typeof sharedContext>> & { readonly botId: string };
 
 export function flowsOf(
-  options: { readonly createGraceMs?: number },
+  options: { readonly createGraceMs?: number; readonly untilNextPoll?: PollOptions['untilNext'] },
   installation: Installation,
   shared: Flowing,
   wakeups: Wakeups,
@@ -73,6 +74,7 @@ export function flowsOf(
     twoWayRelations: createTwoWayRelations(shared.notion, steadyMs),
     watchSchema: createSchemaWatch(steadyMs),
     steadyMs,
+    untilNext: options.untilNextPoll ?? pause,
   };
   return [
     ...deliveriesOf(outbound, shared, wakeups, environment.SYNC_BATCH_SIZE),

@@ -11,6 +11,7 @@ import { createWake } from '../runtime/wake.ts';
 import type { Answer } from '../state/requests.ts';
 import type { Store } from '../state/sql.ts';
 import { createHints, type Hint } from '../to-postgres/hints.ts';
+import type { PollOptions } from '../to-postgres/poll.ts';
 import type { Installation } from './connections.ts';
 import { flowsOf, sharedContext, type Wakeups } from './flows.ts';
 import { type HousekeepingOptions, housekeeping } from './housekeeping.ts';
@@ -25,6 +26,7 @@ type Serving = {
   readonly onReady?: () => void;
   readonly createGraceMs?: number;
   readonly senderTimeoutMs?: number;
+  readonly untilNextPoll?: PollOptions['untilNext'];
 };
 
 export type Self = Awaited<ReturnType<NotionClient['me']>>;

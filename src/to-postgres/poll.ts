@@ -3,7 +3,7 @@ import type { ResolvedTable } from '../model/mapping.ts';
 import { tableFailure } from '../model/table-failure.ts';
 import type { UnreadablePage } from '../notion/query-response.ts';
 import { probeRows } from '../postgres/read-failure.ts';
-import { keepTrying, pause } from '../runtime/retry.ts';
+import { keepTrying } from '../runtime/retry.ts';
 import { strangers } from '../state/edits.ts';
 import { contactOf } from '../state/first-contact.ts';
 import { failuresOf } from '../state/page-failures.ts';
@@ -28,6 +28,8 @@ const OVERLAP_MS = 180_000;
 
 export type PollOptions = LookAgainOptions & {
   readonly intervalMs: number;
+  /** Waits until a table's next poll, which is `ms` away. */
+  readonly untilNext: (ms: number, signal: AbortSignal) => Promise<void>;
   readonly watchSchema: SchemaWatch;
   readonly onPolled?: (table: TableName) => void;
 };
@@ -82,7 +84,7 @@ async function pollTable(
     }
     const rest = options.intervalMs - (options.steadyMs() - started);
     const reading = (table && (await nextReadingMs(context, table))) ?? rest;
-    await pause(Math.max(Math.min(rest, Math.max(reading, LEAST_PAUSE_MS)), 0), signal);
+    await options.untilNext(Math.max(Math.min(rest, Math.max(reading, LEAST_PAUSE_MS)), 0), signal);
   }
 }
 

@@ -10,16 +10,22 @@ type Nothing = false | null | undefined | 0 | '';
  */
 export const PATIENCE_MS = 2 * LONGEST_WAIT_MS + 15_000;
 
+/** Looks come ever more seldom: each is a query or more, and several files wait at once. */
+const FIRST_PAUSE_MS = 20;
+const LONGEST_PAUSE_MS = 60;
+
 /**
  * Calls `probe` until it returns without throwing and gives something: neither false, null, undefined, 0 nor an empty
  * text. Rejects with its last error (or the last value) at the deadline, which is `PATIENCE_MS` away, or `timeoutMs` for
- * what takes longer by itself: no deadline is shorter, however soon the answer usually comes.
+ * what takes longer by itself: no deadline is shorter, however soon the answer usually comes. `everyMs` is for what shows
+ * for a moment only.
  */
 export async function eventually<T>(
   probe: () => T | Promise<T>,
   options: { readonly timeoutMs?: number; readonly everyMs?: number } = {},
 ): Promise<Exclude<T, Nothing>> {
   const deadline = Date.now() + Math.max(options.timeoutMs ?? 0, PATIENCE_MS);
+  let pauseMs = options.everyMs ?? FIRST_PAUSE_MS;
   for (;;) {
     let last: unknown;
     try {
@@ -30,6 +36,7 @@ export async function eventually<T>(
       last = error;
     }
     if (Date.now() > deadline) throw last;
-    await sleep(options.everyMs ?? 20);
+    await sleep(pauseMs);
+    if (options.everyMs === undefined) pauseMs = Math.min(pauseMs * 1.2, LONGEST_PAUSE_MS);
   }
 }

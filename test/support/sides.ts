@@ -44,10 +44,13 @@ export type Sides = {
   readonly rest: () => Promise<void>;
 };
 
-export const soon = <T>(probe: () => T | Promise<T>, everyMs = 20): ReturnType<typeof eventually<T>> =>
-  eventually(probe, { everyMs });
+export const soon = <T>(probe: () => T | Promise<T>, everyMs?: number): ReturnType<typeof eventually<T>> =>
+  eventually(probe, everyMs === undefined ? {} : { everyMs });
 
-export function sidesOf(stack: Pick<Stack, 'database' | 'sandbox' | 'settled'>): Sides {
+/** The polls of a daemon in this process can be hurried. */
+type Staged = Pick<Stack, 'database' | 'sandbox' | 'settled'> & Partial<Pick<Stack, 'pollNow'>>;
+
+export function sidesOf(stack: Staged): Sides {
   const { control } = stack.sandbox;
   const sql: Sides['sql'] = async <Row extends object>(text: string, values: readonly unknown[] = []) =>
     (await stack.database.pool.query<Row>(text, [...values])).rows;
@@ -89,11 +92,7 @@ export function sidesOf(stack: Pick<Stack, 'database' | 'sandbox' | 'settled'>):
       const others = await sql<{ id: string }>(
         `select data_source_id as id from pgnotion.data_sources join pgnotion.status using (table_name) where not paused`,
       );
-      await polls(
-        stack,
-        POLLS_OF_OTHERS,
-        others.map(({ id }) => bare(id)),
-      );
+      await polls(stack, POLLS_OF_OTHERS, { sources: others.map(({ id }) => bare(id)) });
     },
     extras: async (count) => {
       const later = fromNow(control);
@@ -104,7 +103,7 @@ export function sidesOf(stack: Pick<Stack, 'database' | 'sandbox' | 'settled'>):
     },
     rest: async () => {
       for (const more of [2, 1]) {
-        await polls(stack, more);
+        await polls(stack, more, { hurry: stack.pollNow });
         await stack.settled();
       }
     },
@@ -119,10 +118,14 @@ const POLLS_OF_OTHERS = 3;
 async function polls(
   { sandbox: { control } }: Pick<Stack, 'sandbox'>,
   count: number,
-  sources = tableSources(control),
+  {
+    sources = tableSources(control),
+    hurry,
+  }: { readonly sources?: readonly string[]; readonly hurry?: Stack['pollNow'] | undefined } = {},
 ): Promise<void> {
   const later = fromNow(control);
   await eventually(() => {
+    hurry?.();
     const asked = control
       .requests()
       .filter(later)

@@ -7,6 +7,7 @@ import { type Environment, readEnvironment } from '../../src/config/environment.
 import { type ConfigInput, parseConfig } from '../../src/config/mapping-file.ts';
 import { PgnotionError } from '../../src/model/errors.ts';
 import { silentLog } from '../../src/runtime/log.ts';
+import { pause } from '../../src/runtime/retry.ts';
 import { type Sandbox, type SandboxOptions, startSandbox } from '../../src/sandbox/notion/server.ts';
 import { duePages } from '../../src/state/conflict-pages.ts';
 import { readReportDatabase } from '../../src/state/report-databases.ts';
@@ -28,6 +29,8 @@ export type Stack = {
   readonly stop: () => Promise<void>;
   /** Where the running daemon answers HTTP. */
   readonly admin: () => string;
+  /** Begins the next poll of every table that waits for it. */
+  readonly pollNow: () => void;
   /** Resolves once all that was committed before is in Notion and nothing waits. */
   readonly settled: (timeoutMs?: number) => Promise<void>;
   readonly [Symbol.asyncDispose]: () => Promise<void>;
@@ -80,6 +83,7 @@ export async function createStack(options: StackOptions): Promise<Stack> {
   );
   const log = silentLog();
   let address = '';
+  const polling = createImpatience();
   let running: { readonly stop: AbortController; readonly done: Promise<void> } | null = null;
 
   const apply = async (): Promise<void> => {
@@ -107,6 +111,7 @@ export async function createStack(options: StackOptions): Promise<Stack> {
         address = at;
       },
       createGraceMs: options.createGraceMs ?? 500,
+      untilNextPoll: polling.wait,
       ...options.daemon,
     };
     const done = runDaemon(daemon, stop.signal);
@@ -133,11 +138,26 @@ export async function createStack(options: StackOptions): Promise<Stack> {
     start,
     stop,
     admin: () => address,
+    pollNow: polling.end,
     settled,
     [Symbol.asyncDispose]: async () => {
       await stop().catch(() => undefined);
       await sandbox.close();
       await database.drop();
+    },
+  };
+}
+
+/** Waits that all end at once when somebody asks for it. */
+function createImpatience() {
+  let waiting = new AbortController();
+  return {
+    wait: (ms: number, signal: AbortSignal): Promise<void> =>
+      pause(ms, AbortSignal.any([signal, waiting.signal])),
+    end: (): void => {
+      const ended = waiting;
+      waiting = new AbortController();
+      ended.abort();
     },
   };
 }
