@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { ConfigInput, TableInput } from '../../src/config/mapping-file.ts';
 import { type Sides, sidesOf, soon } from '../support/sides.ts';
-import { createStack, type Stack } from '../support/stack.ts';
+import { type Stack, startStack } from '../support/stack.ts';
 
 const KINDS = ['set_null', 'set_default', 'cascade', 'restrict'] as const;
 type Kind = (typeof KINDS)[number];
@@ -60,10 +60,7 @@ let stack: Stack;
 let sides: Sides;
 
 beforeAll(async () => {
-  stack = await createStack({ config, schema, pollSeconds: 0.3 });
-  await stack.apply();
-  await stack.start();
-  await stack.settled();
+  stack = await startStack({ config, schema, pollSeconds: 0.3 });
   sides = sidesOf(stack);
 });
 

@@ -5,7 +5,7 @@ import { PgnotionError } from '../../src/model/errors.ts';
 import { silentLog } from '../../src/runtime/log.ts';
 import type { PageView } from '../../src/sandbox/notion/human.ts';
 import { type Sides, sidesOf, soon, typed } from '../support/sides.ts';
-import { createStack, type Stack } from '../support/stack.ts';
+import { createStack, type Stack, startStack } from '../support/stack.ts';
 
 type Policies = Pick<TableInput, 'onNotionTrash' | 'onPostgresDelete'>;
 
@@ -55,10 +55,7 @@ let stack: Stack;
 let sides: Sides;
 
 beforeAll(async () => {
-  stack = await createStack({ config, schema, pollSeconds: 0.2 });
-  await stack.apply();
-  await stack.start();
-  await stack.settled();
+  stack = await startStack({ config, schema, pollSeconds: 0.2 });
   sides = sidesOf(stack);
 });
 
@@ -459,10 +456,7 @@ describe('invariant 10: many at once wait for a person', () => {
     insert into many select i, 'm ' || i from generate_series(1, ${ROWS}) i;`;
 
   async function begin(more: Policies): Promise<Stack> {
-    const own = await createStack({ config: many(more), schema: manySchema });
-    await own.apply();
-    await own.start();
-    await own.settled();
+    const own = await startStack({ config: many(more), schema: manySchema });
     return own;
   }
   const live = async (own: Stack): Promise<PageView[]> =>

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { ConfigInput } from '../../src/config/mapping-file.ts';
 import { ADA, GRACE } from '../../src/sandbox/notion/people.ts';
 import { type Sides, sidesOf, soon, typed } from '../support/sides.ts';
-import { createStack, type Stack } from '../support/stack.ts';
+import { type Stack, startStack } from '../support/stack.ts';
 
 // Who made an edit, and when each side changed a field: told as far as it is known, and no further.
 
@@ -36,10 +36,7 @@ const schema = `
 let stack: Stack;
 let sides: Sides;
 beforeAll(async () => {
-  stack = await createStack({ config, schema, pollSeconds: 0.2 });
-  await stack.apply();
-  await stack.start();
-  await stack.settled();
+  stack = await startStack({ config, schema, pollSeconds: 0.2 });
   sides = sidesOf(stack);
 });
 afterAll(() => stack[Symbol.asyncDispose]());

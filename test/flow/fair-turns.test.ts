@@ -3,7 +3,7 @@ import type { ConfigInput } from '../../src/config/mapping-file.ts';
 import { bare } from '../support/requests.ts';
 import { shopConfig, shopRows, shopSchema } from '../support/shop.ts';
 import { type Sides, sidesOf, soon } from '../support/sides.ts';
-import { createStack, type Stack } from '../support/stack.ts';
+import { type Stack, startStack } from '../support/stack.ts';
 
 const MANY = 200;
 
@@ -38,10 +38,7 @@ afterEach(() => stack[Symbol.asyncDispose]());
 
 /** Synced, and from then on with so few requests a second that what waits can be looked at. */
 async function synced(perSecond: number): Promise<Sides> {
-  stack = await createStack({ config, schema, pollSeconds: 2 });
-  await stack.apply();
-  await stack.start();
-  await stack.settled();
+  stack = await startStack({ config, schema, pollSeconds: 2 });
   await stack.stop();
   Object.assign(stack.environment, { NOTION_RATE_LIMIT: { requests: perSecond, windowMs: 1_000 } });
   await stack.start();

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import type { ConfigInput } from '../../src/config/mapping-file.ts';
 import { sidesOf, typed } from '../support/sides.ts';
-import { createStack } from '../support/stack.ts';
+import { startStack } from '../support/stack.ts';
 
 const schema = `
   create table samples (
@@ -72,10 +72,7 @@ const STYLED = [
 ];
 
 test('invariant 6: what a property cannot hold whole survives ten edits of other fields on each side', async () => {
-  await using stack = await createStack({ config, schema, pollSeconds: 0.1 });
-  await stack.apply();
-  await stack.start();
-  await stack.settled();
+  await using stack = await startStack({ config, schema, pollSeconds: 0.1 });
   const sides = sidesOf(stack);
   const page = await sides.pageOf('samples', '1');
   sides.edit(page, { Note: { rich_text: STYLED } });
@@ -109,10 +106,7 @@ test('invariant 6: what a property cannot hold whole survives ten edits of other
 });
 
 test('an edit of a formatted text brings its words to PostgreSQL and leaves its styles in Notion', async () => {
-  await using stack = await createStack({ config, schema, pollSeconds: 0.1 });
-  await stack.apply();
-  await stack.start();
-  await stack.settled();
+  await using stack = await startStack({ config, schema, pollSeconds: 0.1 });
   const sides = sidesOf(stack);
   const page = await sides.pageOf('samples', '1');
   sides.edit(page, {
@@ -124,10 +118,7 @@ test('an edit of a formatted text brings its words to PostgreSQL and leaves its 
 });
 
 test('a char(n) edited in Notion takes the new text, and rests', async () => {
-  await using stack = await createStack({ config, schema, pollSeconds: 0.1 });
-  await stack.apply();
-  await stack.start();
-  await stack.settled();
+  await using stack = await startStack({ config, schema, pollSeconds: 0.1 });
   const sides = sidesOf(stack);
   const page = await sides.pageOf('samples', '1');
   sides.edit(page, {

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import type { ConfigInput } from '../../src/config/mapping-file.ts';
 import { type Sides, sidesOf, soon } from '../support/sides.ts';
-import { createStack, type Stack } from '../support/stack.ts';
+import { createStack, type Stack, startStack } from '../support/stack.ts';
 
 const ROWS = 40;
 const NUMBER = 5;
@@ -75,10 +75,7 @@ let pages: string[];
 async function setUp(): Promise<void> {
   // Smaller than the guard's number: a mass has to be told by what waits behind a batch.
   const variables = { SYNC_BATCH_SIZE: '4' };
-  stack = await createStack({ config, schema, pollSeconds: 0.2, variables });
-  await stack.apply();
-  await stack.start();
-  await stack.settled();
+  stack = await startStack({ config, schema, pollSeconds: 0.2, variables });
   sides = sidesOf(stack);
   pages = [];
   for (let key = 1; key <= ROWS; key += 1) pages.push(await sides.pageOf('items', String(key)));
@@ -233,13 +230,10 @@ describe('a column that SQL empties in many rows', () => {
 });
 
 test('invariant 10: rows that were empty from the beginning are no clearing', async () => {
-  await using other = await createStack({
+  await using other = await startStack({
     config,
     schema: `${schema} update items set note = null, amount = null, owner_id = null;`,
   });
-  await other.apply();
-  await other.start();
-  await other.settled();
   const { rows } = await other.database.pool.query('select * from pgnotion.clearings');
   expect(rows).toEqual([]);
 });

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import type { ConfigInput } from '../../src/config/mapping-file.ts';
 import { eventually } from '../support/eventually.ts';
-import { createStack, type Stack } from '../support/stack.ts';
+import { type Stack, startStack } from '../support/stack.ts';
 
 const schema = `
   create table public.notes (id int primary key, text text not null);
@@ -20,10 +20,7 @@ const config: ConfigInput = {
 };
 
 async function synced(): Promise<Stack> {
-  const stack = await createStack({ config, schema });
-  await stack.apply();
-  await stack.start();
-  await stack.settled();
+  const stack = await startStack({ config, schema });
   return stack;
 }
 

@@ -4,7 +4,7 @@ import { agreed } from '../support/agreement.ts';
 import { eventually } from '../support/eventually.ts';
 import { shopConfig, shopRows, shopSchema } from '../support/shop.ts';
 import { type Sides, sidesOf, typed } from '../support/sides.ts';
-import { createStack, type Stack } from '../support/stack.ts';
+import { type Stack, startStack } from '../support/stack.ts';
 
 /** Long enough that only what is meant to take longer does. */
 const REQUEST_TIMEOUT_MS = 1_500;
@@ -58,15 +58,12 @@ let stack: Stack;
 let sides: Sides;
 
 beforeAll(async () => {
-  stack = await createStack({
+  stack = await startStack({
     config: shopConfig,
     schema: shopSchema,
     pollSeconds: 0.2,
     variables: { NOTION_TIMEOUT_SECONDS: String(REQUEST_TIMEOUT_MS / 1_000) },
   });
-  await stack.apply();
-  await stack.start();
-  await stack.settled();
   sides = sidesOf(stack);
 });
 

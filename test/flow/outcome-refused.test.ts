@@ -7,7 +7,7 @@ import { agreed, disagreements } from '../support/agreement.ts';
 import { eventually } from '../support/eventually.ts';
 import { shopConfig, shopRows, shopSchema } from '../support/shop.ts';
 import { type Failure, type Sides, sidesOf, typed } from '../support/sides.ts';
-import { createStack, type Stack } from '../support/stack.ts';
+import { type Stack, startStack } from '../support/stack.ts';
 
 type Status = Omit<FaultAction & { readonly kind: 'status' }, 'kind' | 'when'>;
 
@@ -22,10 +22,7 @@ let stack: Stack;
 let sides: Sides;
 
 beforeAll(async () => {
-  stack = await createStack({ config: shopConfig, schema: shopSchema, pollSeconds: 0.2 });
-  await stack.apply();
-  await stack.start();
-  await stack.settled();
+  stack = await startStack({ config: shopConfig, schema: shopSchema, pollSeconds: 0.2 });
   sides = sidesOf(stack);
 });
 

@@ -1,15 +1,12 @@
 import { expect, test } from 'vitest';
 import { shopConfig, shopRows, shopSchema } from '../support/shop.ts';
 import { sidesOf, soon, typed } from '../support/sides.ts';
-import { createStack } from '../support/stack.ts';
+import { startStack } from '../support/stack.ts';
 
 // The merge stops an echo by itself. What the mark in the log saves is the outbox entry, and all that looks at it.
 
 test('a row that an edit in Notion changed makes no outbox entry; one that SQL changed makes one', async () => {
-  await using stack = await createStack({ config: shopConfig, schema: `${shopSchema};${shopRows(2)}` });
-  await stack.apply();
-  await stack.start();
-  await stack.settled();
+  await using stack = await startStack({ config: shopConfig, schema: `${shopSchema};${shopRows(2)}` });
   const { sql, edit, pageOf, rest } = sidesOf(stack);
   await sql('create table outbox_writes (key text primary key)');
   await sql(`create function count_outbox_write() returns trigger language plpgsql as $$

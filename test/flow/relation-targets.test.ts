@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { ConfigInput, TableInput } from '../../src/config/mapping-file.ts';
 import { type Sides, sidesOf, soon, typed } from '../support/sides.ts';
-import { createStack, type Stack } from '../support/stack.ts';
+import { createStack, type Stack, startStack } from '../support/stack.ts';
 
 const to = (column: string, relatedTable: string) => ({ column, type: 'relation', relatedTable }) as const;
 const mapping = (name: string, fields: TableInput['fields'], more: Partial<TableInput> = {}): TableInput => ({
@@ -224,10 +224,7 @@ describe('targets that Notion does not show', () => {
   let sides: Sides;
 
   beforeAll(async () => {
-    stack = await createStack({ config, schema, pollSeconds: 0.2 });
-    await stack.apply();
-    await stack.start();
-    await stack.settled();
+    stack = await startStack({ config, schema, pollSeconds: 0.2 });
     sides = sidesOf(stack);
   });
 

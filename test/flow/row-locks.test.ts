@@ -2,7 +2,7 @@ import type pg from 'pg';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { ConfigInput } from '../../src/config/mapping-file.ts';
 import { type Failure, type Sides, sidesOf, soon, typed } from '../support/sides.ts';
-import { createStack, type Stack } from '../support/stack.ts';
+import { type Stack, startStack } from '../support/stack.ts';
 
 const LOCKED = 30;
 const schema = `
@@ -52,10 +52,7 @@ let stack: Stack;
 let sides: Sides;
 
 beforeAll(async () => {
-  stack = await createStack({ config, schema, pollSeconds: 0.2 });
-  await stack.apply();
-  await stack.start();
-  await stack.settled();
+  stack = await startStack({ config, schema, pollSeconds: 0.2 });
   sides = sidesOf(stack);
 });
 

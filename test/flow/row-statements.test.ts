@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { ConfigInput } from '../../src/config/mapping-file.ts';
 import { serverOf, VERSIONS, type VersionedServer } from '../support/both-servers.ts';
 import { type Failure, type Sides, sidesOf, soon, typed } from '../support/sides.ts';
-import { createStack, type Stack } from '../support/stack.ts';
+import { type Stack, startStack } from '../support/stack.ts';
 
 /** What a trigger does is what a person types into the note of a row. */
 const schema = `
@@ -108,10 +108,7 @@ describe.each(VERSIONS)('PostgreSQL %s', (version) => {
     server = await serverOf(version);
     if (server === null) return;
     const own = server.url === undefined ? {} : { serverUrl: server.url };
-    stack = await createStack({ config, schema, pollSeconds: 0.2, ...own });
-    await stack.apply();
-    await stack.start();
-    await stack.settled();
+    stack = await startStack({ config, schema, pollSeconds: 0.2, ...own });
     sides = sidesOf(stack);
   });
 

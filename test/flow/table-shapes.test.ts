@@ -4,7 +4,7 @@ import type { Json } from '../../src/model/change.ts';
 import type { PropertyType } from '../../src/model/codecs/codec.ts';
 import { serverOf, VERSIONS, type VersionedServer } from '../support/both-servers.ts';
 import { type Sides, sidesOf, soon, typed } from '../support/sides.ts';
-import { createStack, type Stack } from '../support/stack.ts';
+import { type Stack, startStack } from '../support/stack.ts';
 
 const schema = `
   create type mood as enum ('glad', 'sad');
@@ -136,10 +136,7 @@ describe.each(VERSIONS)('PostgreSQL %s', (version) => {
 
   async function started(): Promise<{ readonly stack: Stack; readonly sides: Sides }> {
     const own = server?.url === undefined ? {} : { serverUrl: server.url };
-    const stack = await createStack({ config, schema, pollSeconds: 0.2, ...own });
-    await stack.apply();
-    await stack.start();
-    await stack.settled();
+    const stack = await startStack({ config, schema, pollSeconds: 0.2, ...own });
     return { stack, sides: sidesOf(stack) };
   }
 

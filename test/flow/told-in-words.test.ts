@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { ConfigInput } from '../../src/config/mapping-file.ts';
 import { type Sides, sidesOf, soon } from '../support/sides.ts';
-import { createStack, type Stack } from '../support/stack.ts';
+import { type Stack, startStack } from '../support/stack.ts';
 
 // What colleagues read in Notion: no ids, no types of PostgreSQL's, one full stop between two sentences.
 
@@ -49,10 +49,7 @@ const schema = `
 let stack: Stack;
 let sides: Sides;
 beforeAll(async () => {
-  stack = await createStack({ config, schema, pollSeconds: 0.2 });
-  await stack.apply();
-  await stack.start();
-  await stack.settled();
+  stack = await startStack({ config, schema, pollSeconds: 0.2 });
   sides = sidesOf(stack);
 });
 afterAll(() => stack[Symbol.asyncDispose]());

@@ -2,7 +2,7 @@ import { pino } from 'pino';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { ConfigInput } from '../../src/config/mapping-file.ts';
 import { type Sides, sidesOf, soon, typed } from '../support/sides.ts';
-import { createStack, type Stack } from '../support/stack.ts';
+import { type Stack, startStack } from '../support/stack.ts';
 
 const CANARY = 'c4n4ry';
 /** Each note makes PostgreSQL fail in a way whose message, detail or context quotes a column that is not mapped. */
@@ -75,15 +75,12 @@ const logged: string[] = [];
 
 beforeAll(async () => {
   const destination = { write: (line: string) => void logged.push(line) };
-  stack = await createStack({
+  stack = await startStack({
     config,
     schema,
     pollSeconds: 0.2,
     daemon: { log: pino({ level: 'trace' }, destination) },
   });
-  await stack.apply();
-  await stack.start();
-  await stack.settled();
   sides = sidesOf(stack);
 });
 

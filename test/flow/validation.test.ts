@@ -5,7 +5,7 @@ import type { PropertyType } from '../../src/model/codecs/codec.ts';
 import { createCliStage } from '../support/cli-stage.ts';
 import { eventually } from '../support/eventually.ts';
 import { type Sides, sidesOf, soon, typed } from '../support/sides.ts';
-import { createStack, type Stack } from '../support/stack.ts';
+import { type Stack, startStack } from '../support/stack.ts';
 
 const BAD = 50;
 
@@ -81,10 +81,7 @@ let stack: Stack;
 let sides: Sides;
 
 beforeAll(async () => {
-  stack = await createStack({ config, schema, pollSeconds: 0.2 });
-  await stack.apply();
-  await stack.start();
-  await stack.settled();
+  stack = await startStack({ config, schema, pollSeconds: 0.2 });
   sides = sidesOf(stack);
 });
 

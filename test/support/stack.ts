@@ -148,6 +148,20 @@ export async function createStack(options: StackOptions): Promise<Stack> {
   };
 }
 
+/** A stack whose databases are made and whose daemon runs, with nothing left to do. */
+export async function startStack(options: StackOptions): Promise<Stack> {
+  const stack = await createStack(options);
+  try {
+    await stack.apply();
+    await stack.start();
+    await stack.settled();
+    return stack;
+  } catch (error) {
+    await stack[Symbol.asyncDispose]();
+    throw error;
+  }
+}
+
 /** Waits that all end at once when somebody asks for it. */
 function createImpatience() {
   let waiting = new AbortController();
