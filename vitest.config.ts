@@ -17,8 +17,7 @@ export default defineConfig({
     maxWorkers: 4,
     sequence: { sequencer: LongestFirst },
     projects: [
-      // They keep no state in modules, and most of their time would go into loading the same modules again.
-      { test: { name: 'unit', include: UNIT, isolate: false, ...patience } },
+      { test: { name: 'unit', include: UNIT, ...patience } },
       { test: { name: 'core', include: CORE, setupFiles, ...patience } },
       {
         test: {
