@@ -3,16 +3,12 @@
  * direction, and what may go wrong with it, in under four minutes on two cores. `npm run test:all` runs the others too.
  */
 const NAMES = [
-  'acts-of-people',
   'acts-of-people-values',
-  'admin-http',
-  'changed-keys',
   'cli-errors-postgres',
   'computed-columns',
   'conflicts',
   'editors-and-times',
   'every-property',
-  'filtered-rows',
   'first-contact',
   'first-contact-cli',
   'first-sync',
@@ -25,7 +21,6 @@ const NAMES = [
   'lossy',
   'mass-deletion',
   'moved-pages',
-  'names',
   'newcomers',
   'notion-client',
   'notion-schema',
@@ -36,15 +31,10 @@ const NAMES = [
   'people',
   'postgres-faults',
   'references',
-  'refusals',
   'relations',
   'request-limits',
-  'restored-pages',
   'set-merge',
-  'standby',
-  'told-in-words',
   'unmapped-values',
-  'unreadable-rows',
   'unseen-moves',
 ] as const;
 
