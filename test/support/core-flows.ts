@@ -8,7 +8,6 @@ const NAMES = [
   'computed-columns',
   'conflicts',
   'editors-and-times',
-  'every-property',
   'first-contact',
   'first-contact-cli',
   'first-sync',
