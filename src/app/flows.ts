@@ -136,6 +136,7 @@ export async function sharedContext(
   store: Store,
   notion: NotionClient,
   onDirty: () => void,
+  unread: AbortSignal,
 ) {
   const { log, config, db, writer, tables } = installation;
   const secret = await tagSecret(store);
@@ -175,7 +176,7 @@ export async function sharedContext(
     now: () => new Date(),
     guards: config.guards,
     tagSecret: secret,
-    readLog: createReadLog(db, store, secret),
+    readLog: createReadLog(db, store, secret, unread),
   };
 }
 

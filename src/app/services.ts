@@ -61,7 +61,14 @@ export async function servicesOf(
   const onDirty = (urgencies: readonly Urgency[]): void => {
     for (const urgency of urgencies) lanes[urgency].ring();
   };
-  const shared = await sharedContext(installation, store, ends.notion, () => onDirty(EVERY_URGENCY));
+  const captured = new AbortController();
+  const shared = await sharedContext(
+    installation,
+    store,
+    ends.notion,
+    () => onDirty(EVERY_URGENCY),
+    captured.signal,
+  );
   const { slot, publication } = config;
   const stream = { ...streamOf(config), url: ends.url, senderTimeoutMs: options.senderTimeoutMs, log };
   const capture = {
@@ -90,7 +97,8 @@ export async function servicesOf(
     await runTogether(flows, signal, log);
   };
   return [
-    { name: 'capture', run: (signal) => captureOrRenew(capture, signal) },
+    // Once it has ended, however it did, nobody waits for the log to be read.
+    { name: 'capture', run: (signal) => captureOrRenew(capture, signal).finally(() => captured.abort()) },
     { name: 'publication', run: (signal) => watchPublication(published, signal) },
     { name: 'enum labels', run: (signal) => watchEnumLabels(published, signal) },
     { name: 'housekeeping', run: (signal) => housekeeping(house, signal) },
