@@ -68,59 +68,59 @@ export type ReferenceRow = {
 };
 
 const INDEX_COLUMNS = (condition: string): string => `
-  (SELECT coalesce(json_agg(a.attname ORDER BY k.place), '[]')
-   FROM pg_index i, unnest(i.indkey::int2[]) WITH ORDINALITY AS k (number, place), pg_attribute a
-   WHERE i.indrelid = c.oid AND ${condition} AND k.place <= i.indnkeyatts
-     AND a.attrelid = c.oid AND a.attnum = k.number)`;
+  (select coalesce(json_agg(a.attname order by k.place), '[]')
+   from pg_index i, unnest(i.indkey::int2[]) with ordinality as k (number, place), pg_attribute a
+   where i.indrelid = c.oid and ${condition} and k.place <= i.indnkeyatts
+     and a.attrelid = c.oid and a.attnum = k.number)`;
 
 const COLUMNS_OF = (numbers: string, relation = 'c.oid'): string => `
-  (SELECT coalesce(json_agg(a.attname ORDER BY k.place), '[]')
-   FROM unnest(${numbers}::int2[]) WITH ORDINALITY AS k (number, place), pg_attribute a
-   WHERE a.attrelid = ${relation} AND a.attnum = k.number)`;
+  (select coalesce(json_agg(a.attname order by k.place), '[]')
+   from unnest(${numbers}::int2[]) with ordinality as k (number, place), pg_attribute a
+   where a.attrelid = ${relation} and a.attnum = k.number)`;
 
 /** The table's own constraints, its unique indexes (PostgreSQL names them as constraints), its columns' domains' checks. */
 const CONSTRAINTS = `
-  SELECT coalesce(json_agg(json_build_object('name', name, 'kind', kind, 'columns', columns, 'definition', definition,
+  select coalesce(json_agg(json_build_object('name', name, 'kind', kind, 'columns', columns, 'definition', definition,
     'references', target)), '[]')
-  FROM (
-    SELECT conname AS name, contype::text AS kind, ${COLUMNS_OF('conkey')} AS columns, pg_get_constraintdef(oid) AS definition,
-           (SELECT json_build_object('schema', rn.nspname, 'relation', r.relname, 'action', confdeltype::text,
+  from (
+    select conname as name, contype::text as kind, ${COLUMNS_OF('conkey')} as columns, pg_get_constraintdef(oid) as definition,
+           (select json_build_object('schema', rn.nspname, 'relation', r.relname, 'action', confdeltype::text,
                      'columns', ${COLUMNS_OF('confkey', 'confrelid')})
-              FROM pg_class r JOIN pg_namespace rn ON rn.oid = r.relnamespace WHERE r.oid = confrelid) AS target
-      FROM pg_constraint WHERE conrelid = c.oid AND contype IN ('c', 'f')
-    UNION ALL
-    SELECT x.relname, 'u', ${COLUMNS_OF('i.indkey')}, '', null FROM pg_index i JOIN pg_class x ON x.oid = i.indexrelid
-     WHERE i.indrelid = c.oid AND i.indisunique
-    UNION ALL
-    SELECT k.conname, 'c', json_build_array(u.attname), pg_get_constraintdef(k.oid), null FROM (
-      WITH RECURSIVE types AS (
-        SELECT a.attname, a.atttypid AS id FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
-        UNION SELECT types.attname, t.typbasetype FROM types JOIN pg_type t ON t.oid = types.id AND t.typtype = 'd')
-      SELECT * FROM types) u
-      JOIN pg_constraint k ON k.contypid = u.id AND k.contype = 'c') AS rules`;
+              from pg_class r join pg_namespace rn on rn.oid = r.relnamespace where r.oid = confrelid) as target
+      from pg_constraint where conrelid = c.oid and contype in ('c', 'f')
+    union all
+    select x.relname, 'u', ${COLUMNS_OF('i.indkey')}, '', null from pg_index i join pg_class x on x.oid = i.indexrelid
+     where i.indrelid = c.oid and i.indisunique
+    union all
+    select k.conname, 'c', json_build_array(u.attname), pg_get_constraintdef(k.oid), null from (
+      with recursive types as (
+        select a.attname, a.atttypid as id from pg_attribute a where a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped
+        union select types.attname, t.typbasetype from types join pg_type t on t.oid = types.id and t.typtype = 'd')
+      select * from types) u
+      join pg_constraint k on k.contypid = u.id and k.contype = 'c') as rules`;
 
 const privilegesOf = (names: readonly string[], call: (name: string) => string): string =>
   names.map((name) => `'${name}', ${call(name)}`).join(', ');
 
 /** Parameters: schemas, and beside them the tables' names. One JSON text, so that it can be read on a raw pool too. */
 export const TABLES = `
-  SELECT coalesce(json_agg(json_build_object(
+  select coalesce(json_agg(json_build_object(
     'schema', n.nspname, 'relation', c.relname, 'kind', c.relkind, 'persistence', c.relpersistence,
     'identity', c.relreplident, 'rowSecurity', row_security_active(c.oid),
-    'identityColumns', ${INDEX_COLUMNS("CASE c.relreplident WHEN 'd' THEN i.indisprimary WHEN 'i' THEN i.indisreplident END")},
+    'identityColumns', ${INDEX_COLUMNS("case c.relreplident when 'd' then i.indisprimary when 'i' then i.indisreplident end")},
     'primaryKey', ${INDEX_COLUMNS('i.indisprimary')},
     'privileges', json_build_object('owner', pg_has_role(c.relowner, 'USAGE'),
       ${privilegesOf(['select', 'insert', 'update', 'delete'], (name) => `has_table_privilege(c.oid, '${name}')`)}),
     'constraints', (${CONSTRAINTS}),
-    'columns', (SELECT json_agg(json_build_object(
+    'columns', (select json_agg(json_build_object(
         'name', a.attname, 'typeOid', a.atttypid::bigint, 'modifier', a.atttypmod,
         'formatted', format_type(a.atttypid, a.atttypmod), 'notNull', a.attnotnull,
-        'hasDefault', a.atthasdef AND a.attgenerated = '', 'identity', a.attidentity,
+        'hasDefault', a.atthasdef and a.attgenerated = '', 'identity', a.attidentity,
         'generated', a.attgenerated <> '',
         ${privilegesOf(['select', 'insert', 'update'], (name) => `has_column_privilege(c.oid, a.attnum, '${name}')`)}
-      ) ORDER BY a.attnum)
-      FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped)
-  )), '[]')::text AS tables
-  FROM unnest($1::text[], $2::text[]) AS w (schema, relation)
-  JOIN pg_namespace n ON n.nspname = w.schema
-  JOIN pg_class c ON c.relnamespace = n.oid AND c.relname = w.relation AND c.relkind IN ('r', 'p', 'v', 'm', 'f')`;
+      ) order by a.attnum)
+      from pg_attribute a where a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped)
+  )), '[]')::text as tables
+  from unnest($1::text[], $2::text[]) as w (schema, relation)
+  join pg_namespace n on n.nspname = w.schema
+  join pg_class c on c.relnamespace = n.oid and c.relname = w.relation and c.relkind in ('r', 'p', 'v', 'm', 'f')`;

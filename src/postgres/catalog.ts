@@ -83,10 +83,10 @@ export async function readCatalog(
 /** All tables that could be synced, for suggestions and for introspection. */
 export async function listTables(db: Queryable): Promise<readonly QualifiedName[]> {
   const { rows } = await db.query<{ schema: string; relation: string }>(`
-    SELECT n.nspname AS schema, c.relname AS relation FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-    WHERE c.relkind IN ('r', 'p') AND NOT c.relispartition AND c.relpersistence = 'p'
-      AND n.nspname NOT IN ('pg_catalog', 'information_schema') AND n.nspname NOT LIKE 'pg\\_%'
-    ORDER BY 1, 2`);
+    select n.nspname as schema, c.relname as relation from pg_class c join pg_namespace n on n.oid = c.relnamespace
+    where c.relkind in ('r', 'p') and not c.relispartition and c.relpersistence = 'p'
+      and n.nspname not in ('pg_catalog', 'information_schema') and n.nspname not like 'pg\\_%'
+    order by 1, 2`);
   return rows.map((row) => qualifiedName(row.schema, row.relation));
 }
 
@@ -126,7 +126,7 @@ function toTable(table: QualifiedName, row: TableRow, resolve: TypeResolver): Ca
  */
 export function fromClause(source: QualifiedName, query: string | null): string {
   const [, relation] = splitQualified(source);
-  return query === null ? quoteQualified(source) : `(${query}\n) AS ${pg.escapeIdentifier(relation)}`;
+  return query === null ? quoteQualified(source) : `(${query}\n) as ${pg.escapeIdentifier(relation)}`;
 }
 
 /** What is read in the table's place; null reads the table itself. The condition holds for a query's rows as well. */
@@ -135,7 +135,7 @@ export function queryOf({
   query,
   where,
 }: Pick<TableMapping, 'source' | 'query' | 'where'>): string | null {
-  return where === null ? query : `SELECT * FROM ${fromClause(source, query)} WHERE (${where}\n)`;
+  return where === null ? query : `select * from ${fromClause(source, query)} where (${where}\n)`;
 }
 
 /**
@@ -149,7 +149,7 @@ export async function describeExpressions(
 ): Promise<ReadonlyMap<string, ColumnShape>> {
   const from = fromClause(source.table, source.query);
   const select = (sqls: readonly string[]): Promise<pg.QueryResult> =>
-    db.query(`SELECT ${sqls.map((sql, at) => `(${sql}\n) AS c${at}`).join(', ')} FROM ${from} LIMIT 0`);
+    db.query(`select ${sqls.map((sql, at) => `(${sql}\n) as c${at}`).join(', ')} from ${from} limit 0`);
   const probe = (sqls: readonly string[]): Promise<string | null> =>
     select(sqls).then(
       () => null,

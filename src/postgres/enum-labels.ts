@@ -5,14 +5,14 @@ import type { Queryable } from './pool.ts';
 export type EnumLabels = Readonly<Record<QualifiedName, Readonly<Record<string, string>>>>;
 
 const LABELS = `
-  SELECT w.name, json_object_agg(e.oid, e.enumlabel)::text AS labels
-    FROM unnest($1::text[], $2::text[], $3::text[]) AS w (name, schema, relation)
-    JOIN pg_namespace n ON n.nspname = w.schema
-    JOIN pg_class c ON c.relnamespace = n.oid AND c.relname = w.relation
-    JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
-    JOIN pg_type t ON t.oid = a.atttypid
-    JOIN pg_enum e ON e.enumtypid IN (t.oid, nullif(t.typelem, 0), nullif(t.typbasetype, 0))
-   GROUP BY w.name`;
+  select w.name, json_object_agg(e.oid, e.enumlabel)::text as labels
+    from unnest($1::text[], $2::text[], $3::text[]) as w (name, schema, relation)
+    join pg_namespace n on n.nspname = w.schema
+    join pg_class c on c.relnamespace = n.oid and c.relname = w.relation
+    join pg_attribute a on a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped
+    join pg_type t on t.oid = a.atttypid
+    join pg_enum e on e.enumtypid in (t.oid, nullif(t.typelem, 0), nullif(t.typbasetype, 0))
+   group by w.name`;
 
 /** Of the tables that are there and have any. Any role may ask. */
 export async function enumLabels(db: Queryable, tables: readonly QualifiedName[]): Promise<EnumLabels> {

@@ -23,20 +23,20 @@ export type ServerFacts = {
 type Inspection = { readonly facts: ServerFacts; readonly faults: readonly Fault[] };
 
 const FACTS = `
-  SELECT jsonb_build_object(
+  select jsonb_build_object(
     'version', current_setting('server_version'),
     'versionNumber', current_setting('server_version_num')::int,
     'database', current_database(),
     'role', current_user,
     'walLevel', current_setting('wal_level'),
     'standby', pg_is_in_recovery(),
-    'canReplicate', (SELECT rolsuper OR rolreplication FROM pg_roles WHERE rolname = current_user)
-      OR EXISTS (SELECT FROM pg_roles WHERE rolname = 'rds_replication' AND pg_has_role(oid, 'MEMBER')),
-    'slots', jsonb_build_object('used', (SELECT count(*) FROM pg_replication_slots),
+    'canReplicate', (select rolsuper or rolreplication from pg_roles where rolname = current_user)
+      or exists (select from pg_roles where rolname = 'rds_replication' and pg_has_role(oid, 'MEMBER')),
+    'slots', jsonb_build_object('used', (select count(*) from pg_replication_slots),
       'most', current_setting('max_replication_slots')::int),
-    'senders', jsonb_build_object('used', (SELECT count(*) FROM pg_stat_replication),
+    'senders', jsonb_build_object('used', (select count(*) from pg_stat_replication),
       'most', current_setting('max_wal_senders')::int),
-    'keepSizeMb', (SELECT setting::bigint FROM pg_settings WHERE name = 'max_slot_wal_keep_size'))::text AS facts`;
+    'keepSizeMb', (select setting::bigint from pg_settings where name = 'max_slot_wal_keep_size'))::text as facts`;
 
 /**
  * Looks whether the server and the role of `db` can stream changes. Ask on the role that will replicate.
@@ -46,7 +46,7 @@ export async function inspectServer(db: Queryable, slot?: string): Promise<Inspe
   const { rows } = await db.query<{ facts: string }>(FACTS);
   const facts = JSON.parse(rows[0]?.facts ?? '{}') as ServerFacts;
   const own = await db.query<{ active: string }>(
-    'SELECT active::text AS active FROM pg_replication_slots WHERE slot_name = $1',
+    'select active::text as active from pg_replication_slots where slot_name = $1',
     [slot ?? ''],
   );
   const [ours] = own.rows;

@@ -47,7 +47,7 @@ export const changesOn =
 async function attempt(db: Queryable, sql: string): Promise<Denial | null> {
   try {
     // Several statements in one message are one transaction.
-    await db.query(`SET LOCAL lock_timeout = '${LOCK_TIMEOUT}'; ${sql}`);
+    await db.query(`set local lock_timeout = '${LOCK_TIMEOUT}'; ${sql}`);
     return null;
   } catch (error) {
     const code = errorCode(error);
@@ -65,7 +65,7 @@ async function attempt(db: Queryable, sql: string): Promise<Denial | null> {
         remedy: `Run this as the owner of the table and of the publication, to see what is in the way:\n  ${sql};`,
       };
     const { rows } = await db.query<{ role: string; database: string }>(
-      'SELECT quote_ident(current_user) AS role, quote_ident(current_database()) AS database',
+      'select quote_ident(current_user) as role, quote_ident(current_database()) as database',
     );
     const [place] = rows;
     return {

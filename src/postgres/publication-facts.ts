@@ -41,98 +41,98 @@ const GENERATED_FROM = 180_000;
 const SCHEMAS_FROM = 150_000;
 
 const COLUMN_NAMES = (relation: string, numbers: string): string => `
-  (SELECT coalesce(jsonb_agg(a.attname ORDER BY k.place), '[]')
-   FROM unnest(${numbers}::int2[]) WITH ORDINALITY AS k (number, place)
-   JOIN pg_attribute a ON a.attrelid = ${relation} AND a.attnum = k.number)`;
+  (select coalesce(jsonb_agg(a.attname order by k.place), '[]')
+   from unnest(${numbers}::int2[]) with ordinality as k (number, place)
+   join pg_attribute a on a.attrelid = ${relation} and a.attnum = k.number)`;
 
 const KEY_COLUMNS = COLUMN_NAMES('i.indrelid', '(i.indkey::int2[])[0:i.indnkeyatts - 1]');
 
 const QUOTED = (relation: string): string => `
-  (SELECT format('%I.%I', qn.nspname, q.relname) FROM pg_class q JOIN pg_namespace qn ON qn.oid = q.relnamespace
-   WHERE q.oid = ${relation})`;
+  (select format('%I.%I', qn.nspname, q.relname) from pg_class q join pg_namespace qn on qn.oid = q.relnamespace
+   where q.oid = ${relation})`;
 
 const INDEX = (condition: string): string => `
-  (SELECT jsonb_build_object('name', ${QUOTED('i.indexrelid')}, 'columns', ${KEY_COLUMNS},
-     'valid', i.indisvalid AND i.indislive AND i.indpred IS NULL, 'immediate', i.indimmediate)
-   FROM pg_index i WHERE i.indrelid = x.oid AND ${condition})`;
+  (select jsonb_build_object('name', ${QUOTED('i.indexrelid')}, 'columns', ${KEY_COLUMNS},
+     'valid', i.indisvalid and i.indislive and i.indpred is null, 'immediate', i.indimmediate)
+   from pg_index i where i.indrelid = x.oid and ${condition})`;
 
 const GENERATED = (kind: string): string => `
-  (SELECT coalesce(jsonb_agg(a.attname ORDER BY a.attnum), '[]') FROM pg_attribute a
-   WHERE a.attrelid = x.oid AND a.attgenerated = '${kind}' AND NOT a.attisdropped)`;
+  (select coalesce(jsonb_agg(a.attname order by a.attnum), '[]') from pg_attribute a
+   where a.attrelid = x.oid and a.attgenerated = '${kind}' and not a.attisdropped)`;
 
 /** What inherits from `c`, by whatever number of steps. `pg_partition_tree` would wait for whoever alters a partition. */
 const BELOW = (kind: string): string => `
-  (WITH RECURSIVE down AS (
-    SELECT h.inhrelid FROM pg_inherits h WHERE h.inhparent = c.oid AND c.relkind = '${kind}'
-    UNION SELECT h.inhrelid FROM pg_inherits h JOIN down ON h.inhparent = down.inhrelid)
-   SELECT inhrelid FROM down)`;
+  (with recursive down as (
+    select h.inhrelid from pg_inherits h where h.inhparent = c.oid and c.relkind = '${kind}'
+    union select h.inhrelid from pg_inherits h join down on h.inhparent = down.inhrelid)
+   select inhrelid from down)`;
 
 /** Where the rows are: the table itself, or its partitions. */
 const LEAVES = `
-  (SELECT c.oid AS inhrelid UNION ALL SELECT inhrelid FROM ${BELOW('p')} AS below) AS leaf
-  JOIN pg_class x ON x.oid = leaf.inhrelid WHERE x.relkind <> 'p'`;
+  (select c.oid as inhrelid union all select inhrelid from ${BELOW('p')} as below) as leaf
+  join pg_class x on x.oid = leaf.inhrelid where x.relkind <> 'p'`;
 
 /** Of a wanted table `c` in the schema `n`, as the publication `p` (which may be missing) has it. */
 const tableFacts = (version: number): string => `
   jsonb_build_object(
     'quoted', format('%I.%I', n.nspname, c.relname), 'kind', c.relkind, 'persistence', c.relpersistence,
     'rowSecurity', row_security_active(c.oid), 'owned', pg_has_role(c.relowner, 'USAGE'),
-    'owner', (SELECT quote_ident(rolname) FROM pg_roles WHERE oid = c.relowner),
-    'parts', (SELECT coalesce(jsonb_agg(jsonb_build_object(
+    'owner', (select quote_ident(rolname) from pg_roles where oid = c.relowner),
+    'parts', (select coalesce(jsonb_agg(jsonb_build_object(
         'name', ${QUOTED('x.oid')}, 'kind', x.relkind, 'persistence', x.relpersistence, 'identity', x.relreplident,
-        'primary', ${INDEX('i.indisprimary')}, 'chosen', ${INDEX("i.indisreplident AND x.relreplident = 'i'")},
-        'stored', ${GENERATED('s')}, 'virtual', ${GENERATED('v')}) ORDER BY x.oid), '[]') FROM ${LEAVES}),
-    'heirs', (SELECT coalesce(jsonb_agg(${QUOTED('x.oid')} ORDER BY x.oid), '[]')
-      FROM ${BELOW('r')} AS heir JOIN pg_class x ON x.oid = heir.inhrelid WHERE x.relpersistence <> 't'),
-    'ancestors', (SELECT coalesce(jsonb_agg(jsonb_build_array(an.nspname, a.relname)), '[]')
-      FROM pg_partition_ancestors(c.oid) r JOIN pg_class a ON a.oid = r.relid
-      JOIN pg_namespace an ON an.oid = a.relnamespace WHERE a.oid <> c.oid),
-    'uniqueKeys', (SELECT coalesce(jsonb_agg(${KEY_COLUMNS}), '[]') FROM pg_index i
-      WHERE i.indrelid = c.oid AND i.indisunique AND i.indisvalid AND i.indpred IS NULL AND i.indexprs IS NULL
-        AND NOT EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = c.oid AND NOT a.attnotnull
-          AND a.attnum = ANY ((i.indkey::int2[])[0:i.indnkeyatts - 1]))),
-    'membership', CASE WHEN m.oid IS NOT NULL THEN jsonb_build_object(${membership(version)}) END,
-    'covered', coalesce(p.puballtables, false) OR ${coveredBySchema(version, 'n.oid')},
-    'columns', (SELECT coalesce(jsonb_object_agg(a.attname, a.attnum || '/' || a.atttypid), '{}') FROM pg_attribute a
-      WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped),
-    'mark', md5(concat_ws('/', c.oid, n.oid, n.xmin, (SELECT y.xmin FROM pg_type y WHERE y.oid = c.reltype),
+        'primary', ${INDEX('i.indisprimary')}, 'chosen', ${INDEX("i.indisreplident and x.relreplident = 'i'")},
+        'stored', ${GENERATED('s')}, 'virtual', ${GENERATED('v')}) order by x.oid), '[]') from ${LEAVES}),
+    'heirs', (select coalesce(jsonb_agg(${QUOTED('x.oid')} order by x.oid), '[]')
+      from ${BELOW('r')} as heir join pg_class x on x.oid = heir.inhrelid where x.relpersistence <> 't'),
+    'ancestors', (select coalesce(jsonb_agg(jsonb_build_array(an.nspname, a.relname)), '[]')
+      from pg_partition_ancestors(c.oid) r join pg_class a on a.oid = r.relid
+      join pg_namespace an on an.oid = a.relnamespace where a.oid <> c.oid),
+    'uniqueKeys', (select coalesce(jsonb_agg(${KEY_COLUMNS}), '[]') from pg_index i
+      where i.indrelid = c.oid and i.indisunique and i.indisvalid and i.indpred is null and i.indexprs is null
+        and not exists (select from pg_attribute a where a.attrelid = c.oid and not a.attnotnull
+          and a.attnum = any ((i.indkey::int2[])[0:i.indnkeyatts - 1]))),
+    'membership', case when m.oid is not null then jsonb_build_object(${membership(version)}) end,
+    'covered', coalesce(p.puballtables, false) or ${coveredBySchema(version, 'n.oid')},
+    'columns', (select coalesce(jsonb_object_agg(a.attname, a.attnum || '/' || a.atttypid), '{}') from pg_attribute a
+      where a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped),
+    'mark', md5(concat_ws('/', c.oid, n.oid, n.xmin, (select y.xmin from pg_type y where y.oid = c.reltype),
       p.oid, p.xmin, coalesce(m.oid || '.' || m.xmin, 'covered'),
-      (SELECT string_agg(x.oid || '.' || x.relfilenode, ',' ORDER BY x.oid) FROM ${LEAVES}),
-      (SELECT string_agg(d.oid || '.' || d.xmin, ',' ORDER BY d.oid) FROM pg_attrdef d JOIN pg_attribute a
-        ON a.attrelid = d.adrelid AND a.attnum = d.adnum WHERE d.adrelid = c.oid AND a.attgenerated = 'v'))))`;
+      (select string_agg(x.oid || '.' || x.relfilenode, ',' order by x.oid) from ${LEAVES}),
+      (select string_agg(d.oid || '.' || d.xmin, ',' order by d.oid) from pg_attrdef d join pg_attribute a
+        on a.attrelid = d.adrelid and a.attnum = d.adnum where d.adrelid = c.oid and a.attgenerated = 'v'))))`;
 
 const membership = (version: number): string =>
   version >= SCHEMAS_FROM
-    ? `'filtered', m.prqual IS NOT NULL,
-       'columns', CASE WHEN m.prattrs IS NOT NULL THEN ${COLUMN_NAMES('c.oid', 'm.prattrs')} END`
+    ? `'filtered', m.prqual is not null,
+       'columns', case when m.prattrs is not null then ${COLUMN_NAMES('c.oid', 'm.prattrs')} end`
     : `'filtered', false, 'columns', null`;
 
 const coveredBySchema = (version: number, namespace: string): string =>
   version >= SCHEMAS_FROM
-    ? `EXISTS (SELECT FROM pg_publication_namespace s WHERE s.pnpubid = p.oid AND s.pnnspid = ${namespace})`
+    ? `exists (select from pg_publication_namespace s where s.pnpubid = p.oid and s.pnnspid = ${namespace})`
     : 'false';
 
 const facts = (version: number): string => `
-  SELECT jsonb_build_object(
+  select jsonb_build_object(
     'role', quote_ident(current_user),
-    'state', (SELECT jsonb_build_object('made', p.oid::text, 'mark', p.xmin::text,
+    'state', (select jsonb_build_object('made', p.oid::text, 'mark', p.xmin::text,
         'owned', pg_has_role(p.pubowner, 'USAGE'), 'allTables', p.puballtables,
-        'complete', p.pubinsert AND p.pubupdate AND p.pubdelete AND p.pubtruncate AND p.pubviaroot,
+        'complete', p.pubinsert and p.pubupdate and p.pubdelete and p.pubtruncate and p.pubviaroot,
         'generated', coalesce(to_jsonb(p) ->> 'pubgencols' = 's', false),
         'ownState', p.puballtables
-          OR EXISTS (SELECT FROM pg_publication_rel r JOIN pg_class c ON c.oid = r.prrelid
-            WHERE r.prpubid = p.oid AND c.relnamespace = (SELECT oid FROM pg_namespace WHERE nspname = 'pgnotion'))
-          OR ${coveredBySchema(version, "(SELECT oid FROM pg_namespace WHERE nspname = 'pgnotion')")},
-        'members', (SELECT coalesce(jsonb_agg(jsonb_build_array(n.nspname, c.relname) ORDER BY c.oid), '[]')
-          FROM pg_publication_rel r JOIN pg_class c ON c.oid = r.prrelid JOIN pg_namespace n ON n.oid = c.relnamespace
-          WHERE r.prpubid = p.oid))
-      FROM pg_publication p WHERE p.pubname = $1),
-    'tables', (SELECT coalesce(jsonb_agg(jsonb_build_array(w.name, ${tableFacts(version)})), '[]')
-      FROM unnest($2::text[], $3::text[], $4::text[]) AS w (name, schema, relation)
-      JOIN pg_namespace n ON n.nspname = w.schema
-      JOIN pg_class c ON c.relnamespace = n.oid AND c.relname = w.relation AND c.relkind IN ('r', 'p', 'v', 'm', 'f')
-      LEFT JOIN pg_publication p ON p.pubname = $1
-      LEFT JOIN pg_publication_rel m ON m.prpubid = p.oid AND m.prrelid = c.oid))::text AS facts`;
+          or exists (select from pg_publication_rel r join pg_class c on c.oid = r.prrelid
+            where r.prpubid = p.oid and c.relnamespace = (select oid from pg_namespace where nspname = 'pgnotion'))
+          or ${coveredBySchema(version, "(select oid from pg_namespace where nspname = 'pgnotion')")},
+        'members', (select coalesce(jsonb_agg(jsonb_build_array(n.nspname, c.relname) order by c.oid), '[]')
+          from pg_publication_rel r join pg_class c on c.oid = r.prrelid join pg_namespace n on n.oid = c.relnamespace
+          where r.prpubid = p.oid))
+      from pg_publication p where p.pubname = $1),
+    'tables', (select coalesce(jsonb_agg(jsonb_build_array(w.name, ${tableFacts(version)})), '[]')
+      from unnest($2::text[], $3::text[], $4::text[]) as w (name, schema, relation)
+      join pg_namespace n on n.nspname = w.schema
+      join pg_class c on c.relnamespace = n.oid and c.relname = w.relation and c.relkind in ('r', 'p', 'v', 'm', 'f')
+      left join pg_publication p on p.pubname = $1
+      left join pg_publication_rel m on m.prpubid = p.oid and m.prrelid = c.oid))::text as facts`;
 
 type Name = readonly [schema: string, relation: string];
 type Answer = {
@@ -155,7 +155,7 @@ export async function readPublication(
   wanted: readonly Pick<WantedTable, 'name'>[],
 ): Promise<PublicationFacts> {
   const { rows: about } = await db.query<{ version: string }>(
-    `SELECT current_setting('server_version_num') AS version`,
+    `select current_setting('server_version_num') as version`,
   );
   const versionNumber = Number(about[0]?.version);
   const names = wanted.map(({ name }) => name);

@@ -107,14 +107,14 @@ export async function mendPublication(
   const publication = pg.escapeIdentifier(facts.publication);
   if (!facts.state.complete || (facts.generated && !facts.state.generated))
     await tryTo(
-      `ALTER PUBLICATION ${publication} SET (${optionsOf(facts)})`,
+      `alter publication ${publication} set (${optionsOf(facts)})`,
       fit.map(({ name }) => name),
     );
   // A publication that somebody else owns may serve other subscribers too.
   const wanted = new Set(fit.map(({ name }) => name));
   const removed = facts.state.owned ? facts.state.members.filter((name) => !wanted.has(name)) : [];
   for (const name of removed)
-    await tryTo(`ALTER PUBLICATION ${publication} DROP TABLE ONLY ${quoteQualified(name)}`, [name]);
+    await tryTo(`alter publication ${publication} drop table only ${quoteQualified(name)}`, [name]);
   if (!facts.state.owned) faults.push(...stillPublished(facts, tables, refused));
   const added: QualifiedName[] = [];
   for (const table of fit) {
@@ -122,8 +122,8 @@ export async function mendPublication(
     const lack = found === undefined ? null : membershipFault(table, found);
     if (lack === null) continue;
     const name = quoteQualified(table.name);
-    const add = `ALTER PUBLICATION ${publication} ADD TABLE ONLY ${name}`;
-    const anew = `ALTER PUBLICATION ${publication} DROP TABLE ONLY ${name}; ${add}`;
+    const add = `alter publication ${publication} add table only ${name}`;
+    const anew = `alter publication ${publication} drop table only ${name}; ${add}`;
     if (await tryTo(lack === 'absent' ? add : anew, [table.name])) added.push(table.name);
   }
   return { created: false, added, removed, touched, faults };
@@ -152,10 +152,10 @@ async function create(
   tables: readonly WantedTable[],
 ): Promise<PublicationChange> {
   const names = tables.map(({ name }) => name);
-  const list = names.map((name) => `ONLY ${quoteQualified(name)}`).join(', ');
-  const what = names.length === 0 ? '' : ` FOR TABLE ${list}`;
+  const list = names.map((name) => `only ${quoteQualified(name)}`).join(', ');
+  const what = names.length === 0 ? '' : ` for table ${list}`;
   const fault = await change(
-    `CREATE PUBLICATION ${pg.escapeIdentifier(facts.publication)}${what} WITH (${optionsOf(facts)})`,
+    `create publication ${pg.escapeIdentifier(facts.publication)}${what} with (${optionsOf(facts)})`,
   );
   if (fault !== null)
     throw new PgnotionError({

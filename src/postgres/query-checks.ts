@@ -16,7 +16,7 @@ const from = ({ source, query }: Pick<ResolvedTable, 'source' | 'query'>): strin
   fromClause(source, query);
 
 async function columnFaults(db: Queryable, table: ResolvedTable): Promise<Fault[]> {
-  const { fields } = await db.query(`SELECT * FROM ${from(table)} LIMIT 0`);
+  const { fields } = await db.query(`select * from ${from(table)} limit 0`);
   const path = `tables.${table.name}.query`;
   const read = table.fields.flatMap(({ source }) => (source.kind === 'column' ? [source.column] : []));
   const joined = table.dependsOn.flatMap(({ columns }) => columns.map(({ to }) => to));
@@ -60,15 +60,15 @@ async function keyTypes(
 ): Promise<readonly KeyType[]> {
   const given = table.key.map((column) => fields.find(({ name }) => name === column)?.dataTypeID ?? 0);
   const own = await db.query(
-    `SELECT ${table.key.map((column) => pg.escapeIdentifier(column)).join(', ')} FROM ${from({ ...table, query: null })} LIMIT 0`,
+    `select ${table.key.map((column) => pg.escapeIdentifier(column)).join(', ')} from ${from({ ...table, query: null })} limit 0`,
   );
   const { rows } = await db.query<{ own: string; given: string }>(
-    `WITH RECURSIVE base AS (
-       SELECT oid AS type, oid AS at FROM pg_type WHERE oid = ANY ($1::oid[] || $2::oid[])
-       UNION ALL SELECT type, typbasetype FROM base JOIN pg_type t ON t.oid = at WHERE t.typtype = 'd'),
-     bare AS (SELECT type, format_type(at, NULL) AS name FROM base JOIN pg_type t ON t.oid = at WHERE t.typtype <> 'd')
-     SELECT o.name AS own, g.name AS given FROM unnest($1::oid[], $2::oid[]) WITH ORDINALITY AS w (own, given, n)
-       JOIN bare o ON o.type = w.own JOIN bare g ON g.type = w.given ORDER BY n`,
+    `with recursive base as (
+       select oid as type, oid as at from pg_type where oid = any ($1::oid[] || $2::oid[])
+       union all select type, typbasetype from base join pg_type t on t.oid = at where t.typtype = 'd'),
+     bare as (select type, format_type(at, null) as name from base join pg_type t on t.oid = at where t.typtype <> 'd')
+     select o.name as own, g.name as given from unnest($1::oid[], $2::oid[]) with ordinality as w (own, given, n)
+       join bare o on o.type = w.own join bare g on g.type = w.given order by n`,
     [own.fields.map(({ dataTypeID }) => dataTypeID), given],
   );
   return rows.map((row, at) => ({ column: table.key[at] ?? '', ...row }));
@@ -88,7 +88,7 @@ async function joinFaults(db: Queryable, table: ResolvedTable): Promise<Fault[]>
   for (const { table: joined, columns } of table.dependsOn)
     for (const { from: column, to, type } of columns) {
       const path = `tables.${table.name}.dependsOn ${joined}`;
-      const probe = `SELECT 1 FROM ${from(table)} WHERE ${pg.escapeIdentifier(to)} = NULL::${type} LIMIT 0`;
+      const probe = `select 1 from ${from(table)} where ${pg.escapeIdentifier(to)} = null::${type} limit 0`;
       const error = await db.query(probe).then(
         () => null,
         (failure: unknown) => failure,
@@ -125,12 +125,12 @@ export async function sampleFaults(
 
 async function sampleFault(db: Queryable, table: ResolvedTable): Promise<Fault | null> {
   const key = table.key.map((column) => pg.escapeIdentifier(column)).join(', ');
-  const isNull = table.key.map((column) => `${pg.escapeIdentifier(column)} IS NULL`).join(' OR ');
+  const isNull = table.key.map((column) => `${pg.escapeIdentifier(column)} is null`).join(' or ');
   const found = await db
     .query<{ empty: string; key: string; n: string }>(
-      `SELECT (${isNull})::text AS empty, concat_ws(', ', ${key}) AS key, count(*)::text AS n
-         FROM (SELECT ${key} FROM ${from(table)} LIMIT ${SAMPLE}) AS pgnotion_sample
-        GROUP BY ${key} HAVING count(*) > 1 OR ${isNull} ORDER BY 1, 2 LIMIT 1`,
+      `select (${isNull})::text as empty, concat_ws(', ', ${key}) as key, count(*)::text as n
+         from (select ${key} from ${from(table)} limit ${SAMPLE}) as pgnotion_sample
+        group by ${key} having count(*) > 1 or ${isNull} order by 1, 2 limit 1`,
     )
     .catch((error: unknown) => {
       if (isConnectionLost(error) || errorCode(error) === '') throw error;

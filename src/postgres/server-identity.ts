@@ -15,8 +15,8 @@ export type ServerIdentity = {
 };
 
 const IDENTITY = `
-  SELECT current_database() AS database, (SELECT oid::text FROM pg_database WHERE datname = current_database()) AS oid,
-    extract(epoch FROM pg_postmaster_start_time())::text AS started, pg_is_in_recovery()::text AS standby`;
+  select current_database() as database, (select oid::text from pg_database where datname = current_database()) as oid,
+    extract(epoch from pg_postmaster_start_time())::text as started, pg_is_in_recovery()::text as standby`;
 
 type Row = { database: string; oid: string; started: string; standby: string };
 
@@ -42,12 +42,12 @@ export async function currentDatabase(db: Queryable): Promise<string> {
 export async function readServerIdentity(db: Queryable): Promise<ServerIdentity> {
   const [allowed] = (
     await db.query<{ allowed: boolean | string }>(
-      `SELECT has_function_privilege('pg_control_system()', 'execute') AS allowed`,
+      `select has_function_privilege('pg_control_system()', 'execute') as allowed`,
     )
   ).rows;
   const mayAsk = allowed?.allowed === true || allowed?.allowed === 't';
   const system = mayAsk
-    ? await db.query<{ id: string }>('SELECT system_identifier::text AS id FROM pg_control_system()')
+    ? await db.query<{ id: string }>('select system_identifier::text as id from pg_control_system()')
     : null;
   return { ...(await identityOf(db)), systemId: system?.rows[0]?.id ?? null };
 }

@@ -35,7 +35,7 @@ const CLEARED_MS = 2_000;
 export async function makeSlot(options: MakeSlot): Promise<Lsn | null> {
   const { db, url, name, plugin, signal, log } = options;
   const { rows } = await db.query<{ version: string }>(
-    "SELECT current_setting('server_version_num') AS version",
+    "select current_setting('server_version_num') as version",
   );
   const snapshot = Number(rows[0]?.version) >= 150_000 ? "(SNAPSHOT 'nothing')" : 'NOEXPORT_SNAPSHOT';
   const command = `CREATE_REPLICATION_SLOT ${pg.escapeIdentifier(name)} LOGICAL ${plugin} ${snapshot}`;
@@ -44,7 +44,7 @@ export async function makeSlot(options: MakeSlot): Promise<Lsn | null> {
     url,
     '-c lock_timeout=0',
     async (client) => {
-      const pid = (await client.query<{ pid: string }>('SELECT pg_backend_pid() AS pid')).rows[0]?.pid ?? '0';
+      const pid = (await client.query<{ pid: string }>('select pg_backend_pid() as pid')).rows[0]?.pid ?? '0';
       const making = client.query<{ consistent_point: string }>(command);
       const hangUp = (): void => void client.connection.stream.destroy();
       return waitFor({ making, pid: Number(pid), hangUp }, options);
@@ -90,7 +90,7 @@ async function waitFor({ making, pid, hangUp }: Making, options: MakeSlot): Prom
 
 async function endMaking({ db, name, log }: MakeSlot, pid: number): Promise<void> {
   try {
-    await db.query('SELECT pg_terminate_backend($1)', [pid]);
+    await db.query('select pg_terminate_backend($1)', [pid]);
   } catch (error) {
     log.warn(
       { slot: name, pid, reason: messageOf(error) },
@@ -176,15 +176,15 @@ function describeMakingError(error: unknown, name: string): unknown {
  * holds one; since when, by whom and by which program only with pg_read_all_stats.
  */
 const IN_THE_WAY = `
-  SELECT format('pid %s%s%s%s', l.pid, ' of ' || nullif(a.usename, ''), ' (' || nullif(a.application_name, '') || ')',
-           ', open since ' || date_trunc('second', a.xact_start)) AS line
-  FROM pg_locks l LEFT JOIN pg_stat_activity a USING (pid)
-  WHERE l.locktype = 'transactionid' AND l.mode = 'ExclusiveLock' AND l.granted AND l.pid <> $1
-    AND (a.xact_start IS NULL OR l.pid = ANY (pg_blocking_pids($1))
-      OR a.xact_start < (SELECT backend_start FROM pg_stat_activity WHERE pid = $1))
-  UNION ALL
-  SELECT format('prepared transaction %L of %s in %s, since %s', gid, owner, database, date_trunc('second', prepared))
-  FROM pg_prepared_xacts`;
+  select format('pid %s%s%s%s', l.pid, ' of ' || nullif(a.usename, ''), ' (' || nullif(a.application_name, '') || ')',
+           ', open since ' || date_trunc('second', a.xact_start)) as line
+  from pg_locks l left join pg_stat_activity a using (pid)
+  where l.locktype = 'transactionid' and l.mode = 'ExclusiveLock' and l.granted and l.pid <> $1
+    and (a.xact_start is null or l.pid = any (pg_blocking_pids($1))
+      or a.xact_start < (select backend_start from pg_stat_activity where pid = $1))
+  union all
+  select format('prepared transaction %L of %s in %s, since %s', gid, owner, database, date_trunc('second', prepared))
+  from pg_prepared_xacts`;
 
 async function transactionsInTheWay(db: Queryable, pid: number): Promise<readonly string[]> {
   const { rows } = await db.query<{ line: string }>(IN_THE_WAY, [pid]);

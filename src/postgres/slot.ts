@@ -50,10 +50,10 @@ type SlotRow = {
 
 /** Whole rows as JSON: older servers have fewer columns, and the pool may parse values or not. */
 const INSPECT = `
-  SELECT (to_jsonb(s) || jsonb_build_object(
+  select (to_jsonb(s) || jsonb_build_object(
     'retained', pg_wal_lsn_diff(pg_current_wal_lsn(), restart_lsn),
-    'lag', pg_wal_lsn_diff(pg_current_wal_lsn(), confirmed_flush_lsn)))::text AS slot
-  FROM pg_replication_slots s WHERE slot_name = $1`;
+    'lag', pg_wal_lsn_diff(pg_current_wal_lsn(), confirmed_flush_lsn)))::text as slot
+  from pg_replication_slots s where slot_name = $1`;
 
 /** What the server says of a slot. Any role may ask. */
 export async function inspectSlot(db: Queryable, name: string): Promise<SlotState> {
@@ -110,7 +110,7 @@ export async function onReplication<T>(
 export async function dropSlot(db: Queryable, name: string): Promise<void> {
   try {
     await db.query(
-      'SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots WHERE slot_name = $1',
+      'select pg_drop_replication_slot(slot_name) from pg_replication_slots where slot_name = $1',
       [name],
     );
   } catch (error) {
@@ -129,7 +129,7 @@ export async function endReader(db: Queryable, name: string, log: Log): Promise<
     const state = await inspectSlot(db, name);
     if (!state.exists || state.activePid === null) return;
     log.info({ slot: name, pid: state.activePid }, 'ending the session that still reads the slot');
-    await db.query('SELECT pg_terminate_backend($1)', [state.activePid]);
+    await db.query('select pg_terminate_backend($1)', [state.activePid]);
     await pause(100, new AbortController().signal);
   }
   throw slotBusy(name, 'the session that reads it does not end');

@@ -28,18 +28,18 @@ export type TypeResolver = (typeOid: number, modifier: number, notNull: boolean)
 
 /** Types that the wanted ones are made of come along: a domain's base, an array's element. */
 const TYPES = `
-  WITH RECURSIVE needed AS (
-    SELECT t.* FROM pg_type t WHERE t.oid = ANY ($1::oid[])
-    UNION
-    SELECT t.* FROM needed n JOIN pg_type t ON t.oid IN (n.typbasetype, n.typelem)
+  with recursive needed as (
+    select t.* from pg_type t where t.oid = any ($1::oid[])
+    union
+    select t.* from needed n join pg_type t on t.oid in (n.typbasetype, n.typelem)
   )
-  SELECT coalesce(json_agg(json_build_object(
+  select coalesce(json_agg(json_build_object(
     'oid', oid::bigint, 'name', typname, 'kind', typtype, 'category', typcategory,
     'base', typbasetype::bigint, 'modifier', typtypmod, 'notNull', typnotnull,
-    'hasDefault', typdefault IS NOT NULL,
-    'element', CASE WHEN typcategory = 'A' AND typtype = 'b' THEN typelem::bigint ELSE 0 END,
-    'labels', (SELECT coalesce(json_agg(enumlabel ORDER BY enumsortorder), '[]') FROM pg_enum WHERE enumtypid = needed.oid)
-  )), '[]')::text AS types FROM needed`;
+    'hasDefault', typdefault is not null,
+    'element', case when typcategory = 'A' and typtype = 'b' then typelem::bigint else 0 end,
+    'labels', (select coalesce(json_agg(enumlabel order by enumsortorder), '[]') from pg_enum where enumtypid = needed.oid)
+  )), '[]')::text as types from needed`;
 
 /** Fetches what is needed to resolve these types. */
 export async function loadTypes(db: Queryable, oids: readonly number[]): Promise<TypeResolver> {

@@ -10,14 +10,14 @@ type Facts = {
 };
 
 const FACTS = `
-  SELECT jsonb_build_object(
+  select jsonb_build_object(
     'encoding', getdatabaseencoding(),
     'allowed', current_setting('output_plugin_libraries', true),
-    'partitioned', (SELECT coalesce(jsonb_agg(format('%I.%I', n.nspname, c.relname)), '[]')
-      FROM unnest($1::text[], $2::text[]) AS wanted (schema, relation)
-      JOIN pg_namespace n ON n.nspname = wanted.schema
-      JOIN pg_class c ON c.relnamespace = n.oid AND c.relname = wanted.relation
-      WHERE c.relkind = 'p' OR EXISTS (SELECT FROM pg_inherits i WHERE i.inhparent = c.oid)))::text AS facts`;
+    'partitioned', (select coalesce(jsonb_agg(format('%I.%I', n.nspname, c.relname)), '[]')
+      from unnest($1::text[], $2::text[]) as wanted (schema, relation)
+      join pg_namespace n on n.nspname = wanted.schema
+      join pg_class c on c.relnamespace = n.oid and c.relname = wanted.relation
+      where c.relkind = 'p' or exists (select from pg_inherits i where i.inhparent = c.oid)))::text as facts`;
 
 /**
  * Looks whether wal2json can tell of these tables. Throws PgnotionError `wal2json_not_ready` that lists all that is in

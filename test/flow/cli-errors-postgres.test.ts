@@ -112,7 +112,7 @@ test('the role may not replicate', async () => {
   await give(`alter role ${login.user} replication`);
   await run(['apply']);
   // It replicates now, but only the owner may publish the table.
-  expectRefusal(await run(['start']), 'publication_privilege', /must be owner/, /CREATE PUBLICATION/);
+  expectRefusal(await run(['start']), 'publication_privilege', /must be owner/, /create publication/);
   await give(
     `alter table items owner to ${login.user}; revoke create on database ${other.database.name} from ${login.user}`,
   );

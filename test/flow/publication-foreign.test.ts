@@ -56,14 +56,14 @@ test('invariant 1: what it lacks is told with the statement for its owner, and t
   withShared(`create publication shared for table items ${OPTIONS}`, async (stack, sides) => {
     await stack.start();
     await eventually(async () => (await disagreements(stack, 'items')).length === 0);
-    const statement = 'ALTER PUBLICATION "shared" ADD TABLE ONLY "public"."others"';
+    const statement = 'alter publication "shared" add table only "public"."others"';
     await eventually(async () => (await reasonOf(sides, 'others')).includes(statement));
     await sides.sql(statement);
     await agreed(stack, { tables });
     await sides.sql(`update others set note = 'published' where id = 1`);
     await agreed(stack, { tables });
     await sides.sql(`alter publication shared set (publish = 'insert')`);
-    await eventually(async () => (await reasonOf(sides, 'items')).includes('ALTER PUBLICATION "shared" SET'));
+    await eventually(async () => (await reasonOf(sides, 'items')).includes('alter publication "shared" set'));
     await sides.sql('delete from items where id = 2');
     await sides.sql(`alter publication shared set (publish = 'insert, update, delete, truncate')`);
     await agreed(stack, { tables });

@@ -218,7 +218,7 @@ test('a role that does not own the tables is told what their owner can run', asy
       (error: unknown) => error,
     )) as PgnotionError;
     expect(failure.code).toBe('publication_privilege');
-    const statement = failure.remedy.split('\n').find((line) => line.includes('CREATE PUBLICATION')) ?? '';
+    const statement = failure.remedy.split('\n').find((line) => line.includes('create publication')) ?? '';
     await database.pool.query(statement);
     // What another role has made as it should be needs no privilege.
     expect(await ensurePublication(pool, { name: 'p', tables: [table('a')] })).toMatchObject({
