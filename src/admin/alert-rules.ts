@@ -1,4 +1,5 @@
 import type { ListedKind } from '../model/mass-change.ts';
+import { cutText, TEXT_LIMITS } from '../model/texts.ts';
 import type { Health } from './health.ts';
 
 /** Something that a person has to know of. */
@@ -41,7 +42,6 @@ const AGAIN_MS = 600_000;
 const CLEARED_MS = 600_000;
 /** An occurrence that could not be told in this time is forgotten; the log has it. */
 export const OCCURRENCE_MS = 3_600_000;
-const MOST_CHARS = 1_000;
 
 /** What tells one cause from another of its kind. */
 export function keyOf(cause: Cause): string {
@@ -122,9 +122,8 @@ export function alertOf(cause: Cause, slot: string, now: Date): Alert {
   const { text, ...details } = wording(cause);
   // Slack reads these three as markup.
   const escaped = text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;');
-  const short = escaped.length > MOST_CHARS ? `${escaped.slice(0, MOST_CHARS)}…` : escaped;
   return {
-    text: `pgnotion (${slot}): ${short}`,
+    text: `pgnotion (${slot}): ${cutText(escaped, TEXT_LIMITS.reason)}`,
     source: 'pgnotion',
     cause: cause.kind,
     slot,
@@ -162,7 +161,7 @@ function wording(cause: Cause): Wording {
     case 'table-suspended': {
       const { table, reason } = cause;
       const text = `${table} is suspended: ${reason}. It goes on by itself once that is mended.`;
-      return { text, table, reason: reason.slice(0, MOST_CHARS) };
+      return { text, table, reason: cutText(reason, TEXT_LIMITS.reason) };
     }
     case 'deletions-wait':
     case 'clearings-wait':

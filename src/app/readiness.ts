@@ -6,7 +6,7 @@ import { hiddenSource, seenSource } from '../notion/apply-schema.ts';
 import type { NotionClient } from '../notion/client.ts';
 import { planUpdate, type Sources } from '../notion/schema.ts';
 import { catalogFaults, reviewTables } from '../reconcile/publication.ts';
-import { suspend } from '../state/sources.ts';
+import { suspendTable } from '../state/sources.ts';
 import { createStore } from '../state/sql.ts';
 import { type Installation, knownSchemas, knownSources, settleTable } from './connections.ts';
 import {
@@ -70,8 +70,7 @@ export async function checkNotion(
   for (const each of bad) {
     const lacks = each.lacks.length === 0 ? [] : [`${each.lacks.join('; ')}: ${APPLY}`];
     const reason = [...lacks, ...each.faults.map((fault) => lineOf(each, fault))].join('; ');
-    installation.log.error({ table: each.table.name, reason }, 'a table is suspended');
-    await suspend(store, each.table.name, reason);
+    await suspendTable(store, installation.log, { table: each.table.name, reason });
   }
   // Who only has everything checked changes nothing.
   if (!installation.environment.SYNC_ENABLED) return;

@@ -6,7 +6,7 @@ import { resolveEach } from '../postgres/resolve-each.ts';
 import type { Log } from '../runtime/log.ts';
 import { keepTrying, pause } from '../runtime/retry.ts';
 import type { Service } from '../runtime/service.ts';
-import { readSources, suspend } from '../state/sources.ts';
+import { readSources, suspendTable } from '../state/sources.ts';
 import type { Store } from '../state/sql.ts';
 import type { Installation } from './connections.ts';
 
@@ -69,8 +69,7 @@ async function untilResolved(
 async function suspendFor(store: Store, log: Log, table: TableName, error: PgnotionError): Promise<void> {
   const oneLine = (text: string): string => text.replaceAll(/\s*\n\s*/g, ' ');
   const reason = `${oneLine(error.message)}. What to do: ${oneLine(error.remedy)}`;
-  log.error({ table, code: error.code, reason }, 'a table is suspended');
-  await store.transaction((sql) => suspend(sql, table, reason));
+  await store.transaction((sql) => suspendTable(sql, log, { table, code: error.code, reason }));
 }
 
 function together(errors: readonly PgnotionError[]): PgnotionError {

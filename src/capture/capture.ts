@@ -17,7 +17,7 @@ import { onAbort } from '../runtime/signal.ts';
 import { raiseAcknowledged } from '../state/checkpoint.ts';
 import { type DirtyRecord, markAllDeleted } from '../state/outbox.ts';
 import { livingBase, recordsByKey } from '../state/records.ts';
-import { compareAgain, suspend } from '../state/sources.ts';
+import { compareAgain, suspendTable } from '../state/sources.ts';
 import type { Store } from '../state/sql.ts';
 import { createIdlePosition } from './idle-position.ts';
 import { createOwnWriteReader, type OwnWriteReader } from './own-writes.ts';
@@ -271,9 +271,8 @@ async function compareInstead(options: CaptureOptions, table: TableName, error: 
       { table, reason: messageOf(error) },
       'its joined rows cannot be read; its rows are compared',
     );
-  else options.log.error({ table, reason }, 'a table is suspended');
   await options.store.transaction(async (sql) => {
-    if (reason !== null) await suspend(sql, table, reason);
+    if (reason !== null) await suspendTable(sql, options.log, { table, reason });
     await compareAgain(sql, [table]);
   });
   return [];

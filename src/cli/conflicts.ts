@@ -4,6 +4,7 @@ import type { Json } from '../model/change.ts';
 import { chosenText } from '../model/chosen-value.ts';
 import { PgnotionError } from '../model/errors.ts';
 import { lookupsOver } from '../model/page.ts';
+import { cutText, TEXT_LIMITS } from '../model/texts.ts';
 import { typeText } from '../model/type-text.ts';
 import { type ConflictLine, readConflict, readConflicts, resolveConflict } from '../state/conflicts.ts';
 import { createStore, type Sql } from '../state/sql.ts';
@@ -41,7 +42,7 @@ function side(line: ConflictLine, image: Readonly<Record<string, Json>>): string
   return Object.keys(image).length === 0 ? 'deleted' : 'changed';
 }
 
-const short = (text: string): string => (text.length > 30 ? `${text.slice(0, 29)}…` : text);
+const short = (text: string): string => cutText(text, TEXT_LIMITS.cell);
 
 const statusOf = ({ status, resolution, strategy, resolved_by: by }: ConflictLine): string =>
   resolution === null ? status : `${status}: ${resolution} (${by ?? strategy})`;

@@ -1,6 +1,7 @@
 import { messageOf, PgnotionError } from '../model/errors.ts';
 import { type RowKey, type TableName, tableName } from '../model/ids.ts';
 import { requestsFor } from '../model/rollback.ts';
+import { cutText, TEXT_LIMITS } from '../model/texts.ts';
 import { type RollbackResult, rollBack } from '../reconcile/rollback.ts';
 import type { UndoEntry } from '../reconcile/undo-entries.ts';
 import { currentRole } from '../state/operator.ts';
@@ -142,12 +143,8 @@ function lineText({ table, key, what, property, now, becomes, reason }: UndoEntr
   }
 }
 
-const MAX_SHOWN = 120;
-
-const shown = (value: string | null): string => {
-  if (value === null) return 'NULL';
-  return JSON.stringify(value.length > MAX_SHOWN ? `${value.slice(0, MAX_SHOWN)}…` : value);
-};
+const shown = (value: string | null): string =>
+  value === null ? 'NULL' : JSON.stringify(cutText(value, TEXT_LIMITS.shownValue));
 
 function summaryText(
   result: RollbackResult,

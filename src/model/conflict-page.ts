@@ -1,6 +1,6 @@
 import type { Json, PageValue } from './change.ts';
 import type { DataSourceId, PageId } from './ids.ts';
-import { cutText, runsOf } from './texts.ts';
+import { cutText, runsOf, TEXT_LIMITS } from './texts.ts';
 
 /** What a page of the Conflicts database tells. */
 export type ConflictSummary = {
@@ -99,7 +99,7 @@ export const conflictsDatabase = (
 
 /** One of a kind, and the same each time: a page whose creation nobody answered is found by it. */
 export const conflictTitle = ({ id, table, record, field }: ConflictSummary): string =>
-  cutText(`${id}: ${table} ${record}${field === null ? '' : `, ${field}`}`, 200);
+  cutText(`${id}: ${table} ${record}${field === null ? '' : `, ${field}`}`, TEXT_LIMITS.conflictTitle);
 
 /** The properties of a conflict's page, by name. `titles` are those of the tables in Notion. */
 export function conflictProperties(

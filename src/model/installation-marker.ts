@@ -1,4 +1,5 @@
 import type { DataSourceId } from './ids.ts';
+import { TEXT_LIMITS } from './texts.ts';
 
 /**
  * What says in Notion to which installation a database belongs. It stands at the end of the description of the property
@@ -10,8 +11,6 @@ import type { DataSourceId } from './ids.ts';
  * another one, so that there it says nothing.
  */
 const OWNER = /\s*\[pgnotion ([0-9a-f]{32}) ([0-9a-f]{32})\]/g;
-/** Notion's limit for the description of a property. */
-const MOST_CHARS = 280;
 const BY_DEFAULT = "The row's key, written by pgnotion.";
 
 export type InstallationId = string & { readonly installation: unique symbol };
@@ -34,7 +33,7 @@ export function withOwner(
 ): string | null {
   const people = description.replaceAll(OWNER, '').trim();
   const text = `${people === '' ? BY_DEFAULT : people} [pgnotion ${owner} ${bare(dataSource)}]`;
-  return text.length > MOST_CHARS ? null : text;
+  return text.length > TEXT_LIMITS.propertyDescription ? null : text;
 }
 
 /**

@@ -1,3 +1,5 @@
+import { cutText, TEXT_LIMITS } from './texts.ts';
+
 /**
  * What PostgreSQL says of an error, as far as it may leave the database. `detail`, `where` and `internalQuery` quote whole
  * rows and statements, so they are no part of it: whoever stores or shows an error takes it from here (invariant 14).
@@ -66,13 +68,10 @@ const NAMING = /^(08|09|21|23|25|27|28|2B|2D|34|3D|3F|40|44|53|54|55|57)/;
 /** Classes whose messages put what they quote between quotation marks. */
 const QUOTING = /^(0A|22|42|58)/;
 
-/** An author may raise a text of any length; a person reads the beginning. */
-const MOST = 1_000;
-
 function textOf(error: Thrown, sent: readonly string[]): string {
   const { code, message } = error;
   // A session that was refused or ended has evaluated no row.
-  if (isRaised(error)) return message.slice(0, MOST).toWellFormed();
+  if (isRaised(error)) return cutText(message, TEXT_LIMITS.reason).toWellFormed();
   if (isFatal(error) || NAMING.test(code)) return message;
   const at = placeOf(error);
   if (!QUOTING.test(code))

@@ -1,6 +1,6 @@
 import type { Json } from './change.ts';
 import type { PageId } from './ids.ts';
-import { cutText, runsOf } from './texts.ts';
+import { cutText, runsOf, TEXT_LIMITS } from './texts.ts';
 
 /** What the sync log in Notion tells: nothing, what went wrong, or every write. */
 export type SyncLogLevel = 'off' | 'problems' | 'all';
@@ -67,7 +67,5 @@ export function entryProperties(entry: LogEntry): Readonly<Record<string, Json>>
   };
 }
 
-const OPTION_CHARS = 100;
-
 /** An option's name holds no comma. */
-const optionName = (text: string): string => cutText(text.replaceAll(',', ' '), OPTION_CHARS);
+const optionName = (text: string): string => cutText(text.replaceAll(',', ' '), TEXT_LIMITS.optionName);

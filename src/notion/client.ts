@@ -2,6 +2,7 @@ import type { Client } from '@notionhq/client';
 import type { Json } from '../model/change.ts';
 import type { DataSourceId, PageId, TableName } from '../model/ids.ts';
 import { propertyId, propertyPath } from '../model/schema/property-id.ts';
+import { textRuns } from '../model/texts.ts';
 import { type Ask, type Call, type Caller, createCaller, type NotionClientOptions } from './call.ts';
 import { type NotionComment, readComment } from './comments.ts';
 import { classify, NotionFailure } from './error-classification.ts';
@@ -129,21 +130,6 @@ function byPath(method: Operation['method'], path: string, body?: Body, query?: 
       ...(body ? { body: given(body) } : {}),
       ...(query ? { query } : {}),
     });
-}
-
-// Notion's limit for one run of text (request-limits); its unit is not documented, so the stricter one is taken.
-const RUN_CHARS = 2_000;
-
-/** Rich text of one paragraph, in runs that Notion takes, never cut within a surrogate pair. */
-export function textRuns(text: string): readonly Json[] {
-  const runs: Json[] = [];
-  for (let start = 0; start < text.length; ) {
-    let end = Math.min(start + RUN_CHARS, text.length);
-    if (end < text.length && /[\uD800-\uDBFF]/.test(text.charAt(end - 1))) end -= 1;
-    runs.push({ type: 'text', text: { content: text.slice(start, end) } });
-    start = end;
-  }
-  return runs;
 }
 
 /** All pages of a list. A cursor that comes back would have us ask for ever. */

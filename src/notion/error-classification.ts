@@ -1,5 +1,6 @@
 import { PgnotionError } from '../model/errors.ts';
 import { pageId } from '../model/ids.ts';
+import { cutText, TEXT_LIMITS } from '../model/texts.ts';
 import type { AnswerProblem, HttpError, Operation, TransportFault } from './http-error.ts';
 
 /** What a failed call means. The rules are Notion's (request-limits, status-codes); where it is silent we doubt. */
@@ -191,7 +192,7 @@ const FAULTS: Readonly<Record<TransportFault, Pick<ErrorClass, 'code' | 'retry' 
 const UNSENT: readonly TransportFault[] = ['unsent', 'certificate', 'dropped'];
 
 // A validation message can quote a whole union of types: enough of it to find the place, not a page of it.
-const MESSAGE_CHARS = 1_000;
+const shortened = (message: string): string => cutText(message, TEXT_LIMITS.reason);
 
 const blank = { pausesAll: false, afterMs: null, status: null, committedId: null, requestId: null };
 
@@ -204,7 +205,7 @@ function judgeAnswer(problem: AnswerProblem & { readonly operation: Operation })
     ...ruleFor(problem, problem.operation),
     afterMs: problem.retryAfterMs,
     status: problem.status,
-    message: message.slice(0, MESSAGE_CHARS),
+    message: shortened(message),
     requestId: problem.requestId,
   };
 }
@@ -216,7 +217,7 @@ export function classify(httpError: HttpError): ErrorClass {
     case 'answer':
       return judgeAnswer(httpError);
     case 'transport': {
-      const message = `no answer from Notion: ${httpError.message}`.slice(0, MESSAGE_CHARS);
+      const message = shortened(`no answer from Notion: ${httpError.message}`);
       const sent = !UNSENT.includes(httpError.fault);
       return { ...blank, ...FAULTS[httpError.fault], effect: sent ? effect : 'none', message };
     }
@@ -224,7 +225,7 @@ export function classify(httpError: HttpError): ErrorClass {
       const remedy = httpError.cut
         ? LOOKS
         : "Notion's answer has changed its shape: look for a newer pgnotion, or report this message.";
-      const message = `Notion's answer cannot be read: ${httpError.message}`.slice(0, MESSAGE_CHARS);
+      const message = shortened(`Notion's answer cannot be read: ${httpError.message}`);
       const retry = httpError.cut ? 'soon' : 'never';
       const committedId = effect === 'none' ? null : committed(httpError.committedId);
       return { ...blank, effect, retry, code: 'notion_answer_unreadable', message, remedy, committedId };

@@ -2,6 +2,7 @@ import { messageOf, PgnotionError } from '../model/errors.ts';
 import type { RowKey } from '../model/ids.ts';
 import type { ResolvedField, ResolvedTable } from '../model/mapping.ts';
 import { listed } from '../model/sentences.ts';
+import { cutText, TEXT_LIMITS } from '../model/texts.ts';
 import { isConnectionLost, mayPassLater } from './connection-lost.ts';
 import { errorCode } from './pool.ts';
 import { keysAmong, noRow, rowsAmong, type UserDatabase } from './rows.ts';
@@ -34,7 +35,7 @@ export async function rowFailure(
   if (error instanceof PgnotionError) return error;
   const state = errorCode(error);
   const code = state === '' ? 'row_unreadable' : `sql_${state}`;
-  const row = `the row ${shortened(key)} of ${table.name}`;
+  const row = `the row ${shownKey(key)} of ${table.name}`;
   if (mayPassLater(error))
     return new PgnotionError({
       code,
@@ -53,7 +54,7 @@ export async function rowFailure(
       : `${names.length === 1 ? 'the expression' : 'the expressions'} of ${names.join(' and ')} in tables.${table.name}`;
   return new PgnotionError({
     code,
-    message: `${row} cannot be read: ${where}: ${messageOf(first).slice(0, MOST_TOLD)}`,
+    message: `${row} cannot be read: ${where}: ${cutText(messageOf(first), TEXT_LIMITS.reason)}`,
     remedy: `correct the row in SQL, which releases it by itself; or correct ${what} in the configuration, and restart`,
     cause: error,
   });
@@ -104,8 +105,5 @@ export async function areKeys(
   }
 }
 
-const SHOWN = 120;
-/** A function may raise a text of any length. */
-const MOST_TOLD = 1_000;
 /** A key as a message shows it. */
-export const shortened = (key: RowKey): string => (key.length > SHOWN ? `${key.slice(0, SHOWN)}…` : key);
+export const shownKey = (key: RowKey): string => cutText(key, TEXT_LIMITS.shownKey);

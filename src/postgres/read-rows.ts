@@ -5,7 +5,7 @@ import type { RowKey } from '../model/ids.ts';
 import type { ResolvedField, ResolvedTable } from '../model/mapping.ts';
 import { serverErrorOf } from '../model/server-error.ts';
 import { isConnectionLost, mayPassLater } from './connection-lost.ts';
-import { areKeys, probeRows, rowFailure, shortened } from './read-failure.ts';
+import { areKeys, probeRows, rowFailure, shownKey } from './read-failure.ts';
 import {
   countOf,
   imageOf,
@@ -156,14 +156,14 @@ function withoutLarge(table: ResolvedTable, found: readonly TextRow[], part: Par
 const tooLarge = (table: ResolvedTable, key: RowKey, { property }: ResolvedField): PgnotionError =>
   new PgnotionError({
     code: 'value_too_large',
-    message: `the row ${shortened(key)} of ${table.name} cannot be read: ${JSON.stringify(property)} has more than ${MOST_BYTES} bytes, and no property holds as much`,
+    message: `the row ${shownKey(key)} of ${table.name} cannot be read: ${JSON.stringify(property)} has more than ${MOST_BYTES} bytes, and no property holds as much`,
     remedy: `shorten the value in SQL, which releases the row by itself; or map an expression that cuts it, such as left(column, 2000)`,
   });
 
 const severalRows = (table: ResolvedTable, key: RowKey, count: number): PgnotionError =>
   new PgnotionError({
     code: 'row_ambiguous',
-    message: `the query of ${table.name} gives ${count} rows for the key ${shortened(key)}, and one page cannot show them all`,
+    message: `the query of ${table.name} gives ${count} rows for the key ${shownKey(key)}, and one page cannot show them all`,
     remedy: `make the query of tables.${table.name} give one row for each key (join on a unique column, or aggregate, or use DISTINCT ON), and restart; or correct the joined rows in SQL, and then \`pgnotion failures retry ${table.name} ${key}\``,
   });
 

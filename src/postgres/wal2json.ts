@@ -3,6 +3,7 @@ import type { SqlText, WalEvent, WalTuple } from '../model/change.ts';
 import { messageOf, PgnotionError } from '../model/errors.ts';
 import { parseKeepingDigits } from '../model/exact-json.ts';
 import { type Lsn, parseLsn, type QualifiedName, qualifiedName } from '../model/ids.ts';
+import { cutText, TEXT_LIMITS } from '../model/texts.ts';
 import type { Decoded, WalDecoder } from './pgoutput.ts';
 import { undecodable } from './wal-errors.ts';
 import { asPartial, MOST_MESSAGE_BYTES } from './wal-large.ts';
@@ -91,7 +92,7 @@ function changeOf(action: string, line: Line): WalEvent {
       return { kind: 'message', transactional: line.transactional === true, prefix, content };
     }
     default:
-      throw new RangeError(`it has the unknown action ${JSON.stringify(action.slice(0, 20))}`);
+      throw new RangeError(`it has the unknown action ${JSON.stringify(cutText(action, TEXT_LIMITS.cell))}`);
   }
 }
 

@@ -1,7 +1,8 @@
 import { messageOf } from '../model/errors.ts';
 import type { PageId, TableName } from '../model/ids.ts';
 import type { ResolvedTable } from '../model/mapping.ts';
-import { type NotionClient, textRuns } from '../notion/client.ts';
+import { textRuns } from '../model/texts.ts';
+import type { NotionClient } from '../notion/client.ts';
 import { isGone, NotionFailure, stopsAll } from '../notion/error-classification.ts';
 import type { Log } from '../runtime/log.ts';
 import { backoff, keepTrying, pause } from '../runtime/retry.ts';

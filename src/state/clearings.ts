@@ -2,6 +2,7 @@ import type { LikelyCause } from '../model/clearing.ts';
 import type { PageId, RowKey, TableName } from '../model/ids.ts';
 import { changesIn, type Guard, type GuardLoad, isMassChange } from '../model/mass-change.ts';
 import { MASS_CLEARING, NOBODY, type Side } from './guarded-changes.ts';
+import { LOCKS } from './locks.ts';
 import type { Failure } from './outbox.ts';
 import type { Sql, Store } from './sql.ts';
 
@@ -42,7 +43,7 @@ async function decide(
   sql: Sql,
   { table, side, guard, cleared, behind }: Claim,
 ): Promise<{ readonly states: Clearings; readonly fields: readonly string[] }> {
-  await sql.query('select pg_advisory_xact_lock(7420004, hashtext($1))', [`${side} ${table}`]);
+  await sql.query('select pg_advisory_xact_lock($1, hashtext($2))', [LOCKS.clearings, `${side} ${table}`]);
   await sql.query(
     `delete from pgnotion.clearings where table_name = $1 and side = $2 and state = 'crossed'
         and since < clock_timestamp() - make_interval(mins => $3)`,

@@ -3,6 +3,7 @@ import type { Pool, PoolClient } from 'pg';
 import { messageOf } from '../model/errors.ts';
 import type { Log } from '../runtime/log.ts';
 import { pause, within } from '../runtime/retry.ts';
+import { LOCKS } from './locks.ts';
 
 export type Lease = {
   /** This daemon's number, higher than that of any before it. */
@@ -33,8 +34,6 @@ export type LeaseTiming = { readonly beatMs: number; readonly giveUpMs: number; 
 
 /** With these, a standby is at work within 5 s of the moment at which the daemon at work freezes or is cut off. */
 const TIMING: LeaseTiming = { beatMs: 500, giveUpMs: 2_000, staleMs: 3_000 };
-/** Advisory locks are per database, and so is our schema: one number is enough. */
-export const LEASE_LOCK = 7_420_002;
 const ASK_AGAIN_MS = 200;
 /** How long the transactions that a former daemon left open may keep the one that takes over waiting. */
 const FORMER_MS = 300;
@@ -83,7 +82,7 @@ async function waitForTurn(
               (extract(epoch from clock_timestamp() - (value #>> '{}')::timestamptz) * 1000)::float8 as silent_ms,
               (select value from pgnotion.settings where name = 'holder') as holder
          from (select 1) as one left join pgnotion.settings on name = 'beat'`,
-      [LEASE_LOCK],
+      [LOCKS.lease],
     );
     const { rows } = await within(ANSWER_MS, 'asking for the lock', asked);
     if (rows[0]?.got) return true;
@@ -150,7 +149,7 @@ async function evict(client: PoolClient, log: Log, silentMs: number): Promise<vo
     `select pg_terminate_backend(pid) from pg_locks
       where locktype = 'advisory' and objid = $1 and granted
         and database = (select oid from pg_database where datname = current_database())`,
-    [LEASE_LOCK],
+    [LOCKS.lease],
   );
 }
 
@@ -198,7 +197,7 @@ async function unlock(client: PoolClient, lost: AbortSignal): Promise<void> {
     await within(
       ANSWER_MS,
       'giving the lock back',
-      client.query('select pg_advisory_unlock($1)', [LEASE_LOCK]),
+      client.query('select pg_advisory_unlock($1)', [LOCKS.lease]),
     );
   } catch {
     // The connection is gone or goes now, and the lock with it.

@@ -1,11 +1,10 @@
 import { createHash } from 'node:crypto';
 import type { RowKey, TableName } from '../model/ids.ts';
+import { startOf, TEXT_LIMITS } from '../model/texts.ts';
 import type { Sql } from './sql.ts';
 
 /** An index of PostgreSQL's takes 2,704 bytes, the table's name among them; Notion finds a page by 2,000 characters. */
 export const MOST_KEY_BYTES = 2_000;
-
-const SHOWN = 60;
 
 const bytesOf = (key: RowKey): number => Buffer.byteLength(key);
 
@@ -29,7 +28,7 @@ export async function noteLongKeys(sql: Sql, rows: readonly Named[]): Promise<vo
     [
       there.map(({ table }) => table),
       there.map(({ key }) => digestOf(key)),
-      there.map(({ key }) => [...key].slice(0, SHOWN).join('')),
+      there.map(({ key }) => startOf(key, TEXT_LIMITS.keyStart)),
       there.map(({ key }) => bytesOf(key)),
     ],
   );

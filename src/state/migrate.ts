@@ -1,14 +1,21 @@
 import { readdir, readFile } from 'node:fs/promises';
 import pg, { type Pool } from 'pg';
 import { messageOf, PgnotionError } from '../model/errors.ts';
+import { LOCKS } from './locks.ts';
 import { inTransaction, type Sql } from './sql.ts';
 import { renewViews } from './views.ts';
 
 const FOLDER = new URL('../../sql/', import.meta.url);
 /** The views and functions, made anew in this order whenever one of these files changes. */
-const VIEWS = ['outbox.sql', 'row-failures.sql', 'views.sql', 'guarded.sql', 'conflict-functions.sql'];
-/** Any fixed number: it keeps two processes from migrating at once. */
-const MIGRATION_LOCK = 7_420_001;
+const VIEWS = [
+  'outbox.sql',
+  'row-failures.sql',
+  'views.sql',
+  'functions.sql',
+  'explain.sql',
+  'guarded.sql',
+  'conflict-functions.sql',
+];
 
 type Migration = { readonly version: number; readonly file: string };
 
@@ -29,7 +36,7 @@ export async function migrate(pool: Pool): Promise<void> {
   const known = await migrations();
   const parts = await Promise.all(VIEWS.map((file) => readFile(new URL(file, FOLDER), 'utf8')));
   const work = async (sql: Sql): Promise<void> => {
-    await sql.query('select pg_advisory_xact_lock($1)', [MIGRATION_LOCK]);
+    await sql.query('select pg_advisory_xact_lock($1)', [LOCKS.migration]);
     await createBookkeeping(sql);
     const rows = await sql.query<{ version: number }>('select version from pgnotion.migrations');
     const present = rows.map((row) => row.version);

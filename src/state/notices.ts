@@ -2,6 +2,7 @@ import { createHash, randomUUID } from 'node:crypto';
 import type { Told } from '../model/errors.ts';
 import type { PageId, TableName } from '../model/ids.ts';
 import { sentences } from '../model/sentences.ts';
+import { cutText, TEXT_LIMITS } from '../model/texts.ts';
 import type { Sql } from './sql.ts';
 
 /** What a page has to tell the person who edits it, and how far that has come. */
@@ -31,12 +32,8 @@ export function noticeText(told: readonly Told[]): string {
     const what = property === null ? wrong : `${property}: ${wrong}`;
     return sentences(what, kept === undefined ? null : `PostgreSQL kept ${kept}`);
   });
-  const text = [...new Set(lines)].join('\n');
-  return text.length <= LONGEST ? text : `${text.slice(0, LONGEST).toWellFormed()}…`;
+  return cutText([...new Set(lines)].join('\n'), TEXT_LIMITS.comment).toWellFormed();
 }
-
-/** Enough for a person to read, and within one run of Notion's text. */
-const LONGEST = 1_900;
 
 /**
  * Keeps what the page is to tell from now on; belongs in the transaction that sets the edit aside. The same refusal

@@ -1,5 +1,5 @@
 import type { RowKey, TableName } from '../model/ids.ts';
-import { LEASE_LOCK } from './lease.ts';
+import { LOCKS } from './locks.ts';
 import { markDirty } from './outbox.ts';
 import { forget, recordsByKey } from './records.ts';
 import type { Sql } from './sql.ts';
@@ -99,7 +99,7 @@ export async function awayCode(sql: Sql, table: TableName, key: RowKey): Promise
 /** Whether a daemon holds the lock that makes it the only one at work. */
 export async function isDaemonAtWork(sql: Sql): Promise<boolean> {
   const [row] = await sql.query<{ free: boolean }>('select pg_try_advisory_xact_lock($1) as free', [
-    LEASE_LOCK,
+    LOCKS.lease,
   ]);
   return row?.free === false;
 }

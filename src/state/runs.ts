@@ -1,5 +1,6 @@
 import type { Pool } from 'pg';
 import type { TableName } from '../model/ids.ts';
+import { LOCKS } from './locks.ts';
 import type { Sql } from './sql.ts';
 
 /** A long piece of work, so that its progress can be seen from outside. */
@@ -52,20 +53,18 @@ export async function brokenRollback(sql: Sql, selection: string): Promise<strin
   return row?.id ?? null;
 }
 
-const ROLLBACK_LOCK = 7_420_050;
-
 /** Keeps two rollbacks from working at once. Gives what ends the lock, or null if another one has it. */
 export async function lockRollbacks(pool: Pool): Promise<(() => Promise<void>) | null> {
   const client = await pool.connect();
   const { rows } = await client.query<{ got: boolean }>('select pg_try_advisory_lock($1) as got', [
-    ROLLBACK_LOCK,
+    LOCKS.rollback,
   ]);
   if (!rows[0]?.got) {
     client.release();
     return null;
   }
   return async () => {
-    const ended = await client.query('select pg_advisory_unlock($1)', [ROLLBACK_LOCK]).catch(() => null);
+    const ended = await client.query('select pg_advisory_unlock($1)', [LOCKS.rollback]).catch(() => null);
     // The lock goes with its connection, whatever became of the statement.
     client.release(ended === null);
   };

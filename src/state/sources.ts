@@ -1,5 +1,6 @@
 import type { DataSourceId, TableName } from '../model/ids.ts';
 import { ownEntry } from '../model/schema/known.ts';
+import type { Log } from '../runtime/log.ts';
 import { retryParked } from './retry-parked.ts';
 import type { Sql } from './sql.ts';
 
@@ -153,14 +154,27 @@ export async function compareAgain(sql: Sql, tables: readonly TableName[]): Prom
   );
 }
 
+export type Suspension = {
+  readonly table: TableName;
+  readonly reason: string;
+  readonly code?: string;
+  /** Whether the log has said so already. */
+  readonly isKnown?: boolean;
+};
+
 /** Stops a table whose two ends do not fit together now, and says why. What a person paused stays theirs. */
-export async function suspend(sql: Sql, table: TableName, reason: string): Promise<void> {
+export async function suspendTable(
+  sql: Sql,
+  log: Log,
+  { isKnown = false, ...suspension }: Suspension,
+): Promise<void> {
+  if (!isKnown) log.error(suspension, 'a table is suspended');
   await sql.query(
     `update pgnotion.data_sources
         set paused_at = coalesce(paused_at, clock_timestamp()), paused_reason = $2, paused_by = 'trouble'
       where table_name = $1 and (paused_by is null or paused_by not in ('hand', 'refused'))
         and (paused_by is null or paused_reason is distinct from $2)`,
-    [table, reason],
+    [suspension.table, suspension.reason],
   );
 }
 
@@ -177,7 +191,7 @@ export async function refuse(sql: Sql, table: TableName, reason: string): Promis
 /** Goes on with a table that `refuse` stopped. */
 export const permit = (sql: Sql, table: TableName): Promise<void> => goOn(sql, table, 'refused');
 
-/** Goes on with a table that `suspend` stopped. */
+/** Goes on with a table that `suspendTable` stopped. */
 export const recover = (sql: Sql, table: TableName): Promise<void> => goOn(sql, table, 'trouble');
 
 /**

@@ -1,5 +1,6 @@
 import type { RowKey, TableName } from '../model/ids.ts';
 import { BACKFILL, BULK, MOST_ALONE, type Urgency } from '../model/urgency.ts';
+import { LOCKS } from './locks.ts';
 import type { Sql } from './sql.ts';
 
 // Order of locks: first the lock of this file, then what waits, then lines of the outbox. So these functions come before
@@ -53,7 +54,7 @@ const release = (
 
 /** Whoever links a page and whoever waits for one must see each other. */
 export const lockWaiting = (sql: Sql): Promise<object[]> =>
-  sql.query('select pg_advisory_xact_lock(7420003)');
+  sql.query('select pg_advisory_xact_lock($1)', [LOCKS.waiting]);
 
 /**
  * Keeps which records a relation waits for. A target that got its page in the meantime makes the record dirty again, so that

@@ -9,7 +9,7 @@ import { backoff } from '../runtime/retry.ts';
 import { knownOfRecord } from '../state/deliveries.ts';
 import { type OutboxEntry, park, postpone, reschedule, settle } from '../state/outbox.ts';
 import { link, type SyncRecord } from '../state/records.ts';
-import { suspend } from '../state/sources.ts';
+import { suspendTable } from '../state/sources.ts';
 import { releaseWaiting } from '../state/waiting.ts';
 import { type Batch, type ReadEntries, readBatch } from './batch.ts';
 import { waitForClaim } from './claimed-page.ts';
@@ -84,8 +84,7 @@ export async function tryAfterLock(
 export async function suspendFor(context: DeliverContext, name: TableName, error: unknown): Promise<null> {
   const reason = tableFailure(error);
   if (reason === null) throw error;
-  context.log.error({ table: name, reason }, 'a table is suspended');
-  await context.store.transaction((sql) => suspend(sql, name, reason));
+  await context.store.transaction((sql) => suspendTable(sql, context.log, { table: name, reason }));
   return null;
 }
 

@@ -1,12 +1,13 @@
 import type { PageValue, RowImage } from '../model/change.ts';
 import type { RowKey } from '../model/ids.ts';
+import { cutText, TEXT_LIMITS } from '../model/texts.ts';
 import { ADOPTION_REVIEW, LOST_RECORD_PAGE } from '../state/first-contact.ts';
 import type { Failure } from '../state/outbox.ts';
 import type { Sighting } from './context.ts';
 
 export const UNKNOWN_KEY = 'unknown_record_id';
 
-const short = (text: string): string => (text.length > 80 ? `${text.slice(0, 79)}…` : text);
+const short = (text: string): string => cutText(text, TEXT_LIMITS.shownKey);
 
 /** A page whose record id is no row's. */
 export const unknownKey = ({ table }: Sighting, typed: string): Failure => ({

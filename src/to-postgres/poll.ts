@@ -8,7 +8,7 @@ import { strangers } from '../state/edits.ts';
 import { contactOf } from '../state/first-contact.ts';
 import { failuresOf } from '../state/page-failures.ts';
 import { linkedCount, linkedPages } from '../state/records.ts';
-import { recover, type Source, saveWatermark, suspend } from '../state/sources.ts';
+import { recover, type Source, saveWatermark, suspendTable } from '../state/sources.ts';
 import { askSweep, pagesAtLast } from '../state/sweeps.ts';
 import { lookAtBlocked } from './blocked.ts';
 import { type InboundContext, inLane } from './context.ts';
@@ -109,8 +109,8 @@ async function pollOrSuspend(
   } catch (error) {
     const reason = tableFailure(error);
     if (reason === null) throw error;
-    if (source.pausedBy === null) context.log.error({ table: table.name, reason }, 'a table is suspended');
-    await context.store.transaction((sql) => suspend(sql, table.name, reason));
+    const suspension = { table: table.name, reason, isKnown: source.pausedBy !== null };
+    await context.store.transaction((sql) => suspendTable(sql, context.log, suspension));
     return;
   }
   if (source.pausedBy !== 'trouble') return;

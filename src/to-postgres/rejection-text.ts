@@ -6,6 +6,7 @@ import { splitQualified } from '../model/ids.ts';
 import type { ResolvedField, ResolvedTable } from '../model/mapping.ts';
 import { sentences } from '../model/sentences.ts';
 import type { ServerError } from '../model/server-error.ts';
+import { cutText, TEXT_LIMITS } from '../model/texts.ts';
 import { typeText } from '../model/type-text.ts';
 import { keptIn } from '../model/validate.ts';
 
@@ -18,9 +19,6 @@ export type Rejection = {
   readonly sent?: Readonly<Record<string, SqlText>>;
 };
 
-/** Values in a sentence are there to recognise them by. */
-const SHOWN_LENGTH = 100;
-
 /** What was sent for the columns that the rule is about: `Price is "-5"`. Of other columns nothing is said. */
 export function sentFor(error: ServerError, { table, sent = {} }: Rejection): string | null {
   const values = columnsOf(error, table)
@@ -28,13 +26,10 @@ export function sentFor(error: ServerError, { table, sent = {} }: Rejection): st
     .map((column) => {
       const [property = column] = propertiesOf(table, [column]);
       const value = sent[column] ?? null;
-      return `${property} is ${value === null ? 'empty' : JSON.stringify(shortened(value))}`;
+      return `${property} is ${value === null ? 'empty' : JSON.stringify(cutText(value, TEXT_LIMITS.shownValue))}`;
     });
   return values.length === 0 ? null : values.join(', ');
 }
-
-const shortened = (text: string): string =>
-  text.length <= SHOWN_LENGTH ? text : `${text.slice(0, SHOWN_LENGTH)}…`;
 
 /** PostgreSQL's refusal in words for the person who edited, with the property that it is about. */
 export function rejectionText(error: ServerError, refused: Rejection): Told {

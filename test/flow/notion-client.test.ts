@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { textRuns } from '../../src/notion/client.ts';
+import { textRuns } from '../../src/model/texts.ts';
 import {
   create,
   EMPTY_LIST,

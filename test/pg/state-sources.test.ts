@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { lsn } from '../../src/model/ids.ts';
 import { LIVE } from '../../src/model/urgency.ts';
+import { silentLog } from '../../src/runtime/log.ts';
 import {
   advanceCheckpoint,
   raiseAcknowledged,
@@ -19,7 +20,7 @@ import {
   recover,
   saveSource,
   saveWatermark,
-  suspend,
+  suspendTable,
 } from '../../src/state/sources.ts';
 import { inTransaction, type Sql } from '../../src/state/sql.ts';
 import {
@@ -151,8 +152,8 @@ describe('suspending a table that does not fit', () => {
   });
 
   test('stops it alone, and says why; the newest reason counts', async () => {
-    await suspend(sql, suppliers, 'one');
-    await suspend(sql, suppliers, 'two');
+    await suspendTable(sql, silentLog(), { table: suppliers, reason: 'one' });
+    await suspendTable(sql, silentLog(), { table: suppliers, reason: 'two' });
     expect(await paused()).toEqual([{ paused_by: 'trouble', paused_reason: 'two', paused: true }, FREE]);
   });
 
@@ -163,7 +164,7 @@ describe('suspending a table that does not fit', () => {
       return [...(await claimDue(sql, { tables, urgency: LIVE, limit: 9, busy: [] })).values()].flat();
     };
     for (const entry of await claim()) await park(sql, entry, { code: 'c', reason: 'r', remedy: 'm' });
-    await suspend(sql, suppliers, 'one');
+    await suspendTable(sql, silentLog(), { table: suppliers, reason: 'one' });
     await recover(sql, suppliers);
     await recover(sql, products);
     expect(await paused()).toEqual([FREE, FREE]);
@@ -175,14 +176,14 @@ describe('suspending a table that does not fit', () => {
 
   test('what a person paused stays theirs', async () => {
     await sql.query(`select pgnotion.pause('suppliers')`);
-    await suspend(sql, suppliers, 'one');
+    await suspendTable(sql, silentLog(), { table: suppliers, reason: 'one' });
     await recover(sql, suppliers);
     expect((await paused())[0]).toEqual({ paused_by: 'hand', paused_reason: 'paused by hand', paused: true });
     expect(await read()).toMatchObject({ pausedBy: 'hand' });
   });
 
   test('a person may take over what failure paused', async () => {
-    await suspend(sql, suppliers, 'one');
+    await suspendTable(sql, silentLog(), { table: suppliers, reason: 'one' });
     await sql.query(`select pgnotion.pause('suppliers')`);
     await recover(sql, suppliers);
     expect(await read()).toMatchObject({ pausedBy: 'hand' });

@@ -1,5 +1,6 @@
 import type { Json, PageValue, SqlText } from '../change.ts';
 import type { Fault } from '../errors.ts';
+import { TEXT_LIMITS } from '../texts.ts';
 import type { Codec, CodecOptions, ColumnShape, Decoded, Encoded, SchemaOptions } from './codec.ts';
 import { judged } from './judge.ts';
 import {
@@ -17,11 +18,9 @@ import {
 } from './support.ts';
 import { fold, knownLabels, labelOf, optionName, optionNames, valueFaults } from './values.ts';
 
-const NAME = 100;
-
 /** What is wrong with an option's name, as a refusal of the label that it stands for. */
 export function nameRefusal(label: string, name: string, options: CodecOptions) {
-  if (name.length <= NAME) return undefined;
+  if (name.length <= TEXT_LIMITS.optionName) return undefined;
   return refuse(options, label, {
     message: 'is too long for an option: Notion takes 100 characters.',
     remedy: 'Use rich_text for the column, or give the label a shorter name in `values`.',

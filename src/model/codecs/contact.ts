@@ -1,4 +1,5 @@
 import type { PageValue } from '../change.ts';
+import { TEXT_LIMITS } from '../texts.ts';
 import type { Codec } from './codec.ts';
 import { judged } from './judge.ts';
 import {
@@ -54,9 +55,6 @@ function contactCodec(type: 'url' | 'email' | 'phone_number', limit: number): Co
   });
 }
 
-/** Notion's OpenAPI document says 100, its page on limits 200: what it may refuse is told before it is sent. */
-const CONTACT = 100;
-
-export const url = contactCodec('url', 2000);
-export const email = contactCodec('email', CONTACT);
-export const phoneNumber = contactCodec('phone_number', CONTACT);
+export const url = contactCodec('url', TEXT_LIMITS.url);
+export const email = contactCodec('email', TEXT_LIMITS.contact);
+export const phoneNumber = contactCodec('phone_number', TEXT_LIMITS.contact);

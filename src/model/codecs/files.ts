@@ -1,5 +1,6 @@
 import type { Json, PageValue, SqlText } from '../change.ts';
 import { sameJson } from '../json.ts';
+import { startOf, TEXT_LIMITS } from '../texts.ts';
 import { formatArray } from './arrays.ts';
 import type { Codec, CodecOptions, ColumnShape, Decoded, Encoded, NotionProperty } from './codec.ts';
 import { judged } from './judge.ts';
@@ -21,19 +22,13 @@ import {
   UNKNOWN,
 } from './support.ts';
 
-const URL_LENGTH = 2000;
-const NAME_LENGTH = 100;
-
 /** A file's name: the last segment of its URL's path, else its host. */
 export function fileName(url: string): string {
   const { pathname, hostname } = new URL(url);
   const segment = pathname.split('/').findLast((part) => part !== '') ?? hostname;
   const name = clean(decoded(segment)).trim() || 'file';
-  return shortened(name);
+  return startOf(name, TEXT_LIMITS.fileName);
 }
-
-/** Cut to what Notion takes, but never inside a surrogate pair. */
-const shortened = (name: string): string => name.slice(0, NAME_LENGTH).replace(/[\ud800-\udbff]$/, '');
 
 function decoded(segment: string): string {
   try {
@@ -44,7 +39,7 @@ function decoded(segment: string): string {
 }
 
 const isWebAddress = (url: string): boolean =>
-  url.length <= URL_LENGTH && /^https?:/i.test(url) && URL.canParse(url);
+  url.length <= TEXT_LIMITS.url && /^https?:/i.test(url) && URL.canParse(url);
 
 function encode(text: SqlText, column: ColumnShape, options: CodecOptions): Encoded {
   const urls = rowReferences(text, column, options);
@@ -102,7 +97,7 @@ function readFile(item: unknown): Json | undefined {
 const read = reader('files', readFiles);
 
 const nameOf = (file: Readonly<Record<string, unknown>>): string =>
-  typeof file.name === 'string' && file.name !== '' ? shortened(file.name) : 'file';
+  typeof file.name === 'string' && file.name !== '' ? startOf(file.name, TEXT_LIMITS.fileName) : 'file';
 
 /** The addresses of the links among canonical files. */
 const urlsOf = (value: PageValue): readonly string[] =>

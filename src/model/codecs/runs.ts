@@ -1,8 +1,7 @@
 import type { Json } from '../change.ts';
+import { isInPair, splitText } from '../texts.ts';
 import { clean, list, members } from './support.ts';
 
-/** Notion's limits: characters of one run, and runs of one property. */
-const RUN = 2000;
 export const RUNS = 100;
 
 /** One stretch of a text, and what makes it in a request. */
@@ -15,24 +14,6 @@ type Run = {
 
 /** A run in a text, from one place to before another. */
 type Placed = { readonly run: Run; readonly from: number; readonly to: number };
-
-/** Cuts a text into runs of at most 2,000 UTF-16 units, hence of at most as many code points, and never inside a pair. */
-export function splitText(text: string): readonly string[] {
-  const runs: string[] = [];
-  for (let at = 0; at < text.length; ) {
-    const end = Math.min(at + RUN, text.length);
-    const next = isInPair(text, end) ? end - 1 : end;
-    runs.push(text.slice(at, next));
-    at = next;
-  }
-  return runs;
-}
-
-/** Whether a place lies between the halves of a surrogate pair. */
-function isInPair(text: string, at: number): boolean {
-  const last = text.charCodeAt(at - 1);
-  return at > 0 && at < text.length && last >= 0xd800 && last <= 0xdbff;
-}
 
 /** The text that a reader sees of one rich-text object; undefined if it is none. */
 export function runText(run: unknown): string | undefined {

@@ -2,6 +2,7 @@ import type { Json, PageValue, SqlText } from '../change.ts';
 import type { Fault } from '../errors.ts';
 import { pageId } from '../ids.ts';
 import { sameJson } from '../json.ts';
+import { cutText, TEXT_LIMITS } from '../texts.ts';
 import type {
   Codec,
   CodecOptions,
@@ -28,12 +29,11 @@ export function clean(text: string): string {
   return text.toWellFormed().replaceAll('\u0000', '');
 }
 
-/** A value as a message shows it: quoted, on one line, at most 80 characters. */
+/** A value as a message shows it: quoted, on one line. */
 export function quote(value: Json): string {
   if (value === null) return 'an empty value';
   const text = clean(typeof value === 'string' ? value : JSON.stringify(value));
-  const points = [...text];
-  return JSON.stringify(points.length > 80 ? `${points.slice(0, 79).join('')}…` : text);
+  return JSON.stringify(cutText(text, TEXT_LIMITS.shownValue));
 }
 
 /** Refuses a value, naming the property, the value, what is wrong with it and the way out. */

@@ -1,7 +1,8 @@
 import type { Json, PageValue, SqlText } from '../change.ts';
+import { splitText } from '../texts.ts';
 import type { Codec, CodecOptions, ColumnShape, Decoded, Encoded } from './codec.ts';
 import { judged } from './judge.ts';
-import { plainRuns, RUNS, requestRuns, restyled, runText, splitText, styledRuns } from './runs.ts';
+import { plainRuns, RUNS, requestRuns, restyled, runText, styledRuns } from './runs.ts';
 import {
   clean,
   emptyText,

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { splitText } from '../../../src/model/codecs/runs.ts';
 import { richText, title } from '../../../src/model/codecs/text.ts';
+import { splitText } from '../../../src/model/texts.ts';
 import {
   arrayOf,
   column,

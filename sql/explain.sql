@@ -1,0 +1,197 @@
+-- What is known of one record, and waiting for its delivery. Made anew with views.sql.
+
+-- A record's journey: what it is and waits for now, then what happened to it, newest first. A page that is no record
+-- yet goes by its page id.
+create function pgnotion.explain(name text, record_key text)
+  returns table (at timestamptz, what text, detail text) language plpgsql stable as $$
+declare
+  source pgnotion.data_sources;
+  pair pgnotion.records;
+  line pgnotion.outbox;
+  reader record;
+begin
+  select * into source from pgnotion.data_sources d where d.table_name = name;
+  if not found then raise exception 'no synced table is called %', name using errcode = 'PGN02'; end if;
+  select * into pair from pgnotion.records r where r.table_name = name and r.key = record_key;
+  select * into line from pgnotion.outbox o where o.table_name = name and o.key = record_key;
+  if pair.key is null and line.key is null
+     and not exists (select from pgnotion.edits e
+                      where e.table_name = name and (e.key = record_key or e.page_id::text = record_key)
+                     union all select from pgnotion.page_failures f where f.table_name = name and f.page_id::text = record_key)
+     and not exists (select from pgnotion.operations o where o.table_name = name and o.key = record_key) then
+    raise exception 'pgnotion knows no record % of %', record_key, name
+      using errcode = 'PGN02',
+            hint = 'The key is the primary key as text; of several columns, a JSON array of texts.';
+  end if;
+  if source.paused_at is not null then
+    return query select source.paused_at, 'table paused', source.paused_reason;
+  end if;
+  select s.active, c.lsn into reader
+    from pgnotion.checkpoint c left join pg_replication_slots s on s.slot_name = c.slot order by c.at desc limit 1;
+  if reader.active is not true then
+    return query select clock_timestamp(), 'log not read',
+      format('nobody reads the replication slot: changes of the row after %s are not known here', reader.lsn);
+  end if;
+  if line.parked_at is not null then
+    return query select line.parked_at, 'set aside',
+      format('%s (%s). What to do: %s', line.reason, line.code, line.remedy);
+  elsif line.key is not null then
+    return query select line.first_at, 'waits for Notion',
+      format('%s, committed at %s%s; %s; tries so far: %s, next at %s%s',
+             case line.kind when 'delete' then 'the row was deleted' else 'the row changed' end, line.changed_at,
+             coalesce(', stored up to ' || line.lsn, ''),
+             format('%s, behind %s others of its table',
+                    case line.priority when 0 then 'live' when 1 then 'bulk: one of many changes made together'
+                                       else 'a part of the first sync or a resync' end,
+                    (select count(*) from pgnotion.outbox o
+                      where o.table_name = name and o.parked_at is null
+                        and (o.priority, o.first_at, o.key) < (line.priority, line.first_at, line.key))),
+             line.attempts, line.next_at,
+             coalesce('; ' || line.reason || ' (' || line.code || ')', ''));
+  end if;
+  return query
+    select f.began_at, 'first contact', 'the database is being read for the first time: no row gets a page before it is known'
+      from pgnotion.first_contacts f
+     where f.table_name = name and f.over_at is null and line.key is not null and pair.page_id is null
+    union all
+    select c.since, 'clearing ' || c.state,
+           format('%s of the page: %s%s. What to do: `pgnotion guarded approve` empties the page, `pgnotion guarded reject` keeps it',
+                  c.field, c.reason, coalesce('; likely cause: ' || c.cause, ''))
+      from pgnotion.clearings c
+     where c.table_name = name and c.key = record_key and c.side = 'to-notion' and c.state = 'waiting';
+  return query
+    select e.seen_at, case when e.parked_at is null then 'edit waits' else 'edit set aside' end,
+           coalesce(format('%s (%s). What to do: %s', e.reason, e.code, e.remedy), 'the page has just been edited')
+             || coalesce('; next look at ' || e.next_at, '')
+      from pgnotion.edits e
+     where e.table_name = name and (e.key = record_key or e.page_id::text = record_key);
+  return query
+    select f.since, 'page failed', format('%s (%s); next try at %s. What to do: %s', f.reason, f.code, f.next_at, f.remedy)
+      from pgnotion.page_failures f where f.table_name = name and (f.key = record_key or f.page_id::text = record_key)
+    union all
+    select null::timestamptz, 'relation waits', format('for a page of %s %s', w.target_table, w.target_key)
+      from pgnotion.waiting w where w.table_name = name and w.key = record_key;
+  return query
+    select c.detected_at, case c.status when 'open' then 'conflict open' when 'decided' then 'conflict decided' else 'conflict' end,
+           concat_ws('; ', format('conflict %s, %s', c.id, c.type), nullif(array_to_string(c.fields, ', '), ''),
+             case c.status when 'open' then 'waits for a decision' when 'outdated' then 'ended by itself'
+               else format('%s was kept', coalesce(c.resolution, 'neither side')) end,
+             case c.strategy
+               when 'lww-tie' then 'the row was committed while the page was being edited, so nobody can say who was last'
+               when 'lww-unknown' then 'when the row''s value was committed is not known'
+               else 'by ' || coalesce(c.resolved_by, c.strategy) end,
+             'row committed at ' || c.row_changed_at, 'page edited between ' || c.edited_from || ' and ' || c.edited_to,
+             c.note)
+      from pgnotion.conflict_entries c
+     where c.table_name = name and c.record_id = record_key
+     order by c.id desc limit 20;
+  return query select pair.synced_at,
+    case when pair.key is null then 'no record'
+         when pair.state = 'linked' and line.key is null
+              and not exists (select from pgnotion.edits e where e.page_id = pair.page_id) then 'in sync'
+         when pair.state = 'resting' and pair.filtered then 'filtered out' else pair.state end,
+    case when pair.key is null then 'there is no pair of row and page now'
+         when pair.state = 'resting' and pair.filtered then format('the row is there, and the table''s query or condition leaves it out; page %s is kept for it', pair.page_id)
+         else format('page %s; page edited at %s', coalesce(pair.page_id::text, 'not known yet'),
+                     coalesce(pair.page_edited_at::text, 'a time not known')) end;
+  return query
+    select o.started_at, format('%s %s %s', o.status, o.direction, o.kind),
+           concat_ws('; ', format('operation %s: %s', o.id, array_to_string(o.fields, ', ')), 'by ' || o.actor,
+             'may have been ' || nullif(array_to_string(o.candidates, ', '), ''),
+             'committed at ' || case o.direction when 'to-notion' then o.changed_at end, 'log ' || o.lsn,
+             'edited at ' || case o.direction when 'to-postgres' then o.changed_at end,
+             case when o.attempt > 1 then 'try ' || o.attempt end,
+             round(extract(epoch from o.finished_at - o.started_at) * 1000) || ' ms', 'run ' || o.batch, o.error)
+      from pgnotion.operations o
+     where o.table_name = name and o.key = record_key
+     order by o.id desc limit 50;
+end $$;
+
+-- Waits until Notion holds the record as it was committed before the call, or newer, and says how that ended: `synced`,
+-- `timeout`, or at once `set_aside` (it failed) or `conflict` (the page shows another value until a person decides), with
+-- the reason and what to do. Runs with its owner's rights: a caller needs no more than USAGE of this schema.
+create function pgnotion.wait_for_status(
+  name text, record_key text, timeout interval default '30 seconds',
+  out status text, out reason text, out remedy text)
+  language plpgsql volatile security definer set search_path = pg_catalog as $$
+declare
+  wanted constant pg_lsn := pg_current_wal_insert_lsn();
+  deadline constant timestamptz := clock_timestamp() + timeout;
+  captured boolean := false;
+  line record;
+  held record;
+  kept record;
+begin
+  if pg_current_xact_id_if_assigned() is not null then
+    raise exception 'wait_for in a transaction that has written would wait for that transaction itself'
+      using errcode = '25001', hint = 'Commit first, and call it in a transaction of its own.';
+  end if;
+  if current_setting('transaction_isolation') not in ('read committed', 'read uncommitted') then
+    raise exception 'wait_for cannot see anything new under %', current_setting('transaction_isolation')
+      using errcode = '25001', hint = 'Call it in a transaction that is READ COMMITTED.';
+  end if;
+  perform from pgnotion.data_sources where table_name = name;
+  if not found then raise exception 'no synced table is called %', name using errcode = 'PGN02'; end if;
+  loop
+    -- What was committed before the call is in the outbox once all of the log up to here has been stored.
+    captured := captured or exists (
+      select from pgnotion.checkpoint c join pg_replication_slots s on s.slot_name = c.slot
+       where s.confirmed_flush_lsn >= wanted);
+    if captured and exists (select from pgnotion.data_sources where table_name = name and backfilled_at is not null) then
+      select o.key is not null as waits, o.parked_at, o.reason, o.remedy into line
+        from (select) as one left join pgnotion.outbox o on o.table_name = name and o.key = record_key;
+      if line.parked_at is not null then
+        status := 'set_aside';
+        reason := line.reason;
+        remedy := line.remedy;
+        return;
+      end if;
+      select c.id, c.fields into held
+        from pgnotion.conflict_entries c
+       where c.table_name = name and c.record_id = record_key and c.status = 'open' order by c.id limit 1;
+      if held.id is not null then
+        status := 'conflict';
+        reason := format('conflict %s holds %s, and Notion shows another value', held.id,
+                         case when held.fields = '{}' then 'the record' else array_to_string(held.fields, ', ') end);
+        remedy := format('decide it: `pgnotion conflicts resolve %s`, or pgnotion.resolve_conflict', held.id);
+        return;
+      end if;
+      select string_agg(c.field, ', ' order by c.field) as fields, min(c.reason) as reason into kept
+        from pgnotion.clearings c
+       where c.table_name = name and c.key = record_key and c.side = 'to-notion' and c.state = 'waiting';
+      -- What was delivered last may have filled it again.
+      if not line.waits and kept.fields is not null then
+        status := 'set_aside';
+        reason := format('%s waits for a decision, and Notion shows another value: %s', kept.fields, kept.reason);
+        remedy := 'decide it: `pgnotion guarded approve` or `pgnotion guarded reject`';
+        return;
+      end if;
+      if not line.waits and not exists (select from pgnotion.waiting where table_name = name and key = record_key) then
+        exit;
+      end if;
+    end if;
+    if clock_timestamp() >= deadline then
+      status := 'timeout';
+      reason := case when captured and exists (
+          select from pgnotion.first_contacts f left join pgnotion.records r on r.table_name = name and r.key = record_key
+           where f.table_name = name and f.over_at is null and r.page_id is null)
+        then 'its database is being read for the first time: no row gets a page before it is known'
+        when captured then 'its delivery is not over' else 'the log has not been read up to the call' end;
+      remedy := format('see pgnotion.explain(%L, %L) and pgnotion.slot', name, record_key);
+      return;
+    end if;
+    perform pg_sleep(0.05);
+  end loop;
+  if not exists (select from pgnotion.records where table_name = name and key = record_key)
+     and not exists (select from pgnotion.operations where table_name = name and key = record_key) then
+    raise exception 'pgnotion knows no record % of %', record_key, name using errcode = 'PGN02';
+  end if;
+  status := 'synced';
+end $$;
+
+-- Returns true once Notion holds the record as it was committed before the call, or newer; false when the time is up,
+-- and at once where waiting is no use: `wait_for_status` says why.
+create function pgnotion.wait_for(name text, record_key text, timeout interval default '30 seconds')
+  returns boolean language sql volatile security definer set search_path = pg_catalog as $$
+  select status = 'synced' from pgnotion.wait_for_status(name, record_key, timeout);
+$$;

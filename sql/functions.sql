@@ -1,0 +1,53 @@
+-- The functions of the interface that change something. Made anew with views.sql.
+
+-- Raises unless `mine` is the daemon that may write. The row lock makes a take-over wait for what is in flight.
+create function pgnotion.fence(mine bigint) returns void language plpgsql as $$
+declare
+  present bigint;
+begin
+  select (value #>> '{}')::bigint into present from pgnotion.settings where name = 'epoch' for share;
+  if present is distinct from mine then
+    raise exception 'another pgnotion daemon has taken over (epoch % now, % here)', present, mine
+      using errcode = 'PGN01';
+  end if;
+end $$;
+
+-- Stops the delivery and the polling of one table; what changes meanwhile stays in the outbox.
+create function pgnotion.pause(name text) returns void language plpgsql as $$
+begin
+  update pgnotion.data_sources set paused_at = clock_timestamp(), paused_reason = 'paused by hand', paused_by = 'hand'
+   where table_name = name;
+  if not found then raise exception 'no synced table is called %', name; end if;
+end $$;
+
+create function pgnotion.resume(name text) returns void language plpgsql as $$
+begin
+  update pgnotion.data_sources set paused_at = null, paused_reason = null, paused_by = null
+   where table_name = name;
+  if not found then raise exception 'no synced table is called %', name; end if;
+end $$;
+
+-- Tries a failed record again now, in both directions. A page that is no record yet goes by its page id. Returns how
+-- many lines were waiting.
+create function pgnotion.retry(name text, record_key text) returns bigint language sql as $$
+  with e as (
+    update pgnotion.edits set next_at = clock_timestamp(), attempts = 0, parked_at = null, digest = ''
+     where table_name = name and (key = record_key or page_id::text = record_key) returning 1),
+  f as (
+    update pgnotion.page_failures set next_at = clock_timestamp()
+     where table_name = name and (key = record_key or page_id::text = record_key) returning 1),
+  r as (delete from pgnotion.refused_fields where table_name = name and key in (record_key, '') returning 1)
+  select pgnotion.wake(name, record_key) + (select count(*) from e) + (select count(*) from f);
+$$;
+
+-- Has every row and every page of a table compared again; only what differs is written. Null: all tables.
+create function pgnotion.resync(name text default null) returns bigint language sql as $$
+  with asked as (
+    update pgnotion.data_sources set backfilled_at = null, compares = compares + 1
+     where name is null or table_name = name returning table_name),
+  refused as (delete from pgnotion.refused_fields where name is null or table_name = name),
+  sweep as (
+    insert into pgnotion.sweeps (table_name, asked_at) select table_name, clock_timestamp() from asked
+    on conflict (table_name) do update set asked_at = excluded.asked_at)
+  select count(*) from asked;
+$$;
