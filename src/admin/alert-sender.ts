@@ -4,7 +4,7 @@ import { keepTrying, pause } from '../runtime/retry.ts';
 import type { Wake } from '../runtime/wake.ts';
 import { type Alert, afterTelling, alertOf, type Cause, dueCauses, keyOf, type Told } from './alert-rules.ts';
 
-export type AlertOptions = {
+type AlertOptions = {
   /** Where alerts are posted. Such an address is a secret in itself, and is never logged. */
   readonly url: string;
   readonly slot: string;

@@ -7,7 +7,7 @@ import type { Told } from './alert-rules.ts';
 
 const ANSWER_MS = 5_000;
 
-export type AlertStore = {
+type AlertStore = {
   readonly read: () => Promise<Told>;
   readonly save: (told: Told) => Promise<void>;
 };

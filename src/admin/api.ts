@@ -1,7 +1,7 @@
 import { type Context, Hono } from 'hono';
 import type { Readiness } from './health.ts';
 
-export type ApiParts = {
+type ApiParts = {
   readonly readiness: () => Promise<Readiness>;
   /** `/webhooks/notion`, which Notion's own signature guards. */
   readonly webhooks: Hono;

@@ -11,13 +11,13 @@ export type Health = {
   readonly wait: SlotWait | null;
 };
 
-export type Phase =
+type Phase =
   | { readonly kind: 'starting' }
   | { readonly kind: 'standby'; readonly holder: Holder | null }
   | { readonly kind: 'syncing' }
   | { readonly kind: 'stopping' };
 
-export type NotionHealth = {
+type NotionHealth = {
   readonly answeredAt: Date | null;
   /** Since when nothing but failures came; null while it answers. */
   readonly silentSince: Date | null;
@@ -25,7 +25,7 @@ export type NotionHealth = {
   readonly refused: Refusal | null;
 };
 
-export type Refusal = { readonly code: string; readonly remedy: string };
+type Refusal = { readonly code: string; readonly remedy: string };
 
 export type HealthEvent =
   /** Both ends are opened, for the first time or again. */

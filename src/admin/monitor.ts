@@ -14,7 +14,7 @@ import { afterEvent, type Health, type HealthEvent, NEWBORN, readinessOf } from 
 import { type AdminServer, startServer } from './server.ts';
 import { type WebhookTarget, webhookRoutes } from './webhooks.ts';
 
-export type MonitorOptions = {
+type MonitorOptions = {
   readonly host: string;
   /** Null for none. */
   readonly port: number | null;

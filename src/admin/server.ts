@@ -13,7 +13,7 @@ export type AdminServer = {
   readonly close: () => Promise<void>;
 };
 
-export type ServerOptions = {
+type ServerOptions = {
   readonly host: string;
   /** 0 takes a free one. */
   readonly port: number;

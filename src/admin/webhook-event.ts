@@ -38,7 +38,7 @@ const event = z.object({
 
 const handshake = z.object({ verification_token: z.string().min(8).max(500) });
 
-export type Delivery =
+type Delivery =
   | { readonly kind: 'handshake'; readonly token: string }
   | { readonly kind: 'event'; readonly event: z.output<typeof event> }
   /** JSON, but nothing that we know: a newer kind of Notion's. */

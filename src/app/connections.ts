@@ -69,7 +69,7 @@ const TABLE_MS = 3_000;
 /** A migration may have to go through all that the state holds. */
 const MIGRATION_MS = 600_000;
 
-export type OpenOptions = { readonly resolving?: Resolving; readonly migrationMs?: number };
+type OpenOptions = { readonly resolving?: Resolving; readonly migrationMs?: number };
 
 /**
  * Opens PostgreSQL, brings our schema up to date and joins the mapping with the catalog. Throws `PgnotionError`, also
@@ -121,7 +121,7 @@ export async function openInstallation(
   }
 }
 
-export type NotionSide = {
+type NotionSide = {
   readonly notion: NotionClient;
   readonly throttle: Throttle;
   /** Answers that have not been written to the ledger yet; whoever writes them empties it. */

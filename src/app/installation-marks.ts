@@ -148,7 +148,7 @@ async function orTold(tell: Tell, work: () => Promise<unknown>): Promise<boolean
 }
 
 /** The database in which the starts are counted, and what it says; null while none can be seen. */
-export type StartsSeen = {
+type StartsSeen = {
   readonly table: TableName;
   readonly database: string;
   readonly text: string;

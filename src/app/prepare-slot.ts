@@ -28,7 +28,7 @@ import { forgetProgress } from '../state/sources.ts';
 import type { Store } from '../state/sql.ts';
 import type { Installation } from './connections.ts';
 
-export type PrepareSlot = {
+type PrepareSlot = {
   readonly installation: Installation;
   readonly store: Store;
   /** PostgreSQL's direct address. */

@@ -22,7 +22,7 @@ import { readSources } from '../state/sources.ts';
 import { createStore } from '../state/sql.ts';
 import { dataSourceOf, type Installation } from './connections.ts';
 
-export type AppliedReportDatabaseLine = {
+type AppliedReportDatabaseLine = {
   readonly title: string;
   /** The environment variable that ties the notebook to a database. */
   readonly variable: string;

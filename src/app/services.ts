@@ -31,7 +31,7 @@ type Serving = {
 
 export type Self = Awaited<ReturnType<NotionClient['me']>>;
 
-export type Ends = {
+type Ends = {
   readonly notion: NotionClient;
   readonly answers: Answer[];
   /** Who we are in Notion, once Notion answers and has what the mapping needs. */

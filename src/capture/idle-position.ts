@@ -1,6 +1,6 @@
 import type { Lsn } from '../model/ids.ts';
 
-export type IdlePosition = {
+type IdlePosition = {
   /** Called with a position before which everything is stored, though no change of ours ends there. */
   readonly at: (position: Lsn) => Promise<void>;
 };

@@ -65,7 +65,7 @@ type Referrer = {
   readonly related: ResolvedTable;
 };
 
-export type Referred = Referrer & { readonly values: Set<string> };
+type Referred = Referrer & { readonly values: Set<string> };
 
 /** The transaction that is being read. */
 export type Transaction = {

@@ -47,7 +47,7 @@ export const withState = <T>(loaded: Loaded, work: (sql: Sql) => Promise<T>): Pr
   within(loaded, ({ pool }) => work(createStore(pool, 0)), 'none');
 
 /** Asks a person; false where there is no terminal to ask on. */
-export type Confirm = (question: string) => Promise<boolean>;
+type Confirm = (question: string) => Promise<boolean>;
 
 /**
  * Creates and completes the databases in Notion. Returns lines for an `.env` file, or JSON. Moving a table to another

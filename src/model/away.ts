@@ -30,7 +30,7 @@ type Reason = { readonly code: string; readonly reason: string; readonly remedy:
 type Pair = { readonly table: TableName; readonly key: RowKey };
 
 /** Gives up the page of a record for good, as an argument list of the command line. */
-export const resetCommandOf = ({ table, key }: Pair): string =>
+const resetCommandOf = ({ table, key }: Pair): string =>
   `pgnotion reset ${argument(table)} ${argument(key)} --yes`;
 
 /** As a shell takes it for one word. */

@@ -1,5 +1,5 @@
 /** How a rule of the catalog names things to a person. */
-export type Names = {
+type Names = {
   /** The column whose value is in question. */
   readonly column: string;
   /** A column's property, for rules that compare two; null if it is not shown. */

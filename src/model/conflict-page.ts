@@ -32,7 +32,7 @@ export const STATUS = 'Status';
 export const VALUE = 'Other Value';
 
 /** What a person has chosen on a conflict's page. */
-export type PageChoice =
+type PageChoice =
   | { readonly kind: 'side'; readonly keep: 'postgres' | 'notion' }
   /** The value that they typed beside it, as text. */
   | { readonly kind: 'value'; readonly text: string }

@@ -96,7 +96,7 @@ export function rowTimeOf(
   return { at: changed ? now : null, known: true };
 }
 
-export type LastWrite = { readonly winner: Winner; readonly tie: boolean };
+type LastWrite = { readonly winner: Winner; readonly tie: boolean };
 
 /**
  * Last write wins, with Notion's time as the interval that it stands for. Inside of it nobody can say who was last, and

@@ -5,7 +5,7 @@ import type { ResolvedField } from './mapping.ts';
 import type { FieldState } from './merge.ts';
 
 /** What both sides hold, and what they held when they last agreed. */
-export type Sides = {
+type Sides = {
   readonly base: { readonly row: RowImage; readonly page: PageImage };
   readonly row: RowImage;
   readonly page: PageImage;

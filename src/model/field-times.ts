@@ -3,7 +3,7 @@ import type { SqlText, WalTuple } from './change.ts';
 import type { ResolvedTable } from './mapping.ts';
 
 /** What one batch of the log told of a field: its value at the first and the last mention, and when that changed. */
-export type SeenTime = {
+type SeenTime = {
   readonly first: string;
   readonly firstAt: Date;
   readonly last: string;

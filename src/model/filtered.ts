@@ -4,7 +4,7 @@ import type { RowKey, TableName } from './ids.ts';
 /** Why a row that is there is not synced: the query or the condition leaves it out, or it is marked as deleted. */
 export type LeftOut = 'filtered' | 'soft';
 
-export const ROW_FILTERED = 'row_filtered';
+const ROW_FILTERED = 'row_filtered';
 
 /** An edit of the page of such a row: it waits, because nothing crosses until the row is back. */
 export const rowFiltered = (

@@ -23,7 +23,7 @@ export type Reading = {
   readonly differences: number;
 };
 
-export type ContactVerdict = 'over' | 'read-again' | 'over-without-agreement';
+type ContactVerdict = 'over' | 'read-again' | 'over-without-agreement';
 
 /** `apply` and `start` follow each other within this time, or somebody may have put pages into the new database. */
 export const MADE_JUST_NOW_MS = 600_000;

@@ -2,7 +2,7 @@ import type { Fault } from './errors.ts';
 import type { FieldMapping, ForeignKey, TableMapping } from './mapping.ts';
 
 /** How a relation's column finds the related row: by its key, or by another unique column of it. */
-export type ForeignReference =
+type ForeignReference =
   | { readonly kind: 'key' }
   | { readonly kind: 'column'; readonly by: string }
   | { readonly kind: 'refused'; readonly fault: Fault };

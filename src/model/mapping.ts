@@ -31,21 +31,21 @@ export type FieldMapping = CodecOptions &
   };
 
 /** A table whose changes reach the pages of another one, because that one's query joins it. */
-export type Dependency = {
+type Dependency = {
   readonly table: QualifiedName;
   /** Column of the joined table's replica identity -> column of the synced table's query. */
   readonly on: Readonly<Record<string, string>>;
 };
 
 /** What a page in the trash means for its row. `softDelete` names a column of the source table. */
-export type NotionTrashPolicy = 'review' | 'delete' | 'restore' | 'ignore' | { readonly softDelete: string };
+type NotionTrashPolicy = 'review' | 'delete' | 'restore' | 'ignore' | { readonly softDelete: string };
 /** What a deleted row means for its page. `mark` names a checkbox property. */
 export type PostgresDeletePolicy = 'trash' | 'archive' | 'ignore' | { readonly mark: string };
 /** The same for a row that is there, and that the query or the condition leaves out. */
-export type RowFilteredPolicy = PostgresDeletePolicy;
+type RowFilteredPolicy = PostgresDeletePolicy;
 
 /** A person's copy of a page is reported, or becomes a row of its own with a key of its own. */
-export type DuplicatePagePolicy = 'report' | 'new-row';
+type DuplicatePagePolicy = 'report' | 'new-row';
 
 export type TableMapping = {
   readonly name: TableName;
@@ -100,7 +100,7 @@ export type ResolvedField = FieldMapping & {
 };
 
 /** A CHECK constraint as the catalog spells it: `CHECK ((price >= (0)::numeric))`; a domain's says VALUE. */
-export type CheckRule = { readonly columns: readonly string[]; readonly definition: string };
+type CheckRule = { readonly columns: readonly string[]; readonly definition: string };
 
 export type ResolvedDependency = {
   readonly table: QualifiedName;
@@ -120,8 +120,6 @@ export type ResolvedTable = Omit<TableMapping, 'fields' | 'dependsOn' | 'conflic
   readonly columnTypes: Readonly<Record<string, string>>;
   /** `format_type` of each key column, for casts. */
   readonly keyTypes: readonly string[];
-  /** Whether each key column fills itself on insert (a default or an identity). */
-  readonly keyDefaults: readonly boolean[];
   /** The columns that a row which comes back can be inserted with: all but the generated ones. */
   readonly writableColumns: readonly string[];
   /** What a CHECK of the table, or of a column's domain, says: by the constraint's name. */

@@ -1,5 +1,5 @@
 /** What may be too much to cross by itself (invariant 10). */
-export type GuardedKind = 'deletion' | 'clearing' | 'creation';
+type GuardedKind = 'deletion' | 'clearing' | 'creation';
 /** What waits for a person in the same list. An adoption is asked about whatever its number. */
 export type ListedKind = GuardedKind | 'adoption';
 

@@ -12,7 +12,7 @@ import { nameOf, type Target } from './references.ts';
 export type PageExtras = Readonly<Record<string, Json>>;
 
 /** A page's properties as far as one answer shows them. */
-export type PageReading = {
+type PageReading = {
   readonly image: PageImage;
   /** What the properties hold beyond these values. */
   readonly extras: PageExtras;

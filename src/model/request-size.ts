@@ -2,10 +2,10 @@ import type { Fault } from './errors.ts';
 import type { SentField } from './refused-field.ts';
 
 /** Notion takes 500 KB; the rest is for what stands around the properties. */
-export const MOST_BYTES = 490_000;
+const MOST_BYTES = 490_000;
 
 /** What fits into one request, in the given order, what has to follow in others, and what fits into none. */
-export type Fitted = {
+type Fitted = {
   readonly now: readonly SentField[];
   readonly later: readonly SentField[];
   readonly faults: readonly Fault[];

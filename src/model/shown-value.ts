@@ -12,7 +12,7 @@ export type Naming = {
   readonly ofUser: (user: string) => string | undefined;
 };
 
-export const EMPTY = '(empty)';
+const EMPTY = '(empty)';
 
 /** What a row's value refers to, element by element. */
 export const rowItems = (field: ResolvedField, text: SqlText): readonly string[] => {

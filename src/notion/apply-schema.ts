@@ -28,7 +28,7 @@ export type AppliedTable = {
   readonly identified: Identified;
 };
 
-export type ApplyInput = {
+type ApplyInput = {
   /** The page under which databases are created; null if none may be. */
   readonly parentPageId: string | null;
   readonly sources: Sources;

@@ -10,7 +10,7 @@ import { type Read, Unreadable } from './response-schemas.ts';
 import { NeverLeft, type Priority, type Throttle } from './throttle.ts';
 
 /** Notion's API versions that this client speaks; older ones know no data sources. */
-export type NotionVersion = '2026-03-11' | '2025-09-03';
+type NotionVersion = '2026-03-11' | '2025-09-03';
 
 /** What each request tells the metrics once it is over. */
 export type RequestInfo = {

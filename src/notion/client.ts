@@ -22,25 +22,16 @@ import {
   readList,
   readPage,
   readPropertyItems,
-  readSearch,
   readSelf,
   readUser,
-  type SearchAnswer,
 } from './response-schemas.ts';
 
-export type { Ask, NotionClientOptions, NotionVersion, RequestInfo } from './call.ts';
-export type {
-  NotionDatabase,
-  NotionDataSource,
-  NotionPage,
-  NotionSelf,
-  NotionUser,
-  SearchAnswer,
-} from './response-schemas.ts';
+export type { Ask, RequestInfo } from './call.ts';
+export type { NotionDataSource, NotionPage, NotionUser } from './response-schemas.ts';
 
 type Properties = Readonly<Record<string, Json>>;
 
-export type QueryInput = {
+type QueryInput = {
   readonly dataSourceId: DataSourceId;
   readonly filter?: Json;
   readonly sorts?: readonly Json[];
@@ -51,14 +42,6 @@ export type QueryInput = {
   readonly filterProperties?: readonly string[];
   /** Lists only what a person archived (which is not the trash), instead of all else. */
   readonly isArchived?: boolean;
-};
-
-export type SearchInput = {
-  readonly query?: string;
-  readonly kind?: 'page' | 'data_source';
-  readonly inTrash?: boolean;
-  readonly cursor?: string;
-  readonly pageSize?: number;
 };
 
 /**
@@ -100,8 +83,6 @@ export type NotionClient = {
   ) => Promise<NotionDataSource>;
   /** Replaces a database's description, which is rich text. */
   readonly describeDatabase: (id: string, description: readonly Json[], ask: Ask) => Promise<NotionDatabase>;
-  /** By title; lags behind writes, so an absence proves nothing. */
-  readonly search: (input: SearchInput, ask: Ask) => Promise<SearchAnswer>;
   /** Starts a discussion on a page. */
   readonly createComment: (page: PageId, text: string, ask: Ask) => Promise<NotionComment>;
   /** The comments on a page that nobody has resolved. */
@@ -176,7 +157,7 @@ function reads(
   };
 }
 
-function lists(call: Caller): Pick<NotionClient, 'retrieveProperty' | 'query' | 'search' | 'listComments'> {
+function lists(call: Caller): Pick<NotionClient, 'retrieveProperty' | 'query' | 'listComments'> {
   return {
     listComments: (page, ask) =>
       collect('listComments', (cursor) => {
@@ -202,13 +183,6 @@ function lists(call: Caller): Pick<NotionClient, 'retrieveProperty' | 'query' | 
       const query = filterProperties ? { filter_properties: filterProperties.map(propertyId) } : undefined;
       const send = byPath('POST', `data_sources/${dataSourceId}/query`, body, query);
       return call({ name: 'query', method: 'POST', effect: 'read', send, read: readQuery }, ask);
-    },
-    search: ({ query, kind, inTrash, cursor, pageSize }, ask) => {
-      const object = kind === undefined ? {} : { property: 'object', value: kind };
-      const trash = inTrash === undefined ? {} : { in_trash: inTrash };
-      const filter = kind === undefined && inTrash === undefined ? undefined : { ...object, ...trash };
-      const send = byPath('POST', 'search', { query, filter, start_cursor: cursor, page_size: pageSize });
-      return call({ name: 'search', method: 'POST', effect: 'read', send, read: readSearch }, ask);
     },
   };
 }

@@ -20,7 +20,7 @@ export const PRIORITIES: Readonly<Record<Priority, PriorityRule>> = {
 const ORDER = Object.keys(PRIORITIES) as readonly Priority[];
 
 /** Requests that wait, in the order in which they go. */
-export type FairQueue<Item> = {
+type FairQueue<Item> = {
   readonly add: (priority: Priority, lane: string, item: Item) => void;
   /** Takes the next one of the priorities that may go; null if none of them waits. */
   readonly take: (may: (priority: Priority) => boolean) => { priority: Priority; item: Item } | null;

@@ -1,7 +1,7 @@
 import { onAbort } from '../runtime/signal.ts';
 
 /** One request's fetch, bounded in time from its first byte to its answer's last. */
-export type BoundedFetch = {
+type BoundedFetch = {
   readonly fetch: (url: string, init?: object) => Promise<Response>;
   /** The status that came, even if the body did not. */
   readonly status: () => number | null;

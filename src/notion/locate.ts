@@ -8,7 +8,7 @@ import { isGone } from './error-classification.ts';
 import { type CompletePage, readWhole } from './pages.ts';
 
 /** Where a table's pages are, and which property ids their fields have there. */
-export type Place = {
+type Place = {
   readonly dataSource: DataSourceId;
   readonly properties: Readonly<Record<string, string>>;
 };

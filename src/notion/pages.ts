@@ -1,5 +1,4 @@
 import type { PageImage, PageValue } from '../model/change.ts';
-import type { PageId } from '../model/ids.ts';
 import type { ResolvedTable } from '../model/mapping.ts';
 import { extrasOfItems, type PageExtras, readPage } from '../model/page.ts';
 import type { Ask, NotionClient, NotionPage } from './client.ts';
@@ -18,7 +17,7 @@ export type CompletePage = {
 };
 
 /** What need not be asked for: values that are known from before, and fields that are not to be tried now. */
-export type KnownValues = { readonly values: PageImage; readonly skip: readonly string[] };
+type KnownValues = { readonly values: PageImage; readonly skip: readonly string[] };
 
 const NOTHING_KNOWN: KnownValues = { values: {}, skip: [] };
 
@@ -63,14 +62,3 @@ export const readLate = (
   page: NotionPage,
 ): ReadonlySet<string> =>
   new Set(readPage(table, ids, page.properties).truncated.map(({ property }) => property));
-
-/** The page as it is this moment: a GET shows every write that was answered before it. */
-export async function fetchPage(
-  notion: NotionClient,
-  table: ResolvedTable,
-  ids: Readonly<Record<string, string>>,
-  id: PageId,
-  ask: Ask,
-): Promise<CompletePage> {
-  return readWhole(notion, table, ids, await notion.retrievePage(id, ask), ask);
-}

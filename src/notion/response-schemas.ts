@@ -59,20 +59,10 @@ export type NotionUser = {
 export type NotionSelf = {
   readonly id: string;
   readonly name: string | null;
-  readonly workspaceId: string | null;
-  readonly workspaceName: string | null;
-  /** `user`: its writes carry a person's id, so its own edits cannot be told from that person's by author. */
-  readonly actsAs: 'workspace' | 'user' | null;
 };
 
 /** One page of a list. */
 export type Listed<T> = { readonly items: readonly T[]; readonly nextCursor: string | null };
-
-export type SearchAnswer = {
-  readonly pages: readonly NotionPage[];
-  readonly dataSources: readonly NotionDataSource[];
-  readonly nextCursor: string | null;
-};
 
 /** An answer without a member that we need. `id` is what it says that it is about, if it does. */
 export class Unreadable extends Error {
@@ -225,27 +215,8 @@ export const readUser = reader(
 );
 
 export const readSelf = reader(
-  z.object({
-    id: z.string(),
-    name: z.string().nullish(),
-    bot: z
-      .object({
-        owner: z.object({ type: z.string() }).nullish(),
-        workspace_id: z.string().nullish(),
-        workspace_name: z.string().nullish(),
-      })
-      .nullish(),
-  }),
-  (self): NotionSelf => {
-    const owner = self.bot?.owner?.type;
-    return {
-      id: self.id,
-      name: self.name ?? null,
-      workspaceId: self.bot?.workspace_id ?? null,
-      workspaceName: self.bot?.workspace_name ?? null,
-      actsAs: owner === 'workspace' || owner === 'user' ? owner : null,
-    };
-  },
+  z.object({ id: z.string(), name: z.string().nullish() }),
+  (self): NotionSelf => ({ id: self.id, name: self.name ?? null }),
 );
 
 export const list = z.object({
@@ -271,15 +242,6 @@ export const readList = <T>(item: Read<T>): Read<Listed<T>> =>
     items: answer.results.map((one) => item(one, askedAt)),
     nextCursor: cursorOf(answer),
   }));
-
-export const readSearch = reader(
-  list,
-  (answer, askedAt): SearchAnswer => ({
-    pages: answer.results.filter(isObject('page')).map((page) => readPage(page, askedAt)),
-    dataSources: answer.results.filter(isObject('data_source')).map((one) => readDataSource(one, askedAt)),
-    nextCursor: cursorOf(answer),
-  }),
-);
 
 /** A property's items: a list for what Notion pages (text, people, relations), a single item for the rest. */
 export const readPropertyItems: Read<Listed<Json>> = (answer, askedAt) => {

@@ -10,7 +10,7 @@ import { absent } from '../model/schema/remedies.ts';
 import type { NotionDataSource } from './response-schemas.ts';
 
 /** What `apply` has to do for one table. Nothing is ever removed, renamed or given another type. */
-export type DatabasePlan = {
+type DatabasePlan = {
   readonly title: string;
   /** Properties to create the database with; null if it exists. */
   readonly create: Readonly<Record<string, Json>> | null;

@@ -18,7 +18,7 @@ export type Ledger = {
   readonly record: (priority: Priority) => Promise<void>;
 };
 
-export type ThrottleOptions = {
+type ThrottleOptions = {
   readonly limit: RateLimit;
   /** How many requests may be under way at once; 4 by default. */
   readonly concurrency?: number;
@@ -49,7 +49,7 @@ export type Throttle = {
   readonly snapshot: () => ThrottleSnapshot;
 };
 
-export type ThrottleSnapshot = {
+type ThrottleSnapshot = {
   readonly waiting: Readonly<Record<Priority, number>>;
   readonly underWay: number;
   /** How long the present pause still lasts; 0 if there is none. */

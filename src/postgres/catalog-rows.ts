@@ -12,8 +12,7 @@ export type TableRequest = {
 };
 
 /** What a role may do with a table as a whole. */
-export type Privileges = {
-  readonly owner: boolean;
+type Privileges = {
   readonly select: boolean;
   readonly insert: boolean;
   readonly update: boolean;
@@ -32,7 +31,6 @@ export type TableRow = {
   readonly identityColumns: readonly string[];
   readonly primaryKey: readonly string[];
   readonly privileges: Privileges;
-  readonly rowSecurity: boolean;
   readonly columns: readonly {
     readonly name: string;
     readonly typeOid: number;
@@ -106,11 +104,10 @@ const privilegesOf = (names: readonly string[], call: (name: string) => string):
 export const TABLES = `
   select coalesce(json_agg(json_build_object(
     'schema', n.nspname, 'relation', c.relname, 'kind', c.relkind, 'persistence', c.relpersistence,
-    'identity', c.relreplident, 'rowSecurity', row_security_active(c.oid),
+    'identity', c.relreplident,
     'identityColumns', ${INDEX_COLUMNS("case c.relreplident when 'd' then i.indisprimary when 'i' then i.indisreplident end")},
     'primaryKey', ${INDEX_COLUMNS('i.indisprimary')},
-    'privileges', json_build_object('owner', pg_has_role(c.relowner, 'USAGE'),
-      ${privilegesOf(['select', 'insert', 'update', 'delete'], (name) => `has_table_privilege(c.oid, '${name}')`)}),
+    'privileges', json_build_object(${privilegesOf(['select', 'insert', 'update', 'delete'], (name) => `has_table_privilege(c.oid, '${name}')`)}),
     'constraints', (${CONSTRAINTS}),
     'columns', (select json_agg(json_build_object(
         'name', a.attname, 'typeOid', a.atttypid::bigint, 'modifier', a.atttypmod,

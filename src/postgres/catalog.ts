@@ -4,13 +4,7 @@ import { type Fault, messageOf } from '../model/errors.ts';
 import { type QualifiedName, qualifiedName, splitQualified } from '../model/ids.ts';
 import type { TableMapping } from '../model/mapping.ts';
 import { checkTable } from './catalog-checks.ts';
-import {
-  type ConstraintRow,
-  type Privileges,
-  TABLES,
-  type TableRequest,
-  type TableRow,
-} from './catalog-rows.ts';
+import { type ConstraintRow, TABLES, type TableRequest, type TableRow } from './catalog-rows.ts';
 import { isConnectionLost, mayPassLater } from './connection-lost.ts';
 import { faultsError, type Queryable, quoteQualified } from './pool.ts';
 import { loadTypes, type TypeResolver } from './types.ts';
@@ -27,31 +21,20 @@ export type CatalogColumn = {
   readonly generated: boolean;
 };
 
-export type ReplicaIdentity = {
-  readonly kind: 'default' | 'full' | 'index' | 'nothing';
-  /** The columns that a DELETE shows. */
-  readonly columns: readonly string[];
-};
-
 export type CatalogTable = {
   readonly table: QualifiedName;
   readonly kind: 'table' | 'partitioned';
   readonly columns: ReadonlyMap<string, CatalogColumn>;
-  readonly primaryKey: readonly { readonly column: string; readonly type: string }[];
-  readonly replicaIdentity: ReplicaIdentity;
-  readonly privileges: Privileges;
-  /** Row-level security may hide rows from this role, which would look deleted or missing. */
-  readonly rowSecurity: boolean;
   readonly constraints: readonly ConstraintRow[];
 };
 
-export type Inspection = {
+type Inspection = {
   readonly tables: ReadonlyMap<QualifiedName, CatalogTable>;
   readonly faults: readonly Fault[];
 };
 
 /** Looks at tables and gives what there is and what speaks against the requests. Works on raw pools too. */
-export async function inspectTables(db: Queryable, requests: readonly TableRequest[]): Promise<Inspection> {
+async function inspectTables(db: Queryable, requests: readonly TableRequest[]): Promise<Inspection> {
   const parts = requests.map((request) => splitQualified(request.table));
   const { rows } = await db.query<{ tables: string }>(TABLES, [
     parts.map(([schema]) => schema),
@@ -90,8 +73,6 @@ export async function listTables(db: Queryable): Promise<readonly QualifiedName[
   return rows.map((row) => qualifiedName(row.schema, row.relation));
 }
 
-const IDENTITIES = { d: 'default', f: 'full', i: 'index', n: 'nothing' } as const;
-
 function toTable(table: QualifiedName, row: TableRow, resolve: TypeResolver): CatalogTable {
   const columns = row.columns.map((column): CatalogColumn => {
     const { shape, hasDefault } = resolve(column.typeOid, column.modifier, column.notNull);
@@ -104,18 +85,10 @@ function toTable(table: QualifiedName, row: TableRow, resolve: TypeResolver): Ca
       generated: column.generated,
     };
   });
-  const byName = new Map(columns.map((column) => [column.name, column]));
   return {
     table,
     kind: row.kind === 'p' ? 'partitioned' : 'table',
-    columns: byName,
-    primaryKey: row.primaryKey.map((column) => ({ column, type: byName.get(column)?.type ?? 'text' })),
-    replicaIdentity: {
-      kind: IDENTITIES[row.identity],
-      columns: row.identity === 'f' ? columns.map((column) => column.name) : row.identityColumns,
-    },
-    privileges: row.privileges,
-    rowSecurity: row.rowSecurity,
+    columns: new Map(columns.map((column) => [column.name, column])),
     constraints: row.constraints,
   };
 }

@@ -16,7 +16,7 @@ export type Shape = {
 };
 
 /** How many columns a table has that the stream has described. */
-export type ColumnCount = (oid: number) => number | undefined;
+type ColumnCount = (oid: number) => number | undefined;
 
 type Cursor = { readonly buffer: Buffer; at: number };
 type Check = (cursor: Cursor, columnCount: ColumnCount) => Shape;

@@ -18,7 +18,7 @@ export type WalDecoder = {
 };
 
 /** A large message that is read piece by piece. */
-export type LargeMessage = {
+type LargeMessage = {
   readonly write: (piece: Buffer) => void;
   readonly end: () => Decoded;
 };

@@ -7,7 +7,7 @@ import type { Log } from '../runtime/log.ts';
  * Settings that decide how PostgreSQL writes values as text. A role or a database may set others, and a
  * value that is spelled differently would look changed, so every session of ours pins them.
  */
-export const SESSION_OPTIONS = [
+const SESSION_OPTIONS = [
   '-c datestyle=ISO',
   '-c intervalstyle=postgres',
   '-c extra_float_digits=3',
@@ -31,7 +31,7 @@ const WHOLE_TABLES = '-c row_security=off';
  * Adds start-up options to a connection URL. Those that the URL has come first, so that ours win: `pg` lets
  * a URL's `options` replace the ones given beside it.
  */
-export function withSessionOptions(url: string, options: string): string {
+function withSessionOptions(url: string, options: string): string {
   const [base, query = ''] = splitOnce(url, '?');
   const encoded = encodeURIComponent(options).replaceAll('%20', '+');
   const parameters = query.split('&').filter((parameter) => parameter !== '');

@@ -4,7 +4,7 @@ import { faultsError, type Queryable } from './pool.ts';
 
 const OLDEST = 140_000;
 
-export type ServerFacts = {
+type ServerFacts = {
   /** As `SHOW server_version` says. */
   readonly version: string;
   readonly versionNumber: number;
@@ -16,8 +16,6 @@ export type ServerFacts = {
   readonly canReplicate: boolean;
   readonly slots: { readonly used: number; readonly most: number };
   readonly senders: { readonly used: number; readonly most: number };
-  /** `max_slot_wal_keep_size` in MB; -1 is no limit, so that a slot nobody reads fills the disk. */
-  readonly keepSizeMb: number;
 };
 
 type Inspection = { readonly facts: ServerFacts; readonly faults: readonly Fault[] };
@@ -35,8 +33,7 @@ const FACTS = `
     'slots', jsonb_build_object('used', (select count(*) from pg_replication_slots),
       'most', current_setting('max_replication_slots')::int),
     'senders', jsonb_build_object('used', (select count(*) from pg_stat_replication),
-      'most', current_setting('max_wal_senders')::int),
-    'keepSizeMb', (select setting::bigint from pg_settings where name = 'max_slot_wal_keep_size'))::text as facts`;
+      'most', current_setting('max_wal_senders')::int))::text as facts`;
 
 /**
  * Looks whether the server and the role of `db` can stream changes. Ask on the role that will replicate.

@@ -3,7 +3,7 @@ import { isConnectionLost } from './connection-lost.ts';
 import { errorCode, type Queryable } from './pool.ts';
 
 /** Why a publication could not be changed, and what an operator has to do. */
-export type Denial = {
+type Denial = {
   readonly message: string;
   readonly remedy: string;
   /** Whether it stays so until somebody acts. */

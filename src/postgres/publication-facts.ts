@@ -2,7 +2,7 @@ import { type QualifiedName, qualifiedName, splitQualified } from '../model/ids.
 import type { MembershipFacts, PartFacts, Publishing, TableFacts, WantedTable } from '../model/publishing.ts';
 import type { Queryable } from './pool.ts';
 
-export type PublicationState = {
+type PublicationState = {
   /** Its oid: another one of the same name has another. */
   readonly made: string;
   /** Differs after each change of what kinds it publishes. */
@@ -20,7 +20,7 @@ export type PublicationState = {
   readonly members: readonly QualifiedName[];
 };
 
-export type TableState = TableFacts & {
+type TableState = TableFacts & {
   /**
    * Differs once changes may be missing from the log, or stand there under another name, though the table is published
    * again since: it was another table, was renamed or moved, was rewritten, or its partitions were other ones.

@@ -3,12 +3,12 @@ import { type Fault, PgnotionError } from '../model/errors.ts';
 import { type QualifiedName, splitQualified } from '../model/ids.ts';
 import { membershipFault, publishFaults } from '../model/publishable.ts';
 import type { WantedTable } from '../model/publishing.ts';
-import { faultsError, type Queryable, quoteQualified } from './pool.ts';
+import { type Queryable, quoteQualified } from './pool.ts';
 import { type ChangePublication, changesOn } from './publication-change.ts';
-import { type PublicationFacts, readPublication } from './publication-facts.ts';
+import type { PublicationFacts } from './publication-facts.ts';
 
 /** What was changed; all empty if the publication was as it should be. */
-export type PublicationChange = {
+type PublicationChange = {
   readonly created: boolean;
   readonly added: readonly QualifiedName[];
   readonly removed: readonly QualifiedName[];
@@ -26,40 +26,6 @@ const optionsOf = ({ versionNumber }: PublicationFacts): string =>
     ...(versionNumber >= GENERATED_FROM ? ['publish_generated_columns = stored'] : []),
   ].join(', ');
 
-/**
- * Makes the publication, or adds and removes tables until it has the wanted ones. A table whose UPDATE and
- * DELETE would begin to fail is refused before anything is changed. Throws PgnotionError `replica_identity`,
- * `unknown_table`, `publication_privilege` or what `assertMendable` does.
- */
-export async function ensurePublication(
-  db: Queryable,
-  wanted: { readonly name: string; readonly tables: readonly QualifiedName[] },
-): Promise<Pick<PublicationChange, 'created' | 'added' | 'removed'>> {
-  const tables = wanted.tables.map(asTheyAre);
-  const facts = await readPublication(db, wanted.name, tables);
-  const faults = faultsOf(facts, tables);
-  if (faults.length > 0)
-    throw faultsError(
-      facts.tables.size < tables.length ? 'unknown_table' : 'replica_identity',
-      'These tables cannot be published:',
-      faults,
-    );
-  const { created, added, removed, faults: refused } = await mendPublication(db, facts, tables);
-  if (refused.length > 0)
-    throw faultsError('publication_privilege', 'These tables cannot be published:', refused);
-  return { created, added, removed };
-}
-
-/** A table of which nothing is asked but that its changes can be published. */
-const asTheyAre = (name: QualifiedName): WantedTable => ({
-  name,
-  identifiedBy: [],
-  key: null,
-  columns: [],
-  readsMore: false,
-  withoutHeirs: false,
-});
-
 /** What speaks against publishing each of these tables. */
 export function faultsOf(facts: PublicationFacts, tables: readonly WantedTable[]): readonly Fault[] {
   const wanted = new Set(tables.map(({ name }) => name));
@@ -70,7 +36,7 @@ export function faultsOf(facts: PublicationFacts, tables: readonly WantedTable[]
  * A publication that carries pgnotion's own tables would make each of its writes an event that it writes about. Throws
  * PgnotionError `publication_unfit`.
  */
-export function assertMendable({ publication, state }: PublicationFacts): void {
+function assertMendable({ publication, state }: PublicationFacts): void {
   if (state === null || !state.ownState) return;
   const name = pg.escapeIdentifier(publication);
   throw new PgnotionError({

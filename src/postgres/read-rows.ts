@@ -21,7 +21,7 @@ import {
 } from './rows.ts';
 
 /** Rows by key, and the keys whose rows cannot be read, with the reason. Keys that have no row are in neither. */
-export type RowsRead = {
+type RowsRead = {
   readonly rows: ReadonlyMap<RowKey, RowImage>;
   readonly broken: ReadonlyMap<RowKey, PgnotionError>;
 };

@@ -7,7 +7,7 @@ import type { Queryable } from './pool.ts';
 import { resolveRanked, resolveTables } from './resolve.ts';
 
 /** The tables that can be synced as things are, and why the others cannot. */
-export type Resolution = {
+type Resolution = {
   readonly tables: readonly ResolvedTable[];
   readonly unresolved: ReadonlyMap<TableName, PgnotionError>;
 };

@@ -161,7 +161,6 @@ async function resolveTable(
     })),
     columnTypes: Object.fromEntries(columns.map((column) => [column.name, assignable(column.type)])),
     keyTypes: mapping.key.map((name) => assignable(own?.columns.get(name)?.type ?? 'text')),
-    keyDefaults: mapping.key.map((name) => fillsItself(own?.columns.get(name))),
     writableColumns: columns.filter(({ generated }) => !generated).map(({ name }) => name),
     ...rulesOf(own),
   };

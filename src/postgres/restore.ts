@@ -17,7 +17,7 @@ export async function writableColumns(db: UserDatabase, table: ResolvedTable): P
   return new Set(rows.map((row) => row.name));
 }
 
-export type LostRow = {
+type LostRow = {
   readonly key: RowKey;
   /** All columns as `to_jsonb` gave them; null if only `values` are known: the others get their defaults. */
   readonly whole: string | null;

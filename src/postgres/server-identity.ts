@@ -4,7 +4,7 @@ import { describeTarget, type Queryable } from './pool.ts';
 import { onReplication } from './slot.ts';
 
 /** Which database of which server a connection has reached. */
-export type ServerIdentity = {
+type ServerIdentity = {
   readonly database: string;
   /** Another database of the same name has another one. */
   readonly databaseOid: string;

@@ -17,13 +17,6 @@ export type SlotState =
       /** `reserved`, `extended`, `unreserved` or `lost`. */
       readonly walStatus: string | null;
       readonly confirmedFlush: Lsn | null;
-      readonly restartLsn: Lsn | null;
-      /** WAL that the server keeps for the slot. */
-      readonly retainedBytes: number | null;
-      /** WAL that was written since the last acknowledgement. */
-      readonly lagBytes: number | null;
-      /** WAL that may still be written before the slot is at risk; null without a limit. */
-      readonly safeBytes: number | null;
       /** From PostgreSQL 17. */
       readonly invalidationReason: string | null;
       readonly kind: 'logical' | 'physical';
@@ -38,22 +31,14 @@ type SlotRow = {
   readonly database: string | null;
   readonly wal_status: string | null;
   readonly confirmed_flush_lsn: string | null;
-  readonly restart_lsn: string | null;
-  readonly safe_wal_size: number | null;
   readonly invalidation_reason?: string | null;
   readonly slot_type: 'logical' | 'physical';
   readonly temporary: boolean;
   readonly two_phase?: boolean;
-  readonly retained: number | null;
-  readonly lag: number | null;
 };
 
 /** Whole rows as JSON: older servers have fewer columns, and the pool may parse values or not. */
-const INSPECT = `
-  select (to_jsonb(s) || jsonb_build_object(
-    'retained', pg_wal_lsn_diff(pg_current_wal_lsn(), restart_lsn),
-    'lag', pg_wal_lsn_diff(pg_current_wal_lsn(), confirmed_flush_lsn)))::text as slot
-  from pg_replication_slots s where slot_name = $1`;
+const INSPECT = 'select to_jsonb(s)::text as slot from pg_replication_slots s where slot_name = $1';
 
 /** What the server says of a slot. Any role may ask. */
 export async function inspectSlot(db: Queryable, name: string): Promise<SlotState> {
@@ -69,10 +54,6 @@ export async function inspectSlot(db: Queryable, name: string): Promise<SlotStat
     database: row.database,
     walStatus: row.wal_status,
     confirmedFlush: row.confirmed_flush_lsn === null ? null : parseLsn(row.confirmed_flush_lsn),
-    restartLsn: row.restart_lsn === null ? null : parseLsn(row.restart_lsn),
-    retainedBytes: row.retained,
-    lagBytes: row.lag,
-    safeBytes: row.safe_wal_size,
     invalidationReason: row.invalidation_reason ?? null,
     kind: row.slot_type,
     temporary: row.temporary,

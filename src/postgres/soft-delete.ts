@@ -7,7 +7,7 @@ import { existingKeys, keyCondition, tableRef, type UserDatabase } from './rows.
 import type { UserTransaction } from './write.ts';
 
 /** A row as JSON text, whole: what brings it back (invariant 7). */
-export type RowText = string;
+type RowText = string;
 
 /** Whether the row is marked as deleted; null if there is none. */
 export async function isSoftDeleted(

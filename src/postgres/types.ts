@@ -18,7 +18,7 @@ type TypeRow = {
 };
 
 /** What a type and its modifier mean for a column. */
-export type ResolvedType = {
+type ResolvedType = {
   readonly shape: ColumnShape;
   /** Whether a domain on the way fills in a default. */
   readonly hasDefault: boolean;

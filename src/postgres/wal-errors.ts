@@ -75,7 +75,7 @@ export function slotBusy(slot: string, reason: string, cause?: unknown): Pgnotio
 }
 
 /** The server has removed WAL that the slot still needed. */
-export function slotLost(slot: string, reason: string, cause?: unknown): PgnotionError {
+function slotLost(slot: string, reason: string, cause?: unknown): PgnotionError {
   return new PgnotionError({
     code: 'slot_lost',
     message: `Replication slot ${slot} is lost: ${reason}`,

@@ -2,7 +2,7 @@ import { type Lsn, lsn } from '../model/ids.ts';
 import { undecodable } from './wal-errors.ts';
 
 /** What the server sends inside CopyData. */
-export type WalFrame =
+type WalFrame =
   | { readonly kind: 'data'; readonly payload: Buffer }
   | { readonly kind: 'keepalive'; readonly walEnd: Lsn; readonly replyRequested: boolean };
 

@@ -13,7 +13,7 @@ export function asPartial(decoded: Decoded): Decoded {
 }
 
 /** What a reader of a large message asks for: bytes to be given, or to be dropped as they come. */
-export type Step = { readonly take: number } | { readonly drop: number };
+type Step = { readonly take: number } | { readonly drop: number };
 /** Asks for bytes in their order and is given those that it takes; whatever it does not ask for is dropped. */
 export type LargeReader = Generator<Step, void, Buffer>;
 

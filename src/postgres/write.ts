@@ -37,7 +37,7 @@ const NOBODY: Actor = { id: null, name: null };
 const MAX_TRIES = 4;
 
 /** Where a transaction runs, and of which table its rows are. */
-export type WriteTo = { readonly writer: Pick<Writer, 'run'>; readonly table: TableName };
+type WriteTo = { readonly writer: Pick<Writer, 'run'>; readonly table: TableName };
 
 /**
  * One transaction on the users' tables. The tag goes first, so that capture meets it before the rows that it names.

@@ -22,11 +22,11 @@ export type Writer = {
 };
 
 /** Connections, and so transactions, at a time. */
-export const WRITE_CONNECTIONS = 4;
+const WRITE_CONNECTIONS = 4;
 const PLACES = { all: WRITE_CONNECTIONS, perGroup: 2, slow: 2 };
 
 /** What a session of the writer's has to start with; each transaction sets what is shorter. */
-export const PATIENT: WriteLimits = { lockMs: 2_000, statementMs: 10_000 };
+const PATIENT: WriteLimits = { lockMs: 2_000, statementMs: 10_000 };
 const PATIENT_SETTINGS = `-c lock_timeout=${PATIENT.lockMs} -c statement_timeout=${PATIENT.statementMs}`;
 const USUAL: WriteLimits = { lockMs: 2_000, statementMs: 5_000 };
 /** In a table that blocked a statement of late: the record is tried again by itself, so that no time is lost on many. */

@@ -15,7 +15,7 @@ import { beginRun, endRun } from '../state/runs.ts';
 import { markBackfilled, readSources, type Source } from '../state/sources.ts';
 import type { Store } from '../state/sql.ts';
 
-export type BackfillContext = {
+type BackfillContext = {
   readonly store: Store;
   readonly db: UserDatabase;
   readonly tables: ReadonlyMap<TableName, ResolvedTable>;

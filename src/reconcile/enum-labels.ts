@@ -10,7 +10,7 @@ import { compareAgain } from '../state/sources.ts';
 import type { Store } from '../state/sql.ts';
 import { publishedTables } from './publication.ts';
 
-export type EnumLabelsContext = {
+type EnumLabelsContext = {
   readonly store: Store;
   readonly pool: Queryable;
   readonly tables: ReadonlyMap<TableName, ResolvedTable>;

@@ -19,7 +19,7 @@ import { readFingerprint, saveFingerprint } from '../state/publication-fingerpri
 import { compareAgain, permit, readSources, refuse } from '../state/sources.ts';
 import type { Sql, Store } from '../state/sql.ts';
 
-export type PublicationContext = {
+type PublicationContext = {
   readonly store: Store;
   readonly pool: Queryable;
   readonly publication: string;
@@ -103,7 +103,7 @@ const wantedOf = ({ tables }: Pick<PublicationContext, 'tables'>): readonly Want
   wantedTables(tables.values());
 
 /** What speaks against syncing each table that cannot be synced as it is: its own faults, and those of what it joins. */
-export function tableFaults(
+function tableFaults(
   facts: PublicationFacts,
   tables: Iterable<ResolvedTable>,
   more: readonly Fault[] = [],

@@ -35,7 +35,7 @@ import {
 import { isMarked, undoRecord } from './undo.ts';
 import { type Case, refusal, suspendedLine, type UndoEntry, undoEntriesOf } from './undo-entries.ts';
 
-export type RollbackContext = {
+type RollbackContext = {
   readonly pool: Pool;
   readonly store: Sql;
   readonly db: UserDatabase;
@@ -46,7 +46,7 @@ export type RollbackContext = {
   readonly guard: Guard;
 };
 
-export type RollbackOptions = {
+type RollbackOptions = {
   readonly selection: UndoSelection;
   /** Takes back what somebody changed since, and deletes beyond the guard. */
   readonly force: boolean;

@@ -14,7 +14,7 @@ import { learnOptions, settleSchema, syncable } from './schema.ts';
 import { observing } from './schema-client.ts';
 
 /** What pages and writes show of Notion's schema, and what follows from it. */
-export type SchemaTracker = {
+type SchemaTracker = {
   /** The client, each of whose answers is compared with what is known of its data source: that costs no request. */
   readonly notion: NotionClient;
   /** Tables as they can be synced now. Entries are replaced when Notion's schema changes. */
@@ -44,7 +44,7 @@ type SchemaState = {
   readonly digest: string;
 };
 
-export type WatchOptions = {
+type WatchOptions = {
   readonly store: Store;
   readonly notion: NotionClient;
   readonly tables: readonly ResolvedTable[];

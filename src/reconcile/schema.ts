@@ -15,7 +15,7 @@ import { readSource, saveSource } from '../state/sources.ts';
 import type { Sql } from '../state/sql.ts';
 import { voidBase } from '../state/void-base.ts';
 
-export type Settled = {
+type Settled = {
   readonly identified: Identified;
   /** Whether a base became void, so that what was read before must not be acted on. */
   readonly voided: boolean;

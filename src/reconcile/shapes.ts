@@ -12,14 +12,14 @@ import type { Store } from '../state/sql.ts';
 import { readShapeDigests, releaseRefusedByShape, saveShapeDigest } from '../state/table-shapes.ts';
 
 /** The tables as the catalog has them now. */
-export type Shapes = {
+type Shapes = {
   /** Looks whether the catalog says something else of a table by now, and gives the table as it can be synced then. */
   readonly refresh: (name: TableName) => Promise<ResolvedTable | undefined>;
   /** Looks at all tables again and again, for ever. */
   readonly run: (signal: AbortSignal) => Promise<void>;
 };
 
-export type ShapesOptions = {
+type ShapesOptions = {
   readonly store: Store;
   readonly db: Queryable;
   readonly mappings: readonly TableMapping[];

@@ -25,7 +25,7 @@ import type { Sql } from '../state/sql.ts';
 import { unrest } from '../state/undo.ts';
 
 /** One record that is to become what it was. */
-export type UndoTask = {
+type UndoTask = {
   readonly table: ResolvedTable;
   /** The columns that take values. */
   readonly columns: ReadonlySet<string>;
@@ -39,7 +39,7 @@ export type UndoTask = {
 };
 
 /** What was done, or why PostgreSQL refused it. */
-export type UndoOutcome = UndoDecision | { readonly refused: string };
+type UndoOutcome = UndoDecision | { readonly refused: string };
 
 /**
  * Takes one record's changes back in one transaction, with an operation of its own. It is decided anew under the row's

@@ -25,7 +25,7 @@ import { propertyKey, type Source } from '../state/sources.ts';
 import type { Store } from '../state/sql.ts';
 
 /** What telling people of refused edits works with. */
-export type NoticeContext = {
+type NoticeContext = {
   readonly store: Store;
   readonly notion: NotionClient;
   readonly tables: ReadonlyMap<TableName, ResolvedTable>;

@@ -6,10 +6,10 @@ export type Claim = {
   readonly slow: boolean;
 };
 
-export type Limits = { readonly all: number; readonly perGroup: number; readonly slow: number };
+type Limits = { readonly all: number; readonly perGroup: number; readonly slow: number };
 
 /** Runs works side by side within limits, each as soon as one may: those that wait for a full group hold up no other. */
-export type Turns = { readonly run: <T>(claim: Claim, work: () => Promise<T>) => Promise<T> };
+type Turns = { readonly run: <T>(claim: Claim, work: () => Promise<T>) => Promise<T> };
 
 export function createTurns(limits: Limits): Turns {
   const running = new Set<Claim>();

@@ -38,7 +38,7 @@ export type PostgresServer = {
   readonly kill9: () => Promise<void>;
 };
 
-export type ServerOptions = {
+type ServerOptions = {
   /** Folder with `postgres` and `initdb`. */
   readonly bin: string;
   /** Data folder: made and filled if it is not there, resumed if it is. */

@@ -38,7 +38,7 @@ export async function showProgress(
 }
 
 /** `linked` of `total` records done, `rate` a second. */
-export function progressLine(linked: number, total: number, rate: number): string {
+function progressLine(linked: number, total: number, rate: number): string {
   const share = total === 0 ? 0 : linked / total;
   const bar = '#'.repeat(Math.round(share * WIDTH)).padEnd(WIDTH, '.');
   const left = rate > 0 ? ` ${Math.ceil((total - linked) / rate)} s left` : '';

@@ -1,7 +1,7 @@
 import type { Sql } from './sql.ts';
 
 /** What daemons before this one told of, by cause: times in milliseconds since 1970. */
-export type StoredAlerts = Readonly<Record<string, { readonly nextAt: number; readonly seenAt: number }>>;
+type StoredAlerts = Readonly<Record<string, { readonly nextAt: number; readonly seenAt: number }>>;
 
 export async function readAlerts(sql: Sql): Promise<StoredAlerts> {
   const [row] = await sql.query<{ value: StoredAlerts }>(

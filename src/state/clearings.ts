@@ -10,10 +10,10 @@ import type { Sql, Store } from './sql.ts';
 export type Cleared = { readonly key: RowKey; readonly page: PageId; readonly field: string };
 
 /** `crossed`: it may cross, or has. A decision stays until it is carried out. */
-export type ClearingState = 'crossed' | 'waiting' | 'approved' | 'rejected';
+type ClearingState = 'crossed' | 'waiting' | 'approved' | 'rejected';
 
 /** The states of these fields, by key and field. */
-export type Clearings = ReadonlyMap<string, ClearingState>;
+type Clearings = ReadonlyMap<string, ClearingState>;
 export const clearingName = ({ key, field }: Pick<Cleared, 'key' | 'field'>): string =>
   JSON.stringify([key, field]);
 

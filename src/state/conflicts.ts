@@ -198,7 +198,7 @@ export async function readConflict(sql: Sql, id: string): Promise<ConflictLine |
   return line ?? null;
 }
 
-export type Resolved = { readonly accepted: boolean; readonly message: string };
+type Resolved = { readonly accepted: boolean; readonly message: string };
 
 /**
  * Decides an open conflict in a person's name; the daemon carries it out. The first decision stands: a later one is not

@@ -2,7 +2,7 @@ import type { TableName } from '../model/ids.ts';
 import type { Sql } from './sql.ts';
 
 /** What the state is measured by. */
-export type Doubts = {
+type Doubts = {
   /** The tables of the configuration. */
   readonly tables: readonly TableName[];
   /** Days for which a page that is away may still show what became of a write. */

@@ -1,7 +1,7 @@
 import type { Sql } from './sql.ts';
 
 /** How Notion deviates from the configuration in one respect, which hinders nothing else. */
-export type Drift = {
+type Drift = {
   /** Empty if it is about no single property. */
   readonly property: string;
   readonly kind: string;

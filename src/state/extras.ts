@@ -19,7 +19,7 @@ export async function noteExtras(
 }
 
 /** What a write replaced beyond the values of a page, and those values. */
-export type ReplacedExtras = { readonly before: PageImage; readonly extras: PageExtras };
+type ReplacedExtras = { readonly before: PageImage; readonly extras: PageExtras };
 
 /** Of so many of a record's writes, what they replaced is looked through. */
 const LAST_WRITES = 20;

@@ -98,7 +98,7 @@ export async function beginReading(
 }
 
 /** A page as a reading showed it. The id of one that is linked is ours to write, and tells nothing. */
-export type ReadPage = { readonly page: PageId; readonly typed: string | null; readonly linked: boolean };
+type ReadPage = { readonly page: PageId; readonly typed: string | null; readonly linked: boolean };
 
 export async function noteReading(
   sql: Sql,
@@ -167,7 +167,7 @@ export async function noteCarries(sql: Sql, page: PageId, key: RowKey | null): P
 }
 
 /** A page that belongs to no record and shows a record's key, and what it waits for. */
-export type Carrier = { readonly page: PageId; readonly code: string | null; readonly parked: boolean };
+type Carrier = { readonly page: PageId; readonly code: string | null; readonly parked: boolean };
 
 export const carriersOf = (sql: Sql, table: TableName, key: RowKey): Promise<Carrier[]> =>
   sql.query<Carrier>(

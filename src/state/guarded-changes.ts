@@ -40,7 +40,7 @@ export const NOBODY = 'notion';
 export const MASS_DELETION = 'mass_deletion';
 export const MASS_CLEARING = 'mass_clearing';
 export const MASS_CREATION = 'mass_creation';
-export const DELETE_REVIEW = 'delete_review';
+const DELETE_REVIEW = 'delete_review';
 
 const REMEDY =
   'look at `pgnotion guarded list`, then run `pgnotion guarded approve` or `pgnotion guarded reject`';
@@ -78,7 +78,7 @@ export const massCreation = (load: GuardLoad, cause: string): Failure => ({
 });
 
 /** A person refused that such a page becomes a row: it is left alone until somebody edits it. */
-export const CREATION_REFUSED = 'creation_refused';
+const CREATION_REFUSED = 'creation_refused';
 
 export const creationRefused: Failure = {
   code: CREATION_REFUSED,

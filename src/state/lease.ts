@@ -5,7 +5,7 @@ import type { Log } from '../runtime/log.ts';
 import { pause, within } from '../runtime/retry.ts';
 import { LOCKS } from './locks.ts';
 
-export type Lease = {
+type Lease = {
   /** This daemon's number, higher than that of any before it. */
   readonly epoch: number;
   /** Comes when another daemon may be at work: the lock's connection is lost, or no sign of life could be left. */
@@ -21,7 +21,7 @@ export type Holder = {
   readonly since: string;
 };
 
-export type LeaseOptions = {
+type LeaseOptions = {
   readonly pool: Pool;
   readonly log: Log;
   /** Called if another daemon is at work, and again if yet another is. */
@@ -30,7 +30,7 @@ export type LeaseOptions = {
 };
 
 /** Milliseconds. A holder gives up before a standby may take over: `giveUpMs` < `staleMs`. */
-export type LeaseTiming = { readonly beatMs: number; readonly giveUpMs: number; readonly staleMs: number };
+type LeaseTiming = { readonly beatMs: number; readonly giveUpMs: number; readonly staleMs: number };
 
 /** With these, a standby is at work within 5 s of the moment at which the daemon at work freezes or is cut off. */
 const TIMING: LeaseTiming = { beatMs: 500, giveUpMs: 2_000, staleMs: 3_000 };

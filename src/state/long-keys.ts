@@ -4,7 +4,7 @@ import { startOf, TEXT_LIMITS } from '../model/texts.ts';
 import type { Sql } from './sql.ts';
 
 /** An index of PostgreSQL's takes 2,704 bytes, the table's name among them; Notion finds a page by 2,000 characters. */
-export const MOST_KEY_BYTES = 2_000;
+const MOST_KEY_BYTES = 2_000;
 
 const bytesOf = (key: RowKey): number => Buffer.byteLength(key);
 

@@ -5,7 +5,7 @@ import { failpoint } from '../runtime/failpoints.ts';
 import { notFailing } from './page-failures.ts';
 import type { Sql, Store } from './sql.ts';
 
-export type OperationId = string;
+type OperationId = string;
 
 type Values = Readonly<Record<string, Json>>;
 
@@ -37,7 +37,7 @@ export type Operation = {
 };
 
 /** The values that a row's change replaced, and those that it brought; null where there was no row. */
-export type RowChange = { readonly before: RowImage | null; readonly after: RowImage | null };
+type RowChange = { readonly before: RowImage | null; readonly after: RowImage | null };
 
 const membersOf = (values: Values | string): Values =>
   typeof values === 'string' ? (JSON.parse(values) as Values) : values;

@@ -25,7 +25,7 @@ export async function keepMoves(sql: Sql, moves: readonly LoggedMove[]): Promise
   );
 }
 
-export type PendingMove = KeyMove & { readonly id: string };
+type PendingMove = KeyMove & { readonly id: string };
 
 /**
  * The oldest moves that are not carried over, in the order of the log. They are ordered by the column of the table: a bare

@@ -1,7 +1,7 @@
 import type { Sql } from './sql.ts';
 
 /** A slot that was replaced, because changes may be missing from it. */
-export type SlotRenewal = { readonly at: Date; readonly slot: string; readonly reason: string };
+type SlotRenewal = { readonly at: Date; readonly slot: string; readonly reason: string };
 
 /** A start that waits, and the transactions that it waits for. */
 export type SlotWait = { readonly since: string; readonly transactions: readonly string[] };

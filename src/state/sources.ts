@@ -154,7 +154,7 @@ export async function compareAgain(sql: Sql, tables: readonly TableName[]): Prom
   );
 }
 
-export type Suspension = {
+type Suspension = {
   readonly table: TableName;
   readonly reason: string;
   readonly code?: string;

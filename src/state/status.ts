@@ -42,7 +42,7 @@ export function readStatus(sql: Sql): Promise<StatusLine[]> {
 }
 
 /** A line of the view `failures`. */
-export type FailureLine = {
+type FailureLine = {
   readonly direction: string;
   readonly table_name: string;
   readonly key: string | null;

@@ -2,7 +2,7 @@ import type { PageId, RowKey, TableName } from '../model/ids.ts';
 import type { Sql } from './sql.ts';
 
 /** What people call a record: its page's title, as far as it is known. */
-export type Titles = {
+type Titles = {
   readonly ofKey: (key: string) => string | undefined;
   readonly ofPage: (page: string) => string | undefined;
 };

@@ -126,7 +126,7 @@ export async function* selectedKeys(
   }
 }
 
-export type SelectedEvent = RowEvent & { readonly key: RowKey };
+type SelectedEvent = RowEvent & { readonly key: RowKey };
 
 const EVENTS_AT_ONCE = 1_000;
 

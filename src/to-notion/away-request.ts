@@ -13,7 +13,7 @@ import type { Deletion, DeliverContext, Delivered } from './context.ts';
 import { failureOf, urgencyOf } from './failure.ts';
 
 /** How a policy puts a page away. Each can be repeated without harm. */
-export type AwayRequest = {
+type AwayRequest = {
   readonly as: RestedAs;
   readonly after: Readonly<Record<string, boolean>>;
   /** The checkbox that it ticks. */
@@ -48,7 +48,7 @@ export function awayRequestOf(
 }
 
 /** What the audit tells of it. */
-export type AwayReason = {
+type AwayReason = {
   readonly kind: 'delete' | 'filter';
   readonly before: PageImage;
   /** Who decided it; null if nobody had to. */
@@ -57,7 +57,7 @@ export type AwayReason = {
   readonly keep: (sql: Sql) => Promise<void>;
 };
 
-export type PutAway =
+type PutAway =
   | { readonly kind: 'away'; readonly as: RestedAs }
   | { readonly kind: 'not'; readonly delivered: Delivered };
 

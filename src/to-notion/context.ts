@@ -86,7 +86,7 @@ export type Delivered =
 export const SETTLED: Delivered = { kind: 'settled' };
 
 /** Look-ups that find nothing: encoding with them shows which records a row points to. */
-export const NO_LOOKUPS = lookupsOver({ pairs: [], users: new Map() });
+const NO_LOOKUPS = lookupsOver({ pairs: [], users: new Map() });
 
 /** Fetches the pages that these rows' relations point to, in one query; what has none by that name is asked of PostgreSQL. */
 export async function lookupsFor(

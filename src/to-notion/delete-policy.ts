@@ -19,7 +19,7 @@ import type { Preread } from './preread.ts';
 
 type Linked = SyncRecord & { readonly page: PageId };
 /** Whether the page of a deleted row may go to the trash. */
-export type DeletePolicy =
+type DeletePolicy =
   | {
       readonly kind: 'goes';
       /** Who decided it against an edit of the page; null if nobody had to. */

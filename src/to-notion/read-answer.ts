@@ -8,7 +8,7 @@ import type { DeliverContext, Delivery } from './context.ts';
 import { urgencyOf } from './failure.ts';
 
 /** What a write's answer shows of the page. */
-export type ReadAnswer = {
+type ReadAnswer = {
   /** The page's values, with what its relations cannot show now. */
   readonly image: PageImage;
   readonly base: PageImage;

@@ -1,5 +1,5 @@
 /** The search for the field that Notion refuses when its answer does not name it. */
-export type SearchStep = {
+type SearchStep = {
   /** Fields still to be tried, a request for each group; the first is next. */
   readonly groups: readonly (readonly string[])[];
   /** How many requests it took. */
@@ -9,7 +9,7 @@ export type SearchStep = {
 };
 
 /** What is tried with a page that is to be made: all fields, fewer, none. What is left out follows by updates. */
-export type CreateStage = 'all' | 'essential' | 'key' | 'title' | 'nothing';
+type CreateStage = 'all' | 'essential' | 'key' | 'title' | 'nothing';
 
 const STAGES: readonly CreateStage[] = ['all', 'essential', 'key', 'title', 'nothing'];
 

@@ -26,7 +26,7 @@ import { schemasOf } from './schema-losses.ts';
 type Seen = Pick<Sighting, 'page' | 'image'> & { readonly record: SyncRecord };
 
 /** What the guard makes of an edit's fields. */
-export type GuardedEdit = {
+type GuardedEdit = {
   /** Fields that go on. */
   readonly free: readonly ResolvedField[];
   /** Those that go on and that no person emptied, with who is named for them. */

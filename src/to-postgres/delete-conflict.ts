@@ -33,7 +33,7 @@ const nothing = async (): Promise<void> => undefined;
 export const BECAUSE_SO: Because = { by: null, keep: nothing, conclude: nothing, refused: nothing };
 
 /** Whether a trashed page takes its row along, comes back, or waits for a person because the row changed meanwhile. */
-export type DeleteDecision =
+type DeleteDecision =
   | { readonly kind: 'delete' | 'restore'; readonly because: Because }
   | { readonly kind: 'held' };
 

@@ -28,8 +28,6 @@ export type Hints = {
   readonly tables: () => ReadonlySet<TableName | null>;
   /** Takes the oldest ones out, of one table if it is given. */
   readonly take: (most: number, table?: TableName | null) => readonly Hint[];
-  /** How many have been dropped. */
-  readonly dropped: () => number;
 };
 
 const MOST_HINTS = 5_000;
@@ -38,14 +36,10 @@ const MOST_CHANGED = 20;
 
 export function createHints(most = MOST_HINTS): Hints {
   const waiting = new Map<PageId, Hint>();
-  let dropped = 0;
   return {
     add: (hint) => {
       const old = waiting.get(hint.page);
-      if (old === undefined && waiting.size >= most) {
-        dropped += 1;
-        return false;
-      }
+      if (old === undefined && waiting.size >= most) return false;
       waiting.set(hint.page, old === undefined ? hint : joined(old, hint));
       return true;
     },
@@ -56,7 +50,6 @@ export function createHints(most = MOST_HINTS): Hints {
       for (const { page } of taken) waiting.delete(page);
       return taken;
     },
-    dropped: () => dropped,
   };
 }
 

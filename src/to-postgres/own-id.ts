@@ -6,7 +6,7 @@ import { keyOfAnother } from './key-failures.ts';
 import { judgeId, typedIn } from './keyed-page.ts';
 
 /** A record, with its base as it is after a look at the record id on its page. */
-export type OwnId<Record extends SyncRecord> = {
+type OwnId<Record extends SyncRecord> = {
   readonly record: Record;
   /** What is wrong with the id, if it must not be put right: another row has the key that a person typed. */
   readonly failure: Failure | null;

@@ -13,7 +13,7 @@ import type { InboundContext } from './context.ts';
 const RETRY = { firstMs: 2_000, maxMs: 600_000 };
 
 /** A page that is looked at, and what is known of it before. */
-export type LookedAt = {
+type LookedAt = {
   readonly table: TableName;
   readonly page: PageId;
   readonly url?: string | null;

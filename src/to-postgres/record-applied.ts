@@ -13,7 +13,7 @@ import type { Sighting } from './context.ts';
 import type { MergeResult } from './merge-edit.ts';
 
 /** An edit that has been written to its row, in the transaction that is still open. */
-export type AppliedEdit = {
+type AppliedEdit = {
   readonly sighting: Sighting;
   readonly record: SyncRecord;
   readonly before: RowImage;

@@ -6,7 +6,7 @@ import type { Priority } from '../notion/fair-queue.ts';
 import type { QueryAnswer, UnreadablePage } from '../notion/query-response.ts';
 
 /** What a scan reads, and in which order. */
-export type Scan = {
+type Scan = {
   readonly dataSource: DataSourceId;
   /** Creation times never change, so a scan by them cannot lose a page that is edited meanwhile. */
   readonly by: 'created_time' | 'last_edited_time';

@@ -16,7 +16,7 @@ import type { Sighting } from './context.ts';
 import type { MergeInput, MergeResult } from './merge-edit.ts';
 
 /** What was written to a row for a page, and the row as it is now. */
-export type Written = {
+type Written = {
   readonly table: ResolvedTable;
   readonly key: RowKey;
   readonly fields: readonly ResolvedField[];
@@ -50,7 +50,7 @@ export async function alteredFields(transaction: UserTransaction, written: Writt
     .map(({ property }) => property);
 }
 
-export type WroteRow = {
+type WroteRow = {
   /** The row as it is now. */
   readonly after: RowImage;
   /** Fields of which the page has to show what the row holds. */

@@ -3,11 +3,11 @@ import type { AddressInfo } from 'node:net';
 import { pino } from 'pino';
 import { expect, onTestFinished } from 'vitest';
 import { dataSourceId, pageId } from '../../src/model/ids.ts';
+import type { NotionClientOptions } from '../../src/notion/call.ts';
 import {
   type Ask,
   createNotionClient,
   type NotionClient,
-  type NotionClientOptions,
   type RequestInfo,
 } from '../../src/notion/client.ts';
 import { type ErrorClass, NotionFailure } from '../../src/notion/error-classification.ts';

@@ -3,13 +3,12 @@ import { expect, test } from 'vitest';
 import type { PgnotionError } from '../../src/model/errors.ts';
 import { createPool, describeConnectError } from '../../src/postgres/pool.ts';
 import { inspectServer, preflight } from '../../src/postgres/preflight.ts';
-import { ensurePublication } from '../../src/postgres/publication.ts';
 import { dropSlot, identifySystem, inspectSlot } from '../../src/postgres/slot.ts';
 import { silentLog } from '../../src/runtime/log.ts';
 import { eventually } from '../support/eventually.ts';
 import { createDatabase, inDatabase, type TestDatabase } from '../support/postgres.ts';
 import { startOwnPostgres } from '../support/servers.ts';
-import { makeSlotOf, openStream, prepareStream, record, table } from '../support/wal.ts';
+import { ensurePublication, makeSlotOf, openStream, prepareStream, record, table } from '../support/wal.ts';
 
 /** A role with a login, and a pool of its own. */
 async function withRole(

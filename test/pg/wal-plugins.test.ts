@@ -1,13 +1,12 @@
 import { afterAll, beforeAll, expect, inject, test } from 'vitest';
 import type { WalEvent, WalTuple } from '../../src/model/change.ts';
-import { ensurePublication } from '../../src/postgres/publication.ts';
 import { openWalStream } from '../../src/postgres/wal.ts';
 import type { WalPlugin } from '../../src/postgres/wal-plugin.ts';
 import { silentLog } from '../../src/runtime/log.ts';
 import type { PostgresServer } from '../../src/sandbox/postgres-server.ts';
 import { createDatabase } from '../support/postgres.ts';
 import { startDebianPostgres15 } from '../support/servers.ts';
-import { record, table } from '../support/wal.ts';
+import { ensurePublication, record, table } from '../support/wal.ts';
 
 let server: PostgresServer | null = null;
 beforeAll(async () => {

@@ -56,7 +56,6 @@ export function resolvedTable(
     settleSeconds: null,
     columnTypes: {},
     keyTypes: ['text'],
-    keyDefaults: [false],
     rank: 0,
     ...more,
   };

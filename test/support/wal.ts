@@ -1,6 +1,9 @@
 import type { WalEvent } from '../../src/model/change.ts';
 import { type QualifiedName, qualifiedName } from '../../src/model/ids.ts';
-import { ensurePublication } from '../../src/postgres/publication.ts';
+import type { WantedTable } from '../../src/model/publishing.ts';
+import { faultsError } from '../../src/postgres/pool.ts';
+import { faultsOf, mendPublication } from '../../src/postgres/publication.ts';
+import { readPublication } from '../../src/postgres/publication-facts.ts';
 import { type MakeSlot, makeSlot } from '../../src/postgres/slot-making.ts';
 import { openWalStream, type WalStream, type WalStreamOptions } from '../../src/postgres/wal.ts';
 import { silentLog } from '../../src/runtime/log.ts';
@@ -8,6 +11,40 @@ import { eventually } from './eventually.ts';
 import type { TestDatabase } from './postgres.ts';
 
 export const table = (name: string): QualifiedName => qualifiedName('public', name);
+
+/**
+ * Makes the publication, or adds and removes tables until it has the wanted ones. A table whose UPDATE and
+ * DELETE would begin to fail is refused before anything is changed. Throws PgnotionError `replica_identity`,
+ * `unknown_table`, `publication_privilege` or what `assertMendable` does.
+ */
+export async function ensurePublication(
+  db: TestDatabase['pool'],
+  wanted: { readonly name: string; readonly tables: readonly QualifiedName[] },
+): Promise<{ created: boolean; added: readonly QualifiedName[]; removed: readonly QualifiedName[] }> {
+  const tables = wanted.tables.map(asTheyAre);
+  const facts = await readPublication(db, wanted.name, tables);
+  const faults = faultsOf(facts, tables);
+  if (faults.length > 0)
+    throw faultsError(
+      facts.tables.size < tables.length ? 'unknown_table' : 'replica_identity',
+      'These tables cannot be published:',
+      faults,
+    );
+  const { created, added, removed, faults: refused } = await mendPublication(db, facts, tables);
+  if (refused.length > 0)
+    throw faultsError('publication_privilege', 'These tables cannot be published:', refused);
+  return { created, added, removed };
+}
+
+/** A table of which nothing is asked but that its changes can be published. */
+const asTheyAre = (name: QualifiedName): WantedTable => ({
+  name,
+  identifiedBy: [],
+  key: null,
+  columns: [],
+  readsMore: false,
+  withoutHeirs: false,
+});
 
 /** Makes a slot named after the database, by way of the login that is given. */
 export const makeSlotOf = (

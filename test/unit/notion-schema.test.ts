@@ -65,7 +65,6 @@ function table(fields: readonly ResolvedField[], more: Partial<ResolvedTable> = 
     settleSeconds: null,
     columnTypes: {},
     keyTypes: ['uuid'],
-    keyDefaults: [true],
     rank: 0,
     ...more,
   };

@@ -3,7 +3,7 @@ import type { CodecOptions } from './codec.ts';
 import { refuse } from './support.ts';
 
 /** The element type of a parsed array: null is SQL NULL. */
-export type ArrayItems = readonly SqlText[];
+type ArrayItems = readonly SqlText[];
 
 const BOUNDS = /^\[[+-]?\d+:[+-]?\d+\]=/;
 const SPACE = /[ \t\n\r\v\f]/;

@@ -4,7 +4,7 @@ import { emptyRow, pageOutcome, refuse, refuseShape, rowOutcome } from './suppor
 import { asDate, DAY_MS, type DateValue, dayText, instantText, type Moment, parseMoment } from './time.ts';
 
 /** A range's text taken apart; a null bound is an open end. */
-export type Range = {
+type Range = {
   readonly lower: string | null;
   readonly upper: string | null;
   readonly lowerIn: boolean;

@@ -51,7 +51,7 @@ export type Identified = {
   readonly faults: readonly Fault[];
 };
 
-export type MissingOptions = {
+type MissingOptions = {
   readonly property: string;
   readonly names: readonly string[];
   /** The update that adds them; null if Notion cannot take it: leaving an existing option out would remove it. */
@@ -76,7 +76,7 @@ type Draft = {
 };
 
 /** The properties of a schema, each with its name. */
-export const named = (properties: Readonly<Record<string, NotionProperty>>): NamedProperty[] =>
+const named = (properties: Readonly<Record<string, NotionProperty>>): NamedProperty[] =>
   Object.entries(properties).map(([name, property]) => ({ ...property, name }));
 
 /** Compares a data source with what the mapping needs and with what was known of it. Pure. */

@@ -4,7 +4,7 @@ import { fold, knownLabels, labelOf, optionName } from '../codecs/values.ts';
 import type { ResolvedField } from '../mapping.ts';
 import { type KnownOption, type KnownSchema, ownEntry } from './known.ts';
 
-export type SchemaOption = { readonly id?: string; readonly name: string; readonly color?: string };
+type SchemaOption = { readonly id?: string; readonly name: string; readonly color?: string };
 
 const CHOICES: ReadonlySet<string> = new Set(['select', 'multi_select', 'status']);
 export const hasOptions = (type: string): boolean => CHOICES.has(type);

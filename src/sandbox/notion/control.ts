@@ -11,7 +11,7 @@ import { BOT } from './people.ts';
 import type { Comment, Database, DataSource, Page, User } from './types.ts';
 import type { Webhooks } from './webhooks.ts';
 
-export type Snapshot = {
+type Snapshot = {
   readonly users: readonly User[];
   readonly databases: readonly Database[];
   readonly dataSources: readonly DataSource[];

@@ -57,7 +57,7 @@ type Armed = {
   seen: number;
   struck: number;
 };
-export type Incoming = {
+type Incoming = {
   readonly method: string;
   readonly path: string;
   readonly operation: string;

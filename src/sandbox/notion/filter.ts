@@ -7,7 +7,7 @@ import { findProperty } from './schema.ts';
 import type { Store } from './store.ts';
 import type { JsonObject, Page, Property } from './types.ts';
 
-export type Test = (page: Page) => boolean;
+type Test = (page: Page) => boolean;
 /** What filters are read against. */
 export type Ground = { readonly store: Store; readonly schema: readonly Property[]; readonly now: number };
 

@@ -8,7 +8,7 @@ import { plainOf, plainRuns } from './richtext.ts';
 import { pagesIn } from './sharing.ts';
 import type { Database, JsonObject } from './types.ts';
 
-export type DatabaseView = {
+type DatabaseView = {
   readonly databaseId: string;
   readonly dataSourceId: string;
   readonly title: string;

@@ -11,7 +11,7 @@ import {
 import { dirname } from 'node:path';
 import type { Change } from './types.ts';
 
-export type Journal = {
+type Journal = {
   readonly append: (changes: readonly Change[]) => void;
   readonly close: () => void;
 };

@@ -51,7 +51,7 @@ export function makeCursors(): Cursors {
 /** How answers are cut, which whoever drives the sandbox may change. */
 export type Cuts = { cap: number; shortPages: boolean; readonly blackouts: Blackouts };
 
-export type Slice<T> = {
+type Slice<T> = {
   readonly items: readonly T[];
   readonly nextCursor: string | null;
   readonly complete: boolean;

@@ -35,7 +35,7 @@ const optionValue = (option: Option | undefined): JsonObject | null =>
   option === undefined ? null : { id: option.id, name: option.name, color: option.color };
 
 /** The ids that a relation shows: pages that the connection cannot see are left out, those in the trash by choice. */
-export function relatedIds(store: Store, page: Page, property: Property): readonly string[] {
+function relatedIds(store: Store, page: Page, property: Property): readonly string[] {
   const value = page.values[property.id];
   if (value?.type !== 'relation') return [];
   return value.pageIds.filter((id) => {

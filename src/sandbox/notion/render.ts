@@ -19,7 +19,7 @@ import type {
 } from './types.ts';
 
 /** For whom an answer is made: older versions carry `archived` beside `in_trash`. */
-export type View = {
+type View = {
   readonly store: Store;
   readonly version: string;
   /** Shows long lists whole, as the editor does and the API does not. */

@@ -90,7 +90,7 @@ function parseAnnotations(raw: unknown, path: string): Annotations {
 }
 
 /** What a reader sees of one run. */
-export function plainText(run: Run, names: Names): string {
+function plainText(run: Run, names: Names): string {
   if (run.type === 'text') return run.content;
   if (run.type === 'equation') return run.expression;
   const mention = run.mention;

@@ -43,7 +43,7 @@ const LETTERS = 'abcdefghijkmnpqrstuvwxyzABCDEFGHJKLMNPQRSTUVWXYZ~';
 const SIGNS = ':;<>?@[]^{}|=';
 
 /** An id like Notion's, percent-encoded and unique within the schema. One sign at least makes the spellings differ. */
-export function propertyId(taken: readonly Property[]): string {
+function propertyId(taken: readonly Property[]): string {
   const any = (alphabet: string): string => alphabet.charAt(randomInt(alphabet.length));
   const plain = [any(SIGNS), any(LETTERS), any(LETTERS + SIGNS), any(LETTERS)];
   const id = encodeURIComponent((randomInt(2) === 0 ? plain : plain.toReversed()).join(''));

@@ -5,7 +5,7 @@ import type { Change, Comment, Database, DataSource, Page, User } from './types.
 type Version<E> = { readonly visibleAt: number; readonly entity: E };
 
 /** One kind of thing, by id. */
-export type Table<E extends { readonly id: string }> = {
+type Table<E extends { readonly id: string }> = {
   readonly get: (id: string) => E | undefined;
   readonly all: () => E[];
   /** What readers that lag behind see at that instant. */

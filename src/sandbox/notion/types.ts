@@ -72,7 +72,6 @@ export type PropertyKind =
       readonly function: string;
     };
 
-export type PropertyType = PropertyKind['type'];
 export type Property = {
   readonly id: string;
   readonly name: string;
@@ -109,7 +108,7 @@ export type User = {
 };
 
 /** Who made and last touched something; times are exact here and lose their seconds when shown. */
-export type Stamps = {
+type Stamps = {
   readonly createdTime: number;
   readonly createdBy: string;
   readonly lastEditedTime: number;

@@ -6,7 +6,7 @@ import type { Store } from './store.ts';
 const ATTEMPTS = 8;
 
 /** How a round of deliveries goes wrong, since Notion promises neither order nor arrival. */
-export type Mishaps = {
+type Mishaps = {
   /** Newest first. */
   readonly reverse?: boolean;
   /** Sends each twice. */
