@@ -1,3 +1,4 @@
+import { readFile } from 'node:fs/promises';
 import { describe, expect, test } from 'vitest';
 import { type ConfigInput, parseConfig, type TableInput } from '../../src/config/mapping-file.ts';
 import type { PgnotionError } from '../../src/model/errors.ts';
@@ -420,4 +421,19 @@ describe('conflict', () => {
       '"lww", "manual", "postgres", "notion"',
     );
   });
+});
+
+test('each option has a description, which an editor shows', async () => {
+  const source = await readFile(new URL('../../src/config/mapping-file.ts', import.meta.url), 'utf8');
+  const schemas = source.slice(
+    source.indexOf('const field = z\n'),
+    source.indexOf('export type ConfigInput'),
+  );
+  const lines = schemas.split('\n');
+  const options = lines.flatMap((line, at) => {
+    const name = /^ +(\w+): (?:z\b|qualified|propertyType|direction|transform|guardBounds)/.exec(line)?.[1];
+    return name === undefined ? [] : [{ name, isDescribed: lines[at - 1]?.endsWith('*/') === true }];
+  });
+  expect(options.length).toBeGreaterThan(40);
+  expect(options.filter(({ isDescribed }) => !isDescribed)).toEqual([]);
 });
