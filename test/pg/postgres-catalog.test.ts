@@ -145,7 +145,7 @@ test('expressions are described over a table or a query, and all broken ones are
   const source = { table: table('things'), query };
   const many = await describeExpressions(database.pool, source, [{ name: 'n', sql: 'things.many' }]);
   expect(many.get('n')).toMatchObject({ type: 'int8' });
-  expect(fromClause(source.table, query)).toContain('AS "things"');
+  expect(fromClause(source.table, query)).toContain('as "things"');
   const failure = (await describeExpressions(database.pool, source, [
     { name: 'good', sql: 'name' },
     { name: 'bad', sql: 'nmae' },
