@@ -4,7 +4,7 @@ import type { Sql } from './sql.ts';
 
 export type ReportDatabaseName = 'sync_log' | 'conflicts';
 
-/** Where a notebook is in Notion. */
+/** Where a report database is in Notion. */
 export type ReportDatabasePlace = {
   readonly dataSource: DataSourceId;
   readonly database: string | null;
@@ -18,19 +18,16 @@ export async function readReportDatabase(
   sql: Sql,
   name: ReportDatabaseName,
 ): Promise<ReportDatabasePlace | null> {
-  const [row] = await sql.query<{
-    data_source_id: DataSourceId;
-    database_id: string | null;
-    properties: Record<string, string>;
-    known: KnownSchema;
-  }>('select data_source_id, database_id, properties, known from pgnotion.notebooks where name = $1', [name]);
-  if (row === undefined) return null;
-  const { data_source_id: dataSource, database_id: database } = row;
-  if (Object.keys(row.known).length > 0)
-    return { dataSource, database, properties: row.properties, known: row.known };
-  const known = knownByIds(row.properties);
+  const [place] = await sql.query<ReportDatabasePlace>(
+    `select data_source_id as "dataSource", database_id as database, properties, known
+       from pgnotion.notebooks where name = $1`,
+    [name],
+  );
+  if (place === undefined) return null;
+  if (Object.keys(place.known).length > 0) return place;
+  const known = knownByIds(place.properties);
   const properties = Object.fromEntries(Object.entries(known).map(([name, { id }]) => [name, id]));
-  return { dataSource, database, properties, known };
+  return { ...place, properties, known };
 }
 
 export async function saveReportDatabase(
