@@ -63,7 +63,7 @@ async function receive(
     const { token, sources } = await within(ANSWER_MS, 'the token of the webhooks', knowledge.of(target));
     const delivery = readDelivery(new TextDecoder().decode(posted.body));
     if (delivery.kind === 'handshake') {
-      return await shakeHands(target, posted, { offered: delivery.token, kept: token }, knowledge, tell);
+      return await shakeHands(target, posted, { offered: delivery.token, kept: token }, { knowledge, tell });
     }
     if (token === null || !(await isSigned(posted, token))) {
       tell({ remedy: UNSIGNED }, 'a webhook without a valid signature was refused');
@@ -98,8 +98,7 @@ async function shakeHands(
   target: WebhookTarget,
   posted: Posted,
   { offered, kept }: { readonly offered: string; readonly kept: string | null },
-  knowledge: Knowledge,
-  tell: Tell,
+  { knowledge, tell }: { readonly knowledge: Knowledge; readonly tell: Tell },
 ): Promise<Outcome> {
   // Notion signs the handshake with the very token that it holds.
   if (posted.signature !== null && !(await isSigned(posted, offered)))

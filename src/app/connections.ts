@@ -243,7 +243,8 @@ export async function applyToNotion(
   const all: Sources = new Map(applied.map(({ table, dataSourceId: id }) => [table, id]));
   for (const table of tables) {
     const done = applied.find((each) => each.table === table.name);
-    if (done !== undefined) await settleTable(installation, table, done.schema, all, meetingOf(done));
+    if (done !== undefined)
+      await settleTable(installation, table, { actual: done.schema, sources: all, meeting: meetingOf(done) });
   }
   const marked = tables.flatMap((table) => {
     const done = applied.find((each) => each.table === table.name);
@@ -273,14 +274,16 @@ export async function knownSchemas(
 export async function settleTable(
   { pool }: Installation,
   table: ResolvedTable,
-  actual: NotionDataSource,
-  sources: Sources,
-  meeting: Meeting,
+  {
+    actual,
+    sources,
+    meeting,
+  }: { readonly actual: NotionDataSource; readonly sources: Sources; readonly meeting: Meeting },
 ): Promise<Identified> {
   const mapping = mappingDigest(table);
   const settling = inTransaction(pool, async (sql) => {
     await meetSource(sql, table.name, actual.id, meeting);
-    return settleSchema(sql, table, actual, sources, { mapping });
+    return settleSchema(sql, { table, actual, sources }, { mapping });
   });
   return (await settling).identified;
 }

@@ -100,7 +100,7 @@ async function look(
   // What nobody has seen whole yet is not kept: it is no first contact that could be told from later ones.
   const marked = markedOf(table, actual, identified);
   if (lacks.length + faults.length > 0) return { table, lacks, faults, marked };
-  const { deviations } = await settleTable(installation, table, actual, sources, 'seen');
+  const { deviations } = await settleTable(installation, table, { actual, sources, meeting: 'seen' });
   if (deviations.length > 0)
     installation.log.warn(
       { table: table.name, deviations },

@@ -39,7 +39,8 @@ export function createSettleRelations(ends: Ends): SettleRelations {
     const rivals = rivalTargets(table.fields, record.basePage, seen.image);
     const away = new Set<PageId>();
     for (const { field, pages } of rivals)
-      for (const page of await awayAmong(ends, looks, field, pages, seen.page.askedAt, ask)) away.add(page);
+      for (const page of await awayAmong(ends, looks, field, { pages, since: seen.page.askedAt, ask }))
+        away.add(page);
     if (missing.length === 0 && !showsAgain(table.fields, seen.image, record.unshown)) {
       const { basePage, unshown } = record;
       return { page: seen.page, image: seen.image, unshown, basePage, away };
@@ -48,21 +49,23 @@ export function createSettleRelations(ends: Ends): SettleRelations {
     let whole = seen;
     const look = async (all: typeof missing, since: number): Promise<void> => {
       for (const { field, pages } of all) {
-        const found = await awayAmong(ends, looks, field, pages, since, ask);
+        const found = await awayAmong(ends, looks, field, { pages, since, ask });
         for (const page of found) away.add(page);
         live ||= found.size < pages.length;
       }
     };
     await look(missing, seen.page.askedAt);
     if (live) {
-      const now = await locatePage(ends.notion, table, at, seen.page.id, ask);
+      const now = await locatePage(ends.notion, table, { at, id: seen.page.id, ask });
       if (now.kind !== 'here') return null;
       whole = now;
       await look(missingTargets(table.fields, record.basePage, now.image, record.unshown), now.page.askedAt);
     }
-    const settled = settleRelations(table.fields, record.basePage, whole.image, record.unshown, (page) =>
-      away.has(page),
-    );
+    const settled = settleRelations(table.fields, record.basePage, {
+      image: whole.image,
+      known: record.unshown,
+      isAway: (page) => away.has(page),
+    });
     await keep(ends.store, { table: table.name, key: record.key as RowKey }, settled);
     return {
       page: whole.page,
@@ -120,9 +123,7 @@ async function awayAmong(
   { store, sourceOf }: Ends,
   looks: Looks,
   { relatedTable }: ResolvedField,
-  pages: readonly PageId[],
-  since: number,
-  ask: Ask,
+  { pages, since, ask }: { readonly pages: readonly PageId[]; readonly since: number; readonly ask: Ask },
 ): Promise<ReadonlySet<PageId>> {
   const records = await recordsByPage(store, pages);
   const away = new Set<PageId>();

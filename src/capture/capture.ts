@@ -104,7 +104,7 @@ async function consume(options: Consuming, stream: WalStream, healthy: () => voi
       else {
         if (transaction === null) throw outOfPlace(event.kind);
         if (event.kind === 'truncate')
-          await storeTruncate(options, pending, event.tables, transaction, stored);
+          await storeTruncate(options, pending, { tables: event.tables, transaction, stored });
         else addChange(pending, routes, transaction, event);
         if (sizeOf(pending) >= MAX_HELD) await flush(options, pending, null);
       }
@@ -134,9 +134,15 @@ const outOfPlace = (kind: string): PgnotionError =>
 async function storeTruncate(
   options: Consuming,
   pending: PendingChanges,
-  tables: readonly QualifiedName[],
-  transaction: Transaction,
-  stored: Lsn | null,
+  {
+    tables,
+    transaction,
+    stored,
+  }: {
+    readonly tables: readonly QualifiedName[];
+    readonly transaction: Transaction;
+    readonly stored: Lsn | null;
+  },
 ): Promise<void> {
   await flush(options, pending, null);
   pending.xids.add(transaction.xid);

@@ -14,12 +14,10 @@ const NO_LOOKUPS = lookupsOver({ pairs: [], users: new Map() });
 export function deletionsBehind(
   table: ResolvedTable,
   tables: readonly ResolvedTable[],
-  field: ResolvedField,
-  base: RowImage,
-  row: RowImage,
+  { field, base, row }: { readonly field: ResolvedField; readonly base: RowImage; readonly row: RowImage },
 ): readonly Target[] | null {
   return field.relatedTable === undefined
-    ? lostReference(table, tables, field, base, row)
+    ? lostReference(table, tables, { field, base, row })
     : lostRelations(table, field, base, row);
 }
 
@@ -43,9 +41,7 @@ function lostRelations(
 function lostReference(
   table: ResolvedTable,
   tables: readonly ResolvedTable[],
-  field: ResolvedField,
-  base: RowImage,
-  row: RowImage,
+  { field, base, row }: { readonly field: ResolvedField; readonly base: RowImage; readonly row: RowImage },
 ): readonly Target[] | null {
   if (field.source.kind !== 'column') return null;
   const { column } = field.source;

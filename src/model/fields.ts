@@ -21,7 +21,7 @@ export function decodeField(
   current: SqlText,
 ): Decoded {
   const decoded = judged(field, 'read', () =>
-    field.codec.decode(value, field.shape, field, lookups, withoutPadding(current, field)),
+    field.codec.decode(value, field.shape, field, { lookups, current: withoutPadding(current, field) }),
   );
   if (decoded.kind !== 'value') return decoded;
   const read = apply(field, 'reverseTransform', decoded.text);

@@ -84,9 +84,11 @@ export type SettledRelations = {
 export function settleRelations(
   fields: readonly ResolvedField[],
   base: PageImage,
-  image: PageImage,
-  known: Unshown,
-  isAway: (page: PageId) => boolean,
+  {
+    image,
+    known,
+    isAway,
+  }: { readonly image: PageImage; readonly known: Unshown; readonly isAway: (page: PageId) => boolean },
 ): SettledRelations {
   const missing = new Map(
     missingTargets(fields, base, image, known).map(({ field, pages }) => [field.property, pages]),

@@ -89,9 +89,11 @@ function doubtful(table: ResolvedTable, parentPageId: string, failure: NotionFai
 async function create(
   client: SchemaClient,
   table: ResolvedTable,
-  parentPageId: string,
-  sources: Sources,
-  ask: Ask,
+  {
+    parentPageId,
+    sources,
+    ask,
+  }: { readonly parentPageId: string; readonly sources: Sources; readonly ask: Ask },
 ): Promise<DataSourceId> {
   const properties = planDatabase(table, null, sources).create ?? {};
   try {
@@ -119,7 +121,7 @@ export async function applyTable(
 ): Promise<AppliedTable> {
   const present = sources.get(table.name);
   if (present === undefined && parentPageId === null) throw noParent(table);
-  const id = present ?? (await create(client, table, parentPageId ?? '', sources, ask));
+  const id = present ?? (await create(client, table, { parentPageId: parentPageId ?? '', sources, ask }));
   const all: Sources = new Map([...sources, [table.name, id]]);
   const changed = new Set<string>();
   for (let attempt = 0; ; attempt += 1) {
@@ -148,7 +150,7 @@ export async function applyTable(
     }
     if (attempt === UPDATE_ATTEMPTS) throw refused(table, names);
     for (const name of names) changed.add(name);
-    await updateSchema(client, id, identified, update, ask);
+    await updateSchema(client, id, identified, { update, ask });
   }
 }
 
@@ -157,8 +159,7 @@ async function updateSchema(
   client: SchemaClient,
   id: DataSourceId,
   { ids, keys }: Identified,
-  update: Readonly<Record<string, Json>>,
-  ask: Ask,
+  { update, ask }: { readonly update: Readonly<Record<string, Json>>; readonly ask: Ask },
 ): Promise<void> {
   const called = Object.fromEntries(
     Object.entries(update).map(([name, schemaJson]) => [

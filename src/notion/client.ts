@@ -145,15 +145,21 @@ const pageQuery = (cursor: string | undefined): Query => ({
 function reads(
   call: Caller,
 ): Pick<NotionClient, 'me' | 'listUsers' | 'retrievePage' | 'retrieveDatabase' | 'retrieveDataSource'> {
-  const get = <T>(name: string, path: string, read: Read<T>, ask: Ask, query?: Query) =>
-    call({ name, method: 'GET', effect: 'read', send: byPath('GET', path, undefined, query), read }, ask);
+  const get = <T>(
+    name: string,
+    path: string,
+    { read, ask, query }: { readonly read: Read<T>; readonly ask: Ask; readonly query?: Query | undefined },
+  ) => call({ name, method: 'GET', effect: 'read', send: byPath('GET', path, undefined, query), read }, ask);
   return {
-    me: (ask) => get('me', 'users/me', readSelf, ask),
+    me: (ask) => get('me', 'users/me', { read: readSelf, ask }),
     listUsers: (ask) =>
-      collect('listUsers', (cursor) => get('listUsers', 'users', readList(readUser), ask, pageQuery(cursor))),
-    retrievePage: (id, ask) => get('retrievePage', `pages/${id}`, readPage, ask),
-    retrieveDatabase: (id, ask) => get('retrieveDatabase', `databases/${id}`, readDatabase, ask),
-    retrieveDataSource: (id, ask) => get('retrieveDataSource', `data_sources/${id}`, readDataSource, ask),
+      collect('listUsers', (cursor) =>
+        get('listUsers', 'users', { read: readList(readUser), ask, query: pageQuery(cursor) }),
+      ),
+    retrievePage: (id, ask) => get('retrievePage', `pages/${id}`, { read: readPage, ask }),
+    retrieveDatabase: (id, ask) => get('retrieveDatabase', `databases/${id}`, { read: readDatabase, ask }),
+    retrieveDataSource: (id, ask) =>
+      get('retrieveDataSource', `data_sources/${id}`, { read: readDataSource, ask }),
   };
 }
 

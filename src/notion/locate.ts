@@ -23,15 +23,13 @@ export type Located =
 export async function locatePage(
   notion: NotionClient,
   table: ResolvedTable,
-  at: Place,
-  id: PageId,
-  ask: Ask,
+  { at, id, ask }: { readonly at: Place; readonly id: PageId; readonly ask: Ask },
 ): Promise<Located> {
   try {
     const page = await notion.retrievePage(id, ask);
     const away = awayOf(page, at.dataSource);
     if (away !== null) return { kind: 'away', away, page };
-    return { kind: 'here', ...(await readWhole(notion, table, at.properties, page, ask)) };
+    return { kind: 'here', ...(await readWhole(notion, table, { ids: at.properties, page, ask })) };
   } catch (error) {
     if (isGone(error)) return { kind: 'hidden' };
     throw error;

@@ -28,9 +28,11 @@ const NOTHING_KNOWN: KnownValues = { values: {}, skip: [] };
 export async function readWhole(
   notion: NotionClient,
   table: ResolvedTable,
-  ids: Readonly<Record<string, string>>,
-  page: NotionPage,
-  ask: Ask,
+  {
+    ids,
+    page,
+    ask,
+  }: { readonly ids: Readonly<Record<string, string>>; readonly page: NotionPage; readonly ask: Ask },
   known = NOTHING_KNOWN,
 ): Promise<CompletePage> {
   const reading = readPage(table, ids, page.properties);

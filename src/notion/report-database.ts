@@ -46,7 +46,7 @@ export async function applyReportDatabase(
   ask: Ask,
 ): Promise<AppliedReportDatabase> {
   const id = at.id ?? (await create(client, reportDatabase, at.parentPageId, ask));
-  const present = await look(client, reportDatabase, id, at.known, ask);
+  const present = await look(client, reportDatabase, { id, known: at.known, ask });
   const { missing } = present.identified;
   if (missing.length > 0) {
     const properties = Object.fromEntries(
@@ -55,16 +55,14 @@ export async function applyReportDatabase(
     await client.updateDataSource(id, { properties }, ask);
   }
   const { identified, database } =
-    missing.length > 0 ? await look(client, reportDatabase, id, at.known, ask) : present;
+    missing.length > 0 ? await look(client, reportDatabase, { id, known: at.known, ask }) : present;
   return { dataSource: id, database, identified, created: at.id === null };
 }
 
 async function look(
   client: SchemaClient,
   reportDatabase: ReportDatabase,
-  id: DataSourceId,
-  known: KnownSchema,
-  ask: Ask,
+  { id, known, ask }: { readonly id: DataSourceId; readonly known: KnownSchema; readonly ask: Ask },
 ) {
   const actual = await seenSource(client, id, ask);
   if (actual === null || actual.inTrash) throw hidden(reportDatabase, id);

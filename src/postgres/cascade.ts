@@ -45,15 +45,17 @@ async function childrenOf(
       references === parent.source &&
       referencedColumns.every((column) => parent.key.includes(column)),
   );
-  const lists = await Promise.all(cascading.map((each) => keysBy(db, parent, keys, child, each)));
+  const lists = await Promise.all(cascading.map((each) => keysBy(db, { parent, keys, child }, each)));
   return lists.flat();
 }
 
 function keysBy(
   db: UserDatabase,
-  parent: ResolvedTable,
-  keys: readonly RowKey[],
-  child: ResolvedTable,
+  {
+    parent,
+    keys,
+    child,
+  }: { readonly parent: ResolvedTable; readonly keys: readonly RowKey[]; readonly child: ResolvedTable },
   { columns, referencedColumns }: ForeignKey,
 ): Promise<RowKey[]> {
   const places = referencedColumns.map((column) => parent.key.indexOf(column));

@@ -75,16 +75,22 @@ async function bisect<T>(
       // Somebody has the table locked: nothing is known of it now, and nothing wrong with it.
       if (!mayPassLater(failure)) throw failure;
     });
-    return split(db, table, keys, error, read);
+    return split(db, table, { keys, error, read });
   }
 }
 
 async function split<T>(
   db: UserDatabase,
   table: ResolvedTable,
-  keys: readonly RowKey[],
-  error: unknown,
-  read: (keys: readonly RowKey[]) => Promise<Part<T>>,
+  {
+    keys,
+    error,
+    read,
+  }: {
+    readonly keys: readonly RowKey[];
+    readonly error: unknown;
+    readonly read: (keys: readonly RowKey[]) => Promise<Part<T>>;
+  },
 ): Promise<Part<T>> {
   const [only, ...others] = keys;
   if (only === undefined) return { rows: [], broken: new Map() };
@@ -104,7 +110,7 @@ async function split<T>(
     parts.push(
       await read(part).catch((failure: unknown) => {
         if (isConnectionLost(failure)) throw failure;
-        return split(db, table, part, failure, read);
+        return split(db, table, { keys: part, error: failure, read });
       }),
     );
   return {

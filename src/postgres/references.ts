@@ -38,7 +38,7 @@ export async function findReferences(
     const keys =
       first.by === undefined
         ? await keysLike(db, table, values, first.type)
-        : await keysBy(db, table, first.by, values, first.type);
+        : await keysBy(db, table, { column: first.by, values, given: first.type });
     found.push(...group.map((target) => ({ target, key: keys.get(target.key) ?? null })));
   }
   return found;
@@ -68,9 +68,11 @@ async function keysLike(
 async function keysBy(
   db: UserDatabase,
   table: ResolvedTable,
-  column: string,
-  values: readonly RowKey[],
-  given?: string,
+  {
+    column,
+    values,
+    given,
+  }: { readonly column: string; readonly values: readonly RowKey[]; readonly given?: string | undefined },
 ): Promise<ReadonlyMap<string, RowKey>> {
   const type = given ?? table.columnTypes[column] ?? 'text';
   const read = (some: readonly RowKey[]) => readBy(db, table, { column, type }, some);
@@ -130,7 +132,10 @@ export async function referringKeys(
   column: string,
   related: { readonly table: ResolvedTable; readonly by: string; readonly values: readonly string[] },
 ): Promise<readonly { readonly key: RowKey; readonly target: RowKey; readonly value: string }[]> {
-  const found = await keysBy(db, related.table, related.by, related.values as readonly RowKey[]);
+  const found = await keysBy(db, related.table, {
+    column: related.by,
+    values: related.values as readonly RowKey[],
+  });
   const { rows } = await sql<TextRow>`
     select pgnotion_wanted.v as v, ${sql.join(keyTextsOf(table))}
       from unnest(${[...found.keys()]}::text[]) as pgnotion_wanted(v)

@@ -45,9 +45,7 @@ export async function softDeletedKeys(
 export async function setSoftDeleted(
   transaction: UserTransaction,
   table: ResolvedTable,
-  key: RowKey,
-  column: string,
-  deleted: boolean,
+  { key, column, deleted }: { readonly key: RowKey; readonly column: string; readonly deleted: boolean },
 ): Promise<{ readonly before: RowText; readonly after: RowText } | null> {
   if ((await isSoftDeleted(transaction, table, key, column)) === deleted) return null;
   const isBoolean = table.columnTypes[column] === 'boolean';

@@ -43,7 +43,8 @@ export async function runBackfill(context: BackfillContext, signal: AbortSignal)
           // One that cannot be read has its turn when it can, and keeps no other waiting.
           if (source === undefined || source.backfilledAt !== null || !isReadable(source)) continue;
           if (signal.aborted) return;
-          if (broken.mayTry(table.name)) await backfillAlone(context, table, source.compares, broken, signal);
+          if (broken.mayTry(table.name))
+            await backfillAlone(context, table, { compares: source.compares, broken, signal });
         }
         healthy();
         await pause(LOOK_MS, signal);
@@ -59,9 +60,11 @@ const isReadable = ({ pausedBy }: Source): boolean => pausedBy === null || pause
 async function backfillAlone(
   context: BackfillContext,
   table: ResolvedTable,
-  compares: number,
-  broken: Patience<TableName>,
-  signal: AbortSignal,
+  {
+    compares,
+    broken,
+    signal,
+  }: { readonly compares: number; readonly broken: Patience<TableName>; readonly signal: AbortSignal },
 ): Promise<void> {
   try {
     await backfillTable(context, table, compares, signal);

@@ -208,7 +208,7 @@ async function read(watch: Watch, name: TableName): Promise<void> {
   const stored = await readSources(store);
   const sources = new Map([...stored.values()].map((source) => [source.table, source.dataSource]));
   const settled = await store.transaction((sql) =>
-    settleSchema(sql, one.table, actual, sources, { interrupted }),
+    settleSchema(sql, { table: one.table, actual, sources }, { interrupted }),
   );
   for (const field of interrupted) one.interrupted.delete(field);
   one.readAt = askedAt;

@@ -28,9 +28,11 @@ type Settled = {
  */
 export async function settleSchema(
   sql: Sql,
-  table: ResolvedTable,
-  actual: NotionDataSource,
-  sources: Sources,
+  {
+    table,
+    actual,
+    sources,
+  }: { readonly table: ResolvedTable; readonly actual: NotionDataSource; readonly sources: Sources },
   more: { readonly mapping?: string; readonly interrupted?: ReadonlySet<string> } = {},
 ): Promise<Settled> {
   const at = { table: table.name, dataSource: actual.id };
@@ -42,7 +44,7 @@ export async function settleSchema(
   if (mapping !== undefined)
     await saveSource(sql, { ...at, database: actual.databaseId, properties: ids, mapping });
   await moveFields(sql, table.name, moved);
-  const changed = await saveKnown(sql, at, before, known, { ids, keys });
+  const changed = await saveKnown(sql, at, { before, known, usable: { ids, keys } });
   await keepDrifts(sql, table.name, DEVIATIONS, deviations);
   const interrupted = [...(more.interrupted ?? [])].filter((name) => Object.hasOwn(ids, name));
   const voided = [...new Set([...identified.voided, ...interrupted])];
@@ -93,6 +95,7 @@ export async function learnOptions(
     known[property] = { ...was, options: { ...was.options, [id]: option } };
   }
   const source = await readSource(sql, table.name);
-  if (source !== null) await saveKnown(sql, at, before, known, { ids: source.properties, keys: source.keys });
+  if (source !== null)
+    await saveKnown(sql, at, { before, known, usable: { ids: source.properties, keys: source.keys } });
   return !(await hasDrift(sql, table.name, 'option_missing'));
 }

@@ -99,7 +99,7 @@ async function apply(
       };
     }
     case 'unmark': {
-      const rows = await setSoftDeleted(transaction, table, key, decision.column, false);
+      const rows = await setSoftDeleted(transaction, table, { key, column: decision.column, deleted: false });
       if (rows === null) return null;
       const change = { before: row, after: await imageNow() };
       return {

@@ -58,7 +58,7 @@ export async function takeLease(options: LeaseOptions, signal: AbortSignal): Pro
       return null;
     }
     const epoch = await raiseEpoch(client, options);
-    const stopBeating = beat(client, options, timing, epoch, lost);
+    const stopBeating = beat(client, options, { timing, epoch, lost });
     const release = async (): Promise<void> => {
       stopBeating();
       await unlock(client, lost.signal);
@@ -160,9 +160,11 @@ async function evict(client: PoolClient, log: Log, silentMs: number): Promise<vo
 function beat(
   client: PoolClient,
   { log }: LeaseOptions,
-  timing: LeaseTiming,
-  epoch: number,
-  lost: AbortController,
+  {
+    timing,
+    epoch,
+    lost,
+  }: { readonly timing: LeaseTiming; readonly epoch: number; readonly lost: AbortController },
 ) {
   let lastMs = performance.now();
   let asking = false;

@@ -33,11 +33,17 @@ async function readIdsAlone(sql: Sql, table: TableName, dataSource: DataSourceId
 export async function saveKnown(
   sql: Sql,
   at: { readonly table: TableName; readonly dataSource: DataSourceId },
-  before: KnownSchema,
-  known: KnownSchema,
-  usable: {
-    readonly ids: Readonly<Record<string, string>>;
-    readonly keys: Readonly<Record<string, string>>;
+  {
+    before,
+    known,
+    usable,
+  }: {
+    readonly before: KnownSchema;
+    readonly known: KnownSchema;
+    readonly usable: {
+      readonly ids: Readonly<Record<string, string>>;
+      readonly keys: Readonly<Record<string, string>>;
+    };
   },
 ): Promise<boolean> {
   const [row] = await sql.query<{ properties: Json; keys: Json }>(

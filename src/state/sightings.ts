@@ -20,8 +20,13 @@ export async function keepSightings(
   { looks, botId }: { readonly looks: Looks; readonly botId: string },
   { table, page }: { readonly table: TableName; readonly page: PageId },
   /** The page as it was seen. */
-  seen: { readonly lastEditedBy: string | null; readonly askedAt: number },
-  values: Readonly<Record<string, Json>>,
+  {
+    seen,
+    values,
+  }: {
+    readonly seen: { readonly lastEditedBy: string | null; readonly askedAt: number };
+    readonly values: Readonly<Record<string, Json>>;
+  },
 ): Promise<void> {
   const fields = Object.keys(values);
   if (fields.length === 0) return;

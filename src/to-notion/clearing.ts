@@ -144,7 +144,7 @@ async function clearedIn(
     );
     return clearedFields(fields, record.basePage, encoded(fields, row, lookups)).map((field) => ({
       cleared: { key, page, field: field.property },
-      lost: deletionsBehind(table, [...context.tables.values()], field, record.baseRow, row),
+      lost: deletionsBehind(table, [...context.tables.values()], { field, base: record.baseRow, row }),
     }));
   });
   const gone = await goneAmong(

@@ -90,7 +90,7 @@ async function readMade(
   { page, answered }: Made,
 ): Promise<{ readonly shown: PageImage; readonly unshown: Unshown; readonly basePage: PageImage }> {
   const ask = { priority: urgencyOf(entry) };
-  const { image } = await readWhole(context.notion, table, source.properties, page, ask);
+  const { image } = await readWhole(context.notion, table, { ids: source.properties, page, ask });
   const late = answered ? readLate(table, source.properties, page) : new Set(Object.keys(image));
   const unshown = unshownAfterWrite(table.fields, sent, image, late);
   const shown = withUnshown(table.fields, image, unshown);

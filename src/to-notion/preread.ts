@@ -67,7 +67,7 @@ export async function lookAt(
   record: SyncRecord & { readonly page: PageId },
   ask: Ask,
 ): Promise<PrereadResult> {
-  const found = await locatePage(context.notion, table, source, record.page, ask);
+  const found = await locatePage(context.notion, table, { at: source, id: record.page, ask });
   if (found.kind !== 'here') return found;
   const whole = await context.settleRelations(found, { table, at: source, record }, ask);
   // It left between two looks: the next one says where to.

@@ -26,7 +26,7 @@ export async function readAnswer(
 ): Promise<ReadAnswer | null> {
   if (awayOf(answer, source.dataSource) === 'moved') return null;
   const ask = { priority: urgencyOf(entry) };
-  const shown = await readWhole(context.notion, table, source.properties, answer, ask);
+  const shown = await readWhole(context.notion, table, { ids: source.properties, page: answer, ask });
   const late = readLate(table, source.properties, answer);
   const unshown = unshownAfterWrite(table.fields, sent, shown.image, late);
   const image = withUnshown(table.fields, shown.image, { ...known, ...unshown });

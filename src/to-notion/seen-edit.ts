@@ -43,6 +43,6 @@ export async function seenEdit(
   );
   return {
     times: await editTimesOf(context.store, context, record, now.page),
-    keep: (sql) => keepSightings(sql, context, record, now.page, values),
+    keep: (sql) => keepSightings(sql, context, record, { seen: now.page, values }),
   };
 }

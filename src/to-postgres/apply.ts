@@ -55,13 +55,11 @@ export async function applyEdit(context: InboundContext, sighting: Sighting, kno
   const conflicts = await liveConflicts(context.store, table.name, record.key);
   if (await reinsertRow(context, sighting, record, { changed, digest, waiting, conflicts })) return;
   const decided = conflicts.filter(isOurs);
-  const guarded = await guardEdit(
-    context,
-    sighting,
+  const guarded = await guardEdit(context, sighting, {
     record,
     changed,
-    new Set(decided.map(({ field }) => field)),
-  );
+    decided: new Set(decided.map(({ field }) => field)),
+  });
   if (changed.length === 0 && waiting === undefined && conflicts.length === 0) return;
   // Refused before, and the page is as it was: only another value, or a person's word, can change the answer.
   if (changed.length > 0 && waiting?.parked && waiting.digest === digest && !isFree(waiting, conflicts))
@@ -147,7 +145,7 @@ async function conclude(
     if (failure === null && told.length > 0) await tellOnce(sql, edit, told);
     const open = failure === null ? kept : seen.changed.filter(goesToPostgres);
     await dropSightings(sql, page.id, changed);
-    await keepSightings(sql, context, record, page, valuesAt(sighting.image, open));
+    await keepSightings(sql, context, record, { seen: page, values: valuesAt(sighting.image, open) });
     if (undone || failure === null) return;
     if (failure.kind === 'wait')
       await waitForEdit(sql, edit, editWaitMs(failure.cause, waiting, digest), failure.cause);

@@ -23,7 +23,9 @@ export async function lookAtBlocked(
   const locked = new Set<string>();
   while (!signal.aborted) {
     const waiting = Map.groupBy(await blockedEdits(context.store), ({ table }) => table);
-    await Promise.all([...waiting].map(([name, edits]) => lookAtTable(patient, name, edits, locked, signal)));
+    await Promise.all(
+      [...waiting].map(([name, edits]) => lookAtTable(patient, name, { edits, locked, signal })),
+    );
     healthy();
     await pause(LOOK_MS, signal);
   }
@@ -34,9 +36,11 @@ const nameOf = ({ table, page }: WaitingEdit): string => `${table}/${page}`;
 async function lookAtTable(
   context: InboundContext,
   name: TableName,
-  edits: readonly WaitingEdit[],
-  locked: Set<string>,
-  signal: AbortSignal,
+  {
+    edits,
+    locked,
+    signal,
+  }: { readonly edits: readonly WaitingEdit[]; readonly locked: Set<string>; readonly signal: AbortSignal },
 ): Promise<void> {
   const table = context.tables.get(name);
   if (table === undefined) return;

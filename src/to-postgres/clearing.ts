@@ -44,9 +44,15 @@ type GuardedEdit = {
 export async function guardEdit(
   context: InboundContext,
   sighting: Sighting,
-  record: SyncRecord & { readonly page: PageId },
-  changed: readonly ResolvedField[],
-  decided: ReadonlySet<string | null>,
+  {
+    record,
+    changed,
+    decided,
+  }: {
+    readonly record: SyncRecord & { readonly page: PageId };
+    readonly changed: readonly ResolvedField[];
+    readonly decided: ReadonlySet<string | null>;
+  },
 ): Promise<GuardedEdit> {
   const mine = changed.filter((field) => goesToPostgres(field) && !decided.has(field.property));
   const fallbacks = fallbacksIn(context, sighting.table);
@@ -57,11 +63,15 @@ export async function guardEdit(
   if (cleared.length === 0) return { free: changed, failure: null, waiting: [], actors: new Map() };
   const seen = { page: sighting.page, image: sighting.image, record };
   const through = await holdLosses(context, sighting, record, names);
-  const states = await claim(context, sighting.table, sighting.source, [seen], cleared);
+  const states = await claim(context, sighting.table, {
+    source: sighting.source,
+    seen: [seen],
+    fields: cleared,
+  });
   const stateOf = (field: string) => states.get(clearingName({ key: record.key, field }));
   const waiting = names.filter((name) => stateOf(name) === 'waiting');
   const rejected = cleared.filter(({ property }) => stateOf(property) === 'rejected');
-  if (rejected.length > 0) await giveBack(context, sighting, record, rejected, names);
+  if (rejected.length > 0) await giveBack(context, sighting, { record, rejected, cleared: names });
   const stopped = new Set([...waiting, ...rejected.map(({ property }) => property)]);
   return {
     free: changed.filter(({ property }) => !stopped.has(property)),
@@ -97,9 +107,15 @@ async function holdLosses(
 async function giveBack(
   context: InboundContext,
   { image }: Sighting,
-  record: SyncRecord & { readonly page: PageId },
-  rejected: readonly ResolvedField[],
-  cleared: readonly string[],
+  {
+    record,
+    rejected,
+    cleared,
+  }: {
+    readonly record: SyncRecord & { readonly page: PageId };
+    readonly rejected: readonly ResolvedField[];
+    readonly cleared: readonly string[];
+  },
 ): Promise<void> {
   const names = rejected.map(({ property }) => property);
   const back = rejected.filter(goesToNotion).map(({ property }) => property);
@@ -117,9 +133,15 @@ async function giveBack(
 export async function guardListed(
   context: InboundContext,
   table: ResolvedTable,
-  source: Source,
-  pages: readonly NotionPage[],
-  records: ReadonlyMap<PageId, SyncRecord>,
+  {
+    source,
+    pages,
+    records,
+  }: {
+    readonly source: Source;
+    readonly pages: readonly NotionPage[];
+    readonly records: ReadonlyMap<PageId, SyncRecord>;
+  },
 ): Promise<void> {
   // What a relation does not show may be in the trash: it counts once each page has been looked at.
   const fields = table.fields.filter((field) => goesToPostgres(field) && field.type !== 'relation');
@@ -131,15 +153,17 @@ export async function guardListed(
     const cleared = clearedFields(fields, record.basePage, image, fallbacksIn(context, table));
     return cleared.length === 0 ? [] : [{ page, image, record }];
   });
-  if (seen.length > 0) await claim(context, table, source, seen, fields);
+  if (seen.length > 0) await claim(context, table, { source, seen, fields });
 }
 
 function claim(
   context: InboundContext,
   table: ResolvedTable,
-  source: Source,
-  seen: readonly Seen[],
-  fields: readonly ResolvedField[],
+  {
+    source,
+    seen,
+    fields,
+  }: { readonly source: Source; readonly seen: readonly Seen[]; readonly fields: readonly ResolvedField[] },
 ) {
   const fallbacks = fallbacksIn(context, table);
   const lost = (field: ResolvedField): readonly Seen[] =>
@@ -155,7 +179,7 @@ function claim(
     causeOf: async (name) => {
       const field = fields.find(({ property }) => property === name);
       if (field === undefined) return { text: '', byNobody: false };
-      return causeOf(context, table, source, field, lost(field));
+      return causeOf(context, table, { source, field, seen: lost(field) });
     },
   });
 }
@@ -168,9 +192,11 @@ const CHOICES: readonly string[] = ['select', 'multi_select', 'status'];
 async function causeOf(
   context: InboundContext,
   table: ResolvedTable,
-  source: Source,
-  field: ResolvedField,
-  seen: readonly Seen[],
+  {
+    source,
+    field,
+    seen,
+  }: { readonly source: Source; readonly field: ResolvedField; readonly seen: readonly Seen[] },
 ): Promise<LikelyCause> {
   const { property } = field;
   const isChoice = CHOICES.includes(field.type);

@@ -79,8 +79,7 @@ const EMPTY: ReadonlyMap<string, string> = new Map();
  */
 export async function inboundLookups(
   context: InboundContext,
-  fields: readonly ResolvedField[],
-  image: PageImage,
+  { fields, image }: { readonly fields: readonly ResolvedField[]; readonly image: PageImage },
   base: PageImage = {},
   away: ReadonlySet<PageId> = new Set(),
 ): Promise<Lookups> {

@@ -94,7 +94,7 @@ async function rowChangedSince(
 ): Promise<boolean> {
   const changed = changedSince(table, record, row);
   const behind = changed.map((field) =>
-    deletionsBehind(table, [...tables.values()], field, record.baseRow, row),
+    deletionsBehind(table, [...tables.values()], { field, base: record.baseRow, row }),
   );
   const targets = behind.flatMap((each) => each ?? []);
   if (behind.includes(null)) return true;

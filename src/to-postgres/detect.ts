@@ -48,7 +48,7 @@ export async function inspectPages(
   const edits = await editsOf(context.store, ids);
   const failures = await failuresOf(context.store, ids);
   const longs = await longValuesOf(context.store, ids);
-  await guardListed(context, table, source, pages, records);
+  await guardListed(context, table, { source, pages, records });
   await noteSeen(context, ids);
   // Of two pages with one key, the one that was made first is the record's.
   const inOrder = pages.toSorted((a, b) => a.createdTime.getTime() - b.createdTime.getTime());
@@ -125,7 +125,7 @@ async function inspectListed(
       : inspectNow(context, own, page.id, edit ?? null, { together: 1, hinted: false });
   }
   if (!isHere) return [];
-  const { image, unread } = await readListed(context, table, source, page, before, ASK);
+  const { image, unread } = await readListed(context, { table, source, page }, before, ASK);
   const sighting = { table, source, page, image };
   if (isKnown(sighting, record, edit)) return unread;
   const found = record === undefined ? keys.get(typedIn(sighting) ?? '') : undefined;
@@ -198,7 +198,7 @@ async function inspectNow(
   const source = await context.sourceOf(name);
   const table = context.tables.get(name) ?? given;
   const missed = { table, source, page, edit, together, before };
-  const found = await locatePage(context.notion, table, source, page, ASK);
+  const found = await locatePage(context.notion, table, { at: source, id: page, ask: ASK });
   if (found.kind !== 'hidden') await noteSeen(context, [page]);
   if (found.kind !== 'here') {
     await left(context, missed, found);
@@ -275,7 +275,7 @@ async function inspectResting(
 ): Promise<void> {
   const { table, source, page } = sighting;
   if (!record.filtered && restsQuietly(sighting, record, undefined)) return;
-  const now = await locatePage(context.notion, table, source, page.id, ASK);
+  const now = await locatePage(context.notion, table, { at: source, id: page.id, ask: ASK });
   if (now.kind !== 'here') return;
   await pageRestored(context, { ...sighting, page: now.page, image: now.image }, record);
 }
@@ -293,6 +293,6 @@ async function noOlderThan(
   const { table, source, page } = sighting;
   const isNewer = record.pageEditedAt === null || page.lastEditedTime > record.pageEditedAt;
   if (isNewer && record.state === 'linked') return sighting;
-  const now = await locatePage(context.notion, table, source, page.id, ASK);
+  const now = await locatePage(context.notion, table, { at: source, id: page.id, ask: ASK });
   return now.kind === 'here' ? { ...sighting, page: now.page, image: now.image } : null;
 }

@@ -39,8 +39,8 @@ export async function pursueContact(
   const times = { madeMs: MADE_JUST_NOW_MS, staleMs: STALE_LAGS * queryLagMs };
   const reading = await store.transaction((sql) => beginReading(sql, table.name, times));
   const note = (pages: readonly NotionPage[]): Promise<void> =>
-    notePages(context, table, source, reading, pages);
-  if (!(await sweep(context, table, 'poll', signal, note))) return;
+    notePages(context, table, { source, reading, pages });
+  if (!(await sweep(context, table, { priority: 'poll', signal }, note))) return;
   const seen = await store.transaction((sql) => endReading(sql, table.name, reading));
   const contact = await contactOf(store, table.name);
   // Begun anew meanwhile, by a change of the schema.
@@ -73,9 +73,11 @@ export async function nextReadingMs(context: InboundContext, table: ResolvedTabl
 async function notePages(
   { store }: InboundContext,
   table: ResolvedTable,
-  source: Source,
-  reading: number,
-  pages: readonly NotionPage[],
+  {
+    source,
+    reading,
+    pages,
+  }: { readonly source: Source; readonly reading: number; readonly pages: readonly NotionPage[] },
 ): Promise<void> {
   const records = await recordsByPage(
     store,

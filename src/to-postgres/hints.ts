@@ -76,14 +76,20 @@ const BATCH = 100;
 export async function lookAtHints(
   context: InboundContext,
   hints: Hints,
-  twoWayRelations: TwoWayRelations,
-  table: TableName | null,
-  signal: AbortSignal,
+  {
+    twoWayRelations,
+    table,
+    signal,
+  }: {
+    readonly twoWayRelations: TwoWayRelations;
+    readonly table: TableName | null;
+    readonly signal: AbortSignal;
+  },
 ): Promise<void> {
   for (let batch = hints.take(BATCH, table); batch.length > 0; batch = hints.take(BATCH, table)) {
     for (let at = 0; at < batch.length && !signal.aborted; at += SIDE_BY_SIDE) {
       const some = batch.slice(at, at + SIDE_BY_SIDE);
-      await Promise.all(some.map((hint) => lookAtHint(context, hints, twoWayRelations, hint, batch)));
+      await Promise.all(some.map((hint) => lookAtHint(context, hints, { twoWayRelations, hint, batch })));
     }
   }
 }
@@ -91,9 +97,11 @@ export async function lookAtHints(
 async function lookAtHint(
   context: InboundContext,
   hints: Hints,
-  twoWayRelations: TwoWayRelations,
-  hint: Hint,
-  batch: readonly Hint[],
+  {
+    twoWayRelations,
+    hint,
+    batch,
+  }: { readonly twoWayRelations: TwoWayRelations; readonly hint: Hint; readonly batch: readonly Hint[] },
 ): Promise<void> {
   const { page } = hint;
   try {
@@ -110,7 +118,7 @@ async function lookAtHint(
       hinted: hint.byWebhook,
     });
     if (hint.left) return;
-    for (const end of await affectedPages(context, twoWayRelations, name, page, hint.changed))
+    for (const end of await affectedPages(context, twoWayRelations, { name, page, changed: hint.changed }))
       hints.add({ ...end, changed: [], left: false, byWebhook: false });
   } catch (error) {
     // A table that no longer fits is the poll's to suspend.

@@ -68,7 +68,7 @@ async function insertAsSeen(
   const { table, page, image } = sighting;
   // What the page does not show is filled by a default, or stays empty.
   const fields = table.fields.filter((field) => goesToPostgres(field) && field.property in image);
-  const lookups = await inboundLookups(context, fields, image);
+  const lookups = await inboundLookups(context, { fields, image });
   const former = key === null ? {} : await formerTexts(context, table, key);
   const filled = decodeAll(fields, image, lookups, former).filter(
     ({ field, decoded }) =>

@@ -59,7 +59,7 @@ export async function lookAtWaiting(
       await beginWalks(context, walks, decisions, signal);
       for (const table of options.hints.tables())
         walks.begin(`hints of ${table ?? 'any table'}`, () =>
-          lookAtHints(context, options.hints, options.twoWayRelations, table, signal),
+          lookAtHints(context, options.hints, { twoWayRelations: options.twoWayRelations, table, signal }),
         );
       healthy();
       const due = walks.running.size > 0 ? BUSY_MS : ((await nextEditMs(context.store)) ?? IDLE_MS);

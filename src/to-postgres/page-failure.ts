@@ -35,13 +35,14 @@ export async function onItsOwn(
 ): Promise<void> {
   try {
     const unread = await look();
-    if (unread.length > 0) return await keep(context, at, failed, unreadFields(at, unread), unread);
+    if (unread.length > 0)
+      return await keep(context, at, { failed, failure: unreadFields(at, unread), unread });
     // What was not tried now has not passed.
     if (failed !== undefined && (failed.fields.length === 0 || failed.due))
       await context.store.transaction((sql) => clearPageFailure(sql, at.page));
   } catch (error) {
     if (concernsAll(error)) throw error;
-    await keep(context, at, failed, failedPage(at, error), []);
+    await keep(context, at, { failed, failure: failedPage(at, error), unread: [] });
   }
 }
 
@@ -66,9 +67,15 @@ export const waitsForItsTime = (failed: PageFailure | undefined, editedAt: Date 
 async function keep(
   context: InboundContext,
   at: LookedAt,
-  failed: PageFailure | undefined,
-  failure: Failure,
-  unread: readonly Unread[],
+  {
+    failed,
+    failure,
+    unread,
+  }: {
+    readonly failed: PageFailure | undefined;
+    readonly failure: Failure;
+    readonly unread: readonly Unread[];
+  },
 ): Promise<void> {
   const record = (await recordsByPage(context.store, [at.page])).get(at.page);
   const attempts = (failed?.attempts ?? 0) + 1;
@@ -106,9 +113,7 @@ export async function keepUnreadable(
     await keep(
       context,
       { table, page: id },
-      failed,
-      failedPage({ table, page: id }, unreadable(message)),
-      [],
+      { failed, failure: failedPage({ table, page: id }, unreadable(message)), unread: [] },
     );
   }
 }

@@ -51,7 +51,7 @@ export async function pageRemoved(
     return deleteRecord(context, left, record);
   }
   // A person spoke of a page in the trash: what has become of it since is another question.
-  if (evidence === 'trashed' && left.decision === 'rejected') return restorePage(context, left, record);
+  if (evidence === 'trashed' && left.decision === 'rejected') return restorePage(context, { left, record });
   if (left.decision === 'approved' && (evidence === 'trashed' || evidence === 'hidden'))
     return deleteRecord(context, left, record);
   // Its row is left out, and a page of such a row says nothing of it: the delivery lays the pair aside.
@@ -61,19 +61,23 @@ export async function pageRemoved(
   if (isNoted && left.decision === null && evidence !== 'hidden') return;
   // Only the trash is a deletion; what was archived, moved or hidden from us still exists.
   if (evidence !== 'trashed')
-    return setAside(context, left, record, evidence, await strayed(context, left, record, evidence));
+    return setAside(context, left, {
+      record,
+      evidence,
+      failure: await strayed(context, left, record, evidence),
+    });
   const policy = left.table.onNotionTrash;
   if (policy !== 'review' && policy !== 'ignore') await assertNotWithDatabase(context, left);
   if (typeof policy === 'object') return deleteUnlessDisputed(context, left, record);
   switch (policy) {
     case 'review':
-      return setAside(context, left, record, 'trashed', deletionToReview);
+      return setAside(context, left, { record, evidence: 'trashed', failure: deletionToReview });
     case 'restore':
-      return restorePage(context, left, record);
+      return restorePage(context, { left, record });
     case 'delete':
       return deleteUnlessDisputed(context, left, record);
     case 'ignore':
-      return setAside(context, left, record, 'trashed', trashIgnored);
+      return setAside(context, left, { record, evidence: 'trashed', failure: trashIgnored });
     default:
       return policy satisfies never;
   }
@@ -86,7 +90,7 @@ const isRowGone = async ({ db }: InboundContext, { table }: Left, { key }: SyncR
 async function deleteUnlessDisputed(context: InboundContext, left: Left, record: SyncRecord): Promise<void> {
   const verdict = await decideDeletion(context, left, record);
   if (verdict.kind === 'held') return;
-  if (verdict.kind === 'restore') return restorePage(context, left, record, verdict.because);
+  if (verdict.kind === 'restore') return restorePage(context, { left, record }, verdict.because);
   if (verdict.because.by !== null) return deleteRecord(context, left, record, verdict.because);
   return deleteUnlessMany(context, left, record, verdict.because);
 }
@@ -102,9 +106,10 @@ function deleteUnlessMany(
     const guard = context.guards.deletion;
     const load = await deletionLoad(context.store, left.table.name, 'to-postgres', guard.windowMinutes);
     const all = { ...load, coming: left.together };
-    if (isMassChange(all, guard)) return setAside(context, left, record, 'trashed', massDeletion(all));
+    if (isMassChange(all, guard))
+      return setAside(context, left, { record, evidence: 'trashed', failure: massDeletion(all) });
     const cascade = await tooManyCascaded(context, left.table, record.key);
-    if (cascade !== null) return setAside(context, left, record, 'trashed', cascade);
+    if (cascade !== null) return setAside(context, left, { record, evidence: 'trashed', failure: cascade });
     return deleteRecord(context, left, record, because);
   });
 }
@@ -153,7 +158,7 @@ async function deleteRecord(
       await endOperation(sql, operation, { status: 'done' });
     });
   } catch (error) {
-    await notDeleted(context, left, record, because, error);
+    await notDeleted(context, left, { record, because, error });
   }
 }
 
@@ -161,16 +166,18 @@ async function deleteRecord(
 async function notDeleted(
   context: InboundContext,
   left: Left,
-  record: SyncRecord,
-  because: Because,
-  error: unknown,
+  {
+    record,
+    because,
+    error,
+  }: { readonly record: SyncRecord; readonly because: Because; readonly error: unknown },
 ): Promise<void> {
   const failure = editFailureOf(error);
   if (failure === null) throw error;
   if (failure.kind === 'wait') return tryLater(context, left, record, failure.cause);
   await context.store.transaction((sql) => because.refused(sql, failure.cause.reason));
   if (error instanceof RowKeptError && left.seen !== null)
-    return restorePage(context, left, record, BECAUSE_SO, toldKept([], null));
+    return restorePage(context, { left, record }, BECAUSE_SO, toldKept([], null));
   await refuse(context, left, record, failure.cause);
 }
 
@@ -178,7 +185,12 @@ async function notDeleted(
 function refuse(context: InboundContext, left: Left, record: SyncRecord, refusal: Failure): Promise<void> {
   const remedy = `${refusal.remedy}; then retry, or restore the page to keep the row`;
   const digest = left.decision === 'approved' ? 'approved' : 'left';
-  return setAside(context, left, record, evidenceOf(left), { ...refusal, remedy }, digest);
+  return setAside(
+    context,
+    left,
+    { record, evidence: evidenceOf(left), failure: { ...refusal, remedy } },
+    digest,
+  );
 }
 
 type Gone = Pick<Operation, 'after'> & {
@@ -195,7 +207,7 @@ async function takeRow(transaction: UserTransaction, table: ResolvedTable, key: 
     return { as: 'trashed', before: row, after: {} };
   }
   if (!(await lockRow(transaction, table, key))) return { as: 'trashed', before: null, after: {} };
-  const rows = await setSoftDeleted(transaction, table, key, column, true);
+  const rows = await setSoftDeleted(transaction, table, { key, column, deleted: true });
   if (rows === null) return { as: 'soft', before: null, after: {} };
   return {
     as: 'soft',
@@ -206,8 +218,7 @@ async function takeRow(transaction: UserTransaction, table: ResolvedTable, key: 
 
 async function restorePage(
   context: InboundContext,
-  left: Left,
-  record: SyncRecord,
+  { left, record }: { readonly left: Left; readonly record: SyncRecord },
   because = BECAUSE_SO,
   told: readonly Told[] = [],
 ): Promise<void> {

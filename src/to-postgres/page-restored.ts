@@ -95,7 +95,7 @@ async function takeBack(context: InboundContext, sighting: Sighting, record: Syn
         const sql = stateOn(transaction);
         await fence(sql, context.store.epoch);
         if (!(await lockRow(transaction, table, key))) return false;
-        const rows = await setSoftDeleted(transaction, table, key, column, false);
+        const rows = await setSoftDeleted(transaction, table, { key, column, deleted: false });
         await settleConstraints(transaction);
         await markLinked(sql, table.name, key);
         await dropEdit(sql, page.id);

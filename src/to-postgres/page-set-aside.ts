@@ -31,9 +31,11 @@ export type Left = {
 export async function setAside(
   context: InboundContext,
   left: Left,
-  record: SyncRecord,
-  evidence: Evidence,
-  failure: Failure,
+  {
+    record,
+    evidence,
+    failure,
+  }: { readonly record: SyncRecord; readonly evidence: Evidence; readonly failure: Failure },
   /** A decision that is still to be carried out is kept. */
   digest: 'left' | 'approved' = 'left',
 ): Promise<void> {

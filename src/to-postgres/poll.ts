@@ -41,13 +41,16 @@ export async function runPoll(
   signal: AbortSignal,
 ): Promise<void> {
   const polls = [...context.tables.values()].map((table) =>
-    keepTrying((healthy) => pollTable(inLane(context, table.name), options, table.name, signal, healthy), {
-      name: `poll ${table.name}`,
-      log: context.log,
-      signal,
-      // Nothing that Notion answers may end the daemon: capture must go on (invariant 13).
-      mayPass: () => true,
-    }),
+    keepTrying(
+      (healthy) => pollTable(inLane(context, table.name), options, { name: table.name, signal, healthy }),
+      {
+        name: `poll ${table.name}`,
+        log: context.log,
+        signal,
+        // Nothing that Notion answers may end the daemon: capture must go on (invariant 13).
+        mayPass: () => true,
+      },
+    ),
   );
   const looks = keepTrying((healthy) => lookAtWaiting(context, options, signal, healthy), {
     name: 'poll',
@@ -67,9 +70,11 @@ export async function runPoll(
 async function pollTable(
   context: InboundContext,
   options: PollOptions,
-  name: TableName,
-  signal: AbortSignal,
-  healthy: () => void,
+  {
+    name,
+    signal,
+    healthy,
+  }: { readonly name: TableName; readonly signal: AbortSignal; readonly healthy: () => void },
 ): Promise<void> {
   while (!signal.aborted) {
     const started = options.steadyMs();
@@ -130,7 +135,7 @@ export async function pollOnce(
   if (source.sweptAt === null) {
     await beginWatermark(context, table, source);
     const met = await contactOf(context.store, table.name);
-    if (met === null) await sweep(context, table, 'poll', signal);
+    if (met === null) await sweep(context, table, { priority: 'poll', signal });
     else await pursueContact(context, table, source, signal);
     return;
   }

@@ -22,9 +22,11 @@ export type Beforehand = {
  */
 export async function readListed(
   context: InboundContext,
-  table: ResolvedTable,
-  source: Source,
-  page: NotionPage,
+  {
+    table,
+    source,
+    page,
+  }: { readonly table: ResolvedTable; readonly source: Source; readonly page: NotionPage },
   { long, failed, afresh }: Beforehand,
   ask: { readonly priority: 'poll' },
 ): Promise<CompletePage> {
@@ -32,14 +34,19 @@ export async function readListed(
   const known = { values: {}, skip: failed?.due === false ? failed.fields : [] };
   if (truncated.length === 0) {
     if (long !== undefined) await context.store.transaction((sql) => forgetLongValues(sql, page.id));
-    return readWhole(context.notion, table, source.properties, page, ask, known);
+    return readWhole(context.notion, table, { ids: source.properties, page, ask }, known);
   }
   // Taken first: an edit during the reading is not covered by it.
   const now = context.clock.atLeast();
   const listed = listedDigest(partsOf(page, source, truncated));
   if (!afresh && stillStands(long, { editedAt: page.lastEditedTime, listed }, now))
-    return readWhole(context.notion, table, source.properties, page, ask, { ...known, values: long.whole });
-  const read = await readWhole(context.notion, table, source.properties, page, ask, known);
+    return readWhole(
+      context.notion,
+      table,
+      { ids: source.properties, page, ask },
+      { ...known, values: long.whole },
+    );
+  const read = await readWhole(context.notion, table, { ids: source.properties, page, ask }, known);
   const names = truncated.map(({ property }) => property);
   if (names.every((name) => name in read.image)) {
     const whole = Object.fromEntries(names.map((name) => [name, read.image[name] ?? null]));

@@ -38,7 +38,7 @@ export function rejectionText(error: ServerError, refused: Rejection): Told {
   const others = propertiesOf(refused.table, columns);
   const property =
     field?.property ?? (refused.fields.length === 1 ? (refused.fields[0]?.property ?? null) : null);
-  const wrong = wordsFor(error, refused.table, field, columns, others);
+  const wrong = wordsFor(error, refused.table, { field, columns, properties: others });
   const told = field ?? refused.fields.find((each) => each.property === property);
   const kept =
     told === undefined || refused.present === null
@@ -70,9 +70,15 @@ const propertiesOf = (table: ResolvedTable, columns: readonly string[]): string[
 function wordsFor(
   error: ServerError,
   table: ResolvedTable,
-  field: ResolvedField | undefined,
-  columns: readonly string[],
-  properties: readonly string[],
+  {
+    field,
+    columns,
+    properties,
+  }: {
+    readonly field: ResolvedField | undefined;
+    readonly columns: readonly string[];
+    readonly properties: readonly string[];
+  },
 ): string {
   const { code, constraint = '' } = error;
   const together = properties.length > 1 ? ` (${properties.join(' and ')} together)` : '';

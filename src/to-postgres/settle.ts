@@ -31,7 +31,10 @@ export async function isSettling(
   const wait = { page: page.id, table: table.name, key: record.key, digest };
   await context.store.transaction(async (sql) => {
     await waitForEdit(sql, wait, leftMs, null);
-    await keepSightings(sql, context, record, page, valuesAt(image, changed.filter(goesToPostgres)));
+    await keepSightings(sql, context, record, {
+      seen: page,
+      values: valuesAt(image, changed.filter(goesToPostgres)),
+    });
   });
   return true;
 }

@@ -56,7 +56,7 @@ async function sweepAlone(
 ): Promise<void> {
   if (!broken.mayTry(table.name)) return;
   try {
-    await sweep(inLane(context, table.name), table, 'sweep', signal);
+    await sweep(inLane(context, table.name), table, { priority: 'sweep', signal });
     broken.passed(table.name);
   } catch (error) {
     if (stopsAll(error)) throw error;
@@ -73,8 +73,7 @@ async function sweepAlone(
 export async function sweep(
   context: InboundContext,
   { name }: Pick<ResolvedTable, 'name'>,
-  priority: Priority,
-  signal: AbortSignal,
+  { priority, signal }: { readonly priority: Priority; readonly signal: AbortSignal },
   onPages: (pages: readonly NotionPage[]) => Promise<void> = async () => undefined,
 ): Promise<boolean> {
   const source = await context.sourceOf(name);

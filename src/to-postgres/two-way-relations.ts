@@ -50,9 +50,11 @@ function mirrorIn(schema: NotionDataSource, id: string | undefined): string | nu
 export async function affectedPages(
   context: InboundContext,
   twoWayRelations: TwoWayRelations,
-  name: TableName,
-  page: PageId,
-  changed: 'all' | readonly string[],
+  {
+    name,
+    page,
+    changed,
+  }: { readonly name: TableName; readonly page: PageId; readonly changed: 'all' | readonly string[] },
 ): Promise<readonly { readonly page: PageId; readonly table: TableName }[]> {
   if (changed !== 'all' && changed.length === 0) return [];
   const wanted = changed === 'all' ? null : new Set(changed.map(propertyId));

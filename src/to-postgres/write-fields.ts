@@ -53,7 +53,7 @@ async function tryAsSeen(
   decision?: Pick<LiveConflict, 'by'>,
 ): Promise<Tried> {
   const { table, page, image } = sighting;
-  const seen = await inboundLookups(context, fields, image, record.basePage, sighting.away);
+  const seen = await inboundLookups(context, { fields, image }, record.basePage, sighting.away);
   const times = await editTimesOf(context.store, context, record, page);
   const actor = await actorFor(context, sighting, fields, times, decision);
   const write = { operation: page.id, table: table.name, key: record.key };

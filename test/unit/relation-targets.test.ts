@@ -33,13 +33,13 @@ test('what the base has and the page does not show is looked at, whether it is k
 test('invariant 15: what is away stays a part of the value; what is there and not shown was taken out', () => {
   const base = { List: [a, b], One: [] };
   const image = { List: [], One: [] };
-  expect(settleRelations(fields, base, image, {}, awayIs(a))).toEqual({
+  expect(settleRelations(fields, base, { image, known: {}, isAway: awayIs(a) })).toEqual({
     image: { List: [a], One: [] },
     unshown: { List: [a] },
     interrupted: {},
   });
   // Nobody can tell who took it out while it was away: it leaves the base, and the row's value is written again.
-  expect(settleRelations(fields, base, image, { List: [a] }, awayIs())).toEqual({
+  expect(settleRelations(fields, base, { image, known: { List: [a] }, isAway: awayIs() })).toEqual({
     image,
     unshown: { List: [] },
     interrupted: { List: [b] },
@@ -48,12 +48,14 @@ test('invariant 15: what is away stays a part of the value; what is there and no
 
 test('a column of one key keeps what is away only while nobody has chosen another page', () => {
   const base = { One: [a] };
-  expect(settleRelations([one], base, { One: [] }, {}, awayIs(a))).toEqual({
+  expect(settleRelations([one], base, { image: { One: [] }, known: {}, isAway: awayIs(a) })).toEqual({
     image: { One: [a] },
     unshown: { One: [a] },
     interrupted: {},
   });
-  expect(settleRelations([one], base, { One: [c] }, { One: [a] }, awayIs(a))).toEqual({
+  expect(
+    settleRelations([one], base, { image: { One: [c] }, known: { One: [a] }, isAway: awayIs(a) }),
+  ).toEqual({
     image: { One: [c] },
     unshown: { One: [] },
     interrupted: {},

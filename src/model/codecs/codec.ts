@@ -99,6 +99,9 @@ export type PropertyRead =
 /** A property object of a page answer: `{ id, type, [type]: ... }`. New members may appear any day. */
 export type NotionProperty = { readonly id: string; readonly type: string; readonly [key: string]: unknown };
 
+/** What a value is decoded with. `current` is the row's present text, which keeps the order of arrays. */
+export type DecodeContext = { readonly lookups: Lookups; readonly current: SqlText };
+
 /** One kind of property: both ways, and what it can hold. All functions are pure. */
 export type Codec = {
   readonly type: PropertyType;
@@ -108,13 +111,12 @@ export type Codec = {
   readonly check: (column: ColumnShape, options: CodecOptions) => readonly Fault[];
   /** Row text to canonical page value. */
   readonly encode: (text: SqlText, column: ColumnShape, options: CodecOptions, lookups: Lookups) => Encoded;
-  /** Canonical page value to row text. `current` is the row's present text (keeps the order of arrays). */
+  /** Canonical page value to row text. */
   readonly decode: (
     value: PageValue,
     column: ColumnShape,
     options: CodecOptions,
-    lookups: Lookups,
-    current: SqlText,
+    context: DecodeContext,
   ) => Decoded;
   /**
    * Canonical value of a property as the API answers it. Equal content gives equal JSON, whatever the order or styling.

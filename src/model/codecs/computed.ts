@@ -1,7 +1,7 @@
 import type { Json, PageValue, SqlText } from '../change.ts';
 import { sameJson } from '../json.ts';
 import { formatArray } from './arrays.ts';
-import type { Codec, CodecOptions, ColumnShape, Decoded, Lookups, PropertyType } from './codec.ts';
+import type { Codec, CodecOptions, ColumnShape, DecodeContext, Decoded, PropertyType } from './codec.ts';
 import { readElement, readFormula, readInstant, readRollup, readUniqueId, readUser } from './contents.ts';
 import { date } from './date.ts';
 import { plainDecimal } from './decimal.ts';
@@ -43,18 +43,17 @@ function decodeScalar(
   value: PageValue,
   column: ColumnShape,
   options: CodecOptions,
-  lookups: Lookups,
-  current: SqlText,
+  { lookups, current }: DecodeContext,
 ): Decoded {
   if (column.category === 'number' && typeof value === 'number')
-    return number.decode(value, column, options, lookups, current);
+    return number.decode(value, column, options, { lookups, current });
   if (column.category === 'boolean' && typeof value === 'boolean') return rowOutcome(value ? 't' : 'f');
   if (
     (column.category === 'date' || column.category === 'range') &&
     date.check(column, options).length === 0
   ) {
     const period = asDate(typeof value === 'string' ? { start: value, end: null } : value);
-    if (period !== undefined) return date.decode(period, column, options, lookups, current);
+    if (period !== undefined) return date.decode(period, column, options, { lookups, current });
   }
   const text = shown(value);
   return text === '' ? emptyText(column, options) : judged(text, column, options);
@@ -64,20 +63,22 @@ function decode(
   value: PageValue,
   column: ColumnShape,
   options: CodecOptions,
-  lookups: Lookups,
-  current: SqlText,
+  { lookups, current }: DecodeContext,
 ): Decoded {
   if (column.array && value !== null) {
     const texts: SqlText[] = [];
     for (const item of (list(value) as readonly Json[] | undefined) ?? [value]) {
-      const outcome = decodeScalar(item, { ...elementOf(column), nullable: true }, options, lookups, null);
+      const outcome = decodeScalar(item, { ...elementOf(column), nullable: true }, options, {
+        lookups,
+        current: null,
+      });
       if (outcome.kind !== 'value') return outcome;
       texts.push(outcome.text);
     }
     return rowOutcome(formatArray(texts));
   }
   if (column.category === 'json' && value !== null) return rowOutcome(JSON.stringify(value));
-  return decodeScalar(value, column, options, lookups, current);
+  return decodeScalar(value, column, options, { lookups, current });
 }
 
 type Computed = {
@@ -133,9 +134,9 @@ function userCodec(type: 'created_by' | 'last_edited_by'): Codec {
     remedy: 'Map a text column for the e-mail address, or a uuid column for the user’s id.',
     read: reader(type, readUser),
     // Bots and guests have no address that is known: their id is better than nothing.
-    decode: (value, column, options, lookups, current) => {
+    decode: (value, column, options, { lookups, current }) => {
       const email = typeof value === 'string' && isText(column) ? lookups.emailOf(value) : undefined;
-      return decode(email ?? value, column, options, lookups, current);
+      return decode(email ?? value, column, options, { lookups, current });
     },
     schema: { [type]: {} },
   });
@@ -147,10 +148,10 @@ export const uniqueId: Codec = computedCodec({
   fits: scalar((column) => isText(column) || column.category === 'number'),
   remedy: 'Map a text column, or a number column for the number alone.',
   read: reader('unique_id', readUniqueId),
-  decode: (value, column, options, lookups, current) => {
+  decode: (value, column, options, { lookups, current }) => {
     const digits =
       column.category === 'number' && typeof value === 'string' ? /\d+$/.exec(value)?.[0] : undefined;
-    return decode(digits ?? value, column, options, lookups, current);
+    return decode(digits ?? value, column, options, { lookups, current });
   },
   schema: { unique_id: { prefix: null } },
 });

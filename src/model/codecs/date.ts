@@ -95,7 +95,7 @@ export const date: Codec = keepsCurrent({
           ),
         ],
   encode,
-  decode: (value, column, options, _lookups, current) => decode(value, column, options, current),
+  decode: (value, column, options, { current }) => decode(value, column, options, current),
   read,
   readItems: singleItem('date', read, null),
   extras: timeOfDay,

@@ -90,7 +90,7 @@ export const multiSelect: Codec = keepsCurrent({
       ? optionFaults(column, options)
       : [misfit(options, column, 'multi_select', 'Use select or rich_text, or make the column an array.')],
   encode,
-  decode: (value, column, options, _lookups, current) => decode(value, column, options, current),
+  decode: (value, column, options, { current }) => decode(value, column, options, current),
   read,
   readItems: singleItem('multi_select', read, []),
   write: (value) => ({ multi_select: (strings(value) ?? []).map((name) => ({ name })) }),

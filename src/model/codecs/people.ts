@@ -1,5 +1,5 @@
 import type { PageValue, SqlText } from '../change.ts';
-import type { Codec, CodecOptions, ColumnShape, Decoded, Encoded, Lookups } from './codec.ts';
+import type { Codec, CodecOptions, ColumnShape, DecodeContext, Decoded, Encoded, Lookups } from './codec.ts';
 import { judged } from './judge.ts';
 import {
   idObjects,
@@ -48,8 +48,7 @@ function decode(
   value: PageValue,
   column: ColumnShape,
   options: CodecOptions,
-  lookups: Lookups,
-  current: SqlText,
+  { lookups, current }: DecodeContext,
 ): Decoded {
   const ids = strings(value);
   if (ids === undefined) return refuseShape(options, value, 'people');
@@ -66,7 +65,7 @@ function decode(
     if (outcome.kind !== 'value') return outcome;
     emails.set(id, email);
   }
-  return placeReferences(emails, column, options, current, lookups.userOf);
+  return placeReferences(emails, column, { options, current, shown: lookups.userOf });
 }
 
 /** People, for a column of e-mail addresses or an array of them. Who is no visible user of Notion is refused, never left out. */

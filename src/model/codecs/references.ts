@@ -60,9 +60,15 @@ export function readReferences(
 export function placeReferences(
   wanted: ReadonlyMap<string, string>,
   column: ColumnShape,
-  options: CodecOptions,
-  current: SqlText,
-  shown: (item: string) => string | undefined,
+  {
+    options,
+    current,
+    shown,
+  }: {
+    readonly options: CodecOptions;
+    readonly current: SqlText;
+    readonly shown: (item: string) => string | undefined;
+  },
 ): Decoded {
   if (!column.array) {
     const [only] = wanted.values();

@@ -1,7 +1,7 @@
 import type { PageValue, SqlText } from '../change.ts';
 import { type PageId, pageId, type RowKey } from '../ids.ts';
 import { referencePlace, type Target } from '../references.ts';
-import type { Codec, CodecOptions, ColumnShape, Decoded, Encoded, Lookups } from './codec.ts';
+import type { Codec, CodecOptions, ColumnShape, DecodeContext, Decoded, Encoded, Lookups } from './codec.ts';
 import {
   idObjects,
   isRefusal,
@@ -54,8 +54,7 @@ function decode(
   value: PageValue,
   column: ColumnShape,
   options: CodecOptions,
-  lookups: Lookups,
-  current: SqlText,
+  { lookups, current }: DecodeContext,
 ): Decoded {
   const table = options.relatedTable;
   if (table === undefined) return refuse(options, value, UNRELATED);
@@ -78,7 +77,11 @@ function decode(
     else keys.set(id, key);
   }
   if (missing.length > 0) return { kind: 'unresolved', missing };
-  return placeReferences(keys, column, options, current, (key) => lookups.pageOf(place, key as RowKey));
+  return placeReferences(keys, column, {
+    options,
+    current,
+    shown: (key) => lookups.pageOf(place, key as RowKey),
+  });
 }
 
 /** The page that a person chose for a column of one key: a former one that is in the trash may still be listed beside it. */

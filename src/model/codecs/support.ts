@@ -180,12 +180,12 @@ export function itemContents(type: PropertyType, items: readonly Json[]): readon
 export function keepsCurrent(codec: Codec): Codec {
   return {
     ...codec,
-    decode: (value, column, options, lookups, current) => {
+    decode: (value, column, options, { lookups, current }) => {
       if (current !== null || column.nullable) {
         const present = codec.encode(current, column, options, lookups);
         if (present.kind === 'value' && sameJson(present.value, value)) return rowOutcome(current);
       }
-      return codec.decode(value, column, options, lookups, current);
+      return codec.decode(value, column, options, { lookups, current });
     },
   };
 }

@@ -22,7 +22,11 @@ export function mapped(label: string, options: CodecOptions): string {
  * their case, since nothing else could be meant; elsewhere text is taken as typed.
  */
 export function unmapped(shown: string, column: ColumnShape, options: CodecOptions): string | undefined {
-  return labelShownAs(shown, column, options, (label) => mapped(label, options), column.category === 'enum');
+  return labelShownAs(shown, column, {
+    options,
+    show: (label) => mapped(label, options),
+    ignoreCase: column.category === 'enum',
+  });
 }
 
 /**
@@ -37,16 +41,26 @@ export const optionName = (label: string, options: CodecOptions): string =>
  * name differs just by case (Notion reuses an existing option then), else the name itself with its commas back.
  */
 export function labelOf(name: string, column: ColumnShape, options: CodecOptions): string {
-  const known = labelShownAs(name, column, options, (label) => optionName(label, options), true);
+  const known = labelShownAs(name, column, {
+    options,
+    show: (label) => optionName(label, options),
+    ignoreCase: true,
+  });
   return known ?? name.replaceAll('\u201a', ',');
 }
 
 function labelShownAs(
   name: string,
   column: ColumnShape,
-  options: CodecOptions,
-  show: (label: string) => string,
-  ignoreCase: boolean,
+  {
+    options,
+    show,
+    ignoreCase,
+  }: {
+    readonly options: CodecOptions;
+    readonly show: (label: string) => string;
+    readonly ignoreCase: boolean;
+  },
 ): string | undefined {
   const labels = knownLabels(column, options);
   // A key of the value map that the enum lacks must not win over one that it has.

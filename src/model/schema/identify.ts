@@ -150,7 +150,7 @@ function notePresent(
   // A field that is mapped again may have a base from before, of which nobody knows what became.
   if (was === null ? contacted : isVoid(was, next)) draft.voided.push(name);
   if (now.name !== name) draft.deviations.push(renamed(want, now.name));
-  noteOptions(draft, want, was, now, options);
+  noteOptions(draft, want, { was, now, options });
 }
 
 function noteMisfit(
@@ -229,9 +229,15 @@ const optionsFor = (
 function noteOptions(
   draft: Draft,
   want: WantedProperty,
-  was: KnownProperty | null,
-  now: NamedProperty,
-  options: Readonly<Record<string, KnownOption>>,
+  {
+    was,
+    now,
+    options,
+  }: {
+    readonly was: KnownProperty | null;
+    readonly now: NamedProperty;
+    readonly options: Readonly<Record<string, KnownOption>>;
+  },
 ): void {
   const { field, type, property } = want;
   if (field === undefined || !hasOptions(type)) return;

@@ -60,7 +60,11 @@ function createSource(call: Call): JsonObject {
   const parent = objectAt(call.body.parent, 'body.parent');
   const database = databaseAt(call, idAt(parent.database_id, 'body.parent.database_id'));
   const title = runsIn(call, 'title') ?? [];
-  const source = createDataSource(call, database.id, title, call.body.properties, 'body.properties');
+  const source = createDataSource(call, database.id, {
+    title,
+    properties: call.body.properties,
+    path: 'body.properties',
+  });
   return renderDataSource(call, source);
 }
 
@@ -92,7 +96,7 @@ function querySource(call: Call): JsonObject {
   const id = pathId(call, 'data_source_id');
   const source = sourceAt(call, id);
   if (isTrashedSource(call.store, source)) throw notFound('data source', id);
-  const cut = queryPages(call.store, call.cursors, call.cuts, call.at, source, call.body);
+  const cut = queryPages(call.store, call.cursors, call.cuts, { now: call.at, source, body: call.body });
   const only = filterProperties(call);
   return listAnswer(
     'page_or_data_source',

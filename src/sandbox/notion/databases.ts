@@ -36,7 +36,11 @@ export function createDatabase(
     ...stamps(deed),
   };
   deed.store.databases.put(database);
-  createDataSource(deed, id, title, wanted.properties, 'body.initial_data_source.properties');
+  createDataSource(deed, id, {
+    title,
+    properties: wanted.properties,
+    path: 'body.initial_data_source.properties',
+  });
   return database;
 }
 
@@ -44,9 +48,11 @@ export function createDatabase(
 export function createDataSource(
   deed: Deed,
   databaseId: string,
-  title: readonly Run[],
-  properties: unknown,
-  path: string,
+  {
+    title,
+    properties,
+    path,
+  }: { readonly title: readonly Run[]; readonly properties: unknown; readonly path: string },
 ): DataSource {
   const { store } = deed;
   const id = randomUUID();

@@ -74,7 +74,7 @@ function optionActions(house: House, deed: () => Deed, sourceId: (raw: string) =
       const id = sourceId(raw);
       const property = optionPropertyOf(propertyOf(house, id, name));
       const wanted = freeName(property, option);
-      store.transact(() => addOption(store, id, property.id, wanted));
+      store.transact(() => addOption(store, id, { id: property.id, name: wanted }));
     },
     renameOption: (raw, name, from, to) =>
       options(raw, name, (property) => {

@@ -146,7 +146,8 @@ function pageActions(house: House, deed: (actor?: string) => Deed): PageActions 
       );
       return viewOf(house, made);
     },
-    uploadFile: (raw, name, file, actor) => act(raw, (id) => uploadFile(house, deed(actor), id, name, file)),
+    uploadFile: (raw, name, file, actor) =>
+      act(raw, (id) => uploadFile(house, deed(actor), { id, name, file })),
     trashPage: (raw) => act(raw, (id) => setState(store, id, { inTrash: true })),
     restorePage: (raw) => act(raw, (id) => setState(store, id, { inTrash: false })),
     archivePage: (raw, archived = true) => act(raw, (id) => setState(store, id, { isArchived: archived })),
@@ -160,7 +161,11 @@ function pageActions(house: House, deed: (actor?: string) => Deed): PageActions 
   };
 }
 
-function uploadFile(house: House, deed: Deed, id: string, name: string, file: string): Page {
+function uploadFile(
+  house: House,
+  deed: Deed,
+  { id, name, file }: { readonly id: string; readonly name: string; readonly file: string },
+): Page {
   const { store } = house;
   const page = fresh(store, id);
   const source = page.parent.type === 'data_source_id' ? page.parent.dataSourceId : '';

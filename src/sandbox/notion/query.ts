@@ -114,9 +114,7 @@ export function queryPages(
   store: Store,
   cursors: Cursors,
   cuts: Cuts,
-  now: number,
-  source: DataSource,
-  body: JsonObject,
+  { now, source, body }: { readonly now: number; readonly source: DataSource; readonly body: JsonObject },
 ): Slice<Page> {
   if (body.in_trash !== undefined || body.archived !== undefined) {
     throw invalid(

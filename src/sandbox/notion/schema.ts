@@ -54,9 +54,7 @@ function propertyId(taken: readonly Property[]): string {
 function parseKind(
   store: Store,
   raw: JsonObject,
-  path: string,
-  ds: DataSource,
-  old: Property | null,
+  { path, ds, old }: { readonly path: string; readonly ds: DataSource; readonly old: Property | null },
 ): PropertyKind {
   const type = typeIn(raw);
   if (type === undefined) throw failed(`${path}.type`, 'defined', undefined);
@@ -131,7 +129,7 @@ export function applySchema(store: Store, dataSourceId: string, raw: unknown, pa
   const late = ([, value]: [string, unknown]): number =>
     isObject(value) && typeIn(value) === 'rollup' ? 1 : 0;
   for (const [key, value] of entries.sort((a, b) => late(a) - late(b))) {
-    applyProperty(store, dataSourceId, key, value, `${path}.${key}`);
+    applyProperty(store, dataSourceId, { key, value, path: `${path}.${key}` });
   }
   const after = store.dataSources.get(dataSourceId)?.properties ?? [];
   if (after.length > 500) throw invalid('A data source can have at most 500 properties.');
@@ -154,7 +152,11 @@ function checkOptionCount(store: Store, entries: readonly [string, unknown][], p
   }
 }
 
-function applyProperty(store: Store, dataSourceId: string, key: string, value: unknown, path: string): void {
+function applyProperty(
+  store: Store,
+  dataSourceId: string,
+  { key, value, path }: { readonly key: string; readonly value: unknown; readonly path: string },
+): void {
   const ds = store.dataSources.get(dataSourceId);
   if (ds === undefined) throw notFound('data source', dataSourceId);
   const old = findProperty(store, ds.properties, key);
@@ -182,7 +184,12 @@ function applyProperty(store: Store, dataSourceId: string, key: string, value: u
     throw invalid('A data source can have only one title property.');
   }
   const id = old?.id ?? (type === 'title' ? 'title' : propertyId([...ds.properties, ...(ds.removed ?? [])]));
-  const property: Property = { id, name, description, ...parseKind(store, body, path, ds, old ?? null) };
+  const property: Property = {
+    id,
+    name,
+    description,
+    ...parseKind(store, body, { path, ds, old: old ?? null }),
+  };
   putProperty(store, ds, property);
   if (old !== undefined) convertValues(store, dataSourceId, old, property);
   if (property.type === 'unique_id' && old?.type !== 'unique_id') numberPages(store, dataSourceId, id);

@@ -20,7 +20,10 @@ export function parseValues(store: Store, dataSourceId: string, raw: unknown): R
     const type = typeIn(body);
     if (type === undefined) throw failed(`${path}.${property.type}`, 'defined', undefined);
     if (type !== property.type) throw invalid(`${property.name} is expected to be ${property.type}.`);
-    values.set(property.id, parseValue(store, dataSourceId, property, body[type], `${path}.${type}`));
+    values.set(
+      property.id,
+      parseValue(store, dataSourceId, { property, raw: body[type], path: `${path}.${type}` }),
+    );
   }
   return values;
 }
@@ -28,9 +31,7 @@ export function parseValues(store: Store, dataSourceId: string, raw: unknown): R
 function parseValue(
   store: Store,
   dataSourceId: string,
-  property: Property,
-  raw: unknown,
-  path: string,
+  { property, raw, path }: { readonly property: Property; readonly raw: unknown; readonly path: string },
 ): Value {
   switch (property.type) {
     case 'title':
@@ -44,13 +45,13 @@ function parseValue(
     case 'select':
       return {
         type: 'select',
-        optionId: raw === null ? null : chooseOption(store, dataSourceId, property.id, raw, path),
+        optionId: raw === null ? null : chooseOption(store, dataSourceId, { id: property.id, raw, path }),
       };
     case 'status':
       return { type: 'status', optionId: raw === null ? null : existingStatus(property, raw, path) };
     case 'multi_select': {
       const chosen = arrayAt(raw, path).map((item, index) =>
-        chooseOption(store, dataSourceId, property.id, item, `${path}[${index}]`),
+        chooseOption(store, dataSourceId, { id: property.id, raw: item, path: `${path}[${index}]` }),
       );
       return { type: 'multi_select', optionIds: [...new Set(chosen)] };
     }
@@ -89,7 +90,11 @@ function optionProperty(store: Store, dataSourceId: string, id: string): OptionP
   return property !== undefined && 'options' in property ? property : undefined;
 }
 
-function chooseOption(store: Store, dataSourceId: string, id: string, raw: unknown, path: string): string {
+function chooseOption(
+  store: Store,
+  dataSourceId: string,
+  { id, raw, path }: { readonly id: string; readonly raw: unknown; readonly path: string },
+): string {
   const body = objectAt(raw, path);
   // An earlier element of the same write may have added an option: look at the schema as it is now.
   const property = optionProperty(store, dataSourceId, id);
@@ -103,7 +108,11 @@ function chooseOption(store: Store, dataSourceId: string, id: string, raw: unkno
   const found = findOption(options, name);
   return (
     found?.id ??
-    addOption(store, dataSourceId, id, name, typeof body.color === 'string' ? body.color : undefined)
+    addOption(store, dataSourceId, {
+      id,
+      name,
+      color: typeof body.color === 'string' ? body.color : undefined,
+    })
   );
 }
 
@@ -111,9 +120,7 @@ function chooseOption(store: Store, dataSourceId: string, id: string, raw: unkno
 export function addOption(
   store: Store,
   dataSourceId: string,
-  id: string,
-  name: string,
-  color?: string,
+  { id, name, color }: { readonly id: string; readonly name: string; readonly color?: string | undefined },
 ): string {
   const ds = store.dataSources.get(dataSourceId);
   const property = optionProperty(store, dataSourceId, id);

@@ -79,7 +79,7 @@ describe.each(Object.entries(codecs))('%s', (type, codec) => {
   test('decode takes any value, column and present text', () => {
     fc.assert(
       fc.property(values, shapes, options, texts, (value, shape, settings, current) => {
-        const outcome = codec.decode(value, shape, settings, lookups, current);
+        const outcome = codec.decode(value, shape, settings, { lookups, current });
         if (outcome.kind === 'value' && outcome.text === null) expect(shape.nullable).toBe(true);
         if (outcome.kind === 'refused') expect(outcome.fault.path).toBe('Field');
       }),
@@ -98,7 +98,10 @@ describe.each(Object.entries(codecs))('%s', (type, codec) => {
         const stored = JSON.parse(JSON.stringify(outcome.value)) as Json;
         expect(sameJson(stored, outcome.value)).toBe(true);
         if (text !== null)
-          expect(codec.decode(stored, shape, settings, lookups, text)).toEqual({ kind: 'value', text });
+          expect(codec.decode(stored, shape, settings, { lookups, current: text })).toEqual({
+            kind: 'value',
+            text,
+          });
       }),
       { numRuns: 500 },
     );

@@ -147,7 +147,7 @@ export function round(
   current: SqlText = null,
 ): SqlText {
   const value = delivered(codec, text, shape, options);
-  return textIn(codec.decode(value, shape, options, lookups, current));
+  return textIn(codec.decode(value, shape, options, { lookups, current }));
 }
 
 /** Message and remedy of a refusal, which must name the property and say what to do. */
@@ -168,7 +168,7 @@ export const decode = (
   shape: ColumnShape,
   options = named(),
   current: SqlText = null,
-): Decoded => codec.decode(value, shape, options, lookups, current);
+): Decoded => codec.decode(value, shape, options, { lookups, current });
 
 /** A property as the API answers it. */
 export const prop = (
