@@ -60,12 +60,10 @@ export async function pageRemoved(
   const isNoted = record.state === 'trashed' && record.away === evidence;
   if (isNoted && left.decision === null && evidence !== 'hidden') return;
   // Only the trash is a deletion; what was archived, moved or hidden from us still exists.
-  if (evidence !== 'trashed')
-    return setAside(context, left, {
-      record,
-      evidence,
-      failure: await strayed(context, left, record, evidence),
-    });
+  if (evidence !== 'trashed') {
+    const failure = await strayed(context, left, record, evidence);
+    return setAside(context, left, { record, evidence, failure });
+  }
   const policy = left.table.onNotionTrash;
   if (policy !== 'review' && policy !== 'ignore') await assertNotWithDatabase(context, left);
   if (typeof policy === 'object') return deleteUnlessDisputed(context, left, record);
