@@ -5,7 +5,7 @@ import { failpoint } from '../runtime/failpoints.ts';
 import { notFailing } from './page-failures.ts';
 import type { Sql, Store } from './sql.ts';
 
-type OperationId = string;
+export type OperationId = string;
 
 type Values = Readonly<Record<string, Json>>;
 

@@ -3,7 +3,7 @@ import { markRestore } from './outbox.ts';
 import type { Sql } from './sql.ts';
 
 /** Rows whose relation refers to a row of `related` by something else than its key. */
-type Referrers = {
+export type Referrers = {
   readonly table: TableName;
   readonly field: string;
   readonly related: TableName;
