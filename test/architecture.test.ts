@@ -10,6 +10,11 @@ const SRC = join(ROOT, 'src');
 const CODE_LINES = 300;
 const ASSET_LINES = 400;
 const FUNCTION_LINES = 50;
+const MEDIAN_LINES = 110;
+/** Of a function; more belong together in an object with names. */
+const PARAMETERS = 4;
+/** How many functions may have more than that. */
+const WIDE_FUNCTIONS = 5;
 
 /** `code` is the text without comments, `bare` without what stands in quotes too; both keep their lines. */
 type Source = { readonly path: string; readonly text: string; readonly code: string; readonly bare: string };
@@ -226,13 +231,18 @@ test(`no file has more than ${CODE_LINES} lines, no asset or SQL file more than 
   expect(long.map((each) => `${each.path}: ${each.lines}`)).toEqual([]);
 });
 
+test(`half of the files have fewer than ${MEDIAN_LINES} lines`, () => {
+  const lengths = sources.map(({ text }) => lineCount(text)).sort((one, other) => one - other);
+  expect(lengths[Math.floor(lengths.length / 2)]).toBeLessThan(MEDIAN_LINES);
+});
+
 /** A function's first line, at any depth: a declaration, a method of an object, or an arrow that is given a name. */
 const FUNCTION =
   /^[ \t]*(?:export\s+)?(?:default\s+)?(?:async\s+)?(?:function\*?\s+(\w+)|(?:const|let)\s+(\w+)(?:\s*:[^=\n]+)?\s*=\s*(?:async\s*)?(?:<[^>]*>\s*)?\()/gm;
 
 /** Longer than the rule, and waiting to be taken apart: they may shrink, and no other may join them. */
 const LONG: Readonly<Record<string, number>> = {
-  'app/services.ts: servicesOf': 85,
+  'app/services.ts: servicesOf': 54,
   'sandbox/notion/human.ts: humanActions': 57,
   'sandbox/notion/store.ts: makeTable': 51,
 };
@@ -262,4 +272,33 @@ test(`no function has more than ${FUNCTION_LINES} lines`, () => {
   );
   expect(lengths.length).toBeGreaterThan(sources.length);
   expect(lengths.filter(({ name, lines }) => lines > (LONG[name] ?? FUNCTION_LINES))).toEqual([]);
+});
+
+/** How many parameters the function has whose first word stands here; a pattern in braces is one. */
+function parametersAt(bare: string, start: number): number {
+  let at = bare.indexOf('(', start) + 1;
+  let count = 0;
+  let isEmpty = true;
+  for (let depth = 0; at < bare.length; at += 1) {
+    const unit = bare[at] ?? '';
+    if (depth === 0 && unit === ')') break;
+    if ('({[<'.includes(unit)) depth += 1;
+    // The arrow of a function's type closes nothing.
+    else if (')}]'.includes(unit) || (unit === '>' && bare[at - 1] !== '=')) depth -= 1;
+    if (depth === 0 && unit === ',') {
+      if (!isEmpty) count += 1;
+      isEmpty = true;
+    } else if (/\S/.test(unit)) isEmpty = false;
+  }
+  return isEmpty ? count : count + 1;
+}
+
+test(`fewer than ${WIDE_FUNCTIONS} functions have more than ${PARAMETERS} parameters`, () => {
+  const wide = sources.flatMap(({ path, bare }) =>
+    [...bare.matchAll(FUNCTION)].flatMap((match) => {
+      const count = parametersAt(bare, match.index);
+      return count > PARAMETERS ? [`${path}: ${match[1] ?? match[2]} has ${count}`] : [];
+    }),
+  );
+  expect(wide.length, wide.join('\n')).toBeLessThan(WIDE_FUNCTIONS);
 });

@@ -42,9 +42,7 @@ type Flowing = Awaited<ReturnType<typeof sharedContext>> & { readonly botId: str
 export function flowsOf(
   options: { readonly createGraceMs?: number; readonly untilNextPoll?: PollOptions['untilNext'] },
   installation: Installation,
-  shared: Flowing,
-  wakeups: Wakeups,
-  hints: Hints,
+  { shared, wakeups, hints }: { readonly shared: Flowing; readonly wakeups: Wakeups; readonly hints: Hints },
 ): readonly Service[] {
   const { config, environment } = installation;
   const hint = (page: PageId): void => {

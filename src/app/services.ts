@@ -93,7 +93,7 @@ export async function servicesOf(
     };
     using _ = options.monitor.atWork({ store, tables: shared.tables, botId: self.id, hint });
     options.onReady?.();
-    const flows = flowsOf(options, installation, { ...shared, botId: self.id }, wakeups, hints);
+    const flows = flowsOf(options, installation, { shared: { ...shared, botId: self.id }, wakeups, hints });
     await runTogether(flows, signal, log);
   };
   return [

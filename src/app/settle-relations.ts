@@ -88,7 +88,7 @@ async function keep(
     await saveUnshown(sql, pair, unshown);
     if (fields.length === 0) return;
     await advanceBase(sql, pair, { row: {}, page: interrupted });
-    await markRestore(sql, pair.table, pair.key, fields);
+    await markRestore(sql, { table: pair.table, key: pair.key, fields });
   });
 }
 

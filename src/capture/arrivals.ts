@@ -27,8 +27,7 @@ export function follow(
   arrivals: Arrivals,
   table: ResolvedTable,
   [from, to]: readonly [string, string | null],
-  former: WalTuple,
-  now: WalTuple | null,
+  { former, now }: { readonly former: WalTuple; readonly now: WalTuple | null },
 ): void {
   if (Object.keys(former).length <= table.key.length) return;
   const isArrival = arrivals.has(from) && !wasThereBefore(arrivals, from, former);

@@ -171,9 +171,12 @@ function noteRecord(
   const old = before === null ? null : keyOf(table, before);
   if (event.kind === 'delete' ? old === null : key === null) pending.compared.add(table.name);
   if (old !== null && before !== null) {
-    if (key !== null && old !== key) noteMove(pending, table, transaction, [old, key], before);
+    if (key !== null && old !== key) noteMove(pending, { table, transaction }, [old, key], before);
     const names = [`${table.name}/${old}`, key === null ? null : `${table.name}/${key}`] as const;
-    follow(transaction.arrivals, table, names, before, event.kind === 'delete' ? null : event.row);
+    follow(transaction.arrivals, table, names, {
+      former: before,
+      now: event.kind === 'delete' ? null : event.row,
+    });
   }
   // No row has the old key now, unless one that is still to come takes it.
   if (old !== null && old !== key)
@@ -194,8 +197,7 @@ function noteRecord(
 /** The record follows its row, whoever changed the key: see `applyMoves`. */
 function noteMove(
   pending: PendingChanges,
-  table: ResolvedTable,
-  transaction: Transaction,
+  { table, transaction }: { readonly table: ResolvedTable; readonly transaction: Transaction },
   [from, to]: readonly [RowKey, RowKey],
   former: WalTuple,
 ): void {

@@ -147,7 +147,7 @@ async function takeChoice(
   const page = await notion.retrievePage(seen, ASK).catch(unlessGone);
   const option = page && optionOf(place, page);
   if (page === null || option === null) return;
-  const choice = await choiceOn(context, place, conflict, page, option);
+  const choice = await choiceOn(context, { place, page }, conflict, option);
   if ('why' in choice) {
     return store.transaction(async (sql) => {
       await noteConflict(sql, conflict, choice.why);
@@ -171,9 +171,8 @@ type Chosen =
 /** What stands on the page as something that can be carried out, or why it cannot. */
 async function choiceOn(
   { store, tables }: ConflictPagesContext,
-  place: ReportDatabasePlace,
+  { place, page }: { readonly place: ReportDatabasePlace; readonly page: NotionPage },
   conflict: string,
-  page: NotionPage,
   option: string,
 ): Promise<Chosen> {
   const line = await readConflict(store, conflict);

@@ -141,9 +141,11 @@ export async function markFound(
  */
 export async function markRestore(
   sql: Sql,
-  table: TableName,
-  key: RowKey,
-  fields: readonly string[],
+  {
+    table,
+    key,
+    fields,
+  }: { readonly table: TableName; readonly key: RowKey; readonly fields: readonly string[] },
   again = true,
 ): Promise<void> {
   await sql.query(

@@ -197,9 +197,7 @@ export async function markLinked(sql: Sql, table: TableName, key: RowKey): Promi
  */
 export async function rest(
   sql: Sql,
-  table: TableName,
-  key: RowKey,
-  as: RestedAs,
+  { table, key, as }: { readonly table: TableName; readonly key: RowKey; readonly as: RestedAs },
   filtered = false,
 ): Promise<void> {
   await outdateConflicts(sql, table, key);

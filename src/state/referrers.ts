@@ -32,5 +32,5 @@ export async function markReferrers(sql: Sql, { table, field, related, rows }: R
       where not coalesce(t.base_page -> $3, '[]') @> to_jsonb(r.page_id::text) order by 1`,
     [table, related, field, keys, targets],
   );
-  for (const { key } of lacking) await markRestore(sql, table, key, [field]);
+  for (const { key } of lacking) await markRestore(sql, { table, key, fields: [field] });
 }

@@ -91,10 +91,11 @@ export async function rekey(sql: Sql, table: TableName, moves: readonly KeyMove[
     table,
     made.map(({ to }) => to).filter((to) => known.has(to) && !leaving.has(to)),
   ]);
-  for (const [name, of, column] of BY_KEY) await moveKeys(sql, `pgnotion.${name}`, [of, column], table, made);
+  for (const [name, of, column] of BY_KEY)
+    await moveKeys(sql, `pgnotion.${name}`, [of, column], { table, moves: made });
   await clearWay(sql, table, made);
   for (const [name, of, column] of BY_KEY)
-    await settleKeys(sql, `pgnotion.${name}`, [of, column], table, made);
+    await settleKeys(sql, `pgnotion.${name}`, [of, column], { table, moves: made });
   await moveLines(sql, table, made);
   const tos = new Set(followed.map(({ to }) => to));
   await lookAgain(
@@ -111,8 +112,7 @@ const moveKeys = (
   sql: Sql,
   name: string,
   [of, column]: readonly [string, string],
-  table: TableName,
-  moves: readonly KeyMove[],
+  { table, moves }: { readonly table: TableName; readonly moves: readonly KeyMove[] },
 ): Promise<unknown> =>
   sql.query(
     `update ${name} set ${column} = chr(1) || u.new from unnest($2::text[], $3::text[]) as u(old, new)
@@ -124,8 +124,7 @@ const settleKeys = (
   sql: Sql,
   name: string,
   [of, column]: readonly [string, string],
-  table: TableName,
-  moves: readonly KeyMove[],
+  { table, moves }: { readonly table: TableName; readonly moves: readonly KeyMove[] },
 ): Promise<unknown> =>
   sql.query(
     `update ${name} set ${column} = substr(${column}, 2)

@@ -65,8 +65,10 @@ type PutAway =
 export async function putAway(
   context: DeliverContext,
   { entry, table }: Deletion,
-  record: SyncRecord & { readonly page: PageId },
-  request: AwayRequest,
+  {
+    record,
+    request,
+  }: { readonly record: SyncRecord & { readonly page: PageId }; readonly request: AwayRequest },
   { kind, before, by, keep }: AwayReason,
 ): Promise<PutAway> {
   const told: RequestedOperation = {

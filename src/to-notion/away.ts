@@ -52,9 +52,11 @@ const TARGET_WAIT_MS = 2_000;
 export async function refusedForPage(
   context: DeliverContext,
   { entry, table }: Delivery,
-  own: PageId | null,
-  writes: PageImage,
-  error: unknown,
+  {
+    own,
+    writes,
+    error,
+  }: { readonly own: PageId | null; readonly writes: PageImage; readonly error: unknown },
 ): Promise<Delivered | null> {
   if (!(error instanceof NotionFailure) || (error.errorClass.status !== 400 && !isGone(error))) return null;
   if (own !== null) {

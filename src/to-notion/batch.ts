@@ -53,10 +53,14 @@ export async function readBatch(
     ({ key, kind }) => leaving.includes(key) || (kind === 'delete' && !rows.has(key) && !leftOut.has(key)),
   );
   const priority = entries[0] === undefined ? 'live' : urgencyOf(entries[0]);
-  const look = await readBeforeWrite(context, table, source, updates.length + deletions.length, { priority });
+  const look = await readBeforeWrite(context, table, {
+    source,
+    count: updates.length + deletions.length,
+    ask: { priority },
+  });
   await guardBatch(context, table, lookups, pairs);
   const unlinked = entries.filter(({ key }) => rows.has(key) && !records.has(key) && !leftOut.has(key));
-  const claims = await findClaims(context, table, source, unlinked, { priority });
+  const claims = await findClaims(context, table, { source, entries: unlinked, ask: { priority } });
   return { ...pairs, table, source, lookups, look, claims };
 }
 

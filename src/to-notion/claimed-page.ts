@@ -30,9 +30,11 @@ export type Claims = ReadonlyMap<RowKey, readonly NotionPage[]> | NotionFailure;
 export async function findClaims(
   context: DeliverContext,
   table: ResolvedTable,
-  source: Source,
-  entries: readonly OutboxEntry[],
-  ask: Ask,
+  {
+    source,
+    entries,
+    ask,
+  }: { readonly source: Source; readonly entries: readonly OutboxEntry[]; readonly ask: Ask },
 ): Promise<Claims> {
   // Without the property, the records wait for it (`awaitProperty`).
   if (entries.length === 0 || propertyKey(source, table.idProperty) === undefined) return new Map();
@@ -44,7 +46,7 @@ export async function findClaims(
   const found = new Map<RowKey, NotionPage[]>(keys.map((key) => [key, []]));
   for (let at = 0; at < keys.length; at += KEYS_PER_QUERY) {
     const some = keys.slice(at, at + KEYS_PER_QUERY);
-    const pages = await pagesWith(context, table, source, some, ask).catch((error: unknown) => {
+    const pages = await pagesWith(context, table, { source, keys: some, ask }).catch((error: unknown) => {
       if (error instanceof NotionFailure && error.errorClass.status === 400) return error;
       throw error;
     });
@@ -60,9 +62,7 @@ const idOn = (table: ResolvedTable, source: Source, page: NotionPage): RowKey =>
 async function pagesWith(
   { notion }: DeliverContext,
   table: ResolvedTable,
-  source: Source,
-  keys: readonly RowKey[],
-  ask: Ask,
+  { source, keys, ask }: { readonly source: Source; readonly keys: readonly RowKey[]; readonly ask: Ask },
 ): Promise<readonly NotionPage[]> {
   const property = propertyKey(source, table.idProperty) ?? table.idProperty;
   const or = keys.map((key) => ({ property, rich_text: { equals: key } }));
@@ -114,7 +114,11 @@ async function claimsOf(
   if (claims instanceof NotionFailure) throw claims;
   const batched = claims.get(entry.key);
   if (batched !== undefined) return batched;
-  const alone = await findClaims(context, table, source, [entry], { priority: urgencyOf(entry) });
+  const alone = await findClaims(context, table, {
+    source,
+    entries: [entry],
+    ask: { priority: urgencyOf(entry) },
+  });
   if (alone instanceof NotionFailure) throw alone;
   return alone.get(entry.key) ?? [];
 }

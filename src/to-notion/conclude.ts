@@ -47,9 +47,7 @@ export type Seen = Look & {
 export async function conclude(
   context: DeliverContext,
   delivery: Delivery,
-  record: Linked,
-  plan: PagePlan,
-  seen: Seen,
+  { record, plan, seen }: { readonly record: Linked; readonly plan: PagePlan; readonly seen: Seen },
 ): Promise<Delivered> {
   const { entry, table, row } = delivery;
   const moved = [...Object.keys(plan.writes), ...plan.agreed];
@@ -72,7 +70,12 @@ export async function conclude(
   else {
     const look = await store.transaction(async (sql) => {
       if (plan.missing.length > 0) await lockWaiting(sql);
-      const unseen = await concludeConflicts(sql, delivery, record, seen.page, plan, seen.second.withheld);
+      const unseen = await concludeConflicts(
+        sql,
+        { delivery, record, page: seen.page },
+        plan,
+        seen.second.withheld,
+      );
       if (plan.missing.length > 0) await awaitTargets(sql, table.name, entry.key, plan.missing);
       await finish(sql);
       return unseen;

@@ -51,9 +51,11 @@ export function judging(
 export const deliveryClash = (
   type: ConflictType,
   { table, row }: Pick<Delivery, 'table' | 'row'>,
-  record: Linked,
-  page: PageImage,
-  field: string | null,
+  {
+    record,
+    page,
+    field,
+  }: { readonly record: Linked; readonly page: PageImage; readonly field: string | null },
 ): Clash => clashOf({ type, field }, table, record, { row, page });
 
 /**
@@ -62,9 +64,11 @@ export const deliveryClash = (
  */
 export function rulingsToKeep(
   delivery: Delivery,
-  record: Linked,
-  page: PageImage,
-  overruled: readonly string[],
+  {
+    record,
+    page,
+    overruled,
+  }: { readonly record: Linked; readonly page: PageImage; readonly overruled: readonly string[] },
   { rulings, keepSeen }: Judging,
 ): ((sql: Sql) => Promise<void>) | null {
   const decided = overruled.flatMap((name) => {
@@ -75,7 +79,7 @@ export function rulingsToKeep(
   return async (sql) => {
     await keepSeen?.(sql);
     for (const { name, one, strategy } of decided) {
-      const clash = deliveryClash('CONCURRENT_UPDATE', delivery, record, page, name);
+      const clash = deliveryClash('CONCURRENT_UPDATE', delivery, { record, page, field: name });
       await decideConflict(sql, { ...clash, times: one }, 'postgres', strategy);
     }
   };
@@ -108,9 +112,11 @@ const NOTHING = { agreed: [], writes: {}, held: [], conflicts: [] };
  */
 export async function concludeConflicts(
   sql: Sql,
-  delivery: Delivery,
-  record: Linked,
-  page: PageImage,
+  {
+    delivery,
+    record,
+    page,
+  }: { readonly delivery: Delivery; readonly record: Linked; readonly page: PageImage },
   plan: Pick<PagePlan, 'agreed' | 'writes' | 'held' | 'conflicts'> = NOTHING,
   notes: ReadonlyMap<string, string> = new Map(),
 ): Promise<boolean> {
@@ -119,7 +125,7 @@ export async function concludeConflicts(
   const decided = new Set(conflicts.flatMap(({ by, field }) => (by === null ? [] : [field])));
   for (const field of plan.held.filter((each) => !decided.has(each)))
     await holdConflict(sql, {
-      ...deliveryClash('CONCURRENT_UPDATE', delivery, record, page, field),
+      ...deliveryClash('CONCURRENT_UPDATE', delivery, { record, page, field }),
       ...(notes.has(field) ? { note: notes.get(field) ?? '' } : {}),
     });
   const freed = await applyTransitions(sql, conflicts, ({ field }) => ({
@@ -142,7 +148,7 @@ export async function concludeQuietly(
     const freed =
       record.state === 'trashed'
         ? await freeTrashed(sql, record)
-        : await concludeConflicts(sql, delivery, record, record.basePage);
+        : await concludeConflicts(sql, { delivery, record, page: record.basePage });
     await settle(sql, delivery.entry);
     return freed;
   });
@@ -166,7 +172,10 @@ export async function concludeTrashed(
   record: Linked,
 ): Promise<Delivered> {
   await context.store.transaction(async (sql) => {
-    await holdConflict(sql, deliveryClash('DELETED_IN_NOTION', delivery, record, record.basePage, null));
+    await holdConflict(
+      sql,
+      deliveryClash('DELETED_IN_NOTION', delivery, { record, page: record.basePage, field: null }),
+    );
     await settle(sql, delivery.entry);
   });
   return SETTLED;

@@ -130,9 +130,15 @@ export function awaitProperty(
 export function strangerFields(
   table: ResolvedTable,
   base: PageImage,
-  image: PageImage,
-  written: Iterable<string>,
-  same: (a: PageValue, b: PageValue) => boolean,
+  {
+    image,
+    written,
+    same,
+  }: {
+    readonly image: PageImage;
+    readonly written: Iterable<string>;
+    readonly same: (a: PageValue, b: PageValue) => boolean;
+  },
 ): string[] {
   const ours = new Set(written);
   return table.fields

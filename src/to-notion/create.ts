@@ -38,13 +38,13 @@ export async function createPage(context: DeliverContext, delivery: Delivery): P
   const waits = await waitForTargets(context, delivery, wholePlan.missing);
   if (waits !== null) return waits;
   const only = stageFields(context, delivery);
-  const request = requestFor(context, delivery, leaveOut(wholePlan, delivery.refused), only);
+  const request = requestFor(context, { delivery, plan: leaveOut(wholePlan, delivery.refused), only });
   const { plan } = request;
   const operation = creation(context, delivery, plan.writes);
   const made = await send(context, delivery, request, operation);
   if (!('page' in made)) return made;
   await kindPassed(context, 'create', delivery);
-  await linkMade(context, delivery, request, made, operation);
+  await linkMade(context, delivery, request, { made, operation });
   context.refusedFields.end(recordName(delivery));
   // What did not go with the page itself follows by updates.
   if (request.more) return { kind: 'postponed', ms: 0 };
@@ -56,8 +56,7 @@ async function linkMade(
   context: DeliverContext,
   delivery: Delivery,
   { plan, more }: PageRequest,
-  made: Made,
-  operation: RequestOperation,
+  { made, operation }: { readonly made: Made; readonly operation: RequestOperation },
 ): Promise<void> {
   const { entry, table, source, row } = delivery;
   const { page } = made;
@@ -189,7 +188,7 @@ async function send(
     });
     const waits = await afterKindRefused(context, 'create', delivery, error);
     if (waits !== null) return waits;
-    const away = await refusedForPage(context, delivery, null, request.plan.writes, error);
+    const away = await refusedForPage(context, delivery, { own: null, writes: request.plan.writes, error });
     if (away !== null) return away;
     const without = known ? await afterRefusedCreate(context, delivery, request, error) : null;
     return without ?? failureOf(error, entry);
@@ -209,7 +208,7 @@ export async function findCreated(
   const ask = { priority: urgencyOf(entry) };
   const sent = await doubtfulCreate(context.store, table.name, entry.key);
   if (sent !== null && !(table.idProperty in sent)) {
-    const unkeyed = await findUnkeyed(context, { table, source }, record, sent, ask);
+    const unkeyed = await findUnkeyed(context, { table, source }, { record, sent, ask });
     return unkeyed ?? notFound(context, record);
   }
   const property = propertyKey(source, table.idProperty);

@@ -56,7 +56,11 @@ export async function deletePolicyOf(
   const goes = { kind: 'goes', by: null, edited: now?.image ?? null, keep: async () => undefined } as const;
   if (person !== null && known?.choice === 'postgres') return { ...goes, by: person };
   if (now === null) return goes;
-  const clash = deliveryClash('DELETED_IN_POSTGRES', { table, row: {} }, record, now.image, null);
+  const clash = deliveryClash(
+    'DELETED_IN_POSTGRES',
+    { table, row: {} },
+    { record, page: now.image, field: null },
+  );
   const times = await editTimesOf(context.store, context, record, now.page);
   const changed = changedOnPage(table.fields.filter(goesToPostgres), record.basePage, now.image);
   const edit = lastOf(changed.map(({ property }) => times.page(property, now.image[property] ?? null)));

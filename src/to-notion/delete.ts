@@ -56,12 +56,17 @@ export async function deletePage(
     return conclude(context, delivery, 'trashed');
   }
   const request = awayRequestOf(context, delivery, page, table.onPostgresDelete);
-  const away = await putAway(context, delivery, { ...record, page }, request, {
-    kind: 'delete',
-    before: removal.edited ?? record.basePage,
-    by: removal.by,
-    keep: removal.keep,
-  });
+  const away = await putAway(
+    context,
+    delivery,
+    { record: { ...record, page }, request },
+    {
+      kind: 'delete',
+      before: removal.edited ?? record.basePage,
+      by: removal.by,
+      keep: removal.keep,
+    },
+  );
   return away.kind === 'away' ? conclude(context, delivery, away.as) : away.delivered;
 }
 
@@ -94,7 +99,7 @@ async function conclude(
   await context.store.transaction(async (sql) => {
     await endDeletion(sql, table.name, entry.key);
     if (as === null) await forget(sql, table.name, entry.key);
-    else if (isNews) await rest(sql, table.name, entry.key, as);
+    else if (isNews) await rest(sql, { table: table.name, key: entry.key, as });
     await settle(sql, entry);
     await releaseRefusedDeletions(sql, referencedTables(table, context.tables.values()));
   });

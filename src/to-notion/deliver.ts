@@ -133,9 +133,9 @@ async function withRow(
   }
   const linked = { ...known, page: known.page };
   const own = needsLook(delivery, known)
-    ? await readBeforeWrite(context, table, source, 1, { priority: urgencyOf(entry) })
+    ? await readBeforeWrite(context, table, { source, count: 1, ask: { priority: urgencyOf(entry) } })
     : look;
-  return updatePage(context, delivery, linked, await own(linked));
+  return updatePage(context, { delivery, known: linked, now: await own(linked) });
 }
 
 /** Without a base, only a look can tell what the page holds: it may be the row's value already. */
@@ -188,13 +188,14 @@ async function withoutRow(
   const leftOutThen = batch.leftOut.get(entry.key);
   // Nothing would come of it, whatever the row is by now.
   if (known === undefined && leftOutThen !== undefined)
-    return filterOut(context, delivery, known, batch.look, leftOutThen);
+    return filterOut(context, delivery, { record: known, look: batch.look, why: leftOutThen });
   const { rows, broken } = await readEach(context.db, table, [entry.key]);
   if (broken.has(entry.key)) throw broken.get(entry.key);
   const leftOut = (await leftOutAmong(context.db, table, [entry.key])).get(entry.key);
   if (leftOut !== undefined)
     return (
-      (await goesAway(context, delivery, known)) ?? filterOut(context, delivery, known, batch.look, leftOut)
+      (await goesAway(context, delivery, known)) ??
+      filterOut(context, delivery, { record: known, look: batch.look, why: leftOut })
     );
   if (rows.has(entry.key)) return NEXT_BATCH;
   // A row that cannot be read is deleted only if the log said so.

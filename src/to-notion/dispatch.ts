@@ -118,7 +118,7 @@ async function startDue(
     if (entries.length === 0) continue;
     if (claimed.length === limit) started = 'some';
     else if (started === 'none') started = 'all';
-    begin(context, options, underWay, name, entries, signal);
+    begin(context, options, underWay, { name, entries, signal });
   }
   return started;
 }
@@ -127,11 +127,13 @@ function begin(
   context: DeliverContext,
   options: DeliverOptions,
   { work, byTable, broken }: UnderWay,
-  name: TableName,
-  entries: readonly OutboxEntry[],
-  signal: AbortSignal,
+  {
+    name,
+    entries,
+    signal,
+  }: { readonly name: TableName; readonly entries: readonly OutboxEntry[]; readonly signal: AbortSignal },
 ): void {
-  const batch = deliverBatch(context, options, name, entries, signal)
+  const batch = deliverBatch(context, options, { name, entries, signal })
     .then(
       () => broken.passed(name),
       (error: unknown) => {
@@ -155,9 +157,11 @@ function begin(
 async function deliverBatch(
   context: DeliverContext,
   { urgency, batchSize, busy }: DeliverOptions,
-  name: TableName,
-  entries: readonly OutboxEntry[],
-  signal: AbortSignal,
+  {
+    name,
+    entries,
+    signal,
+  }: { readonly name: TableName; readonly entries: readonly OutboxEntry[]; readonly signal: AbortSignal },
 ): Promise<void> {
   const inLane = { ...context, notion: context.notion.forLane(name) };
   const nameOfEntry = ({ key }: OutboxEntry): string => `${name}/${key}`;
@@ -176,7 +180,7 @@ async function deliverBatch(
         : urgency === LIVE
           ? batchSize
           : Math.min(batchSize, MASS_BATCH);
-    const news = await newsAmong(inLane, name, entries, size, signal);
+    const news = await newsAmong(inLane, name, { entries, size, signal });
     if (news === null) return;
     const taken = new Set(news.entries.map(nameOfEntry));
     // Those that nobody has in hand may become live meanwhile.
@@ -191,9 +195,11 @@ async function deliverBatch(
 async function newsAmong(
   context: DeliverContext,
   name: TableName,
-  entries: readonly OutboxEntry[],
-  size: number,
-  signal: AbortSignal,
+  {
+    entries,
+    size,
+    signal,
+  }: { readonly entries: readonly OutboxEntry[]; readonly size: number; readonly signal: AbortSignal },
 ): Promise<ReadEntries | null> {
   const source = await context.sourceOf(name);
   const table = context.tables.get(name);

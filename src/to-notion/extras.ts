@@ -42,8 +42,7 @@ export const mayHoldMore = (
 export async function keptBeside(
   context: DeliverContext,
   { table, entry, replacedExtras }: Delivery,
-  plan: Pick<PagePlan, 'writes'>,
-  now: CompletePage | null,
+  { plan, now }: { readonly plan: Pick<PagePlan, 'writes'>; readonly now: CompletePage | null },
   { bare }: Second,
 ): Promise<Kept> {
   const written = table.fields.filter(

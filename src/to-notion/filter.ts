@@ -27,9 +27,11 @@ type Linked = SyncRecord & { readonly page: PageId };
 export async function filterOut(
   context: DeliverContext,
   delivery: Deletion,
-  record: SyncRecord | undefined,
-  look: Preread,
-  why: LeftOut,
+  {
+    record,
+    look,
+    why,
+  }: { readonly record: SyncRecord | undefined; readonly look: Preread; readonly why: LeftOut },
 ): Promise<Delivered> {
   const { entry, table } = delivery;
   if (record === undefined) {
@@ -40,8 +42,8 @@ export async function filterOut(
   if (page === null) return afterIntent(context, delivery, record);
   const policy = why === 'soft' ? 'trash' : table.onRowFiltered;
   const rested = restsAlready(record, why);
-  if (rested !== null) return conclude(context, delivery, record, rested, why, null);
-  if (policy === 'ignore') return leaveAsItIs(context, delivery, { ...record, page }, look, why);
+  if (rested !== null) return conclude(context, delivery, record, { as: rested, why, edited: null });
+  if (policy === 'ignore') return leaveAsItIs(context, delivery, { record: { ...record, page }, look, why });
   const tooMany = await guardLeaving(context, delivery);
   if (tooMany !== null) return tooMany;
   const waits = awaitProperty(delivery, why === 'soft' ? null : filterMark(table));
@@ -50,17 +52,22 @@ export async function filterOut(
   if (found.kind === 'elsewhere') return found.delivered;
   if (found.inTrash) {
     await context.store.transaction((sql) => settlePutAway(sql, page));
-    return conclude(context, delivery, record, 'trashed', why, null);
+    return conclude(context, delivery, record, { as: 'trashed', why, edited: null });
   }
   const request = awayRequestOf(context, delivery, page, policy);
-  const away = await putAway(context, delivery, { ...record, page }, request, {
-    kind: 'filter',
-    before: found.edited?.image ?? record.basePage,
-    by: null,
-    keep: async () => undefined,
-  });
+  const away = await putAway(
+    context,
+    delivery,
+    { record: { ...record, page }, request },
+    {
+      kind: 'filter',
+      before: found.edited?.image ?? record.basePage,
+      by: null,
+      keep: async () => undefined,
+    },
+  );
   return away.kind === 'away'
-    ? conclude(context, delivery, record, away.as, why, found.edited)
+    ? conclude(context, delivery, record, { as: away.as, why, edited: found.edited })
     : away.delivered;
 }
 
@@ -76,13 +83,15 @@ function restsAlready({ state, restedAs }: SyncRecord, why: LeftOut): RestedAs |
 async function leaveAsItIs(
   context: DeliverContext,
   delivery: Deletion,
-  record: Linked,
-  look: Preread,
-  why: LeftOut,
+  { record, look, why }: { readonly record: Linked; readonly look: Preread; readonly why: LeftOut },
 ): Promise<Delivered> {
   const found = await pageNow(context, delivery, record, look);
   if (found.kind === 'elsewhere') return found.delivered;
-  return conclude(context, delivery, record, found.inTrash ? 'trashed' : 'left', why, found.edited);
+  return conclude(context, delivery, record, {
+    as: found.inTrash ? 'trashed' : 'left',
+    why,
+    edited: found.edited,
+  });
 }
 
 /** Many rows that leave at once wait for a person, as deletions do (invariant 10). */
@@ -122,15 +131,13 @@ async function conclude(
   context: DeliverContext,
   { entry, table }: Deletion,
   record: SyncRecord,
-  as: RestedAs,
-  why: LeftOut,
-  edited: CompletePage | null,
+  { as, why, edited }: { readonly as: RestedAs; readonly why: LeftOut; readonly edited: CompletePage | null },
 ): Promise<Delivered> {
   const { page } = record;
   await context.store.transaction(async (sql) => {
     const rested = why === 'soft' && as === 'trashed' ? 'soft' : as;
     if (record.state !== 'resting' || record.restedAs !== rested || record.filtered !== (why === 'filtered'))
-      await rest(sql, table.name, entry.key, rested, why === 'filtered');
+      await rest(sql, { table: table.name, key: entry.key, as: rested }, why === 'filtered');
     await settle(sql, entry);
     if (edited === null || page === null) return;
     const [first] = changedOnPage(table.fields.filter(goesToPostgres), record.basePage, edited.image);

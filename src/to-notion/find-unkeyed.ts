@@ -17,9 +17,7 @@ const MOST_QUERIES = 5;
 export async function findUnkeyed(
   context: DeliverContext,
   { table, source }: { readonly table: ResolvedTable; readonly source: Source },
-  record: SyncRecord,
-  sent: PageImage,
-  ask: Ask,
+  { record, sent, ask }: { readonly record: SyncRecord; readonly sent: PageImage; readonly ask: Ask },
 ): Promise<NotionPage | null> {
   const since = new Date(context.now().getTime() - (record.intentAgeMs ?? 0) - CLOCKS_MS);
   const filter = { timestamp: 'created_time', created_time: { on_or_after: since.toISOString() } };

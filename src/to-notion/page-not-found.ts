@@ -12,9 +12,15 @@ type Linked = SyncRecord & { readonly page: PageId };
 export async function pageNotFound(
   context: DeliverContext,
   delivery: Delivery,
-  record: Linked,
-  found: Exclude<PrereadResult, { kind: 'here' }>,
-  conflicts: readonly LiveConflict[],
+  {
+    record,
+    found,
+    conflicts,
+  }: {
+    readonly record: Linked;
+    readonly found: Exclude<PrereadResult, { kind: 'here' }>;
+    readonly conflicts: readonly LiveConflict[];
+  },
 ): Promise<Delivered> {
   if (found.kind === 'hidden') return hidden(delivery.entry);
   if (found.away === 'moved') return moved(context, delivery.entry, found.page);

@@ -37,11 +37,9 @@ export type PrereadResult =
 export async function readBeforeWrite(
   context: DeliverContext,
   table: ResolvedTable,
-  source: Source,
-  count: number,
-  ask: Ask,
+  { source, count, ask }: { readonly source: Source; readonly count: number; readonly ask: Ask },
 ): Promise<Preread> {
-  const one: Preread = (record) => lookAt(context, table, source, record, ask);
+  const one: Preread = (record) => lookAt(context, table, { source, record, ask });
   const byHand = table.fields.some(({ conflict }) => conflict === 'manual');
   if (count <= SMALL_BATCH || source.watermark === null || byHand) return one;
   const edited = await editedSince(context, source, source.watermark, ask);
@@ -63,15 +61,17 @@ export async function readBeforeWrite(
 export async function lookAt(
   context: DeliverContext,
   table: ResolvedTable,
-  source: Source,
-  record: SyncRecord & { readonly page: PageId },
-  ask: Ask,
+  {
+    source,
+    record,
+    ask,
+  }: { readonly source: Source; readonly record: SyncRecord & { readonly page: PageId }; readonly ask: Ask },
 ): Promise<PrereadResult> {
   const found = await locatePage(context.notion, table, { at: source, id: record.page, ask });
   if (found.kind !== 'here') return found;
   const whole = await context.settleRelations(found, { table, at: source, record }, ask);
   // It left between two looks: the next one says where to.
-  return whole === null ? lookAt(context, table, source, record, ask) : { ...found, ...whole };
+  return whole === null ? lookAt(context, table, { source, record, ask }) : { ...found, ...whole };
 }
 
 /**
@@ -104,7 +104,7 @@ async function editedSince(
   const from = new Date(watermark.getTime() - OVERLAP_MS).toISOString();
   let cursor: string | null = null;
   for (let asked = 0; asked < MAX_QUERIES; asked += 1) {
-    const answer: QueryAnswer | null = await listed(context, source, from, cursor, ask);
+    const answer: QueryAnswer | null = await listed(context, source, { from, cursor, ask });
     if (answer === null || answer.incomplete || answer.unreadable.length > 0) return null;
     for (const page of answer.pages) edited.set(page.id, page);
     cursor = answer.nextCursor;
@@ -116,9 +116,7 @@ async function editedSince(
 async function listed(
   { notion, log }: DeliverContext,
   { table, dataSource }: Source,
-  from: string,
-  cursor: string | null,
-  ask: Ask,
+  { from, cursor, ask }: { readonly from: string; readonly cursor: string | null; readonly ask: Ask },
 ): Promise<QueryAnswer | null> {
   try {
     const filter = { timestamp: 'last_edited_time', last_edited_time: { on_or_after: from } };

@@ -20,9 +20,7 @@ type ReadAnswer = {
 export async function readAnswer(
   context: DeliverContext,
   { entry, table, source }: Delivery,
-  known: Unshown,
-  sent: PageImage,
-  answer: NotionPage,
+  { known, sent, answer }: { readonly known: Unshown; readonly sent: PageImage; readonly answer: NotionPage },
 ): Promise<ReadAnswer | null> {
   if (awayOf(answer, source.dataSource) === 'moved') return null;
   const ask = { priority: urgencyOf(entry) };

@@ -65,7 +65,7 @@ export async function afterRefusal(
   const found = refusedIn(error.errorClass.message, sent);
   const refusal = { error, schema };
   if (found !== null) {
-    await keep(context, delivery, sent, found, refusal, 'named');
+    await keep(context, { delivery, sent, names: found }, refusal, 'named');
     return AT_ONCE;
   }
   if (names.length > 1 && context.refusedFields.split(record, names)) return AT_ONCE;
@@ -79,7 +79,7 @@ export async function afterRefusal(
     return null;
   }
   if (!searched && names.length > 1) return null;
-  await keep(context, delivery, sent, names, refusal, searched ? 'searched' : 'only');
+  await keep(context, { delivery, sent, names }, refusal, searched ? 'searched' : 'only');
   return AT_ONCE;
 }
 
@@ -95,7 +95,7 @@ export async function afterRefusedCreate(
   if (isAnother(schema, delivery)) return AT_ONCE;
   const found = refusedIn(error.errorClass.message, sent);
   if (found !== null) {
-    await keep(context, delivery, sent, found, { error, schema }, 'named');
+    await keep(context, { delivery, sent, names: found }, { error, schema }, 'named');
     return AT_ONCE;
   }
   if (sent.length > 0 && context.refusedFields.lower(recordName(delivery))) return AT_ONCE;
@@ -110,9 +110,11 @@ const all = ({ table }: Delivery): readonly string[] => [
 
 async function keep(
   context: DeliverContext,
-  delivery: Delivery,
-  sent: readonly SentField[],
-  names: readonly string[],
+  {
+    delivery,
+    sent,
+    names,
+  }: { readonly delivery: Delivery; readonly sent: readonly SentField[]; readonly names: readonly string[] },
   { error: { errorClass }, schema }: { readonly error: NotionFailure; readonly schema: SchemaState | null },
   how: 'named' | 'only' | 'searched',
 ): Promise<void> {

@@ -24,9 +24,11 @@ export type PageRequest = {
  */
 export function requestFor(
   context: DeliverContext,
-  delivery: Delivery,
-  plan: PagePlan,
-  only: readonly string[] | null,
+  {
+    delivery,
+    plan,
+    only,
+  }: { readonly delivery: Delivery; readonly plan: PagePlan; readonly only: readonly string[] | null },
   kept: Kept = NOTHING_KEPT,
 ): PageRequest {
   const fields = fieldsOf(context, delivery, plan.writes, kept);

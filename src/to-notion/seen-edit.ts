@@ -25,9 +25,15 @@ export type SeenEdit = {
 export async function seenEdit(
   context: DeliverContext,
   table: ResolvedTable,
-  record: SyncRecord & { readonly page: PageId },
-  now: CompletePage | null,
-  own: readonly string[],
+  {
+    record,
+    now,
+    own,
+  }: {
+    readonly record: SyncRecord & { readonly page: PageId };
+    readonly now: CompletePage | null;
+    readonly own: readonly string[];
+  },
 ): Promise<SeenEdit> {
   const nothing: SeenEdit = { times: null, keep: null };
   if (now === null) return nothing;

@@ -30,7 +30,7 @@ export async function undeletePage(
     page = await context.notion.retrievePage(record.page, ask);
     if (awayOf(page, delivery.source.dataSource) === 'moved') return await movedAtRest(context, entry, page);
     for (const step of stepsBack(context, delivery, record, page)) {
-      const error = await take(context, delivery, record.page, step, ask);
+      const error = await take(context, delivery, { page: record.page, step, ask });
       if (error !== null) return failureOf(error, entry);
     }
   } catch (error) {
@@ -101,9 +101,7 @@ function stepsBack(
 async function take(
   context: DeliverContext,
   { entry, table }: Delivery,
-  page: PageId,
-  step: Step,
-  ask: Ask,
+  { page, step, ask }: { readonly page: PageId; readonly step: Step; readonly ask: Ask },
 ): Promise<NotionFailure | null> {
   const operation = requestOperation(context.store, {
     direction: 'to-notion',

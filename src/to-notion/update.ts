@@ -49,18 +49,21 @@ export const hasNews = (
  */
 export async function updatePage(
   context: DeliverContext,
-  delivery: Delivery,
-  known: Linked,
-  now: PrereadResult | null,
+  {
+    delivery,
+    known,
+    now,
+  }: { readonly delivery: Delivery; readonly known: Linked; readonly now: PrereadResult | null },
   second: Second = FIRST,
 ): Promise<Delivered> {
   const { entry, table, source, conflicts } = delivery;
-  if (now !== null && now.kind !== 'here') return pageNotFound(context, delivery, known, now, conflicts);
+  if (now !== null && now.kind !== 'here')
+    return pageNotFound(context, delivery, { record: known, found: now, conflicts });
   const record = { ...known, basePage: now?.basePage ?? known.basePage };
   const pageNow = { page: now?.image ?? record.basePage, seen: now !== null };
   const { page } = pageNow;
   const own = await ownFields(context, delivery, record, page);
-  const edit = await seenEdit(context, table, record, now, own);
+  const edit = await seenEdit(context, table, { record, now, own });
   const judges = judging(delivery, page, edit, conflicts);
   const planned = planPage({
     ...judgedBy(conflicts, table, page, second),
@@ -74,8 +77,8 @@ export async function updatePage(
   });
   if (now === null && mayHoldMore(delivery, record, leaveOut(planned, delivery.refused))) {
     const ask = { priority: urgencyOf(entry) };
-    const seen = await lookAt(context, table, source, record, ask);
-    return updatePage(context, delivery, record, seen);
+    const seen = await lookAt(context, table, { source, record, ask });
+    return updatePage(context, { delivery, known: record, now: seen });
   }
   // What both changed is settled first, if it can be; what only the page changed keeps no news of the row's back.
   const lost = planned.handedOver.filter((name) => planned.conflicts.includes(name));
@@ -89,8 +92,8 @@ export async function updatePage(
   const look = { page, now, lost, second };
   const isTried = context.refusedFields.of(recordName(delivery)) !== undefined;
   if (Object.keys(plan.writes).length > 0 || isTried)
-    return writePage(context, delivery, record, plan, look, judges);
-  return concludeUnwritten(context, delivery, record, plan, look, judges);
+    return writePage(context, delivery, record, { whole: plan, look, judges });
+  return concludeUnwritten(context, delivery, record, { plan, look, judges });
 }
 
 const judgedBy = (
@@ -107,17 +110,15 @@ async function writePage(
   context: DeliverContext,
   delivery: Delivery,
   record: Linked,
-  whole: PagePlan,
-  look: Look,
-  judges: Judging,
+  { whole, look, judges }: { readonly whole: PagePlan; readonly look: Look; readonly judges: Judging },
 ): Promise<Delivered> {
   const { conflicts } = delivery;
   const { page, now, second } = look;
-  const kept = await keptBeside(context, delivery, whole, now, second);
+  const kept = await keptBeside(context, delivery, { plan: whole, now }, second);
   const only = context.refusedFields.of(recordName(delivery))?.groups[0] ?? null;
-  const request = requestFor(context, delivery, whole, only, kept);
+  const request = requestFor(context, { delivery, plan: whole, only }, kept);
   const { plan } = request;
-  if (request.sent.length === 0) return nothingSent(context, delivery, record, plan, look, judges);
+  if (request.sent.length === 0) return nothingSent(context, delivery, record, { plan, look, judges });
   const written = Object.keys(plan.writes);
   const operation = requestOperation(
     context.store,
@@ -126,9 +127,9 @@ async function writePage(
       extras: withoutSignatures(pick(now?.extras ?? {}, written)),
       actor: decidedBy(conflicts, written),
     },
-    rulingsToKeep(delivery, record, page, overruledBy(plan), judges),
+    rulingsToKeep(delivery, { record, page, overruled: overruledBy(plan) }, judges),
   );
-  const answer = await send(context, delivery, record, request, operation);
+  const answer = await send(context, { delivery, record }, request, operation);
   if (!('id' in answer)) {
     const waits = await afterKindRefused(context, 'update', delivery, answer.error);
     if (waits !== null) return waits;
@@ -136,12 +137,16 @@ async function writePage(
     const again = isOfUploads(answer.error, request, kept)
       ? withoutUploads(outcome, kept, second, conflicts)
       : null;
-    if (again !== null) return updatePage(context, delivery, record, now, again);
-    const away = await refusedForPage(context, delivery, record.page, plan.writes, answer.error);
+    if (again !== null) return updatePage(context, { delivery, known: record, now }, again);
+    const away = await refusedForPage(context, delivery, {
+      own: record.page,
+      writes: plan.writes,
+      error: answer.error,
+    });
     return away ?? (await afterRefusal(context, delivery, request, answer.error)) ?? outcome;
   }
   await kindPassed(context, 'update', delivery);
-  return afterAnswer(context, delivery, record, request, { ...look, answer, operation });
+  return afterAnswer(context, delivery, { record, request, seen: { ...look, answer, operation } });
 }
 
 /** Whether a refusal may be about uploaded files that a request hands back: it names no other field. */
@@ -155,27 +160,24 @@ async function nothingSent(
   context: DeliverContext,
   delivery: Delivery,
   record: Linked,
-  plan: PagePlan,
-  look: Look,
-  judges: Judging,
+  { plan, look, judges }: { readonly plan: PagePlan; readonly look: Look; readonly judges: Judging },
 ): Promise<Delivered> {
   if (context.refusedFields.decide(recordName(delivery), true) !== undefined) return NEXT;
-  return concludeUnwritten(context, delivery, record, plan, look, judges);
+  return concludeUnwritten(context, delivery, record, { plan, look, judges });
 }
 
 async function concludeUnwritten(
   context: DeliverContext,
   delivery: Delivery,
   record: Linked,
-  plan: PagePlan,
-  look: Look,
-  judges: Judging,
+  { plan, look, judges }: { readonly plan: PagePlan; readonly look: Look; readonly judges: Judging },
 ): Promise<Delivered> {
   const overruled = overruledBy(plan);
-  const keep = overruled.length === 0 ? null : rulingsToKeep(delivery, record, look.page, overruled, judges);
+  const keep =
+    overruled.length === 0 ? null : rulingsToKeep(delivery, { record, page: look.page, overruled }, judges);
   if (keep !== null) await context.store.transaction(keep);
   const after = { ...look.page, ...baseOfMerged(plan, look.page) };
-  return conclude(context, delivery, record, plan, { ...look, after, written: null, more: false });
+  return conclude(context, delivery, { record, plan, seen: { ...look, after, written: null, more: false } });
 }
 
 /** A person's values that the row's replace, or will replace once they are whole. */
@@ -186,32 +188,46 @@ const overruledBy = ({ conflicts, writes, agreed }: PagePlan): readonly string[]
 async function afterAnswer(
   context: DeliverContext,
   delivery: Delivery,
-  record: Linked,
-  request: PageRequest,
-  seen: Look & Omit<NonNullable<Seen['written']>, 'unshown'>,
+  {
+    record,
+    request,
+    seen,
+  }: {
+    readonly record: Linked;
+    readonly request: PageRequest;
+    readonly seen: Look & Omit<NonNullable<Seen['written']>, 'unshown'>;
+  },
 ): Promise<Delivered> {
   const { table } = delivery;
   const { answer, operation, ...look } = seen;
   const { page } = look;
   const { plan } = request;
   const left = context.refusedFields.decide(recordName(delivery), true)?.groups.length ?? 0;
-  const read = await readAnswer(context, delivery, look.now?.unshown ?? record.unshown, plan.writes, answer);
+  const read = await readAnswer(context, delivery, {
+    known: look.now?.unshown ?? record.unshown,
+    sent: plan.writes,
+    answer,
+  });
   if (read === null) {
     await context.store.transaction((sql) => operation.end(sql, { status: 'done' }));
     return moved(context, delivery.entry, answer);
   }
   const { image, base, unshown } = read;
-  const strangers = strangerFields(table, page, image, Object.keys(plan.writes), sameJson);
+  const strangers = strangerFields(table, page, { image, written: Object.keys(plan.writes), same: sameJson });
   if (strangers.length > 0 || changedOnPage(table.fields, base, image).length > 0) context.hint(record.page);
   // What was found equal was found so before the write: a person may have changed it since.
   const found = { ...base, ...pick(page, plan.agreed) };
   const after = { ...found, ...baseOfMerged(plan, found) };
-  return conclude(context, delivery, record, plan, {
-    ...look,
-    page: image,
-    after,
-    written: { answer, operation, unshown },
-    more: request.more || left > 0,
+  return conclude(context, delivery, {
+    record,
+    plan,
+    seen: {
+      ...look,
+      page: image,
+      after,
+      written: { answer, operation, unshown },
+      more: request.more || left > 0,
+    },
   });
 }
 
@@ -229,8 +245,7 @@ async function ownFields(
 
 async function send(
   context: DeliverContext,
-  delivery: Delivery,
-  record: Linked,
+  { delivery, record }: { readonly delivery: Delivery; readonly record: Linked },
   { sent }: PageRequest,
   operation: RequestOperation,
 ): Promise<NotionPage | { readonly error: unknown }> {

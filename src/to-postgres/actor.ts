@@ -29,8 +29,10 @@ export const actorFor = (
   context: InboundContext,
   { page, image }: Sighting,
   fields: readonly ResolvedField[],
-  { sightings }: EditTimes,
-  decision: Pick<LiveConflict, 'by'> | undefined,
+  {
+    sightings,
+    decision,
+  }: Pick<EditTimes, 'sightings'> & { readonly decision: Pick<LiveConflict, 'by'> | undefined },
 ): Promise<Actor> => {
   if (decision?.by != null) return actorOf(context, { kind: 'decided', name: decision.by });
   const values = valuesAt(image, fields);

@@ -71,10 +71,10 @@ export async function applyEdit(context: InboundContext, sighting: Sighting, kno
   await putRight(context, sighting, record, others);
   const theirs = guarded.free.filter(goesToPostgres);
   const persons = theirs.filter(({ property }) => !guarded.actors.has(property));
-  const applied = [...(await applyAll(context, sighting, record, persons, decided))];
+  const applied = [...(await applyAll(context, sighting, { record, theirs: persons, decided }))];
   for (const [property, by] of guarded.actors)
     for (const field of theirs.filter((each) => each.property === property))
-      applied.push(await tryFields(context, sighting, record, [field], { by }));
+      applied.push(await tryFields(context, sighting, { record, fields: [field], decision: { by } }));
   const failures = [guarded.failure, id.failure].filter((each) => each !== null);
   const tried = [...failures.map((each) => ({ failure: parked(each), held: [] })), ...applied];
   await conclude(context, sighting, record, {
@@ -106,7 +106,7 @@ async function putRight(
     const { idProperty } = sighting.table;
     // Without a base, what the page lacks or shows there is nobody's edit.
     if (ours.includes(idProperty) && idProperty in record.basePage) await keepIdEdited(sql, sighting, record);
-    await markRestore(sql, record.table, record.key, ours, false);
+    await markRestore(sql, { table: record.table, key: record.key, fields: ours }, false);
   });
   context.onDirty();
 }
@@ -167,15 +167,22 @@ async function closeEdit(sql: Sql, { table, key, page }: Linked): Promise<void> 
 async function applyAll(
   context: InboundContext,
   sighting: Sighting,
-  record: Linked,
-  theirs: readonly ResolvedField[],
-  decided: readonly LiveConflict[],
+  {
+    record,
+    theirs,
+    decided,
+  }: {
+    readonly record: Linked;
+    readonly theirs: readonly ResolvedField[];
+    readonly decided: readonly LiveConflict[];
+  },
 ): Promise<readonly Tried[]> {
   const tried: Tried[] = [];
   for (const conflict of decided) {
     const pool = conflict.choice === 'value' ? sighting.table.fields.filter(goesToPostgres) : theirs;
     const field = pool.find(({ property }) => property === conflict.field);
-    if (field !== undefined) tried.push(await tryFields(context, sighting, record, [field], conflict));
+    if (field !== undefined)
+      tried.push(await tryFields(context, sighting, { record, fields: [field], decision: conflict }));
   }
   const rest = theirs.filter(({ property }) => !decided.some(({ field }) => field === property));
   return rest.length === 0 ? tried : [...tried, ...(await applyFields(context, sighting, record, rest))];
@@ -187,12 +194,12 @@ async function applyFields(
   record: Linked,
   fields: readonly ResolvedField[],
 ): Promise<readonly Tried[]> {
-  const outcome = await tryFields(context, sighting, record, fields);
+  const outcome = await tryFields(context, sighting, { record, fields });
   // What waits for a lock would wait for it with each field.
   if (outcome.failure === null || fields.length === 1 || isBlocked(outcome.failure)) return [outcome];
   // Together they cannot go in; what can stand alone goes on, so that one bad value holds back no other.
   const each: Tried[] = [];
-  for (const field of fields) each.push(await tryFields(context, sighting, record, [field]));
+  for (const field of fields) each.push(await tryFields(context, sighting, { record, fields: [field] }));
   return each;
 }
 

@@ -59,7 +59,7 @@ async function lookAtTable(
     const isHeld = edit.key !== null && held.has(edit.key);
     const wasHeld = locked.delete(nameOf(edit));
     if (isHeld) locked.add(nameOf(edit));
-    else if (edit.due || wasHeld) await inspectAgain(context, name, edit.page, edit);
+    else if (edit.due || wasHeld) await inspectAgain(context, { name, page: edit.page, edit });
   }
 }
 

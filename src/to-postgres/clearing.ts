@@ -122,7 +122,7 @@ async function giveBack(
   await context.store.transaction(async (sql) => {
     const page = Object.fromEntries(names.map((name) => [name, image[name] ?? null]));
     await advanceBase(sql, record, { row: {}, page });
-    if (back.length > 0) await markRestore(sql, record.table, record.key, back);
+    if (back.length > 0) await markRestore(sql, { table: record.table, key: record.key, fields: back });
     const others = cleared.filter((name) => !names.includes(name));
     await dropClearings(sql, record, 'to-postgres', others);
   });

@@ -18,9 +18,15 @@ export const isOurs = ({ by, choice, field }: LiveConflict): boolean =>
 export const editClash = (
   type: ConflictType,
   { table, page, image }: Sighting,
-  record: Pick<SyncRecord, 'key' | 'baseRow' | 'basePage'>,
-  row: RowImage,
-  field: string | null,
+  {
+    record,
+    row,
+    field,
+  }: {
+    readonly record: Pick<SyncRecord, 'key' | 'baseRow' | 'basePage'>;
+    readonly row: RowImage;
+    readonly field: string | null;
+  },
 ): Clash => clashOf({ type, field }, table, { ...record, page: page.id }, { row, page: image });
 
 /** Holds, resolves and ends conflicts as an edit is applied, in the row's own transaction and before its outbox line. */
@@ -28,21 +34,23 @@ export async function concludeApplied(
   sql: Sql,
   sighting: Sighting,
   record: SyncRecord,
-  row: RowImage,
-  merged: MergeResult,
-  conflicts: readonly LiveConflict[],
+  {
+    row,
+    merged,
+    conflicts,
+  }: { readonly row: RowImage; readonly merged: MergeResult; readonly conflicts: readonly LiveConflict[] },
 ): Promise<void> {
   const of = (field: ResolvedField) => conflicts.filter((conflict) => conflict.field === field.property);
   for (const field of merged.held) {
     await applyTransitions(sql, of(field), () => ({ kind: 'held' }));
     // A decision that is on its way to the page holds the field as well.
     if (of(field).some(({ by }) => by !== null)) continue;
-    await holdConflict(sql, editClash('CONCURRENT_UPDATE', sighting, record, row, field.property));
+    await holdConflict(sql, editClash('CONCURRENT_UPDATE', sighting, { record, row, field: field.property }));
   }
   for (const field of merged.taken) {
     const why = merged.overruled.get(field.property);
     if (why !== undefined) {
-      const clash = editClash('CONCURRENT_UPDATE', sighting, record, row, field.property);
+      const clash = editClash('CONCURRENT_UPDATE', sighting, { record, row, field: field.property });
       await recordResolved(sql, { ...clash, times: why }, 'notion', why.strategy);
     }
     const wrote = field.source.kind === 'column' && field.source.column in merged.values;
@@ -79,12 +87,12 @@ export async function concludeEdit(
     if (asked !== undefined)
       await applyTransitions(sql, [asked], () => ({ kind: 'refused', reason: failure.reason }));
     else {
-      const clash = editClash('REFUSED_EDIT', sighting, record, row, field);
+      const clash = editClash('REFUSED_EDIT', sighting, { record, row, field });
       await holdConflict(sql, { ...clash, note: failure.reason });
     }
   }
   // The page gave way, so the row's change is one of its own.
-  if (freed) await markRestore(sql, record.table, record.key, []);
+  if (freed) await markRestore(sql, { table: record.table, key: record.key, fields: [] });
   const tried = new Set(seen.tried.map(({ id }) => id));
   return conflicts.some(
     (conflict) =>
@@ -97,7 +105,11 @@ export async function concludeEdit(
 /** A person typed over the key: the delivery writes it again, and the line says so. */
 export async function keepIdEdited(sql: Sql, sighting: Sighting, record: SyncRecord): Promise<void> {
   const { idProperty } = sighting.table;
-  const clash = editClash('ID_EDITED', sighting, record, { [idProperty]: record.key }, idProperty);
+  const clash = editClash('ID_EDITED', sighting, {
+    record,
+    row: { [idProperty]: record.key },
+    field: idProperty,
+  });
   const note = 'the key of a record cannot be changed in Notion: the property gets it back';
   await decideConflict(sql, { ...clash, note }, 'postgres', 'postgres');
 }

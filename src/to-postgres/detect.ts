@@ -1,9 +1,8 @@
 import { awayOf } from '../model/away.ts';
 import type { PageId, TableName } from '../model/ids.ts';
-import { sameJson } from '../model/json.ts';
 import type { ResolvedTable } from '../model/mapping.ts';
 import { changedOnPage } from '../model/merge.ts';
-import { editDigest, extraFields, readPage } from '../model/page.ts';
+import { editDigest, readPage } from '../model/page.ts';
 import { showsAgain, withUnshown } from '../model/relation-targets.ts';
 import type { NotionPage } from '../notion/client.ts';
 import { isGone } from '../notion/error-classification.ts';
@@ -13,7 +12,6 @@ import { type FoundKey, findKeys } from '../postgres/keys.ts';
 import { allOf } from '../runtime/all-of.ts';
 import { hiddenAmong, isUnshown, lookAtUnshown, releaseHidden, releaseMoved } from '../state/away.ts';
 import { editsOf, lookSoon, type WaitingEdit } from '../state/edits.ts';
-import { noteExtras } from '../state/extras.ts';
 import { longValuesOf } from '../state/long-values.ts';
 import { failuresOf } from '../state/page-failures.ts';
 import { recordsByPage, type SyncRecord } from '../state/records.ts';
@@ -24,6 +22,7 @@ import { type InboundContext, inLane, type Sighting } from './context.ts';
 import { typedIn } from './keyed-page.ts';
 import { left, type Missed } from './left-as-typed.ts';
 import { receiveNewPage } from './new-page.ts';
+import { noteExtraFields } from './note-extra-fields.ts';
 import { lookOnItsOwn, onItsOwn, waitsForItsTime } from './page-failure.ts';
 import { pageRestored, restsQuietly } from './page-restored.ts';
 import { type Beforehand, readListed } from './read-listed.ts';
@@ -38,9 +37,11 @@ const ASK = { priority: 'poll' } as const;
  */
 export async function inspectPages(
   context: InboundContext,
-  table: ResolvedTable,
-  source: Source,
-  pages: readonly NotionPage[],
+  {
+    table,
+    source,
+    pages,
+  }: { readonly table: ResolvedTable; readonly source: Source; readonly pages: readonly NotionPage[] },
   how: Pick<Beforehand, 'afresh'> = { afresh: false },
 ): Promise<void> {
   const ids = pages.map((page) => page.id);
@@ -68,25 +69,7 @@ export async function inspectPages(
       await onItsOwn(context, at, failed, () => inspectListed(context, { table, source, page }, before));
     }),
   );
-  await noteWhatTheyHold(context, table, source, pages, records);
-}
-
-/** Keeps which fields hold more than their values say: before such a one is written, its page is looked at. */
-async function noteWhatTheyHold(
-  { store }: InboundContext,
-  table: ResolvedTable,
-  { dataSource, properties }: Source,
-  pages: readonly NotionPage[],
-  records: ReadonlyMap<PageId, SyncRecord>,
-): Promise<void> {
-  const noted = pages.flatMap((page) => {
-    const record = records.get(page.id);
-    // The properties of a page that was moved are not those of its record.
-    if (record?.table !== table.name || awayOf(page, dataSource) !== null) return [];
-    const extras = extraFields(readPage(table, properties, page.properties));
-    return sameJson(record.extras, extras) ? [] : [{ page: page.id, extras }];
-  });
-  if (noted.length > 0) await store.transaction((sql) => noteExtras(sql, noted));
+  await noteExtraFields(context, table, source, { pages, records });
 }
 
 /** What the record ids on these pages mean, in one query. */
@@ -122,7 +105,11 @@ async function inspectListed(
     const own = context.tables.get(record.table);
     return isNoted || own === undefined
       ? []
-      : inspectNow(context, own, page.id, edit ?? null, { together: 1, hinted: false });
+      : inspectNow(
+          context,
+          { given: own, page: page.id, edit: edit ?? null },
+          { together: 1, hinted: false },
+        );
   }
   if (!isHere) return [];
   const { image, unread } = await readListed(context, { table, source, page }, before, ASK);
@@ -173,23 +160,27 @@ async function noteShown(context: InboundContext, page: PageId): Promise<void> {
  */
 export async function inspectAgain(
   context: InboundContext,
-  name: TableName,
-  page: PageId,
-  edit: WaitingEdit | null,
+  {
+    name,
+    page,
+    edit,
+  }: { readonly name: TableName; readonly page: PageId; readonly edit: WaitingEdit | null },
   { together = 1, hinted = false }: { readonly together?: number; readonly hinted?: boolean } = {},
 ): Promise<void> {
   const table = context.tables.get(name);
   if (table === undefined) return;
   const how = { together, hinted };
   const own = inLane(context, name);
-  await lookOnItsOwn(own, { table: name, page }, () => inspectNow(own, table, page, edit, how));
+  await lookOnItsOwn(own, { table: name, page }, () => inspectNow(own, { given: table, page, edit }, how));
 }
 
 async function inspectNow(
   context: InboundContext,
-  given: ResolvedTable,
-  page: PageId,
-  edit: WaitingEdit | null,
+  {
+    given,
+    page,
+    edit,
+  }: { readonly given: ResolvedTable; readonly page: PageId; readonly edit: WaitingEdit | null },
   { together, hinted }: { readonly together: number; readonly hinted: boolean },
 ): Promise<readonly Unread[]> {
   const before = (await recordsByPage(context.store, [page])).get(page);
@@ -219,7 +210,8 @@ export async function inspectAbsent(
   absent: readonly PageId[],
   together = absent.length,
 ): Promise<void> {
-  for (const page of absent) await inspectAgain(context, table.name, page, null, { together });
+  for (const page of absent)
+    await inspectAgain(context, { name: table.name, page, edit: null }, { together });
 }
 
 /** Between the look and what follows from it the page may have gone. */

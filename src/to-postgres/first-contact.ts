@@ -115,7 +115,9 @@ async function fetchUnlinked(
   for (let at = 0; at < unlinked.length; at += SIDE_BY_SIDE) {
     if (signal.aborted) return false;
     const some = unlinked.slice(at, at + SIDE_BY_SIDE);
-    await Promise.all(some.map((page: PageId) => inspectAgain(context, table.name, page, null)));
+    await Promise.all(
+      some.map((page: PageId) => inspectAgain(context, { name: table.name, page, edit: null })),
+    );
   }
   return true;
 }

@@ -113,10 +113,14 @@ async function lookAtHint(
     if (hint.left && record === undefined && edit === null) return;
     // The guard against mass deletion counts what left together, as it does for a whole reading.
     const together = batch.filter((each) => each.left && each.table === hint.table).length;
-    await inspectAgain(context, name, page, edit, {
-      together: Math.max(together, 1),
-      hinted: hint.byWebhook,
-    });
+    await inspectAgain(
+      context,
+      { name, page, edit },
+      {
+        together: Math.max(together, 1),
+        hinted: hint.byWebhook,
+      },
+    );
     if (hint.left) return;
     for (const end of await affectedPages(context, twoWayRelations, { name, page, changed: hint.changed }))
       hints.add({ ...end, changed: [], left: false, byWebhook: false });

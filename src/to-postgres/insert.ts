@@ -277,5 +277,5 @@ async function remember(
   await endOperation(sql, operation, { status: 'done' });
   await releaseWaiting(sql, table.name, key);
   await markDirty(sql, [{ table: table.name, key, kind: 'write', changedAt: new Date(), lsn: null }]);
-  if (made.altered.length > 0) await markRestore(sql, table.name, key, made.altered);
+  if (made.altered.length > 0) await markRestore(sql, { table: table.name, key, fields: made.altered });
 }

@@ -109,7 +109,7 @@ async function beginWalks(
       for (const { page, edit } of some) {
         if (signal.aborted) return;
         const known = edit === undefined ? await editOf(context, page) : edit;
-        await inspectAgain(context, table, page, known);
+        await inspectAgain(context, { name: table, page, edit: known });
       }
     });
   }

@@ -52,7 +52,7 @@ export async function receiveNewPage(
     )
       return lookLater(context, sighting, null);
     if (typed === null) return receiveNew(context, sighting, null);
-    if (key === null) return setAside(context, sighting, null, unknownKey(sighting, typed));
+    if (key === null) return setAside(context, sighting, { key: null, failure: unknownKey(sighting, typed) });
     await receiveKeyed(context, sighting, key);
   });
 }
@@ -64,7 +64,7 @@ async function receiveKeyed(context: InboundContext, sighting: Sighting, key: Ro
     case 'adopt':
       return adopt(context, sighting, key);
     case 'review':
-      return setAside(context, sighting, key, lostRecord(sighting, key, judged));
+      return setAside(context, sighting, { key, failure: lostRecord(sighting, key, judged) });
     case 'not-this-row':
       return refuse(context, sighting, key);
     case 'duplicate':
@@ -76,7 +76,7 @@ async function receiveKeyed(context: InboundContext, sighting: Sighting, key: Ro
     case 'row-returns':
       return receiveNew(context, sighting, key);
     case 'unknown-key':
-      return setAside(context, sighting, key, unknownKey(sighting, key));
+      return setAside(context, sighting, { key, failure: unknownKey(sighting, key) });
     default:
       return judged.verdict satisfies never;
   }
@@ -118,7 +118,7 @@ export async function adopt(context: InboundContext, { table, page }: Sighting, 
     });
     await dropEdit(sql, page.id);
     await releaseWaiting(sql, table.name, key);
-    await markRestore(sql, table.name, key, []);
+    await markRestore(sql, { table: table.name, key, fields: [] });
   });
   context.onDirty();
 }
@@ -183,7 +183,7 @@ async function receiveTwin(context: InboundContext, sighting: Sighting, key: Row
   const { table, page, image } = sighting;
   const untouched = page.lastEditedBy === context.botId && !(await wasDeletedHere(context.store, page.id));
   if (!untouched || !(await lostCreate(context.store, table.name, key, page.createdTime)))
-    return setAside(context, sighting, key, secondPage(key));
+    return setAside(context, sighting, { key, failure: secondPage(key) });
   const operation = requestOperation(context.store, {
     direction: 'to-notion',
     table: table.name,
@@ -206,15 +206,15 @@ async function receiveTwin(context: InboundContext, sighting: Sighting, key: Row
 async function receiveDuplicate(context: InboundContext, sighting: Sighting, key: RowKey): Promise<void> {
   if (sighting.table.onDuplicatePage === 'new-row') return receiveNew(context, sighting, null, key);
   const note = `a second page shows the key ${key}; it is left as it is`;
-  await setAside(context, sighting, key, duplicatePage(sighting, key), (sql) =>
+  await setAside(context, sighting, { key, failure: duplicatePage(sighting, key) }, (sql) =>
     noteCopy(sql, sighting, key, { key, resolution: 'reported', note }),
   );
 }
 
 /** A person said that the page is not this row's: it stays as it is, and the row gets a page of its own. */
 async function refuse(context: InboundContext, sighting: Sighting, key: RowKey): Promise<void> {
-  await setAside(context, sighting, key, notThisRow(sighting, key), (sql) =>
-    markRestore(sql, sighting.table.name, key, []),
+  await setAside(context, sighting, { key, failure: notThisRow(sighting, key) }, (sql) =>
+    markRestore(sql, { table: sighting.table.name, key, fields: [] }),
   );
   context.onDirty();
 }
@@ -229,7 +229,7 @@ async function noteCopy(
   const { idProperty } = sighting.table;
   const record = { key: made.key, baseRow: {}, basePage: {} };
   const local = { [idProperty]: made.resolution === 'new_row' ? made.key : copied };
-  const clash = editClash('DUPLICATED_PAGE', sighting, record, local, idProperty);
+  const clash = editClash('DUPLICATED_PAGE', sighting, { record, row: local, field: idProperty });
   await recordResolved(sql, { ...clash, note: made.note }, made.resolution, 'notion');
 }
 
@@ -237,8 +237,7 @@ async function noteCopy(
 async function setAside(
   context: InboundContext,
   { table, page, image }: Sighting,
-  key: RowKey | null,
-  failure: Failure,
+  { key, failure }: { readonly key: RowKey | null; readonly failure: Failure },
   also: (sql: Sql) => Promise<void> = async () => undefined,
 ): Promise<void> {
   const digest = digestOf({ ...image, [table.idProperty]: `${failure.code} ${key ?? ''}` });

@@ -19,7 +19,7 @@ export async function withoutOurWrites(
   await context.store.transaction(async (sql) => {
     await advanceBase(sql, record, { row: {}, page: seen, pageEditedAt: page.lastEditedTime });
     await closeDoubts(sql, table.name, record.key, page.askedAt);
-    if (own.length > 0) await markRestore(sql, table.name, record.key, own);
+    if (own.length > 0) await markRestore(sql, { table: table.name, key: record.key, fields: own });
   });
   if (own.length > 0) context.onDirty();
   return { ...record, basePage: { ...record.basePage, ...seen } };

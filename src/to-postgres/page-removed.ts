@@ -56,7 +56,7 @@ export async function pageRemoved(
     return deleteRecord(context, left, record);
   // Its row is left out, and a page of such a row says nothing of it: the delivery lays the pair aside.
   if (evidence === 'trashed' && (await isFiltered(context, left.table, record)))
-    return context.store.transaction((sql) => markRestore(sql, record.table, record.key, []));
+    return context.store.transaction((sql) => markRestore(sql, { ...record, fields: [] }));
   const isNoted = record.state === 'trashed' && record.away === evidence;
   if (isNoted && left.decision === null && evidence !== 'hidden') return;
   // Only the trash is a deletion; what was archived, moved or hidden from us still exists.
@@ -135,7 +135,7 @@ async function deleteRecord(
       const gone = await takeRow(transaction, table, record.key);
       await settleConstraints(transaction);
       await because.conclude(sql);
-      await rest(sql, table.name, record.key, gone.as);
+      await rest(sql, { table: table.name, key: record.key, as: gone.as });
       await discard(sql, table.name, record.key);
       await releaseRefusedDeletions(sql, referencedTables(table, context.tables.values()));
       if (gone.before === null) return;
@@ -251,7 +251,7 @@ async function restorePage(
     if (told.length > 0) await tellOnce(sql, { page: left.page, table: record.table }, told);
     // What the row changed while its page was away goes on, and so does what points to the page.
     await releaseWaiting(sql, record.table, record.key);
-    await markRestore(sql, record.table, record.key, []);
+    await markRestore(sql, { ...record, fields: [] });
   });
   context.onDirty();
 }

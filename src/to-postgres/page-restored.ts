@@ -100,7 +100,7 @@ async function takeBack(context: InboundContext, sighting: Sighting, record: Syn
         await markLinked(sql, table.name, key);
         await dropEdit(sql, page.id);
         await releaseWaiting(sql, table.name, key);
-        await markRestore(sql, table.name, key, []);
+        await markRestore(sql, { table: table.name, key, fields: [] });
         if (rows === null) return true;
         const operation = await beginOperation(sql, {
           direction: 'to-postgres',

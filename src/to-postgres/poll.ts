@@ -174,7 +174,8 @@ async function pollWhole(context: InboundContext, table: ResolvedTable, source: 
   const absent = before.filter((page) => !seen.has(page));
   await inspectAbsent(context, table, await inTime(context, absent), absent.length);
   const others = known.filter((page) => !seen.has(page));
-  for (const page of await inTime(context, others)) await inspectAgain(context, table.name, page, null);
+  for (const page of await inTime(context, others))
+    await inspectAgain(context, { name: table.name, page, edit: null });
   await moveWatermark(context, source, watermark, IDLE_STEP_MS);
 }
 
@@ -215,7 +216,7 @@ async function readFrom(
       seen.add(page.id);
       if (newest === null || page.lastEditedTime > newest) newest = page.lastEditedTime;
     }
-    await inspectPages(context, table, source, pages);
+    await inspectPages(context, { table, source, pages });
   }
   for (const { id } of unreadable) if (id !== null) seen.add(id);
   await keepUnreadable(context, table.name, unreadable);

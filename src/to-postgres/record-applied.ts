@@ -54,7 +54,7 @@ async function writeBack(
   // A trigger that made something else of a value, or refused it silently: the page shows what the row really holds.
   const beside = merged.taken.filter((field) => showsFormer(field, sighting.image));
   const back = [...[...merged.kept, ...beside].map((field) => field.property), ...altered];
-  if (back.length > 0) await markRestore(sql, record.table, record.key, back, false);
+  if (back.length > 0) await markRestore(sql, { table: record.table, key: record.key, fields: back }, false);
   const held = new Set([
     ...merged.held.map(({ property }) => property),
     ...conflicts.map(({ field }) => field),
@@ -67,7 +67,7 @@ async function writeBack(
       (after[field.property] ?? null) !== base[field.property],
   );
   // A line that waits already keeps the time of its change, which last write wins goes by.
-  if (news) await markRestore(sql, record.table, record.key, []);
+  if (news) await markRestore(sql, { table: record.table, key: record.key, fields: [] });
 }
 
 /** Whether a relation of one key shows the page that was chosen beside a former one, which would come back with it. */

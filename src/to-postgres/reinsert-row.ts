@@ -37,7 +37,7 @@ export async function reinsertRow(
     return false;
   }
   if (conflict.choice === 'postgres') return false;
-  if (conflict.choice === 'notion') await insertAgain(context, sighting, record, seen, conflict);
+  if (conflict.choice === 'notion') await insertAgain(context, { sighting, record }, seen, conflict);
   else if (seen.changed.some(goesToPostgres)) await hold(context, sighting, record, seen);
   else await letGo(context, record, conflict);
   return true;
@@ -45,8 +45,7 @@ export async function reinsertRow(
 
 async function insertAgain(
   context: InboundContext,
-  sighting: Sighting,
-  record: Linked,
+  { sighting, record }: { readonly sighting: Sighting; readonly record: Linked },
   { digest, waiting }: Seen,
   conflict: LiveConflict,
 ): Promise<void> {
@@ -79,7 +78,7 @@ async function hold(
     );
     // Somebody decided this moment: the next look carries it out.
     if (conflict?.choice != null) return waitForEdit(sql, { ...edit, digest: '' }, 0, null);
-    await holdConflict(sql, editClash('DELETED_IN_POSTGRES', sighting, record, {}, null));
+    await holdConflict(sql, editClash('DELETED_IN_POSTGRES', sighting, { record, row: {}, field: null }));
     await parkEdit(sql, edit, conflictOpen([]));
   });
 }

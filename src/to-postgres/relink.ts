@@ -27,7 +27,7 @@ export async function relink(
     await markLinked(sql, record.table, record.key);
     if (lost.length > 0) await voidRecord(sql, record, table.fields, lost);
     await releaseWaiting(sql, record.table, record.key);
-    await markRestore(sql, record.table, record.key, []);
+    await markRestore(sql, { table: record.table, key: record.key, fields: [] });
     if (record.page !== null) await remindNotices(sql, record.page);
   });
   context.onDirty();

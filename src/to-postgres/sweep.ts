@@ -97,7 +97,7 @@ export async function sweep(
   });
   for await (const batch of pages) {
     if (signal.aborted || (await isPaused(context, table.name))) return false;
-    await inspectPages(context, table, source, batch, { afresh: true });
+    await inspectPages(context, { table, source, pages: batch }, { afresh: true });
     await onPages(batch);
     const spoilt = unreadable.splice(0);
     await keepUnreadable(context, table.name, spoilt);

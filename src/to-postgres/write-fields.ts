@@ -27,35 +27,37 @@ import { writeChosen } from './write-row.ts';
 
 type Linked = SyncRecord & { readonly page: NonNullable<SyncRecord['page']> };
 
+type WantedFields = {
+  readonly record: Linked;
+  readonly fields: readonly ResolvedField[];
+  readonly decision?: Pick<LiveConflict, 'by'> | undefined;
+};
+
 /** What the table was when the page was read refuses nothing: it is looked at again first. */
 export async function tryFields(
   context: InboundContext,
   sighting: Sighting,
-  record: Linked,
-  fields: readonly ResolvedField[],
-  decision?: Pick<LiveConflict, 'by'>,
+  { record, fields, decision }: WantedFields,
 ): Promise<Tried> {
-  const tried = await tryAsSeen(context, sighting, record, fields, decision);
+  const tried = await tryAsSeen(context, sighting, { record, fields, decision });
   if (!mayBeOutdated(tried)) return tried;
   const table = await context.shapes.refresh(sighting.table.name);
   if (table === undefined || table === sighting.table) return tried;
   const names = new Set(fields.map(({ property }) => property));
   const fresh = table.fields.filter(({ property }) => names.has(property));
   if (fresh.length < fields.length) return tried;
-  return tryAsSeen(context, { ...sighting, table }, record, fresh, decision);
+  return tryAsSeen(context, { ...sighting, table }, { record, fields: fresh, decision });
 }
 
 async function tryAsSeen(
   context: InboundContext,
   sighting: Sighting,
-  record: Linked,
-  fields: readonly ResolvedField[],
-  decision?: Pick<LiveConflict, 'by'>,
+  { record, fields, decision }: WantedFields,
 ): Promise<Tried> {
   const { table, page, image } = sighting;
   const seen = await inboundLookups(context, { fields, image }, record.basePage, sighting.away);
   const times = await editTimesOf(context.store, context, record, page);
-  const actor = await actorFor(context, sighting, fields, times, decision);
+  const actor = await actorFor(context, sighting, fields, { ...times, decision });
   const write = { operation: page.id, table: table.name, key: record.key };
   let row: RowImage = record.baseRow;
   let sent: ColumnValues = {};
@@ -77,11 +79,12 @@ async function tryAsSeen(
       const problem = problemOf(merged.problems);
       sent = merged.values;
       if (problem !== null) return refusedTogether(fields, row, problem);
-      const wrote = await writeChosen(transaction, sighting, record.key, merged, { row, lookups });
+      const chosen = { ...sighting, key: record.key };
+      const wrote = await writeChosen(transaction, chosen, merged, { row, lookups });
       // Which of several it is that PostgreSQL does not take, each alone shows.
       if (wrote.isKept && !(fields.length === 1 && fields.every(goesToNotion)))
         throw new RowKeptError('update', table.source);
-      await concludeApplied(sql, sighting, record, row, merged, conflicts);
+      await concludeApplied(sql, sighting, record, { row, merged, conflicts });
       await recordApplied(sql, { sighting, record, before: row, ...wrote, merged, conflicts, actor });
       const names = (some: readonly ResolvedField[]) => some.map(({ property }) => property);
       const told = wrote.isKept ? toldKept(fields, row) : [];

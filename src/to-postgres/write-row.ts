@@ -62,8 +62,7 @@ type WroteRow = {
 /** Writes what was chosen to a row, and tells what the row holds then and what of it the page has to show. */
 export async function writeChosen(
   transaction: UserTransaction,
-  { table, image }: Pick<Sighting, 'table' | 'image'>,
-  key: RowKey,
+  { table, image, key }: Pick<Sighting, 'table' | 'image'> & { readonly key: RowKey },
   { taken, values, merged, replaced }: MergeResult,
   { row, lookups }: Pick<MergeInput, 'row' | 'lookups'>,
 ): Promise<WroteRow> {

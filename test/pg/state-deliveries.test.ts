@@ -82,9 +82,9 @@ describe('an update that is finished', () => {
   });
 
   test('invariant 1: a change that came since the claim stays, without what was delivered', async () => {
-    await markRestore(sql, suppliers, A, ['Name']);
+    await markRestore(sql, { table: suppliers, key: A, fields: ['Name'] });
     const entry = await only();
-    await markRestore(sql, suppliers, A, ['Unit']);
+    await markRestore(sql, { table: suppliers, key: A, fields: ['Unit'] });
     await finishUpdate(sql, AT_WORK, entry, finished());
     expect(await stored()).toMatchObject({ version: 3, restore: ['Unit'] });
   });
@@ -94,11 +94,11 @@ test.each([
   ['a finished update', (entry: Entry) => finishUpdate(sql, AT_WORK, entry, finished())],
   ['a settled entry', (entry: Entry) => settle(sql, entry)],
 ])('invariant 1: a change that commits while %s waits for its entry stays', async (_title, end) => {
-  await markRestore(sql, suppliers, A, ['Name']);
+  await markRestore(sql, { table: suppliers, key: A, fields: ['Name'] });
   const entry = await only();
   let ending: Promise<unknown> = Promise.resolve();
   await inTransaction(pool(), async (tx) => {
-    await markRestore(tx, suppliers, A, ['Unit']);
+    await markRestore(tx, { table: suppliers, key: A, fields: ['Unit'] });
     ending = end(entry);
     await eventually(async () => {
       const [row] = await sql.query<{ n: number }>(

@@ -137,7 +137,7 @@ const base = { baseRow: { Name: 'x' }, basePage: { Name: 'x' }, pageEditedAt: ne
 test('invariant 3: a resting record keeps its page and its bases, and is forgotten after its time unless its row lives', async () => {
   for (const [number, as] of (['trashed', 'soft'] as const).entries()) {
     await link(state.store, { table: suppliers, key: key(as), page: pageOf(number), ...base });
-    await rest(state.store, suppliers, key(as), as);
+    await rest(state.store, { table: suppliers, key: key(as), as });
   }
   const found = await recordsByKey(state.store, suppliers, [key('trashed')]);
   expect(found.get(key('trashed'))).toMatchObject({

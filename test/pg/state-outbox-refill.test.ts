@@ -52,14 +52,14 @@ describe('what a walk over a table finds', () => {
 describe('restoring', () => {
   test('asks for fields, each once, on top of what waits', async () => {
     await markDirty(sql, [dirty('a', { urgency: BACKFILL })]);
-    await markRestore(sql, suppliers, key('a'), ['Name']);
-    await markRestore(sql, suppliers, key('a'), ['Rating', 'Name']);
+    await markRestore(sql, { table: suppliers, key: key('a'), fields: ['Name'] });
+    await markRestore(sql, { table: suppliers, key: key('a'), fields: ['Rating', 'Name'] });
     const entry = await only();
     expect([entry.restore.toSorted(), entry.version]).toEqual([['Name', 'Rating'], '3']);
   });
 
   test('a record that was clean gets a line; a change of its row keeps what was asked for', async () => {
-    await markRestore(sql, suppliers, key('a'), ['Name']);
+    await markRestore(sql, { table: suppliers, key: key('a'), fields: ['Name'] });
     await markDirty(sql, [dirty('a')]);
     expect(await only()).toMatchObject({ kind: 'write', restore: ['Name'] });
   });
@@ -67,7 +67,7 @@ describe('restoring', () => {
   test('tries a parked line again', async () => {
     await markDirty(sql, [dirty('a')]);
     await park(sql, await only(), failure);
-    await markRestore(sql, suppliers, key('a'), []);
+    await markRestore(sql, { table: suppliers, key: key('a'), fields: [] });
     expect(await only()).toMatchObject({ restore: [], attempts: 0 });
   });
 });

@@ -57,7 +57,11 @@ test.each<readonly [string, string, () => Promise<unknown>]>([
   ['the row changed', 'c', () => markDirty(sql, [dirty('a')])],
   ['a walk found the row', 'c', () => markFound(sql, suppliers, [A], 'write')],
   ['a walk missed the row', 'c', () => markFound(sql, suppliers, [A], 'delete')],
-  ['a field is to be written again', 'c', () => markRestore(sql, suppliers, A, ['Name'])],
+  [
+    'a field is to be written again',
+    'c',
+    () => markRestore(sql, { table: suppliers, key: A, fields: ['Name'] }),
+  ],
   ['the table was truncated', 'c', () => markAllDeleted(sql, suppliers, new Date(), null)],
   ['its deletion is asked for anew', 'c', () => markDeleted(sql, suppliers, A)],
   ['its deletion is a part of another', 'c', () => approveDeletions(sql, records)],

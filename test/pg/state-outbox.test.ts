@@ -148,9 +148,9 @@ describe('settling', () => {
   });
 
   test('invariant 5: what was asked for during the delivery stays asked for; what was delivered does not', async () => {
-    await markRestore(sql, suppliers, key('a'), ['Name', 'Rating']);
+    await markRestore(sql, { table: suppliers, key: key('a'), fields: ['Name', 'Rating'] });
     const entry = await only();
-    await markRestore(sql, suppliers, key('a'), ['Unit']);
+    await markRestore(sql, { table: suppliers, key: key('a'), fields: ['Unit'] });
     await settle(sql, entry);
     expect(await only()).toMatchObject({ restore: ['Unit'] });
   });
@@ -158,7 +158,7 @@ describe('settling', () => {
   test('a claim from before the question does not answer it', async () => {
     await markDirty(sql, [dirty('a')]);
     const entry = await only();
-    await markRestore(sql, suppliers, key('a'), ['Name']);
+    await markRestore(sql, { table: suppliers, key: key('a'), fields: ['Name'] });
     await settle(sql, entry);
     expect(await only()).toMatchObject({ restore: ['Name'] });
   });

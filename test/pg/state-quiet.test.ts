@@ -38,7 +38,10 @@ test('rows that are as their base, and rows that came and went, are settled in o
 
 test.each([
   ['its row changed again', () => markDirty(sql, [dirty('a')])],
-  ['a field is to be written anew', () => markRestore(sql, suppliers, key('a'), ['Name'])],
+  [
+    'a field is to be written anew',
+    () => markRestore(sql, { table: suppliers, key: key('a'), fields: ['Name'] }),
+  ],
   ['its base moved', () => sql.query(`update pgnotion.records set base_row = '{"Name": "y"}'`)],
   ['its page went to the trash', () => sql.query(`update pgnotion.records set state = 'trashed'`)],
   [
