@@ -11,16 +11,18 @@ export type Checkpoint = {
 
 export async function readCheckpoint(sql: Sql, slot: string): Promise<Checkpoint | null> {
   const [row] = await sql.query<{
-    system_id: string;
+    systemId: string;
     timeline: number;
     lsn: string;
     acknowledged: string | null;
-  }>('select system_id, timeline, lsn::text, acknowledged::text from pgnotion.checkpoint where slot = $1', [
-    slot,
-  ]);
+  }>(
+    `select system_id as "systemId", timeline, lsn::text, acknowledged::text
+       from pgnotion.checkpoint where slot = $1`,
+    [slot],
+  );
   if (row === undefined) return null;
   const acknowledged = row.acknowledged === null ? null : parseLsn(row.acknowledged);
-  return { systemId: row.system_id, timeline: row.timeline, lsn: parseLsn(row.lsn), acknowledged };
+  return { ...row, lsn: parseLsn(row.lsn), acknowledged };
 }
 
 /** Starts or restarts the count for a slot that was just made, or is read from where it stands. */

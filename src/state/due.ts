@@ -1,4 +1,4 @@
-import type { RowKey, TableName } from '../model/ids.ts';
+import type { TableName } from '../model/ids.ts';
 import type { Urgency } from '../model/urgency.ts';
 import type { OutboxEntry } from './outbox.ts';
 import { NOT_REFUSED } from './refused-requests.ts';
@@ -29,21 +29,20 @@ export async function claimDue(
     readonly busy: readonly string[];
   },
 ): Promise<ReadonlyMap<TableName, readonly OutboxEntry[]>> {
-  const rows = await sql.query<EntryRow>(
-    `select e.*
+  const rows = await sql.query<OutboxEntry>(
+    `select e.table_name as "table", e.key, e.kind, e.priority as urgency, e.lsn::text, e.changed_at as "changedAt",
+            e.version::text, e.restore, e.approved, e.attempts, e.inserted
        from unnest($1::text[]) with ordinality as t(name, place)
        join pgnotion.data_sources d on d.table_name = t.name
       cross join lateral (
-        select o.table_name, o.key, o.kind, o.priority, o.lsn::text, o.changed_at, o.first_at, o.version::text,
-               o.restore, o.approved, o.attempts, o.inserted
-          from pgnotion.outbox o
+        select o.* from pgnotion.outbox o
          where o.table_name = d.table_name and o.priority = $4 and o.next_at <= clock_timestamp() and ${WAITS}
            and o.table_name || '/' || o.key <> all($3::text[])
          order by o.first_at, o.key limit $2) as e
       order by t.place, e.first_at, e.key`,
     [options.tables, options.limit, options.busy, options.urgency],
   );
-  return Map.groupBy(rows.map(toEntry), ({ table }) => table);
+  return Map.groupBy(rows, ({ table }) => table);
 }
 
 /** What a loop rests for that has found nothing due. */
@@ -64,31 +63,3 @@ export async function restOf(sql: Sql, urgency: Urgency): Promise<Rest> {
   );
   return row ?? { ms: null, movesWait: false };
 }
-
-type EntryRow = {
-  table_name: TableName;
-  key: RowKey;
-  kind: 'write' | 'delete';
-  priority: Urgency;
-  lsn: string | null;
-  changed_at: Date;
-  version: string;
-  restore: string[];
-  approved: boolean;
-  attempts: number;
-  inserted: boolean;
-};
-
-const toEntry = (row: EntryRow): OutboxEntry => ({
-  table: row.table_name,
-  key: row.key,
-  kind: row.kind,
-  urgency: row.priority,
-  lsn: row.lsn,
-  changedAt: row.changed_at,
-  version: row.version,
-  restore: row.restore,
-  approved: row.approved,
-  attempts: row.attempts,
-  inserted: row.inserted,
-});

@@ -30,46 +30,19 @@ export type Source = {
   readonly pausedReason: string | null;
 };
 
-type SourceRow = {
-  table_name: TableName;
-  data_source_id: DataSourceId;
-  database_id: string | null;
-  properties: Record<string, string>;
-  keys: Record<string, string>;
-  schema_version: number;
-  watermark: Date | null;
-  swept_at: Date | null;
-  backfilled_at: Date | null;
-  compares: number;
-  paused_by: PausedBy | null;
-  paused_reason: string | null;
-};
-
-const toSource = (row: SourceRow): Source => ({
-  table: row.table_name,
-  dataSource: row.data_source_id,
-  database: row.database_id,
-  properties: row.properties,
-  keys: row.keys,
-  schemaVersion: row.schema_version,
-  watermark: row.watermark,
-  sweptAt: row.swept_at,
-  backfilledAt: row.backfilled_at,
-  compares: row.compares,
-  pausedBy: row.paused_by,
-  pausedReason: row.paused_reason,
-});
+const SELECT = `select table_name as "table", data_source_id as "dataSource", database_id as database, properties, keys,
+         schema_version as "schemaVersion", watermark, swept_at as "sweptAt", backfilled_at as "backfilledAt", compares,
+         paused_by as "pausedBy", paused_reason as "pausedReason"
+    from pgnotion.data_sources`;
 
 export async function readSources(sql: Sql): Promise<Map<TableName, Source>> {
-  const rows = await sql.query<SourceRow>('select * from pgnotion.data_sources');
-  return new Map(rows.map((row) => [row.table_name, toSource(row)]));
+  const rows = await sql.query<Source>(SELECT);
+  return new Map(rows.map((row) => [row.table, row]));
 }
 
 export async function readSource(sql: Sql, table: TableName): Promise<Source | null> {
-  const [row] = await sql.query<SourceRow>('select * from pgnotion.data_sources where table_name = $1', [
-    table,
-  ]);
-  return row === undefined ? null : toSource(row);
+  const [row] = await sql.query<Source>(`${SELECT} where table_name = $1`, [table]);
+  return row ?? null;
 }
 
 /** What a request body calls a property. */
