@@ -26,7 +26,7 @@ import type { SchemaWatch } from './watch-schema.ts';
  */
 const OVERLAP_MS = 180_000;
 
-type PollOptions = LookAgainOptions & {
+export type PollOptions = LookAgainOptions & {
   readonly intervalMs: number;
   /** Waits until a table's next poll, which is `ms` away. */
   readonly untilNext: (ms: number, signal: AbortSignal) => Promise<void>;
