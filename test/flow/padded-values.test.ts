@@ -84,6 +84,8 @@ test('invariant 6: blanks that only fill a column up reach no page, and come bac
       1,
   );
   await stack.settled();
+  // The person's new option has the schema read once more, a little later.
+  await sides.polls(2);
   expect(sides.shown(page, 'Kind')).toBe('abc');
   expect(await sides.extras(3)).toEqual([]);
 });

@@ -8,6 +8,7 @@ const NAMES = [
   'computed-columns',
   'conflicts',
   'editors-and-times',
+  'every-property',
   'first-contact',
   'first-contact-cli',
   'first-sync',
