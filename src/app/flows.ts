@@ -52,6 +52,7 @@ export function flowsOf(
   const createGraceMs = options.createGraceMs ?? environment.SYNC_CREATE_GRACE_SECONDS * 1_000;
   const outbound = {
     ...shared,
+    listings: new Map(),
     hint,
     createGraceMs,
     refusedFields: createRefusedFieldSearch(),
@@ -59,7 +60,6 @@ export function flowsOf(
   };
   const inbound = {
     ...shared,
-    clock: createNotionClock(steadyMs),
     settleMs: config.settleSeconds * 1_000,
     wholePollPages: config.wholePollPages,
     sweepMs: config.sweepHours * 3_600_000,
@@ -171,6 +171,7 @@ export async function sharedContext(
     people: createPeople(notion),
     locks: createKeyLock(),
     looks: createLooks(),
+    clock: createNotionClock(steadyMs),
     now: () => new Date(),
     guards: config.guards,
     tagSecret: secret,

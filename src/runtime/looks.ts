@@ -7,6 +7,8 @@ import type { PageId, TableName } from '../model/ids.ts';
 export type Looks = {
   /** All pages of a table have been compared, by a reading that began then. */
   readonly polled: (table: TableName, startedAt: number) => void;
+  /** When the last such reading began; null if there was none since this process started. */
+  readonly polledAt: (table: TableName) => number | null;
   /** One page has been seen, by a request that left then. */
   readonly saw: (page: PageId, askedAt: number) => void;
   /** Null if nobody has looked since this process started. */
@@ -22,6 +24,7 @@ export function createLooks(most = MOST_PAGES): Looks {
   const later = (a: number | undefined, b: number): number => Math.max(a ?? b, b);
   return {
     polled: (table, startedAt) => void tables.set(table, later(tables.get(table), startedAt)),
+    polledAt: (table) => tables.get(table) ?? null,
     saw: (page, askedAt) => {
       const at = later(pages.get(page), askedAt);
       pages.delete(page);

@@ -1,4 +1,5 @@
 import type { PageImage, PageValue, RowImage } from '../model/change.ts';
+import type { NotionClock } from '../model/clock.ts';
 import type { Lookups } from '../model/codecs/codec.ts';
 import type { LiveConflict } from '../model/conflict-lifecycle.ts';
 import type { PageId, TableName } from '../model/ids.ts';
@@ -20,6 +21,7 @@ import type { Failure, OutboxEntry } from '../state/outbox.ts';
 import { pagesOf } from '../state/records.ts';
 import { propertyKey, type Source } from '../state/sources.ts';
 import type { Store } from '../state/sql.ts';
+import type { PrereadListings } from './preread-listing.ts';
 import type { RefusedFieldSearch } from './refused-field-search.ts';
 import type { RefusedRequests } from './refused-requests.ts';
 
@@ -41,6 +43,9 @@ export type DeliverContext = {
   /** Records whose refused field is being looked for. */
   readonly refusedFields: RefusedFieldSearch;
   readonly looks: Looks;
+  readonly clock: NotionClock;
+  /** What listings before writes have shown. */
+  readonly listings: PrereadListings;
   /** Reads a table's schema now, and says which one it is; null for a table that is not synced. */
   readonly schema: { readonly afresh: (table: TableName) => Promise<SchemaState | null> };
   /** Whole kinds of requests that Notion refuses. */

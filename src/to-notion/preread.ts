@@ -1,25 +1,20 @@
 import { awayOf } from '../model/away.ts';
-import { messageOf } from '../model/errors.ts';
 import type { PageId } from '../model/ids.ts';
 import type { ResolvedTable } from '../model/mapping.ts';
 import { changedOnPage } from '../model/merge.ts';
 import { extraFields, readPage } from '../model/page.ts';
 import { withUnshown } from '../model/relation-targets.ts';
 import type { Ask, NotionPage } from '../notion/client.ts';
-import { stopsAll } from '../notion/error-classification.ts';
 import { type Located, locatePage, type SettledPage } from '../notion/locate.ts';
-import type { QueryAnswer } from '../notion/query-response.ts';
 import { editedPages } from '../state/edits.ts';
 import { pagesPutAway } from '../state/operations.ts';
 import type { SyncRecord } from '../state/records.ts';
 import type { Source } from '../state/sources.ts';
 import type { DeliverContext } from './context.ts';
+import { editedOfLate, type IsAsBased } from './preread-listing.ts';
 
 /** Up to this many pages are looked at one by one; a larger batch asks for the edited ones at once. */
 const SMALL_BATCH = 5;
-const OVERLAP_MS = 180_000;
-/** More edited pages than this, and looking at each page before its own write is cheaper than listing them. */
-const MAX_QUERIES = 3;
 
 /** Where a page is and what it holds right before it is written to. `null`: as the base says. A failure is the record's own. */
 export type Preread = (record: SyncRecord & { readonly page: PageId }) => Promise<PrereadResult | null>;
@@ -31,8 +26,8 @@ export type PrereadResult =
 
 /**
  * What a person has typed since our last look must be seen before it is overwritten. A few pages are fetched, which
- * shows each write that was answered; for many, one query tells which were edited since the watermark, and those that
- * differ from their base are fetched. Where a person decides conflicts, every page is.
+ * shows each write that was answered; for many, a listing tells which people may have edited since the last complete poll,
+ * and those are fetched. Where a person decides conflicts, every page is.
  */
 export async function readBeforeWrite(
   context: DeliverContext,
@@ -42,7 +37,8 @@ export async function readBeforeWrite(
   const one: Preread = (record) => lookAt(context, table, { source, record, ask });
   const byHand = table.fields.some(({ conflict }) => conflict === 'manual');
   if (count <= SMALL_BATCH || source.watermark === null || byHand) return one;
-  const edited = await editedSince(context, source, source.watermark, ask);
+  const asBased: IsAsBased = (record, page) => isAsBased(table, source, record, page);
+  const edited = await editedOfLate(context, source, { count, isAsBased: asBased, ask });
   if (edited === null) return one;
   // An edit that waits may be older than the watermark.
   const waiting = await editedPages(context.store, table.name);
@@ -91,43 +87,4 @@ function isAsBased(
   const whole = withUnshown(table.fields, reading.image, unshown);
   const isUnchanged = changedOnPage(table.fields, basePage, whole).length === 0;
   return isNoted && isUnchanged && reading.truncated.length === 0;
-}
-
-/** Null if there are too many, or if they cannot be listed: then each page is looked at before its own write. */
-async function editedSince(
-  context: DeliverContext,
-  source: Source,
-  watermark: Date,
-  ask: Ask,
-): Promise<ReadonlyMap<PageId, NotionPage> | null> {
-  const edited = new Map<PageId, NotionPage>();
-  const from = new Date(watermark.getTime() - OVERLAP_MS).toISOString();
-  let cursor: string | null = null;
-  for (let asked = 0; asked < MAX_QUERIES; asked += 1) {
-    const answer: QueryAnswer | null = await listed(context, source, { from, cursor, ask });
-    if (answer === null || answer.incomplete || answer.unreadable.length > 0) return null;
-    for (const page of answer.pages) edited.set(page.id, page);
-    cursor = answer.nextCursor;
-    if (cursor === null) return edited;
-  }
-  return null;
-}
-
-async function listed(
-  { notion, log }: DeliverContext,
-  { table, dataSource }: Source,
-  { from, cursor, ask }: { readonly from: string; readonly cursor: string | null; readonly ask: Ask },
-): Promise<QueryAnswer | null> {
-  try {
-    const filter = { timestamp: 'last_edited_time', last_edited_time: { on_or_after: from } };
-    const more = cursor === null ? {} : { cursor };
-    return await notion.query({ dataSourceId: dataSource, filter, ...more }, ask);
-  } catch (error) {
-    if (stopsAll(error)) throw error;
-    log.debug(
-      { table, reason: messageOf(error) },
-      'edited pages cannot be listed before writes: each is looked at',
-    );
-    return null;
-  }
 }

@@ -25,7 +25,7 @@ import { receiveNewPage } from './new-page.ts';
 import { noteExtraFields } from './note-extra-fields.ts';
 import { lookOnItsOwn, onItsOwn, waitsForItsTime } from './page-failure.ts';
 import { pageRestored, restsQuietly } from './page-restored.ts';
-import { type Beforehand, readListed } from './read-listed.ts';
+import { type Beforehand, type Inspection, readListed } from './read-listed.ts';
 import { relink } from './relink.ts';
 import { lostByMove, without } from './schema-losses.ts';
 
@@ -42,7 +42,7 @@ export async function inspectPages(
     source,
     pages,
   }: { readonly table: ResolvedTable; readonly source: Source; readonly pages: readonly NotionPage[] },
-  how: Pick<Beforehand, 'afresh'> = { afresh: false },
+  { afresh = false, onUnknown }: Inspection = {},
 ): Promise<void> {
   const ids = pages.map((page) => page.id);
   const records = await recordsByPage(context.store, ids);
@@ -64,7 +64,7 @@ export async function inspectPages(
       const failed = failures.get(id);
       if (waitsForItsTime(failed, editedAt)) return;
       const known = { record: records.get(id), edit: edits.get(id), keys };
-      const before = { long: longs.get(id), failed, ...how, ...known };
+      const before = { long: longs.get(id), failed, afresh, onUnknown, ...known };
       const at = { table: table.name, page: id, url, editedAt };
       await onItsOwn(context, at, failed, () => inspectListed(context, { table, source, page }, before));
     }),
@@ -87,6 +87,7 @@ async function keysOf(
 
 /** What is known of a page that a query gave, before it is read. */
 type Known = Beforehand & {
+  readonly onUnknown: Inspection['onUnknown'] | undefined;
   readonly record: SyncRecord | undefined;
   readonly edit: WaitingEdit | undefined;
   /** What the record ids on unlinked pages mean. */
@@ -96,7 +97,7 @@ type Known = Beforehand & {
 async function inspectListed(
   context: InboundContext,
   { table, source, page }: Omit<Sighting, 'image'>,
-  { record, edit, keys, ...before }: Known,
+  { record, edit, keys, onUnknown, ...before }: Known,
 ): Promise<readonly Unread[]> {
   const isHere = awayOf(page, source.dataSource) === null;
   // A record belongs to its table, wherever a person has moved its page. A query that lags lists pages that have left.
@@ -115,6 +116,7 @@ async function inspectListed(
   const { image, unread } = await readListed(context, { table, source, page }, before, ASK);
   const sighting = { table, source, page, image };
   if (isKnown(sighting, record, edit)) return unread;
+  onUnknown?.();
   const found = record === undefined ? keys.get(typedIn(sighting) ?? '') : undefined;
   await inspectUnlessGone(context, sighting, record, { found });
   return unread;

@@ -16,6 +16,7 @@ import { inspectAbsent, inspectAgain, inspectPages } from './detect.ts';
 import { nextReadingMs, pursueContact } from './first-contact.ts';
 import { type LookAgainOptions, lookAtWaiting } from './look-again.ts';
 import { keepUnreadable } from './page-failure.ts';
+import { type Polled, readNewest } from './read-newest.ts';
 import { scan } from './scan.ts';
 import { sweep } from './sweep.ts';
 import type { SchemaWatch } from './watch-schema.ts';
@@ -78,16 +79,18 @@ async function pollTable(
 ): Promise<void> {
   while (!signal.aborted) {
     const started = options.steadyMs();
+    let { intervalMs } = options;
     const source = await context.sourceOf(name);
     // As it can be synced now: `sourceOf` brings it up to date.
     const table = context.tables.get(name);
     if (table !== undefined && source.pausedBy !== 'hand' && source.pausedBy !== 'refused') {
-      await pollOrSuspend(context, table, source, signal);
+      // The rate is better spent on our own mass change.
+      if ((await pollOrSuspend(context, table, source, signal)) === 'amid writes') intervalMs *= 2;
       await options.watchSchema(context, table, source);
       healthy();
       options.onPolled?.(name);
     }
-    const rest = options.intervalMs - (options.steadyMs() - started);
+    const rest = intervalMs - (options.steadyMs() - started);
     const reading = (table && (await nextReadingMs(context, table))) ?? rest;
     await options.untilNext(Math.max(Math.min(rest, Math.max(reading, LEAST_PAUSE_MS)), 0), signal);
   }
@@ -105,23 +108,25 @@ async function pollOrSuspend(
   table: ResolvedTable,
   source: Source,
   signal: AbortSignal,
-): Promise<void> {
+): Promise<Polled> {
+  let polled: Polled;
   try {
     await probeRows(context.db, table);
     const startedAt = performance.now();
-    await pollOnce(context, table, source, signal);
-    if (!signal.aborted) context.looks.polled(table.name, startedAt);
+    polled = await pollOnce(context, table, source, signal);
+    if (polled === 'all' && !signal.aborted) context.looks.polled(table.name, startedAt);
   } catch (error) {
     const reason = tableFailure(error);
     if (reason === null) throw error;
     const suspension = { table: table.name, reason, isKnown: source.pausedBy !== null };
     await context.store.transaction((sql) => suspendTable(sql, context.log, suspension));
-    return;
+    return 'all';
   }
-  if (source.pausedBy !== 'trouble') return;
+  if (source.pausedBy !== 'trouble') return polled;
   await context.store.transaction((sql) => recover(sql, table.name));
   context.log.info({ table: table.name }, 'a suspended table goes on');
   context.onDirty();
+  return polled;
 }
 
 /** One poll of one data source. Exported for tests. */
@@ -130,18 +135,19 @@ export async function pollOnce(
   table: ResolvedTable,
   source: Source,
   signal: AbortSignal = new AbortController().signal,
-): Promise<void> {
+): Promise<Polled> {
   // Nothing is delivered before the pages that may exist already are known, so the first reading is not put off.
   if (source.sweptAt === null) {
     await beginWatermark(context, table, source);
     const met = await contactOf(context.store, table.name);
     if (met === null) await sweep(context, table, { priority: 'poll', signal });
     else await pursueContact(context, table, source, signal);
-    return;
+    return 'all';
   }
   await pursueContact(context, table, source, signal);
-  if (await isSmall(context, table.name)) return pollWhole(context, table, source);
-  await pollEdited(context, table, source);
+  if (!(await isSmall(context, table.name))) return pollEdited(context, table, source);
+  await pollWhole(context, table, source);
+  return 'all';
 }
 
 async function beginWatermark(context: InboundContext, table: ResolvedTable, source: Source): Promise<void> {
@@ -185,11 +191,14 @@ async function inTime(context: InboundContext, pages: readonly PageId[]): Promis
   return pages.filter((page) => failures.get(page)?.due !== false);
 }
 
-async function pollEdited(context: InboundContext, table: ResolvedTable, source: Source): Promise<void> {
+async function pollEdited(context: InboundContext, table: ResolvedTable, source: Source): Promise<Polled> {
   const from = source.watermark === null ? null : new Date(source.watermark.getTime() - OVERLAP_MS);
-  const { watermark, seen } = await readFrom(context, table, source, from);
+  const newest = from === null ? null : await readNewest(context, table, source, from);
+  if (newest !== null && newest.polled !== 'all') return newest.polled;
+  const { watermark, seen } = newest ?? (await readFrom(context, table, source, from));
   // What was seen will be seen again from here; if it was nothing, staying costs nothing.
   await moveWatermark(context, source, watermark, seen.size > 0 ? STEP_MS : IDLE_STEP_MS);
+  return 'all';
 }
 
 type Seen = { readonly seen: ReadonlySet<PageId>; readonly watermark: Date | null };

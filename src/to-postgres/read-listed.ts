@@ -8,6 +8,12 @@ import type { PageFailure } from '../state/page-failures.ts';
 import type { Source } from '../state/sources.ts';
 import type { InboundContext } from './context.ts';
 
+/** How listed pages are looked at. */
+export type Inspection = Partial<Pick<Beforehand, 'afresh'>> & {
+  /** Called for each page that is not as its record says. */
+  readonly onUnknown?: () => void;
+};
+
 /** What is known of a listed page before it is read. */
 export type Beforehand = {
   readonly long: LongValues | undefined;
