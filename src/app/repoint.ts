@@ -6,7 +6,7 @@ import type { NotionClient } from '../notion/client.ts';
 import type { Sources } from '../notion/schema.ts';
 import { isDaemonAtWork, pairsOf, unlinkTable } from '../state/reset.ts';
 import { readSources, type Source } from '../state/sources.ts';
-import { createStore, inTransaction } from '../state/sql.ts';
+import { createStore, inCommandTransaction } from '../state/sql.ts';
 import { voidBase } from '../state/void-base.ts';
 import type { Installation } from './connections.ts';
 import { ownInstallation } from './installation-identity.ts';
@@ -110,7 +110,7 @@ async function assertCanMove(
 
 /** In one transaction with the bases of what points to the table: its rows' relations are written again. */
 export function giveUpPairs({ pool, tables }: Installation, table: TableName): Promise<number> {
-  return inTransaction(pool, async (sql) => {
+  return inCommandTransaction(pool, async (sql) => {
     const pairs = await unlinkTable(sql, table, 'pgnotion');
     for (const other of tables) {
       const fields = other.fields.filter(({ relatedTable }) => relatedTable === table);

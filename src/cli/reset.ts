@@ -8,7 +8,7 @@ import { readRows } from '../postgres/read-rows.ts';
 import { forgetInstallation } from '../state/installation.ts';
 import { awayCode, forgetSource, isDaemonAtWork, pairsOf, remake, unlinkRecord } from '../state/reset.ts';
 import { readSources } from '../state/sources.ts';
-import { createStore, inTransaction } from '../state/sql.ts';
+import { createStore, inCommandTransaction } from '../state/sql.ts';
 import { type Loaded, unknownTable, within } from './commands.ts';
 
 /**
@@ -43,7 +43,7 @@ export function resetAllCommand(loaded: Loaded, yes: boolean): Promise<string> {
         'all that pgnotion knows in this database would be forgotten: which page is which row, what waits, the history',
       );
     if (await isDaemonAtWork(sql)) throw atWork('all tables', '');
-    await inTransaction(pool, forgetInstallation);
+    await inCommandTransaction(pool, forgetInstallation);
     return (
       'this database has an installation of its own now, which knows no page; nothing was changed in Notion. ' +
       `Set another slot than ${JSON.stringify(config.slot)} in the configuration if the original is on the same server, ` +
@@ -60,7 +60,7 @@ async function resetTable(installation: Installation, table: TableName, yes: boo
   await giveUpPairs(installation, table);
   const isPinned = installation.environment.databaseIds.has(table);
   const isGone = !isPinned && (await isSourceGone(installation, table));
-  if (isGone) await inTransaction(installation.pool, (inner) => forgetSource(inner, table));
+  if (isGone) await inCommandTransaction(installation.pool, (inner) => forgetSource(inner, table));
   const next = isGone
     ? 'its database is gone, and `pgnotion apply` makes a new one'
     : "run `pgnotion apply`; then the next start adopts the pages that carry a row's key, and makes the others";
@@ -91,7 +91,7 @@ async function resetRecord(
   if ((await awayCode(sql, table, key)) === null) throw notAway(table, key);
   const mapping = tables.find((each) => each.name === table);
   const isThere = mapping !== undefined && (await readRows(db, mapping, [key])).size > 0;
-  await inTransaction(pool, async (inner) => {
+  await inCommandTransaction(pool, async (inner) => {
     await unlinkRecord(inner, table, key, userInfo().username);
     if (isThere) await remake(inner, table, key);
   });

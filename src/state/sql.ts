@@ -54,3 +54,22 @@ export async function inTransaction<T>(
     client.release(broken);
   }
 }
+
+/** A transaction that met another one: PostgreSQL undid it, and the same statements may pass now. */
+const MET_ANOTHER: ReadonlySet<unknown> = new Set(['40P01', '40001']);
+const MOST_TRIES = 5;
+
+/**
+ * One transaction of a command, which runs beside a daemon: where the two lock the same rows in different orders, PostgreSQL
+ * ends one of them, and the command begins anew. `work` has no other effect than its statements.
+ */
+export async function inCommandTransaction<T>(pool: Pool, work: (sql: Sql) => Promise<T>): Promise<T> {
+  for (let tries = 1; ; tries += 1) {
+    try {
+      return await inTransaction(pool, work);
+    } catch (error) {
+      const code = error instanceof Error && 'code' in error ? error.code : null;
+      if (tries === MOST_TRIES || !MET_ANOTHER.has(code)) throw error;
+    }
+  }
+}

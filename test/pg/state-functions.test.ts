@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import { createStore, fence, inTransaction } from '../../src/state/sql.ts';
+import { createStore, fence, inCommandTransaction, inTransaction, type Sql } from '../../src/state/sql.ts';
 import { readStatus } from '../../src/state/status.ts';
 import { eventually } from '../support/eventually.ts';
 import { addSource, createState, pageOf, products, type StateStage, suppliers } from '../support/state.ts';
@@ -122,4 +122,26 @@ describe('the fence', () => {
       }),
     ).rejects.toMatchObject({ code: 'PGN01' });
   });
+});
+
+test('a command that meets another transaction, and is ended by PostgreSQL, begins anew', async () => {
+  const { pool } = state.database;
+  await pool.query('create table locked (id integer primary key, n integer not null)');
+  await pool.query('insert into locked values (1, 0), (2, 0)');
+  const lock = (sql: Sql, id: number) => sql.query('update locked set n = n + 1 where id = $1', [id]);
+  const met = [Promise.withResolvers<void>(), Promise.withResolvers<void>()] as const;
+  let tries = 0;
+  const command = (mine: 0 | 1) => async (sql: Sql) => {
+    tries += 1;
+    await lock(sql, mine + 1);
+    // Both have locked one row before either asks for the other's.
+    met[mine].resolve();
+    await Promise.all(met.map(({ promise }) => promise));
+    await lock(sql, 2 - mine);
+  };
+  await Promise.all(([0, 1] as const).map((mine) => inCommandTransaction(pool, command(mine))));
+  expect(tries).toBe(3);
+  const { rows } = await pool.query('select n from locked');
+  expect(rows).toEqual([{ n: 2 }, { n: 2 }]);
+  await pool.query('drop table locked');
 });
