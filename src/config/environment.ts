@@ -6,7 +6,7 @@ import { namesSides } from './cross-checks.ts';
 import { invalidConfig } from './invalid-config.ts';
 import type { Config } from './mapping-file.ts';
 
-/** One row of the option table: it makes the parser, and the README's table is checked against it. */
+/** One row of the option table: it makes the parser, and the table in docs/reference.md is checked against it. */
 type Option = { readonly name: string; readonly help: string; readonly schema: z.ZodType };
 
 const text = z.string().trim().min(1, { error: 'is empty' });

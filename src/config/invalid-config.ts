@@ -37,7 +37,7 @@ export function toFault(issue: z.core.$ZodIssue): Fault {
         .join(', or '),
     };
   }
-  return { path, message: issue.message, remedy: 'see the configuration table in the README' };
+  return { path, message: issue.message, remedy: 'see the table of options in docs/reference.md' };
 }
 
 const POLICY_FORMS = {

@@ -17,7 +17,7 @@ const below = (folder: string, ending: string): string[] =>
     .filter((name) => name.endsWith(ending))
     .map((name) => join(folder, name));
 
-const readme = read('README.md');
+const reference = read('docs/reference.md');
 const documents = ['README.md', 'CHANGELOG.md', 'CONTRIBUTING.md', 'SECURITY.md', ...below('docs', '.md')];
 
 /** The rows of all tables whose first heading is this one, cell by cell. */
@@ -38,9 +38,9 @@ function tableRows(text: string, heading: string): string[][] {
 
 const names = (cell: string): string[] => [...cell.matchAll(/`([^`]+)`/g)].map(([, name = '']) => name);
 
-describe('the README', () => {
+describe('the reference', () => {
   test('has every environment variable, with its help and its default', () => {
-    const rows = tableRows(readme, 'Variable');
+    const rows = tableRows(reference, 'Variable');
     expect(rows.map(([name, , help]) => [name, help])).toEqual(
       OPTIONS.map(({ name, help }) => [`\`${name}\``, help]),
     );
@@ -61,7 +61,7 @@ describe('the README', () => {
       return [...block.matchAll(new RegExp(`^ {${indent}}(\\w+):`, 'gm'))].map(([, key = '']) => key);
     };
     const told = (heading: string): string[] =>
-      tableRows(readme, heading).flatMap(([cell = '']) => names(cell));
+      tableRows(reference, heading).flatMap(([cell = '']) => names(cell));
     expect(told('Table option').sort()).toEqual(keys('const table = z.strictObject', 2).sort());
     expect(told('Field option').sort()).toEqual(keys('const field = z\n', 4).sort());
     const whole = keys('const config = z.strictObject', 2)
@@ -79,7 +79,7 @@ describe('the README', () => {
   });
 
   test('says what each property type takes', () => {
-    const told = tableRows(readme, 'Property').flatMap(([cell = '']) => names(cell));
+    const told = tableRows(reference, 'Property').flatMap(([cell = '']) => names(cell));
     expect(told.sort()).toEqual(Object.keys(codecs).sort());
   });
 
@@ -102,7 +102,7 @@ describe('the README', () => {
     const all = (await ask()).flatMap(
       (command) => inner.get(command)?.map((name) => `${command} ${name}`) ?? command,
     );
-    const told = tableRows(readme, 'Command').map(([cell = '']) =>
+    const told = tableRows(reference, 'Command').map(([cell = '']) =>
       (names(cell)[0] ?? '').replace(/^pgnotion /, '').replace(/ [[<].*$/, ''),
     );
     expect(told.sort()).toEqual(all.sort());
@@ -118,7 +118,7 @@ describe('the README', () => {
           -- A part of the view of failures.
           and c.relname <> 'row_failures' group by 1`,
     );
-    const views = tableRows(readme, 'View').map(([name = '', columns = '']) => [
+    const views = tableRows(reference, 'View').map(([name = '', columns = '']) => [
       names(name)[0],
       names(columns),
     ]);
@@ -131,7 +131,7 @@ describe('the README', () => {
     // The fence is the daemon's own, and the others are parts of functions of the interface, or of the outbox.
     const inner = ['fence', 'decide_clearings', 'enqueue', 'wake', 'merge_field_times'];
     const functions = made.rows.map(({ name }) => name).filter((name) => !inner.includes(name));
-    const told = tableRows(readme, 'Function').map(([cell = '']) => /pgnotion\.(\w+)/.exec(cell)?.[1]);
+    const told = tableRows(reference, 'Function').map(([cell = '']) => /pgnotion\.(\w+)/.exec(cell)?.[1]);
     expect(told.sort()).toEqual(functions.sort());
   });
 });
@@ -149,6 +149,42 @@ function invariantsIn(text: string): Set<number> {
     }),
   );
 }
+
+test('the README has at most 1,300 words and the commands that the package has', () => {
+  const readme = read('README.md');
+  expect(readme.split(/\s+/).filter((word) => word !== '').length).toBeLessThanOrEqual(1_300);
+  const scripts = Object.keys(
+    (JSON.parse(read('package.json')) as { readonly scripts: Readonly<Record<string, string>> }).scripts,
+  );
+  const run = [...readme.matchAll(/npm run ([\w:]+)/g)].map(([, name = '']) => name);
+  expect(run.filter((name) => !scripts.includes(name))).toEqual([]);
+});
+
+/** Files in documents go by their path from the root, or from `src` as the architecture page writes them. */
+test('every file that a document names exists', () => {
+  const ending = /^[\w.*-]+(?:\/[\w.*-]+)+\.(?:ts|sql|pml|sh|md|json|yml|yaml)$/;
+  const own = /^(?:src|sql|test|docs|examples|\.ci)\/|^(?:admin|app|capture|cli|config|model|notion|postgres|reconcile|reports|runtime|sandbox|state|to-notion|to-postgres)\//;
+  const missing = documents
+    .filter((document) => document !== 'CHANGELOG.md')
+    .flatMap((document) =>
+      names(read(document).replaceAll(/^```[\s\S]*?^```/gm, ''))
+        .filter((name) => ending.test(name) && own.test(name) && !name.includes('*'))
+        .filter((name) => !existsSync(join(ROOT, name)) && !existsSync(join(ROOT, 'src', name)))
+        .map((name) => `${document}: ${name}`),
+    );
+  expect(missing).toEqual([]);
+});
+
+test('no document names a file of the source without its folder', () => {
+  const bare = documents
+    .filter((document) => document !== 'CHANGELOG.md')
+    .flatMap((document) =>
+      names(read(document))
+        .filter((name) => /^[a-z][\w-]*\.ts$/.test(name) && name !== 'pgnotion.config.ts')
+        .map((name) => `${document}: ${name}`),
+    );
+  expect(bare).toEqual([]);
+});
 
 describe('the list of invariants', () => {
   const sections = read('docs/invariants.md')
