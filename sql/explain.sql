@@ -11,7 +11,7 @@ declare
   reader record;
 begin
   select * into source from pgnotion.data_sources d where d.table_name = name;
-  if not found then raise exception 'no synced table is called %', name using errcode = 'PGN02'; end if;
+  if not found then raise exception '% is not a synced table', name using errcode = 'PGN02'; end if;
   select * into pair from pgnotion.records r where r.table_name = name and r.key = record_key;
   select * into line from pgnotion.outbox o where o.table_name = name and o.key = record_key;
   if pair.key is null and line.key is null
@@ -21,7 +21,7 @@ begin
      and not exists (select from pgnotion.operations o where o.table_name = name and o.key = record_key) then
     raise exception 'pgnotion knows no record % of %', record_key, name
       using errcode = 'PGN02',
-            hint = 'The key is the primary key as text; of several columns, a JSON array of texts.';
+            hint = 'give the primary key as text; of several columns, a JSON array of texts';
   end if;
   if source.paused_at is not null then
     return query select source.paused_at, 'table paused', source.paused_reason;
@@ -55,7 +55,7 @@ begin
      where f.table_name = name and f.over_at is null and line.key is not null and pair.page_id is null
     union all
     select c.since, 'clearing ' || c.state,
-           format('%s of the page: %s%s. What to do: `pgnotion guarded approve` empties the page, `pgnotion guarded reject` keeps it',
+           format('%s of the page: %s%s. What to do: run `pgnotion guarded approve TABLE KEY` to empty the page, or `pgnotion guarded reject TABLE KEY` to keep it',
                   c.field, c.reason, coalesce('; likely cause: ' || c.cause, ''))
       from pgnotion.clearings c
      where c.table_name = name and c.key = record_key and c.side = 'to-notion' and c.state = 'waiting';
@@ -124,14 +124,14 @@ declare
 begin
   if pg_current_xact_id_if_assigned() is not null then
     raise exception 'wait_for in a transaction that has written would wait for that transaction itself'
-      using errcode = '25001', hint = 'Commit first, and call it in a transaction of its own.';
+      using errcode = '25001', hint = 'commit first, and call it in a transaction of its own';
   end if;
   if current_setting('transaction_isolation') not in ('read committed', 'read uncommitted') then
     raise exception 'wait_for cannot see anything new under %', current_setting('transaction_isolation')
-      using errcode = '25001', hint = 'Call it in a transaction that is READ COMMITTED.';
+      using errcode = '25001', hint = 'call it in a transaction that is READ COMMITTED';
   end if;
   perform from pgnotion.data_sources where table_name = name;
-  if not found then raise exception 'no synced table is called %', name using errcode = 'PGN02'; end if;
+  if not found then raise exception '% is not a synced table', name using errcode = 'PGN02'; end if;
   loop
     -- What was committed before the call is in the outbox once all of the log up to here has been stored.
     captured := captured or exists (
@@ -153,7 +153,7 @@ begin
         status := 'conflict';
         reason := format('conflict %s holds %s, and Notion shows another value', held.id,
                          case when held.fields = '{}' then 'the record' else array_to_string(held.fields, ', ') end);
-        remedy := format('decide it: `pgnotion conflicts resolve %s`, or pgnotion.resolve_conflict', held.id);
+        remedy := format('run `pgnotion conflicts resolve %s --keep postgres` or `pgnotion conflicts resolve %1$s --keep notion`', held.id);
         return;
       end if;
       select string_agg(c.field, ', ' order by c.field) as fields, min(c.reason) as reason into kept
@@ -163,7 +163,7 @@ begin
       if not line.waits and kept.fields is not null then
         status := 'set_aside';
         reason := format('%s waits for a decision, and Notion shows another value: %s', kept.fields, kept.reason);
-        remedy := 'decide it: `pgnotion guarded approve` or `pgnotion guarded reject`';
+        remedy := 'run `pgnotion guarded approve TABLE KEY` or `pgnotion guarded reject TABLE KEY`';
         return;
       end if;
       if not line.waits and not exists (select from pgnotion.waiting where table_name = name and key = record_key) then

@@ -17,14 +17,14 @@ create function pgnotion.pause(name text) returns void language plpgsql as $$
 begin
   update pgnotion.data_sources set paused_at = clock_timestamp(), paused_reason = 'paused by hand', paused_by = 'hand'
    where table_name = name;
-  if not found then raise exception 'no synced table is called %', name; end if;
+  if not found then raise exception '% is not a synced table', name; end if;
 end $$;
 
 create function pgnotion.resume(name text) returns void language plpgsql as $$
 begin
   update pgnotion.data_sources set paused_at = null, paused_reason = null, paused_by = null
    where table_name = name;
-  if not found then raise exception 'no synced table is called %', name; end if;
+  if not found then raise exception '% is not a synced table', name; end if;
 end $$;
 
 -- Tries a failed record again now, in both directions. A page that is no record yet goes by its page id. Returns how

@@ -25,7 +25,7 @@ create view pgnotion.failures as
   select 'to-postgres', table_name, key, page_id, code, reason, remedy, attempts, false, since from pgnotion.page_failures
   union all
   select side, table_name, key, page_id, 'mass_clearing', string_agg(reason, '; ' order by field),
-         'decide with `pgnotion guarded approve` or `pgnotion guarded reject`', 1, true, min(since)
+         'look at `pgnotion guarded list`, then run `pgnotion guarded approve TABLE` or `pgnotion guarded reject TABLE`', 1, true, min(since)
     from pgnotion.clearings
    -- Those of the other side are in their edit's line.
    where state = 'waiting' and side = 'to-notion'

@@ -1,4 +1,6 @@
+import { commandOf } from '../model/command-line.ts';
 import type { ListedKind } from '../model/mass-change.ts';
+import { sentences } from '../model/sentences.ts';
 import { cutText, TEXT_LIMITS } from '../model/texts.ts';
 import type { Health } from './health.ts';
 
@@ -145,13 +147,13 @@ function wording(cause: Cause): Wording {
   switch (cause.kind) {
     case 'notion-refuses': {
       const { code, remedy } = cause;
-      return { text: `Notion refuses every request (${code}). ${remedy}`, code, remedy };
+      return { text: sentences(`Notion refuses every request (${code})`, remedy), code, remedy };
     }
     case 'requests-refused': {
       const { requests, table, code, remedy } = cause;
       const of = table === null ? '' : ` of ${table}`;
       return {
-        text: `Notion refuses to ${requests} pages${of} (${code}). ${remedy}`,
+        text: sentences(`Notion refuses to ${requests} pages${of} (${code})`, remedy),
         requests,
         table,
         code,
@@ -168,7 +170,7 @@ function wording(cause: Cause): Wording {
     case 'creations-wait':
     case 'adoptions-wait': {
       const { table, count } = cause;
-      const remedy = 'see `pgnotion guarded list`, then `pgnotion guarded approve` or `reject`';
+      const remedy = `look at \`pgnotion guarded list\`, then run ${commandOf('guarded approve', table)} or ${commandOf('guarded reject', table)}`;
       return {
         text: `${GUARDED[cause.kind](count, table)} wait for a person${cause.kind === 'adoptions-wait' ? '' : ', because they are so many'}: ${remedy}`,
         table,

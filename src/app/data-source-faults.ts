@@ -4,7 +4,7 @@ export const badId = (variable: string, id: string): PgnotionError =>
   new PgnotionError({
     code: 'notion_id_invalid',
     message: `${variable} is ${JSON.stringify(id)}, which is not the id of a Notion database`,
-    remedy: "copy the 32 hexadecimal digits out of the database's address",
+    remedy: `set ${variable} to the 32 hexadecimal digits in the database's address`,
   });
 
 export const HIDDEN = 'notion_database_hidden';
@@ -13,7 +13,7 @@ export const hiddenId = (variable: string, id: string): PgnotionError =>
   new PgnotionError({
     code: HIDDEN,
     message: `${variable} is ${id}, and Notion shows no such database`,
-    remedy: 'Share the database with the connection (••• > Connections), or correct the id.',
+    remedy: `share the database with the connection (••• > Connections), or correct ${variable}`,
   });
 
 export const severalSources = (
@@ -25,5 +25,6 @@ export const severalSources = (
     message: `the database ${JSON.stringify(title)} has ${sources.length} data sources: ${sources
       .map((source) => `${source.name} (${source.id})`)
       .join(', ')}`,
-    remedy: 'set the id of the data source that is meant instead of the database id',
+    remedy:
+      'set NOTION_DATABASE_<TABLE>_ID to the id of the data source that is meant, instead of the id of the database',
   });

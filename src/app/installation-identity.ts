@@ -62,7 +62,7 @@ export function copied(
     code: 'installation_copied',
     message: `${why}. Nothing was written to Notion or to your tables (installation ${id})`,
     remedy:
-      'If the original is gone for good (it was restored, moved, or upgraded to this one): `pgnotion start --take-over`, once, which compares everything and goes on with its databases (`pgnotion apply --take-over` first if the databases lack something). ' +
-      `If this is a copy beside it (for tests, for staging): \`pgnotion reset --yes\`, which forgets the original's pages; then set another \`slot\` than ${JSON.stringify(config.slot)} in the configuration and another NOTION_PARENT_PAGE_ID, take NOTION_DATABASE_..._ID out of the environment, and run \`pgnotion apply\`.`,
+      'if the original is gone for good (it was restored, moved, or upgraded to this one): run `pgnotion start --take-over` once, which compares everything and goes on with its databases (`pgnotion apply --take-over` first if the databases lack something); ' +
+      `if this is a copy beside it (for tests, for staging): run \`pgnotion reset --yes\`, which forgets the original's pages; then set another \`slot\` than ${JSON.stringify(config.slot)} in the configuration and another NOTION_PARENT_PAGE_ID, take NOTION_DATABASE_..._ID out of the environment, and run \`pgnotion apply\``,
   });
 }

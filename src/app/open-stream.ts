@@ -62,7 +62,7 @@ const serverChanged = (): PgnotionError =>
     code: 'server_changed',
     message:
       'another server answers at the address of the replication slot than the one that was read before',
-    remedy: 'Nothing to do: the daemon starts over, and compares everything if the slot is another one.',
+    remedy: 'nothing to do: the daemon starts over, and compares everything if the slot is another one',
   });
 
 const slotMoved = (slot: string, at: string): PgnotionError =>
@@ -70,5 +70,5 @@ const slotMoved = (slot: string, at: string): PgnotionError =>
     code: 'slot_moved',
     message: `the replication slot ${slot} stands at ${at}, further than pgnotion has read: somebody else read it, advanced it, or dropped it and made it again`,
     remedy:
-      'Nothing to do: the daemon makes a new slot and compares everything. Find out who did it, because it will happen again.',
+      'nothing to do: the daemon makes a new slot and compares everything. Find out who did it, because it will happen again',
   });

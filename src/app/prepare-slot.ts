@@ -174,6 +174,6 @@ const foreignSlot = (slot: string, what: string, { config }: Installation): Pgno
     code: 'slot_foreign',
     message: `the replication slot ${slot} is ${what}, and pgnotion leaves it alone`,
     remedy:
-      `Set \`slot\` in the configuration to a name that is free (SELECT slot_name, database, plugin, active FROM pg_replication_slots), for instance ${JSON.stringify(`${config.slot}_2`)}. ` +
-      `Only if nobody needs that slot: SELECT pg_drop_replication_slot('${slot.replaceAll("'", "''")}') in its database, then start again.`,
+      `set \`slot\` in the configuration to a name that is free (SELECT slot_name, database, plugin, active FROM pg_replication_slots), for instance ${JSON.stringify(`${config.slot}_2`)}; ` +
+      `only if nobody needs that slot: SELECT pg_drop_replication_slot('${slot.replaceAll("'", "''")}') in its database, then start again`,
   });

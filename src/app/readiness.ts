@@ -2,6 +2,7 @@ import { type Fault, PgnotionError } from '../model/errors.ts';
 import type { TableName } from '../model/ids.ts';
 import type { ResolvedTable } from '../model/mapping.ts';
 import type { KnownSchema } from '../model/schema/known.ts';
+import { sentences } from '../model/sentences.ts';
 import { hiddenSource, seenSource } from '../notion/apply-schema.ts';
 import type { NotionClient } from '../notion/client.ts';
 import { planUpdate, type Sources } from '../notion/schema.ts';
@@ -42,7 +43,7 @@ type Looked = {
 };
 
 const lineOf = ({ table }: Looked, { path, message, remedy }: Fault): string =>
-  `${table.name}, ${path}: ${message}. ${remedy}`;
+  sentences(`${table.name}, ${path}: ${message}`, remedy);
 
 /**
  * Makes sure that each table has its data source and that it fits. One that has not, or does not, stops itself alone: a poll

@@ -1,4 +1,5 @@
 import { databaseVariable } from '../config/environment.ts';
+import { commandOf } from '../model/command-line.ts';
 import { PgnotionError } from '../model/errors.ts';
 import type { DataSourceId, TableName } from '../model/ids.ts';
 import { seenSource } from '../notion/apply-schema.ts';
@@ -60,7 +61,7 @@ export const notMoved = (tables: readonly Repointed[]): PgnotionError =>
     remedy: tables
       .map(
         ({ table, from }) =>
-          `to move ${table} there, run \`pgnotion reset ${table} --yes\` and \`pgnotion apply\`; to stay, take ${databaseVariable(table)} out of the environment, or set it to ${from.dataSource}`,
+          `to move ${table} there, run ${commandOf('reset', table, '--yes')} and \`pgnotion apply\`; to stay, take ${databaseVariable(table)} out of the environment, or set it to ${from.dataSource}`,
       )
       .join('; '),
   });
@@ -104,7 +105,7 @@ async function assertCanMove(
   throw new PgnotionError({
     code: 'daemon_at_work',
     message: 'a daemon is at work, and might make pages twice',
-    remedy: 'stop it, run `pgnotion apply --yes`, and start it again',
+    remedy: 'stop the daemon, run `pgnotion apply --yes`, and start it again',
   });
 }
 

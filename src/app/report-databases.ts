@@ -4,6 +4,7 @@ import { conflictsDatabase } from '../model/conflict-page.ts';
 import { PgnotionError } from '../model/errors.ts';
 import type { DataSourceId } from '../model/ids.ts';
 import { DEVIATIONS } from '../model/schema/known.ts';
+import { sentences } from '../model/sentences.ts';
 import { SYNC_LOG } from '../model/sync-log.ts';
 import { seenSource } from '../notion/apply-schema.ts';
 import type { NotionClient } from '../notion/client.ts';
@@ -95,7 +96,7 @@ async function applyOne(
   } catch (error) {
     if (!(error instanceof PgnotionError) || !SAID.has(error.code)) throw error;
     const id = known?.dataSource ?? '';
-    const problem = `${error.message}. ${error.remedy}`;
+    const problem = sentences(error.message, error.remedy);
     return { title: reportDatabase.title, variable, id, created: false, problem };
   }
 }

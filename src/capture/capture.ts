@@ -127,7 +127,7 @@ const outOfPlace = (kind: string): PgnotionError =>
     code: 'wal_undecodable',
     message: `the replication stream has a change (${kind}) outside of a transaction`,
     remedy:
-      'Nothing after it was read or acknowledged. Report this with the server version (SELECT version()); to go on without it, drop the slot: the daemon makes a new one and compares everything.',
+      'nothing to do: nothing after it was read or acknowledged, and the daemon makes a new slot and compares everything; report this with the server version (SELECT version())',
   });
 
 /** TRUNCATE names no rows: every record of the table is gone, but for what the rest of the transaction inserts. */

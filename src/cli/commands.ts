@@ -14,6 +14,7 @@ import type { Config } from '../config/mapping-file.ts';
 import { PgnotionError } from '../model/errors.ts';
 import type { TableName } from '../model/ids.ts';
 import { goesToPostgres, type ResolvedTable } from '../model/mapping.ts';
+import { sentences } from '../model/sentences.ts';
 import type { NotionClient } from '../notion/client.ts';
 import type { Resolving } from '../postgres/resolve-each.ts';
 import { refusedError } from '../reconcile/publication.ts';
@@ -74,7 +75,7 @@ async function applyAll(
     await moveIfMeant(installation, notion, confirm, takeOver);
     const applied = await applyToNotion(installation, notion, takeOver);
     const faults = applied.flatMap(({ table, faults }) =>
-      faults.map((fault) => `  ${table}, ${fault.path}: ${fault.message}. ${fault.remedy}`),
+      faults.map((fault) => sentences(`  ${table}, ${fault.path}: ${fault.message}`, fault.remedy)),
     );
     if (faults.length > 0) throw notionFaults(faults);
     const notebooks = await applyReportDatabases(installation, notion);
@@ -201,7 +202,7 @@ export function statusCommand(loaded: Loaded, asJson: boolean): Promise<string> 
     );
     // Of a table that stands still for that reason, its own line tells.
     const untold = rows.filter(({ paused }) => !paused).flatMap((row) => faults.get(row.table_name) ?? []);
-    const wrong = untold.map(({ path, message, remedy }) => `${path}: ${message}. ${remedy}`);
+    const wrong = untold.map(({ path, message, remedy }) => sentences(`${path}: ${message}`, remedy));
     return [
       lines,
       ...slot,
@@ -222,9 +223,8 @@ const notesOf = (row: StatusLine): string[] => [
 
 /** A line for each way in which Notion deviates from the configuration. */
 const driftLines = (drift: readonly DriftLine[]): string[] =>
-  drift.map(
-    ({ table_name: table, property, detail, remedy }) =>
-      `${[table, property].filter((name) => name !== '').join(', ')}: ${detail}. ${remedy}`,
+  drift.map(({ table_name: table, property, detail, remedy }) =>
+    sentences(`${[table, property].filter((name) => name !== '').join(', ')}: ${detail}`, remedy),
   );
 
 const seconds = (value: number | null): string => (value === null ? '-' : `${value.toFixed(1)} s`);
@@ -278,5 +278,5 @@ export const unknownTable = (table: string | null, config: Config): PgnotionErro
   new PgnotionError({
     code: 'table_unknown',
     message: table === null ? 'no table has been applied yet' : `${table} is not a synced table`,
-    remedy: `run \`pgnotion apply\` first; the configuration has ${config.tables.map((each) => each.name).join(', ')}`,
+    remedy: `use one of ${config.tables.map((each) => each.name).join(', ')}; a table that is new in the configuration needs \`pgnotion apply\` first`,
   });

@@ -25,6 +25,6 @@ const unknownRecord = (error: Error, table: string): PgnotionError =>
   new PgnotionError({
     code: 'record_unknown',
     message: error.message,
-    remedy: `the key is the primary key as text (of several columns a JSON array of texts); \`pgnotion status\` shows whether ${table} has been read yet`,
+    remedy: `give the primary key as text (of several columns a JSON array of texts); \`pgnotion status\` shows whether ${table} has been read yet`,
     cause: error,
   });

@@ -1,6 +1,7 @@
 import { userInfo } from 'node:os';
 import { type Installation, openNotion } from '../app/connections.ts';
 import { giveUpPairs } from '../app/repoint.ts';
+import { commandOf } from '../model/command-line.ts';
 import { PgnotionError } from '../model/errors.ts';
 import type { RowKey, TableName } from '../model/ids.ts';
 import { seenSource } from '../notion/apply-schema.ts';
@@ -39,10 +40,10 @@ export function resetAllCommand(loaded: Loaded, yes: boolean): Promise<string> {
     const sql = createStore(pool, 0);
     if (!yes)
       throw unconfirmed(
-        '',
+        [],
         'all that pgnotion knows in this database would be forgotten: which page is which row, what waits, the history',
       );
-    if (await isDaemonAtWork(sql)) throw atWork('all tables', '');
+    if (await isDaemonAtWork(sql)) throw atWork('all tables', []);
     await inCommandTransaction(pool, forgetInstallation);
     return (
       'this database has an installation of its own now, which knows no page; nothing was changed in Notion. ' +
@@ -55,8 +56,8 @@ export function resetAllCommand(loaded: Loaded, yes: boolean): Promise<string> {
 async function resetTable(installation: Installation, table: TableName, yes: boolean): Promise<string> {
   const sql = createStore(installation.pool, 0);
   const pairs = await pairsOf(sql, table);
-  if (!yes) throw unconfirmed(table, `the pairs of ${pairs} rows and pages of ${table} would be given up`);
-  if (await isDaemonAtWork(sql)) throw atWork(table);
+  if (!yes) throw unconfirmed([table], `the pairs of ${pairs} rows and pages of ${table} would be given up`);
+  if (await isDaemonAtWork(sql)) throw atWork(table, [table]);
   await giveUpPairs(installation, table);
   const isPinned = installation.environment.databaseIds.has(table);
   const isGone = !isPinned && (await isSourceGone(installation, table));
@@ -87,7 +88,7 @@ async function resetRecord(
   yes: boolean,
 ): Promise<string> {
   const sql = createStore(pool, 0);
-  if (!yes) throw unconfirmed(`${table} ${key}`, `the page of ${table} ${key} would be given up`);
+  if (!yes) throw unconfirmed([table, key], `the page of ${table} ${key} would be given up`);
   if ((await awayCode(sql, table, key)) === null) throw notAway(table, key);
   const mapping = tables.find((each) => each.name === table);
   const isThere = mapping !== undefined && (await readRows(db, mapping, [key])).size > 0;
@@ -98,18 +99,18 @@ async function resetRecord(
   return `the page of ${table} ${key} is given up${isThere ? ', and its row gets a new one' : ''}`;
 }
 
-const unconfirmed = (what: string, message: string): PgnotionError =>
+const unconfirmed = (words: readonly string[], message: string): PgnotionError =>
   new PgnotionError({
     code: 'reset_unconfirmed',
     message,
-    remedy: `run \`pgnotion reset${what === '' ? '' : ` ${what}`} --yes\` if that is meant`,
+    remedy: `run ${commandOf('reset', ...words, '--yes')} if that is meant`,
   });
 
-const atWork = (table: string, what = ` ${table}`): PgnotionError =>
+const atWork = (what: string, words: readonly string[]): PgnotionError =>
   new PgnotionError({
     code: 'daemon_at_work',
-    message: `a daemon is at work, and might make pages of ${table} twice`,
-    remedy: `stop it, run \`pgnotion reset${what} --yes\`, and start it again`,
+    message: `a daemon is at work, and might make pages of ${what} twice`,
+    remedy: `stop the daemon, run ${commandOf('reset', ...words, '--yes')}, and start it again`,
   });
 
 const notAway = (table: TableName, key: RowKey): PgnotionError =>

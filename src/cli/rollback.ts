@@ -111,7 +111,7 @@ function timeOf(text: string, now: Date): Date {
   } catch (error) {
     throw new PgnotionError({
       code: 'time_invalid',
-      message: `${JSON.stringify(text)} is no time: ${messageOf(error)}`,
+      message: `${JSON.stringify(text)} is not a time: ${messageOf(error)}`,
       remedy: 'write it as 2026-03-01T12:00:00Z, or as 90s, 15m, 2h or 3d for so long ago',
     });
   }

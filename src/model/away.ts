@@ -1,3 +1,4 @@
+import { commandOf } from './command-line.ts';
 import type { DataSourceId, RowKey, TableName } from './ids.ts';
 
 /**
@@ -29,13 +30,8 @@ export const PAGE_MOVED = 'page_moved';
 type Reason = { readonly code: string; readonly reason: string; readonly remedy: string };
 type Pair = { readonly table: TableName; readonly key: RowKey };
 
-/** Gives up the page of a record for good, as an argument list of the command line. */
-const resetCommandOf = ({ table, key }: Pair): string =>
-  `pgnotion reset ${argument(table)} ${argument(key)} --yes`;
-
-/** As a shell takes it for one word. */
-const argument = (text: string): string =>
-  /^[\w.-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`;
+/** Gives up the page of a record for good. */
+const resetCommandOf = ({ table, key }: Pair): string => commandOf('reset', table, key, '--yes');
 
 /** Notion shows no such page. Nothing is done and nothing is forgotten until it can be seen. */
 export const pageHidden = (pair: Pair): Reason => ({
@@ -43,7 +39,7 @@ export const pageHidden = (pair: Pair): Reason => ({
   reason: `Notion does not show the page of ${pair.table} ${pair.key}: it is not shared with the connection, or was deleted for good`,
   remedy:
     'share the page, or its database, with the connection again (••• > Connections), and this goes on by itself; ' +
-    `if it was deleted for good, run \`${resetCommandOf(pair)}\`, which gives the page up: a row that is still there gets a new one`,
+    `if it was deleted for good, run ${resetCommandOf(pair)}, which gives the page up: a row that is still there gets a new one`,
 });
 
 /** `to` names where the page is; null if no synced table's database is there. */
@@ -52,7 +48,7 @@ export const pageMoved = (pair: Pair, to: TableName | null): Reason => ({
   reason: `the page of ${pair.table} ${pair.key} was moved ${
     to === null ? 'out of its database' : `to the database of ${to}`
   }; it still belongs to ${pair.table}, and nothing is written until it is back`,
-  remedy: `move the page back to the database of ${pair.table}, and this goes on by itself; to give the page up, run \`${resetCommandOf(pair)}\``,
+  remedy: `move the page back to the database of ${pair.table}, and this goes on by itself; to give the page up, run ${resetCommandOf(pair)}`,
 });
 
 export const pageArchived: Reason = {

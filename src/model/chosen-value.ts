@@ -56,7 +56,7 @@ const refused = (json: string, { property }: ResolvedField, wrong: string): Deco
   kind: 'refused',
   fault: {
     path: property,
-    message: `${json} is no value for ${property}: ${wrong}`,
+    message: `${json} is not a value for ${property}: ${wrong}`,
     remedy: 'choose a value that the column can hold',
     told: { property, wrong },
   },

@@ -37,8 +37,8 @@ function judged<T>(field: ResolvedField, what: string, work: () => T): T | Refus
       kind: 'refused',
       fault: {
         path: field.property,
-        message: `Property "${field.property}": its value could not be ${what}: ${messageOf(error)}`,
-        remedy: 'This is a fault of pgnotion: report it with this message, or change the value.',
+        message: `property "${field.property}": its value could not be ${what}: ${messageOf(error)}`,
+        remedy: 'change the value, and report this message: it is a fault of pgnotion',
       },
     };
   }

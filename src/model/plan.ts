@@ -110,8 +110,8 @@ function mergedValue(field: ResolvedField, { toPage }: MergedSets): Exclude<Enco
   const size = Array.isArray(toPage) ? toPage.length : 0;
   if (size <= MOST_REFERENCES) return { kind: 'value', value: toPage };
   return refuse(field, toPage, {
-    message: `has ${size} elements with those that were added in Notion, and Notion takes ${MOST_REFERENCES} at once.`,
-    remedy: 'Take elements out of the row or out of the property in Notion.',
+    message: `has ${size} elements with those that were added in Notion, and Notion takes ${MOST_REFERENCES} at once`,
+    remedy: 'take elements out of the row or out of the property in Notion',
   });
 }
 

@@ -17,7 +17,7 @@ export function publishFaults(
     return [
       fault(
         'there is no such table',
-        'Check the name (schema.table) in the configuration, or make the table.',
+        'check the name (schema.table) in the configuration, or make the table',
       ),
     ];
   const kind = KINDS[facts.kind];
@@ -25,7 +25,7 @@ export function publishFaults(
     return [
       fault(
         `it is ${kind}`,
-        "Only a table's changes are in the log: give the table as the source and the view's SELECT as its query.",
+        "only a table's changes are in the log: give the table as the source and the view's SELECT as its query",
       ),
     ];
   const faults = [
@@ -52,14 +52,14 @@ function treeFault(wanted: WantedTable, facts: TableFacts, on: Publishing): Wron
     const heirs = facts.heirs.join(', ');
     return {
       message: `${heirs} inherit${facts.heirs.length === 1 ? 's' : ''} from it: a query of it reads their rows too, whose changes the log gives under another name, and no key is unique across them`,
-      remedy: `Sync its own rows alone by giving the table a query: 'select * from only ${facts.quoted}' (and each inheriting table as a table of its own), or end the inheritance: ${facts.heirs.map((heir) => `ALTER TABLE ${heir} NO INHERIT ${facts.quoted};`).join(' ')}`,
+      remedy: `sync its own rows alone by giving the table a query: 'select * from only ${facts.quoted}' (and each inheriting table as a table of its own), or end the inheritance: ${facts.heirs.map((heir) => `ALTER TABLE ${heir} NO INHERIT ${facts.quoted};`).join(' ')}`,
     };
   }
   const root = facts.ancestors.find((name) => on.wanted.has(name));
   if (root === undefined) return null;
   return {
     message: `it is a partition of ${root}, which is synced or joined too: its changes are in the log under that name`,
-    remedy: `Sync either ${root} or its partitions: take one of them out of the configuration.`,
+    remedy: `sync either ${root} or its partitions: take one of them out of the configuration`,
   };
 }
 
@@ -69,7 +69,7 @@ function partFault(wanted: WantedTable, facts: TableFacts, part: PartFacts, on: 
   if (part.kind === 'f')
     return {
       message: `${it} is a foreign table, whose changes are in no log`,
-      remedy: `Take it out: ALTER TABLE ${facts.quoted} DETACH PARTITION ${part.name}; or sync the other partitions one by one.`,
+      remedy: `take it out: ALTER TABLE ${facts.quoted} DETACH PARTITION ${part.name}; or sync the other partitions one by one`,
     };
   if (part.persistence !== 'p')
     return {
@@ -97,7 +97,7 @@ function identityFault(wanted: WantedTable, part: PartFacts, it: string): Wrong 
       return part.primary === null
         ? {
             message: `${it} has neither a primary key nor another replica identity, ${would}`,
-            remedy: `Give it a primary key: ${table} ADD PRIMARY KEY (${key});`,
+            remedy: `give it a primary key: ${table} ADD PRIMARY KEY (${key});`,
             lacksKey: true,
           }
         : (indexFault(part, part.primary, it, would) ?? shownFault(wanted, part, part.primary, it));
@@ -119,8 +119,8 @@ function indexFault(part: PartFacts, index: IndexFacts, it: string, would: strin
   if (!index.immediate) {
     const name = quote(`${lastName(part.name)}_identity`.slice(0, 63));
     return {
-      message: `the primary key of ${it === 'it' ? 'it' : part.name} is DEFERRABLE, which is no replica identity, ${would}`,
-      remedy: `CREATE UNIQUE INDEX ${name} ON ${part.name} (${index.columns.map(quote).join(', ')}); ALTER TABLE ${part.name} REPLICA IDENTITY USING INDEX ${name}; or make the constraint anew without DEFERRABLE.`,
+      message: `the primary key of ${it === 'it' ? 'it' : part.name} is DEFERRABLE, which cannot be a replica identity, ${would}`,
+      remedy: `CREATE UNIQUE INDEX ${name} ON ${part.name} (${index.columns.map(quote).join(', ')}); ALTER TABLE ${part.name} REPLICA IDENTITY USING INDEX ${name}; or make the constraint anew without DEFERRABLE`,
     };
   }
   if (index.valid) return null;
@@ -161,8 +161,8 @@ function generatedFault(wanted: WantedTable, part: PartFacts, it: string, on: Pu
   return {
     message: `${it} is identified by the generated column ${[...new Set(unseen)].join(', ')}, which is not in the log${logged ? ', so that every UPDATE and DELETE on it fails once it is published' : ''}`,
     remedy: logged
-      ? `As the owner of the publication: ALTER PUBLICATION ${quote(on.publication)} SET (publish_generated_columns = stored);`
-      : 'PostgreSQL shows generated columns in the log from version 18 on: use a key of plain columns (primary key, or REPLICA IDENTITY USING INDEX on a unique index of them).',
+      ? `as the owner of the publication: ALTER PUBLICATION ${quote(on.publication)} SET (publish_generated_columns = stored);`
+      : 'PostgreSQL shows generated columns in the log from version 18 on: use a key of plain columns (primary key, or REPLICA IDENTITY USING INDEX on a unique index of them)',
   };
 }
 
@@ -174,7 +174,7 @@ function keyFault({ key }: WantedTable, facts: TableFacts): Wrong | null {
   const columns = key.map(quote).join(', ');
   return {
     message: `nothing keeps its key (${key.join(', ')}) unique and without NULL`,
-    remedy: `A record needs a key that never repeats: ALTER TABLE ${facts.quoted} ADD PRIMARY KEY (${columns});`,
+    remedy: `a record needs a key that never repeats: ALTER TABLE ${facts.quoted} ADD PRIMARY KEY (${columns});`,
   };
 }
 
@@ -192,7 +192,7 @@ export function visibilityFaults(
     {
       path: wanted.name,
       message: `row-level security decides which rows of it the role ${role} sees, and a hidden row would look deleted`,
-      remedy: `As a superuser: ALTER ROLE ${role} BYPASSRLS; or ${owned}`,
+      remedy: `as a superuser: ALTER ROLE ${role} BYPASSRLS; or ${owned}`,
     },
   ];
 }

@@ -33,6 +33,6 @@ export function fitted(fields: readonly SentField[], most = MOST_BYTES): Fitted 
 
 const tooBig = ({ name }: SentField, size: number): Fault => ({
   path: name,
-  message: `Property "${name}": its value takes ${size} bytes in a request, more than Notion takes in one (500 KB).`,
-  remedy: 'Map an expression that shortens it, such as left(column, 2000), with direction to-notion.',
+  message: `property "${name}": its value takes ${size} bytes in a request, more than Notion takes in one (500 KB)`,
+  remedy: 'map an expression that shortens it, such as left(column, 2000), with direction to-notion',
 });

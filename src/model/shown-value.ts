@@ -57,7 +57,7 @@ export function shownPageValue(field: ResolvedField, value: PageValue, naming: N
 }
 
 function nameOf(field: ResolvedField, item: string, naming: Naming): string {
-  if (field.type === 'relation') return naming.ofPage(item) ?? 'a page that is no record yet';
+  if (field.type === 'relation') return naming.ofPage(item) ?? 'a page that is not a record yet';
   return field.type === 'people' ? (naming.ofUser(item) ?? 'somebody') : item;
 }
 

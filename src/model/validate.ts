@@ -35,7 +35,7 @@ export function validate(
   if (wrong === null) return decoded;
   const fault = {
     path: field.property,
-    message: `Property "${field.property}": ${quote(text)} ${wrong}`,
+    message: `property "${field.property}": ${quote(text)} ${wrong}`,
     remedy: 'change the value in Notion, or the rule in PostgreSQL',
   };
   return refused(field, fault, wrong, current);
@@ -157,4 +157,4 @@ function numberWords(text: string, { type, precision, scale }: ColumnShape): str
 }
 
 /** A codec's own message without the property's name, which the notice gives. */
-const ownWords = ({ message }: Fault): string => message.replace(/^Property ".*?": /, '').replace(/\.$/, '');
+const ownWords = ({ message }: Fault): string => message.replace(/^property ".*?": /, '');

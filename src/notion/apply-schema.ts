@@ -48,7 +48,7 @@ function noParent(table: ResolvedTable): PgnotionError {
     code: 'notion_parent_missing',
     message: `the table ${table.name} has no Notion database, and there is no page to create one under`,
     remedy:
-      'Set NOTION_PARENT_PAGE_ID to a page shared with the connection, or set the id of an existing database.',
+      'set NOTION_PARENT_PAGE_ID to a page shared with the connection, or NOTION_DATABASE_<TABLE>_ID to the id of an existing database',
   });
 }
 
@@ -57,8 +57,8 @@ export const hiddenSource = (id: string): Fault => ({
   path: 'its database',
   message: `Notion shows no data source ${id}: its database was deleted, or is not shared with the connection`,
   remedy:
-    'Share the database with the connection (••• > Connections), or set the id of another one; ' +
-    'or run `pgnotion reset` for the table, and `pgnotion apply` makes a new one.',
+    'share the database with the connection (••• > Connections), or set the id of another one; ' +
+    'or run `pgnotion reset TABLE --yes` and `pgnotion apply`, which makes a new one',
 });
 
 /** The data source as it is; null if Notion shows none. */
@@ -80,7 +80,7 @@ function doubtful(table: ResolvedTable, parentPageId: string, failure: NotionFai
   return new PgnotionError({
     code: 'notion_database_doubtful',
     message: `whether the database ${JSON.stringify(table.title)} was created is not known: ${failure.message}`,
-    remedy: `Look under the page ${parentPageId}: if it is there, set its id for ${table.name}; if not, apply again.`,
+    remedy: `look under the page ${parentPageId}: if it is there, set NOTION_DATABASE_<TABLE>_ID of ${table.name} to its id; if not, run \`pgnotion apply\` again`,
     retryable: false,
     cause: failure,
   });
@@ -185,7 +185,7 @@ function refused(table: ResolvedTable, names: readonly string[]): PgnotionError 
   return new PgnotionError({
     code: 'notion_schema_refused',
     message: `Notion does not keep what was added to ${table.name}: ${names.join(', ')}`,
-    remedy: 'Add these properties (or their options) by hand in Notion, then apply again.',
+    remedy: 'add these properties (or their options) by hand in Notion, then run `pgnotion apply` again',
   });
 }
 

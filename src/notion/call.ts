@@ -80,10 +80,13 @@ function invalid(setting: string, remedy: string): PgnotionError {
 function checkSettings(options: NotionClientOptions): void {
   // fetch quotes a header that it refuses, token and all, in its error.
   if (!/^[\x21-\x7e]+$/.test(options.token)) {
-    throw invalid('NOTION_API_KEY', 'Copy the token again: it is empty, or holds a space or a line end.');
+    throw invalid(
+      'NOTION_API_KEY',
+      'set NOTION_API_KEY to the token again: it is empty, or holds a space or a line end',
+    );
   }
   if (options.baseUrl !== undefined && !/^https?:$/.test(URL.parse(options.baseUrl)?.protocol ?? '')) {
-    throw invalid('NOTION_BASE_URL', 'Write a whole URL, such as https://api.notion.com.');
+    throw invalid('NOTION_BASE_URL', 'set NOTION_BASE_URL to a whole URL, such as https://api.notion.com');
   }
 }
 

@@ -50,40 +50,40 @@ type Rule = Pick<ErrorClass, 'effect' | 'retry' | 'remedy'> &
 const doubted = (operation: Operation): ErrorClass['effect'] =>
   operation.effect === 'read' ? 'none' : 'unknown';
 
-const WAITS = 'Nothing to do: pgnotion waits and tries again.';
-const LOOKS = 'Nothing to do: pgnotion looks at what Notion holds and goes on from there.';
+const WAITS = 'nothing to do: pgnotion waits and tries again';
+const LOOKS = 'nothing to do: pgnotion looks at what Notion holds and goes on from there';
 
 function tooMany(answer: AnswerProblem): Rule {
   if (answer.additional.rate_limit_reason === 'public_api_request_blocked') {
-    const remedy = "Notion blocks this connection's requests: ask Notion's support, quoting the request id.";
+    const remedy = "ask Notion's support, quoting the request id: Notion blocks this connection's requests";
     return { effect: 'none', retry: 'stop', code: 'notion_blocked', remedy };
   }
-  const remedy = `${WAITS} If it is frequent, lower NOTION_RATE_LIMIT or find who else uses this connection.`;
+  const remedy = `${WAITS}; if it is frequent, lower NOTION_RATE_LIMIT or find who else uses this connection`;
   return { effect: 'none', retry: 'soon', pausesAll: true, remedy };
 }
 
 /** Wordings as users report them. They refine the code and the remedy alone; nothing else may rest on a wording. */
 const WORDINGS: readonly (readonly [pattern: RegExp, code: string, remedy: string])[] = [
-  [/start_cursor/, 'notion_cursor_invalid', 'Start the scan again without a cursor.'],
   [
-    /archived|in (the )?trash/i,
-    'notion_page_in_trash',
-    'Restore the page in Notion, or let its row be deleted.',
+    /start_cursor/,
+    'notion_cursor_invalid',
+    'nothing to do: pgnotion starts the scan again from its beginning',
   ],
+  [/archived|in (the )?trash/i, 'notion_page_in_trash', 'restore the page in Notion, or delete its row'],
   [
     /is not a property that exists/,
     'notion_property_missing',
-    'Run `pgnotion apply`: a property that the mapping names is missing in Notion.',
+    'run `pgnotion apply`: a property that the mapping names is missing in Notion',
   ],
   [
     /is expected to be/,
     'notion_property_mistyped',
-    'Run `pgnotion apply`: it names the property whose type is not the mapped one.',
+    'run `pgnotion apply`: it names the property whose type is not the mapped one',
   ],
   [
     /status option/i,
     'notion_option_missing',
-    'Add the option to the status property in Notion, or map the value to an existing one.',
+    'add the option to the status property in Notion, or map the value to an existing one',
   ],
 ];
 
@@ -97,37 +97,38 @@ function badRequest(answer: AnswerProblem): Rule {
   const found = WORDINGS.find(([pattern]) => pattern.test(answer.message));
   if (found) return { effect: 'none', retry: 'never', code: found[1], remedy: found[2] };
   const explained = CHECKED.test(answer.message) || OF_THE_CONNECTION.includes(answer.code);
-  const remedy = 'Notion refuses this value or request: mend the row or the mapping, then retry the failure.';
+  const remedy =
+    'correct the row or the mapping so that Notion takes the value, then run `pgnotion failures retry TABLE KEY`';
   return { effect: 'none', retry: explained || answer.status !== 400 ? 'never' : 'later', remedy };
 }
 
 function forbidden(answer: AnswerProblem): Rule {
   if (answer.additional.block_limit !== undefined) {
     const remedy =
-      'The free workspace is full and deleting does not help: upgrade it, or have one member only.';
+      'upgrade the workspace, or reduce it to one member: a free workspace is full, and deleting does not help';
     return { effect: 'none', retry: 'never', code: 'notion_block_limit', remedy };
   }
   if (answer.code === null) {
     const remedy =
-      'A firewall between here and the API refused it; if it stays, report the ray id to Notion.';
+      'nothing to do if it passes: a firewall between here and the API refused it; if it stays, report the ray id to Notion';
     return { effect: 'none', retry: 'later', code: 'notion_edge_blocked', remedy };
   }
   const remedy =
-    "Give the connection the capability it lacks (read, update, insert content, comments) in Notion's settings.";
+    "give the connection the capability it lacks (read, update, insert content, comments) in Notion's settings";
   return { effect: 'none', retry: 'never', remedy };
 }
 
 function notFound(answer: AnswerProblem): Rule {
   const remedy =
     answer.code === null
-      ? 'Check NOTION_BASE_URL: what answers there is not the Notion API.'
-      : 'Share the database with the connection (••• > Connections), or check the id: Notion hides what is not shared.';
+      ? 'check NOTION_BASE_URL: what answers there is not the Notion API'
+      : 'share the database with the connection (••• > Connections), or check the id: Notion hides what is not shared';
   return { effect: 'none', retry: 'never', remedy };
 }
 
 function conflict(answer: AnswerProblem): Rule {
   if (answer.code === 'row_limit_exceeded') {
-    const remedy = 'The Notion database is full (250,000 rows): move pages out of it, or sync fewer rows.';
+    const remedy = 'move pages out of the Notion database, which is full (250,000 rows), or sync fewer rows';
     return { effect: 'none', retry: 'never', remedy };
   }
   return { effect: 'none', retry: 'later', remedy: WAITS };
@@ -158,7 +159,7 @@ function ruleFor(answer: AnswerProblem, operation: Operation): Rule {
   if (status === 400) return badRequest(answer);
   if (status === 401) {
     const remedy =
-      'Check NOTION_API_KEY: Notion does not know this token. It may have been revoked or refreshed.';
+      'check NOTION_API_KEY: Notion does not know this token, which may have been revoked or refreshed';
     return { effect: 'none', retry: 'stop', remedy };
   }
   if (status === 403) return forbidden(answer);
@@ -172,22 +173,22 @@ function ruleFor(answer: AnswerProblem, operation: Operation): Rule {
     return { effect: doubted(operation), retry: 'soon', remedy: operation.effect === 'read' ? WAITS : LOOKS };
   }
   if (status >= 400) return { effect: 'none', retry: 'never', remedy: badRequest(answer).remedy };
-  const remedy = 'Check NOTION_BASE_URL: what answers there redirects or speaks another protocol.';
+  const remedy = 'check NOTION_BASE_URL: what answers there redirects or speaks another protocol';
   return { effect: 'none', retry: 'never', remedy };
 }
 
-const REACH = 'Check the network, its proxy and NOTION_BASE_URL.';
+const REACH = 'check the network, its proxy and NOTION_BASE_URL';
 const FAULTS: Readonly<Record<TransportFault, Pick<ErrorClass, 'code' | 'retry' | 'remedy'>>> = {
   unsent: { code: 'notion_unreachable', retry: 'soon', remedy: REACH },
   certificate: {
     code: 'notion_certificate',
     retry: 'later',
-    remedy: "Check the machine's clock and whether a proxy replaces Notion's certificate.",
+    remedy: "check the machine's clock and whether a proxy replaces Notion's certificate",
   },
   lost: { code: 'notion_connection_lost', retry: 'soon', remedy: LOOKS },
   timeout: { code: 'notion_timeout', retry: 'soon', remedy: LOOKS },
   aborted: { code: 'notion_aborted', retry: 'later', remedy: LOOKS },
-  dropped: { code: 'notion_aborted', retry: 'later', remedy: 'Nothing to do: nothing was sent.' },
+  dropped: { code: 'notion_aborted', retry: 'later', remedy: 'nothing to do: nothing was sent' },
 };
 const UNSENT: readonly TransportFault[] = ['unsent', 'certificate', 'dropped'];
 
@@ -224,14 +225,14 @@ export function classify(httpError: HttpError): ErrorClass {
     case 'unreadable': {
       const remedy = httpError.cut
         ? LOOKS
-        : "Notion's answer has changed its shape: look for a newer pgnotion, or report this message.";
+        : "look for a newer pgnotion, or report this message: Notion's answer has changed its shape";
       const message = shortened(`Notion's answer cannot be read: ${httpError.message}`);
       const retry = httpError.cut ? 'soon' : 'never';
       const committedId = effect === 'none' ? null : committed(httpError.committedId);
       return { ...blank, effect, retry, code: 'notion_answer_unreadable', message, remedy, committedId };
     }
     case 'local': {
-      const remedy = 'This is a fault of pgnotion: report it with this message.';
+      const remedy = 'report this message: it is a fault of pgnotion';
       const message = `the request could not be made: ${httpError.message}`;
       return { ...blank, effect: 'none', retry: 'never', code: 'notion_request_invalid', message, remedy };
     }

@@ -87,7 +87,8 @@ const noParent = (title: string): PgnotionError =>
   new PgnotionError({
     code: 'notion_parent_missing',
     message: `there is no database ${JSON.stringify(title)}, and no page to create it under`,
-    remedy: 'Set NOTION_PARENT_PAGE_ID to a page shared with the connection, or set the id of the database.',
+    remedy:
+      'set NOTION_PARENT_PAGE_ID to a page shared with the connection, or NOTION_DATABASE_SYNC_LOG_ID or NOTION_DATABASE_CONFLICTS_ID to the id of an existing database',
   });
 
 function hidden({ title }: ReportDatabase, id: DataSourceId): PgnotionError {

@@ -118,7 +118,7 @@ const isTitleId = ({ property, type }: WantedProperty): boolean => property === 
 const titleIdTaken = ({ property }: WantedProperty): Fault => ({
   path: property,
   message: `a property called ${JSON.stringify(property)} cannot be added: that is the id of the title property`,
-  remedy: 'Call the field otherwise in the configuration, or add the property by hand in Notion.',
+  remedy: 'call the field otherwise in the configuration, or add the property by hand in Notion',
 });
 
 /** What has to be added to a table's data source. `known` is what was known of it. Pure. */
@@ -136,7 +136,8 @@ export function planUpdate(
   const trashed: Fault = {
     path: table.name,
     message: `the data source ${JSON.stringify(actual.title)} is in the trash`,
-    remedy: 'Restore it in Notion, or unset its id to have a new one made.',
+    remedy:
+      'restore it in Notion, or run `pgnotion reset TABLE --yes` and `pgnotion apply`, which makes a new one',
   };
   return {
     title: table.title,

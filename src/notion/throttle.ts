@@ -62,7 +62,7 @@ export class NeverLeft extends PgnotionError {
     super({
       code: 'notion_request_dropped',
       message,
-      remedy: 'Nothing to do: it was not sent, and is sent again when the work goes on.',
+      remedy: 'nothing to do: it was not sent, and is sent again when the work goes on',
       retryable: true,
       cause,
     });
@@ -82,7 +82,7 @@ export function parseRateLimit(text: string): RateLimit {
   throw new PgnotionError({
     code: 'rate_limit_invalid',
     message: `not a rate limit: ${JSON.stringify(text)}`,
-    remedy: 'Write requests/seconds, both above zero, such as 180/60s.',
+    remedy: 'set NOTION_RATE_LIMIT to requests/seconds, both above zero, such as 180/60s',
   });
 }
 

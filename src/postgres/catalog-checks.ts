@@ -23,8 +23,8 @@ function unknownTable(table: QualifiedName, others: readonly QualifiedName[]): F
     message: 'there is no such table (or its schema is not visible to this role)',
     remedy:
       near.length > 0
-        ? `Did you mean ${near.join(' or ')}?`
-        : 'Write it as schema.table, as the catalog spells it.',
+        ? `did you mean ${near.join(' or ')}?`
+        : 'write it as schema.table, as the catalog spells it',
   };
 }
 
@@ -38,11 +38,11 @@ function checkKind(table: QualifiedName, row: TableRow): Fault | null {
   const kind = KINDS[row.kind];
   if (kind !== undefined) {
     const remedy =
-      "Only a table's changes are in the log: give the table as the source and the view's SELECT as its query.";
+      "only a table's changes are in the log: give the table as the source and the view's SELECT as its query";
     return { path: table, message: `it is ${kind}`, remedy };
   }
   if (row.persistence === 'p') return null;
-  const remedy = `Its changes are not logged: ALTER TABLE ${quoteQualified(table)} SET LOGGED;`;
+  const remedy = `its changes are not logged: ALTER TABLE ${quoteQualified(table)} SET LOGGED;`;
   return { path: table, message: row.persistence === 'u' ? 'it is unlogged' : 'it is temporary', remedy };
 }
 
@@ -52,11 +52,11 @@ function checkColumns({ table, columns, key }: TableRequest, row: TableRow): rea
     .filter((column) => !present.includes(column))
     .map((column) => {
       const near = nearest(column, present);
-      const hint = near.length > 0 ? `Did you mean ${near.join(' or ')}? ` : '';
+      const hint = near.length > 0 ? `did you mean ${near.join(' or ')}? ` : '';
       return {
         path: `${table}.${column}`,
         message: 'there is no such column',
-        remedy: `${hint}It has: ${present.join(', ')}.`,
+        remedy: `${hint}it has: ${present.join(', ')}`,
       };
     });
 }
@@ -76,11 +76,11 @@ function checkKey({ table, key }: TableRequest, row: TableRow): readonly Fault[]
     ];
   }
   if (row.primaryKey.length === 0 && !(row.identity === 'i' && same(row.identityColumns))) {
-    const remedy = `A record needs a key that never repeats: ALTER TABLE ${target} ADD PRIMARY KEY (${key.map(pg.escapeIdentifier).join(', ')});`;
+    const remedy = `a record needs a key that never repeats: ALTER TABLE ${target} ADD PRIMARY KEY (${key.map(pg.escapeIdentifier).join(', ')});`;
     return [{ path: table, message: 'it has no primary key', remedy }];
   }
   if (!same(row.primaryKey) && !(row.identity === 'i' && same(row.identityColumns))) {
-    const remedy = `Set its key to ${JSON.stringify(row.primaryKey)} in the configuration.`;
+    const remedy = `set its key to ${JSON.stringify(row.primaryKey)} in the configuration`;
     return [
       {
         path: table,

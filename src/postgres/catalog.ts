@@ -59,7 +59,7 @@ export async function readCatalog(
 ): Promise<ReadonlyMap<QualifiedName, CatalogTable>> {
   const { tables, faults } = await inspectTables(db, requests);
   if (faults.length > 0)
-    throw faultsError('catalog_mismatch', 'The database does not have what the configuration names:', faults);
+    throw faultsError('catalog_mismatch', 'the database does not have what the configuration names:', faults);
   return tables;
 }
 
@@ -134,7 +134,7 @@ export async function describeExpressions(
 
   const broken = await probe([]);
   if (broken !== null) {
-    const remedy = 'Try the query in psql: it must run by itself, without a semicolon at its end.';
+    const remedy = 'try the query in psql: it must run by itself, without a semicolon at its end';
     throw faultsError('expression_invalid', 'PostgreSQL does not accept this source:', [
       { path: source.table, message: broken, remedy },
     ]);
@@ -157,7 +157,7 @@ export async function describeExpressions(
     const faults: Fault[] = [];
     for (const { name, sql } of expressions) {
       const message = await probe([sql]);
-      const remedy = `Check the column or expression: ${sql}`;
+      const remedy = `check the column or expression: ${sql}`;
       if (message !== null) faults.push({ path: `${source.table} ${name}`, message, remedy });
     }
     throw faultsError('expression_invalid', 'PostgreSQL does not accept these expressions:', faults);

@@ -159,13 +159,13 @@ const EXPLANATIONS: readonly Explanation[] = [
     text: /no encryption|SSL off/i,
     code: 'postgres_needs_ssl',
     remedy:
-      'The server accepts only encrypted connections: add sslmode=verify-full to the URL (and sslrootcert=FILE if its certificate is not signed by a public authority).',
+      'add sslmode=verify-full to the URL (and sslrootcert=FILE if its certificate is not signed by a public authority): the server accepts only encrypted connections',
     retryable: false,
   },
   {
     text: /does not support SSL/i,
     code: 'postgres_no_ssl',
-    remedy: 'The server offers no encryption: remove sslmode from the URL, or switch ssl on in the server.',
+    remedy: 'remove sslmode from the URL, or switch ssl on in the server: it offers no encryption',
     retryable: false,
   },
   {
@@ -179,54 +179,54 @@ const EXPLANATIONS: readonly Explanation[] = [
     ],
     code: 'postgres_certificate',
     remedy:
-      "The server's certificate cannot be verified: download the provider's CA certificate and add sslrootcert=FILE to the URL.",
+      "download the provider's CA certificate and add sslrootcert=FILE to the URL: the server's certificate cannot be verified",
     retryable: false,
   },
   {
     text: /unsupported startup parameter/i,
     code: 'postgres_pooler',
     remedy:
-      "This address is a connection pooler that refuses session settings: use the database's direct address (DATABASE_URL, and REPLICATION_URL for the replication slot).",
+      "set DATABASE_URL (and REPLICATION_URL for the replication slot) to the database's direct address: this one is a connection pooler that refuses session settings",
     retryable: false,
   },
   {
     codes: ['28P01', '28000'],
     code: 'postgres_login',
     remedy:
-      'Check the user and the password in the URL (special characters must be percent-encoded), that the role has LOGIN, and that pg_hba.conf lets it in from here.',
+      'check the user and the password in the URL (special characters must be percent-encoded), that the role has LOGIN, and that pg_hba.conf lets it in from here',
     retryable: false,
   },
   {
     codes: ['3D000'],
     code: 'postgres_no_database',
-    remedy: 'Check the database name at the end of the URL, or create the database.',
+    remedy: 'check the database name at the end of the URL, or create the database',
     retryable: false,
   },
   {
     codes: ['42501'],
     code: 'postgres_privilege',
     remedy:
-      'Grant the role CONNECT on the database; for the replication connection it also needs the REPLICATION attribute.',
+      'grant the role CONNECT on the database; for the replication connection it also needs the REPLICATION attribute',
     retryable: false,
   },
   {
     codes: ['53300'],
     code: 'postgres_busy',
-    remedy: 'All connections are taken: raise max_connections, or end sessions that are not needed.',
+    remedy: 'raise max_connections, or end sessions that are not needed: all connections are taken',
     retryable: true,
   },
   {
     codes: ['ENOTFOUND', 'EAI_AGAIN'],
     code: 'postgres_unknown_host',
     remedy:
-      'Check the host name in the URL and the name resolution of this machine. (Some providers give a direct address that has IPv6 only.)',
+      'check the host name in the URL and the name resolution of this machine (some providers give a direct address that has IPv6 only)',
     retryable: true,
   },
   {
     codes: ['ECONNREFUSED'],
     code: 'postgres_refused',
     remedy:
-      'Check that PostgreSQL runs there, listens on that address (listen_addresses) and that the port in the URL is right.',
+      'check that PostgreSQL runs there, listens on that address (listen_addresses) and that the port in the URL is right',
     retryable: true,
   },
   {
@@ -234,13 +234,13 @@ const EXPLANATIONS: readonly Explanation[] = [
     text: /timeout expired|ETIMEDOUT|UNREACH/i,
     code: 'postgres_timeout',
     remedy:
-      "Nothing answers at that address: check the host and port, firewalls, the provider's allow-list of addresses and whether the host is reachable over IPv6 only.",
+      "check the host and port, firewalls, the provider's allow-list of addresses and whether the host is reachable over IPv6 only: nothing answers at that address",
     retryable: true,
   },
   {
     codes: ['57P03'],
     code: 'postgres_starting',
-    remedy: 'The server is starting, shutting down or recovering: wait a moment.',
+    remedy: 'wait a moment: the server is starting, shutting down or recovering',
     retryable: true,
   },
 ];
@@ -258,8 +258,8 @@ export function describeConnectError(error: unknown, url: string): PgnotionError
   );
   return new PgnotionError({
     code: found?.code ?? 'postgres_unreachable',
-    message: `Cannot connect to PostgreSQL at ${describeTarget(url)}: ${message}`,
-    remedy: found?.remedy ?? 'Check the connection URL and the log of the PostgreSQL server.',
+    message: `cannot connect to PostgreSQL at ${describeTarget(url)}: ${message}`,
+    remedy: found?.remedy ?? 'check the connection URL and the log of the PostgreSQL server',
     retryable: found?.retryable ?? true,
     cause: error,
   });

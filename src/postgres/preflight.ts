@@ -71,14 +71,14 @@ function serverFaults(facts: ServerFacts): Fault[] {
     faults.push({
       path: 'server_version',
       message: `it is PostgreSQL ${facts.version}`,
-      remedy: 'pgnotion needs PostgreSQL 14 or later.',
+      remedy: 'upgrade the server to PostgreSQL 14 or later',
     });
   }
   if (facts.standby) {
     faults.push({
       path: 'standby',
       message: 'the server is a standby, where nothing can be written',
-      remedy: 'Connect to the primary.',
+      remedy: 'connect to the primary',
     });
   }
   if (facts.walLevel !== 'logical') {
@@ -86,7 +86,7 @@ function serverFaults(facts: ServerFacts): Fault[] {
       path: 'wal_level',
       message: `it is ${facts.walLevel}, and must be logical`,
       remedy:
-        'ALTER SYSTEM SET wal_level = logical; then restart the server. On Amazon RDS and Aurora: set rds.logical_replication = 1 in the parameter group and reboot. On Google Cloud SQL: the flag cloudsql.logical_decoding. On Neon: enable logical replication in the project settings. Supabase has it.',
+        'ALTER SYSTEM SET wal_level = logical; then restart the server. On Amazon RDS and Aurora: set rds.logical_replication = 1 in the parameter group and reboot. On Google Cloud SQL: the flag cloudsql.logical_decoding. On Neon: enable logical replication in the project settings. Supabase has it',
     });
   }
   if (!facts.canReplicate) {
@@ -94,7 +94,7 @@ function serverFaults(facts: ServerFacts): Fault[] {
     faults.push({
       path: 'role',
       message: `${facts.role} has no REPLICATION attribute`,
-      remedy: `As a superuser: ALTER ROLE ${role} REPLICATION; on Amazon RDS: GRANT rds_replication TO ${role}; on Supabase: use the role postgres.`,
+      remedy: `as a superuser: ALTER ROLE ${role} REPLICATION; on Amazon RDS: GRANT rds_replication TO ${role}; on Supabase: use the role postgres`,
     });
   }
   return faults;
@@ -107,14 +107,14 @@ function roomFaults({ slots, senders }: ServerFacts, slotExists: boolean, slotAc
       path: 'max_replication_slots',
       message: `all ${slots.most} replication slots are taken`,
       remedy:
-        'Drop one that nobody reads (SELECT slot_name, active FROM pg_replication_slots), or raise max_replication_slots and restart.',
+        'drop one that nobody reads (SELECT slot_name, active FROM pg_replication_slots), or raise max_replication_slots and restart',
     });
   }
   if (!slotActive && senders.used >= senders.most) {
     faults.push({
       path: 'max_wal_senders',
       message: `all ${senders.most} WAL senders are taken`,
-      remedy: 'End a replication connection that is not needed, or raise max_wal_senders and restart.',
+      remedy: 'end a replication connection that is not needed, or raise max_wal_senders and restart',
     });
   }
   return faults;

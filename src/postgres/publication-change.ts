@@ -55,14 +55,14 @@ async function attempt(db: Queryable, sql: string): Promise<Denial | null> {
       return {
         message: 'the publication cannot be changed now, because another session holds a lock on the table',
         lasting: false,
-        remedy: `It is tried again until that lock is gone. See who holds it: SELECT pid, mode FROM pg_locks WHERE granted AND mode LIKE '%Exclusive%';`,
+        remedy: `it is tried again until that lock is gone. See who holds it: SELECT pid, mode FROM pg_locks WHERE granted AND mode LIKE '%Exclusive%';`,
       };
     if (code !== PRIVILEGE && (isConnectionLost(error) || code.length !== STATE_LENGTH)) throw error;
     if (code !== PRIVILEGE)
       return {
         message: `PostgreSQL refuses to change the publication: ${messageOf(error)}`,
         lasting: false,
-        remedy: `Run this as the owner of the table and of the publication, to see what is in the way:\n  ${sql};`,
+        remedy: `run this as the owner of the table and of the publication, to see what is in the way:\n  ${sql};`,
       };
     const { rows } = await db.query<{ role: string; database: string }>(
       'select quote_ident(current_user) as role, quote_ident(current_database()) as database',
@@ -71,7 +71,7 @@ async function attempt(db: Queryable, sql: string): Promise<Denial | null> {
     return {
       message: `the publication cannot be changed by this role: ${messageOf(error)}`,
       lasting: true,
-      remedy: `Only the owner of the tables and of the publication may do this. Let that role (or a superuser) run:\n  ${sql};\nand start pgnotion again if it has ended. If ${place?.role} owns the tables: GRANT CREATE ON DATABASE ${place?.database} TO ${place?.role};`,
+      remedy: `only the owner of the tables and of the publication may do this. Let that role (or a superuser) run:\n  ${sql};\nand start pgnotion again if it has ended. If ${place?.role} owns the tables: GRANT CREATE ON DATABASE ${place?.database} TO ${place?.role};`,
     };
   }
 }

@@ -45,8 +45,8 @@ function assertMendable({ publication, state }: PublicationFacts): void {
       ? `the publication ${publication} is FOR ALL TABLES: it publishes pgnotion's own tables too, and makes UPDATE and DELETE fail on every table without a key`
       : `the publication ${publication} publishes the tables of the schema pgnotion, which must stay out of the log`,
     remedy: state.allTables
-      ? `Stop pgnotion and run DROP PUBLICATION ${name}; pgnotion makes one of its own at the next start. If somebody else needs it, set another publication in the configuration.`
-      : `As its owner: ALTER PUBLICATION ${name} DROP TABLES IN SCHEMA pgnotion;`,
+      ? `stop pgnotion and run DROP PUBLICATION ${name}; pgnotion makes one of its own at the next start. If somebody else needs it, set another publication in the configuration`
+      : `as its owner: ALTER PUBLICATION ${name} DROP TABLES IN SCHEMA pgnotion;`,
   });
 }
 
@@ -107,8 +107,8 @@ const stillPublished = (
     const publication = pg.escapeIdentifier(facts.publication);
     const remedy =
       found.membership === null
-        ? `As its owner: ALTER PUBLICATION ${publication} DROP TABLES IN SCHEMA ${pg.escapeIdentifier(splitQualified(path)[0])};`
-        : `As its owner: ALTER PUBLICATION ${publication} DROP TABLE ONLY ${quoteQualified(path)};`;
+        ? `as its owner: ALTER PUBLICATION ${publication} DROP TABLES IN SCHEMA ${pg.escapeIdentifier(splitQualified(path)[0])};`
+        : `as its owner: ALTER PUBLICATION ${publication} DROP TABLE ONLY ${quoteQualified(path)};`;
     return [{ path, message: `it is still in the publication, which this role may not change`, remedy }];
   });
 

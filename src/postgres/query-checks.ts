@@ -150,4 +150,4 @@ async function sampleFault(db: Queryable, table: ResolvedTable): Promise<Fault |
 }
 
 export const notUnique = (faults: ReadonlyMap<TableName, Fault>): PgnotionError =>
-  faultsError('query_not_unique', 'These queries do not give one row for each key:', [...faults.values()]);
+  faultsError('query_not_unique', 'these queries do not give one row for each key:', [...faults.values()]);

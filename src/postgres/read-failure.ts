@@ -19,7 +19,7 @@ export async function probeRows(db: UserDatabase, table: ResolvedTable): Promise
     throw new PgnotionError({
       code: 'table_unreadable',
       message: `no row of ${table.name} can be read: ${messageOf(error)}`,
-      remedy: `correct the query or the expressions of tables.${table.name} in the configuration, and restart`,
+      remedy: `correct the query or the expressions of tables.${table.name} in the configuration, and run \`pgnotion start\` again`,
       cause: error,
     });
   }
@@ -55,7 +55,7 @@ export async function rowFailure(
   return new PgnotionError({
     code,
     message: `${row} cannot be read: ${where}: ${cutText(messageOf(first), TEXT_LIMITS.reason)}`,
-    remedy: `correct the row in SQL, which releases it by itself; or correct ${what} in the configuration, and restart`,
+    remedy: `correct the row in SQL, which releases it by itself; or correct ${what} in the configuration, and run \`pgnotion start\` again`,
     cause: error,
   });
 }

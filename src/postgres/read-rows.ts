@@ -1,5 +1,6 @@
 import { sql } from 'kysely';
 import type { RowImage } from '../model/change.ts';
+import { commandOf } from '../model/command-line.ts';
 import { PgnotionError } from '../model/errors.ts';
 import type { RowKey } from '../model/ids.ts';
 import type { ResolvedField, ResolvedTable } from '../model/mapping.ts';
@@ -170,7 +171,7 @@ const severalRows = (table: ResolvedTable, key: RowKey, count: number): Pgnotion
   new PgnotionError({
     code: 'row_ambiguous',
     message: `the query of ${table.name} gives ${count} rows for the key ${shownKey(key)}, and one page cannot show them all`,
-    remedy: `make the query of tables.${table.name} give one row for each key (join on a unique column, or aggregate, or use DISTINCT ON), and restart; or correct the joined rows in SQL, and then \`pgnotion failures retry ${table.name} ${key}\``,
+    remedy: `make the query of tables.${table.name} give one row for each key (join on a unique column, or aggregate, or use DISTINCT ON), and run \`pgnotion start\` again; or correct the joined rows in SQL, and then ${commandOf('failures retry', table.name, key)}`,
   });
 
 /**

@@ -62,7 +62,7 @@ const unreadable = ({ name, source }: TableMapping, error: unknown): PgnotionErr
     message: `what ${source} is like cannot be read for ${name}: ${messageOf(error)}`,
     remedy: mayPassLater(error)
       ? 'nothing to do: it is tried again by itself until the lock on the table is gone'
-      : 'give the role of pgnotion the right that the message names',
+      : "grant pgnotion's role the privilege that the message names",
     retryable: mayPassLater(error),
     cause: error,
   });

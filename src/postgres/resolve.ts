@@ -85,7 +85,7 @@ export async function resolveRanked(
     faults.push(...(await queryFaults(db, table)));
   }
   if (faults.length > 0 && !tolerant)
-    throw faultsError('mapping_refused', 'The configuration cannot be carried out as it is:', faults);
+    throw faultsError('mapping_refused', 'the configuration cannot be carried out as it is:', faults);
   return tables;
 }
 
@@ -290,7 +290,7 @@ function faultsOf(table: ResolvedTable, field: ResolvedField): readonly Fault[] 
   if (field.relatedTable !== undefined && field.type !== 'relation') {
     faults.push({
       path,
-      message: 'names a related table, and is no relation',
+      message: 'names a related table, and is not a relation',
       remedy: 'set its type to relation',
     });
   }

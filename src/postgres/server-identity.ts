@@ -69,7 +69,7 @@ export async function assertSameDatabase(
     code: 'replication_url_elsewhere',
     message: `REPLICATION_URL (${describeTarget(urls.replicationUrl)}) leads to ${differs}, and DATABASE_URL (${describeTarget(urls.url)}) to the database ${here.database}`,
     remedy:
-      'Set REPLICATION_URL to the direct address of the very server and database that DATABASE_URL reaches, or leave it out if DATABASE_URL is a direct address.',
+      'set REPLICATION_URL to the direct address of the very server and database that DATABASE_URL reaches, or leave it out if DATABASE_URL is a direct address',
   });
 }
 

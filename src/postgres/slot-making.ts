@@ -143,9 +143,9 @@ function describeMakingError(error: unknown, name: string): unknown {
     case '53400':
       return new PgnotionError({
         code: 'slots_exhausted',
-        message: `Replication slot ${name} cannot be made: ${message}`,
+        message: `replication slot ${name} cannot be made: ${message}`,
         remedy:
-          'Drop slots that nobody reads (SELECT * FROM pg_replication_slots), or raise max_replication_slots and restart the server.',
+          'drop slots that nobody reads (SELECT * FROM pg_replication_slots), or raise max_replication_slots and restart the server',
         cause: error,
       });
     case '58P01':
@@ -153,15 +153,15 @@ function describeMakingError(error: unknown, name: string): unknown {
         code: 'wal2json_missing',
         message: `replication slot ${name} cannot be made: ${message}`,
         remedy:
-          "Install wal2json on the server (on Debian: apt-get install postgresql-15-wal2json, with the server's version), or set plugin: 'pgoutput' in the configuration.",
+          "install wal2json on the server (on Debian: apt-get install postgresql-15-wal2json, with the server's version), or set plugin: 'pgoutput' in the configuration",
         cause: error,
       });
     case '42501':
       return new PgnotionError({
         code: 'slot_privilege',
-        message: `Replication slot ${name} cannot be made: ${message}`,
+        message: `replication slot ${name} cannot be made: ${message}`,
         remedy:
-          'Give the role the attribute: ALTER ROLE ... REPLICATION (on Amazon RDS: GRANT rds_replication TO ...).',
+          'give the role the attribute: ALTER ROLE ... REPLICATION (on Amazon RDS: GRANT rds_replication TO ...)',
         cause: error,
       });
     case '42710':

@@ -5,9 +5,9 @@ import { messageOf, PgnotionError } from '../model/errors.ts';
 export function disconnected(reason: string, cause?: unknown): PgnotionError {
   return new PgnotionError({
     code: 'wal_disconnected',
-    message: `The replication stream broke off: ${reason}`,
+    message: `the replication stream broke off: ${reason}`,
     remedy:
-      'It is opened again by itself. If this goes on, look at the PostgreSQL log and the network between.',
+      'nothing to do: the stream is opened again by itself; if this goes on, look at the log of PostgreSQL and at the network between',
     retryable: true,
     cause,
   });
@@ -46,7 +46,7 @@ export function describeStreamError(error: unknown, slot: string): PgnotionError
     code: 'wal_refused',
     message: `PostgreSQL refused or ended the replication stream: ${message} (SQLSTATE ${code})`,
     remedy:
-      'Stop the daemon and start it again: it checks the settings and privileges that replication needs, and names what is missing.',
+      'stop the daemon and run `pgnotion start` again: it checks the settings and privileges that replication needs, and names what is missing',
     cause: error,
   });
 }
@@ -57,7 +57,7 @@ function unsendableChange(slot: string, reason: string, cause: unknown): Pgnotio
     code: 'wal_unsendable',
     message: `PostgreSQL cannot send a change that replication slot ${slot} comes to: ${reason}`,
     remedy:
-      'Nothing to do: the daemon makes a new slot behind that change and compares everything. If a column of a synced table holds such values, keep it out of the log: ALTER PUBLICATION ... SET TABLE with a list of the columns that are mapped.',
+      'nothing to do: the daemon makes a new slot behind that change and compares everything; if a column of a synced table holds such values, keep it out of the log: ALTER PUBLICATION ... SET TABLE with a list of the columns that are mapped',
     cause,
   });
 }
@@ -66,9 +66,9 @@ function unsendableChange(slot: string, reason: string, cause: unknown): Pgnotio
 export function slotBusy(slot: string, reason: string, cause?: unknown): PgnotionError {
   return new PgnotionError({
     code: 'slot_busy',
-    message: `Replication slot ${slot} is in use: ${reason}`,
+    message: `replication slot ${slot} is in use: ${reason}`,
     remedy:
-      'Another pgnotion reads it, or a lost connection holds it until wal_sender_timeout: stop the other one, or wait.',
+      'stop the other pgnotion that reads it; if there is none, wait until wal_sender_timeout ends the lost connection that holds it',
     retryable: true,
     cause,
   });
@@ -78,9 +78,9 @@ export function slotBusy(slot: string, reason: string, cause?: unknown): Pgnotio
 function slotLost(slot: string, reason: string, cause?: unknown): PgnotionError {
   return new PgnotionError({
     code: 'slot_lost',
-    message: `Replication slot ${slot} is lost: ${reason}`,
+    message: `replication slot ${slot} is lost: ${reason}`,
     remedy:
-      'Run `pgnotion resync`: it makes a new slot and compares all records. Raise max_slot_wal_keep_size so that the server keeps more WAL for a slow or stopped reader.',
+      'nothing to do: the daemon makes a new slot and compares everything; raise max_slot_wal_keep_size so that the server keeps more WAL for a slow or stopped reader',
     cause,
   });
 }
@@ -88,9 +88,9 @@ function slotLost(slot: string, reason: string, cause?: unknown): PgnotionError 
 function missing(message: string, cause: unknown): PgnotionError {
   return new PgnotionError({
     code: /publication/i.test(message) ? 'publication_missing' : 'slot_missing',
-    message: `The replication stream cannot run: ${message}`,
+    message: `the replication stream cannot run: ${message}`,
     remedy:
-      'Nothing to do: the daemon makes the publication and the slot anew and compares everything, since nothing recorded what changed in between.',
+      'nothing to do: the daemon makes the publication and the slot anew and compares everything, since nothing recorded what changed in between',
     cause,
   });
 }
@@ -101,7 +101,7 @@ export function undecodable(reason: string, cause?: unknown): PgnotionError {
     code: 'wal_undecodable',
     message: `a message of the replication stream cannot be read: ${reason}`,
     remedy:
-      'Nothing to do: nothing after it was read or acknowledged, and the daemon makes a new slot and compares everything. Report this with the versions of the server (SELECT version()) and of the plug-in.',
+      'nothing to do: nothing after it was read or acknowledged, and the daemon makes a new slot and compares everything; report this with the versions of the server (SELECT version()) and of the plug-in',
     cause,
   });
 }

@@ -243,7 +243,7 @@ async function carryOut(sql: Sql, log: Log, action: Action): Promise<void> {
 }
 
 const missedText = (gap: string): string => `changes may be missing from the log (${gap})`;
-const COMPARED = 'Nothing to do: all rows are compared with their pages; this line goes when that is done.';
+const COMPARED = 'nothing to do: all rows are compared with their pages; this line goes when that is done';
 
 /** Whether this is another publication than the one whose changes have been captured so far. */
 export async function isAnotherPublication(
@@ -257,6 +257,6 @@ export async function isAnotherPublication(
 const missing = (publication: string): PgnotionError =>
   new PgnotionError({
     code: 'publication_missing',
-    message: `The publication ${publication} was dropped, or another one has taken its name`,
-    remedy: 'Nothing to do: it is made again with a new slot, and every row and page is compared.',
+    message: `the publication ${publication} was dropped, or another one has taken its name`,
+    remedy: 'nothing to do: it is made again with a new slot, and every row and page is compared',
   });

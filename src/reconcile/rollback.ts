@@ -283,7 +283,7 @@ const alreadyRunning = (): PgnotionError =>
 const notConfigured = (table: TableName): PgnotionError =>
   new PgnotionError({
     code: 'table_unknown',
-    message: `some of these changes are of ${table}, which is no table of this configuration`,
+    message: `some of these changes are of ${table}, which is not a table of this configuration`,
     remedy: 'use the configuration that has it, or choose other tables with --table',
   });
 

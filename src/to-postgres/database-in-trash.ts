@@ -15,6 +15,6 @@ export async function assertNotWithDatabase(
   throw new PgnotionError({
     code: 'notion_database_in_trash',
     message: `the database of ${table.name} is in the trash, and its pages with it`,
-    remedy: 'Restore the database in Notion',
+    remedy: 'restore the database in Notion',
   });
 }

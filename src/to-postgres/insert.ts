@@ -206,7 +206,7 @@ const incomplete = (missing: readonly string[], faults: readonly Fault[] | null)
       }),
   code: 'page_incomplete',
   reason: missing.length === 0 ? 'the page is still empty' : `the page lacks ${missing.join(', ')}`,
-  remedy: 'fill it in; the row follows by itself',
+  remedy: 'fill in what the page lacks; the row follows by itself',
 });
 
 function valuesOf(

@@ -1,4 +1,5 @@
 import type { PageValue, RowImage } from '../model/change.ts';
+import { commandOf } from '../model/command-line.ts';
 import type { RowKey } from '../model/ids.ts';
 import { cutText, TEXT_LIMITS } from '../model/texts.ts';
 import { ADOPTION_REVIEW, LOST_RECORD_PAGE } from '../state/first-contact.ts';
@@ -77,7 +78,7 @@ export const lostRecord = (
   return {
     code: ADOPTION_REVIEW,
     reason: `the connection made this page for a record ${JSON.stringify(short(key))} that it no longer knows, and the row of that key may be another one: ${shown.join('; ')}${more}`,
-    remedy: `run \`pgnotion guarded approve ${table.name} '${key}'\` if it is the same record (the page then gets the row's values), or \`pgnotion guarded reject ${table.name} '${key}'\` to give the row a page of its own`,
+    remedy: `run ${commandOf('guarded approve', table.name, key)} if it is the same record (the page then gets the row's values), or ${commandOf('guarded reject', table.name, key)} to give the row a page of its own`,
   };
 };
 

@@ -107,8 +107,11 @@ export const editWaitMs = ({ code }: Failure, waiting: WaitingEdit | undefined, 
 
 export const relatedMissing = (fields: readonly string[]): Failure => ({
   code: 'related_page_unknown',
-  told: fields.map((property) => ({ property, wrong: 'a page chosen there is no record in PostgreSQL yet' })),
-  reason: `${fields.join(', ')}: a related page is no record yet`,
+  told: fields.map((property) => ({
+    property,
+    wrong: 'a page chosen there is not a record in PostgreSQL yet',
+  })),
+  reason: `${fields.join(', ')}: a related page is not a record yet`,
   remedy: 'fill in what the related page lacks; this edit follows by itself',
 });
 

@@ -134,7 +134,7 @@ describe('Notion', () => {
     stage.sandbox.control.unshare(database()?.databaseId ?? '');
     try {
       await waitsFor(/items.+shows no.+Share/);
-      expectRefusal(await stage.run(['apply']), 'notion_database_hidden', /items.+shows no/, /Share/);
+      expectRefusal(await stage.run(['apply']), 'notion_database_hidden', /items.+shows no/, /share/);
       const id = database()?.databaseId ?? '';
       await waitsFor(/items.+shows no.+Share/, { NOTION_DATABASE_ITEMS_ID: id });
     } finally {

@@ -33,7 +33,7 @@ const linked = () =>
 test('an unknown table or record is told as such', async () => {
   await expect(explain('a', 'nobody')).rejects.toMatchObject({
     code: 'PGN02',
-    message: 'no synced table is called nobody',
+    message: 'nobody is not a synced table',
   });
   await expect(explain()).rejects.toMatchObject({
     code: 'PGN02',
@@ -93,7 +93,7 @@ test('a clearing that waits, and a first contact that is not over, are told', as
   );
   expect(await whats()).toEqual(['clearing waiting', 'in sync']);
   expect(await line('clearing waiting')).toContain(
-    'Price of the page: 9 of 10 would lose it; likely cause: SQL did it. What to do: `pgnotion guarded approve`',
+    'Price of the page: 9 of 10 would lose it; likely cause: SQL did it. What to do: run `pgnotion guarded approve TABLE KEY`',
   );
   await rows(
     `insert into pgnotion.first_contacts (table_name, data_source_id, origin)

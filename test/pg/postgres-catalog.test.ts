@@ -98,14 +98,14 @@ test('all that is wrong is told at once, each with its mend', async () => {
   ]).catch((error: unknown) => error)) as PgnotionError;
   expect(failure.code).toBe('catalog_mismatch');
   for (const text of [
-    'public.supplier: Did you mean public.suppliers?',
-    'public.suppliers.nmae: Did you mean name? It has: id, name, rating.',
-    'public.suppliers: Set its key to ["id"]',
-    'public.keyless: A record needs a key',
+    'public.supplier: did you mean public.suppliers?',
+    'public.suppliers.nmae: did you mean name? it has: id, name, rating',
+    'public.suppliers: set its key to ["id"]',
+    'public.keyless: a record needs a key',
     'public.mute: ALTER TABLE "public"."mute" REPLICA IDENTITY DEFAULT',
     'public.other: ALTER TABLE "public"."other" REPLICA IDENTITY DEFAULT',
-    'public.quick: Its changes are not logged',
-    'public.shown: Only a table',
+    'public.quick: its changes are not logged',
+    'public.shown: only a table',
   ])
     expect(failure.remedy).toContain(text);
 });

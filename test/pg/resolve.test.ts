@@ -145,10 +145,10 @@ test('a column or a table that is not there is told with what is spelled nearly 
   expect(column.message).toMatch(
     /suppliers\.ratings: there is no such column\n.*suppliers\.mod: there is no such column/,
   );
-  expect(column.remedy).toMatch(/suppliers\.ratings: Did you mean rating/);
-  expect(column.remedy).toMatch(/suppliers\.mod: Did you mean mood/);
+  expect(column.remedy).toMatch(/suppliers\.ratings: did you mean rating/);
+  expect(column.remedy).toMatch(/suppliers\.mod: did you mean mood/);
   const table = await refusal(tables, { s: suppliers({}, { source: 'public.supplier' }) });
-  expect(table.remedy).toContain('Did you mean public.suppliers');
+  expect(table.remedy).toContain('did you mean public.suppliers');
 });
 
 test('a key that is not the primary key is told with the one that is', async () => {

@@ -128,7 +128,7 @@ test('a field that waits with many others is not there: false at once, until it 
     {
       status: 'set_aside',
       reason: 'Price waits for a decision, and Notion shows another value: 9 of 10 would lose it',
-      remedy: 'decide it: `pgnotion guarded approve` or `pgnotion guarded reject`',
+      remedy: 'run `pgnotion guarded approve TABLE KEY` or `pgnotion guarded reject TABLE KEY`',
     },
   ]);
   await rows('delete from pgnotion.clearings');
@@ -167,7 +167,7 @@ test('a slot that nobody has, or that is gone, never counts as read', async () =
 });
 
 test('unknown tables and records are refused', async () => {
-  await expect(waitFor('1 s', 'a', 'nobody')).rejects.toThrow('no synced table is called nobody');
+  await expect(waitFor('1 s', 'a', 'nobody')).rejects.toThrow('nobody is not a synced table');
   const answer = waitFor('20 s', 'b').catch(String);
   await isWaiting();
   await capture();

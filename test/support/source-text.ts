@@ -1,7 +1,7 @@
-type Piece = { readonly kind: 'comment' | 'quote' | 'code'; readonly end: number };
+export type Piece = { readonly kind: 'comment' | 'quote' | 'code'; readonly end: number };
 
 /** What begins at a place, and where it ends. */
-function pieceAt(text: string, at: number): Piece {
+export function pieceAt(text: string, at: number): Piece {
   const two = text.slice(at, at + 2);
   if (two === '//') return { kind: 'comment', end: endOf(text, '\n', at) };
   if (two === '/*') return { kind: 'comment', end: endOf(text, '*/', at + 2) + 2 };

@@ -86,7 +86,7 @@ test('the causes are what health, tables, deletions and occurrences tell', () =>
 });
 
 test.each<[Cause, RegExp]>([
-  [blocked, /Notion refuses every request \(notion_blocked\)\. ask Notion/],
+  [blocked, /Notion refuses every request \(notion_blocked\)\. Ask Notion/],
   [suspended('a'), /a is suspended: no column x/],
   [deletions, /50 deletions of items wait .*pgnotion guarded approve/],
   [clearings, /3 values of items that would become empty wait .*pgnotion guarded approve/],

@@ -163,7 +163,8 @@ test('the README has at most 1,300 words and the commands that the package has',
 /** Files in documents go by their path from the root, or from `src` as the architecture page writes them. */
 test('every file that a document names exists', () => {
   const ending = /^[\w.*-]+(?:\/[\w.*-]+)+\.(?:ts|sql|pml|sh|md|json|yml|yaml)$/;
-  const own = /^(?:src|sql|test|docs|examples|\.ci)\/|^(?:admin|app|capture|cli|config|model|notion|postgres|reconcile|reports|runtime|sandbox|state|to-notion|to-postgres)\//;
+  const own =
+    /^(?:src|sql|test|docs|examples|\.ci)\/|^(?:admin|app|capture|cli|config|model|notion|postgres|reconcile|reports|runtime|sandbox|state|to-notion|to-postgres)\//;
   const missing = documents
     .filter((document) => document !== 'CHANGELOG.md')
     .flatMap((document) =>

@@ -98,7 +98,7 @@ describe('an answer', () => {
   });
 
   test('404 asks to share the database, 403 names the full workspace', () => {
-    expect(answer(READ, 404, body('object_not_found')).remedy).toContain('Share the database');
+    expect(answer(READ, 404, body('object_not_found')).remedy).toContain('share the database');
     const full = answer(CREATE, 403, body('restricted_resource', { block_limit: 1000 }));
     expect(full).toMatchObject({ code: 'notion_block_limit', retry: 'never', effect: 'none' });
   });

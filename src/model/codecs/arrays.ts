@@ -83,8 +83,8 @@ export function arrayItems(text: string, options: CodecOptions) {
   return (
     items ??
     refuse(options, text, {
-      message: 'is not a one-dimensional array.',
-      remedy: 'Map the column to rich_text, which shows the array’s text.',
+      message: 'is not a one-dimensional array',
+      remedy: 'map the column to rich_text, which shows the array’s text',
     })
   );
 }

@@ -25,15 +25,15 @@ export const checkbox: Codec = keepsCurrent({
             options,
             column,
             'checkbox',
-            'Use select or rich_text for it, or an expression that gives a boolean.',
+            'use select or rich_text for it, or an expression that gives a boolean',
           ),
         ],
   encode: (text, _column, options) => {
     if (text === null || /^(f|false)$/i.test(text)) return pageOutcome(false);
     if (/^(t|true)$/i.test(text)) return pageOutcome(true);
     return refuse(options, text, {
-      message: 'is no boolean.',
-      remedy: 'Map a boolean column or expression.',
+      message: 'is not a boolean',
+      remedy: 'map a boolean column or expression',
     });
   },
   decode: (value, _column, options) =>

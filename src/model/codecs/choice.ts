@@ -22,8 +22,8 @@ import { fold, knownLabels, labelOf, optionName, optionNames, valueFaults } from
 export function nameRefusal(label: string, name: string, options: CodecOptions) {
   if (name.length <= TEXT_LIMITS.optionName) return undefined;
   return refuse(options, label, {
-    message: 'is too long for an option: Notion takes 100 characters.',
-    remedy: 'Use rich_text for the column, or give the label a shorter name in `values`.',
+    message: 'is too long for an option: Notion takes 100 characters',
+    remedy: 'use rich_text for the column, or give the label a shorter name in `values`',
   });
 }
 
@@ -83,7 +83,7 @@ function choiceCodec(type: 'select' | 'status'): Codec {
     writable: true,
     check: (column, options) =>
       column.array
-        ? [misfit(options, column, type, 'Use multi_select for an array column.')]
+        ? [misfit(options, column, type, 'use multi_select for an array column')]
         : optionFaults(column, options),
     encode,
     decode: decodeAs(type),

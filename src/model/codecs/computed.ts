@@ -101,8 +101,8 @@ function computedCodec(computed: Computed): Codec {
       computed.fits(column) ? [] : [misfit(options, column, type, computed.remedy)],
     encode: (text, _column, options) =>
       refuse(options, text, {
-        message: `cannot be written: Notion computes a ${type} property.`,
-        remedy: 'Set direction to-postgres for the field, or map another property type.',
+        message: `cannot be written: Notion computes a ${type} property`,
+        remedy: 'set direction to-postgres for the field, or map another property type',
       }),
     decode: computed.decode ?? decode,
     read: computed.read,
@@ -121,7 +121,7 @@ function timeCodec(type: 'created_time' | 'last_edited_time'): Codec {
   return computedCodec({
     type,
     fits: scalar((column) => isText(column) || ['date', 'timestamp', 'timestamptz'].includes(column.type)),
-    remedy: 'Map a timestamptz, timestamp, date or text column.',
+    remedy: 'map a timestamptz, timestamp, date or text column',
     read: reader(type, readInstant),
     schema: { [type]: {} },
   });
@@ -131,7 +131,7 @@ function userCodec(type: 'created_by' | 'last_edited_by'): Codec {
   return computedCodec({
     type,
     fits: scalar((column) => isText(column) || column.category === 'uuid'),
-    remedy: 'Map a text column for the e-mail address, or a uuid column for the user’s id.',
+    remedy: 'map a text column for the e-mail address, or a uuid column for the user’s id',
     read: reader(type, readUser),
     // Bots and guests have no address that is known: their id is better than nothing.
     decode: (value, column, options, { lookups, current }) => {
@@ -146,7 +146,7 @@ function userCodec(type: 'created_by' | 'last_edited_by'): Codec {
 export const uniqueId: Codec = computedCodec({
   type: 'unique_id',
   fits: scalar((column) => isText(column) || column.category === 'number'),
-  remedy: 'Map a text column, or a number column for the number alone.',
+  remedy: 'map a text column, or a number column for the number alone',
   read: reader('unique_id', readUniqueId),
   decode: (value, column, options, { lookups, current }) => {
     const digits =

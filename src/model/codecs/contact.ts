@@ -32,14 +32,14 @@ function contactCodec(type: 'url' | 'email' | 'phone_number', limit: number): Co
     writable: true,
     check: (column, options) =>
       column.array
-        ? [misfit(options, column, type, 'Use rich_text or multi_select for an array column.')]
+        ? [misfit(options, column, type, 'use rich_text or multi_select for an array column')]
         : [],
     encode: (text, _column, options) => {
       const value = clean(text ?? '');
       if (value.length <= limit) return pageOutcome(value || null);
       return refuse(options, value, {
-        message: `is too long: a ${type} property takes ${limit} characters.`,
-        remedy: 'Map the column to rich_text, or shorten the value.',
+        message: `is too long: a ${type} property takes ${limit} characters`,
+        remedy: 'map the column to rich_text, or shorten the value',
       });
     },
     decode: (value, column, options) => {

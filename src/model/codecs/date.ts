@@ -26,8 +26,8 @@ function encode(text: SqlText, column: ColumnShape, options: CodecOptions): Enco
   if (instant !== undefined)
     return pageOutcome({ start: column.type === 'date' ? instant.slice(0, 10) : instant, end: null });
   return refuse(options, text, {
-    message: 'is not a date that Notion can hold: it has neither infinity nor years before 1 or after 9999.',
-    remedy: 'Correct the row, or map the column to rich_text.',
+    message: 'is not a date that Notion can hold: it has neither infinity nor years before 1 or after 9999',
+    remedy: 'correct the row, or map the column to rich_text',
   });
 }
 
@@ -39,8 +39,8 @@ function decode(value: PageValue, column: ColumnShape, options: CodecOptions, cu
   if (date === undefined || start === undefined) return refuseShape(options, value, 'date');
   if (date.end !== null)
     return refuse(options, `${date.start} to ${date.end}`, {
-      message: `has an end, and the ${column.type} column holds one date.`,
-      remedy: 'Remove the end date in Notion, or map a daterange, tsrange or tstzrange column.',
+      message: `has an end, and the ${column.type} column holds one date`,
+      remedy: 'remove the end date in Notion, or map a daterange, tsrange or tstzrange column',
     });
   if (column.type === 'date') return rowOutcome(dayText(start.ms));
   // A day that stands for its midnight: the row may hold that very moment in its own spelling.
@@ -86,14 +86,7 @@ export const date: Codec = keepsCurrent({
   check: (column, options) =>
     !column.array && (MOMENTS.includes(column.type) || isDateRange(column))
       ? []
-      : [
-          misfit(
-            options,
-            column,
-            'date',
-            'Use rich_text for it, or cast it to timestamptz in an expression.',
-          ),
-        ],
+      : [misfit(options, column, 'date', 'use rich_text for it, or cast it to timestamptz in an expression')],
   encode,
   decode: (value, column, options, { current }) => decode(value, column, options, current),
   read,

@@ -44,8 +44,8 @@ export function numberObjection(text: string, column: ColumnShape): Objection | 
   if (special) return undefined;
   if (!looksDecimal(text))
     return {
-      message: `is not a number, and the column is ${typeName(column)}.`,
-      remedy: 'Enter digits with a point for fractions, without thousands separators or units.',
+      message: `is not a number, and the column is ${typeName(column)}`,
+      remedy: 'enter digits with a point for fractions, without thousands separators or units',
     };
   return column.precision === null ? undefined : precisionObjection(text, column, column.precision);
 }
@@ -57,14 +57,14 @@ function integerObjection(
 ): Objection | undefined {
   if (!/^[+-]?\d+$/.test(text))
     return {
-      message: `is not a whole number, and the column is ${typeName(column)}.`,
-      remedy: 'Enter a whole number without separators, or make the column numeric.',
+      message: `is not a whole number, and the column is ${typeName(column)}`,
+      remedy: 'enter a whole number without separators, or make the column numeric',
     };
   const value = BigInt(text.replace(/^\+/, ''));
   if (value >= least && value <= greatest) return undefined;
   return {
-    message: `is out of range for the ${typeName(column)} column.`,
-    remedy: `Enter a number from ${least} to ${greatest}, or widen the column.`,
+    message: `is out of range for the ${typeName(column)} column`,
+    remedy: `enter a number from ${least} to ${greatest}, or widen the column`,
   };
 }
 
@@ -79,12 +79,12 @@ function precisionObjection(text: string, column: ColumnShape, precision: number
   const places = digits.replace(/0+$/, '').length - point;
   if (places > scale)
     return {
-      message: `has more decimal places than the ${typeName(column)} column keeps.`,
-      remedy: `Enter at most ${Math.max(scale, 0)} decimal places, or raise the column’s scale.`,
+      message: `has more decimal places than the ${typeName(column)} column keeps`,
+      remedy: `enter at most ${Math.max(scale, 0)} decimal places, or raise the column’s scale`,
     };
   if (point - leading <= precision - scale) return undefined;
   return {
-    message: `is too large for the ${typeName(column)} column.`,
-    remedy: `Enter at most ${Math.max(precision - scale, 0)} digits before the point, or raise the column’s precision.`,
+    message: `is too large for the ${typeName(column)} column`,
+    remedy: `enter at most ${Math.max(precision - scale, 0)} digits before the point, or raise the column’s precision`,
   };
 }

@@ -48,8 +48,8 @@ function encode(text: SqlText, column: ColumnShape, options: CodecOptions): Enco
   const wrong = urls.find((url) => !isWebAddress(clean(url)));
   if (wrong === undefined) return pageOutcome(urls.map(clean).map((url) => ({ name: fileName(url), url })));
   return refuse(options, wrong, {
-    message: 'is not a web address of at most 2,000 characters.',
-    remedy: 'Store the file’s https:// address in the row, or map the column to rich_text.',
+    message: 'is not a web address of at most 2,000 characters',
+    remedy: 'store the file’s https:// address in the row, or map the column to rich_text',
   });
 }
 
@@ -68,14 +68,14 @@ function decode(value: PageValue, column: ColumnShape, options: CodecOptions): D
   // An empty address for a column that needs one would hide that there is a file which PostgreSQL cannot have.
   if (only === undefined && uploaded !== undefined && !column.nullable)
     return refuse(options, typeof uploaded.name === 'string' ? uploaded.name : null, {
-      message: 'was uploaded to Notion, whose address for it expires within the hour.',
-      remedy: 'Upload the file elsewhere and embed its link in Notion instead.',
+      message: 'was uploaded to Notion, whose address for it expires within the hour',
+      remedy: 'upload the file elsewhere and embed its link in Notion instead',
     });
   if (only === undefined) return emptyText(column, options);
   if (urls.length === 1) return rowOutcome(only);
   return refuse(options, urls, {
-    message: `are ${urls.length} files, and the column ${column.type} holds one.`,
-    remedy: 'Leave one file in Notion, or map an array column.',
+    message: `are ${urls.length} files, and the column ${column.type} holds one`,
+    remedy: 'leave one file in Notion, or map an array column',
   });
 }
 
@@ -165,7 +165,7 @@ export const files: Codec = keepsCurrent({
   check: (column, options) =>
     column.category === 'text' || column.category === 'other'
       ? []
-      : [misfit(options, column, 'files', 'Map a text column that holds web addresses.')],
+      : [misfit(options, column, 'files', 'map a text column that holds web addresses')],
   encode,
   decode,
   read,

@@ -19,26 +19,26 @@ export function objectionTo(text: string, column: ColumnShape): Objection | unde
   if (column.array)
     return arrayLike(text)
       ? undefined
-      : must(column, 'is not an array', 'Write it as {first,second}, with quotes where needed.');
+      : must(column, 'is not an array', 'write it as {first,second}, with quotes where needed');
   switch (column.category) {
     case 'enum':
       return column.labels.includes(text) ? undefined : noSuchLabel(column);
     case 'uuid':
       return UUID.test(text)
         ? undefined
-        : must(column, 'is not a UUID', 'Enter 32 hexadecimal digits with dashes.');
+        : must(column, 'is not a UUID', 'enter 32 hexadecimal digits with dashes');
     case 'number':
       return numberObjection(text, column);
     case 'boolean':
       return BOOLEAN.test(text)
         ? undefined
-        : must(column, 'is neither true nor false', 'Enter true or false.');
+        : must(column, 'is neither true nor false', 'enter true or false');
     case 'date':
       return dateObjection(text, column);
     case 'json':
       return isJson(text)
         ? undefined
-        : must(column, 'is not JSON', 'Enter valid JSON; a text needs double quotes.');
+        : must(column, 'is not JSON', 'enter valid JSON; a text needs double quotes');
     default:
       return tooLong(text, column);
   }
@@ -53,7 +53,7 @@ export function judged(text: string, column: ColumnShape, options: CodecOptions)
 }
 
 const must = (column: ColumnShape, message: string, remedy: string): Objection => ({
-  message: `${message}, and the column is ${typeName(column)}.`,
+  message: `${message}, and the column is ${typeName(column)}`,
   remedy,
   words: `must be ${typeText(column)}`,
 });
@@ -64,20 +64,20 @@ function noSuchLabel(column: ColumnShape): Objection {
   const shown = column.labels.slice(0, 20).map(quote).join(', ');
   const more = column.labels.length > 20 ? ` and ${column.labels.length - 20} more` : '';
   return {
-    message: `is not a label of the enum ${column.type}.`,
-    remedy: `Choose one of ${shown}${more}, or add the label with ALTER TYPE.`,
+    message: `is not a label of the enum ${column.type}`,
+    remedy: `choose one of ${shown}${more}, or add the label with ALTER TYPE`,
   };
 }
 
 function dateObjection(text: string, column: ColumnShape): Objection | undefined {
   if (ENDLESS.test(text)) return undefined;
   if (column.type === 'date')
-    return DAY.test(text) ? undefined : must(column, 'is not a date', 'Enter it as YYYY-MM-DD.');
+    return DAY.test(text) ? undefined : must(column, 'is not a date', 'enter it as YYYY-MM-DD');
   if (!column.type.startsWith('timestamp') || MOMENT.test(text)) return undefined;
   return must(
     column,
     'is not a point in time',
-    'Enter it as YYYY-MM-DD HH:MM, with Z or an offset such as +02:00.',
+    'enter it as YYYY-MM-DD HH:MM, with Z or an offset such as +02:00',
   );
 }
 
@@ -97,13 +97,13 @@ function tooLong(text: string, column: ColumnShape): Objection | undefined {
   const bytes = BYTES[column.type];
   if (bytes !== undefined && new TextEncoder().encode(text).length > bytes)
     return {
-      message: `is longer than the ${typeName(column)} column takes.`,
-      remedy: `Shorten it to ${bytes} bytes, or use a column of another type.`,
+      message: `is longer than the ${typeName(column)} column takes`,
+      remedy: `shorten it to ${bytes} bytes, or use a column of another type`,
     };
   const { maxLength } = column;
   if (maxLength === null || [...text].length <= maxLength) return undefined;
   return {
-    message: `is longer than the ${typeName(column)} column takes.`,
-    remedy: `Shorten it to ${maxLength} characters, or widen the column.`,
+    message: `is longer than the ${typeName(column)} column takes`,
+    remedy: `shorten it to ${maxLength} characters, or widen the column`,
   };
 }

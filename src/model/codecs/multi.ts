@@ -41,8 +41,8 @@ function encode(text: SqlText, _column: ColumnShape, options: CodecOptions): Enc
   const names = foldedSet(labels.map((label) => optionName(label, options)).filter((name) => name !== ''));
   if (names.length <= MOST) return pageOutcome(names);
   return refuse(options, text, {
-    message: `has ${names.length} different elements, and Notion takes 100 options at once.`,
-    remedy: 'Map the column to rich_text, or shorten the array.',
+    message: `has ${names.length} different elements, and Notion takes 100 options at once`,
+    remedy: 'map the column to rich_text, or shorten the array',
   });
 }
 
@@ -88,7 +88,7 @@ export const multiSelect: Codec = keepsCurrent({
   check: (column, options) =>
     column.array
       ? optionFaults(column, options)
-      : [misfit(options, column, 'multi_select', 'Use select or rich_text, or make the column an array.')],
+      : [misfit(options, column, 'multi_select', 'use select or rich_text, or make the column an array')],
   encode,
   decode: (value, column, options, { current }) => decode(value, column, options, current),
   read,

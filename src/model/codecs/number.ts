@@ -22,16 +22,16 @@ const DOUBLE_DIGITS = 15;
 function check(column: ColumnShape, options: CodecOptions): readonly Fault[] {
   if (column.array || column.category !== 'number')
     return [
-      misfit(options, column, 'number', 'Use rich_text for it, or cast it to a number in an expression.'),
+      misfit(options, column, 'number', 'use rich_text for it, or cast it to a number in an expression'),
     ];
   const bounded = column.type === 'int2' || column.type === 'int4' || isFloat(column);
   if (bounded || options.lossy || (column.precision !== null && column.precision <= DOUBLE_DIGITS)) return [];
   return [
     {
       path: options.property,
-      message: `Property "${options.property}": Notion’s numbers are doubles, and ${typeName(column)} can hold more digits than those keep.`,
+      message: `property "${options.property}": Notion’s numbers are doubles, and ${typeName(column)} can hold more digits than those keep`,
       remedy:
-        'Map it to rich_text, or set `lossy: true`, or narrow the column to integer or to numeric of at most 15 digits.',
+        'map it to rich_text, or set `lossy: true`, or narrow the column to integer or to numeric of at most 15 digits',
     },
   ];
 }
@@ -42,8 +42,8 @@ function encode(text: SqlText, _column: ColumnShape, options: CodecOptions): Enc
   if (Number.isFinite(value)) return pageOutcome(Object.is(value, -0) ? 0 : value);
   return refuse(options, text, {
     message:
-      'is not a number that Notion can hold: it has neither NaN nor infinity nor numbers beyond a double.',
-    remedy: 'Correct the row, or map the column to rich_text.',
+      'is not a number that Notion can hold: it has neither NaN nor infinity nor numbers beyond a double',
+    remedy: 'correct the row, or map the column to rich_text',
   });
 }
 
@@ -58,13 +58,13 @@ function decode(value: PageValue, column: ColumnShape, options: CodecOptions): D
 function inexact(value: number, column: ColumnShape) {
   if (column.type === 'float4' && !Number.isFinite(Math.fround(value)))
     return {
-      message: 'is too large for the float4 column.',
-      remedy: 'Enter a smaller number, or widen the column.',
+      message: 'is too large for the float4 column',
+      remedy: 'enter a smaller number, or widen the column',
     };
   if (isFloat(column) || Math.abs(value) <= Number.MAX_SAFE_INTEGER) return undefined;
   return {
-    message: `is beyond ${Number.MAX_SAFE_INTEGER}, where Notion rounds whole numbers.`,
-    remedy: 'Map the column to rich_text to enter such numbers in Notion.',
+    message: `is beyond ${Number.MAX_SAFE_INTEGER}, where Notion rounds whole numbers`,
+    remedy: 'map the column to rich_text to enter such numbers in Notion',
   };
 }
 

@@ -34,9 +34,9 @@ function encode(text: SqlText, column: ColumnShape, options: CodecOptions, looku
     const user = lookups.userOf(email);
     if (user === undefined)
       return refuse(options, email, {
-        message: 'is not the e-mail address of a Notion user that the connection can see.',
+        message: 'is not the e-mail address of a Notion user that the connection can see',
         remedy:
-          'Invite the person to the workspace as a member (guests are not listed), or map the column to email.',
+          'invite the person to the workspace as a member (guests are not listed), or map the column to email',
       });
     users.push(user);
   }
@@ -57,8 +57,8 @@ function decode(
     const email = lookups.emailOf(id);
     if (email === undefined)
       return refuse(options, id, {
-        message: 'is a Notion user whose e-mail address is not known: a guest, a group or a bot.',
-        remedy: 'Choose a member of the workspace, and let the connection read users with e-mail addresses.',
+        message: 'is a Notion user whose e-mail address is not known: a guest, a group or a bot',
+        remedy: 'choose a member of the workspace, and let the connection read users with e-mail addresses',
         words: 'somebody chosen there has no e-mail address that can be seen (a guest, a group or a bot)',
       });
     const outcome = judged(email, elementOf(column), options);
@@ -75,7 +75,7 @@ export const people: Codec = keepsCurrent({
   check: (column, options) =>
     column.category === 'text' || column.category === 'other'
       ? []
-      : [misfit(options, column, 'people', 'Map a text column that holds e-mail addresses.')],
+      : [misfit(options, column, 'people', 'map a text column that holds e-mail addresses')],
   encode,
   decode,
   read: (property) =>

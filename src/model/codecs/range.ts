@@ -50,8 +50,8 @@ export function encodeRange(text: string, column: ColumnShape, options: CodecOpt
         : timesOf(lower, upper);
   if (value !== undefined) return pageOutcome(value);
   return refuse(options, text, {
-    message: 'is not a range that Notion can show: it needs a start, and years from 1 to 9999.',
-    remedy: 'Give the range both ends in the row, or map the column to rich_text.',
+    message: 'is not a range that Notion can show: it needs a start, and years from 1 to 9999',
+    remedy: 'give the range both ends in the row, or map the column to rich_text',
   });
 }
 
@@ -121,8 +121,8 @@ function isSameMoment(left: string, right: string): boolean {
 
 const backwards = (value: PageValue, options: CodecOptions): Decoded =>
   refuse(options, value, {
-    message: 'does not end after it starts.',
-    remedy: 'Set an end later than the start in Notion.',
+    message: 'does not end after it starts',
+    remedy: 'set an end later than the start in Notion',
   });
 
 /** An instant as a column with or without a time zone takes it. */

@@ -28,8 +28,8 @@ export function rowReferences(text: SqlText, column: ColumnShape, options: Codec
 /** The refusal of more references than one request may set. */
 export function tooMany(text: SqlText, options: CodecOptions) {
   return refuse(options, text, {
-    message: `has more than ${MOST_REFERENCES} elements, the most that Notion takes at once.`,
-    remedy: 'Map the column to rich_text, or shorten the array.',
+    message: `has more than ${MOST_REFERENCES} elements, the most that Notion takes at once`,
+    remedy: 'map the column to rich_text, or shorten the array',
   });
 }
 
@@ -75,8 +75,8 @@ export function placeReferences(
     if (only === undefined) return emptyRow(column, options);
     if (wanted.size === 1) return rowOutcome(only);
     return refuse(options, [...wanted.values()], {
-      message: `are ${wanted.size} references, and the column ${column.type} holds one.`,
-      remedy: 'Leave one in Notion, or map an array column.',
+      message: `are ${wanted.size} references, and the column ${column.type} holds one`,
+      remedy: 'leave one in Notion, or map an array column',
       words: 'only one can be chosen here',
     });
   }

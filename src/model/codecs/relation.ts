@@ -27,8 +27,8 @@ import {
 } from './support.ts';
 
 const UNRELATED = {
-  message: 'cannot be looked up: the relation names no table.',
-  remedy: 'Set `relatedTable` of the relation to a synced table.',
+  message: 'cannot be looked up: the relation names no table',
+  remedy: 'set `relatedTable` of the relation to a synced table',
 };
 
 function encode(text: SqlText, column: ColumnShape, options: CodecOptions, lookups: Lookups): Encoded {
@@ -64,8 +64,8 @@ function decode(
   const ids = column.array ? shown : onePage(shown, lookups);
   if (!column.array && ids.length > 1)
     return refuse(options, value, {
-      message: `are ${ids.length} pages, and the column ${column.type} points to one record.`,
-      remedy: 'Leave one page in the relation, or limit the property to one page in Notion.',
+      message: `are ${ids.length} pages, and the column ${column.type} points to one record`,
+      remedy: 'leave one page in the relation, or limit the property to one page in Notion',
       words: 'only one page can be chosen here',
     });
   const place = referencePlace(table, options.relatedBy);
@@ -102,7 +102,7 @@ export const relation: Codec = keepsCurrent({
       ? [
           {
             path: options.property,
-            message: `Property "${options.property}": the relation does not say which table it points to.`,
+            message: `property "${options.property}": the relation does not say which table it points to`,
             remedy: UNRELATED.remedy,
           },
         ]

@@ -38,7 +38,7 @@ export function quote(value: Json): string {
 
 /** Refuses a value, naming the property, the value, what is wrong with it and the way out. */
 export function refuse(options: CodecOptions, value: Json, objection: Objection): Refused {
-  const message = `Property "${options.property}": ${quote(value)} ${objection.message}`;
+  const message = `property "${options.property}": ${quote(value)} ${objection.message}`;
   const { remedy, words } = objection;
   const told = words === undefined ? {} : { told: { property: options.property, wrong: words } };
   return { kind: 'refused', fault: { path: options.property, message, remedy, ...told } };
@@ -51,8 +51,8 @@ export const rowOutcome = (text: SqlText): Decoded => ({ kind: 'value', text });
 export function emptyRow(column: ColumnShape, options: CodecOptions): Decoded {
   if (column.nullable) return rowOutcome(null);
   return refuse(options, null, {
-    message: `cannot be stored: the column (${typeName(column)}) is NOT NULL.`,
-    remedy: 'Fill the property in Notion, or drop the column’s NOT NULL constraint.',
+    message: `cannot be stored: the column (${typeName(column)}) is NOT NULL`,
+    remedy: 'fill the property in Notion, or drop the column’s NOT NULL constraint',
     words: 'must not be empty',
   });
 }
@@ -66,8 +66,8 @@ export function emptyText(column: ColumnShape, options: CodecOptions): Decoded {
 /** The refusal of a canonical value that this codec never makes, such as one stored under an older mapping. */
 export function refuseShape(options: CodecOptions, value: PageValue, type: PropertyType): Refused {
   return refuse(options, value, {
-    message: `is not a value of a ${type} property.`,
-    remedy: 'Resync the table so that its stored page values are read afresh.',
+    message: `is not a value of a ${type} property`,
+    remedy: 'run `pgnotion resync TABLE`, which reads its pages again',
     words: 'cannot be read',
   });
 }
@@ -79,7 +79,7 @@ export function misfit(
   type: PropertyType,
   remedy: string,
 ): Fault {
-  const message = `Property "${options.property}": a ${type} property cannot hold a ${typeName(column)} column.`;
+  const message = `property "${options.property}": a ${type} property cannot hold a ${typeName(column)} column`;
   return { path: options.property, message, remedy };
 }
 

@@ -35,8 +35,8 @@ function encode(text: SqlText, _column: ColumnShape, options: CodecOptions): Enc
   const value = mapped(text, options);
   if (splitText(value).length > RUNS)
     return refuse(options, text, {
-      message: `is ${value.length} characters long, more than a Notion property holds (about 200,000).`,
-      remedy: 'Map an expression that shortens it, such as left(column, 2000), with direction to-notion.',
+      message: `is ${value.length} characters long, more than a Notion property holds (about 200,000)`,
+      remedy: 'map an expression that shortens it, such as left(column, 2000), with direction to-notion',
     });
   return pageOutcome(orNull(value));
 }

@@ -80,7 +80,7 @@ export function valueFaults(
 ): readonly Fault[] {
   const fault = (message: string, remedy: string): Fault => ({
     path: options.property,
-    message: `Property "${options.property}": ${message}`,
+    message: `property "${options.property}": ${message}`,
     remedy,
   });
   const groups = Map.groupBy(knownLabels(column, options), show);
@@ -88,8 +88,8 @@ export function valueFaults(
     labels.length < 2
       ? []
       : fault(
-          `the labels ${labels.map(quote).join(' and ')} cannot be told apart in Notion.`,
-          'Give each label a name of its own in `values`; options take no commas and ignore case.',
+          `the labels ${labels.map(quote).join(' and ')} cannot be told apart in Notion`,
+          'give each label a name of its own in `values`; options take no commas and ignore case',
         ),
   );
   const own =
@@ -99,8 +99,8 @@ export function valueFaults(
   );
   const unknown = strangers.map((label) =>
     fault(
-      `\`values\` names ${quote(label)}, which the ${column.type} column cannot hold.`,
-      `Use the labels ${own?.map(quote).join(', ')} as keys of \`values\`.`,
+      `\`values\` names ${quote(label)}, which the ${column.type} column cannot hold`,
+      `use the labels ${own?.map(quote).join(', ')} as keys of \`values\``,
     ),
   );
   return [...clashes, ...unknown];

@@ -214,7 +214,7 @@ function keyOf(property: NamedProperty, actual: readonly NamedProperty[]): Key {
     fault: (path) => ({
       path,
       message: `the property ${quote(rival.name)} has the id of this property for its name, and this one has another's, so that a request cannot tell them apart`,
-      remedy: `Rename the property ${quote(rival.name)} in Notion and in the configuration.`,
+      remedy: `rename the property ${quote(rival.name)} in Notion and in the configuration`,
     }),
   };
 }
@@ -277,9 +277,9 @@ function missingOption(want: WantedProperty, names: readonly string[], addable: 
     kind: 'option_missing',
     detail: `the property lacks ${names.length === 1 ? 'the option' : 'the options'} ${shown}${more}`,
     remedy: addable
-      ? `Run \`pgnotion apply\`, which adds what is missing${byUse ? '; or wait for the next value, which adds its option' : ''}.`
+      ? `run \`pgnotion apply\`, which adds what is missing${byUse ? '; or wait for the next value, which adds its option' : ''}`
       : byUse
-        ? 'Nothing to do: Notion takes 100 options in one request, and the others are added by the first page that uses them.'
-        : 'Add them in Notion: it takes 100 options in one request, and status options are not added by use.',
+        ? 'nothing to do: Notion takes 100 options in one request, and the others are added by the first page that uses them'
+        : 'add them in Notion: it takes 100 options in one request, and status options are not added by use',
   };
 }

@@ -36,13 +36,13 @@ export function misfitOf(want: WantedProperty, now: NamedProperty): Misfit | nul
       fault: {
         path,
         message: detail,
-        remedy: `Change its type in Notion (which may lose values), rename it there, or map it as ${now.type}.`,
+        remedy: `change its type in Notion (which may lose values), rename it there, or map it as ${now.type}`,
       },
       deviation: {
         property: path,
         kind: 'property_retyped',
         detail: `${detail}; the field is not synced meanwhile`,
-        remedy: `Change its type back to ${want.type} in Notion (PostgreSQL's values are then written again), or map it as ${now.type}.`,
+        remedy: `change its type back to ${want.type} in Notion (PostgreSQL's values are then written again), or map it as ${now.type}`,
       },
     };
   }
@@ -51,7 +51,7 @@ export function misfitOf(want: WantedProperty, now: NamedProperty): Misfit | nul
     return null;
   const detail = `the relation${called(want, now)} points to the data source ${target}, not to ${want.relatedDataSource}`;
   const remedy =
-    'Rename it in Notion, so that pgnotion can add the right one, or map the field to another property.';
+    'rename it in Notion, so that pgnotion can add the right one, or map the field to another property';
   return {
     interruption: 'retargeted',
     fault: { path, message: detail, remedy },
@@ -60,7 +60,7 @@ export function misfitOf(want: WantedProperty, now: NamedProperty): Misfit | nul
       kind: 'relation_retargeted',
       detail: `${detail}; the field is not synced meanwhile`,
       remedy:
-        "Delete the property in Notion and run `pgnotion apply`, which adds the right one with PostgreSQL's values; or point it back.",
+        "delete the property in Notion and run `pgnotion apply`, which adds the right one with PostgreSQL's values; or point it back",
     },
   };
 }
@@ -73,11 +73,11 @@ export function absent(want: WantedProperty, actual: readonly NamedProperty[]): 
     return {
       path,
       message: `the title property is called ${JSON.stringify(title)}`,
-      remedy: `Rename it to ${JSON.stringify(path)} in Notion, or map the title to ${JSON.stringify(title)}.`,
+      remedy: `rename it to ${JSON.stringify(path)} in Notion, or map the title to ${JSON.stringify(title)}`,
     };
   }
   if (want.schemaJson !== null) return null;
-  const remedy = `Add a property of the type ${want.type} with this name in Notion.`;
+  const remedy = `add a property of the type ${want.type} with this name in Notion`;
   return { path, message: `missing, and the API cannot create a ${want.type}`, remedy };
 }
 
@@ -88,14 +88,14 @@ export function nameTaken({ property }: WantedProperty, actual: readonly NamedPr
     return {
       path,
       message: 'missing, and another property that the mapping has under another name is called so',
-      remedy: 'Rename that property in Notion, or call the field otherwise in the configuration.',
+      remedy: 'rename that property in Notion, or call the field otherwise in the configuration',
     };
   const owner = actual.find(({ id }) => id === property);
   if (owner === undefined) return null;
   return {
     path,
     message: `a property of this name cannot be added: it is the id of the property ${quote(owner.name)}`,
-    remedy: 'Call the field otherwise in the configuration, or add the property by hand in Notion.',
+    remedy: 'call the field otherwise in the configuration, or add the property by hand in Notion',
   };
 }
 
@@ -107,7 +107,7 @@ export function missingDetail(want: WantedProperty, actual: readonly NamedProper
     detail: `the property is gone${fault === null ? '' : ` (${fault.message})`}; the field is not synced meanwhile`,
     remedy:
       fault?.remedy ??
-      `Run \`pgnotion apply\`, which adds it again with PostgreSQL's values, or restore it in Notion.`,
+      `run \`pgnotion apply\`, which adds it again with PostgreSQL's values, or restore it in Notion`,
   };
 }
 
@@ -115,7 +115,7 @@ export const renamed = (want: WantedProperty, name: string): Deviation => ({
   property: want.property,
   kind: 'property_renamed',
   detail: `the property is called ${quote(name)} in Notion; it is synced as before`,
-  remedy: `Change the name of ${settingOf(want)} in the configuration to ${JSON.stringify(name)}, or rename the property back in Notion.`,
+  remedy: `change the name of ${settingOf(want)} in the configuration to ${JSON.stringify(name)}, or rename the property back in Notion`,
 });
 
 /** The configuration change that has the mapping call options as Notion does. */
@@ -135,6 +135,6 @@ export function renamedOption(
     property: want.property,
     kind: 'option_renamed',
     detail: `${detail} in Notion; the value is synced as before`,
-    remedy: `Set values: { ${change} } on ${settingOf(want)} in the configuration, or rename it back in Notion.`,
+    remedy: `set values: { ${change} } on ${settingOf(want)} in the configuration, or rename it back in Notion`,
   };
 }

@@ -58,7 +58,7 @@ describe('to Notion', () => {
 
   test.each(['NaN', 'Infinity', '-Infinity', '$1.00', '', '1e400'])('%j is refused', (text) => {
     expect(refusal(encode(number, text, column('numeric')))).toMatch(
-      /neither NaN nor infinity.*Correct the row/,
+      /neither NaN nor infinity.*correct the row/,
     );
   });
 });
@@ -182,7 +182,7 @@ describe('checkbox', () => {
   });
 
   test('refusals and faults', () => {
-    expect(refusal(encode(checkbox, 'perhaps', bool))).toMatch(/no boolean/);
+    expect(refusal(encode(checkbox, 'perhaps', bool))).toMatch(/not a boolean/);
     expect(refusal(decode(checkbox, null, bool))).toMatch(/checkbox/);
     expect(checkbox.check(column('text'), named())).toHaveLength(1);
     expect(checkbox.check(bool, named())).toEqual([]);

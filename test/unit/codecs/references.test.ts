@@ -132,8 +132,8 @@ describe('people', () => {
   });
 
   test('refusals', () => {
-    expect(refusal(encode(people, 'nobody@example.com', text))).toMatch(/nobody@example.com.*Invite/);
-    expect(refusal(decode(people, [user(999)], text))).toMatch(/not known.*Choose a member/);
+    expect(refusal(encode(people, 'nobody@example.com', text))).toMatch(/nobody@example.com.*invite/);
+    expect(refusal(decode(people, [user(999)], text))).toMatch(/not known.*choose a member/);
     expect(refusal(decode(people, [user(1), user(2)], text))).toMatch(/are 2 references/);
     expect(refusal(decode(people, [], notNull(text)))).toMatch(/NOT NULL/);
     expect(refusal(decode(people, [user(1)], column('varchar', { maxLength: 3 })))).toMatch(/longer/);

@@ -156,7 +156,7 @@ export function refusal(outcome: Encoded | Decoded): string {
   expect(outcome.fault.path).toBe('Field');
   expect(outcome.fault.message).toContain('"Field"');
   expect(outcome.fault.message.length).toBeLessThan(400);
-  expect(outcome.fault.remedy).toMatch(/^[A-Z].*\.$/s);
+  expect(outcome.fault.remedy).toMatch(/^[a-z].*[^.]$/s);
   return `${outcome.fault.message} ${outcome.fault.remedy}`;
 }
 
