@@ -73,7 +73,7 @@ test('a blocked connection alerts once, with the remedy and without a secret (in
   const asked = stack.sandbox.control.requests().length;
   await eventually(() => stack.sandbox.control.requests().length > asked + 2);
   expect(got).toMatchObject([{ cause: 'notion-refuses', code: 'notion_blocked', source: 'pgnotion' }]);
-  expect(got[0]?.text).toContain("ask Notion's support");
+  expect(got[0]?.text).toContain("Ask Notion's support");
   for (const secret of ['hunter2', stack.sandbox.token, stack.database.url])
     expect(JSON.stringify(got)).not.toContain(secret);
 });
