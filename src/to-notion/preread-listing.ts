@@ -28,10 +28,10 @@ export type PrereadListings = Map<TableName, Promise<Listing>>;
 /** Notion's times are floored to the minute, and its queries may lag. */
 const OVERLAP_MS = 180_000;
 /**
- * What a person types meanwhile is overwritten unseen, as in the time between a page's own look and its write: no longer
- * than a batch of a hundred takes at 180 requests a minute.
+ * What a person types meanwhile is overwritten unseen, as in the time between a page's own look and its write: so this is
+ * short, and yet long enough for more writes than a query has to serve at 180 requests a minute.
  */
-const GOOD_FOR_MS = 40_000;
+const GOOD_FOR_MS = 15_000;
 /** A listing must not cost more than a small part of what it saves. */
 const WRITES_PER_QUERY = 30;
 /** More than this would cost more than a look at each page, and is not tried again so soon. */
