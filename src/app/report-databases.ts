@@ -25,7 +25,7 @@ import { dataSourceOf, type Installation } from './connections.ts';
 
 type AppliedReportDatabaseLine = {
   readonly title: string;
-  /** The environment variable that ties the notebook to a database. */
+  /** The environment variable that ties the report database to a database. */
   readonly variable: string;
   readonly id: string;
   readonly created: boolean;
@@ -51,17 +51,17 @@ async function wanted({
   tables,
   pool,
 }: Installation): Promise<readonly [ReportDatabaseName, ReportDatabase][]> {
-  const notebooks: [ReportDatabaseName, ReportDatabase][] = [];
-  if (config.syncLog.level !== 'off') notebooks.push(['sync_log', SYNC_LOG]);
+  const wanted: [ReportDatabaseName, ReportDatabase][] = [];
+  if (config.syncLog.level !== 'off') wanted.push(['sync_log', SYNC_LOG]);
   if (asksPeople(tables)) {
     const sources = await readSources(createStore(pool, 0));
     const placed = tables.flatMap(({ name, title }) => {
       const dataSource = sources.get(name)?.dataSource;
       return dataSource === undefined ? [] : [{ title, dataSource }];
     });
-    notebooks.push(['conflicts', conflictsDatabase(placed)]);
+    wanted.push(['conflicts', conflictsDatabase(placed)]);
   }
-  return notebooks;
+  return wanted;
 }
 
 /** What is only written for people to read never keeps the tables from being applied: it is made anew, or said. */
@@ -78,7 +78,7 @@ async function applyOne(
   const parentPageId = environment.NOTION_PARENT_PAGE_ID ?? null;
   const knownOf = (id: DataSourceId | null) => (known !== null && known.dataSource === id ? known.known : {});
   const place = async (): Promise<AppliedReportDatabase> => {
-    const given = environment.notebookIds.get(name);
+    const given = environment.reportDatabaseIds.get(name);
     if (given !== undefined) {
       const id = await dataSourceOf(notion, variable, given, known?.dataSource);
       return applyReportDatabase(notion, reportDatabase, { id, parentPageId, known: knownOf(id) }, ASK);

@@ -78,7 +78,7 @@ async function applyAll(
       faults.map((fault) => sentences(`  ${table}, ${fault.path}: ${fault.message}`, fault.remedy)),
     );
     if (faults.length > 0) throw notionFaults(faults);
-    const notebooks = await applyReportDatabases(installation, notion);
+    const reports = await applyReportDatabases(installation, notion);
     const contacts = await reportContacts(installation, notion);
     const drift = await readDrift(createStore(installation.pool, 0));
     const refused = [...(await checkTables(installation, 'to-suspend')).values()].flat();
@@ -87,7 +87,7 @@ async function applyAll(
     const keys = editableKeys(installation.tables.values());
     if (asJson)
       return JSON.stringify(
-        [...told.map((one) => ({ ...one, ...keys.get(one.table) })), ...notebooks],
+        [...told.map((one) => ({ ...one, ...keys.get(one.table) })), ...reports],
         null,
         2,
       );
@@ -99,7 +99,7 @@ async function applyAll(
           : 'as it should be';
       return `# ${table}: ${what}\n${databaseVariable(table)}=${databaseId ?? dataSourceId}`;
     });
-    for (const { title, variable, id, created, problem } of notebooks)
+    for (const { title, variable, id, created, problem } of reports)
       lines.push(
         problem === null
           ? `# ${title}: ${created ? 'created' : 'as it should be'}\n${variable}=${id}`

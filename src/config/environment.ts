@@ -82,11 +82,11 @@ export type Environment = z.output<z.ZodObject<typeof shape>> & {
   /** `NOTION_DATABASE_<TABLE>_ID`, as far as they are set. */
   readonly databaseIds: ReadonlyMap<TableName, string>;
   /** `NOTION_DATABASE_SYNC_LOG_ID` and `NOTION_DATABASE_CONFLICTS_ID`, as far as they are set. */
-  readonly notebookIds: ReadonlyMap<Notebook, string>;
+  readonly reportDatabaseIds: ReadonlyMap<ReportDatabase, string>;
 };
 
-const NOTEBOOKS = ['sync_log', 'conflicts'] as const;
-type Notebook = (typeof NOTEBOOKS)[number];
+const REPORT_DATABASES = ['sync_log', 'conflicts'] as const;
+type ReportDatabase = (typeof REPORT_DATABASES)[number];
 
 export const OPTIONS: readonly Option[] = Object.entries(shape).map(([name, schema]) => ({
   name,
@@ -117,14 +117,14 @@ export function readEnvironment(
     const id = given[databaseVariable(table.name)];
     if (id !== undefined) databaseIds.set(table.name, id);
   }
-  const notebookIds = new Map<Notebook, string>();
-  for (const name of NOTEBOOKS) {
+  const reportDatabaseIds = new Map<ReportDatabase, string>();
+  for (const name of REPORT_DATABASES) {
     const id = given[databaseVariable(name)];
     // A synced table of that name has the variable for itself.
     const isTable = config.tables.some((table) => databaseVariable(table.name) === databaseVariable(name));
-    if (id !== undefined && !isTable) notebookIds.set(name, id);
+    if (id !== undefined && !isTable) reportDatabaseIds.set(name, id);
   }
-  return { ...parsed.data, databaseIds, notebookIds };
+  return { ...parsed.data, databaseIds, reportDatabaseIds };
 }
 
 /** Two names may differ only in what a variable's name cannot hold: one id would then tie both tables to one database. */

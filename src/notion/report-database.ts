@@ -30,7 +30,7 @@ export type AppliedReportDatabase = {
 type SchemaClient = Pick<NotionClient, 'createDatabase' | 'retrieveDataSource' | 'updateDataSource'>;
 
 /**
- * Makes a notebook, or adds what it lacks. What a person has made of its properties never stops that: one that cannot be
+ * Makes a report database, or adds what it lacks. What a person has made of its properties never stops that: one that cannot be
  * written is left out. Throws `NotionFailure`, and PgnotionError `notion_parent_missing`, `notion_database_hidden`, and
  * `notion_schema_faults` if a database that was never written to does not fit.
  */

@@ -1,10 +1,10 @@
 import type { RowKey, TableName } from '../model/ids.ts';
 import type { Sql } from './sql.ts';
 
-/** Why a line is parked whose field holds a later edit that is set aside. */
+/** Why an entry is parked whose field holds a later edit that is set aside. */
 export const HELD_BY_EDIT = 'held_by_edit';
 
-/** Why a line is parked whose page was in the trash when it was to be delivered. */
+/** Why an entry is parked whose page was in the trash when it was to be delivered. */
 export const PAGE_IN_TRASH = 'page_in_trash';
 
 /** The page is alive, and its edit is settled one way or the other: what waited for either goes on. */

@@ -200,7 +200,7 @@ export async function discard(sql: Sql, table: TableName, key: RowKey): Promise<
   await sql.query('delete from pgnotion.outbox where table_name = $1 and key = $2', [table, key]);
 }
 
-/** Leaves a line for later, after a failure that may pass. */
+/** Leaves an entry for later, after a failure that may pass. */
 export async function reschedule(
   sql: Sql,
   entry: OutboxEntry,
@@ -224,7 +224,7 @@ export async function postpone(sql: Sql, entry: OutboxEntry, afterMs: number): P
   );
 }
 
-/** Sets a line aside until its record changes or somebody asks for a retry. */
+/** Sets an entry aside until its record changes or somebody asks for a retry. */
 export async function park(sql: Sql, entry: OutboxEntry, failure: Failure): Promise<void> {
   await sql.query(
     `update pgnotion.outbox set attempts = attempts + 1, parked_at = clock_timestamp(),

@@ -63,7 +63,7 @@ export type DeliverContext = {
   readonly log: Log;
 };
 
-/** One outbox line with all that is needed to deliver it. */
+/** One outbox entry with all that is needed to deliver it. */
 export type Delivery = {
   readonly entry: OutboxEntry;
   readonly table: ResolvedTable;

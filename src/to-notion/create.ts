@@ -132,7 +132,7 @@ const planNewPage = ({ table, row, lookups }: Delivery): ReturnType<typeof planP
     judge: () => 'postgres',
   });
 
-/** The audit line of a create, stored together with the intent right before the request leaves. */
+/** The operation of a create, stored together with the intent right before the request leaves. */
 const creation = (
   { store }: DeliverContext,
   { entry, table, row }: Delivery,

@@ -89,7 +89,7 @@ async function endDeletion(sql: Sql, table: TableName, key: RowKey): Promise<voi
   await applyTransitions(sql, conflicts, () => ({ kind: 'page deleted' }));
 }
 
-/** Ends the line. The record is remembered as resting, or forgotten with its page (`null`). */
+/** Settles the entry. The record is remembered as resting, or forgotten with its page (`null`). */
 async function conclude(
   context: DeliverContext,
   { entry, table }: Deletion,

@@ -30,7 +30,7 @@ export const isOdd = (error: unknown, entry: Pick<OutboxEntry, 'attempts'>): boo
 const isUnexplained = (error: unknown): error is NotionFailure =>
   error instanceof NotionFailure && error.errorClass.status === 400 && error.errorClass.retry === 'later';
 
-/** What a failure means for the record's line: later if it may pass, aside if it cannot. */
+/** What a failure means for the record's entry: later if it may pass, aside if it cannot. */
 export function failureOf(error: unknown, entry: Pick<OutboxEntry, 'attempts'>): Delivered {
   // A refused token or a blocked connection is nothing that one record could wait for: the daemon must say so.
   if (error instanceof NotionFailure && error.errorClass.retry === 'stop') throw error;

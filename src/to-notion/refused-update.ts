@@ -8,7 +8,7 @@ import type { PageRequest } from './request.ts';
 
 export const recordName = ({ entry }: Pick<Delivery, 'entry'>): string => `${entry.table}/${entry.key}`;
 
-/** Tells a line that is parked for what Notion refused, which is tried again when the schema changes. */
+/** Tells an entry that is parked for what Notion refused, which is tried again when the schema changes. */
 export const codeOf = ({ refused }: Delivery, faults: readonly Fault[]): string =>
   faults.some(({ path }) => refused.some(({ field }) => field === path)) ? FIELD_REFUSED : 'value_refused';
 

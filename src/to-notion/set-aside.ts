@@ -45,7 +45,7 @@ export async function isSetAside(
 const HAND_OVER_MS = 1_000;
 
 /**
- * A person changed the same field later: the way back applies it, and this line waits until it has. An edit that is still
+ * A person changed the same field later: the way back applies it, and this entry waits until it has. An edit that is still
  * settling keeps its time.
  */
 export async function handOver(context: DeliverContext, record: Linked): Promise<Delivered> {
@@ -79,7 +79,7 @@ async function inTrash(context: DeliverContext, record: Linked): Promise<Deliver
   };
 }
 
-/** Why a line cannot be settled though all that can be written is; null if it can. */
+/** Why an entry cannot be settled though all that can be written is; null if it can. */
 export function setAside(
   delivery: Delivery,
   record: Linked,

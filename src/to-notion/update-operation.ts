@@ -11,7 +11,7 @@ import type { Delivery } from './context.ts';
 
 type Linked = SyncRecord & { readonly page: PageId };
 
-/** The audit line of an update, stored before the request leaves. */
+/** The operation of an update, stored before the request leaves. */
 export const operationOf = (
   { entry, table, row }: Delivery,
   record: Linked,

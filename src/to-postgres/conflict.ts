@@ -29,7 +29,7 @@ export const editClash = (
   },
 ): Clash => clashOf({ type, field }, table, { ...record, page: page.id }, { row, page: image });
 
-/** Holds, resolves and ends conflicts as an edit is applied, in the row's own transaction and before its outbox line. */
+/** Holds, resolves and ends conflicts as an edit is applied, in the row's own transaction and before its outbox entry. */
 export async function concludeApplied(
   sql: Sql,
   sighting: Sighting,

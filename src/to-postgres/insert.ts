@@ -37,7 +37,7 @@ import { alteredFields } from './write-row.ts';
 type More = {
   /** Instead of the page's last editor. */
   readonly by?: string | null;
-  /** Commits with the row; comes before its outbox line. */
+  /** Commits with the row; comes before its outbox entry. */
   readonly also?: (sql: Sql, made: RowKey) => Promise<void>;
 };
 

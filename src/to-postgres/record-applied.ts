@@ -29,7 +29,7 @@ type AppliedEdit = {
   readonly isKept: boolean;
 };
 
-/** Base, outbox line and audit line of an applied edit; they commit with the row. */
+/** Base, outbox entry and audit line of an applied edit; they commit with the row. */
 export async function recordApplied(sql: Sql, edit: AppliedEdit): Promise<void> {
   const { sighting, record, after, merged } = edit;
   const taken = merged.taken.map((field) => field.property);

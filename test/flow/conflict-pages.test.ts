@@ -44,12 +44,12 @@ async function clash(): Promise<string> {
   return page;
 }
 
-const notebook = () => {
+const conflictsDatabase = () => {
   const found = stack.sandbox.control.listDatabases().find(({ title }) => title === 'Conflicts');
   if (found === undefined) throw new Error('no database Conflicts');
   return found.dataSourceId;
 };
-const conflictPages = () => stack.sandbox.control.pages(notebook()).map(({ id }) => id);
+const conflictPages = () => stack.sandbox.control.pages(conflictsDatabase()).map(({ id }) => id);
 const conflictPage = () => eventually(() => conflictPages()[0] ?? false);
 const choose = (page: string, name: string, actor?: string) =>
   stack.sandbox.control.editPage(page, { Resolution: { select: { name } } }, actor);
@@ -183,7 +183,7 @@ async function asked(): Promise<string[]> {
   const { control } = stack.sandbox;
   control.clearRequests();
   await sides.polls(5);
-  const ids = [notebook(), ...conflictPages()].map((id) => id.replaceAll('-', ''));
+  const ids = [conflictsDatabase(), ...conflictPages()].map((id) => id.replaceAll('-', ''));
   return control
     .requests()
     .filter(({ path, parent }) => ids.some((id) => `${path} ${parent}`.replaceAll('-', '').includes(id)))

@@ -23,9 +23,9 @@ async function synced(syncLog: ConfigInput['syncLog']): Promise<void> {
   await agreed(stack);
 }
 
-const notebook = () => stack.sandbox.control.listDatabases().find(({ title }) => title === 'Sync Log');
+const logDatabase = () => stack.sandbox.control.listDatabases().find(({ title }) => title === 'Sync Log');
 const entries = () =>
-  stack.sandbox.control.pages(notebook()?.dataSourceId ?? '').map(({ id }) => ({
+  stack.sandbox.control.pages(logDatabase()?.dataSourceId ?? '').map(({ id }) => ({
     id,
     syncId: sides.shown(id, 'Sync ID'),
     table: sides.shown(id, 'Table Name'),
@@ -93,13 +93,13 @@ test('no more entries stay than the configuration says: the oldest go to the tra
     await sides.sql('update items set stock = $1 where id = 1', [100 + stock]);
     await eventually(async () => sides.shown(await sides.pageOf('items', '1'), 'Stock') === 100 + stock);
   }
-  const trashed = () => stack.sandbox.control.trashedPages(notebook()?.dataSourceId ?? '').length;
+  const trashed = () => stack.sandbox.control.trashedPages(logDatabase()?.dataSourceId ?? '').length;
   await eventually(() => trashed() === 2 && entries().length === 2);
 });
 
 test('a log that a person has trashed stops nothing, and what is synced goes on', async () => {
   await synced({ level: 'all' });
-  const book = notebook();
+  const book = logDatabase();
   stack.sandbox.control.trashDatabase(book?.databaseId ?? '');
   await sides.sql(`update items set stock = 77 where id = 2`);
   await agreed(stack);
@@ -111,5 +111,5 @@ test('a log that a person has trashed stops nothing, and what is synced goes on'
 
 test('off makes no database', async () => {
   await synced({ level: 'off' });
-  expect(notebook()).toBe(undefined);
+  expect(logDatabase()).toBe(undefined);
 });

@@ -26,7 +26,7 @@ const NAMES = [
   'notion-schema',
   'notion-trouble',
   'one-bad-page',
-  'own-edits',
+  'own-writes',
   'padded-values',
   'people',
   'postgres-faults',
