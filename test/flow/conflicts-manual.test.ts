@@ -183,7 +183,7 @@ describe('a decision', () => {
       await there.sql('update pgnotion.conflicts set note = null where id = $1', [held.line.id]);
     }
     await there.resolve(held.line.id, { not: 'a number' });
-    await soon(async () => (await there.line(key, 'open')).note?.includes('is no value for Stock'));
+    await soon(async () => (await there.line(key, 'open')).note?.includes('is not a value for Stock'));
     await there.resolve(held.line.id, 9);
     await there.line(key, 'resolved');
     await shows(held, 'Stock', 9);
