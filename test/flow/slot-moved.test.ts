@@ -51,12 +51,12 @@ const MOVES: readonly (readonly [string, string])[] = [
   [
     'dropped and made again',
     `select pg_drop_replication_slot(slot) from pgnotion.checkpoint;
-     select pg_create_logical_replication_slot(slot, 'pgoutput') from pgnotion.checkpoint`,
+     select pg_create_logical_replication_slot((select slot from pgnotion.checkpoint), 'pgoutput')`,
   ],
   [
     'dropped and made again with two_phase',
     `select pg_drop_replication_slot(slot) from pgnotion.checkpoint;
-     select pg_create_logical_replication_slot(slot, 'pgoutput', false, true) from pgnotion.checkpoint`,
+     select pg_create_logical_replication_slot((select slot from pgnotion.checkpoint), 'pgoutput', false, true)`,
   ],
 ];
 
@@ -144,17 +144,15 @@ test('invariant 5: neither an orderly stop nor a killed reader, nor idle days, c
 });
 
 test.each([
-  ['physical', `select pg_create_physical_replication_slot(slot) from pgnotion.checkpoint`, 'physical'],
-  [
-    'of another plug-in',
-    `select pg_create_logical_replication_slot(slot, 'test_decoding') from pgnotion.checkpoint`,
-    'test_decoding',
-  ],
+  ['physical', 'select pg_create_physical_replication_slot($1)', 'physical'],
+  ['of another plug-in', `select pg_create_logical_replication_slot($1, 'test_decoding')`, 'test_decoding'],
 ])('a slot of our name that is %s is left alone', async (_, make, word) => {
   await stack.stop();
   await sides.sql(missed(`beside a slot that is ${word}`));
   await sides.sql('select pg_drop_replication_slot(slot) from pgnotion.checkpoint');
-  await sides.sql(make);
+  const [checkpoint] = await sides.sql<{ slot: string }>('select slot from pgnotion.checkpoint');
+  // Not for each row of a query: PostgreSQL 18 may lose its place in the table while it makes a logical slot.
+  await sides.sql(make, [checkpoint?.slot ?? '']);
   await expect(stack.start()).rejects.toMatchObject({
     code: 'slot_foreign',
     message: expect.stringContaining(word),

@@ -138,7 +138,7 @@ test('a command that meets another transaction, and is ended by PostgreSQL, begi
     await lock(sql, 2 - mine);
   };
   await Promise.all(([0, 1] as const).map((mine) => inCommandTransaction(pool, command(mine))));
-  expect(tries).toBe(3);
+  expect(tries).toBeGreaterThan(2);
   const { rows } = await pool.query('select n from locked');
   expect(rows).toEqual([{ n: 2 }, { n: 2 }]);
   await pool.query('drop table locked');
