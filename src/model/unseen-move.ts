@@ -22,11 +22,15 @@ const NONE: UnseenMove = { kind: 'none' };
 /** A person may well empty one property; all of several that another database lacks is another matter. */
 const FEWEST_LOSSES = 2;
 
-/** Compares a page with its base. `schemas` are what is known of the data sources of all synced tables. */
+/**
+ * Compares a page with its base. `image` holds what the page is taken to relate to, as targets in the trash that Notion only
+ * does not show; `shown` is the page as Notion shows it: a relation that a move emptied must not pass for one of those.
+ * `schemas` are what is known of the data sources of all synced tables.
+ */
 export function unseenMove(
   { name, fields, idProperty }: Pick<ResolvedTable, 'name' | 'fields' | 'idProperty'>,
   base: PageImage,
-  image: PageImage,
+  { image, shown }: { readonly image: PageImage; readonly shown: PageImage },
   schemas: ReadonlyMap<TableName, KnownSchema>,
 ): UnseenMove {
   const mine = schemas.get(name) ?? {};
@@ -48,7 +52,7 @@ export function unseenMove(
     const unheld = held.filter((field) => !canHold(schema, mine, field)).map(({ property }) => property);
     const gone = unheld.filter((property) => lost.includes(property));
     // What has another value by now was typed after the page came back.
-    const isAllGone = unheld.every((property) => !sameJson(image[property] ?? null, base[property] ?? null));
+    const isAllGone = unheld.every((property) => !sameJson(shown[property] ?? null, base[property] ?? null));
     if (isAllGone && gone.length >= FEWEST_LOSSES) return { kind: 'likely', lost: gone, through };
   }
   return NONE;

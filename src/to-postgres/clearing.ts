@@ -87,11 +87,12 @@ export async function guardEdit(
  */
 async function holdLosses(
   context: InboundContext,
-  { table, image }: Sighting,
+  { table, source, page, image }: Sighting,
   record: SyncRecord & { readonly page: PageId },
   cleared: readonly string[],
 ): Promise<TableName | null> {
-  const move = unseenMove(table, record.basePage, image, schemasOf(context));
+  const shown = readPage(table, source.properties, page.properties).image;
+  const move = unseenMove(table, record.basePage, { image, shown }, schemasOf(context));
   if (move.kind !== 'likely') return null;
   const { lost, through } = move;
   const held = lost

@@ -3,6 +3,7 @@ import { fold } from '../model/codecs/values.ts';
 import type { TableName } from '../model/ids.ts';
 import { goesToPostgres, type ResolvedField } from '../model/mapping.ts';
 import { changedOnPage } from '../model/merge.ts';
+import { readPage } from '../model/page.ts';
 import { type KnownSchema, ownEntry } from '../model/schema/known.ts';
 import { canonicalName, hasOptions } from '../model/schema/options.ts';
 import { unseenMove } from '../model/unseen-move.ts';
@@ -59,10 +60,11 @@ export const schemasOf = ({ tables, schema }: InboundContext): ReadonlyMap<Table
  */
 export async function withoutMoveLosses(
   context: InboundContext,
-  { table, page, image }: Sighting,
+  { table, source, page, image }: Sighting,
   record: Linked,
 ): Promise<Linked> {
-  const move = unseenMove(table, record.basePage, image, schemasOf(context));
+  const shown = readPage(table, source.properties, page.properties).image;
+  const move = unseenMove(table, record.basePage, { image, shown }, schemasOf(context));
   if (move.kind !== 'certain') return record;
   context.log.info(
     { table: table.name, key: record.key, page: page.id, fields: move.lost },

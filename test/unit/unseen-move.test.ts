@@ -36,11 +36,11 @@ const mine: KnownSchema = {
   },
 };
 const base = { ID: '1', Name: 'one', Amount: 5, Notes: 'a note', Stage: 'Open', Maker: ['m'], Urgent: false };
-const judged = (image: object, there: Readonly<Record<string, string>> = {}) =>
+const judged = (image: object, there: Readonly<Record<string, string>> = {}, shown: object = image) =>
   unseenMove(
     table,
     base,
-    { ...base, ...image },
+    { image: { ...base, ...image }, shown: { ...base, ...shown } },
     new Map([
       [orders, mine],
       [parts, schemaOf(there)],
@@ -54,6 +54,14 @@ describe('invariant 15: a page that may have been moved to another database and 
     expect(judged({ ID: '', Notes: '', Amount: 6 })).toEqual({ kind: 'certain', lost: ['ID', 'Notes'] });
     expect(judged({ ID: '' })).toEqual(none);
     expect(judged({ ID: '2', Notes: '' })).toEqual(none);
+  });
+
+  test('a relation whose target is in the trash hides no move: what Notion shows of it is gone as well', () => {
+    const there = { ID: 'rich_text', Name: 'title' };
+    const lost = { Notes: '', Amount: null };
+    expect(judged(lost, there, { ...lost, Maker: [], Stage: 'Later' })).toMatchObject({ kind: 'likely' });
+    // The relation is still there, and so the page has been nowhere else.
+    expect(judged(lost, there, { ...lost, Stage: 'Later' })).toEqual(none);
   });
 
   test('so is the loss of all that another table’s database cannot hold', () => {
@@ -79,20 +87,35 @@ describe('invariant 15: a page that may have been moved to another database and 
     const image = { ...base, ID: '', Stage: 'Open', Urgent: false };
     const ticked = { ...base, Stage: 'Done', Urgent: true };
     const schemas = new Map([[orders, mine]]);
-    expect(unseenMove(table, ticked, image, schemas)).toEqual({
+    expect(unseenMove(table, ticked, { image, shown: image }, schemas)).toEqual({
       kind: 'certain',
       lost: ['ID', 'Stage', 'Urgent'],
     });
     // Another choice is a person's.
-    expect(unseenMove(table, ticked, { ...image, Stage: 'Later', Urgent: true }, schemas)).toEqual(none);
-    expect(unseenMove(table, base, image, schemas)).toEqual(none);
+    expect(
+      unseenMove(
+        table,
+        ticked,
+        {
+          image: { ...image, Stage: 'Later', Urgent: true },
+          shown: { ...image, Stage: 'Later', Urgent: true },
+        },
+        schemas,
+      ),
+    ).toEqual(none);
+    expect(unseenMove(table, base, { image, shown: image }, schemas)).toEqual(none);
   });
 
   test('what the base never held, or the page does not show, is lost to nobody', () => {
     const image = { ID: '', Name: 'one' };
     expect(
-      unseenMove(table, { ID: '1', Name: 'one', Notes: '' }, { ...image, Notes: '' }, new Map()),
+      unseenMove(
+        table,
+        { ID: '1', Name: 'one', Notes: '' },
+        { image: { ...image, Notes: '' }, shown: { ...image, Notes: '' } },
+        new Map(),
+      ),
     ).toEqual(none);
-    expect(unseenMove(table, base, image, new Map())).toEqual(none);
+    expect(unseenMove(table, base, { image, shown: image }, new Map())).toEqual(none);
   });
 });
