@@ -166,11 +166,16 @@ async function secure(
   world: World,
   { table: of, shown, ms }: Extract<DatabaseAct, { do: 'row-security' }>,
 ): Promise<void> {
-  await world.sql(
-    `${SECURE[shown](of)}; alter table ${of} enable row level security, force row level security`,
-  );
-  if (ms === null) world.secured.add(of);
-  else
+  // Before the statement, which may wait for a lock: whoever is to switch it off at that moment has to know.
+  const isNew = ms === null && !world.secured.has(of);
+  if (isNew) world.secured.add(of);
+  await world
+    .sql(`${SECURE[shown](of)}; alter table ${of} enable row level security, force row level security`)
+    .catch((error: unknown) => {
+      if (isNew) world.secured.delete(of);
+      throw error;
+    });
+  if (ms !== null)
     meanwhile(world, async () => {
       await sleep(ms);
       if (world.secured.has(of)) return;

@@ -186,7 +186,11 @@ async function judgeTwins(world: World, twins: readonly Twin[]): Promise<string[
     .map(({ other, page, key }) => `invariant 3: pages ${other} and ${page} were made for ${key}`);
 }
 
-type Line = { readonly page_id: string; readonly before: Readonly<Record<string, Json>> };
+type Line = {
+  readonly page_id: string;
+  readonly before: Readonly<Record<string, Json>>;
+  readonly at: Date;
+};
 
 type Asked = ReadonlyMap<string, readonly { readonly at: number }[]>;
 
@@ -204,7 +208,7 @@ const lastBefore = (requests: Asked, page: string, at: number): number | undefin
     ?.filter((one) => one.at <= at)
     .at(-1)?.at;
 
-/** When a page was looked at before a write left: by a GET of it, or by a listing within the last three seconds. */
+/** When a page was looked at before a write was decided: by a GET of it, or by a listing within the last three seconds. */
 function lookedBefore(looks: Asked, page: string, left: number): number {
   const look = lastBefore(looks, page, left);
   return look !== undefined && look > left - 5_000 ? look : left - 3_000;
@@ -225,8 +229,14 @@ export function isRaced(world: World, page: string, at: number): boolean {
 async function judgePages(world: World): Promise<Verdict> {
   const story = await tell(world);
   const lines = await world.sql<Line>(
-    `select page_id, before from pgnotion.operations where direction = 'to-notion' and page_id is not null`,
+    `select page_id, before, started_at as at from pgnotion.operations
+      where direction = 'to-notion' and page_id is not null`,
   );
+  // A look between the intent and the request is another flow's.
+  const decided = (page: string, left: number): number => {
+    const before = lines.filter((line) => line.page_id === page && line.at.getTime() <= left);
+    return before.length === 0 ? left : Math.max(...before.map(({ at }) => at.getTime()));
+  };
   const kept = new Set(
     lines.flatMap(({ page_id, before }) =>
       Object.entries(before).map(
@@ -240,7 +250,7 @@ async function judgePages(world: World): Promise<Verdict> {
   for (const each of story.overwritten) {
     if (kept.has(`${each.page}/${each.property}=${each.old}`)) continue;
     const left = lastBefore(writes, each.page, each.at) ?? each.at;
-    const since = lookedBefore(looks, each.page, left);
+    const since = lookedBefore(looks, each.page, decided(each.page, left));
     if (each.oldAt >= since) raced += 1;
     else
       faults.push(
