@@ -1,7 +1,8 @@
 import type { TableName } from '../model/ids.ts';
+import type { ResolvedTable } from '../model/mapping.ts';
 import { netMoves } from '../model/rekey.ts';
 import type { KeyLock } from '../runtime/keylock.ts';
-import { markApplied, pendingMoves, rekey } from '../state/rekeys.ts';
+import { markApplied, pendingMoves, rekey, voidRelationBases } from '../state/rekeys.ts';
 import type { Store } from '../state/sql.ts';
 
 const BATCH = 5_000;
@@ -13,9 +14,11 @@ const BATCH = 5_000;
 export async function applyMoves({
   store,
   locks,
+  tables,
 }: {
   readonly store: Store;
   readonly locks: KeyLock;
+  readonly tables: ReadonlyMap<TableName, ResolvedTable>;
 }): Promise<void> {
   if ((await pendingMoves(store, 1)).length === 0) return;
   await locks.run('changes of keys', async () => {
@@ -26,12 +29,11 @@ export async function applyMoves({
       const names = new Set(net.flatMap(({ table, from, to }) => [`${table}/${from}`, `${table}/${to}`]));
       await locks.runAll([...names], () =>
         store.transaction(async (sql) => {
-          for (const table of new Set<TableName>(net.map((move) => move.table)))
-            await rekey(
-              sql,
-              table,
-              net.filter((move) => move.table === table),
-            );
+          for (const table of new Set<TableName>(net.map((move) => move.table))) {
+            const own = net.filter((move) => move.table === table);
+            await rekey(sql, table, own);
+            for (const relation of relationsTo(table, tables)) await voidRelationBases(sql, own, relation);
+          }
           await markApplied(
             sql,
             moves.map(({ id }) => id),
@@ -41,3 +43,10 @@ export async function applyMoves({
     }
   });
 }
+
+const relationsTo = (relatedTable: TableName, tables: ReadonlyMap<TableName, ResolvedTable>) =>
+  [...tables.values()].flatMap(({ name, fields }) =>
+    fields
+      .filter((field) => field.relatedTable === relatedTable)
+      .map(({ property }) => ({ table: name, property, relatedTable })),
+  );

@@ -228,3 +228,24 @@ test('`apply` says which keys may be edited in Notion', async () => {
   expect(stdout).toMatch(/# pairs: warning: Region and Number are of the primary key/);
   expect(stdout).not.toMatch(/# numbers: warning/);
 });
+
+test('invariant 1: a row that refers to another record by the key that its former one had shows the new one', async () => {
+  await sides.sql(`insert into codes values ('p', 'former'), ('q', 'later')`);
+  await sides.sql(`insert into parts values (9, 'of p', 'p')`);
+  await stack.settled();
+  const [former, later, part] = [
+    await sides.pageOf('codes', 'p'),
+    await sides.pageOf('codes', 'q'),
+    await sides.pageOf('parts', '9'),
+  ];
+  expect(sides.shown(part, 'Code')).toEqual([former]);
+  await stack.stop();
+  await sides.sql(`update codes set code = 'r' where code = 'p'`);
+  await sides.sql(`update parts set code = 'q' where id = 9`);
+  await sides.sql(`update codes set code = 'p' where code = 'q'`);
+  expect(await sides.sql('select code from parts where id = 9')).toEqual([{ code: 'p' }]);
+  await stack.start();
+  await soon(() => JSON.stringify(sides.shown(part, 'Code')) === JSON.stringify([later]));
+  await stack.settled();
+  expect([await sides.keyOf(former), await sides.keyOf(later)]).toEqual(['r', 'p']);
+});
