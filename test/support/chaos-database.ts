@@ -218,9 +218,10 @@ export async function changeDatabase(world: World, step: DatabaseAct): Promise<v
       return changePublication(world, step);
     case 'table-away':
       return meanwhile(world, async () => {
-        await world.sql(`alter table ${step.table} rename to away_${step.table}`);
+        // Two of these acts may meet: the second finds no table, or brings back the first one's.
+        await world.sql(`alter table if exists ${step.table} rename to away_${step.table}`);
         await sleep(step.ms);
-        await world.sql(`alter table away_${step.table} rename to ${step.table}`);
+        await world.sql(`alter table if exists away_${step.table} rename to ${step.table}`);
       });
     case 'label':
       return addLabel(world, step.pick);
