@@ -4,8 +4,6 @@ import { decideGuarded, type GuardedChange, readGuardedChanges } from '../state/
 import { type Loaded, withState } from './commands.ts';
 import { formatTable } from './table.ts';
 
-export const GUARDED_KINDS: readonly ListedKind[] = ['deletion', 'clearing', 'creation', 'adoption'];
-
 export type GuardedOptions = { readonly kind?: ListedKind; readonly field?: string };
 
 /** The changes that wait for a person, each with what it would do, and why each mass of them is thought to have come. */

@@ -1,38 +1,15 @@
 #!/usr/bin/env node
-import { existsSync } from 'node:fs';
-import { resolve } from 'node:path';
-import { pathToFileURL } from 'node:url';
 import { Command, Option } from 'commander';
-import { runDaemon } from '../app/daemon.ts';
-import { type Environment, readEnvironment } from '../config/environment.ts';
-import { type Config, parseConfig } from '../config/mapping-file.ts';
-import { messageOf, PgnotionError } from '../model/errors.ts';
-import { createLog, type Log, silentLog } from '../runtime/log.ts';
-import {
-  applyCommand,
-  failuresCommand,
-  pauseCommand,
-  resyncCommand,
-  retryCommand,
-  statusCommand,
-} from './commands.ts';
-import {
-  conflictsCommand,
-  type ResolveOptions,
-  resolveConflictCommand,
-  showConflictCommand,
-} from './conflicts.ts';
-import { explainCommand } from './explain.ts';
-import { decideGuardedCommand, GUARDED_KINDS, type GuardedOptions, guardedCommand } from './guarded.ts';
-import { resetAllCommand, resetCommand } from './reset.ts';
-import { type RollbackArguments, rollbackCommand } from './rollback.ts';
+import { LISTED_KINDS } from '../model/mass-change.ts';
+import type { Loaded } from './commands.ts';
+import type { ResolveOptions } from './conflicts.ts';
+import type { GuardedOptions } from './guarded.ts';
+import type { RollbackArguments } from './rollback.ts';
 import { ask, print, report, stopSignal } from './terminal.ts';
-import { webhookResetCommand, webhookTokenCommand } from './webhook.ts';
+
+// What a command works with is loaded when it runs: help needs nothing of it, and a daemon nothing of the others.
 
 type Globals = { readonly config: string; readonly json?: boolean };
-
-/** What a command works with; commands that only look keep the log quiet. */
-type Loaded = { readonly config: Config; readonly environment: Environment; readonly log: Log };
 
 const program = new Command('pgnotion')
   .description('Keeps PostgreSQL tables and Notion databases the same, both ways.')
@@ -40,41 +17,8 @@ const program = new Command('pgnotion')
   .option('--json', 'print data as JSON')
   .showHelpAfterError('(see `pgnotion --help`)');
 
-async function load(quiet: boolean): Promise<Loaded> {
-  // What is set already wins over the file.
-  if (existsSync('.env')) process.loadEnvFile('.env');
-  const config = parseConfig(await importConfig(program.opts<Globals>().config));
-  const environment = readEnvironment(process.env, config);
-  return { config, environment, log: quiet ? silentLog() : createLog({ level: environment.LOG_LEVEL }) };
-}
-
-async function importConfig(file: string): Promise<unknown> {
-  const path = resolve(file);
-  if (!existsSync(path)) throw configMissing(path);
-  try {
-    const module: { readonly default?: unknown } = await import(pathToFileURL(path).href);
-    if (module.default !== undefined) return module.default;
-  } catch (error) {
-    throw new PgnotionError({
-      code: 'config_unreadable',
-      message: `cannot read the configuration ${path}: ${messageOf(error)}`,
-      remedy: 'check that the file runs by itself: `node FILE` must end without an error',
-      cause: error,
-    });
-  }
-  throw new PgnotionError({
-    code: 'config_unreadable',
-    message: `${path} has no default export`,
-    remedy: 'end it with `export default defineConfig({ ... })`',
-  });
-}
-
-const configMissing = (path: string): PgnotionError =>
-  new PgnotionError({
-    code: 'config_missing',
-    message: `there is no configuration ${path}`,
-    remedy: 'name the file with --config FILE, or go to the folder that has pgnotion.config.ts',
-  });
+const load = async (quiet: boolean): Promise<Loaded> =>
+  (await import('./load.ts')).load(program.opts<Globals>().config, quiet);
 
 const json = (): boolean => program.opts<Globals>().json === true;
 
@@ -90,8 +34,11 @@ program
   .option('--yes', 'move tables whose database is another one now: their pages are made anew')
   .addOption(takeOverOption())
   .action(
-    async ({ yes = false, takeOver = false }: { readonly yes?: boolean; readonly takeOver?: boolean }) =>
-      print(await applyCommand(await load(true), json(), async (question) => yes || ask(question), takeOver)),
+    async ({ yes = false, takeOver = false }: { readonly yes?: boolean; readonly takeOver?: boolean }) => {
+      const { applyCommand } = await import('./commands.ts');
+      const confirm = async (question: string): Promise<boolean> => yes || ask(question);
+      await print(await applyCommand(await load(true), json(), confirm, takeOver));
+    },
   );
 
 program
@@ -101,12 +48,18 @@ program
   .option('--yes', 'do it')
   .description('give up which page is which row; the audit stays')
   .action(
-    async (table: string | undefined, key: string | undefined, { yes = false }: { readonly yes?: boolean }) =>
-      print(
+    async (
+      table: string | undefined,
+      key: string | undefined,
+      { yes = false }: { readonly yes?: boolean },
+    ) => {
+      const { resetAllCommand, resetCommand } = await import('./reset.ts');
+      await print(
         table === undefined
           ? await resetAllCommand(await load(true), yes)
           : await resetCommand(await load(true), table, key ?? null, yes),
-      ),
+      );
+    },
   );
 
 program
@@ -116,20 +69,28 @@ program
     '--take-over',
     'go on with the databases of an installation that is gone: restored, moved or upgraded',
   )
-  .action(async ({ takeOver = false }: { readonly takeOver?: boolean }) =>
-    runDaemon({ ...(await load(false)), takeOver }, stopSignal()),
-  );
+  .action(async ({ takeOver = false }: { readonly takeOver?: boolean }) => {
+    const loaded = await load(false);
+    const { runDaemon } = await import('../app/daemon.ts');
+    await runDaemon({ ...loaded, takeOver }, stopSignal());
+  });
 
 program
   .command('status')
   .description('a line per table: what is linked, waits, failed')
-  .action(async () => print(await statusCommand(await load(true), json())));
+  .action(async () => {
+    const { statusCommand } = await import('./commands.ts');
+    await print(await statusCommand(await load(true), json()));
+  });
 
 program
   .command('resync')
   .argument('[table]', 'one table; all if left out')
   .description('compare every row and page again, and write what differs')
-  .action(async (table?: string) => print(await resyncCommand(await load(true), table ?? null)));
+  .action(async (table?: string) => {
+    const { resyncCommand } = await import('./commands.ts');
+    await print(await resyncCommand(await load(true), table ?? null));
+  });
 
 for (const [name, description] of [
   ['pause', 'stop delivering and polling a table; its changes wait'],
@@ -139,25 +100,37 @@ for (const [name, description] of [
     .command(name)
     .argument('<table>')
     .description(description)
-    .action(async (table: string) => print(await pauseCommand(await load(true), name, table)));
+    .action(async (table: string) => {
+      const { pauseCommand } = await import('./commands.ts');
+      await print(await pauseCommand(await load(true), name, table));
+    });
 }
 
 const failures = program
   .command('failures')
   .description('records that could not be synced, with reason and remedy');
-failures.command('list').action(async () => print(await failuresCommand(await load(true), json())));
+failures.command('list').action(async () => {
+  const { failuresCommand } = await import('./commands.ts');
+  await print(await failuresCommand(await load(true), json()));
+});
 failures
   .command('retry')
   .argument('<table>')
   .argument('<key>')
-  .action(async (table: string, key: string) => print(await retryCommand(await load(true), table, key)));
+  .action(async (table: string, key: string) => {
+    const { retryCommand } = await import('./commands.ts');
+    await print(await retryCommand(await load(true), table, key));
+  });
 
 const guarded = program
   .command('guarded')
   .description('changes that wait for a person, because they are so many');
 const deletes = program.command('deletes').description('the former name of `guarded`');
 for (const command of [guarded, deletes]) {
-  command.command('list').action(async () => print(await guardedCommand(await load(true), json())));
+  command.command('list').action(async () => {
+    const { guardedCommand } = await import('./guarded.ts');
+    await print(await guardedCommand(await load(true), json()));
+  });
   for (const [name, description] of [
     ['approve', 'let them cross: all of a table, or those of one record'],
     ['reject', 'refuse them: pages and rows stay as they were; trashed or emptied pages are restored'],
@@ -166,12 +139,15 @@ for (const command of [guarded, deletes]) {
       .command(name)
       .argument('<table>')
       .argument('[key]')
-      .addOption(new Option('--kind <kind>', 'only these').choices(GUARDED_KINDS))
+      .addOption(new Option('--kind <kind>', 'only these').choices(LISTED_KINDS))
       .option('--field <property>', 'only clearings of this property')
       .description(description)
-      .action(async (table: string, key: string | undefined, options: GuardedOptions) =>
-        print(await decideGuardedCommand(await load(true), name, { ...options, table, key: key ?? null })),
-      );
+      .action(async (table: string, key: string | undefined, options: GuardedOptions) => {
+        const { decideGuardedCommand } = await import('./guarded.ts');
+        await print(
+          await decideGuardedCommand(await load(true), name, { ...options, table, key: key ?? null }),
+        );
+      });
   }
 }
 
@@ -179,11 +155,17 @@ const webhook = program.command('webhook').description("Notion's webhooks, which
 webhook
   .command('token')
   .description('the token of the last handshake, to be pasted into Notion')
-  .action(async () => print(await webhookTokenCommand(await load(true), json())));
+  .action(async () => {
+    const { webhookTokenCommand } = await import('./webhook.ts');
+    await print(await webhookTokenCommand(await load(true), json()));
+  });
 webhook
   .command('reset')
   .description('forget the token, and take the next handshake')
-  .action(async () => print(await webhookResetCommand(await load(true))));
+  .action(async () => {
+    const { webhookResetCommand } = await import('./webhook.ts');
+    await print(await webhookResetCommand(await load(true)));
+  });
 
 const conflicts = program
   .command('conflicts')
@@ -191,31 +173,37 @@ const conflicts = program
 conflicts
   .command('list')
   .option('--all', 'also what is over, with its decision')
-  .action(async (options: { readonly all?: boolean }) =>
-    print(await conflictsCommand(await load(true), options.all === true, json())),
-  );
+  .action(async (options: { readonly all?: boolean }) => {
+    const { conflictsCommand } = await import('./conflicts.ts');
+    await print(await conflictsCommand(await load(true), options.all === true, json()));
+  });
 conflicts
   .command('show')
   .argument('<id>')
-  .action(async (id: string) => print(await showConflictCommand(await load(true), id, json())));
+  .action(async (id: string) => {
+    const { showConflictCommand } = await import('./conflicts.ts');
+    await print(await showConflictCommand(await load(true), id, json()));
+  });
 conflicts
   .command('resolve')
   .argument('<id>')
   .addOption(new Option('--keep <side>', 'whose value stays').choices(['postgres', 'notion']))
   .option('--value <json>', "a value for both instead, as the row's column holds it")
   .option('--by <name>', 'who decides; the name that you are logged in with if left out')
-  .action(async (id: string, options: ResolveOptions) =>
-    print(await resolveConflictCommand(await load(true), id, options)),
-  );
+  .action(async (id: string, options: ResolveOptions) => {
+    const { resolveConflictCommand } = await import('./conflicts.ts');
+    await print(await resolveConflictCommand(await load(true), id, options));
+  });
 
 program
   .command('explain')
   .argument('<table>')
   .argument('<key>')
   .description("a record's journey, newest first, and what it waits for")
-  .action(async (table: string, key: string) =>
-    print(await explainCommand(await load(true), table, key, json())),
-  );
+  .action(async (table: string, key: string) => {
+    const { explainCommand } = await import('./explain.ts');
+    await print(await explainCommand(await load(true), table, key, json()));
+  });
 
 program
   .command('rollback')
@@ -232,6 +220,7 @@ program
   .option('--dry-run', 'only tell what would change, and what it costs')
   .option('--force', 'also what somebody changed since, and deletions beyond the guard')
   .action(async (given: RollbackArguments) => {
+    const { rollbackCommand } = await import('./rollback.ts');
     const whole = await rollbackCommand(await load(true), given, json(), print);
     if (!whole) process.exitCode = 2;
   });

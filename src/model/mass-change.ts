@@ -2,6 +2,7 @@
 type GuardedKind = 'deletion' | 'clearing' | 'creation';
 /** What waits for a person in the same list. An adoption is asked about whatever its number. */
 export type ListedKind = GuardedKind | 'adoption';
+export const LISTED_KINDS: readonly ListedKind[] = ['deletion', 'clearing', 'creation', 'adoption'];
 
 /** Above what number and share the changes of one kind wait for a person's decision. */
 export type Guard = {
