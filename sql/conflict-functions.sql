@@ -62,10 +62,7 @@ begin
       case line.type when 'DELETED_IN_POSTGRES' then 'delete' else 'write' end,
       restored => line.fields, approves => line.type = 'DELETED_IN_POSTGRES');
   else
-    insert into pgnotion.edits (page_id, table_name, key, digest, next_at)
-    values (line.page_id, line.table_name, line.record_id, '', clock_timestamp())
-    on conflict (page_id) do update
-      set digest = '', next_at = excluded.next_at, parked_at = null, attempts = 0;
+    perform pgnotion.command_edits(array[line.page_id], array[line.table_name], array[line.record_id], 'look');
   end if;
   message := format('conflict %s: %s', conflict,
                     case keep when 'value' then format('the row and the page get %s', chosen)

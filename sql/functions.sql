@@ -31,13 +31,14 @@ end $$;
 -- many lines were waiting.
 create function pgnotion.retry(name text, record_key text) returns bigint language sql as $$
   with e as (
-    update pgnotion.edits set next_at = clock_timestamp(), attempts = 0, parked_at = null, digest = ''
-     where table_name = name and (key = record_key or page_id::text = record_key) returning 1),
+    select page_id, table_name, key from pgnotion.edits
+     where table_name = name and (key = record_key or page_id::text = record_key) for update),
   f as (
     update pgnotion.page_failures set next_at = clock_timestamp()
      where table_name = name and (key = record_key or page_id::text = record_key) returning 1),
   r as (delete from pgnotion.refused_fields where table_name = name and key in (record_key, '') returning 1)
-  select pgnotion.wake(name, record_key) + (select count(*) from e) + (select count(*) from f);
+  select pgnotion.wake(name, record_key) + (select count(*) from f)
+         + (select pgnotion.command_edits(array_agg(page_id), array_agg(table_name), array_agg(key), 'look') from e);
 $$;
 
 -- Has every row and every page of a table compared again; only what differs is written. Null: all tables.

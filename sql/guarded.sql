@@ -49,15 +49,7 @@ begin
       where table_name = name and (record_key is null or key = record_key) and code = 'mass_deletion';
   end if;
   if only_field is null then
-    with decisions as (
-      update pgnotion.edits set digest = 'approved', next_at = clock_timestamp(), parked_at = null
-       where table_name = name and (record_key is null or key = record_key or page_id::text = record_key)
-         and parked_at is not null
-         and (code in ('mass_deletion', 'delete_review') and coalesce(only_kind, 'deletion') = 'deletion'
-              or code = 'mass_creation' and coalesce(only_kind, 'creation') = 'creation'
-              or code = 'adoption_review' and coalesce(only_kind, 'adoption') = 'adoption')
-       returning code)
-    select decided + count(*) filter (where code = 'mass_creation') into decided from decisions;
+    decided := decided + pgnotion.decide_edits('approve', name, record_key, only_kind);
   end if;
   if coalesce(only_kind, 'clearing') = 'clearing' then
     perform pgnotion.decide_clearings('approved', name, record_key, only_field);
@@ -89,15 +81,7 @@ begin
       from o where records.table_name = o.table_name and records.key = o.key;
   end if;
   if only_field is null then
-    with decisions as (
-      update pgnotion.edits set digest = 'rejected', next_at = clock_timestamp(), parked_at = null
-       where table_name = name and (record_key is null or key = record_key or page_id::text = record_key)
-         and parked_at is not null
-         and (code in ('mass_deletion', 'delete_review') and coalesce(only_kind, 'deletion') = 'deletion'
-              or code = 'mass_creation' and coalesce(only_kind, 'creation') = 'creation'
-              or code = 'adoption_review' and coalesce(only_kind, 'adoption') = 'adoption')
-       returning code)
-    select decided + count(*) filter (where code = 'mass_creation') into decided from decisions;
+    decided := decided + pgnotion.decide_edits('reject', name, record_key, only_kind);
   end if;
   if coalesce(only_kind, 'clearing') = 'clearing' then
     perform pgnotion.decide_clearings('rejected', name, record_key, only_field);
@@ -120,10 +104,8 @@ begin
     if one.side = 'to-notion' then
       perform pgnotion.enqueue(array[one.table_name], array[one.key], 'write');
     elsif one.page_id is not null then
-      insert into pgnotion.edits as e (page_id, table_name, key, digest, next_at)
-      values (one.page_id, one.table_name, one.key, '', clock_timestamp())
-      on conflict (page_id) do update set digest = '', next_at = excluded.next_at, parked_at = null, attempts = 0
-        where e.digest not in ('approved', 'rejected', 'left');
+      perform pgnotion.command_edits(
+        array[one.page_id], array[one.table_name], array[one.key], 'look', overrides => false);
     end if;
   end loop;
 end $$;

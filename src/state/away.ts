@@ -46,12 +46,10 @@ export async function releaseMoved(sql: Sql, page: PageId): Promise<boolean> {
  */
 export async function lookAtUnshown(sql: Sql, target: PageId): Promise<void> {
   await sql.query(
-    `insert into pgnotion.edits as e (page_id, table_name, key, digest, next_at)
-     select page_id, table_name, key, '', clock_timestamp() from pgnotion.records
+    `select pgnotion.wake_edits(array_agg(page_id), array_agg(table_name), array_agg(key)) from pgnotion.records
       where unshown <> '{}' and state = 'linked' and page_id is not null
         and exists (select from jsonb_each(unshown) as u(field, pages) where u.pages ? $1)
-     on conflict (page_id) do update set next_at = clock_timestamp(), parked_at = null
-       where e.digest not in ('approved', 'rejected', 'left')`,
+     having count(*) > 0`,
     [target],
   );
 }

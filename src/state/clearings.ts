@@ -1,6 +1,7 @@
 import type { LikelyCause } from '../model/clearing.ts';
 import type { PageId, RowKey, TableName } from '../model/ids.ts';
 import { changesIn, type Guard, type GuardLoad, isMassChange } from '../model/mass-change.ts';
+import { commandEdits } from './edits.ts';
 import { MASS_CLEARING, NOBODY, type Side } from './guarded-changes.ts';
 import { LOCKS } from './locks.ts';
 import type { Failure } from './outbox.ts';
@@ -239,11 +240,10 @@ export async function wakeIfDecided(
   waiting: readonly string[],
 ): Promise<void> {
   if (waiting.length === 0) return;
-  await sql.query(
-    `update pgnotion.edits set digest = '', next_at = clock_timestamp(), parked_at = null, attempts = 0
-      where page_id = $1
-        and exists (select from pgnotion.clearings where table_name = $2 and key = $3 and side = 'to-postgres'
-                       and field = any ($4) and state in ('approved', 'rejected'))`,
-    [page, table, key, waiting],
-  );
+  await commandEdits(sql, 'look', {
+    which: `page_id = $1 and exists (
+      select from pgnotion.clearings where table_name = $2 and key = $3 and side = 'to-postgres'
+         and field = any ($4) and state in ('approved', 'rejected'))`,
+    parameters: [page, table, key, waiting],
+  });
 }

@@ -1,3 +1,4 @@
+import { columnsOf, type EditCommand, type EditMark, markOf } from '../model/edit-command.ts';
 import type { PageId, RowKey, TableName } from '../model/ids.ts';
 import { clearNotice, wishNotice } from './notices.ts';
 import type { Failure } from './outbox.ts';
@@ -9,8 +10,7 @@ export type WaitingEdit = {
   readonly page: PageId;
   readonly table: TableName;
   readonly key: RowKey | null;
-  /** Of the values as they were seen. */
-  readonly digest: string;
+  readonly mark: EditMark;
   /** Milliseconds since the values last changed, on PostgreSQL's clock. */
   readonly quietMs: number;
   readonly attempts: number;
@@ -99,7 +99,7 @@ type Keep = {
   readonly page: PageId;
   readonly table: TableName;
   readonly key: RowKey | null;
-  readonly digest: string;
+  readonly mark: EditMark;
   readonly fields?: readonly string[];
 };
 
@@ -139,8 +139,8 @@ export async function noteHeld(
 ): Promise<boolean> {
   const { code, reason, remedy } = conflictOpen(fields);
   const rows = await sql.query(
-    `insert into pgnotion.edits (page_id, table_name, key, digest, parked_at, fields, code, reason, remedy)
-     values ($1, $2, $3, '', clock_timestamp(), $4, $5, $6, $7) on conflict (page_id) do nothing returning 1`,
+    `insert into pgnotion.edits (page_id, table_name, key, parked_at, fields, code, reason, remedy)
+     values ($1, $2, $3, clock_timestamp(), $4, $5, $6, $7) on conflict (page_id) do nothing returning 1`,
     [edit.page, edit.table, edit.key, fields, code, reason, remedy],
   );
   return rows.length > 0;
@@ -154,13 +154,7 @@ export async function lookSoon(
   sql: Sql,
   { page, table, key }: { readonly page: PageId; readonly table: TableName; readonly key: RowKey },
 ): Promise<void> {
-  await sql.query(
-    `insert into pgnotion.edits as e (page_id, table_name, key, digest, next_at)
-     values ($1, $2, $3, '', clock_timestamp())
-     on conflict (page_id) do update set next_at = clock_timestamp(), parked_at = null
-       where e.digest not in ('approved', 'rejected', 'left')`,
-    [page, table, key],
-  );
+  await sql.query('select pgnotion.wake_edits(array[$1::uuid], array[$2], array[$3])', [page, table, key]);
 }
 
 async function upsert(
@@ -168,14 +162,15 @@ async function upsert(
   edit: Keep,
   how: { readonly afterMs: number | null; readonly parked: boolean; readonly failure: Failure | null },
 ): Promise<void> {
+  const { digest, command } = columnsOf(edit.mark);
   const [kept] = await sql.query<{ attempts: number }>(
-    `insert into pgnotion.edits as e (page_id, table_name, key, digest, fields, next_at, parked_at, attempts, code, reason, remedy, cause)
-     values ($1, $2, $3, $4, $5, clock_timestamp() + make_interval(secs => $6::float8),
-             case when $7 then clock_timestamp() end, 1, $8, $9, $10, $11)
+    `insert into pgnotion.edits as e (page_id, table_name, key, digest, command, fields, next_at, parked_at, attempts, code, reason, remedy, cause)
+     values ($1, $2, $3, $4, $5, $6, clock_timestamp() + make_interval(secs => $7::float8),
+             case when $8 then clock_timestamp() end, 1, $9, $10, $11, $12)
      on conflict (page_id) do update
-       set key = excluded.key, digest = excluded.digest, fields = excluded.fields, next_at = excluded.next_at,
-           quiet_from = case when e.digest = excluded.digest then e.quiet_from else clock_timestamp() end,
-           attempts = case when e.digest = excluded.digest then e.attempts + 1 else 1 end,
+       set key = excluded.key, digest = excluded.digest, command = excluded.command, fields = excluded.fields,
+           next_at = excluded.next_at, quiet_from = case when ${SAME_MARK} then e.quiet_from else clock_timestamp() end,
+           attempts = case when ${SAME_MARK} then e.attempts + 1 else 1 end,
            parked_at = excluded.parked_at, code = excluded.code, reason = excluded.reason, remedy = excluded.remedy,
            cause = excluded.cause
      returning attempts`,
@@ -183,7 +178,8 @@ async function upsert(
       edit.page,
       edit.table,
       edit.key,
-      edit.digest,
+      digest,
+      command,
       edit.fields ?? [],
       how.afterMs === null ? null : how.afterMs / 1000,
       how.parked,
@@ -201,19 +197,35 @@ async function upsert(
 
 const TOLD_AFTER = 4;
 
+const SAME_MARK = '(e.digest, e.command) is not distinct from (excluded.digest, excluded.command)';
+
 /** Nothing is wrong with the page any more: neither here nor, soon, in what it says of itself. */
 export async function dropEdit(sql: Sql, page: PageId): Promise<void> {
   await sql.query('delete from pgnotion.edits where page_id = $1', [page]);
   await clearNotice(sql, page);
 }
 
-/** What kept an edit from its row is over: the page is looked at now. */
-export async function releaseEdit(sql: Sql, page: PageId): Promise<void> {
+/** Gives a command to the next look at the entries that `which` selects, and makes it due now. */
+export async function commandEdits(
+  sql: Sql,
+  given: EditCommand,
+  { which, parameters }: { readonly which: string; readonly parameters: readonly unknown[] },
+  { overrides = true }: { readonly overrides?: boolean } = {},
+): Promise<void> {
   await sql.query(
-    `update pgnotion.edits set next_at = clock_timestamp(), parked_at = null, digest = '' where page_id = $1`,
-    [page],
+    `select pgnotion.command_edits(array_agg(page_id), array_agg(table_name), array_agg(key), '${given}', ${overrides})
+       from (select page_id, table_name, key from pgnotion.edits where ${which} for update) e having count(*) > 0`,
+    parameters,
   );
 }
+
+/** What kept an edit from its row is over: the page is looked at now. */
+export const releaseEdit = (sql: Sql, page: PageId): Promise<void> =>
+  commandEdits(sql, 'look', { which: 'page_id = $1', parameters: [page] });
+
+/** What was set aside is looked at now; a decision about it stays. */
+export const RELEASED = `next_at = clock_timestamp(), parked_at = null,
+  command = case command when 'hold' then 'look' else command end`;
 
 /** PostgreSQL's words for a row that another one still refers to. */
 const STILL_REFERRED_TO = ['sql_23503', 'sql_23001'];
@@ -222,21 +234,28 @@ const STILL_REFERRED_TO = ['sql_23503', 'sql_23001'];
 export async function releaseRefusedDeletions(sql: Sql, tables: readonly TableName[]): Promise<void> {
   if (tables.length === 0) return;
   await sql.query(
-    `update pgnotion.edits
-        set next_at = clock_timestamp(), parked_at = null, digest = case digest when 'left' then '' else digest end
-      where table_name = any($1::text[]) and parked_at is not null and digest in ('left', 'approved')
+    `update pgnotion.edits set ${RELEASED}
+      where table_name = any($1::text[]) and parked_at is not null and command in ('hold', 'approve')
         and code = any($2::text[])`,
     [tables, STILL_REFERRED_TO],
   );
 }
 
-const SELECT = `select page_id as page, table_name as "table", key, digest, attempts, code, parked_at is not null as parked,
+const SELECT = `select page_id as page, table_name as "table", key, digest, command, attempts, code, parked_at is not null as parked,
     coalesce(next_at <= clock_timestamp(), false) as due,
     (extract(epoch from clock_timestamp() - quiet_from) * 1000)::float8 as quiet_ms from pgnotion.edits e`;
 
 const NOT_PAUSED = `not exists (
   select from pgnotion.data_sources d where d.table_name = e.table_name and d.paused_at is not null)`;
 
-type Row = Omit<WaitingEdit, 'quietMs'> & { readonly quiet_ms: number };
+type Row = Omit<WaitingEdit, 'quietMs' | 'mark'> & {
+  readonly quiet_ms: number;
+  readonly digest: string | null;
+  readonly command: EditCommand | null;
+};
 
-const toEdit = ({ quiet_ms, ...row }: Row): WaitingEdit => ({ ...row, quietMs: quiet_ms });
+const toEdit = ({ quiet_ms, digest, command, ...row }: Row): WaitingEdit => ({
+  ...row,
+  quietMs: quiet_ms,
+  mark: markOf({ digest, command }),
+});

@@ -90,7 +90,7 @@ export const creationRefused: Failure = {
 export async function holdCreations(sql: Sql, table: TableName, failure: Failure): Promise<void> {
   await sql.query(
     `update pgnotion.edits
-        set parked_at = clock_timestamp(), next_at = null, code = $2, reason = $3, remedy = $4, cause = $5
+        set command = null, parked_at = clock_timestamp(), next_at = null, code = $2, reason = $3, remedy = $4, cause = $5
       where ${NEW_PAGES}`,
     [table, failure.code, failure.reason, failure.remedy, failure.cause ?? null],
   );

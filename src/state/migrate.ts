@@ -9,6 +9,7 @@ const FOLDER = new URL('../../sql/', import.meta.url);
 /** The views and functions, made anew in this order whenever one of these files changes. */
 const VIEWS = [
   'outbox.sql',
+  'edits.sql',
   'row-failures.sql',
   'views.sql',
   'functions.sql',

@@ -1,5 +1,6 @@
 import type { RowKey, TableName } from '../model/ids.ts';
 import { type KeyMove, yieldingMoves } from '../model/rekey.ts';
+import { commandEdits } from './edits.ts';
 import { AWAKE } from './outbox.ts';
 import type { Sql } from './sql.ts';
 
@@ -177,10 +178,11 @@ const lookAgain = (sql: Sql, table: TableName, keys: readonly RowKey[]): Promise
 
 /** Whatever waited for the page under its old key, or was refused because its row was not found, is looked at again. */
 const releaseEdits = (sql: Sql, table: TableName, moves: readonly KeyMove[]): Promise<unknown> =>
-  sql.query(
-    `update pgnotion.edits set next_at = clock_timestamp(), parked_at = null, digest = ''
-      where table_name = $1 and key = any($2::text[]) and digest not in ('approved', 'rejected', 'left')`,
-    [table, moves.map(({ to }) => to)],
+  commandEdits(
+    sql,
+    'look',
+    { which: 'table_name = $1 and key = any($2::text[])', parameters: [table, moves.map(({ to }) => to)] },
+    { overrides: false },
   );
 
 const noteMoves = (sql: Sql, table: TableName, moves: readonly KeyMove[]): Promise<unknown> =>

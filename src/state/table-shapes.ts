@@ -1,4 +1,5 @@
 import type { TableName } from '../model/ids.ts';
+import { RELEASED } from './edits.ts';
 import type { Sql } from './sql.ts';
 
 /** What the catalog said of each table when it was last looked at. */
@@ -23,8 +24,7 @@ const ON_ITS_ACCOUNT = `(code like 'sql\\_%' or code in ('value_refused', 'page_
 /** Tries again what was refused while the table was another one. Returns how much that is. */
 export async function releaseRefusedByShape(sql: Sql, table: TableName): Promise<number> {
   const edits = await sql.query(
-    `update pgnotion.edits
-        set next_at = clock_timestamp(), parked_at = null, digest = case digest when 'left' then '' else digest end
+    `update pgnotion.edits set ${RELEASED}
       where table_name = $1 and parked_at is not null and ${ON_ITS_ACCOUNT} returning 1`,
     [table],
   );

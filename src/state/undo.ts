@@ -202,10 +202,7 @@ export async function unrest(sql: Sql, table: TableName, key: RowKey, page: Page
     `with pair as (
        insert into pgnotion.records (table_name, key, page_id, state) values ($1, $2, $3, 'trashed')
        on conflict do nothing returning 1)
-     insert into pgnotion.edits (page_id, table_name, key, digest, next_at)
-     select $3, $1, $2, 'rejected', clock_timestamp() from pair
-     on conflict (page_id) do update
-       set key = excluded.key, digest = excluded.digest, next_at = excluded.next_at, parked_at = null`,
+     select pgnotion.command_edits(array[$3::uuid], array[$1], array[$2], 'reject') from pair`,
     [table, key, page],
   );
 }

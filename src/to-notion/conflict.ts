@@ -2,6 +2,7 @@ import type { PageImage } from '../model/change.ts';
 import { type Clash, type ConflictType, clashOf } from '../model/clash.ts';
 import { type TimedRuling, timedRuling } from '../model/conflict.ts';
 import type { LiveConflict } from '../model/conflict-lifecycle.ts';
+import { LOOK_MARK } from '../model/edit-command.ts';
 import type { PageId } from '../model/ids.ts';
 import type { PagePlan, PageState } from '../model/plan.ts';
 import { applyTransitions } from '../state/conflict-transitions.ts';
@@ -133,7 +134,7 @@ export async function concludeConflicts(
     field: field === null ? 'untouched' : deliveredField(field, plan),
   }));
   const edit = { page: record.page, table: name, key: record.key };
-  if (freed) await waitForEdit(sql, { ...edit, digest: '' }, 0, null);
+  if (freed) await waitForEdit(sql, { ...edit, mark: LOOK_MARK }, 0, null);
   const noted = plan.held.length > 0 && (await noteHeld(sql, edit, plan.held));
   return freed || noted;
 }
@@ -160,7 +161,7 @@ export async function concludeQuietly(
 async function freeTrashed(sql: Sql, record: Linked): Promise<boolean> {
   const conflicts = await liveConflicts(sql, record.table, record.key, true);
   const freed = await applyTransitions(sql, conflicts, () => ({ kind: 'row at base' }));
-  const edit = { page: record.page, table: record.table, key: record.key, digest: '' };
+  const edit = { page: record.page, table: record.table, key: record.key, mark: LOOK_MARK };
   if (freed) await waitForEdit(sql, edit, 0, null);
   return false;
 }

@@ -1,5 +1,6 @@
 import type { PageImage } from '../model/change.ts';
 import { deletionRuling, lastOf } from '../model/conflict.ts';
+import { LOOK_MARK } from '../model/edit-command.ts';
 import type { PageId } from '../model/ids.ts';
 import { goesToPostgres } from '../model/mapping.ts';
 import { changedOnPage, ownWrites } from '../model/merge.ts';
@@ -73,7 +74,12 @@ export async function deletePolicyOf(
     else await decideConflict(sql, clash, 'notion', strategy);
     await settle(sql, entry);
     // The way back makes the row again, or shows what the edit waits for.
-    await waitForEdit(sql, { page: record.page, table: table.name, key: entry.key, digest: '' }, 0, null);
+    await waitForEdit(
+      sql,
+      { page: record.page, table: table.name, key: entry.key, mark: LOOK_MARK },
+      0,
+      null,
+    );
   });
   context.hint(record.page);
   return { kind: 'stays', delivered: SETTLED };

@@ -1,3 +1,4 @@
+import { valuesMark } from '../model/edit-command.ts';
 import { type LeftOut, rowFiltered } from '../model/filtered.ts';
 import type { PageId } from '../model/ids.ts';
 import { filterMark, goesToPostgres } from '../model/mapping.ts';
@@ -141,7 +142,7 @@ async function conclude(
     await settle(sql, entry);
     if (edited === null || page === null) return;
     const [first] = changedOnPage(table.fields.filter(goesToPostgres), record.basePage, edited.image);
-    const edit = { page, table: table.name, key: entry.key, digest: digestOf(edited.image) };
+    const edit = { page, table: table.name, key: entry.key, mark: valuesMark(digestOf(edited.image)) };
     await parkEdit(sql, edit, rowFiltered(entry, first?.property ?? null));
   });
   return SETTLED;

@@ -1,5 +1,6 @@
 import type { PageImage } from '../model/change.ts';
 import type { LiveConflict } from '../model/conflict-lifecycle.ts';
+import { isMarked, valuesMark } from '../model/edit-command.ts';
 import { changedInRow, changedOnPage } from '../model/merge.ts';
 import { editDigest } from '../model/page.ts';
 import { pick } from '../model/pick.ts';
@@ -39,7 +40,10 @@ export async function isSetAside(
   if (edit === undefined || edit.code === null || edit.code === CONFLICT_OPEN) return false;
   const base = { ...record.basePage, ...pick(page, own) };
   const table = context.tables.get(record.table);
-  return table !== undefined && edit.digest === editDigest(changedOnPage(table.fields, base, page), page);
+  return (
+    table !== undefined &&
+    isMarked(edit, valuesMark(editDigest(changedOnPage(table.fields, base, page), page)))
+  );
 }
 
 const HAND_OVER_MS = 1_000;

@@ -1,4 +1,5 @@
 import type { LiveConflict } from '../model/conflict-lifecycle.ts';
+import { isMarked, LOOK_MARK, valuesMark } from '../model/edit-command.ts';
 import { goesToNotion, goesToPostgres, type ResolvedField } from '../model/mapping.ts';
 import { changedOnPage } from '../model/merge.ts';
 import { editDigest } from '../model/page.ts';
@@ -62,7 +63,12 @@ export async function applyEdit(context: InboundContext, sighting: Sighting, kno
   });
   if (changed.length === 0 && waiting === undefined && conflicts.length === 0) return;
   // Refused before, and the page is as it was: only another value, or a person's word, can change the answer.
-  if (changed.length > 0 && waiting?.parked && waiting.digest === digest && !isFree(waiting, conflicts))
+  if (
+    changed.length > 0 &&
+    waiting?.parked &&
+    isMarked(waiting, valuesMark(digest)) &&
+    !isFree(waiting, conflicts)
+  )
     return;
   const edit = { changed, digest, waiting };
   if (!conflicts.some(isOurs) && (await isSettling(context, sighting, record, edit))) return;
@@ -136,11 +142,11 @@ async function conclude(
   const failure =
     (await titled(context, sighting, record, tried)) ?? (held.length > 0 ? parked(conflictOpen(held)) : null);
   const fields = seen.changed.filter(goesToPostgres).map((field) => field.property);
-  const edit = { page: page.id, table: table.name, key: record.key, digest, fields };
+  const edit = { page: page.id, table: table.name, key: record.key, mark: valuesMark(digest), fields };
   await context.store.transaction(async (sql) => {
     const refusals = tried.flatMap(({ refusal }) => refusal ?? []);
     const undone = await concludeEdit(sql, sighting, record, { changed, refusals, tried: seen.decided });
-    if (undone) await waitForEdit(sql, { ...edit, digest: '' }, 0, null);
+    if (undone) await waitForEdit(sql, { ...edit, mark: LOOK_MARK }, 0, null);
     else if (failure === null) await closeEdit(sql, record);
     if (failure === null && told.length > 0) await tellOnce(sql, edit, told);
     const open = failure === null ? kept : seen.changed.filter(goesToPostgres);
@@ -148,7 +154,7 @@ async function conclude(
     await keepSightings(sql, context, record, { seen: page, values: valuesAt(sighting.image, open) });
     if (undone || failure === null) return;
     if (failure.kind === 'wait')
-      await waitForEdit(sql, edit, editWaitMs(failure.cause, waiting, digest), failure.cause);
+      await waitForEdit(sql, edit, editWaitMs(failure.cause, waiting, edit.mark), failure.cause);
     else await parkEdit(sql, edit, failure.cause);
     await wakeIfDecided(sql, edit, seen.clearing);
   });

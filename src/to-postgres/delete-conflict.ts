@@ -2,6 +2,7 @@ import type { RowImage } from '../model/change.ts';
 import { type Clash, clashOf } from '../model/clash.ts';
 import { deletionRuling, type Ruling, rowTimeOf } from '../model/conflict.ts';
 import { deletionsBehind } from '../model/consequence.ts';
+import { commandMark, LOOK_MARK } from '../model/edit-command.ts';
 import type { PageId } from '../model/ids.ts';
 import { goesToNotion, type ResolvedField, type ResolvedTable } from '../model/mapping.ts';
 import { goneAmong } from '../postgres/gone.ts';
@@ -127,9 +128,9 @@ async function hold(context: InboundContext, clash: Clash, page: PageId): Promis
     await markTrashed(sql, table, key, 'trashed');
     // Somebody decided this moment: the next look carries it out.
     if (lines.some(({ type, by }) => type === clash.type && by !== null))
-      return waitForEdit(sql, { page, table, key, digest: '' }, 0, null);
+      return waitForEdit(sql, { page, table, key, mark: LOOK_MARK }, 0, null);
     await holdConflict(sql, clash);
     await discardWrite(sql, table, key);
-    await parkEdit(sql, { page, table, key, digest: 'left' }, conflictOpen([]));
+    await parkEdit(sql, { page, table, key, mark: commandMark('hold') }, conflictOpen([]));
   });
 }

@@ -1,4 +1,5 @@
 import { awayOf } from '../model/away.ts';
+import { isMarked, valuesMark } from '../model/edit-command.ts';
 import type { PageId, TableName } from '../model/ids.ts';
 import type { ResolvedTable } from '../model/mapping.ts';
 import { changedOnPage } from '../model/merge.ts';
@@ -134,7 +135,7 @@ function isKnown(
   const whole = withUnshown(fields, image, record.unshown);
   const changed = changedOnPage(fields, record.basePage, whole);
   if (changed.length === 0) return edit === undefined;
-  return edit?.digest === editDigest(changed, whole);
+  return isMarked(edit, valuesMark(editDigest(changed, whole)));
 }
 
 /** Notion shows these pages: what waited for that goes on. */

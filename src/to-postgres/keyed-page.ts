@@ -1,4 +1,5 @@
 import type { RowImage } from '../model/change.ts';
+import { type Decision, decisionOf } from '../model/edit-command.ts';
 import { encodeField } from '../model/fields.ts';
 import type { RowKey } from '../model/ids.ts';
 import { judgeKeyedPage, type KeyedPageVerdict } from '../model/keyed-page.ts';
@@ -54,7 +55,7 @@ export async function judgePage(
     fromLostCreate: ours && (await lostCreate(context.store, table.name, key, page.createdTime)),
     sameValues: different.length === 0,
     wasDeleted: row === null && (await wasDeletedHere(context.store, page.id)),
-    decision: decisionOf(waiting),
+    decision: saidOf(waiting),
   });
   return { verdict, row, different, owner };
 }
@@ -66,9 +67,10 @@ function ownerState(owner: SyncRecord | undefined): Parameters<typeof judgeKeyed
 }
 
 /** A refusal holds for as long as the page shows the key. */
-function decisionOf(waiting: WaitingEdit | undefined): 'approved' | 'rejected' | null {
+function saidOf(waiting: WaitingEdit | undefined): Exclude<Decision, 'retry'> | null {
   if (waiting?.code === LOST_RECORD_PAGE) return 'rejected';
-  return waiting?.digest === 'approved' || waiting?.digest === 'rejected' ? waiting.digest : null;
+  const decision = decisionOf(waiting);
+  return decision === 'retry' ? null : decision;
 }
 
 /** The properties that do not show what the row would have them show. What cannot be compared is no difference. */

@@ -1,3 +1,4 @@
+import { decisionOf } from '../model/edit-command.ts';
 import type { PageId } from '../model/ids.ts';
 import type { ResolvedTable } from '../model/mapping.ts';
 import type { Located } from '../notion/locate.ts';
@@ -45,10 +46,3 @@ const isAsBefore = (record: SyncRecord, before: SyncRecord | undefined): boolean
   before?.state === record.state &&
   before.key === record.key &&
   before.syncedAt?.getTime() === record.syncedAt?.getTime();
-
-/** The functions `approve_guarded`, `reject_guarded` and `retry` speak through the digest. */
-function decisionOf(edit: WaitingEdit | null): Parameters<typeof pageRemoved>[1]['decision'] {
-  if (edit === null || edit.parked) return null;
-  if (edit.digest === 'approved' || edit.digest === 'rejected') return edit.digest;
-  return edit.digest === '' ? 'retry' : null;
-}

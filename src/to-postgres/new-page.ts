@@ -1,3 +1,4 @@
+import { decisionOf, isMarked, valuesMark } from '../model/edit-command.ts';
 import type { RowKey } from '../model/ids.ts';
 import { digestOf } from '../model/page.ts';
 import type { FoundKey } from '../postgres/keys.ts';
@@ -90,7 +91,7 @@ const lookLater = (
   key: RowKey | null,
 ): Promise<void> =>
   context.store.transaction(async (sql) => {
-    const edit = { page: page.id, table: table.name, key: null, digest: digestOf(image) };
+    const edit = { page: page.id, table: table.name, key: null, mark: valuesMark(digestOf(image)) };
     await waitForEdit(sql, edit, DOUBTFUL_WAIT_MS, null);
     await noteCarries(sql, page.id, key);
   });
@@ -134,10 +135,10 @@ export async function receiveNew(
   copied: RowKey | null = null,
 ): Promise<void> {
   const { table, page, image } = sighting;
-  const digest = digestOf(image);
-  const edit = { page: page.id, table: table.name, key: null, digest };
+  const mark = valuesMark(digestOf(image));
+  const edit = { page: page.id, table: table.name, key: null, mark };
   const waiting = (await editsOf(context.store, [page.id])).get(page.id);
-  const unchanged = waiting?.digest === digest;
+  const unchanged = waiting !== undefined && isMarked(waiting, mark);
   // Its record id may have been typed a moment ago, and not be shown yet.
   if ((await contactOf(context.store, table.name)) !== null) {
     if (!unchanged) await context.store.transaction((sql) => waitForEdit(sql, edit, CONTACT_WAIT_MS, null));
@@ -150,10 +151,10 @@ export async function receiveNew(
   if (unchanged && (waiting.parked || !waiting.due)) return;
   // A page of a mass that was edited is still one of them.
   if (waiting?.parked && waiting.code === MASS_CREATION) return;
-  if (waiting?.digest === 'rejected' && waiting.code === MASS_CREATION)
+  if (decisionOf(waiting) === 'rejected' && waiting?.code === MASS_CREATION)
     return context.store.transaction((sql) => parkEdit(sql, edit, creationRefused));
   const quietMs = unchanged ? waiting.quietMs : 0;
-  if (quietMs < context.settleMs && waiting?.digest !== '') {
+  if (quietMs < context.settleMs && decisionOf(waiting) !== 'retry') {
     await context.store.transaction((sql) => waitForEdit(sql, edit, context.settleMs - quietMs, null));
     return;
   }
@@ -166,7 +167,7 @@ export async function receiveNew(
   if (failure === null) return;
   await context.store.transaction((sql) =>
     failure.kind === 'wait'
-      ? waitForEdit(sql, edit, editWaitMs(failure.cause, waiting, digest), failure.cause)
+      ? waitForEdit(sql, edit, editWaitMs(failure.cause, waiting, mark), failure.cause)
       : parkEdit(sql, edit, failure.cause),
   );
   context.log.info(
@@ -240,10 +241,10 @@ async function setAside(
   { key, failure }: { readonly key: RowKey | null; readonly failure: Failure },
   also: (sql: Sql) => Promise<void> = async () => undefined,
 ): Promise<void> {
-  const digest = digestOf({ ...image, [table.idProperty]: `${failure.code} ${key ?? ''}` });
+  const mark = valuesMark(digestOf({ ...image, [table.idProperty]: `${failure.code} ${key ?? ''}` }));
   const waiting = (await editsOf(context.store, [page.id])).get(page.id);
-  if (waiting?.parked && waiting.digest === digest) return;
-  const edit = { page: page.id, table: table.name, key: namesRecord(failure) ? key : null, digest };
+  if (waiting?.parked && isMarked(waiting, mark)) return;
+  const edit = { page: page.id, table: table.name, key: namesRecord(failure) ? key : null, mark };
   await context.store.transaction(async (sql) => {
     await also(sql);
     await parkEdit(sql, edit, failure);

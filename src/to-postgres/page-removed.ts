@@ -1,4 +1,5 @@
 import { referencedTables } from '../model/consequence.ts';
+import { commandMark, LOOK_MARK } from '../model/edit-command.ts';
 import { moverOf } from '../model/editor.ts';
 import { messageOf, type Told } from '../model/errors.ts';
 import type { RowKey } from '../model/ids.ts';
@@ -182,12 +183,12 @@ async function notDeleted(
 /** What was approved goes on as soon as nothing keeps the row any more. */
 function refuse(context: InboundContext, left: Left, record: SyncRecord, refusal: Failure): Promise<void> {
   const remedy = `${refusal.remedy}; then retry, or restore the page to keep the row`;
-  const digest = left.decision === 'approved' ? 'approved' : 'left';
+  const given = left.decision === 'approved' ? 'approve' : 'hold';
   return setAside(
     context,
     left,
     { record, evidence: evidenceOf(left), failure: { ...refusal, remedy } },
-    digest,
+    given,
   );
 }
 
@@ -258,10 +259,10 @@ async function restorePage(
 
 /** If no answer comes, the page is looked at again, whichever way that went. */
 async function expectBack(sql: Sql, left: Left, { table, key }: SyncRecord, because: Because): Promise<void> {
-  const digest = left.decision === 'rejected' ? 'rejected' : '';
+  const mark = left.decision === 'rejected' ? commandMark('reject') : LOOK_MARK;
   await because.keep(sql);
   await markTrashed(sql, table, key, 'trashed');
-  await waitForEdit(sql, { page: left.page, table, key, digest }, RETRY_MS, null);
+  await waitForEdit(sql, { page: left.page, table, key, mark }, RETRY_MS, null);
 }
 
 const trashIgnored: Failure = {

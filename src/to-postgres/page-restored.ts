@@ -1,4 +1,5 @@
 import type { PageImage } from '../model/change.ts';
+import { isMarked, valuesMark } from '../model/edit-command.ts';
 import { moverOf } from '../model/editor.ts';
 import { rowFiltered } from '../model/filtered.ts';
 import {
@@ -32,7 +33,7 @@ export function restsQuietly(
   record: SyncRecord,
   edit: WaitingEdit | undefined,
 ): boolean {
-  const isRefused = edit !== undefined && !edit.due && edit.digest === digestOf(image);
+  const isRefused = edit !== undefined && !edit.due && isMarked(edit, valuesMark(digestOf(image)));
   const isShown = record.restedAs === 'marked' || record.restedAs === 'left';
   if (record.filtered)
     return isRefused || (isShown && edit === undefined && typedOn(table, record, image).length === 0);
@@ -75,7 +76,7 @@ async function keepFiltered(context: InboundContext, sighting: Sighting, record:
   const isBack = record.restedAs === 'trashed' || record.restedAs === 'archived';
   await context.store.transaction(async (sql) => {
     if (typed === undefined && !isBack) return dropEdit(sql, page.id);
-    const edit = { page: page.id, table: table.name, key: record.key, digest: digestOf(image) };
+    const edit = { page: page.id, table: table.name, key: record.key, mark: valuesMark(digestOf(image)) };
     await parkEdit(sql, edit, rowFiltered(record, typed?.property ?? null));
   });
 }
@@ -122,11 +123,11 @@ async function takeBack(context: InboundContext, sighting: Sighting, record: Syn
   } catch (error) {
     const failure = editFailureOf(error);
     if (failure === null) throw error;
-    const edit = { page: page.id, table: table.name, key, digest: digestOf(image) };
+    const edit = { page: page.id, table: table.name, key, mark: valuesMark(digestOf(image)) };
     await context.store.transaction(async (sql) => {
       if (failure.kind === 'park') return parkEdit(sql, edit, failure.cause);
       const waiting = (await editsOf(sql, [page.id])).get(page.id);
-      return waitForEdit(sql, edit, editWaitMs(failure.cause, waiting, edit.digest), failure.cause);
+      return waitForEdit(sql, edit, editWaitMs(failure.cause, waiting, edit.mark), failure.cause);
     });
   }
   context.onDirty();

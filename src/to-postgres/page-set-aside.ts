@@ -1,4 +1,5 @@
 import { type Away, pageArchived, pageHidden, pageMoved } from '../model/away.ts';
+import { commandMark, type Decision, isMarked, LOOK_MARK, NO_MARK } from '../model/edit-command.ts';
 import type { PageId, RowKey } from '../model/ids.ts';
 import type { ResolvedTable } from '../model/mapping.ts';
 import type { NotionPage } from '../notion/client.ts';
@@ -22,7 +23,7 @@ export type Left = {
   readonly seen: NotionPage | null;
   readonly key: RowKey | null;
   /** What a person said of this page, if it had to wait for one. */
-  readonly decision: 'approved' | 'rejected' | 'retry' | null;
+  readonly decision: Decision | null;
   /** How many pages of the table were found gone together. */
   readonly together: number;
 };
@@ -37,21 +38,24 @@ export async function setAside(
     failure,
   }: { readonly record: SyncRecord; readonly evidence: Evidence; readonly failure: Failure },
   /** A decision that is still to be carried out is kept. */
-  digest: 'left' | 'approved' = 'left',
+  given: 'hold' | 'approve' = 'hold',
 ): Promise<void> {
   const edit = { page: left.page, table: record.table, key: record.key };
   await context.store.transaction(async (sql) => {
     await markTrashed(sql, record.table, record.key, evidence);
-    if (evidence !== 'hidden' || digest === 'approved') return parkEdit(sql, { ...edit, digest }, failure);
+    if (evidence !== 'hidden' || given === 'approve')
+      return parkEdit(sql, { ...edit, mark: commandMark(given) }, failure);
     const tries = (await editsOf(sql, [left.page])).get(left.page);
-    const attempt = tries?.digest === HIDDEN ? tries.attempts + 1 : 1;
-    return waitForEdit(sql, { ...edit, digest: HIDDEN }, hiddenWaitMs(attempt), failure);
+    const again = tries?.code === failure.code && isMarked(tries, NO_MARK);
+    return waitForEdit(
+      sql,
+      { ...edit, mark: NO_MARK },
+      hiddenWaitMs(again ? tries.attempts + 1 : 1),
+      failure,
+    );
   });
   context.log.warn({ table: record.table, key: record.key, ...failure }, 'a page left its database');
 }
-
-/** Tells a wait for a hidden page from one for a person. */
-const HIDDEN = 'hidden';
 
 export async function strayed(
   { store }: InboundContext,
@@ -74,12 +78,12 @@ export async function tryLater(
   record: SyncRecord,
   failure: Failure,
 ): Promise<void> {
-  const digest = left.decision === 'approved' ? 'approved' : '';
-  const edit = { page: left.page, table: record.table, key: record.key, digest };
+  const mark = left.decision === 'approved' ? commandMark('approve') : LOOK_MARK;
+  const edit = { page: left.page, table: record.table, key: record.key, mark };
   await context.store.transaction(async (sql) => {
     const waiting = (await editsOf(sql, [left.page])).get(left.page);
     await markTrashed(sql, record.table, record.key, evidenceOf(left));
-    await waitForEdit(sql, edit, editWaitMs(failure, waiting, digest), failure);
+    await waitForEdit(sql, edit, editWaitMs(failure, waiting, mark), failure);
   });
   context.log.info({ table: record.table, key: record.key, ...failure }, 'a row could not be deleted yet');
 }

@@ -1,4 +1,5 @@
 import type { LiveConflict } from '../model/conflict-lifecycle.ts';
+import { isMarked, LOOK_MARK, valuesMark } from '../model/edit-command.ts';
 import { goesToPostgres, type ResolvedField } from '../model/mapping.ts';
 import { readRows } from '../postgres/read-rows.ts';
 import { applyTransitions } from '../state/conflict-transitions.ts';
@@ -54,10 +55,10 @@ async function insertAgain(
     also: async (sql) => void (await applyTransitions(sql, [conflict], () => ({ kind: 'carried out' }))),
   });
   if (failure === null) return;
-  const edit = { page: record.page, table: record.table, key: record.key, digest };
+  const edit = { page: record.page, table: record.table, key: record.key, mark: valuesMark(digest) };
   await context.store.transaction(async (sql) => {
     if (failure.kind === 'wait')
-      return waitForEdit(sql, edit, editWaitMs(failure.cause, waiting, digest), failure.cause);
+      return waitForEdit(sql, edit, editWaitMs(failure.cause, waiting, edit.mark), failure.cause);
     const { reason } = failure.cause;
     await applyTransitions(sql, [conflict], () => ({ kind: 'refused', reason }));
     await parkEdit(sql, edit, failure.cause);
@@ -70,14 +71,14 @@ async function hold(
   record: Linked,
   { digest, waiting }: Seen,
 ): Promise<void> {
-  if (waiting?.parked && waiting.digest === digest) return;
-  const edit = { page: record.page, table: record.table, key: record.key, digest };
+  const edit = { page: record.page, table: record.table, key: record.key, mark: valuesMark(digest) };
+  if (waiting?.parked && isMarked(waiting, edit.mark)) return;
   await context.store.transaction(async (sql) => {
     const [conflict] = (await liveConflicts(sql, record.table, record.key, true)).filter(
       ({ type }) => type === 'DELETED_IN_POSTGRES',
     );
     // Somebody decided this moment: the next look carries it out.
-    if (conflict?.choice != null) return waitForEdit(sql, { ...edit, digest: '' }, 0, null);
+    if (conflict?.choice != null) return waitForEdit(sql, { ...edit, mark: LOOK_MARK }, 0, null);
     await holdConflict(sql, editClash('DELETED_IN_POSTGRES', sighting, { record, row: {}, field: null }));
     await parkEdit(sql, edit, conflictOpen([]));
   });

@@ -1,4 +1,5 @@
 import type { RowImage } from '../model/change.ts';
+import { type EditMark, isMarked } from '../model/edit-command.ts';
 import type { Fault, Told } from '../model/errors.ts';
 import type { ResolvedField } from '../model/mapping.ts';
 import { listed } from '../model/sentences.ts';
@@ -96,14 +97,16 @@ export const isOfShape = ({ kind, cause: { code } }: EditFailure): boolean =>
   kind === 'park' && (/^sql_/.test(code) || ['value_refused', 'page_incomplete', 'row_kept'].includes(code));
 
 /** When to look for the related record again: it may never come, so ever more seldom; once it is there, at once. */
-const relatedWaitMs = (waiting: WaitingEdit | undefined, digest: string): number =>
-  backoff(waiting?.digest === digest ? waiting.attempts + 1 : 1, RELATED_WAIT);
+const relatedWaitMs = (waiting: WaitingEdit | undefined, mark: EditMark): number =>
+  backoff(triesOf(waiting, mark) + 1, RELATED_WAIT);
+
+/** How often an edit was tried by the same mark. */
+const triesOf = (waiting: WaitingEdit | undefined, mark: EditMark): number =>
+  waiting !== undefined && isMarked(waiting, mark) ? waiting.attempts : 0;
 
 /** When to try an edit again that waits for something. */
-export const editWaitMs = ({ code }: Failure, waiting: WaitingEdit | undefined, digest: string): number =>
-  code === ROW_BLOCKED
-    ? blockedWaitMs(waiting?.digest === digest ? waiting.attempts : 0)
-    : relatedWaitMs(waiting, digest);
+export const editWaitMs = ({ code }: Failure, waiting: WaitingEdit | undefined, mark: EditMark): number =>
+  code === ROW_BLOCKED ? blockedWaitMs(triesOf(waiting, mark)) : relatedWaitMs(waiting, mark);
 
 export const relatedMissing = (fields: readonly string[]): Failure => ({
   code: 'related_page_unknown',

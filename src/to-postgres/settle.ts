@@ -1,3 +1,4 @@
+import { isMarked, valuesMark } from '../model/edit-command.ts';
 import { editSettleMs } from '../model/edit-settle.ts';
 import type { PageId } from '../model/ids.ts';
 import { goesToPostgres, type ResolvedField } from '../model/mapping.ts';
@@ -24,11 +25,12 @@ export async function isSettling(
   const { changed, digest, waiting } = edit;
   if (!changed.some(goesToPostgres)) return false;
   // A wait without a reason is one that a look before this one began.
-  const began = waiting !== undefined && waiting.code === null && waiting.digest !== '';
-  const quietMs = waiting?.digest === digest ? waiting.quietMs : 0;
+  const began = waiting !== undefined && waiting.code === null && waiting.mark.kind === 'values';
+  const mark = valuesMark(digest);
+  const quietMs = waiting !== undefined && isMarked(waiting, mark) ? waiting.quietMs : 0;
   const leftMs = editSettleMs(table.settleSeconds, hinted || began) - quietMs;
   if (leftMs <= 0) return false;
-  const wait = { page: page.id, table: table.name, key: record.key, digest };
+  const wait = { page: page.id, table: table.name, key: record.key, mark };
   await context.store.transaction(async (sql) => {
     await waitForEdit(sql, wait, leftMs, null);
     await keepSightings(sql, context, record, {

@@ -286,7 +286,7 @@ test('invariant 3: that a page was seen in the trash before its row came back do
   const slow = { kind: 'delay', when: 'after', ms: 2_000 } as const;
   faults.add({ match: { operation: 'pages.retrieve' }, times: 1, action: slow });
   await sides.sql(
-    `insert into pgnotion.edits (page_id, table_name, key, digest, next_at) values ($1, 'parents', '901', '', now())`,
+    `insert into pgnotion.edits (page_id, table_name, key, command, next_at) values ($1, 'parents', '901', 'look', now())`,
     [page],
   );
   await eventually(() => faults.list()[0]?.struck === 1);

@@ -158,7 +158,7 @@ test('invariant 1: what a delivery set aside because it met the page elsewhere g
     `update pgnotion.outbox set parked_at = now(), code = 'page_moved', reason = 'r', remedy = 'm' where key = '19'`,
   );
   await sides.sql(
-    `insert into pgnotion.edits (page_id, table_name, key, digest, next_at) values ($1, 'orders', '19', '', now())`,
+    `insert into pgnotion.edits (page_id, table_name, key, command, next_at) values ($1, 'orders', '19', 'look', now())`,
     [page],
   );
   await sides.sql('select pgnotion.resume($1)', ['orders']);

@@ -105,8 +105,8 @@ describe('a person’s decision', () => {
     ]);
     const [, rating] = await live();
     await resolve({ value: 'null' }, rating?.id);
-    expect(await state.rows('select page_id, key, digest, parked_at from pgnotion.edits')).toEqual([
-      { page_id: pageOf(1), key: 'a', digest: '', parked_at: null },
+    expect(await state.rows('select page_id, key, digest, command, parked_at from pgnotion.edits')).toEqual([
+      { page_id: pageOf(1), key: 'a', digest: null, command: 'look', parked_at: null },
     ]);
     expect(await live()).toMatchObject([{ choice: 'postgres' }, { choice: 'value', value: 'null' }]);
   });

@@ -101,8 +101,8 @@ test('what waits for a table that was taken out of the configuration, or for a r
     insert into pgnotion.outbox (table_name, key, kind) values ('removed', '1', 'write'), ('suppliers', 'lives', 'write');
     insert into pgnotion.outbox (table_name, key, kind, code, parked_at)
       values ('suppliers', 'forgotten', 'delete', 'mass_deletion', now());
-    insert into pgnotion.edits (page_id, table_name, key, digest, next_at)
-      select gen_random_uuid(), t, 'lives', '', now() from unnest(array['removed', 'suppliers']) t;
+    insert into pgnotion.edits (page_id, table_name, key, command, next_at)
+      select gen_random_uuid(), t, 'lives', 'look', now() from unnest(array['removed', 'suppliers']) t;
     insert into pgnotion.waiting values ('suppliers', 'gone', 'suppliers', 'x'), ('suppliers', 'lives', 'removed', 'x'),
       ('suppliers', 'lives', 'suppliers', 'x');
     insert into pgnotion.clearings (table_name, key, side, field, state)

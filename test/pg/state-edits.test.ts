@@ -1,8 +1,27 @@
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
+import {
+  commandMark,
+  type EditCommand,
+  type EditMark,
+  LOOK_MARK,
+  NO_MARK,
+  valuesMark,
+} from '../../src/model/edit-command.ts';
 import type { PageId, RowKey } from '../../src/model/ids.ts';
 import { wakeIfDecided } from '../../src/state/clearings.ts';
-import { dropEdit, dueEdits, editsOf, nextEditMs, parkEdit, waitForEdit } from '../../src/state/edits.ts';
+import {
+  commandEdits,
+  dropEdit,
+  dueEdits,
+  editsOf,
+  lookSoon,
+  nextEditMs,
+  parkEdit,
+  releaseRefusedDeletions,
+  waitForEdit,
+} from '../../src/state/edits.ts';
 import type { Sql } from '../../src/state/sql.ts';
+import { releaseRefusedByShape } from '../../src/state/table-shapes.ts';
 import {
   addSource,
   createState,
@@ -30,7 +49,7 @@ const edit = (digest = 'one', page: PageId = pageOf(1), name: RowKey | null = ke
   page,
   table: suppliers,
   key: name,
-  digest,
+  mark: valuesMark(digest),
 });
 const read = async (page = pageOf(1)) => (await editsOf(sql, [page])).get(page);
 const due = async () => (await dueEdits(sql)).map((each) => each.page);
@@ -45,7 +64,7 @@ test('a page that must wait is due when its time has come', async () => {
   expect(await read()).toMatchObject({
     table: suppliers,
     key: 'a',
-    digest: 'one',
+    mark: valuesMark('one'),
     attempts: 1,
     parked: false,
   });
@@ -66,7 +85,7 @@ test('the quiet time goes on while the values stay, and starts anew when they ch
   expect(await read()).toMatchObject({ attempts: 2 });
   await waitForEdit(sql, edit('two'), 1000, null);
   expect((await read())?.quietMs).toBeLessThan(HOUR_MS / 2);
-  expect(await read()).toMatchObject({ digest: 'two', attempts: 1 });
+  expect(await read()).toMatchObject({ mark: valuesMark('two'), attempts: 1 });
 });
 
 test('a page that is no record yet waits without a key, and gets one when it has one', async () => {
@@ -111,8 +130,8 @@ test.each([
     { n: 1 },
   ]);
   expect(await due()).toEqual([pageOf(1)]);
-  expect(await read()).toMatchObject({ digest: '', attempts: 0, parked: false });
-  expect(await read(pageOf(2))).toMatchObject({ digest: 'one', parked: true });
+  expect(await read()).toMatchObject({ mark: LOOK_MARK, attempts: 0, parked: false });
+  expect(await read(pageOf(2))).toMatchObject({ mark: valuesMark('one'), parked: true });
 });
 
 test('retry() of what does not wait, or of another table’s, finds nothing', async () => {
@@ -170,4 +189,70 @@ test('invariant 10: a decision about emptied fields that comes before their edit
   expect(await due()).toEqual([]);
   await wakeIfDecided(sql, waiting, ['Notes']);
   expect(await due()).toEqual([pageOf(1)]);
+});
+
+const VALUES = valuesMark('one');
+const HOLD = commandMark('hold');
+const APPROVE = commandMark('approve');
+const REJECT = commandMark('reject');
+const ALL: readonly EditMark[] = [VALUES, NO_MARK, LOOK_MARK, HOLD, APPROVE, REJECT];
+const REFUSED = { code: 'sql_23503', reason: 'r', remedy: 'm' };
+const A = { page: pageOf(1), table: suppliers, key: key('a') };
+const tell = (given: EditCommand, overrides: boolean) =>
+  commandEdits(sql, given, { which: 'page_id = $1', parameters: [A.page] }, { overrides });
+
+// What becomes of each mark, in the order of `ALL`; null: the page stays set aside as it is.
+test.each([
+  ['a look of the daemon', () => lookSoon(sql, A), [VALUES, NO_MARK, LOOK_MARK, null, null, null]],
+  [
+    'a look that asks for all anew',
+    () => tell('look', false),
+    [LOOK_MARK, LOOK_MARK, LOOK_MARK, null, null, null],
+  ],
+  ['a look that somebody forces', () => tell('look', true), Array<EditMark>(6).fill(LOOK_MARK)],
+  ['retry()', () => sql.query(`select pgnotion.retry('suppliers', 'a')`), Array<EditMark>(6).fill(LOOK_MARK)],
+  ['a rejection', () => tell('reject', true), Array<EditMark>(6).fill(REJECT)],
+  [
+    'a row that refers to it no more',
+    () => releaseRefusedDeletions(sql, [suppliers]),
+    [null, null, null, LOOK_MARK, APPROVE, null],
+  ],
+  [
+    'another shape of the table',
+    () => releaseRefusedByShape(sql, suppliers),
+    [VALUES, NO_MARK, LOOK_MARK, LOOK_MARK, APPROVE, REJECT],
+  ],
+] as const)(
+  'invariant 10: %s wakes a page, and takes the place of no decision unless it is one',
+  async (_title, happen, after) => {
+    for (const [at, mark] of ALL.entries()) {
+      await state.clear();
+      await addSource(sql, suppliers, 1);
+      await parkEdit(sql, { ...A, mark }, REFUSED);
+      await happen();
+      expect(await read()).toMatchObject({ mark: after[at] ?? mark, parked: after[at] === null });
+    }
+  },
+);
+
+test('a page that nothing was known of is looked at afresh, and gets the key that its record has', async () => {
+  await lookSoon(sql, A);
+  expect(await read()).toMatchObject({ mark: LOOK_MARK, key: 'a', due: true });
+  await parkEdit(sql, { ...A, key: null, mark: VALUES }, failure);
+  await sql.query(
+    `select pgnotion.command_edits(array[$1::uuid], array['suppliers'], array['a'], 'reject')`,
+    [A.page],
+  );
+  expect(await read()).toMatchObject({ mark: REJECT, key: 'a', due: true, attempts: 0, parked: false });
+});
+
+test('tries count while the mark stays, whatever it is', async () => {
+  for (const mark of ALL) {
+    await state.clear();
+    await waitForEdit(sql, { ...A, mark }, 0, REFUSED);
+    await waitForEdit(sql, { ...A, mark }, 0, REFUSED);
+    expect(await read()).toMatchObject({ mark, attempts: 2 });
+  }
+  await waitForEdit(sql, { ...A, mark: VALUES }, 0, REFUSED);
+  expect(await read()).toMatchObject({ mark: VALUES, attempts: 1 });
 });

@@ -75,8 +75,8 @@ test('invariant 10: each side counts its own; pages that wait for a person count
   await crossed(7);
   await crossed(3, { side: 'to-postgres' });
   await state.rows(
-    `insert into pgnotion.edits (page_id, table_name, key, digest, code, parked_at)
-     select page_id, table_name, key, 'left', case when key::int <= 4 then $1 else 'other' end, clock_timestamp()
+    `insert into pgnotion.edits (page_id, table_name, key, command, code, parked_at)
+     select page_id, table_name, key, 'hold', case when key::int <= 4 then $1 else 'other' end, clock_timestamp()
        from pgnotion.records where key::int <= 9`,
     [MASS_DELETION],
   );
@@ -92,4 +92,43 @@ test('records that rest, or have no page, are none that a deletion could take', 
   await state.rows(`update pgnotion.records set page_id = null where key = '2'`);
   await gone(1);
   expect(await load('to-notion')).toMatchObject({ waiting: 0, records: 3 });
+});
+
+test('invariant 10: a decision reaches what waits for one, of its kind alone, and counts new pages by themselves', async () => {
+  const waiting = (codes: readonly (string | null)[]) =>
+    state.rows(
+      `insert into pgnotion.edits (page_id, table_name, key, digest, code, parked_at)
+       select ('00000000-0000-4000-8000-' || lpad(n::text, 12, '0'))::uuid, 'suppliers',
+              case when code <> 'mass_creation' then n::text end, 'd', code, clock_timestamp()
+         from unnest($1::text[]) with ordinality as u(code, n)`,
+      [codes],
+    );
+  const said = () =>
+    state.rows(
+      'select code, digest, command, parked_at is not null as parked from pgnotion.edits order by page_id',
+    );
+  const untouched = (code: string) => ({ code, digest: 'd', command: null, parked: true });
+  const decided = (code: string, command: string) => ({ code, digest: null, command, parked: false });
+  await waiting([
+    'mass_deletion',
+    'delete_review',
+    'mass_creation',
+    'mass_creation',
+    'adoption_review',
+    'sql_23505',
+  ]);
+  const decide = async (text: string): Promise<unknown> =>
+    (await state.rows<{ n: number }>(`select pgnotion.${text}::int as n`))[0]?.n;
+  expect(await decide(`approve_guarded('suppliers', only_kind => 'creation')`)).toBe(2);
+  expect(await decide(`reject_guarded('suppliers', only_kind => 'adoption')`)).toBe(1);
+  expect(await decide(`reject_guarded('suppliers', '1')`)).toBe(1);
+  expect(await decide(`approve_guarded('suppliers')`)).toBe(1);
+  expect(await said()).toEqual([
+    decided('mass_deletion', 'reject'),
+    decided('delete_review', 'approve'),
+    decided('mass_creation', 'approve'),
+    decided('mass_creation', 'approve'),
+    decided('adoption_review', 'reject'),
+    untouched('sql_23505'),
+  ]);
 });

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
+import { commandMark } from '../../src/model/edit-command.ts';
 import { parkEdit } from '../../src/state/edits.ts';
 import {
   clearNotice,
@@ -164,12 +165,12 @@ test('invariant 10: approve and reject know both kinds of waiting deletions, and
   await link(state.store, { table: suppliers, key: key('a'), page, ...base });
   await parkEdit(
     state.store,
-    { ...at, key: key('a'), digest: 'left' },
+    { ...at, key: key('a'), mark: commandMark('hold') },
     { code: 'delete_review', ...failure },
   );
   await parkEdit(
     state.store,
-    { page: pageOf(2), table: suppliers, key: key('b'), digest: 'left' },
+    { page: pageOf(2), table: suppliers, key: key('b'), mark: commandMark('hold') },
     { code: 'page_in_trash', ...failure },
   );
   await link(state.store, { table: products, key: key('a'), page: pageOf(3), ...base });
@@ -182,9 +183,9 @@ test('invariant 10: approve and reject know both kinds of waiting deletions, and
   ]);
   expect(await state.rows(`select pgnotion.reject_delete('products')::int as n`)).toEqual([{ n: 1 }]);
   expect(await state.rows(`select pgnotion.approve_delete('suppliers')::int as n`)).toEqual([{ n: 1 }]);
-  expect(await state.rows('select digest from pgnotion.edits order by 1')).toEqual([
-    { digest: 'approved' },
-    { digest: 'left' },
+  expect(await state.rows('select digest, command from pgnotion.edits order by 2')).toEqual([
+    { digest: null, command: 'approve' },
+    { digest: null, command: 'hold' },
   ]);
   expect(
     await state.rows(`select state, rested_as from pgnotion.records where table_name = 'products'`),

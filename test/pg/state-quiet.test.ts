@@ -54,7 +54,7 @@ test.each([
     'an edit waits',
     () =>
       sql.query(
-        `insert into pgnotion.edits (page_id, table_name, key, digest) values ('${pageOf(1)}', 'suppliers', 'a', '')`,
+        `insert into pgnotion.edits (page_id, table_name, key, command) values ('${pageOf(1)}', 'suppliers', 'a', 'look')`,
       ),
   ],
 ])('invariant 1: an entry stays if %s since it was read', async (_title, meanwhile) => {

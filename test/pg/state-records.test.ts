@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { valuesMark } from '../../src/model/edit-command.ts';
 import { waitForEdit } from '../../src/state/edits.ts';
 import { recordKeys } from '../../src/state/record-keys.ts';
 import {
@@ -204,7 +205,12 @@ test('a record whose page is hidden or moved is no target of relations until it 
 
 test('forgetting ends the pair, its waiting edits and what it waited for, and no other’s', async () => {
   const wait = (name: string, number: number) =>
-    waitForEdit(sql, { page: pageOf(number), table: suppliers, key: key(name), digest: 'd' }, 1000, null);
+    waitForEdit(
+      sql,
+      { page: pageOf(number), table: suppliers, key: key(name), mark: valuesMark('d') },
+      1000,
+      null,
+    );
   const target = [{ table: products, key: key('p') }];
   for (const [at, name] of ['a', 'b'].entries()) {
     await linked(name, at + 1);

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
+import { valuesMark } from '../../src/model/edit-command.ts';
 import { parkEdit } from '../../src/state/edits.ts';
 import { link, markTrashed } from '../../src/state/records.ts';
 import { forgetProgress } from '../../src/state/sources.ts';
@@ -83,7 +84,7 @@ test('a wish during a sweep is not forgotten at its end', async () => {
 test('what a sweep has not met is what was known before it began: records and pages that are none', async () => {
   await parkEdit(
     state.store,
-    { page: pageOf(9), table: suppliers, key: null, digest: 'd' },
+    { page: pageOf(9), table: suppliers, key: null, mark: valuesMark('d') },
     { code: 'x', reason: 'r', remedy: 'm' },
   );
   await markTrashed(state.store, suppliers, key('3'), 'trashed');

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import type { Clash } from '../../src/model/clash.ts';
+import { valuesMark } from '../../src/model/edit-command.ts';
 import { holdConflict, recordResolved } from '../../src/state/conflicts.ts';
 import { parkEdit } from '../../src/state/edits.ts';
 import { beginOperation, endOperation } from '../../src/state/operations.ts';
@@ -84,7 +85,7 @@ test('where nothing happened nothing is written', async () => {
 });
 
 test('what was refused is a line of its own, with reason and remedy, and another one when it is refused again', async () => {
-  const edit = { page: pageOf(1), table: suppliers, key: key('a'), digest: 'd' };
+  const edit = { page: pageOf(1), table: suppliers, key: key('a'), mark: valuesMark('d') };
   await parkEdit(state.store, edit, { code: 'x', reason: 'too long', remedy: 'shorten it' });
   expect(await collect(state.store, 'problems')).toBe(1);
   expect(await nextEntry(state.store)).toMatchObject({
@@ -94,7 +95,11 @@ test('what was refused is a line of its own, with reason and remedy, and another
     error: 'too long. shorten it',
   });
   expect(await collect(state.store, 'problems')).toBe(0);
-  await parkEdit(state.store, { ...edit, digest: 'e' }, { code: 'x', reason: 'still', remedy: 'shorten it' });
+  await parkEdit(
+    state.store,
+    { ...edit, mark: valuesMark('e') },
+    { code: 'x', reason: 'still', remedy: 'shorten it' },
+  );
   expect(await collect(state.store, 'problems')).toBe(1);
 });
 

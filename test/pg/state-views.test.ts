@@ -74,8 +74,8 @@ describe('status', () => {
       ('suppliers', 'a', 'write', ${ago(100)}, 0, null, null), ('suppliers', 'b', 'write', ${ago(10)}, 3, null, 'x'),
       ('suppliers', 'c', 'write', ${ago(500)}, 1, clock_timestamp(), 'x')`);
     await rows(`insert into pgnotion.edits (page_id, table_name, key, digest, parked_at, code) values
-      ('${pageOf(1)}', 'suppliers', 'a', '', clock_timestamp(), 'x'), ('${pageOf(2)}', 'suppliers', 'b', '', null, 'x'),
-      ('${pageOf(3)}', 'suppliers', null, '', null, null)`);
+      ('${pageOf(1)}', 'suppliers', 'a', 'd', clock_timestamp(), 'x'), ('${pageOf(2)}', 'suppliers', 'b', 'd', null, 'x'),
+      ('${pageOf(3)}', 'suppliers', null, 'd', null, null)`);
     const line = await status();
     expect(line).toMatchObject({ records: 3, linked: 1, pending: 2, failed: 2 });
     expect(line?.oldest_pending_seconds).toBeGreaterThanOrEqual(100);
@@ -123,7 +123,7 @@ test('conflicts count while they wait for a person, and their rate is that of th
 
 test('what only waits for a conflict’s decision is no failure', async () => {
   await rows(`insert into pgnotion.edits (page_id, table_name, key, digest, parked_at, code, reason, remedy) values
-    ('${pageOf(1)}', 'suppliers', 'a', '', now(), 'conflict_open', 'r', 'm')`);
+    ('${pageOf(1)}', 'suppliers', 'a', 'd', now(), 'conflict_open', 'r', 'm')`);
   expect(await readFailures(state.store)).toEqual([]);
   expect(await status()).toMatchObject({ failed: 0 });
 });
@@ -152,7 +152,7 @@ test('invariant 1: failures show what was set aside and what is tried again, of 
     ('suppliers', 'a', 'write', 2, now(), 'x', 'r', 'm'), ('suppliers', 'b', 'write', 1, null, 'y', 'r', 'm'),
     ('suppliers', 'fine', 'write', 0, null, null, null, null)`);
   await rows(`insert into pgnotion.edits (page_id, table_name, key, digest, attempts, parked_at, code, reason, remedy) values
-    ('${pageOf(2)}', 'products', null, '', 1, now(), 'z', 'r', 'm'), ('${pageOf(3)}', 'products', null, '', 1, null, null, null, null)`);
+    ('${pageOf(2)}', 'products', null, 'd', 1, now(), 'z', 'r', 'm'), ('${pageOf(3)}', 'products', null, 'd', 1, null, null, null, null)`);
   const told = { reason: 'r', remedy: 'm', since: expect.any(Date) };
   const failures = await readFailures(state.store);
   expect(failures).toHaveLength(3);
