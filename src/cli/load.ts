@@ -4,6 +4,7 @@ import { pathToFileURL } from 'node:url';
 import { readEnvironment } from '../config/environment.ts';
 import { parseConfig } from '../config/mapping-file.ts';
 import { messageOf, PgnotionError } from '../model/errors.ts';
+import { limitHeapGrowth } from '../runtime/heap.ts';
 import { createLog, silentLog } from '../runtime/log.ts';
 import type { Loaded } from './commands.ts';
 
@@ -13,6 +14,7 @@ export async function load(file: string, quiet: boolean): Promise<Loaded> {
   if (existsSync('.env')) process.loadEnvFile('.env');
   const config = parseConfig(await importConfig(file));
   const environment = readEnvironment(process.env, config);
+  limitHeapGrowth(environment.HEAP_GROWTH_PERCENT);
   return { config, environment, log: quiet ? silentLog() : createLog({ level: environment.LOG_LEVEL }) };
 }
 

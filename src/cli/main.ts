@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 import { Command, Option } from 'commander';
 import { LISTED_KINDS } from '../model/mass-change.ts';
+import { HEAP_GROWTH_PERCENT, limitHeapGrowth } from '../runtime/heap.ts';
 import type { Loaded } from './commands.ts';
 import type { ResolveOptions } from './conflicts.ts';
 import type { GuardedOptions } from './guarded.ts';
@@ -8,6 +9,8 @@ import type { RollbackArguments } from './rollback.ts';
 import { ask, print, report, stopSignal } from './terminal.ts';
 
 // What a command works with is loaded when it runs: help needs nothing of it, and a daemon nothing of the others.
+// Loading makes garbage too, so the heap is told first; the environment is known later.
+limitHeapGrowth(HEAP_GROWTH_PERCENT);
 
 type Globals = { readonly config: string; readonly json?: boolean };
 

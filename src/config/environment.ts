@@ -2,6 +2,7 @@ import { z } from 'zod';
 import type { Fault } from '../model/errors.ts';
 import type { TableName } from '../model/ids.ts';
 import { parseRateLimit } from '../notion/throttle.ts';
+import { HEAP_GROWTH_PERCENT } from '../runtime/heap.ts';
 import { namesSides } from './cross-checks.ts';
 import { invalidConfig } from './invalid-config.ts';
 import type { Config } from './mapping-file.ts';
@@ -50,6 +51,7 @@ const shape = {
   ADMIN_HOST: text.default('127.0.0.1'),
   ADMIN_PORT: port.default(7420),
   ALERT_WEBHOOK_URL: address.optional(),
+  HEAP_GROWTH_PERCENT: whole(0, 1_000).default(HEAP_GROWTH_PERCENT),
   LOG_LEVEL: z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']).default('info'),
 };
 
@@ -75,6 +77,8 @@ export const HELP: Readonly<Record<keyof typeof shape, string>> = {
     "the address that health checks and Notion's webhooks are answered at; 0.0.0.0 for all of the machine's",
   ADMIN_PORT: 'its port; 0 for any free one, off for none',
   ALERT_WEBHOOK_URL: 'where alerts are posted as JSON, such as an incoming webhook of Slack',
+  HEAP_GROWTH_PERCENT:
+    'garbage is collected once the memory in use has grown by that much; more saves CPU time, 0 leaves it to Node',
   LOG_LEVEL: 'fatal, error, warn, info, debug, trace or silent',
 };
 

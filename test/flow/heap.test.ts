@@ -1,0 +1,64 @@
+import { readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { type CliStage, createCliStage } from '../support/cli-stage.ts';
+import { shopConfig, shopSchema } from '../support/shop.ts';
+
+let stage: CliStage;
+
+/** Makes garbage beside what stays in use when the signal comes, and tells how large the heap has become. */
+const PROBE = `
+import { getHeapSpaceStatistics, getHeapStatistics } from 'node:v8';
+process.on('SIGUSR2', () => {
+  const kept = new Map();
+  for (let turn = 0; turn < 600_000; turn += 1) kept.set(turn % 60_000, { name: 'row ' + turn, parts: [turn, turn + 1] });
+  const young = getHeapSpaceStatistics().find((space) => space.space_name === 'new_space').space_size;
+  const { total_heap_size: total, heap_size_limit: limit } = getHeapStatistics();
+  process.stderr.write('heap ' + JSON.stringify({ kept: kept.size, young, total, limit }) + '\\n');
+});
+`;
+
+beforeAll(async () => {
+  stage = await createCliStage({ config: shopConfig, schema: shopSchema });
+  await stage.apply();
+  const file = join(stage.folder, 'pgnotion.config.ts');
+  await writeFile(file, `${PROBE}${await readFile(file, 'utf8')}`);
+});
+afterAll(() => stage[Symbol.asyncDispose]());
+
+type Heap = { readonly kept: number; readonly young: number; readonly total: number; readonly limit: number };
+
+const MEGABYTE = 1_048_576;
+/** It grows a time or two before the program's first line runs, and then no more. */
+const FIRST_YOUNG = 8;
+
+/** Starts the program as a user does, has it make garbage, and stops it as a service manager does. */
+async function heapWith(variables: Readonly<Record<string, string>> = {}): Promise<Heap> {
+  const daemon = await stage.start(variables);
+  daemon.signal('SIGUSR2');
+  await daemon.says(/^heap .+$/m);
+  daemon.signal('SIGTERM');
+  const { code, signal, stderr } = await daemon.exit;
+  expect({ code, signal }).toEqual({ code: 0, signal: null });
+  const [, heap = ''] = /^heap (.+)$/m.exec(stderr) ?? [];
+  return JSON.parse(heap) as Heap;
+}
+
+test('invariant 12: the heap stays near what is in use, without a limit at which the process would end', async () => {
+  const bounded = await heapWith();
+  expect(bounded.young / MEGABYTE).toBeLessThanOrEqual(FIRST_YOUNG);
+  // As V8 would have it, with the same garbage; and what a machine's administrator sets is set.
+  const free = await heapWith({ HEAP_GROWTH_PERCENT: '0' });
+  expect(free.young / MEGABYTE).toBeGreaterThan(2 * FIRST_YOUNG);
+  expect(bounded.total).toBeLessThan(free.total * 0.75);
+  expect(bounded.limit / MEGABYTE).toBeGreaterThan(1_000);
+});
+
+test('the share is what the environment says, also by way of .env', async () => {
+  await writeFile(join(stage.folder, '.env'), 'HEAP_GROWTH_PERCENT=0\n');
+  const free = await heapWith();
+  expect(free.young / MEGABYTE).toBeGreaterThan(2 * FIRST_YOUNG);
+  const refused = await stage.run(['status'], { HEAP_GROWTH_PERCENT: '-1' });
+  expect(refused.code).toBe(1);
+  expect(refused.stderr).toContain('set the environment variable HEAP_GROWTH_PERCENT');
+});
