@@ -8,16 +8,15 @@ import type { ResolvedTable } from '../model/mapping.ts';
 import { mappingDigest } from '../model/mapping-digest.ts';
 import type { Identified } from '../model/schema/identify.ts';
 import type { KnownSchema } from '../model/schema/known.ts';
-import { type AppliedTable, applyTables, seenSource } from '../notion/apply-schema.ts';
+import { type AppliedTable, applyTables } from '../notion/apply-schema.ts';
 import {
   createNotionClient,
   type NotionClient,
   type NotionDataSource,
   type RequestInfo,
 } from '../notion/client.ts';
-import { NotionFailure } from '../notion/error-classification.ts';
 import type { Sources } from '../notion/schema.ts';
-import { createThrottle, type Throttle } from '../notion/throttle.ts';
+import { createThrottle, type Ledger, type Throttle } from '../notion/throttle.ts';
 import { briefQueries } from '../postgres/brief-queries.ts';
 import { createPool, describeConnectError, severPool } from '../postgres/pool.ts';
 import { notUnique, sampleFaults } from '../postgres/query-checks.ts';
@@ -34,9 +33,10 @@ import { migrate } from '../state/migrate.ts';
 import { readKnown } from '../state/properties.ts';
 import { type Answer, recentRequests, recordRequest } from '../state/requests.ts';
 import { readSources, type Source } from '../state/sources.ts';
-import { createStore, inTransaction } from '../state/sql.ts';
-import { badId, HIDDEN, hiddenId, severalSources } from './data-source-faults.ts';
+import { createStore, inTransaction, type Sql, type Store } from '../state/sql.ts';
+import { HIDDEN } from './data-source-faults.ts';
 import { claimSources, markedOf, markSources } from './installation-marks.ts';
+import { dataSourceOf } from './named-source.ts';
 
 /** The two ends, opened and checked, and the mapping between them. Everything that commands and daemon share. */
 export type Installation = {
@@ -69,7 +69,15 @@ const TABLE_MS = 3_000;
 /** A migration may have to go through all that the state holds. */
 const MIGRATION_MS = 600_000;
 
-type OpenOptions = { readonly resolving?: Resolving; readonly migrationMs?: number };
+/** Has PostgreSQL itself refuse whatever would change something. */
+const READ_ONLY = '-c default_transaction_read_only=on';
+
+type OpenOptions = {
+  readonly resolving?: Resolving;
+  readonly migrationMs?: number;
+  /** Leaves our schema as it is, or absent, and every session unable to write. */
+  readonly readOnly?: boolean;
+};
 
 /**
  * Opens PostgreSQL, brings our schema up to date and joins the mapping with the catalog. Throws `PgnotionError`, also
@@ -79,11 +87,12 @@ export async function openInstallation(
   config: Config,
   environment: Environment,
   log: Log,
-  { resolving = 'all', migrationMs = MIGRATION_MS }: OpenOptions = {},
+  { resolving = 'all', migrationMs = MIGRATION_MS, readOnly = false }: OpenOptions = {},
 ): Promise<Installation> {
   const { DATABASE_URL: url } = environment;
+  const always = readOnly ? READ_ONLY : '';
   const state = { url, max: MAX_CONNECTIONS, raw: false, applicationName: 'pgnotion state', log };
-  const first = createPool(state);
+  const first = createPool({ ...state, settings: always });
   const opened = [first];
   const sever = (): void => opened.forEach(severPool);
   const close = async (): Promise<void> => {
@@ -96,11 +105,12 @@ export async function openInstallation(
     await answer.catch((error: unknown) => {
       throw describeConnectError(error, url);
     });
-    await within(migrationMs, 'bringing the schema pgnotion up to date', migrate(first));
+    if (!readOnly) await within(migrationMs, 'bringing the schema pgnotion up to date', migrate(first));
     // Our schema is there from here on, so that a session on the users' tables can be told to leave it out.
-    const settings = await within(ANSWER_MS, 'reading the search path', searchPathOption(first));
+    const path = await within(ANSWER_MS, 'reading the search path', searchPathOption(first));
+    const settings = `${path} ${always}`;
     // The users' queries and expressions are looked at over it, too.
-    const pool = settings === '' ? first : createPool({ ...state, settings });
+    const pool = path === '' ? first : createPool({ ...state, settings });
     const theirs = { url, applicationName: 'pgnotion', settings: `${LOCK_SETTING} ${settings}`, log };
     const rawPool = createPool({ ...theirs, max: MAX_CONNECTIONS, raw: true });
     const writePool = createWritePool(theirs);
@@ -128,25 +138,25 @@ type NotionSide = {
   readonly answers: Answer[];
 };
 
-/** Notion through the one door, whose window outlives the process. A daemon gives its epoch: see `recordRequest`. */
+/**
+ * Notion through the one door, whose window outlives the process, unless there is no schema of ours to keep it in. A daemon
+ * gives its epoch: see `recordRequest`.
+ */
 export function openNotion(
-  installation: Installation,
+  installation: Pick<Installation, 'environment' | 'log'> & { readonly pool: Pool | null },
   epoch: number | null = null,
   onRequest?: (request: RequestInfo) => void,
 ): NotionSide {
   const { environment, pool, log } = installation;
   const limit = environment.NOTION_RATE_LIMIT;
-  const store = createStore(pool, 0);
-  const throttle = createThrottle({
-    limit,
-    log,
-    ledger: {
-      open: () => recentRequests(store, limit.windowMs),
-      record: async (priority) => {
-        await recordRequest(store, priority, epoch);
-      },
+  const ledgerIn = (store: Store): Ledger => ({
+    open: () => recentRequests(store, limit.windowMs),
+    record: async (priority) => {
+      await recordRequest(store, priority, epoch);
     },
   });
+  const ledger = pool === null ? {} : { ledger: ledgerIn(createStore(pool, 0)) };
+  const throttle = createThrottle({ limit, log, ...ledger });
   const answers: Answer[] = [];
   const notion = createNotionClient({
     onRequest: (request) => {
@@ -170,9 +180,12 @@ const ASK = { priority: 'live' } as const;
 export async function knownSources(
   installation: Installation,
   notion: NotionClient,
-  { keepHidden = false }: { readonly keepHidden?: boolean } = {},
+  {
+    keepHidden = false,
+    store = createStore(installation.pool, 0),
+  }: { readonly keepHidden?: boolean; readonly store?: Sql } = {},
 ): Promise<Sources> {
-  const stored = await readSources(createStore(installation.pool, 0));
+  const stored = await readSources(store);
   const known = new Map([...stored.values()].map((source) => [source.table, source.dataSource]));
   for (const [table, id] of installation.environment.databaseIds) {
     const source = stored.get(table);
@@ -186,31 +199,6 @@ export async function knownSources(
   }
   const names = new Set(installation.config.tables.map((table) => table.name));
   return new Map([...known].filter(([table]) => names.has(table)));
-}
-
-/**
- * People copy the id of a database out of its address; a data source's own id is taken too. Of several in one database it
- * is the one that is synced already.
- */
-export async function dataSourceOf(
-  notion: NotionClient,
-  variable: string,
-  id: string,
-  known?: ReturnType<typeof dataSourceId>,
-): Promise<ReturnType<typeof dataSourceId>> {
-  try {
-    const database = await notion.retrieveDatabase(dataSourceId(id), ASK);
-    const [only, ...others] = database.dataSources;
-    if (known !== undefined && database.dataSources.some((source) => source.id === known)) return known;
-    if (only === undefined || others.length > 0) throw severalSources(database.title, database.dataSources);
-    return only.id;
-  } catch (error) {
-    if (error instanceof TypeError) throw badId(variable, id);
-    if (!(error instanceof NotionFailure) || error.errorClass.status !== 404) throw error;
-    const source = await seenSource(notion, dataSourceId(id), ASK);
-    if (source === null) throw hiddenId(variable, id);
-    return source.id;
-  }
 }
 
 /** Whether an id is that of the place in Notion that is known of a table. */
@@ -261,10 +249,10 @@ const meetingOf = ({ created, changed }: AppliedTable): Meeting =>
 
 /** What state knows of each data source, so that its properties are found whatever they are called. */
 export async function knownSchemas(
-  { pool }: Installation,
+  { pool }: Pick<Installation, 'pool'>,
   sources: Sources,
+  store: Sql = createStore(pool, 0),
 ): Promise<ReadonlyMap<TableName, KnownSchema>> {
-  const store = createStore(pool, 0);
   const known = [...sources].map(
     async ([table, id]): Promise<[TableName, KnownSchema]> => [table, await readKnown(store, table, id)],
   );

@@ -10,7 +10,7 @@ import {
   saveInstallation,
   wasReset,
 } from '../state/installation.ts';
-import { createStore, inTransaction } from '../state/sql.ts';
+import { createStore, inTransaction, type Sql } from '../state/sql.ts';
 import type { Installation } from './connections.ts';
 
 /**
@@ -38,6 +38,15 @@ export async function ownInstallation(
     await announceSlot(inner, config.slot);
   });
   return own;
+}
+
+/** The same without keeping anything. Throws PgnotionError `installation_copied`. */
+export async function lookAtInstallation(installation: Installation, sql: Sql): Promise<StoredInstallation> {
+  const present = await presentBinding(installation);
+  const stored = (await readInstallation(sql)) ?? newInstallation(present, await wasReset(sql));
+  const why = whyCopied(stored.bound, present);
+  if (why !== null) throw copied(stored.id, `this database is a copy: ${why}`, installation);
+  return stored;
 }
 
 async function presentBinding({ pool }: Installation): Promise<Binding> {

@@ -64,6 +64,10 @@ export function assertOwnSource(
   );
 }
 
+/** Whether a data source has our mark already. */
+export const isMarked = ({ own }: Pick<Claim, 'own'>, actual: NotionDataSource): boolean =>
+  ownerOf(actual) === own.id;
+
 /** Whichever property has the mark: people may have moved the key to another one. */
 function ownerOf({ id, properties }: NotionDataSource) {
   for (const property of Object.values(properties)) {
@@ -89,7 +93,7 @@ export async function markSources(
   const sql = createStore(installation.pool, 0);
   const marked = new Set(own.marked);
   for (const source of sources) {
-    if (ownerOf(source.actual) !== own.id && !(await markSource(installation, notion, own, source))) continue;
+    if (!isMarked({ own }, source.actual) && !(await markSource(installation, notion, own, source))) continue;
     marked.add(source.actual.id);
   }
   if (marked.size === own.marked.length) return;

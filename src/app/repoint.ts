@@ -7,7 +7,7 @@ import type { NotionClient } from '../notion/client.ts';
 import type { Sources } from '../notion/schema.ts';
 import { isDaemonAtWork, pairsOf, unlinkTable } from '../state/reset.ts';
 import { readSources, type Source } from '../state/sources.ts';
-import { createStore, inCommandTransaction } from '../state/sql.ts';
+import { createStore, inCommandTransaction, type Sql } from '../state/sql.ts';
 import { voidBase } from '../state/void-base.ts';
 import type { Installation } from './connections.ts';
 import { ownInstallation } from './installation-identity.ts';
@@ -21,8 +21,11 @@ export type Repointed = {
   readonly pairs: number;
 };
 
-export async function repointedTables({ pool }: Installation, sources: Sources): Promise<Repointed[]> {
-  const sql = createStore(pool, 0);
+export async function repointedTables(
+  { pool }: Pick<Installation, 'pool'>,
+  sources: Sources,
+  sql: Sql = createStore(pool, 0),
+): Promise<Repointed[]> {
   const found: Repointed[] = [];
   for (const [table, from] of await readSources(sql)) {
     const to = sources.get(table);

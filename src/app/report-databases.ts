@@ -13,6 +13,7 @@ import {
   applyReportDatabase,
   type ReportDatabase,
 } from '../notion/report-database.ts';
+import type { Sources } from '../notion/schema.ts';
 import { keepDrifts } from '../state/drift.ts';
 import {
   type ReportDatabaseName,
@@ -21,7 +22,8 @@ import {
 } from '../state/report-databases.ts';
 import { readSources } from '../state/sources.ts';
 import { createStore } from '../state/sql.ts';
-import { dataSourceOf, type Installation } from './connections.ts';
+import type { Installation } from './connections.ts';
+import { dataSourceOf } from './named-source.ts';
 
 type AppliedReportDatabaseLine = {
   readonly title: string;
@@ -41,22 +43,23 @@ export async function applyReportDatabases(
   notion: NotionClient,
 ): Promise<readonly AppliedReportDatabaseLine[]> {
   const lines: AppliedReportDatabaseLine[] = [];
-  for (const [name, reportDatabase] of await wanted(installation))
+  const sources = await readSources(createStore(installation.pool, 0));
+  const places = new Map([...sources].map(([table, { dataSource }]) => [table, dataSource]));
+  for (const [name, reportDatabase] of wantedReportDatabases(installation, places))
     lines.push(await applyOne(installation, notion, name, reportDatabase));
   return lines;
 }
 
-async function wanted({
-  config,
-  tables,
-  pool,
-}: Installation): Promise<readonly [ReportDatabaseName, ReportDatabase][]> {
+/** Those that the configuration wants, with relations to the tables that have a place in Notion. */
+export function wantedReportDatabases(
+  { config, tables }: Pick<Installation, 'config' | 'tables'>,
+  sources: Sources,
+): readonly [ReportDatabaseName, ReportDatabase][] {
   const wanted: [ReportDatabaseName, ReportDatabase][] = [];
   if (config.syncLog.level !== 'off') wanted.push(['sync_log', SYNC_LOG]);
   if (asksPeople(tables)) {
-    const sources = await readSources(createStore(pool, 0));
     const placed = tables.flatMap(({ name, title }) => {
-      const dataSource = sources.get(name)?.dataSource;
+      const dataSource = sources.get(name);
       return dataSource === undefined ? [] : [{ title, dataSource }];
     });
     wanted.push(['conflicts', conflictsDatabase(placed)]);

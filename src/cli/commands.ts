@@ -13,7 +13,8 @@ import { databaseVariable, type Environment } from '../config/environment.ts';
 import type { Config } from '../config/mapping-file.ts';
 import { PgnotionError } from '../model/errors.ts';
 import type { TableName } from '../model/ids.ts';
-import { goesToPostgres, type ResolvedTable } from '../model/mapping.ts';
+import type { ResolvedTable } from '../model/mapping.ts';
+import { editableKey, keyWarning } from '../model/plan-warnings.ts';
 import { sentences } from '../model/sentences.ts';
 import type { NotionClient } from '../notion/client.ts';
 import type { Resolving } from '../postgres/resolve-each.ts';
@@ -105,7 +106,7 @@ async function applyAll(
           ? `# ${title}: ${created ? 'created' : 'as it should be'}\n${variable}=${id}`
           : `# ${title}: ${problem}`,
       );
-    for (const [table, { editableKey }] of keys) lines.push(`# ${table}: ${keyWarning(editableKey)}`);
+    for (const [table, { editableKey: own }] of keys) lines.push(`# ${table}: ${keyWarning(own)}`);
     lines.push(...driftLines(drift).map((line) => `# ${line}`));
     return [...contactLines(contacts), ...lines].join('\n');
   } finally {
@@ -117,17 +118,9 @@ async function applyAll(
 function editableKeys(
   tables: Iterable<ResolvedTable>,
 ): ReadonlyMap<TableName, { readonly editableKey: readonly string[] }> {
-  const found = [...tables].map(({ name, key, fields }) => {
-    const editable = fields.filter(
-      (field) => goesToPostgres(field) && field.source.kind === 'column' && key.includes(field.source.column),
-    );
-    return [name, { editableKey: editable.map(({ property }) => property) }] as const;
-  });
-  return new Map(found.filter(([, { editableKey }]) => editableKey.length > 0));
+  const found = [...tables].map((table) => [table.name, { editableKey: editableKey(table) }] as const);
+  return new Map(found.filter(([, { editableKey: properties }]) => properties.length > 0));
 }
-
-const keyWarning = (properties: readonly string[]): string =>
-  `warning: ${properties.join(' and ')} ${properties.length === 1 ? 'is' : 'are'} of the primary key and may be edited in Notion, which changes the row's key: what refers to it has to follow (ON UPDATE CASCADE), or the edit is refused; set the direction to "to-notion" to show the key only`;
 
 const withContact =
   (contacts: readonly ContactReport[]) =>

@@ -6,7 +6,7 @@ import type { Loaded } from './commands.ts';
 import type { ResolveOptions } from './conflicts.ts';
 import type { GuardedOptions } from './guarded.ts';
 import type { RollbackArguments } from './rollback.ts';
-import { ask, print, report, stopSignal } from './terminal.ts';
+import { ask, print, report, stopSignal, tell } from './terminal.ts';
 
 // What a command works with is loaded when it runs: help needs nothing of it, and a daemon nothing of the others.
 // Loading makes garbage too, so the heap is told first; the environment is known later.
@@ -32,15 +32,32 @@ const takeOverOption = (): Option =>
   );
 
 program
+  .command('plan')
+  .option('--out <file>', 'keep it in this file, for `apply`')
+  .description('tell what apply and the first sync would do, and what they cost; nothing is changed')
+  .action(async ({ out = null }: { readonly out?: string | null }) => {
+    const { planCommand } = await import('./plan.ts');
+    const plan = await planCommand(await load(true), { json: json(), out, tell });
+    await print(plan.text);
+    if (!plan.inSync) process.exitCode = 2;
+  });
+
+program
   .command('apply')
+  .argument('[plan]', 'the file of a plan, which must still hold')
   .description('create what is missing in Notion, and print the ids of the databases')
   .option('--yes', 'move tables whose database is another one now: their pages are made anew')
   .addOption(takeOverOption())
   .action(
-    async ({ yes = false, takeOver = false }: { readonly yes?: boolean; readonly takeOver?: boolean }) => {
+    async (
+      plan: string | undefined,
+      { yes = false, takeOver = false }: { readonly yes?: boolean; readonly takeOver?: boolean },
+    ) => {
       const { applyCommand } = await import('./commands.ts');
+      const loaded = await load(true);
+      if (plan !== undefined) await (await import('./plan.ts')).assertPlanHolds(loaded, plan, tell);
       const confirm = async (question: string): Promise<boolean> => yes || ask(question);
-      await print(await applyCommand(await load(true), json(), confirm, takeOver));
+      await print(await applyCommand(loaded, json(), confirm, takeOver));
     },
   );
 

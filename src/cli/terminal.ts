@@ -25,6 +25,9 @@ export const print = (text: string): Promise<void> =>
     process.stdout.write(text.endsWith('\n') ? text : `${text}\n`, () => done());
   });
 
+/** Tells whoever waits for a long command how far it has come; what is piped on has only the result. */
+export const tell = (text: string): void => void process.stderr.write(`${text}\n`);
+
 /** Asks on a terminal; where there is none, nobody can say yes. */
 export async function ask(question: string): Promise<boolean> {
   if (!process.stdin.isTTY || !process.stderr.isTTY) return false;

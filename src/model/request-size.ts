@@ -11,6 +11,9 @@ type Fitted = {
   readonly faults: readonly Fault[];
 };
 
+/** How many requests so many bytes of properties take. */
+export const requestsForBytes = (bytes: number): number => Math.max(1, Math.ceil(bytes / MOST_BYTES));
+
 const bytesOf = ({ key, value }: SentField): number =>
   Buffer.byteLength(JSON.stringify(key)) + Buffer.byteLength(JSON.stringify(value)) + 2;
 

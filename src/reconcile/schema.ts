@@ -89,6 +89,8 @@ export async function learnOptions(
   for (const { property, what: id, name = '' } of learned) {
     const [was, field] = [ownEntry(known, property), table.fields.find((each) => each.property === property)];
     if (was === undefined || field === undefined) continue;
+    // Pages that were answered while it was being learned have shown it again.
+    if (ownEntry(was.options, id)?.name === name) continue;
     const option = labelled(field, {}, [{ id, name }])[id];
     if (option === undefined) continue;
     if (Object.values(was.options).some(({ label }) => label === option.label)) return false;

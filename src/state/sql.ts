@@ -32,6 +32,13 @@ export function createStore(pool: Pool, epoch: number): Store {
   };
 }
 
+/** What stands for our schema where there is none: nothing is known, and nothing can be kept. */
+export const NO_STATE: Store = {
+  query: async () => [],
+  transaction: () => Promise.reject(new Error('there is no schema to write to')),
+  epoch: 0,
+};
+
 /** One transaction on one connection. A connection whose rollback fails is not given back to the pool. */
 export async function inTransaction<T>(
   pool: Pool,

@@ -95,7 +95,7 @@ const NO_LOOKUPS = lookupsOver({ pairs: [], users: new Map() });
 
 /** Fetches the pages that these rows' relations point to, in one query; what has none by that name is asked of PostgreSQL. */
 export async function lookupsFor(
-  context: DeliverContext,
+  context: Pick<DeliverContext, 'store' | 'db' | 'tables' | 'people'>,
   table: ResolvedTable,
   rows: readonly RowImage[],
 ): Promise<Lookups> {

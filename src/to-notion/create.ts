@@ -118,7 +118,11 @@ function stageFields(context: DeliverContext, delivery: Delivery): readonly stri
 }
 
 /** All that a page is to hold that does not exist yet. */
-const planNewPage = ({ table, row, lookups }: Delivery): ReturnType<typeof planPage> =>
+export const planNewPage = ({
+  table,
+  row,
+  lookups,
+}: Pick<Delivery, 'table' | 'row' | 'lookups'>): ReturnType<typeof planPage> =>
   planPage({
     table,
     base: { row: {}, page: {} },

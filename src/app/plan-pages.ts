@@ -1,0 +1,248 @@
+import { awayOf } from '../model/away.ts';
+import type { Json, PageImage, RowImage } from '../model/change.ts';
+import type { DataSourceId, PageId, RowKey } from '../model/ids.ts';
+import { judgeKeyedPage, type KeyedPageVerdict } from '../model/keyed-page.ts';
+import { goesToNotion, goesToPostgres, type ResolvedTable } from '../model/mapping.ts';
+import { changedOnPage } from '../model/merge.ts';
+import { readPage } from '../model/page.ts';
+import { planPage } from '../model/plan.ts';
+import { withUnshown } from '../model/relation-targets.ts';
+import type { PlanKind } from '../model/sync-plan.ts';
+import type { NotionPage } from '../notion/client.ts';
+import { isComing } from '../notion/schema-rehearsal.ts';
+import { findKeys } from '../postgres/keys.ts';
+import { readEach } from '../postgres/read-rows.ts';
+import { editsOf, type WaitingEdit } from '../state/edits.ts';
+import { wasDeletedHere } from '../state/operations.ts';
+import { recordsByKey, recordsByPage, type SyncRecord } from '../state/records.ts';
+import { lookupsFor } from '../to-notion/context.ts';
+import { typedIn } from '../to-postgres/keyed-page.ts';
+import { scan } from '../to-postgres/scan.ts';
+import { noteRefused } from './plan-rows.ts';
+import { NOBODY, newPeople, noteOptions, pageSample, type TableWalk } from './plan-walk.ts';
+
+/** Where a table's pages are. */
+export type Place = {
+  readonly dataSource: DataSourceId;
+  /** Property ids, those of properties included that `apply` adds. */
+  readonly ids: Readonly<Record<string, string>>;
+  readonly botId: string;
+};
+
+/** What the pages of a data source are, all told. */
+export type PagesSeen = {
+  readonly pages: number;
+  /** Pages of records, by which it is known which records' pages are not listed. */
+  readonly met: ReadonlySet<PageId>;
+  /** More pages were made in one minute than Notion lists. */
+  readonly gaps: number;
+};
+
+/** Reads every page of a data source, and says what each would become. */
+export async function walkPages(walk: TableWalk, place: Place): Promise<PagesSeen> {
+  const met = new Set<PageId>();
+  let pages = 0;
+  let gaps = 0;
+  const listing = scan(walk.notion, {
+    dataSource: place.dataSource,
+    by: 'created_time',
+    from: null,
+    priority: 'live',
+    onGap: () => {
+      gaps += 1;
+    },
+    onUnreadable: () => {
+      pages += 1;
+    },
+  });
+  for await (const batch of listing) {
+    const here = batch.filter((page) => awayOf(page, place.dataSource) === null);
+    pages += here.length;
+    for (const page of await meetPages(walk, place, here)) met.add(page);
+    walk.tell('pages read', pages);
+  }
+  return { pages, met, gaps };
+}
+
+type Seen = { readonly page: NotionPage; readonly image: PageImage };
+
+/** Returns the pages that belong to records. */
+async function meetPages(walk: TableWalk, place: Place, pages: readonly NotionPage[]): Promise<PageId[]> {
+  const { store, table } = walk;
+  const ids = pages.map(({ id }) => id);
+  const records = await recordsByPage(store, ids);
+  const edits = await editsOf(store, ids);
+  const strangers: Seen[] = [];
+  for (const page of pages) {
+    const seen = { page, image: readPage(table, place.ids, page.properties).image };
+    const record = records.get(page.id);
+    if (record !== undefined) noteEdit(walk, seen, record, edits.get(page.id));
+    // What stands in the failures or waits for a person is told there.
+    else if (edits.get(page.id)?.parked !== true) strangers.push(seen);
+  }
+  await meetStrangers(walk, place, strangers);
+  return [...records.keys()];
+}
+
+/** What people changed since both sides agreed goes to the row; what they may not change is written again. */
+function noteEdit(
+  { table, counter, written }: TableWalk,
+  { page, image }: Seen,
+  record: SyncRecord,
+  edit: WaitingEdit | undefined,
+): void {
+  if (record.state !== 'linked' || record.table !== table.name || edit?.parked) return;
+  if (Object.keys(record.basePage).length === 0) return;
+  const whole = withUnshown(table.fields, image, record.unshown);
+  const changed = changedOnPage(
+    table.fields.filter(({ property }) => property in record.basePage),
+    record.basePage,
+    whole,
+  );
+  const theirs = changed.filter(goesToPostgres).map(({ property }) => property);
+  const ours = changed.filter((field) => !goesToPostgres(field) && goesToNotion(field));
+  const { key } = record;
+  if (theirs.length > 0)
+    counter.add('edit', pageSample(table, page.id, image, { key, note: theirs.join(', ') }));
+  if (ours.length === 0) return;
+  const names = ours.map(({ property }) => property);
+  counter.add('update', pageSample(table, page.id, image, { key, note: names.join(', ') }));
+  for (const name of names) written.fields[name] = (written.fields[name] ?? 0) + 1;
+}
+
+/** Pages that belong to no record. Of two with one key, the one that was made first is the record's. */
+async function meetStrangers(walk: TableWalk, place: Place, seen: readonly Seen[]): Promise<void> {
+  const { db, table, store, counter } = walk;
+  const typed = seen.flatMap((one) => typedIn({ table, image: one.image }) ?? []);
+  const keys = await findKeys(db, table, typed);
+  const found = [...keys.values()].map(({ key }) => key);
+  const owners = await recordsByKey(store, table.name, found);
+  const existing = [...keys.values()].filter(({ exists }) => exists).map(({ key }) => key);
+  const { rows } = await readEach(db, table, existing);
+  const lookups = await lookupsFor(walk, table, [...rows.values()]);
+  for (const one of seen) {
+    const text = typedIn({ table, image: one.image });
+    const key = text === null ? null : (keys.get(text)?.key ?? null);
+    if (text === null) noteNew(walk, one);
+    else if (key === null) counter.add('unknown', pageSample(table, one.page.id, one.image, { key: text }));
+    else {
+      const row = rows.get(key);
+      const writes = row === undefined ? null : writesTo(walk, place, one, { key, row, lookups });
+      const verdict = await verdictOf(walk, place, one, { key, owner: owners.get(key), row, writes });
+      await noteKeyed(walk, one, { key, row, verdict, writes });
+    }
+  }
+}
+
+function noteNew({ table, counter }: TableWalk, { page, image }: Seen): void {
+  if (table.direction !== 'to-notion') counter.add('become', pageSample(table, page.id, image));
+}
+
+/** What the row would write to a page that it takes over, which has no base: PostgreSQL wins what differs. */
+function writesTo(
+  { table }: TableWalk,
+  place: Place,
+  { image }: Seen,
+  {
+    row,
+    lookups,
+  }: { readonly key: RowKey; readonly row: RowImage } & Pick<Parameters<typeof planPage>[0], 'lookups'>,
+): ReturnType<typeof planPage> {
+  return planPage({
+    table,
+    base: { row: {}, page: {} },
+    row,
+    page: { ...emptyImage(table, place), ...image },
+    seen: true,
+    restore: [],
+    lookups,
+    decided: NOBODY,
+    withheld: NOBODY,
+    judge: () => 'postgres',
+  });
+}
+
+/** What pages show in the properties that `apply` is yet to add. */
+function emptyImage(table: ResolvedTable, { ids }: Place): PageImage {
+  const lists = ['title', 'rich_text', 'multi_select', 'relation', 'people', 'files'];
+  return Object.fromEntries(
+    table.fields.flatMap(({ property, type, codec, shape }) => {
+      const id = ids[property];
+      if (id === undefined || !isComing(id)) return [];
+      const content: Json = lists.includes(type) ? [] : type === 'checkbox' ? false : null;
+      const read = codec.read({ id, type, [type]: content }, shape);
+      return read.kind === 'value' ? [[property, read.value] as const] : [];
+    }),
+  );
+}
+
+type Keyed = {
+  readonly key: RowKey;
+  readonly owner: SyncRecord | undefined;
+  readonly row: RowImage | undefined;
+  readonly writes: ReturnType<typeof planPage> | null;
+};
+
+async function verdictOf(
+  { store, table, adopted }: TableWalk,
+  { botId }: Place,
+  { page }: Seen,
+  { key, owner, row, writes }: Keyed,
+): Promise<KeyedPageVerdict> {
+  const ownerState =
+    owner?.page != null
+      ? owner.state === 'resting'
+        ? 'resting'
+        : 'linked'
+      : owner === undefined
+        ? 'none'
+        : 'creating';
+  const different = Object.keys(writes?.writes ?? {}).filter((name) => name !== table.idProperty);
+  return judgeKeyedPage({
+    ours: page.createdBy === botId,
+    rowExists: row !== undefined,
+    owner: adopted.has(key) ? 'linked' : ownerState,
+    fromLostCreate: false,
+    sameValues: different.length === 0,
+    wasDeleted: row === undefined && (await wasDeletedHere(store, page.id)),
+    decision: null,
+  });
+}
+
+const KINDS: Readonly<Record<KeyedPageVerdict, PlanKind | null>> = {
+  adopt: 'adopt',
+  review: 'review',
+  'not-this-row': 'duplicate',
+  duplicate: 'duplicate',
+  twin: 'duplicate',
+  // It is being made by a daemon at work.
+  later: null,
+  'row-returns': 'become',
+  'unknown-key': 'unknown',
+};
+
+async function noteKeyed(
+  walk: TableWalk,
+  { page, image }: Seen,
+  { key, row, verdict, writes }: Omit<Keyed, 'owner'> & { readonly verdict: KeyedPageVerdict },
+): Promise<void> {
+  const { table, counter, written, naming, adopted } = walk;
+  const asRow =
+    verdict === 'duplicate' && table.onDuplicatePage === 'new-row' && table.direction !== 'to-notion';
+  const kind = asRow ? 'become' : KINDS[verdict];
+  const fields = Object.keys(writes?.writes ?? {});
+  const note = verdict === 'adopt' && fields.length > 0 ? fields.join(', ') : null;
+  if (kind !== null) counter.add(kind, pageSample(table, page.id, image, { key, note }));
+  // Its row gets no other page until a person has decided.
+  if (verdict === 'review') adopted.add(key);
+  if (verdict !== 'adopt' || writes === null || row === undefined) return;
+  adopted.add(key);
+  noteRefused(walk, key, row, writes);
+  if (writes.missing.some((target) => walk.adoptedOf.get(target.table)?.has(target.key) !== true))
+    written.adoptedLate += 1;
+  if (fields.length === 0) return;
+  written.adoptedWritten += 1;
+  for (const field of fields) written.fields[field] = (written.fields[field] ?? 0) + 1;
+  naming.note(newPeople(table, writes.writes, image));
+  noteOptions(walk, writes.writes);
+}
