@@ -147,8 +147,8 @@ const writesOf = (load: TableLoad, isLong: boolean): number =>
 const livesOf = (load: TableLoad): number =>
   load.adopts +
   load.adoptedWritten +
-  load.adoptedLate +
-  looksBefore(load, load.adoptedLate) +
+  // Their targets come one by one, so that each is looked at again before its relation is written.
+  2 * load.adoptedLate +
   // A look once it has been left alone, another one before its key is written to it, and that write.
   3 * load.becomes +
   load.edits +
