@@ -4,6 +4,7 @@ import type { TestProject } from 'vitest/node';
 import { findChromium } from './chromium.ts';
 import { hasNotionDocument } from './notion-document.ts';
 import { findPostgresBinaries, hasWal2json, startTestServer } from './servers.ts';
+import { createStateTemplate } from './state-template.ts';
 
 declare module 'vitest' {
   interface ProvidedContext {
@@ -18,6 +19,8 @@ declare module 'vitest' {
     hasPostgres15: boolean;
     /** Whether the protocol's model can be checked: Spin, and the C compiler that it needs. */
     hasSpin: boolean;
+    /** A database of the shared server that has our schema and nothing else, to be copied. */
+    stateTemplate: string;
   }
 }
 
@@ -29,6 +32,7 @@ const leftOut = (what: string): void => void process.stderr.write(`left out: ${w
 /** Starts the one server of the run, and says once what this machine cannot test. */
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
   const server = await startTestServer();
+  const template = await createStateTemplate(server.url);
   const chromium = findChromium();
   const postgres15 = findPostgresBinaries(15);
   const wal2json = hasWal2json(15);
@@ -43,10 +47,14 @@ export default async function setup(project: TestProject): Promise<() => Promise
     );
   project.provide('postgresUrl', server.url);
   project.provide('postgresKind', server.kind);
+  project.provide('stateTemplate', template.name);
   project.provide('hasChromium', chromium !== null);
   project.provide('chromiumPath', chromium);
   project.provide('hasWal2json', wal2json);
   project.provide('hasPostgres15', postgres15 !== null);
   project.provide('hasSpin', spin);
-  return () => server.stop();
+  return async () => {
+    await template.drop();
+    await server.stop();
+  };
 }

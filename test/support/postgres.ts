@@ -17,11 +17,17 @@ export type TestDatabase = {
   readonly [Symbol.asyncDispose]: () => Promise<void>;
 };
 
-/** Makes an empty database on the run's server, or on the one whose superuser URL is given. */
-export async function createDatabase(name?: string, serverUrl = serverUrlUnderTest()): Promise<TestDatabase> {
+/** Makes a database on the run's server, or on the one whose superuser URL is given: empty, or a copy of another. */
+export async function createDatabase(
+  name?: string,
+  serverUrl = serverUrlUnderTest(),
+  template = 'template1',
+): Promise<TestDatabase> {
   const database = name ?? `t_${process.pid}_${randomBytes(4).toString('hex')}`;
   await asAdmin(serverUrl, async (admin) => {
-    await admin.query(`CREATE DATABASE ${pg.escapeIdentifier(database)}`);
+    await admin.query(
+      `CREATE DATABASE ${pg.escapeIdentifier(database)} TEMPLATE ${pg.escapeIdentifier(template)}`,
+    );
   });
   const url = inDatabase(serverUrl, database);
   const pool = createPool({ url, max: 10, raw: false, applicationName: 'pgnotion test', log: silentLog() });

@@ -1,4 +1,5 @@
 import type pg from 'pg';
+import { inject } from 'vitest';
 import {
   type DataSourceId,
   dataSourceId,
@@ -12,6 +13,7 @@ import { migrate } from '../../src/state/migrate.ts';
 import type { DirtyRecord } from '../../src/state/outbox.ts';
 import { markBackfilled, markSwept, saveSource, saveWatermark } from '../../src/state/sources.ts';
 import { createStore, type Sql, type Store } from '../../src/state/sql.ts';
+import { serverUrlUnderTest } from './matrix.ts';
 import { createDatabase, type TestDatabase } from './postgres.ts';
 
 /** A database that has our schema and no tables of a user's. */
@@ -26,8 +28,11 @@ export type StateStage = {
 };
 
 export async function createState(): Promise<StateStage> {
-  const database = await createDatabase();
+  const url = serverUrlUnderTest();
+  const template = url === inject('postgresUrl') ? inject('stateTemplate') : undefined;
+  const database = await createDatabase(undefined, url, template);
   const { pool } = database;
+  // Another server has no template; after a copy there is nothing left to do.
   await migrate(pool);
   const store = createStore(pool, 0);
   return {
