@@ -108,6 +108,8 @@ export type ResolvedDependency = {
   readonly columns: readonly { readonly from: string; readonly to: string; readonly type: string }[];
 };
 
+export type RowStatement = 'insert' | 'update' | 'delete';
+
 /** A table mapping joined with the catalog: everything that the flows need, and nothing that needs I/O. */
 export type ResolvedTable = Omit<TableMapping, 'fields' | 'dependsOn' | 'conflict'> & {
   /** Decides deletions; each field has its own rule. */
@@ -122,6 +124,8 @@ export type ResolvedTable = Omit<TableMapping, 'fields' | 'dependsOn' | 'conflic
   readonly keyTypes: readonly string[];
   /** The columns that a row which comes back can be inserted with: all but the generated ones. */
   readonly writableColumns: readonly string[];
+  /** The statements that a rule of the table replaces, or may: PostgreSQL gives nothing back of these. */
+  readonly replaced: readonly RowStatement[];
   /** What a CHECK of the table, or of a column's domain, says: by the constraint's name. */
   readonly checks: Readonly<Record<string, CheckRule>>;
   /** Columns of each foreign key and unique constraint, by its name. */

@@ -1,4 +1,5 @@
 import type { QualifiedName } from '../model/ids.ts';
+import type { RowStatement } from '../model/mapping.ts';
 
 /** What is asked of a table. */
 export type TableRequest = {
@@ -45,6 +46,7 @@ export type TableRow = {
     readonly update: boolean;
   }[];
   readonly constraints: readonly ConstraintRow[];
+  readonly replaced: readonly RowStatement[];
 };
 
 /** A rule that PostgreSQL names when it refuses a row. `kind`: c check (a domain's too), f foreign key, u unique. */
@@ -109,6 +111,8 @@ export const TABLES = `
     'primaryKey', ${INDEX_COLUMNS('i.indisprimary')},
     'privileges', json_build_object(${privilegesOf(['select', 'insert', 'update', 'delete'], (name) => `has_table_privilege(c.oid, '${name}')`)}),
     'constraints', (${CONSTRAINTS}),
+    'replaced', (select coalesce(json_agg(distinct case r.ev_type when '2' then 'update' when '3' then 'insert' else 'delete' end), '[]')
+      from pg_rewrite r where r.ev_class = c.oid and r.is_instead and r.ev_type in ('2', '3', '4') and r.ev_enabled <> 'D'),
     'columns', (select json_agg(json_build_object(
         'name', a.attname, 'typeOid', a.atttypid::bigint, 'modifier', a.atttypmod,
         'formatted', format_type(a.atttypid, a.atttypmod), 'notNull', a.attnotnull,

@@ -2,7 +2,7 @@ import pg from 'pg';
 import type { ColumnShape } from '../model/codecs/codec.ts';
 import { type Fault, messageOf } from '../model/errors.ts';
 import { type QualifiedName, qualifiedName, splitQualified } from '../model/ids.ts';
-import type { TableMapping } from '../model/mapping.ts';
+import type { RowStatement, TableMapping } from '../model/mapping.ts';
 import { checkTable } from './catalog-checks.ts';
 import { type ConstraintRow, TABLES, type TableRequest, type TableRow } from './catalog-rows.ts';
 import { isConnectionLost, mayPassLater } from './connection-lost.ts';
@@ -26,6 +26,7 @@ export type CatalogTable = {
   readonly kind: 'table' | 'partitioned';
   readonly columns: ReadonlyMap<string, CatalogColumn>;
   readonly constraints: readonly ConstraintRow[];
+  readonly replaced: readonly RowStatement[];
 };
 
 type Inspection = {
@@ -90,6 +91,7 @@ function toTable(table: QualifiedName, row: TableRow, resolve: TypeResolver): Ca
     kind: row.kind === 'p' ? 'partitioned' : 'table',
     columns: new Map(columns.map((column) => [column.name, column])),
     constraints: row.constraints,
+    replaced: row.replaced,
   };
 }
 

@@ -162,6 +162,7 @@ async function resolveTable(
     columnTypes: Object.fromEntries(columns.map((column) => [column.name, assignable(column.type)])),
     keyTypes: mapping.key.map((name) => assignable(own?.columns.get(name)?.type ?? 'text')),
     writableColumns: columns.filter(({ generated }) => !generated).map(({ name }) => name),
+    replaced: own?.replaced ?? [],
     ...rulesOf(own),
   };
 }

@@ -6,10 +6,10 @@ import type { ResolvedTable } from '../model/mapping.ts';
 import { serverErrorOf } from '../model/server-error.ts';
 import { failpoint } from '../runtime/failpoints.ts';
 import { isConnectionLost } from './connection-lost.ts';
-import { keptRow } from './kept-row.ts';
 import { type OwnWrite, signTag, TAG_PREFIX } from './origin-tag.ts';
 import { readRows } from './read-rows.ts';
 import { redirectedRow } from './redirected-row.ts';
+import { deleteAndKeep, updateReplaced } from './replaced-statements.ts';
 import {
   asRowFailure,
   mayRepeat,
@@ -164,9 +164,10 @@ export async function updateRow(
   values: ColumnValues,
 ): Promise<RowKey | null> {
   const sets = Object.keys(values).map((name) => sql`${sql.id(name)} = ${cast(table, name, values)}`);
+  const update = sql`update ${tableRef(table)} set ${sql.join(sets)} where ${keyCondition(table, key)}`;
+  if (table.replaced.includes('update')) return updateReplaced(transaction, table, key, { update, values });
   const { rows } = await sql<Readonly<Record<string, string>>>`
-    update ${tableRef(table)} set ${sql.join(sets)} where ${keyCondition(table, key)}
-    returning ${returnedKey(table)}`.execute(transaction);
+    ${update} returning ${returnedKey(table)}`.execute(transaction);
   const [row] = rows;
   return row === undefined ? null : keyIn(table, row);
 }
@@ -230,8 +231,10 @@ export async function insertRow(
       ? sql`default values`
       : sql`(${sql.join(names.map((name) => sql.id(name)))}) ${override}
             values (${sql.join(names.map((name) => cast(table, name, values)))})`;
+  // Of an INSERT that a rule may replace, PostgreSQL gives nothing back.
+  const returning = table.replaced.includes('insert') ? sql`` : sql`returning ${returnedKey(table)}`;
   const { rows } = await sql<Readonly<Record<string, string>>>`
-    insert into ${tableRef(table)} ${body} returning ${returnedKey(table)}`.execute(transaction);
+    insert into ${tableRef(table)} ${body} ${returning}`.execute(transaction);
   const [row] = rows;
   return row === undefined ? redirectedRow(transaction, table, values) : keyIn(table, row);
 }
@@ -248,14 +251,10 @@ export async function deleteRow(
   table: ResolvedTable,
   key: RowKey,
 ): Promise<string | null> {
-  const { rows } = await sql<{ row: string }>`
-    delete from ${tableRef(table)} as gone where ${keyCondition(table, key)} returning ${keptRow('gone')} as row`.execute(
-    transaction,
-  );
-  const [gone] = rows;
-  if (gone === undefined && (await rowIsThere(transaction, table, key)))
-    throw new RowKeptError('delete', table.source);
-  return gone?.row ?? null;
+  const gone = await deleteAndKeep(transaction, table, key);
+  const mayStay = gone === undefined || table.replaced.includes('delete');
+  if (mayStay && (await rowIsThere(transaction, table, key))) throw new RowKeptError('delete', table.source);
+  return gone ?? null;
 }
 
 /** The columns of a row that `deleteRow` gave, as text: those that it has, and that a row can be inserted with. */

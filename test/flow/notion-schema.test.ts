@@ -62,6 +62,7 @@ const table = (name: string, rank: number, fields: readonly ResolvedField[]): Re
   onNotionTrash: 'review',
   onDuplicatePage: 'report',
   writableColumns: [],
+  replaced: [],
   checks: {},
   constraints: {},
   foreignKeys: [],

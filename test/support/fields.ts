@@ -47,6 +47,7 @@ export function resolvedTable(
     statusProperty: null,
     onNotionTrash: 'review',
     writableColumns: [],
+    replaced: [],
     checks: {},
     constraints: {},
     foreignKeys: [],

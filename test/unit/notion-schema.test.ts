@@ -57,6 +57,7 @@ function table(fields: readonly ResolvedField[], more: Partial<ResolvedTable> = 
     onNotionTrash: 'review',
     onDuplicatePage: 'report',
     writableColumns: [],
+    replaced: [],
     checks: {},
     constraints: {},
     foreignKeys: [],
