@@ -10,6 +10,7 @@ import {
   conflictOpen,
   dropEdit,
   editsOf,
+  lookSoon,
   parkEdit,
   type WaitingEdit,
   waitForEdit,
@@ -25,7 +26,7 @@ import { guardEdit } from './clearing.ts';
 import { concludeEdit, isOurs, keepIdEdited } from './conflict.ts';
 import type { InboundContext, Sighting } from './context.ts';
 import { withTitles } from './kept-titles.ts';
-import { isOwnRow } from './log-read.ts';
+import { haveOwnKeys, isOwnRow } from './log-read.ts';
 import { ownId } from './own-id.ts';
 import { withoutOurWrites } from './own-writes.ts';
 import { reinsertRow } from './reinsert-row.ts';
@@ -73,6 +74,8 @@ export async function applyEdit(context: InboundContext, sighting: Sighting, kno
   const edit = { changed, digest, waiting };
   if (!conflicts.some(isOurs) && (await isSettling(context, sighting, record, edit))) return;
   if (changed.some(goesToPostgres) && !(await isOwnRow(context, table, record))) return;
+  if (!(await haveOwnKeys(context, changed.filter(goesToPostgres), [image, record.basePage])))
+    return context.store.transaction((sql) => lookSoon(sql, { ...record, table: table.name }));
   const others = changed.filter(({ property }) => id.failure === null || property !== table.idProperty);
   await putRight(context, sighting, record, others);
   const theirs = guarded.free.filter(goesToPostgres);

@@ -146,7 +146,7 @@ export async function lookupsWithRows(
 
 const NO_LOOKUPS = lookupsOver({ pairs: [], users: EMPTY });
 
-const idsIn = (value: PageValue): PageId[] => (Array.isArray(value) ? (value as PageId[]) : []);
+export const idsIn = (value: PageValue): PageId[] => (Array.isArray(value) ? (value as PageId[]) : []);
 
 /** The state's statements on a connection of Kysely's, so that row and state commit together. */
 export const stateOn = (transaction: UserTransaction): Sql => statementsOn(transaction);

@@ -31,6 +31,7 @@ import {
   type Sighting,
   stateOn,
 } from './context.ts';
+import { haveOwnKeys } from './log-read.ts';
 import { type EditFailure, editFailureOf, isOfShape, refusedValues, relatedMissing } from './rejection.ts';
 import { alteredFields } from './write-row.ts';
 
@@ -68,6 +69,8 @@ async function insertAsSeen(
   const { table, page, image } = sighting;
   // What the page does not show is filled by a default, or stays empty.
   const fields = table.fields.filter((field) => goesToPostgres(field) && field.property in image);
+  if (!(await haveOwnKeys(context, fields, [image])))
+    return { kind: 'wait', cause: relatedMissing(relationsOf(fields)) };
   const lookups = await inboundLookups(context, { fields, image });
   const former = key === null ? {} : await formerTexts(context, table, key);
   const filled = decodeAll(fields, image, lookups, former).filter(
@@ -107,6 +110,9 @@ async function insertAsSeen(
   context.onDirty();
   return null;
 }
+
+const relationsOf = (fields: readonly ResolvedField[]): string[] =>
+  fields.filter(({ relatedTable }) => relatedTable !== undefined).map(({ property }) => property);
 
 /** Takes an INSERT back whose row the table's query or condition leaves out. */
 class LeftOutError extends Error {}

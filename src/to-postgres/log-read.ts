@@ -1,11 +1,12 @@
-import type { RowImage } from '../model/change.ts';
-import type { ResolvedTable } from '../model/mapping.ts';
+import type { PageImage, RowImage } from '../model/change.ts';
+import type { ResolvedField, ResolvedTable } from '../model/mapping.ts';
+import { isConnectionLost } from '../postgres/connection-lost.ts';
 import { leftOutAmong } from '../postgres/left-out.ts';
 import { readRows } from '../postgres/read-rows.ts';
 import { lookSoon } from '../state/edits.ts';
-import type { SyncRecord } from '../state/records.ts';
+import { recordsByPage, type SyncRecord } from '../state/records.ts';
 import { isMovePending } from '../state/rekeys.ts';
-import type { InboundContext } from './context.ts';
+import { type InboundContext, idsIn } from './context.ts';
 
 type Linked = SyncRecord & { readonly page: NonNullable<SyncRecord['page']> };
 
@@ -35,6 +36,55 @@ const isAsBased = (table: ResolvedTable, base: RowImage, row: RowImage): boolean
 
 async function isRead({ readLog, store }: InboundContext, { table, key }: Linked): Promise<boolean> {
   return (await readLog()) && !(await isMovePending(store, table, key));
+}
+
+/**
+ * Whether the keys of the records that these relations name are known to be the records' own, by the same rule: what a
+ * person chose is a page, and what the row gets is a key, which another row may have by now.
+ */
+export async function haveOwnKeys(
+  context: InboundContext,
+  fields: readonly ResolvedField[],
+  images: readonly PageImage[],
+): Promise<boolean> {
+  const relations = fields.filter(({ relatedTable }) => relatedTable !== undefined);
+  const pages = relations.flatMap(({ property }) =>
+    images.flatMap((image) => idsIn(image[property] ?? null)),
+  );
+  if (pages.length === 0) return true;
+  const records = [...(await recordsByPage(context.store, pages)).values()];
+  const doubtful: SyncRecord[] = [];
+  for (const [name, own] of Map.groupBy(records, ({ table }) => table)) {
+    const table = context.tables.get(name);
+    if (table !== undefined) doubtful.push(...(await notAsBased(context, table, own)));
+  }
+  if (doubtful.length === 0) return true;
+  if (!(await context.readLog())) return false;
+  for (const { table, key } of doubtful) if (await isMovePending(context.store, table, key)) return false;
+  return true;
+}
+
+async function notAsBased(
+  { db }: InboundContext,
+  table: ResolvedTable,
+  records: readonly SyncRecord[],
+): Promise<readonly SyncRecord[]> {
+  const living = records.filter(({ state }) => state !== 'resting');
+  try {
+    const rows = await readRows(
+      db,
+      table,
+      living.map(({ key }) => key),
+    );
+    return living.filter(({ key, baseRow }) => {
+      const row = rows.get(key);
+      return row === undefined || !isAsBased(table, baseRow, row);
+    });
+  } catch (error) {
+    // What is wrong with the related table is no failure of this one.
+    if (isConnectionLost(error)) throw error;
+    return living;
+  }
 }
 
 /** Whether the row is there, and left out by the table's query or condition. */

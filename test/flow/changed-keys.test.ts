@@ -8,6 +8,7 @@ const schema = `
   create table codes (code text primary key, name text, note text);
   create table parts (id integer primary key, name text, code text references codes on update cascade);
   create table strict_parts (id integer primary key, code text references codes);
+  create table kits (id integer primary key, name text, codes text[]);
   create table pairs (region text, number integer, name text, primary key (region, number));
   create table numbers (id integer primary key, name text);
   insert into codes select c, 'name of ' || c, 'note' from unnest(array['a', 'b', 'c', 'd', 'e', 'f', 'g', 'h']) c;
@@ -38,6 +39,15 @@ const config: ConfigInput = {
       fields: {
         Name: { column: 'name', type: 'title' },
         Code: { column: 'code', type: 'relation', relatedTable: 'codes' },
+      },
+    },
+    kits: {
+      source: 'public.kits',
+      key: 'id',
+      title: 'Kits',
+      fields: {
+        Name: { column: 'name', type: 'title' },
+        Codes: { column: 'codes', type: 'relation', relatedTable: 'codes' },
       },
     },
     pairs: {
@@ -248,4 +258,38 @@ test('invariant 1: a row that refers to another record by the key that its forme
   await soon(() => JSON.stringify(sides.shown(part, 'Code')) === JSON.stringify([later]));
   await stack.settled();
   expect([await sides.keyOf(former), await sides.keyOf(later)]).toEqual(['r', 'p']);
+});
+
+test('invariant 1: arrays of keys show the records that have the keys now, also if they read the same as before', async () => {
+  await sides.sql(`insert into codes values ('s', 'former'), ('t', 'stays'), ('u', 'later')`);
+  await sides.sql(
+    `insert into kits values (1, 'reads the same', '{s,t}'), (2, 'follows', '{s,t}'), (3, 'late', '{t}')`,
+  );
+  await stack.settled();
+  const [former, stays, later] = await Promise.all(
+    ['s', 't', 'u'].map((code) => sides.pageOf('codes', code)),
+  );
+  const kits = await Promise.all(['1', '2', '3'].map((id) => sides.pageOf('kits', id)));
+  const shown = () => kits.map((kit) => (sides.shown(kit, 'Codes') as string[]).toSorted());
+  expect(shown()).toEqual([[former, stays].sort(), [former, stays].sort(), [stays]]);
+  await stack.stop();
+  // No foreign key holds an array: the application changes it by hand.
+  await sides.sql(`update codes set code = 'v' where code = 's'`);
+  await sides.sql(`update kits set codes = '{v,t}' where id = 2`);
+  await sides.sql(`update codes set code = 's' where code = 'u'`);
+  // Somebody adds the record that goes from s to v while nobody is there.
+  sides.edit(kits[2] ?? '', { Codes: typed('relation', [stays ?? '', former ?? '']) });
+  await stack.start();
+  await soon(() => {
+    expect(shown()).toEqual([[later, stays].sort(), [former, stays].sort(), [stays, former].sort()]);
+    return true;
+  });
+  await soon(async () => (await sides.sql(`select from kits where id = 3 and codes = '{t,v}'`)).length === 1);
+  await stack.settled();
+  expect(await sides.sql('select codes from kits order by id')).toEqual([
+    { codes: ['s', 't'] },
+    { codes: ['v', 't'] },
+    { codes: ['t', 'v'] },
+  ]);
+  expect((await sides.failures()).filter(({ table_name }) => table_name === 'kits')).toEqual([]);
 });
