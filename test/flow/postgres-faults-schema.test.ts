@@ -175,6 +175,16 @@ test('invariant 1: a table is dropped and made again: it goes on with the rows o
   await agreed(stack, { tables });
 });
 
+test('invariant 1: a table that another one takes the place of in a transaction goes on with the rows of that one', async () => {
+  await sides.sql(`begin; create table new_items (like items including all);
+    insert into new_items overriding system value select * from items where id <> 7;
+    update new_items set note = 'exchanged' where id = 1;
+    drop table items; alter table new_items rename to items; commit`);
+  await agreed(stack, { tables });
+  await sides.sql(`update items set note = 'goes on after the exchange' where id = 1`);
+  await agreed(stack, { tables });
+});
+
 test('invariant 13: a table whose join no longer works does not hold the log up for the others', async () => {
   await sides.sql('alter table labels rename owner_id to old_owner_id');
   await sides.sql(`update others set name = 'renamed' where id = 2`);
