@@ -11,9 +11,6 @@ const schema = `
     constraint one_at_a_time exclude using gist (during with &&),
     constraint one_late exclude using gist (late with &&) deferrable initially deferred);
   create table ruled (id integer primary key, name text not null, note text, seen integer not null default 0);
-  create rule keep_update as on update to ruled where old.note = 'keep' do instead nothing;
-  create rule keep_delete as on delete to ruled where old.note = 'keep' do instead nothing;
-  create rule keep_insert as on insert to ruled where new.note = 'keep' do instead nothing;
   create table queued (id integer primary key, name text not null, note text);
   create function in_turn() returns trigger language plpgsql as $$
     begin
@@ -24,6 +21,9 @@ const schema = `
   insert into bookings select i, 'booking ' || i, daterange('2026-01-01'::date + 10 * i, '2026-01-05'::date + 10 * i),
     daterange('2027-01-01'::date + 10 * i, '2027-01-05'::date + 10 * i), 's3cret' from generate_series(1, 4) i;
   insert into ruled select i, 'ruled ' || i, case when i <= 2 then 'keep' end from generate_series(1, 6) i;
+  create rule keep_update as on update to ruled where old.note = 'keep' do instead nothing;
+  create rule keep_delete as on delete to ruled where old.note = 'keep' do instead nothing;
+  create rule keep_insert as on insert to ruled where new.note = 'keep' do instead nothing;
   insert into queued select i, 'queued ' || i from generate_series(1, 6) i;`;
 
 const plain = (name: string) => ({
