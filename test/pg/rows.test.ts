@@ -134,8 +134,9 @@ test('invariant 12: 2,500 rows come in order, a page at a time, while others com
 test('invariant 14: names that need quoting are quoted, wherever they stand', async () => {
   await using tables = await createTables(`
     create schema "my Schema";
-    create table "my Schema"."we""ird Table" ("select" text primary key, "a""b" text, "from" int, "%s ${'$'}1 ?" text);
-    insert into "my Schema"."we""ird Table" values ('k''1', 'v', 7, 'w')`);
+    create table "my Schema"."we""ird Table" ("select" text primary key, "a""b" text, "from" int, "%s ${'$'}1 ?" text,
+      "Amount in Doc. Curr." int);
+    insert into "my Schema"."we""ird Table" values ('k''1', 'v', 7, 'w', 5)`);
   const table = await tables.one({
     source: 'my Schema.we"ird Table',
     key: 'select',
@@ -144,6 +145,7 @@ test('invariant 14: names that need quoting are quoted, wherever they stand', as
       Name: title('a"b'),
       From: { column: 'from', type: 'number' },
       'What"s $1': text('%s $1 ?'),
+      Amount: { column: 'Amount in Doc. Curr.', type: 'number' },
       Sum: { expression: `"we""ird Table"."from" + "from"`, type: 'number' },
     },
   });
@@ -153,6 +155,7 @@ test('invariant 14: names that need quoting are quoted, wherever they stand', as
     Name: 'v',
     From: '7',
     'What"s $1': 'w',
+    Amount: '5',
     Sum: '14',
     'Supabase ID': key,
   });
