@@ -234,7 +234,7 @@ test('`apply` says which keys may be edited in Notion', async () => {
   await using stage = await createCliStage({ config: { ...config, tables }, schema });
   const { code, stdout } = await stage.run(['apply']);
   expect(code).toBe(0);
-  expect(stdout).toMatch(/# codes: warning: Code is of the primary key/);
+  expect(stdout).toMatch(/# codes: warning: Code is of the primary key and may be edited in Notion, which/);
   expect(stdout).toMatch(/# pairs: warning: Region and Number are of the primary key/);
   expect(stdout).not.toMatch(/# numbers: warning/);
 });
