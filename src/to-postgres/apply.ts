@@ -10,7 +10,6 @@ import {
   conflictOpen,
   dropEdit,
   editsOf,
-  lookSoon,
   parkEdit,
   type WaitingEdit,
   waitForEdit,
@@ -26,7 +25,7 @@ import { guardEdit } from './clearing.ts';
 import { concludeEdit, isOurs, keepIdEdited } from './conflict.ts';
 import type { InboundContext, Sighting } from './context.ts';
 import { withTitles } from './kept-titles.ts';
-import { haveOwnKeys, isOwnRow } from './log-read.ts';
+import { isOwnEdit } from './log-read.ts';
 import { ownId } from './own-id.ts';
 import { withoutOurWrites } from './own-writes.ts';
 import { reinsertRow } from './reinsert-row.ts';
@@ -73,9 +72,7 @@ export async function applyEdit(context: InboundContext, sighting: Sighting, kno
     return;
   const edit = { changed, digest, waiting };
   if (!conflicts.some(isOurs) && (await isSettling(context, sighting, record, edit))) return;
-  if (changed.some(goesToPostgres) && !(await isOwnRow(context, table, record))) return;
-  if (!(await haveOwnKeys(context, changed.filter(goesToPostgres), [image, record.basePage])))
-    return context.store.transaction((sql) => lookSoon(sql, { ...record, table: table.name }));
+  if (!(await isOwnEdit(context, sighting, record, changed.filter(goesToPostgres)))) return;
   const others = changed.filter(({ property }) => id.failure === null || property !== table.idProperty);
   await putRight(context, sighting, record, others);
   const theirs = guarded.free.filter(goesToPostgres);

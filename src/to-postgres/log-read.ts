@@ -6,7 +6,7 @@ import { readRows } from '../postgres/read-rows.ts';
 import { lookSoon } from '../state/edits.ts';
 import { recordsByPage, type SyncRecord } from '../state/records.ts';
 import { isMovePending } from '../state/rekeys.ts';
-import { type InboundContext, idsIn } from './context.ts';
+import { type InboundContext, idsIn, type Sighting } from './context.ts';
 
 type Linked = SyncRecord & { readonly page: NonNullable<SyncRecord['page']> };
 
@@ -36,6 +36,20 @@ const isAsBased = (table: ResolvedTable, base: RowImage, row: RowImage): boolean
 
 async function isRead({ readLog, store }: InboundContext, { table, key }: Linked): Promise<boolean> {
   return (await readLog()) && !(await isMovePending(store, table, key));
+}
+
+/** The same of an edit of these fields: of its own row, and of the records that its relations name. */
+export async function isOwnEdit(
+  context: InboundContext,
+  { table, image }: Pick<Sighting, 'table' | 'image'>,
+  record: Linked,
+  fields: readonly ResolvedField[],
+): Promise<boolean> {
+  if (fields.length === 0) return true;
+  if (!(await isOwnRow(context, table, record))) return false;
+  if (await haveOwnKeys(context, fields, [image, record.basePage])) return true;
+  await context.store.transaction((sql) => lookSoon(sql, { ...record, table: table.name }));
+  return false;
 }
 
 /**
