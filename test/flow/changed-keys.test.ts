@@ -293,3 +293,26 @@ test('invariant 1: arrays of keys show the records that have the keys now, also 
   ]);
   expect((await sides.failures()).filter(({ table_name }) => table_name === 'kits')).toEqual([]);
 });
+
+test('invariant 4: a page that is chosen while its record’s key changes is written as the key that the record has then', async () => {
+  await sides.sql(`insert into codes values ('w', 'former'), ('x', 'later')`);
+  await sides.sql(`insert into kits values (4, 'chosen', '{}')`);
+  await stack.settled();
+  const [former, kit] = [await sides.pageOf('codes', 'w'), await sides.pageOf('kits', '4')];
+  const client = await stack.database.pool.connect();
+  try {
+    // The log is read, and what it says of keys cannot be stored.
+    await client.query('begin; lock table pgnotion.rekeys in exclusive mode');
+    await sides.sql(`update codes set code = 'y' where code = 'w'`);
+    await sides.sql(`update codes set code = 'w' where code = 'x'`);
+    sides.edit(kit, { Codes: typed('relation', [former]) });
+    await sides.polls(5);
+    expect(await sides.sql('select codes from kits where id = 4')).toEqual([{ codes: [] }]);
+  } finally {
+    await client.query('commit');
+    client.release();
+  }
+  await soon(async () => (await sides.sql(`select from kits where id = 4 and codes = '{y}'`)).length === 1);
+  await stack.settled();
+  expect(sides.shown(kit, 'Codes')).toEqual([former]);
+});
