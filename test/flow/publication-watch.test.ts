@@ -115,8 +115,8 @@ describe.each([15, 18] as const)('PostgreSQL %i', (major) => {
       const at = away.includes('rename to away') ? 'away' : 'attic.items';
       await sides.sql(away);
       await suspended('items', /no such table|does not exist/);
-      // Under another name it is nobody's, and leaves the publication.
-      await eventually(async () => !(await published(at)));
+      // Under another name it is nobody's, and leaves the publication; in a schema that is closed to us it cannot.
+      if (at === 'away') await eventually(async () => !(await published(at)));
       await sides.sql(`update ${at} set note = $1 where id = 1`, [`while it ${what}`]);
       await sides.sql(`delete from ${at} where id = 2`);
       await sides.sql(back);
