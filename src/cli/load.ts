@@ -10,15 +10,20 @@ import type { Loaded } from './commands.ts';
 
 /** What a command works with; commands that only look keep the log quiet. */
 export async function load(file: string, quiet: boolean): Promise<Loaded> {
-  // What is set already wins over the file.
-  if (existsSync('.env')) process.loadEnvFile('.env');
+  readEnvFile();
   const config = parseConfig(await importConfig(file));
   const environment = readEnvironment(process.env, config);
   limitHeapGrowth(environment.HEAP_GROWTH_PERCENT);
   return { config, environment, log: quiet ? silentLog() : createLog({ level: environment.LOG_LEVEL }) };
 }
 
-async function importConfig(file: string): Promise<unknown> {
+/** What is set already wins over the file. */
+export function readEnvFile(): void {
+  if (existsSync('.env')) process.loadEnvFile('.env');
+}
+
+/** What the file exports. Throws PgnotionError `config_missing` or `config_unreadable`. */
+export async function importConfig(file: string): Promise<unknown> {
   const path = resolve(file);
   if (!existsSync(path)) throw configMissing(path);
   try {

@@ -28,6 +28,9 @@ export const print = (text: string): Promise<void> =>
 /** Tells whoever waits for a long command how far it has come; what is piped on has only the result. */
 export const tell = (text: string): void => void process.stderr.write(`${text}\n`);
 
+/** A remark beside the data, which goes to stdout. */
+export const note = (line: string): void => void process.stderr.write(`pgnotion: ${line}\n`);
+
 /** Asks on a terminal; where there is none, nobody can say yes. */
 export async function ask(question: string): Promise<boolean> {
   if (!process.stdin.isTTY || !process.stderr.isTTY) return false;

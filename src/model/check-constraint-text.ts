@@ -54,14 +54,31 @@ function wordsOf(part: string, names: Names): string | null {
   if (isOurs(measured)) return lengthWords(than, Number(number));
   const [, chosen, list = ''] = ONE_OF.exec(part) ?? [];
   if (isOurs(chosen)) {
-    const labels = [...list.matchAll(/'((?:[^']|'')*)'|(-?[\d.]+)/g)].map(
-      ([, text, digits]) => text?.replaceAll("''", "'") ?? digits ?? '',
-    );
+    const labels = labelsIn(list);
     return labels.length === 0 ? null : `must be one of ${labels.map(names.labelOf).join(', ')}`;
   }
   const [, matched, , pattern = ''] = PATTERN.exec(part) ?? [];
   return isOurs(matched) ? `must match the pattern ${pattern.replaceAll("''", "'")}` : null;
 }
+
+const labelsIn = (list: string): readonly string[] =>
+  [...list.matchAll(/'((?:[^']|'')*)'|(-?[\d.]+)/g)].map(
+    ([, text, digits]) => text?.replaceAll("''", "'") ?? digits ?? '',
+  );
+
+/** The texts that a CHECK constraint allows in a column, if that is all it says; null otherwise. */
+export function allowedLabels(definition: string, column: string): readonly string[] | null {
+  const body = /^CHECK \((.*)\)$/s.exec(definition)?.[1];
+  const quoted = body?.match(/'(?:[^']|'')*'/g) ?? [];
+  // What is taken away around the texts must not stand within them.
+  if (body === undefined || quoted.some((text) => /[()]|::/.test(text))) return null;
+  const [, chosen = '', list = ''] = ONE_OF.exec(plain(body).trim()) ?? [];
+  const isOurs = unquoted(chosen) === column || chosen === 'VALUE';
+  return isOurs && LITERALS.test(list) ? labelsIn(list) : null;
+}
+
+const LITERAL = String.raw`(?:'(?:[^']|'')*'|-?[\d.]+)`;
+const LITERALS = new RegExp(`^${LITERAL}(?:, ${LITERAL})*$`);
 
 const TURNED: Readonly<Record<string, string>> = {
   '>=': '<=',

@@ -1,6 +1,9 @@
 import type { Fault } from './errors.ts';
 import type { FieldMapping, ForeignKey, TableMapping } from './mapping.ts';
 
+/** What of a related table decides how it is referred to. */
+type RelatedTable = Pick<TableMapping, 'name' | 'source' | 'key'>;
+
 /** How a relation's column finds the related row: by its key, or by another unique column of it. */
 type ForeignReference =
   | { readonly kind: 'key' }
@@ -15,8 +18,8 @@ const BY_KEY: ForeignReference = { kind: 'key' };
  */
 export function foreignReference(
   mapping: Pick<TableMapping, 'name'>,
-  field: FieldMapping,
-  tables: readonly TableMapping[],
+  field: Pick<FieldMapping, 'property' | 'source' | 'relatedTable'>,
+  tables: readonly RelatedTable[],
   foreignKeys: readonly ForeignKey[],
 ): ForeignReference {
   const { source } = field;
@@ -36,8 +39,8 @@ export function foreignReference(
 
 function severalColumns(
   { name }: Pick<TableMapping, 'name'>,
-  field: FieldMapping,
-  related: TableMapping,
+  field: Pick<FieldMapping, 'property'>,
+  related: RelatedTable,
   foreignKey: ForeignKey | undefined,
 ): Fault {
   const columns = foreignKey?.columns ?? [];

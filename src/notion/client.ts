@@ -9,6 +9,7 @@ import { classify, NotionFailure } from './error-classification.ts';
 import type { Operation } from './http-error.ts';
 import { type QueryAnswer, readQuery } from './query-response.ts';
 import {
+  type FoundSource,
   type Listed,
   type NotionDatabase,
   type NotionDataSource,
@@ -19,6 +20,7 @@ import {
   readCreatedDatabase,
   readDatabase,
   readDataSource,
+  readFoundSource,
   readList,
   readPage,
   readPropertyItems,
@@ -71,6 +73,8 @@ export type NotionClient = {
   readonly query: (input: QueryInput, ask: Ask) => Promise<QueryAnswer>;
   readonly retrieveDatabase: (id: string, ask: Ask) => Promise<NotionDatabase>;
   readonly retrieveDataSource: (id: DataSourceId, ask: Ask) => Promise<NotionDataSource>;
+  /** The data sources that the connection may see; a new one may be missing for a while. */
+  readonly searchDataSources: (ask: Ask) => Promise<readonly FoundSource[]>;
   readonly createDatabase: (
     input: { readonly parentPageId: string; readonly title: string; readonly properties: Properties },
     ask: Ask,
@@ -163,8 +167,17 @@ function reads(
   };
 }
 
-function lists(call: Caller): Pick<NotionClient, 'retrieveProperty' | 'query' | 'listComments'> {
+function lists(
+  call: Caller,
+): Pick<NotionClient, 'retrieveProperty' | 'query' | 'listComments' | 'searchDataSources'> {
   return {
+    searchDataSources: (ask) =>
+      collect('searchDataSources', (cursor) => {
+        const filter = { property: 'object', value: 'data_source' };
+        const send = byPath('POST', 'search', { filter, ...pageQuery(cursor) });
+        const read = readList(readFoundSource);
+        return call({ name: 'searchDataSources', method: 'POST', effect: 'read', send, read }, ask);
+      }),
     listComments: (page, ask) =>
       collect('listComments', (cursor) => {
         const send = byPath('GET', 'comments', undefined, { block_id: page, ...pageQuery(cursor) });

@@ -37,6 +37,8 @@ export type NotionDataSource = {
   readonly inTrash: boolean;
 };
 
+export type FoundSource = NotionDataSource & { readonly parentPage: PageId | null };
+
 export type NotionDatabase = {
   readonly id: string;
   readonly title: string;
@@ -169,6 +171,13 @@ export const readDataSource = reader(
     inTrash: trashed(source),
   }),
 );
+
+/** A data source as a search finds it, with the page that its database is in. */
+export const readFoundSource: Read<FoundSource> = (answer, askedAt) => {
+  const { database_parent: place } = z.object({ database_parent: parent }).parse(answer);
+  const page = place?.page_id;
+  return { ...readDataSource(answer, askedAt), parentPage: typeof page === 'string' ? pageId(page) : null };
+};
 
 export const readDatabase = reader(
   z.object({

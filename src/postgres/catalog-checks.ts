@@ -16,7 +16,7 @@ export function checkTable(
   return [...checkColumns(request, row), ...checkKey(request, row), ...checkPrivileges(request, row)];
 }
 
-function unknownTable(table: QualifiedName, others: readonly QualifiedName[]): Fault {
+export function unknownTable(table: QualifiedName, others: readonly QualifiedName[]): Fault {
   const near = nearest(table, others);
   return {
     path: table,

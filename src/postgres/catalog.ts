@@ -19,6 +19,8 @@ export type CatalogColumn = {
   readonly identity: 'always' | 'by default' | null;
   /** Computed from other columns: cannot be written. */
   readonly generated: boolean;
+  /** Whether its values, or the elements of its arrays, are of a composite type. */
+  readonly composite: boolean;
 };
 
 export type CatalogTable = {
@@ -34,23 +36,41 @@ type Inspection = {
   readonly faults: readonly Fault[];
 };
 
-/** Looks at tables and gives what there is and what speaks against the requests. Works on raw pools too. */
-async function inspectTables(db: Queryable, requests: readonly TableRequest[]): Promise<Inspection> {
-  const parts = requests.map((request) => splitQualified(request.table));
+/** A table as the catalog has it, and the same with its types resolved. */
+type Described = { readonly row: TableRow; readonly table: CatalogTable };
+
+/** What the catalog has under these names; those that it has not are missing. Works on raw pools too. */
+export async function describeTables(
+  db: Queryable,
+  names: readonly QualifiedName[],
+): Promise<ReadonlyMap<QualifiedName, Described>> {
+  const parts = names.map(splitQualified);
   const { rows } = await db.query<{ tables: string }>(TABLES, [
     parts.map(([schema]) => schema),
     parts.map(([, relation]) => relation),
   ]);
   const found = JSON.parse(rows[0]?.tables ?? '[]') as readonly TableRow[];
-  const byName = new Map(found.map((row) => [qualifiedName(row.schema, row.relation), row]));
   const resolve = await loadTypes(
     db,
     found.flatMap((row) => row.columns.map((column) => column.typeOid)),
   );
-  const others = requests.every((request) => byName.has(request.table)) ? [] : await listTables(db);
-  const faults = requests.flatMap((request) => checkTable(request, byName.get(request.table), others));
-  const tables = new Map([...byName].map(([name, row]) => [name, toTable(name, row, resolve)]));
-  return { tables, faults };
+  return new Map(
+    found.map((row) => {
+      const name = qualifiedName(row.schema, row.relation);
+      return [name, { row, table: toTable(name, row, resolve) }];
+    }),
+  );
+}
+
+/** Looks at tables and gives what there is and what speaks against the requests. */
+async function inspectTables(db: Queryable, requests: readonly TableRequest[]): Promise<Inspection> {
+  const found = await describeTables(
+    db,
+    requests.map((request) => request.table),
+  );
+  const others = requests.every((request) => found.has(request.table)) ? [] : await listTables(db);
+  const faults = requests.flatMap((request) => checkTable(request, found.get(request.table)?.row, others));
+  return { tables: new Map([...found].map(([name, { table }]) => [name, table])), faults };
 }
 
 /** As `inspectTables`. Throws PgnotionError `catalog_mismatch` that lists all that is wrong. */
@@ -76,7 +96,7 @@ export async function listTables(db: Queryable): Promise<readonly QualifiedName[
 
 function toTable(table: QualifiedName, row: TableRow, resolve: TypeResolver): CatalogTable {
   const columns = row.columns.map((column): CatalogColumn => {
-    const { shape, hasDefault } = resolve(column.typeOid, column.modifier, column.notNull);
+    const { shape, hasDefault, composite } = resolve(column.typeOid, column.modifier, column.notNull);
     return {
       name: column.name,
       shape,
@@ -84,6 +104,7 @@ function toTable(table: QualifiedName, row: TableRow, resolve: TypeResolver): Ca
       hasDefault: column.hasDefault || hasDefault,
       identity: column.identity === '' ? null : column.identity === 'a' ? 'always' : 'by default',
       generated: column.generated,
+      composite,
     };
   });
   return {

@@ -3,11 +3,10 @@ import { codecs } from '../model/codecs/registry.ts';
 import { ruleOf } from '../model/conflict.ts';
 import type { Fault } from '../model/errors.ts';
 import { foreignReference } from '../model/foreign-reference.ts';
-import { type QualifiedName, qualifiedName, type TableName } from '../model/ids.ts';
+import type { QualifiedName, TableName } from '../model/ids.ts';
 import {
   type ConflictStrategy,
   type FieldMapping,
-  type ForeignKey,
   goesToPostgres,
   type ResolvedDependency,
   type ResolvedField,
@@ -23,7 +22,8 @@ import {
   queryOf,
   readCatalog,
 } from './catalog.ts';
-import type { ReferenceRow, TableRequest } from './catalog-rows.ts';
+import type { TableRequest } from './catalog-rows.ts';
+import { foreignKeysOf } from './foreign-keys.ts';
 import { faultsError, type Queryable } from './pool.ts';
 import { queryFaults } from './query-checks.ts';
 
@@ -185,28 +185,9 @@ function rulesOf(
       ]),
     ),
     constraints: Object.fromEntries(others.map(({ name, columns }) => [name, columns])),
-    foreignKeys: rules.flatMap(({ columns, references }) =>
-      references === null
-        ? []
-        : [
-            {
-              columns,
-              references: qualifiedName(references.schema, references.relation),
-              referencedColumns: references.columns,
-              onDelete: ON_DELETE[references.action],
-            },
-          ],
-    ),
+    foreignKeys: foreignKeysOf(rules),
   };
 }
-
-const ON_DELETE: Readonly<Record<ReferenceRow['action'], ForeignKey['onDelete']>> = {
-  a: 'no action',
-  r: 'restrict',
-  c: 'cascade',
-  n: 'set null',
-  d: 'set default',
-};
 
 /** A soft deletion has to be written, and taken back when the page comes back. */
 function softDeleteFaults(mapping: TableMapping, catalog: Catalog): Fault[] {

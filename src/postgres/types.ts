@@ -22,6 +22,8 @@ type ResolvedType = {
   readonly shape: ColumnShape;
   /** Whether a domain on the way fills in a default. */
   readonly hasDefault: boolean;
+  /** Whether a value is a row of several. */
+  readonly composite: boolean;
 };
 
 export type TypeResolver = (typeOid: number, modifier: number, notNull: boolean) => ResolvedType;
@@ -61,6 +63,7 @@ function resolve(
   const name = inner.type?.name ?? 'unknown';
   return {
     hasDefault: outer.hasDefault,
+    composite: inner.type?.kind === 'c',
     shape: {
       type: name,
       category: categoryOf(inner.type),
