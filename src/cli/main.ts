@@ -5,9 +5,8 @@ import { HEAP_GROWTH_PERCENT, limitHeapGrowth } from '../runtime/heap.ts';
 import type { Loaded } from './commands.ts';
 import type { ResolveOptions } from './conflicts.ts';
 import type { GuardedOptions } from './guarded.ts';
-import type { InitOptions } from './init.ts';
-import type { IntrospectOptions } from './introspect.ts';
 import type { RollbackArguments } from './rollback.ts';
+import { addSetupCommands } from './setup-commands.ts';
 import { ask, print, report, stopSignal, tell } from './terminal.ts';
 
 // What a command works with is loaded when it runs: help needs nothing of it, and a daemon nothing of the others.
@@ -27,36 +26,7 @@ const load = async (quiet: boolean): Promise<Loaded> =>
 
 const json = (): boolean => program.opts<Globals>().json === true;
 
-const fromNotionOption = (): Option =>
-  new Option(
-    '--from-notion',
-    'take over the names and types of the databases that are below the page already',
-  );
-
-program
-  .command('init')
-  .option('--database-url <url>', 'PostgreSQL; asked for on a terminal if left out')
-  .option('--token <token>', "the connection's token in Notion")
-  .option('--parent <page>', 'the page in Notion under which databases are created: its id or address')
-  .option('--tables <names>', 'the tables, as schema.table, with commas between them; all if left out')
-  .addOption(fromNotionOption())
-  .option('--yes', 'ask nothing, and write')
-  .description('write a configuration and .env; beside a configuration, tell what is new in the database')
-  .action(async (options: InitOptions) => {
-    const { runInit } = await import('./run-init.ts');
-    const commands = program.commands.map((command) => command.name());
-    await runInit(options, { file: program.opts<Globals>().config, json: json(), commands });
-  });
-
-program
-  .command('introspect')
-  .option('--table <name...>', 'only these tables, as schema.table')
-  .addOption(fromNotionOption())
-  .description('print a configuration for the tables that the database has')
-  .action(async (options: IntrospectOptions) => {
-    const { runIntrospect } = await import('./introspect.ts');
-    await runIntrospect(options, { file: program.opts<Globals>().config, json: json() });
-  });
+addSetupCommands(program);
 
 const takeOverOption = (): Option =>
   new Option(

@@ -55,6 +55,7 @@ test('help loads the command line alone', async () => {
   expect(packages).toEqual(['commander']);
   expect(own.filter((file) => !file.startsWith('model/'))).toEqual([
     'cli/main.ts',
+    'cli/setup-commands.ts',
     'cli/terminal.ts',
     'runtime/heap.ts',
   ]);
@@ -67,6 +68,7 @@ test('start loads the daemon, and neither other commands nor what only they or t
   expect(own.filter((file) => file.startsWith('cli/'))).toEqual([
     'cli/load.ts',
     'cli/main.ts',
+    'cli/setup-commands.ts',
     'cli/terminal.ts',
   ]);
   expect(own.filter((file) => /^sandbox\/|undo|rollback|explain/.test(file))).toEqual([]);

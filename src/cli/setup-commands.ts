@@ -1,0 +1,42 @@
+import { type Command, Option } from 'commander';
+import type { InitOptions } from './init.ts';
+import type { IntrospectOptions } from './introspect.ts';
+
+type Globals = { readonly config: string; readonly json?: boolean };
+
+/** The commands that work before there is a configuration. */
+export function addSetupCommands(program: Command): void {
+  const globals = () => {
+    const { config: file, json = false } = program.opts<Globals>();
+    return { file, json };
+  };
+  program
+    .command('init')
+    .option('--database-url <url>', 'PostgreSQL; asked for on a terminal if left out')
+    .option('--token <token>', "the connection's token in Notion")
+    .option('--parent <page>', 'the page in Notion under which databases are created: its id or address')
+    .option('--tables <names>', 'the tables, as schema.table, with commas between them; all if left out')
+    .addOption(fromNotion())
+    .option('--yes', 'ask nothing, and write')
+    .description('write a configuration and .env; beside a configuration, tell what is new in the database')
+    .action(async (options: InitOptions) => {
+      const { runInit } = await import('./run-init.ts');
+      const commands = program.commands.map((command) => command.name());
+      await runInit(options, { ...globals(), commands });
+    });
+  program
+    .command('introspect')
+    .option('--table <name...>', 'only these tables, as schema.table')
+    .addOption(fromNotion())
+    .description('print a configuration for the tables that the database has')
+    .action(async (options: IntrospectOptions) => {
+      const { runIntrospect } = await import('./introspect.ts');
+      await runIntrospect(options, globals());
+    });
+}
+
+const fromNotion = (): Option =>
+  new Option(
+    '--from-notion',
+    'take over the names and types of the databases that are below the page already',
+  );
