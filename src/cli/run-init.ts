@@ -23,7 +23,7 @@ export async function runInit(options: InitOptions, { file, json, commands }: Gl
     variables: process.env,
     load: () => importConfig(path),
     note,
-    first: ['doctor'].filter((name) => commands.includes(name)),
+    first: ['doctor', 'plan'].filter((name) => commands.includes(name)),
   });
   await print(json ? JSON.stringify(data, null, 2) : text);
   if (differs) process.exitCode = 2;
