@@ -10,6 +10,7 @@ import type { Target } from '../model/references.ts';
 import { requestsForBytes } from '../model/request-size.ts';
 import { readEach, readKeys } from '../postgres/read-rows.ts';
 import { softDeletedKeys } from '../postgres/soft-delete.ts';
+import { heldFields } from '../state/conflicts.ts';
 import { recordsByKey, type SyncRecord } from '../state/records.ts';
 import { lookupsFor } from '../to-notion/context.ts';
 import { planNewPage } from '../to-notion/create.ts';
@@ -31,7 +32,11 @@ type Met = {
   readonly row: RowImage;
   readonly record: SyncRecord | undefined;
   readonly lookups: Lookups;
+  /** Fields that wait for a person's decision. */
+  readonly held: ReadonlySet<string>;
 };
+
+const NOBODYS: ReadonlyMap<RowKey, ReadonlySet<string>> = new Map();
 
 /** Compares every row with its record, as a first sync does. Returns how many rows there are. */
 export async function walkRows(walk: TableWalk, circle: ReadonlySet<string>): Promise<number> {
@@ -41,6 +46,7 @@ export async function walkRows(walk: TableWalk, circle: ReadonlySet<string>): Pr
     count += keys.length;
     const records = await recordsByKey(store, table.name, keys);
     const { rows, broken } = await readEach(db, table, keys);
+    const held = records.size === 0 ? NOBODYS : await heldFields(store, table.name, keys);
     const soft = await softDeletedKeys(db, table, keys);
     const bases = [...records.values()].map(({ baseRow }) => baseRow);
     const lookups = await lookupsFor(walk, table, [...rows.values(), ...bases]);
@@ -52,7 +58,8 @@ export async function walkRows(walk: TableWalk, circle: ReadonlySet<string>): Pr
       if (soft.has(key) && record?.state === 'linked')
         counter.add('trash', rowSample(table, key, record.baseRow));
       if (row === undefined || broken.has(key) || soft.has(key)) continue;
-      if (meetRow(walk, { key, row, record, lookups }, circle)) remember(walk, circle, key);
+      if (meetRow(walk, { key, row, record, lookups, held: held.get(key) ?? NOBODY }, circle))
+        remember(walk, circle, key);
     }
     walk.tell('rows compared', count);
   }
@@ -137,7 +144,7 @@ function extraRequests(table: ResolvedTable, row: RowImage, writes: PageImage): 
 
 const LARGE_ROW = 50_000;
 
-function noteUpdate(walk: TableWalk, { key, row, lookups }: Met, record: SyncRecord): void {
+function noteUpdate(walk: TableWalk, { key, row, lookups, held }: Met, record: SyncRecord): void {
   const { table, counter, written, naming } = walk;
   if (changedInRow(table.fields, record.baseRow, row).length === 0) return;
   const plan = planPage({
@@ -149,7 +156,7 @@ function noteUpdate(walk: TableWalk, { key, row, lookups }: Met, record: SyncRec
     restore: [],
     lookups,
     decided: NOBODY,
-    withheld: NOBODY,
+    withheld: held,
     judge: () => 'postgres',
   });
   noteRefused(walk, key, row, plan);

@@ -47,6 +47,21 @@ export async function liveConflicts(
   );
 }
 
+/** Fields of these records that both sides changed and that wait for a person's decision. */
+export async function heldFields(
+  sql: Sql,
+  table: TableName,
+  keys: readonly RowKey[],
+): Promise<ReadonlyMap<RowKey, ReadonlySet<string>>> {
+  const rows = await sql.query<{ key: RowKey; fields: string[] }>(
+    `select record_id as key, array_agg(fields[1]) as fields from pgnotion.conflict_entries
+      where table_name = $1 and record_id = any($2::text[]) and type = 'CONCURRENT_UPDATE' and status = 'open'
+      group by 1`,
+    [table, keys],
+  );
+  return new Map(rows.map(({ key, fields }) => [key, new Set(fields)]));
+}
+
 /** The same as a part of another statement, as JSON, given the names of its parameters. */
 export const liveConflictsJson = (table: string, key: string): string =>
   `(select coalesce(jsonb_agg(jsonb_build_object('id', c.id::text, 'type', c.type, 'field', c.fields[1],

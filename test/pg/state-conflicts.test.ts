@@ -3,6 +3,7 @@ import type { Clash } from '../../src/model/clash.ts';
 import { applyTransitions } from '../../src/state/conflict-transitions.ts';
 import {
   decideConflict,
+  heldFields,
   holdConflict,
   liveConflicts,
   pruneConflicts,
@@ -51,6 +52,8 @@ test('a field of a record has one conflict at a time, with the values of the las
   expect((await readConflict(state.store, '1'))?.local_record).toEqual({ Name: 'later' });
   expect((await knownOfRecord(state.store, suppliers, key('a'))).conflicts).toEqual(await live());
   expect((await knownOfRecord(state.store, suppliers, key('b'))).conflicts).toEqual([]);
+  const held = await heldFields(state.store, suppliers, [key('a'), key('b')]);
+  expect(held).toEqual(new Map([[key('a'), new Set(['Name', 'Rating'])]]));
   const [first] = (await live()).filter(({ id }) => id === '1');
   if (first === undefined) throw new Error('no conflict 1');
   expect(await applyTransitions(state.store, [first], () => ({ kind: 'applied', wrote: false }))).toBe(false);
