@@ -1,19 +1,11 @@
 import type { Json } from '../model/change.ts';
-import { plainText } from '../model/codecs/text.ts';
-import {
-  choiceOf,
-  conflictProperties,
-  conflictTitle,
-  OPEN,
-  RESOLUTION,
-  STATUS,
-  VALUE,
-} from '../model/conflict-page.ts';
-import { SOMEONE } from '../model/editor.ts';
+import { conflictProperties, conflictTitle, OPEN, RESOLUTION, STATUS } from '../model/conflict-page.ts';
 import type { PageId, TableName } from '../model/ids.ts';
 import type { ResolvedTable } from '../model/mapping.ts';
-import type { NotionClient, NotionPage } from '../notion/client.ts';
-import { isGone, isInTrash, NotionFailure, stopsAll, unlessGone } from '../notion/error-classification.ts';
+import { ABSENT, type Seen } from '../model/unanswered.ts';
+import type { NotionClient } from '../notion/client.ts';
+import { createOnce } from '../notion/create-once.ts';
+import { isGone, isInTrash, NotionFailure, stopsAll } from '../notion/error-classification.ts';
 import type { People } from '../notion/people.ts';
 import type { Log } from '../runtime/log.ts';
 import { createPatience, type Patience } from '../runtime/patience.ts';
@@ -22,17 +14,17 @@ import {
   type DuePage,
   duePages,
   forgetPage,
-  markChoiceTaken,
   markPageHidden,
   markPageSent,
   markPageShown,
+  markPageUnsent,
   oldPages,
   openPages,
 } from '../state/conflict-pages.ts';
-import { noteConflict, readConflict, resolveConflict } from '../state/conflicts.ts';
 import { type ReportDatabasePlace, readReportDatabase } from '../state/report-databases.ts';
 import type { Store } from '../state/sql.ts';
-import { readable, typedValue } from './conflict-values.ts';
+import { takeChoice } from './conflict-choice.ts';
+import { readable } from './conflict-values.ts';
 import { knowingSchema, writable } from './report-database-schema.ts';
 
 export type ConflictPagesContext = {
@@ -83,7 +75,7 @@ async function round(
   await knowingSchema(context, 'conflicts', ASK, () => takeChoices(context, place, broken));
   for (const due of await duePages(context.store, MOST_DUE)) {
     if (signal.aborted) return;
-    const shown = () => knowingSchema(context, 'conflicts', ASK, () => show(context, place, due, signal));
+    const shown = () => knowingSchema(context, 'conflicts', ASK, () => show(context, place, due));
     await alone(context, broken, `page of ${due.id}`, shown);
   }
   await trashOld(context, broken);
@@ -135,125 +127,85 @@ async function takeChoices(
   }
 }
 
-async function takeChoice(
-  context: ConflictPagesContext,
-  place: ReportDatabasePlace,
-  conflict: string,
-  seen: PageId,
-): Promise<void> {
-  const { store, notion, people, botId, log } = context;
-  // The query may lag and show a choice that has been carried out, or taken back.
-  // One that is not shown any more is looked at once it is back.
-  const page = await notion.retrievePage(seen, ASK).catch(unlessGone);
-  const option = page && optionOf(place, page);
-  if (page === null || option === null) return;
-  const choice = await choiceOn(context, { place, page }, conflict, option);
-  if ('why' in choice) {
-    return store.transaction(async (sql) => {
-      await noteConflict(sql, conflict, choice.why);
-      await markChoiceTaken(sql, conflict);
-    });
-  }
-  const known = page.lastEditedBy === botId ? null : await people.nameOf(page.lastEditedBy);
-  const who = known ?? SOMEONE;
-  const { message } = await store.transaction(async (sql) => {
-    await markChoiceTaken(sql, conflict);
-    return resolveConflict(sql, conflict, choice, who);
-  });
-  log.info({ conflict, who }, message);
-}
-
-type Chosen =
-  | { readonly keep: 'postgres' | 'notion' }
-  | { readonly value: string }
-  | { readonly why: string };
-
-/** What stands on the page as something that can be carried out, or why it cannot. */
-async function choiceOn(
-  { store, tables }: ConflictPagesContext,
-  { place, page }: { readonly place: ReportDatabasePlace; readonly page: NotionPage },
-  conflict: string,
-  option: string,
-): Promise<Chosen> {
-  const line = await readConflict(store, conflict);
-  const name = line?.fields[0] ?? null;
-  const choice = choiceOf(option, textOf(place, page), name);
-  if (choice.kind === 'side') return { keep: choice.keep };
-  if (choice.kind === 'unclear') return { why: choice.why };
-  const field = tables
-    .get(line?.table_name ?? ('' as TableName))
-    ?.fields.find(({ property }) => property === name);
-  if (field === undefined) return { why: 'this property is not synced any more: choose a side' };
-  const value = typedValue(field, choice.text);
-  if ('json' in value) return { value: value.json };
-  return { why: `"${VALUE}" cannot be used: ${value.fault.told?.wrong ?? value.fault.message}` };
-}
-
-function textOf(place: ReportDatabasePlace, page: NotionPage): string {
-  const property = page.properties[place.properties[VALUE] ?? ''];
-  return plainText(property?.rich_text) ?? '';
-}
-
-function optionOf(place: ReportDatabasePlace, page: NotionPage): string | null {
-  const property = page.properties[place.properties[RESOLUTION] ?? ''] as
-    | { readonly select?: { readonly name?: unknown } | null }
-    | undefined;
-  const name = property?.select?.name;
-  return typeof name === 'string' ? name : null;
-}
-
 /** Makes the conflict's page, or has it show how the conflict stands. */
-async function show(
+async function show(context: ConflictPagesContext, place: ReportDatabasePlace, due: DuePage): Promise<void> {
+  if (due.conflictPage === null) return create(context, place, due);
+  const properties = await propertiesOf(context, place, due);
+  if (await update(context, due, due.conflictPage, properties))
+    await keepShown(context, due, due.conflictPage, due.digest);
+}
+
+const keepShown = (
+  { store }: ConflictPagesContext,
+  { id }: DuePage,
+  page: PageId,
+  digest: string,
+): Promise<void> => store.transaction((sql) => markPageShown(sql, id, page, digest));
+
+async function propertiesOf(
   context: ConflictPagesContext,
   place: ReportDatabasePlace,
   due: DuePage,
-  signal: AbortSignal,
-): Promise<void> {
-  const keep = (page: PageId, digest: string) =>
-    context.store.transaction((sql) => markPageShown(sql, due.id, page, digest));
-  if (due.conflictPage === null && due.sent) {
-    const found = await find(context, place, due, signal);
-    // Somebody may have chosen there already: that is looked at before the page is written again.
-    if (found !== null) return keep(found, '');
-  }
+): Promise<Readonly<Record<string, Json>>> {
   const table = context.tables.get(due.table as TableName);
   const shown = await readable(context, due);
   const all = Object.entries(conflictProperties(shown, table?.title ?? null));
   // A choice that somebody makes this moment must not be wiped out.
   const written = all.filter(([name]) => name !== RESOLUTION || due.status !== 'open' || due.taken);
-  const properties = writable(place, written);
-  if (due.conflictPage === null) return keep(await create(context, place, due.id, properties), due.digest);
-  if (await update(context, due, due.conflictPage, properties)) await keep(due.conflictPage, due.digest);
+  return writable(place, written);
 }
 
 async function create(
-  { store, notion }: ConflictPagesContext,
-  place: ReportDatabasePlace,
-  conflict: string,
-  properties: Readonly<Record<string, Json>>,
-): Promise<PageId> {
-  const beforeLeaving = () => store.transaction((sql) => markPageSent(sql, conflict));
-  const page = await notion.createPage(
-    { dataSourceId: place.dataSource, properties },
-    { ...ASK, beforeLeaving },
-  );
-  return page.id;
-}
-
-async function find(
   context: ConflictPagesContext,
   place: ReportDatabasePlace,
   due: DuePage,
-  signal: AbortSignal,
-): Promise<PageId | null> {
+): Promise<void> {
+  const { store, notion } = context;
+  const created = await createOnce<PageId, 'over'>({
+    intent: {
+      sentAgoMs: due.sentAgoMs,
+      begin: () => store.transaction((sql) => markPageSent(sql, due.id)),
+      failed: async (_, isOver) => {
+        if (isOver) await store.transaction((sql) => markPageUnsent(sql, due.id));
+      },
+    },
+    find: () => find(context, place, due),
+    send: async (beforeLeaving) => {
+      if (due.status !== 'open') return { kind: 'unsent', why: 'over' };
+      const properties = await propertiesOf(context, place, due);
+      const ask = { ...ASK, beforeLeaving };
+      const page = await notion.createPage({ dataSourceId: place.dataSource, properties }, ask);
+      return { kind: 'made', thing: page.id };
+    },
+    byId: async (id) => id as PageId,
+    graceMs: context.createGraceMs,
+  });
+  switch (created.kind) {
+    case 'made':
+      return keepShown(context, due, created.thing, due.digest);
+    case 'found':
+      // Somebody may have chosen there already: that is looked at before the page is written again.
+      return keepShown(context, due, created.thing, '');
+    case 'waits':
+      // It stays due: the next round looks again.
+      return;
+    case 'unsent':
+      return store.transaction((sql) => forgetPage(sql, due.id));
+    case 'failed':
+      throw created.failure;
+    default:
+      return created satisfies never;
+  }
+}
+
+async function find(
+  { notion }: ConflictPagesContext,
+  place: ReportDatabasePlace,
+  due: DuePage,
+): Promise<Seen<PageId>> {
   const filter: Json = { property: 'title', title: { equals: conflictTitle(due) } };
-  const look = async () =>
-    (await context.notion.query({ dataSourceId: place.dataSource, filter, pageSize: 1 }, ASK)).pages[0];
-  const page = await look();
-  if (page !== undefined) return page.id;
-  // It may come to exist until the grace is over.
-  await pause(context.createGraceMs, signal);
-  return (await look())?.id ?? null;
+  const { pages } = await notion.query({ dataSourceId: place.dataSource, filter, pageSize: 1 }, ASK);
+  return pages[0] === undefined ? ABSENT : { kind: 'found', thing: pages[0].id };
 }
 
 /** False if Notion does not show the page now: it is tried again later. */

@@ -2,7 +2,9 @@ import { messageOf } from '../model/errors.ts';
 import type { PageId, TableName } from '../model/ids.ts';
 import type { ResolvedTable } from '../model/mapping.ts';
 import { textRuns } from '../model/texts.ts';
+import { ABSENT, FIRST_LOOK_MS, type Seen } from '../model/unanswered.ts';
 import type { NotionClient } from '../notion/client.ts';
+import { createOnce } from '../notion/create-once.ts';
 import { isGone, NotionFailure, stopsAll } from '../notion/error-classification.ts';
 import type { Log } from '../runtime/log.ts';
 import { backoff, keepTrying, pause } from '../runtime/retry.ts';
@@ -40,10 +42,11 @@ type NoticeContext = {
 
 const ASK = { priority: 'bookkeeping' } as const;
 const LOOK_MS = 1_000;
-const DOUBTFUL_MS = 2_000;
 const RETRY = { firstMs: 2_000, maxMs: 300_000 };
 /** Comments' times are rounded down to the minute, and clocks differ. */
 const CLOCKS_MS = 600_000;
+
+const UNKNOWN_ID = '';
 
 /** When a comment was last refused to the connection, by `performance.now`: it is tried again some time later. */
 type Manners = { refusedAt: number };
@@ -134,75 +137,82 @@ async function show(
   });
 }
 
-/**
- * Makes the refusal's one comment. Comments have no idempotency key: the intent is stored before the request leaves, and
- * one in doubt is looked for before it is made again. Gives the milliseconds after which to look again, or null.
- */
+/** Makes the refusal's one comment. Gives the milliseconds after which to look again, or null. */
 async function comment(context: NoticeContext, manners: Manners, notice: Notice): Promise<number | null> {
-  if (notice.refusal === null || notice.comment === null || notice.commented === notice.refusal) return null;
-  const note = (id: string | null) => context.store.transaction((sql) => noteCommented(sql, notice, id));
-  if (notice.intentMs !== null) {
-    const found = await findComment(context, notice);
-    if (found !== null) {
-      await note(found);
-      return null;
-    }
-    const graceMs = context.createGraceMs - notice.intentMs;
-    if (graceMs > 0) return Math.max(DOUBTFUL_MS, graceMs / 2);
-  }
-  if (performance.now() - manners.refusedAt < COMMENT_AGAIN_MS) {
-    await note(null);
+  const { refusal, comment: text, commented, page } = notice;
+  if (refusal === null || text === null || commented === refusal) return null;
+  const { store, notion } = context;
+  const note = async (id: string | null): Promise<null> => {
+    await store.transaction((sql) => noteCommented(sql, notice, id));
     return null;
+  };
+  const created = await createOnce<string, 'mended' | 'not allowed'>({
+    intent: {
+      sentAgoMs: notice.sentAgoMs,
+      begin: () => intendOrStop(store, notice),
+      failed: async (_, isOver) => {
+        if (isOver) await store.transaction((sql) => dropCommentIntent(sql, page));
+      },
+    },
+    find: () => findComment(context, notice),
+    send: async (beforeLeaving) => {
+      if (performance.now() - manners.refusedAt < COMMENT_AGAIN_MS)
+        return { kind: 'unsent', why: 'not allowed' };
+      const made = await notion.createComment(page, text, { ...ASK, beforeLeaving }).catch(unlessMended);
+      return made === null ? { kind: 'unsent', why: 'mended' } : { kind: 'made', thing: made.id };
+    },
+    byId: async (id) => id,
+    graceMs: context.createGraceMs,
+  });
+  switch (created.kind) {
+    case 'made':
+    case 'found':
+      return note(created.thing);
+    case 'waits':
+      return created.ms;
+    case 'unsent':
+      return created.why === 'mended' ? null : note(null);
+    case 'failed':
+      return afterRefusedComment(context, manners, created.failure, note);
+    default:
+      return created satisfies never;
   }
-  return send(context, manners, notice, note);
 }
 
-class Outdated extends Error {}
+class Mended extends Error {}
 
-async function send(
+/** The edit may have been mended while its comment waited for its turn. */
+async function intendOrStop(store: Store, notice: Notice): Promise<void> {
+  if (!(await store.transaction((sql) => intendComment(sql, notice)))) throw new Mended();
+}
+
+function unlessMended(error: unknown): null {
+  if (error instanceof Mended) return null;
+  throw error;
+}
+
+async function afterRefusedComment(
   context: NoticeContext,
   manners: Manners,
-  notice: Notice,
-  note: (id: string | null) => Promise<void>,
+  failure: NotionFailure,
+  note: (id: null) => Promise<null>,
 ): Promise<number | null> {
-  const beforeLeaving = async (): Promise<void> => {
-    const isPresent = await context.store.transaction((sql) => intendComment(sql, notice));
-    // It was mended while this waited for its turn.
-    if (!isPresent) throw new Outdated();
-  };
-  try {
-    const made = await context.notion.createComment(notice.page, notice.comment ?? '', {
-      ...ASK,
-      beforeLeaving,
-    });
-    await note(made.id);
-    return null;
-  } catch (error) {
-    if (error instanceof Outdated) return null;
-    if (!(error instanceof NotionFailure)) throw error;
-    const { effect, status, committedId } = error.errorClass;
-    if (effect === 'saved') {
-      await note(committedId ?? '');
-      return null;
-    }
-    if (effect === 'unknown') return DOUBTFUL_MS;
-    await context.store.transaction((sql) => dropCommentIntent(sql, notice.page));
-    if (status !== 403) throw error;
-    manners.refusedAt = performance.now();
-    context.log.warn(
-      { reason: error.message },
-      'the connection may not comment: refused edits are told in the status property alone',
-    );
-    await note(null);
-    return null;
-  }
+  const { effect, status } = failure.errorClass;
+  if (effect !== 'none') return FIRST_LOOK_MS;
+  if (status !== 403) throw failure;
+  manners.refusedAt = performance.now();
+  context.log.warn(
+    { reason: failure.message },
+    'the connection may not comment: refused edits are told in the status property alone',
+  );
+  return note(null);
 }
 
-/** The id of the comment in doubt, if it came true. Who may not read comments never makes a second one. */
-async function findComment({ notion, botId }: NoticeContext, notice: Notice): Promise<string | null> {
+/** Looks for a comment that nobody has confirmed. Who may not read comments never makes a second one. */
+async function findComment({ notion, botId }: NoticeContext, notice: Notice): Promise<Seen<string>> {
   try {
     const comments = await notion.listComments(notice.page, ASK);
-    const since = (notice.intentAt?.getTime() ?? 0) - CLOCKS_MS;
+    const since = (notice.sentAt?.getTime() ?? 0) - CLOCKS_MS;
     const found = comments.find(
       ({ id, text, createdBy, createdTime }) =>
         createdBy === botId &&
@@ -210,9 +220,10 @@ async function findComment({ notion, botId }: NoticeContext, notice: Notice): Pr
         createdTime.getTime() >= since &&
         !notice.known.includes(id),
     );
-    return found?.id ?? null;
+    return found === undefined ? ABSENT : { kind: 'found', thing: found.id };
   } catch (error) {
-    if (error instanceof NotionFailure && error.errorClass.status === 403) return '';
+    if (error instanceof NotionFailure && error.errorClass.status === 403)
+      return { kind: 'found', thing: UNKNOWN_ID };
     throw error;
   }
 }

@@ -6,7 +6,9 @@ import {
   type SyncLogLevel,
   type SyncLogSettings,
 } from '../model/sync-log.ts';
+import { ABSENT, type Seen } from '../model/unanswered.ts';
 import type { NotionClient } from '../notion/client.ts';
+import { createOnce } from '../notion/create-once.ts';
 import { isGone, isInTrash, NotionFailure, stopsAll } from '../notion/error-classification.ts';
 import type { RateLimit } from '../notion/throttle.ts';
 import type { Log } from '../runtime/log.ts';
@@ -21,6 +23,7 @@ import {
   forgetEntry,
   markEntryHidden,
   markSent,
+  markUnsent,
   markWritten,
   nextEntry,
 } from '../state/sync-log.ts';
@@ -79,50 +82,65 @@ async function writeAll(
   signal: AbortSignal,
 ): Promise<void> {
   const between = context.limit.windowMs / Math.max(1, context.limit.requests * SHARE);
+  const waiting: string[] = [];
   for (;;) {
-    const entry = await nextEntry(context.store);
+    const entry = await nextEntry(context.store, waiting);
     if (entry === null || signal.aborted) return;
     if (entry.attempts >= MAX_ATTEMPTS && entry.ageSeconds > PATIENCE_SECONDS) {
       context.log.warn({ entry: entry.syncId }, 'a line of the sync log cannot be written');
       await context.store.transaction((sql) => forgetEntry(sql, entry.syncId));
       continue;
     }
-    const page = await write(context, place, entry, signal).catch(async (error: unknown) => {
+    const written = await write(context, place, entry, signal).catch(async (error: unknown) => {
       // What Notion refuses is tried a few times, in case somebody mends the database; a line must not block the log. While
       // the whole database is hidden or in the trash, its lines wait.
       if (error instanceof NotionFailure && !stopsAll(error) && !isGone(error) && !isInTrash(error))
-        await context.store.transaction((sql) =>
-          countAttempt(sql, entry.syncId, error.errorClass.effect === 'none'),
-        );
+        await context.store.transaction((sql) => countAttempt(sql, entry.syncId));
       throw error;
     });
-    await context.store.transaction((sql) => markWritten(sql, entry.syncId, page));
+    if (!written) waiting.push(entry.syncId);
     await pause(between, signal);
   }
 }
 
-/** Makes the entry's page, unless an earlier try, whose answer was lost, has made it. */
+/** Makes the entry's page. False if an earlier request may still make it: the next round looks again. */
 async function write(
   context: SyncLogContext,
   place: ReportDatabasePlace,
-  entry: LogEntry & { readonly sent: boolean },
+  entry: LogEntry & { readonly sentAgoMs: number | null },
   signal: AbortSignal,
-): Promise<PageId> {
-  const found = entry.sent ? await find(context, place, entry, signal) : null;
-  if (found !== null) return found;
+): Promise<boolean> {
+  const { syncId, sentAgoMs } = entry;
+  const { store, notion } = context;
   const properties = writable(place, Object.entries(entryProperties(entry)));
-  const beforeLeaving = () => context.store.transaction((sql) => markSent(sql, entry.syncId));
-  try {
-    const page = await context.notion.createPage(
-      { dataSourceId: place.dataSource, properties },
-      { priority: 'bookkeeping', signal, beforeLeaving },
-    );
-    return page.id;
-  } catch (error) {
-    if (isGone(error)) throw error;
-    const id = error instanceof NotionFailure ? error.errorClass.committedId : null;
-    if (id !== null) return id as PageId;
-    throw error;
+  const created = await createOnce<PageId>({
+    intent: {
+      sentAgoMs,
+      begin: () => store.transaction((sql) => markSent(sql, syncId)),
+      failed: async (_, isOver) => {
+        if (isOver) await store.transaction((sql) => markUnsent(sql, syncId));
+      },
+    },
+    find: () => find(context, place, entry, signal),
+    send: async (beforeLeaving) => {
+      const ask = { priority: 'bookkeeping', signal, beforeLeaving } as const;
+      const page = await notion.createPage({ dataSourceId: place.dataSource, properties }, ask);
+      return { kind: 'made', thing: page.id };
+    },
+    byId: async (id) => id as PageId,
+    graceMs: context.createGraceMs,
+  });
+  switch (created.kind) {
+    case 'made':
+    case 'found':
+      await store.transaction((sql) => markWritten(sql, syncId, created.thing));
+      return true;
+    case 'waits':
+      return false;
+    case 'failed':
+      throw created.failure;
+    default:
+      return created satisfies never;
   }
 }
 
@@ -131,16 +149,11 @@ async function find(
   place: ReportDatabasePlace,
   entry: LogEntry,
   signal: AbortSignal,
-): Promise<PageId | null> {
+): Promise<Seen<PageId>> {
   const filter: Json = { property: 'title', title: { equals: entry.syncId } };
   const ask = { priority: 'bookkeeping', signal } as const;
-  const look = async () =>
-    (await context.notion.query({ dataSourceId: place.dataSource, filter, pageSize: 1 }, ask)).pages[0];
-  const page = await look();
-  if (page !== undefined) return page.id;
-  // It may come to exist until the grace is over.
-  await pause(context.createGraceMs, signal);
-  return (await look())?.id ?? null;
+  const { pages } = await context.notion.query({ dataSourceId: place.dataSource, filter, pageSize: 1 }, ask);
+  return pages[0] === undefined ? ABSENT : { kind: 'found', thing: pages[0].id };
 }
 
 /** What cannot be trashed now is tried again with the next round, and the others go all the same. */

@@ -5,7 +5,8 @@ import type { Sql } from './sql.ts';
 /** A conflict whose page does not show what it should, or is not there yet. */
 export type DuePage = ConflictSummary & {
   readonly conflictPage: PageId | null;
-  readonly sent: boolean;
+  /** How long ago the request for it left; null if none has that can have made it. */
+  readonly sentAgoMs: number | null;
   /** A choice stands on the page that decides nothing any more. */
   readonly taken: boolean;
   /** To be kept once the page shows it. */
@@ -14,17 +15,20 @@ export type DuePage = ConflictSummary & {
 
 const DIGEST = `md5(concat_ws('|', c.status, c.resolution, c.resolved_by, c.note, c.local_record, c.remote_record))`;
 
-/** Conflicts that wait for a person and have no page, and pages that show what was before. */
+/**
+ * Conflicts that wait for a person and have no page, pages that show what was before, and conflicts that are over whose page
+ * may have been made by a request that nobody has answered.
+ */
 export async function duePages(sql: Sql, limit: number): Promise<DuePage[]> {
   return sql.query<DuePage>(
     `select c.id::text, c.table_name as "table", c.record_id as record, c.page_id as page, c.fields[1] as field, c.type,
             ${atStake("c.base -> 'row'")} as base, ${atStake('c.local_record')} as postgres,
             ${atStake('c.remote_record')} as notion, c.note, c.detected_at as "detectedAt", c.status, c.resolution,
             c.resolved_by as "resolvedBy", c.resolved_at as "resolvedAt", p.page_id as "conflictPage",
-            p.sent_at is not null as sent, coalesce(p.taken, false) as taken, ${DIGEST} as digest
+            (extract(epoch from clock_timestamp() - p.sent_at) * 1000)::float8 as "sentAgoMs", coalesce(p.taken, false) as taken, ${DIGEST} as digest
        from pgnotion.conflict_entries c left join pgnotion.conflict_pages p on p.conflict_id = c.id
       where c.strategy = 'manual'
-        and (c.status = 'open' or p.page_id is not null) and p.shown is distinct from ${DIGEST}
+        and (c.status = 'open' or p.page_id is not null or p.sent_at is not null) and p.shown is distinct from ${DIGEST}
         and coalesce(p.looked_at < clock_timestamp() - interval '5 minutes', true)
       order by c.id limit $1`,
     [limit],
@@ -41,6 +45,11 @@ export async function markPageSent(sql: Sql, conflict: string): Promise<void> {
      on conflict (conflict_id) do update set sent_at = excluded.sent_at`,
     [conflict],
   );
+}
+
+/** It cannot have come to exist. */
+export async function markPageUnsent(sql: Sql, conflict: string): Promise<void> {
+  await sql.query('update pgnotion.conflict_pages set sent_at = null where conflict_id = $1', [conflict]);
 }
 
 export async function markPageShown(sql: Sql, conflict: string, page: PageId, digest: string): Promise<void> {

@@ -19,8 +19,8 @@ export type Notice = {
   /** The refusal that needs no comment any more. */
   readonly commented: string | null;
   /** Milliseconds since the comment may have left; null if it has not. */
-  readonly intentMs: number | null;
-  readonly intentAt: Date | null;
+  readonly sentAgoMs: number | null;
+  readonly sentAt: Date | null;
   /** Ids of comments of ours that are known to exist. */
   readonly known: readonly string[];
   readonly attempts: number;
@@ -116,8 +116,8 @@ export async function remindNotices(sql: Sql, page: PageId | null): Promise<void
 export async function dueNotices(sql: Sql): Promise<Notice[]> {
   return sql.query<Notice>(
     `select page_id as page, table_name as "table", wanted, shown, refusal, comment, commented, known, attempts,
-            intent_at as "intentAt",
-            (extract(epoch from clock_timestamp() - intent_at) * 1000)::float8 as "intentMs"
+            intent_at as "sentAt",
+            (extract(epoch from clock_timestamp() - intent_at) * 1000)::float8 as "sentAgoMs"
        from pgnotion.notices n
       where next_at <= clock_timestamp() and not exists (
         select from pgnotion.data_sources d where d.table_name = n.table_name and d.paused_at is not null)

@@ -1,9 +1,9 @@
 import type { Json, PageImage, RowImage } from '../model/change.ts';
 import type { PageId, RowKey, TableName } from '../model/ids.ts';
 import type { PageExtras } from '../model/page.ts';
-import { failpoint } from '../runtime/failpoints.ts';
+import { settledAgeMs } from '../model/unanswered.ts';
 import { notFailing } from './page-failures.ts';
-import type { Sql, Store } from './sql.ts';
+import type { Sql } from './sql.ts';
 
 export type OperationId = string;
 
@@ -109,54 +109,6 @@ export async function endOperation(
   );
 }
 
-/** An operation that one request to Notion carries out. */
-export type RequestedOperation = Operation & {
-  readonly kind: 'create' | 'update' | 'delete' | 'restore' | 'filter';
-};
-
-/** An operation that is one request to Notion: it is stored from the moment at which the request leaves. */
-export type RequestOperation = {
-  /** For `beforeLeaving`: a request that still waits, and one that never leaves, is not stored and is in no doubt. */
-  readonly begin: () => Promise<void>;
-  readonly end: (sql: Sql, outcome: Parameters<typeof endOperation>[2]) => Promise<void>;
-  /** The request is answered, and what ends the operation is up to the caller. Null if it was never stored. */
-  readonly answered: () => OperationId | null;
-};
-
-/** `also` is stored together with the operation. */
-export function requestOperation(
-  store: Store,
-  operation: RequestedOperation,
-  also: ((sql: Sql) => Promise<void>) | null = null,
-): RequestOperation {
-  let id: OperationId | null = null;
-  const answered = (): OperationId | null => {
-    failpoint(`deliver.after-${operation.kind}`);
-    return id;
-  };
-  return {
-    begin: async () => {
-      if (also === null && id === null) id = await beginOperation(store, operation, store.epoch);
-      else
-        await store.transaction(async (sql) => {
-          await also?.(sql);
-          if (id === null) id = await beginOperation(sql, operation);
-          // Notion sent it away before; what may be in doubt is this try.
-          else
-            await sql.query('update pgnotion.operations set started_at = clock_timestamp() where id = $1', [
-              id,
-            ]);
-        });
-      failpoint(`deliver.before-${operation.kind}`);
-    },
-    end: async (on, outcome) => {
-      if (outcome.status === 'done') answered();
-      if (id !== null) await endOperation(on, id, outcome);
-    },
-    answered,
-  };
-}
-
 /**
  * Whether a create of this record's page is on record whose answer was lost, and which may have made a page at that
  * time of Notion's: an older page is another row's, of a time before a restore.
@@ -241,8 +193,11 @@ export async function doubtfulWrites(sql: Sql, table: TableName, key: RowKey): P
   return rows.map((row) => row.after);
 }
 
-/** How long after it was given up a write may still land: Notion's own deadline is 55 s. */
-const LATE_SECONDS = 70;
+/**
+ * For how long after it has left a write to a page may still land: Notion's own deadline is 55 s. Unlike the grace of what
+ * is made it has nothing to add for the lag of queries, because a page is looked at by a GET.
+ */
+const WRITE_GRACE_MS = 70_000;
 
 /**
  * The page has been looked at, so what was in doubt has shown itself and must not explain later edits. It counts when
@@ -256,7 +211,9 @@ export async function closeDoubts(sql: Sql, table: TableName, key: RowKey, asked
   ]);
 }
 
-export const doubtSeconds = (askedAt: number): number => LATE_SECONDS + (performance.now() - askedAt) / 1_000;
+/** How long ago a write must have left for a look that was asked for at `askedAt` to show what came of it. */
+export const doubtSeconds = (askedAt: number): number =>
+  settledAgeMs(WRITE_GRACE_MS, performance.now() - askedAt) / 1_000;
 
 /** The rest of an `update pgnotion.operations`, given the names of its parameters. */
 export const closingDoubts = (table: string, key: string, seconds: string): string =>
@@ -283,6 +240,6 @@ export async function ripeDoubts(
       where d.paused_at is null and o.direction = 'to-notion' and o.kind in ('create', 'update') and o.status in ('started', 'unknown')
         and r.state = 'linked' and o.started_at < clock_timestamp() - make_interval(secs => $1)
         and r.table_name <> all($3::text[]) and ${notFailing('r.page_id')} limit $2`,
-    [LATE_SECONDS, limit, except],
+    [settledAgeMs(WRITE_GRACE_MS) / 1_000, limit, except],
   );
 }

@@ -123,18 +123,22 @@ export async function collapse(sql: Sql, most: number): Promise<number> {
 
 type Row = Omit<LogEntry, 'at'> & {
   readonly at: Date;
-  readonly sent: boolean;
+  /** How long ago the request for its page left; null if none has that can have made it. */
+  readonly sentAgoMs: number | null;
   readonly attempts: number;
   readonly ageSeconds: number;
 };
 
-/** The oldest line that has no page yet. */
-export async function nextEntry(sql: Sql): Promise<Row | null> {
+/** The oldest line that has no page yet, of those that are not in `except`. */
+export async function nextEntry(sql: Sql, except: readonly string[] = []): Promise<Row | null> {
   const [row] = await sql.query<Row>(
     `select sync_id as "syncId", at, table_name as "table", record_id as record, page_id as page, direction, status,
-            error, duration_ms as "durationMs", sent_at is not null as sent, attempts,
+            error, duration_ms as "durationMs", attempts,
+            (extract(epoch from clock_timestamp() - sent_at) * 1000)::float8 as "sentAgoMs",
             extract(epoch from clock_timestamp() - at)::float8 as "ageSeconds"
-       from pgnotion.sync_log where log_page is null order by attempts, at limit 1`,
+       from pgnotion.sync_log
+      where log_page is null and sync_id <> all($1::text[]) order by attempts, at limit 1`,
+    [except],
   );
   return row ?? null;
 }
@@ -143,13 +147,14 @@ export async function markSent(sql: Sql, syncId: string): Promise<void> {
   await sql.query('update pgnotion.sync_log set sent_at = clock_timestamp() where sync_id = $1', [syncId]);
 }
 
-/** It failed: it goes behind those that did not. `unsent`: its page cannot have come to exist. */
-export async function countAttempt(sql: Sql, syncId: string, unsent: boolean): Promise<void> {
-  await sql.query(
-    `update pgnotion.sync_log set attempts = attempts + 1, sent_at = case when not $2 then sent_at end
-      where sync_id = $1`,
-    [syncId, unsent],
-  );
+/** Its page cannot have come to exist. */
+export async function markUnsent(sql: Sql, syncId: string): Promise<void> {
+  await sql.query('update pgnotion.sync_log set sent_at = null where sync_id = $1', [syncId]);
+}
+
+/** It failed: it goes behind those that did not. */
+export async function countAttempt(sql: Sql, syncId: string): Promise<void> {
+  await sql.query('update pgnotion.sync_log set attempts = attempts + 1 where sync_id = $1', [syncId]);
 }
 
 export async function markWritten(sql: Sql, syncId: string, page: PageId): Promise<void> {

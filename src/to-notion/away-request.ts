@@ -2,10 +2,11 @@ import type { PageImage } from '../model/change.ts';
 import type { PageId } from '../model/ids.ts';
 import type { PostgresDeletePolicy } from '../model/mapping.ts';
 import type { Ask } from '../notion/client.ts';
-import { isGone, NotionFailure } from '../notion/error-classification.ts';
-import { type RequestedOperation, requestOperation } from '../state/operations.ts';
+import { sendWrite } from '../notion/create-once.ts';
+import { isGone, type NotionFailure } from '../notion/error-classification.ts';
 import type { RestedAs, SyncRecord } from '../state/records.ts';
 import { FIELD_REFUSED } from '../state/refused-fields.ts';
+import { type RequestedOperation, requestOperation } from '../state/request-operation.ts';
 import { propertyKey } from '../state/sources.ts';
 import type { Sql } from '../state/sql.ts';
 import { hidden } from './away.ts';
@@ -87,18 +88,22 @@ export async function putAway(
     approved: entry.approved || by !== null,
   };
   const operation = requestOperation(context.store, told, keep);
-  try {
-    await request.send({ priority: urgencyOf(entry), beforeLeaving: operation.begin });
-  } catch (error) {
-    const isTrashed = await wasTrashed(context, record.page, error);
-    const status = isTrashed ? 'done' : 'failed';
-    await context.store.transaction((sql) => operation.end(sql, { status, error: String(error) }));
-    if (isTrashed) return { kind: 'away', as: 'trashed' };
-    const delivered = isGone(error) ? hidden(entry) : refusedMark(request.mark, failureOf(error, entry));
-    return { kind: 'not', delivered };
+  const sent = await sendWrite(operation, (beforeLeaving) =>
+    request.send({ priority: urgencyOf(entry), beforeLeaving }),
+  );
+  const done = (how: { readonly error?: string } = {}) =>
+    context.store.transaction((sql) => operation.end(sql, { status: 'done', ...how }));
+  if (sent.kind === 'answered') {
+    await done();
+    return { kind: 'away', as: request.as };
   }
-  await context.store.transaction((sql) => operation.end(sql, { status: 'done' }));
-  return { kind: 'away', as: request.as };
+  const { failure } = sent;
+  if (await wasTrashed(context, record.page, failure)) {
+    await done({ error: failure.message });
+    return { kind: 'away', as: 'trashed' };
+  }
+  const delivered = isGone(failure) ? hidden(entry) : refusedMark(request.mark, failureOf(failure, entry));
+  return { kind: 'not', delivered };
 }
 
 /** A mark that Notion refuses is told by the property's name, and tried again when the schema changes. */
@@ -109,7 +114,7 @@ function refusedMark(mark: string | null, outcome: Delivered): Delivered {
 }
 
 /** A page in the trash takes neither a mark nor the archive. */
-async function wasTrashed(context: DeliverContext, page: PageId, error: unknown): Promise<boolean> {
-  if (!(error instanceof NotionFailure) || error.errorClass.status !== 400) return false;
+async function wasTrashed(context: DeliverContext, page: PageId, failure: NotionFailure): Promise<boolean> {
+  if (failure.errorClass.status !== 400) return false;
   return (await context.notion.retrievePage(page, { priority: 'live' })).inTrash;
 }

@@ -1,5 +1,4 @@
 import type { PageImage } from '../model/change.ts';
-import { messageOf } from '../model/errors.ts';
 import type { PageId } from '../model/ids.ts';
 import { baseAfterWrite, changedOnPage } from '../model/merge.ts';
 import { extraFields, readPage } from '../model/page.ts';
@@ -9,19 +8,19 @@ import { leaveOut } from '../model/refused-field.ts';
 import { type Unshown, unshownAfterWrite, withUnshown } from '../model/relation-targets.ts';
 import { BACKFILL } from '../model/urgency.ts';
 import type { NotionPage } from '../notion/client.ts';
-import { isGone, NotionFailure } from '../notion/error-classification.ts';
+import { createOnce } from '../notion/create-once.ts';
+import type { NotionFailure } from '../notion/error-classification.ts';
 import { readLate, readWhole } from '../notion/pages.ts';
 import { saveUnshown } from '../state/away.ts';
 import { noteExtras } from '../state/extras.ts';
-import { doubtfulCreate, type RequestOperation, requestOperation } from '../state/operations.ts';
-import { settle } from '../state/outbox.ts';
-import { forget, intend, link, recordsByPage, type SyncRecord } from '../state/records.ts';
-import { propertyKey } from '../state/sources.ts';
-import { releaseMade } from '../state/waiting.ts';
+import { type OutboxEntry, settle } from '../state/outbox.ts';
+import { forget, intend, link, type SyncRecord } from '../state/records.ts';
+import { type RequestOperation, requestOperation } from '../state/request-operation.ts';
+import { releaseMade, releaseWaiting } from '../state/waiting.ts';
 import { refusedForPage } from './away.ts';
 import { type DeliverContext, type Delivered, type Delivery, SETTLED } from './context.ts';
 import { failureOf, parkedBy, urgencyOf } from './failure.ts';
-import { findUnkeyed } from './find-unkeyed.ts';
+import { findCreated, linkWithoutBase, type Made } from './find-created.ts';
 import { afterKindRefused, kindPassed } from './refused-requests.ts';
 import { afterRefusedCreate, codeOf, recordName } from './refused-update.ts';
 import { type PageRequest, propertiesOf, requestFor } from './request.ts';
@@ -30,25 +29,122 @@ import { waitForTargets } from './wait-for-targets.ts';
 const NOBODY: ReadonlySet<string> = new Set();
 
 /**
- * Makes the page of a record that has none. Notion has no upsert and no idempotency key, so the intent is stored right
- * before the request leaves, and whatever stays doubtful is looked for before it is tried again (invariant 3).
+ * Makes the page of a record that has none, or links the one that a request whose answer was lost has made (`known` is the
+ * record of such a request).
  */
-export async function createPage(context: DeliverContext, delivery: Delivery): Promise<Delivered> {
+export async function createPage(
+  context: DeliverContext,
+  delivery: Delivery,
+  known: SyncRecord | undefined,
+): Promise<Delivered> {
   const wholePlan = planNewPage(delivery);
-  const waits = await waitForTargets(context, delivery, wholePlan.missing);
-  if (waits !== null) return waits;
   const only = stageFields(context, delivery);
   const request = requestFor(context, { delivery, plan: leaveOut(wholePlan, delivery.refused), only });
+  const operation = creation(context, delivery, request.plan.writes);
+  const created = await createOnce<Made, Delivered>({
+    intent: {
+      sentAgoMs: known?.intentAgeMs ?? null,
+      begin: operation.begin,
+      failed: (failure, isOver) => createFailed(context, delivery, { operation, failure, isOver }),
+    },
+    find: (sentAgoMs) => findCreated(context, delivery, sentAgoMs),
+    send: async (begin) => {
+      const waits = await waitForTargets(context, delivery, wholePlan.missing);
+      if (waits !== null) return { kind: 'unsent', why: waits };
+      const page = await sendCreate(context, delivery, request, begin);
+      return { kind: 'made', thing: { page, answered: true } };
+    },
+    byId: async (id) => {
+      const page = await context.notion.retrievePage(id as PageId, { priority: urgencyOf(delivery.entry) });
+      return { page, answered: false };
+    },
+    graceMs: context.createGraceMs,
+  });
+  switch (created.kind) {
+    case 'made':
+      return afterCreate(context, delivery, request, { made: created.thing, operation });
+    case 'found':
+      return linkFound(context, delivery.entry, created.thing.page);
+    case 'waits':
+      return { kind: 'postponed', ms: created.ms };
+    case 'unsent':
+      return created.why;
+    case 'failed':
+      return afterFailure(context, delivery, request, created.failure);
+    default:
+      return created satisfies never;
+  }
+}
+
+const sendCreate = (
+  { notion }: DeliverContext,
+  { entry, source }: Delivery,
+  { sent }: PageRequest,
+  beforeLeaving: () => Promise<void>,
+): Promise<NotionPage> =>
+  notion.createPage(
+    { dataSourceId: source.dataSource, properties: propertiesOf(sent) },
+    { priority: urgencyOf(entry), beforeLeaving },
+  );
+
+type MadeBy = { readonly made: Made; readonly operation: RequestOperation };
+
+async function afterCreate(
+  context: DeliverContext,
+  delivery: Delivery,
+  request: PageRequest,
+  by: MadeBy,
+): Promise<Delivered> {
   const { plan } = request;
-  const operation = creation(context, delivery, plan.writes);
-  const made = await send(context, delivery, request, operation);
-  if (!('page' in made)) return made;
   await kindPassed(context, 'create', delivery);
-  await linkMade(context, delivery, request, { made, operation });
+  await linkMade(context, delivery, request, by);
   context.refusedFields.end(recordName(delivery));
   // What did not go with the page itself follows by updates.
   if (request.more) return { kind: 'postponed', ms: 0 };
   return plan.faults.length === 0 ? SETTLED : parkedBy(plan.faults, codeOf(delivery, plan.faults));
+}
+
+/** The page is as somebody may have left it since: what it is to hold is compared with it by an update. */
+async function linkFound(
+  context: DeliverContext,
+  { table, key }: OutboxEntry,
+  page: NotionPage,
+): Promise<Delivered> {
+  await context.store.transaction(async (sql) => {
+    await linkWithoutBase(sql, { table, key }, page);
+    await releaseWaiting(sql, table, key);
+  });
+  return { kind: 'postponed', ms: 0 };
+}
+
+/** Without a page the record is nothing; while one may still appear, the record stands for it. */
+const createFailed = (
+  { store }: DeliverContext,
+  { entry, table }: Delivery,
+  {
+    operation,
+    failure,
+    isOver,
+  }: { readonly operation: RequestOperation; readonly failure: NotionFailure; readonly isOver: boolean },
+): Promise<void> =>
+  store.transaction(async (sql) => {
+    await operation.end(sql, { status: isOver ? 'failed' : 'unknown', error: failure.message });
+    if (isOver) await forget(sql, table.name, entry.key);
+  });
+
+async function afterFailure(
+  context: DeliverContext,
+  delivery: Delivery,
+  request: PageRequest,
+  failure: NotionFailure,
+): Promise<Delivered> {
+  const waits = await afterKindRefused(context, 'create', delivery, failure);
+  if (waits !== null) return waits;
+  const writes = request.plan.writes;
+  const away = await refusedForPage(context, delivery, { own: null, writes, error: failure });
+  if (away !== null) return away;
+  const without = await afterRefusedCreate(context, delivery, request, failure);
+  return without ?? failureOf(failure, delivery.entry);
 }
 
 /** Ties the page that was made to its record, with what it holds as their base. */
@@ -56,7 +152,7 @@ async function linkMade(
   context: DeliverContext,
   delivery: Delivery,
   { plan, more }: PageRequest,
-  { made, operation }: { readonly made: Made; readonly operation: RequestOperation },
+  { made, operation }: MadeBy,
 ): Promise<void> {
   const { entry, table, source, row } = delivery;
   const { page } = made;
@@ -160,133 +256,3 @@ const creation = (
     },
     (sql) => intend(sql, table.name, entry.key),
   );
-
-/** `answered`: the page is as the create's own answer has it, not as it was found later. */
-type Made = { readonly page: NotionPage; readonly answered: boolean };
-
-async function send(
-  context: DeliverContext,
-  delivery: Delivery,
-  request: PageRequest,
-  operation: RequestOperation,
-): Promise<Made | Delivered> {
-  const { entry, table, source } = delivery;
-  try {
-    const page = await context.notion.createPage(
-      { dataSourceId: source.dataSource, properties: propertiesOf(request.sent) },
-      { priority: urgencyOf(entry), beforeLeaving: operation.begin },
-    );
-    return { page, answered: true };
-  } catch (error) {
-    if (!(error instanceof NotionFailure)) throw error;
-    const { errorClass } = error;
-    if (errorClass.committedId !== null) {
-      const ask = { priority: urgencyOf(entry) };
-      const page = await context.notion.retrievePage(errorClass.committedId as PageId, ask);
-      return { page, answered: false };
-    }
-    const known = errorClass.effect === 'none';
-    await context.store.transaction(async (sql) => {
-      await operation.end(sql, { status: known ? 'failed' : 'unknown', error: error.message });
-      if (known) await forget(sql, table.name, entry.key);
-    });
-    const waits = await afterKindRefused(context, 'create', delivery, error);
-    if (waits !== null) return waits;
-    const away = await refusedForPage(context, delivery, { own: null, writes: request.plan.writes, error });
-    if (away !== null) return away;
-    const without = known ? await afterRefusedCreate(context, delivery, request, error) : null;
-    return without ?? failureOf(error, entry);
-  }
-}
-
-/**
- * Finds what became of a create that nobody answered. The page may come to exist until the grace is over (the server's
- * own deadline, and the lag of queries), so until then "not found" proves nothing.
- */
-export async function findCreated(
-  context: DeliverContext,
-  delivery: Pick<Delivery, 'entry' | 'table' | 'source'>,
-  record: SyncRecord,
-): Promise<NotionPage | 'absent' | 'doubtful'> {
-  const { entry, table, source } = delivery;
-  const ask = { priority: urgencyOf(entry) };
-  const sent = await doubtfulCreate(context.store, table.name, entry.key);
-  if (sent !== null && !(table.idProperty in sent)) {
-    const unkeyed = await findUnkeyed(context, { table, source }, { record, sent, ask });
-    return unkeyed ?? notFound(context, record);
-  }
-  const property = propertyKey(source, table.idProperty);
-  // Nothing can be found by it until it is back.
-  if (property === undefined) return 'doubtful';
-  // The row's key may have changed since: the page shows the one that it was made with.
-  const shown = sent?.[table.idProperty] ?? entry.key;
-  const filter = { property, rich_text: { equals: shown } };
-  const found = await context.notion.query({ dataSourceId: source.dataSource, filter }, ask);
-  const idField = table.fields.find((field) => field.property === table.idProperty);
-  // A page that was moved here from another synced table may carry a key that looks like this one.
-  const owned = await recordsByPage(
-    context.store,
-    found.pages.map(({ id }) => id),
-  );
-  const twins = found.pages
-    .filter((page) => {
-      if (owned.has(page.id)) return false;
-      const property = page.properties[source.properties[table.idProperty] ?? ''];
-      const read = property === undefined ? undefined : idField?.codec.read(property);
-      return read?.kind === 'value' && read.value === shown && mayBeOurs(context, record, page);
-    })
-    // A person may have copied ours, within the same minute even: what we made is the record's, the copy is theirs.
-    .sort(
-      (a, b) =>
-        Number(b.createdBy === context.botId) - Number(a.createdBy === context.botId) ||
-        a.createdTime.getTime() - b.createdTime.getTime(),
-    );
-  const [first, ...others] = twins;
-  if (first === undefined) return notFound(context, record);
-  for (const twin of others) await trashTwin(context, delivery, twin);
-  return first;
-}
-
-const notFound = ({ createGraceMs }: DeliverContext, record: SyncRecord): 'absent' | 'doubtful' =>
-  (record.intentAgeMs ?? 0) > createGraceMs ? 'absent' : 'doubtful';
-
-/** Notion's clock and ours may be apart, and Notion's tells minutes only. */
-const CLOCKS_APART_MS = 180_000;
-
-/** A page of ours that is older than this create was made for another row of the same key, before a restore. */
-function mayBeOurs(context: DeliverContext, { intentAgeMs }: SyncRecord, page: NotionPage): boolean {
-  const sent = context.now().getTime() - (intentAgeMs ?? 0);
-  return page.createdBy !== context.botId || page.createdTime.getTime() > sent - CLOCKS_APART_MS;
-}
-
-/** A second page of ours for one record: the first one stays. A page that a person copied is not ours to touch. */
-async function trashTwin(
-  context: DeliverContext,
-  { entry, table }: Pick<Delivery, 'entry' | 'table'>,
-  twin: NotionPage,
-): Promise<void> {
-  if (twin.createdBy !== context.botId) return;
-  const operation = requestOperation(context.store, {
-    direction: 'to-notion',
-    table: table.name,
-    key: entry.key,
-    page: twin.id,
-    kind: 'delete',
-    // The page keeps its values in the trash.
-    before: { page: twin.id },
-    after: {},
-    changedAt: entry.changedAt,
-  });
-  const { store, notion } = context;
-  const ask = { priority: urgencyOf(entry), beforeLeaving: operation.begin };
-  try {
-    await notion.setTrash(twin.id, true, ask);
-  } catch (error) {
-    const outcome = { status: 'failed', error: messageOf(error) } as const;
-    await store.transaction((sql) => operation.end(sql, outcome));
-    // Once Notion shows it again, the way back meets it.
-    if (isGone(error)) return;
-    throw error;
-  }
-  await store.transaction((sql) => operation.end(sql, { status: 'done' }));
-}

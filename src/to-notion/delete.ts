@@ -2,6 +2,7 @@ import { referencedTables } from '../model/consequence.ts';
 import type { PageId, RowKey, TableName } from '../model/ids.ts';
 import { markProperty } from '../model/mapping.ts';
 import { isMassChange } from '../model/mass-change.ts';
+import { findUnanswered } from '../notion/create-once.ts';
 import { isGone } from '../notion/error-classification.ts';
 import { applyTransitions } from '../state/conflict-transitions.ts';
 import { liveConflicts } from '../state/conflicts.ts';
@@ -9,15 +10,13 @@ import { releaseRefusedDeletions } from '../state/edits.ts';
 import { deletionLoad, massDeletion } from '../state/guarded-changes.ts';
 import { settlePutAway } from '../state/operations.ts';
 import { settle } from '../state/outbox.ts';
-import { forget, link, type RestedAs, rest, type SyncRecord } from '../state/records.ts';
+import { forget, type RestedAs, rest, type SyncRecord } from '../state/records.ts';
 import type { Sql } from '../state/sql.ts';
 import { awayRequestOf, putAway } from './away-request.ts';
 import { awaitProperty, type Deletion, type DeliverContext, type Delivered, SETTLED } from './context.ts';
-import { findCreated } from './create.ts';
 import { deletePolicyOf } from './delete-policy.ts';
+import { findCreated, linkWithoutBase } from './find-created.ts';
 import type { Preread } from './preread.ts';
-
-const DOUBTFUL_WAIT_MS = 5_000;
 
 /** What becomes of the page of a row that the WAL said was deleted. */
 export async function deletePage(
@@ -110,20 +109,23 @@ async function conclude(
 export async function afterIntent(
   context: DeliverContext,
   delivery: Deletion,
-  record: SyncRecord,
+  { table, key, intentAgeMs }: SyncRecord,
 ): Promise<Delivered> {
-  const found = record.intentAgeMs === null ? 'absent' : await findCreated(context, delivery, record);
-  if (found === 'doubtful') return { kind: 'postponed', ms: DOUBTFUL_WAIT_MS };
-  if (found === 'absent') return conclude(context, delivery, null);
-  await context.store.transaction((sql) =>
-    link(sql, {
-      table: record.table,
-      key: record.key,
-      page: found.id,
-      baseRow: {},
-      basePage: {},
-      pageEditedAt: found.lastEditedTime,
-    }),
-  );
-  return { kind: 'postponed', ms: 0 };
+  const created = await findUnanswered({
+    sentAgoMs: intentAgeMs,
+    find: (sentAgoMs) => findCreated(context, delivery, sentAgoMs),
+    graceMs: context.createGraceMs,
+  });
+  switch (created.kind) {
+    case 'waits':
+      return { kind: 'postponed', ms: created.ms };
+    case 'absent':
+      return conclude(context, delivery, null);
+    case 'found':
+      // What waits for this record is not released: its page is about to go.
+      await context.store.transaction((sql) => linkWithoutBase(sql, { table, key }, created.thing.page));
+      return { kind: 'postponed', ms: 0 };
+    default:
+      return created satisfies never;
+  }
 }

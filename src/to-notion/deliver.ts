@@ -8,7 +8,7 @@ import { failpoint } from '../runtime/failpoints.ts';
 import { backoff } from '../runtime/retry.ts';
 import { knownOfRecord } from '../state/deliveries.ts';
 import { type OutboxEntry, park, postpone, reschedule, settle } from '../state/outbox.ts';
-import { link, type SyncRecord } from '../state/records.ts';
+import type { SyncRecord } from '../state/records.ts';
 import { suspendTable } from '../state/sources.ts';
 import { releaseWaiting } from '../state/waiting.ts';
 import { type Batch, type ReadEntries, readBatch } from './batch.ts';
@@ -22,7 +22,7 @@ import {
   type Delivery,
   SETTLED,
 } from './context.ts';
-import { createPage, findCreated } from './create.ts';
+import { createPage } from './create.ts';
 import { deletePage } from './delete.ts';
 import { failureOf, readBlocked, rowMissing, urgencyOf } from './failure.ts';
 import { filterOut } from './filter.ts';
@@ -37,7 +37,6 @@ const RETRY = { firstMs: 1_000, maxMs: 300_000 };
 /** Tries after which a row that is nowhere to be read counts as a failure. */
 const MISSING_ROW_TRIES = 5;
 const MISSING_ROW_MS = 1_000;
-const DOUBTFUL_MS = 3_000;
 const LOCK_RETRY = { firstMs: 2_000, maxMs: 15_000 };
 
 /** Delivers entries of one table. */
@@ -121,9 +120,9 @@ async function withRow(
     const moves = await waitForMoves(context, table.name, entry, known);
     if (moves !== null) return moves;
   }
-  if (known === undefined)
-    return (await waitForClaim(context, delivery, claims)) ?? createPage(context, delivery);
-  if (known.page === null) return afterDoubt(context, delivery, known);
+  const claimed = known === undefined ? await waitForClaim(context, delivery, claims) : null;
+  if (claimed !== null) return claimed;
+  if (known?.page == null) return createPage(context, delivery, known);
   if (known.state === 'resting') return undeletePage(context, delivery, { ...known, page: known.page });
   if (!hasNews(delivery, known)) {
     if (delivery.conflicts.length > 0)
@@ -142,30 +141,6 @@ async function withRow(
 const needsLook = ({ entry, table, row }: Delivery, { baseRow, basePage }: SyncRecord): boolean =>
   Object.keys(basePage).length === 0 ||
   changedInRow(table.fields, baseRow, row, entry.restore).some(({ property }) => !(property in basePage));
-
-/** A create was on its way when something broke. */
-async function afterDoubt(
-  context: DeliverContext,
-  delivery: Delivery,
-  known: SyncRecord,
-): Promise<Delivered> {
-  const { entry, table } = delivery;
-  const found = await findCreated(context, delivery, known);
-  if (found === 'doubtful') return { kind: 'postponed', ms: DOUBTFUL_MS };
-  if (found === 'absent') return createPage(context, delivery);
-  await context.store.transaction(async (sql) => {
-    await link(sql, {
-      table: table.name,
-      key: entry.key,
-      page: found.id,
-      baseRow: {},
-      basePage: {},
-      pageEditedAt: found.lastEditedTime,
-    });
-    await releaseWaiting(sql, table.name, entry.key);
-  });
-  return { kind: 'postponed', ms: 0 };
-}
 
 /** Whether a page that is about to be put away has to wait for its record to follow its row. */
 async function goesAway(

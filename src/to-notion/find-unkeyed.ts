@@ -2,7 +2,7 @@ import type { PageImage, PageValue } from '../model/change.ts';
 import type { ResolvedTable } from '../model/mapping.ts';
 import { readPage } from '../model/page.ts';
 import type { Ask, NotionPage } from '../notion/client.ts';
-import { recordsByPage, type SyncRecord } from '../state/records.ts';
+import { recordsByPage } from '../state/records.ts';
 import type { Source } from '../state/sources.ts';
 import type { DeliverContext } from './context.ts';
 
@@ -17,9 +17,9 @@ const MOST_QUERIES = 5;
 export async function findUnkeyed(
   context: DeliverContext,
   { table, source }: { readonly table: ResolvedTable; readonly source: Source },
-  { record, sent, ask }: { readonly record: SyncRecord; readonly sent: PageImage; readonly ask: Ask },
+  { sentAgoMs, sent, ask }: { readonly sentAgoMs: number; readonly sent: PageImage; readonly ask: Ask },
 ): Promise<NotionPage | null> {
-  const since = new Date(context.now().getTime() - (record.intentAgeMs ?? 0) - CLOCKS_MS);
+  const since = new Date(context.now().getTime() - sentAgoMs - CLOCKS_MS);
   const filter = { timestamp: 'created_time', created_time: { on_or_after: since.toISOString() } };
   const sorts = [{ timestamp: 'created_time', direction: 'descending' }];
   let cursor: string | null = null;

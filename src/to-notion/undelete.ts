@@ -3,10 +3,11 @@ import type { Json } from '../model/change.ts';
 import type { PageId } from '../model/ids.ts';
 import { filterMark, markProperty } from '../model/mapping.ts';
 import type { Ask, NotionPage } from '../notion/client.ts';
-import { isGone, NotionFailure } from '../notion/error-classification.ts';
+import { sendWrite } from '../notion/create-once.ts';
+import { isGone, type NotionFailure } from '../notion/error-classification.ts';
 import { releaseEdit } from '../state/edits.ts';
-import { requestOperation } from '../state/operations.ts';
 import { link, markLinked, type SyncRecord } from '../state/records.ts';
+import { requestOperation } from '../state/request-operation.ts';
 import { releaseWaiting } from '../state/waiting.ts';
 import { hidden, movedAtRest } from './away.ts';
 import type { DeliverContext, Delivered, Delivery } from './context.ts';
@@ -115,16 +116,11 @@ async function take(
     changedAt: entry.changedAt,
     attempt: entry.attempts + 1,
   });
-  try {
-    await step.send({ ...ask, beforeLeaving: operation.begin });
-    await context.store.transaction((sql) => operation.end(sql, { status: 'done' }));
-    return null;
-  } catch (error) {
-    if (!(error instanceof NotionFailure)) throw error;
-    const unknown = error.errorClass.effect !== 'none';
-    const status = unknown ? 'unknown' : 'failed';
-    await context.store.transaction((sql) => operation.end(sql, { status, error: error.message }));
-    if (isGone(error)) throw error;
-    return error;
+  const sent = await sendWrite(operation, (beforeLeaving) => step.send({ ...ask, beforeLeaving }));
+  if (sent.kind === 'failed') {
+    if (isGone(sent.failure)) throw sent.failure;
+    return sent.failure;
   }
+  await context.store.transaction((sql) => operation.end(sql, { status: 'done' }));
+  return null;
 }

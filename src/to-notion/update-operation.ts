@@ -5,8 +5,8 @@ import { rowChangeOf } from '../model/merge.ts';
 import { pick } from '../model/pick.ts';
 import type { PagePlan } from '../model/plan.ts';
 import { BACKFILL } from '../model/urgency.ts';
-import type { RequestedOperation } from '../state/operations.ts';
 import type { SyncRecord } from '../state/records.ts';
+import type { RequestedOperation } from '../state/request-operation.ts';
 import type { Delivery } from './context.ts';
 
 type Linked = SyncRecord & { readonly page: PageId };

@@ -1,6 +1,5 @@
 import type { PageImage } from '../model/change.ts';
 import type { LiveConflict } from '../model/conflict-lifecycle.ts';
-import { messageOf } from '../model/errors.ts';
 import { sameJson } from '../model/json.ts';
 import type { ResolvedTable } from '../model/mapping.ts';
 import { changedInRow, changedOnPage, ownWrites } from '../model/merge.ts';
@@ -8,10 +7,11 @@ import { pick } from '../model/pick.ts';
 import { type PagePlan, type PageState, planPage } from '../model/plan.ts';
 import { leaveOut, refusedIn } from '../model/refused-field.ts';
 import { withheldFields, withoutSignatures } from '../model/uploads.ts';
-import type { NotionPage } from '../notion/client.ts';
-import { NotionFailure } from '../notion/error-classification.ts';
-import { doubtfulWrites, type RequestOperation, requestOperation } from '../state/operations.ts';
+import { sendWrite } from '../notion/create-once.ts';
+import type { NotionFailure } from '../notion/error-classification.ts';
+import { doubtfulWrites } from '../state/operations.ts';
 import type { SyncRecord } from '../state/records.ts';
+import { type RequestOperation, requestOperation } from '../state/request-operation.ts';
 import { moved, refusedForPage } from './away.ts';
 import { guardPlan } from './clearing.ts';
 import { conclude, type Linked, type Look, NEXT, type Seen } from './conclude.ts';
@@ -129,29 +129,38 @@ async function writePage(
     },
     rulingsToKeep(delivery, { record, page, overruled: overruledBy(plan) }, judges),
   );
-  const answer = await send(context, { delivery, record }, request, operation);
-  if (!('id' in answer)) {
-    const waits = await afterKindRefused(context, 'update', delivery, answer.error);
+  const sent = await send(context, { delivery, record }, request, operation);
+  if (sent.kind === 'failed') {
+    const { failure } = sent;
+    const waits = await afterKindRefused(context, 'update', delivery, failure);
     if (waits !== null) return waits;
-    const outcome = lookFirst(delivery, failureOf(answer.error, delivery.entry));
-    const again = isOfUploads(answer.error, request, kept)
+    const outcome = lookFirst(delivery, failureOf(failure, delivery.entry));
+    const again = isOfUploads(failure, request, kept)
       ? withoutUploads(outcome, kept, second, conflicts)
       : null;
     if (again !== null) return updatePage(context, { delivery, known: record, now }, again);
     const away = await refusedForPage(context, delivery, {
       own: record.page,
       writes: plan.writes,
-      error: answer.error,
+      error: failure,
     });
-    return away ?? (await afterRefusal(context, delivery, request, answer.error)) ?? outcome;
+    return away ?? (await afterRefusal(context, delivery, request, failure)) ?? outcome;
   }
   await kindPassed(context, 'update', delivery);
-  return afterAnswer(context, delivery, { record, request, seen: { ...look, answer, operation } });
+  return afterAnswer(context, delivery, {
+    record,
+    request,
+    seen: { ...look, answer: sent.answer, operation },
+  });
 }
 
 /** Whether a refusal may be about uploaded files that a request hands back: it names no other field. */
-function isOfUploads(error: unknown, { sent }: PageRequest, { present, restored }: Kept): boolean {
-  const named = refusedIn(messageOf(error), sent);
+function isOfUploads(
+  { message }: NotionFailure,
+  { sent }: PageRequest,
+  { present, restored }: Kept,
+): boolean {
+  const named = refusedIn(message, sent);
   return named === null || named.some((name) => name in present || name in restored);
 }
 
@@ -243,29 +252,19 @@ async function ownFields(
   return ownWrites(table.fields, record.basePage, page, writes);
 }
 
-async function send(
-  context: DeliverContext,
+/** Nothing is looked for after a lost answer: the next try looks at the page, and writes what it lacks. */
+const send = (
+  { notion }: DeliverContext,
   { delivery, record }: { readonly delivery: Delivery; readonly record: Linked },
   { sent }: PageRequest,
   operation: RequestOperation,
-): Promise<NotionPage | { readonly error: unknown }> {
-  try {
-    return await context.notion.updatePage(
+) =>
+  sendWrite(operation, (beforeLeaving) =>
+    notion.updatePage(
       { id: record.page, properties: propertiesOf(sent) },
-      { priority: urgencyOf(delivery.entry), beforeLeaving: operation.begin },
-    );
-  } catch (error) {
-    // Writing the same values again is harmless, so a doubtful update needs no search: the next try looks at the page.
-    const unknown = error instanceof NotionFailure && error.errorClass.effect !== 'none';
-    await context.store.transaction((sql) =>
-      operation.end(sql, {
-        status: unknown ? 'unknown' : 'failed',
-        error: messageOf(error),
-      }),
-    );
-    return { error };
-  }
-}
+      { priority: urgencyOf(delivery.entry), beforeLeaving },
+    ),
+  );
 
 const LOOK_AGAIN_MS = 1_000;
 

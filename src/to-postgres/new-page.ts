@@ -1,15 +1,17 @@
 import { decisionOf, isMarked, valuesMark } from '../model/edit-command.ts';
 import type { RowKey } from '../model/ids.ts';
 import { digestOf } from '../model/page.ts';
+import { sendWrite } from '../notion/create-once.ts';
 import type { FoundKey } from '../postgres/keys.ts';
 import { readRows } from '../postgres/read-rows.ts';
 import { recordResolved } from '../state/conflicts.ts';
 import { dropEdit, editsOf, parkEdit, waitForEdit } from '../state/edits.ts';
 import { contactOf, noteCarries } from '../state/first-contact.ts';
 import { creationRefused, MASS_CREATION } from '../state/guarded-changes.ts';
-import { lostCreate, requestOperation, wasDeletedHere } from '../state/operations.ts';
+import { lostCreate, wasDeletedHere } from '../state/operations.ts';
 import { type Failure, markRestore } from '../state/outbox.ts';
 import { isAnyCreating, link, recordsByPage } from '../state/records.ts';
+import { requestOperation } from '../state/request-operation.ts';
 import type { Sql } from '../state/sql.ts';
 import { releaseWaiting } from '../state/waiting.ts';
 import { editClash } from './conflict.ts';
@@ -195,7 +197,10 @@ async function receiveTwin(context: InboundContext, sighting: Sighting, key: Row
     after: {},
     changedAt: null,
   });
-  await context.notion.setTrash(page.id, true, { priority: 'poll', beforeLeaving: operation.begin });
+  const sent = await sendWrite(operation, (beforeLeaving) =>
+    context.notion.setTrash(page.id, true, { priority: 'poll', beforeLeaving }),
+  );
+  if (sent.kind === 'failed') throw sent.failure;
   await context.store.transaction(async (sql) => {
     await operation.end(sql, { status: 'done' });
     await dropEdit(sql, page.id);

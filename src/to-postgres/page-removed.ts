@@ -1,10 +1,11 @@
 import { referencedTables } from '../model/consequence.ts';
 import { commandMark, LOOK_MARK } from '../model/edit-command.ts';
 import { moverOf } from '../model/editor.ts';
-import { messageOf, type Told } from '../model/errors.ts';
+import type { Told } from '../model/errors.ts';
 import type { RowKey } from '../model/ids.ts';
 import { type ResolvedTable, softDeleteColumn } from '../model/mapping.ts';
 import { isMassChange } from '../model/mass-change.ts';
+import { sendWrite } from '../notion/create-once.ts';
 import { cascadedBy } from '../postgres/cascade.ts';
 import { RowKeptError } from '../postgres/row-statement-error.ts';
 import { existingKeys } from '../postgres/rows.ts';
@@ -13,9 +14,10 @@ import { deleteRow, lockRow, settleConstraints, type UserTransaction, writeAs } 
 import { dropEdit, releaseRefusedDeletions, waitForEdit } from '../state/edits.ts';
 import { approveDeletions, deletionLoad, deletionToReview, massDeletion } from '../state/guarded-changes.ts';
 import { tellOnce } from '../state/notices.ts';
-import { beginOperation, endOperation, type Operation, requestOperation } from '../state/operations.ts';
+import { beginOperation, endOperation, type Operation } from '../state/operations.ts';
 import { discard, type Failure, markRestore } from '../state/outbox.ts';
 import { markLinked, markTrashed, type RestedAs, rest, type SyncRecord } from '../state/records.ts';
+import { requestOperation } from '../state/request-operation.ts';
 import { fence, type Sql } from '../state/sql.ts';
 import { releaseWaiting } from '../state/waiting.ts';
 import { actorOf } from './actor.ts';
@@ -236,14 +238,10 @@ async function restorePage(
     },
     (sql) => expectBack(sql, left, record, because),
   );
-  const ask = { priority: 'poll', beforeLeaving: operation.begin } as const;
-  try {
-    await context.notion.setTrash(left.page, false, ask);
-  } catch (error) {
-    const outcome = { status: 'failed', error: messageOf(error) } as const;
-    await context.store.transaction((sql) => operation.end(sql, outcome));
-    throw error;
-  }
+  const sent = await sendWrite(operation, (beforeLeaving) =>
+    context.notion.setTrash(left.page, false, { priority: 'poll', beforeLeaving }),
+  );
+  if (sent.kind === 'failed') throw sent.failure;
   await context.store.transaction(async (sql) => {
     await because.conclude(sql);
     await operation.end(sql, { status: 'done' });

@@ -4,10 +4,10 @@ import {
   closeDoubts,
   doubtfulWrites,
   endOperation,
-  requestOperation,
   ripeDoubts,
 } from '../../src/state/operations.ts';
 import { intend, link, recordsByKey } from '../../src/state/records.ts';
+import { requestOperation } from '../../src/state/request-operation.ts';
 import { createStore } from '../../src/state/sql.ts';
 import { addSource, createState, key, pageOf, type StateStage, suppliers } from '../support/state.ts';
 

@@ -100,7 +100,7 @@ test('invariant 9: a write in doubt is made again, and a comment in doubt keeps 
   await intendShown(state.store, page);
   expect(await intendComment(state.store, notice)).toBe(true);
   await clearNotice(state.store, page);
-  expect(await due()).toMatchObject({ wanted: '', shown: null, intentMs: null });
+  expect(await due()).toMatchObject({ wanted: '', shown: null, sentAgoMs: null });
   // What was under way must not count for a refusal that came later.
   await wishNotice(state.store, at, wrong('b'));
   expect(await intendComment(state.store, notice)).toBe(false);

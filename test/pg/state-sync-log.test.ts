@@ -10,6 +10,7 @@ import {
   countAttempt,
   expired,
   markSent,
+  markUnsent,
   markWritten,
   nextEntry,
 } from '../../src/state/sync-log.ts';
@@ -122,9 +123,20 @@ test('a refused line goes behind the others; written ones expire by number and b
   const [first, second] = [await happened('failed'), await happened('failed')];
   await collect(state.store, 'problems');
   await markSent(state.store, first);
-  expect(await nextEntry(state.store)).toMatchObject({ syncId: first, sent: true });
-  await countAttempt(state.store, first, true);
-  expect(await nextEntry(state.store)).toMatchObject({ syncId: second, sent: false, attempts: 0 });
+  expect(await nextEntry(state.store)).toMatchObject({ syncId: first, sentAgoMs: expect.any(Number) });
+  expect(await nextEntry(state.store, [first])).toMatchObject({ syncId: second });
+  await countAttempt(state.store, first);
+  expect(await nextEntry(state.store)).toMatchObject({ syncId: second, sentAgoMs: null, attempts: 0 });
+  expect(await nextEntry(state.store, [second])).toMatchObject({
+    syncId: first,
+    sentAgoMs: expect.any(Number),
+  });
+  await markUnsent(state.store, first);
+  expect(await nextEntry(state.store, [second])).toMatchObject({
+    syncId: first,
+    sentAgoMs: null,
+    attempts: 1,
+  });
   await markWritten(state.store, first, pageOf(1));
   await markWritten(state.store, second, pageOf(2));
   expect(await nextEntry(state.store)).toBe(null);

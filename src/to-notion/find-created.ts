@@ -1,0 +1,106 @@
+import type { RowKey, TableName } from '../model/ids.ts';
+import { ABSENT, NOT_VISIBLE, type Seen } from '../model/unanswered.ts';
+import type { NotionPage } from '../notion/client.ts';
+import { sendWrite } from '../notion/create-once.ts';
+import { isGone } from '../notion/error-classification.ts';
+import { doubtfulCreate } from '../state/operations.ts';
+import { link, recordsByPage } from '../state/records.ts';
+import { requestOperation } from '../state/request-operation.ts';
+import { propertyKey } from '../state/sources.ts';
+import type { Sql } from '../state/sql.ts';
+import type { DeliverContext, Delivery } from './context.ts';
+import { urgencyOf } from './failure.ts';
+import { findUnkeyed } from './find-unkeyed.ts';
+
+/** `answered`: the page is as the create's own answer has it, not as it was found later. */
+export type Made = { readonly page: NotionPage; readonly answered: boolean };
+
+/** Looks for the page that a create made which left `sentAgoMs` ago, and which nobody has answered. */
+export async function findCreated(
+  context: DeliverContext,
+  delivery: Pick<Delivery, 'entry' | 'table' | 'source'>,
+  sentAgoMs: number,
+): Promise<Seen<Made>> {
+  const { entry, table, source } = delivery;
+  const ask = { priority: urgencyOf(entry) };
+  const sent = await doubtfulCreate(context.store, table.name, entry.key);
+  if (sent !== null && !(table.idProperty in sent)) {
+    const unkeyed = await findUnkeyed(context, { table, source }, { sentAgoMs, sent, ask });
+    return unkeyed === null ? ABSENT : foundLater(unkeyed);
+  }
+  const property = propertyKey(source, table.idProperty);
+  if (property === undefined) return NOT_VISIBLE;
+  // The row's key may have changed since: the page shows the one that it was made with.
+  const shown = sent?.[table.idProperty] ?? entry.key;
+  const filter = { property, rich_text: { equals: shown } };
+  const found = await context.notion.query({ dataSourceId: source.dataSource, filter }, ask);
+  const idField = table.fields.find((field) => field.property === table.idProperty);
+  // A page that was moved here from another synced table may carry a key that looks like this one.
+  const owned = await recordsByPage(
+    context.store,
+    found.pages.map(({ id }) => id),
+  );
+  const twins = found.pages
+    .filter((page) => {
+      if (owned.has(page.id)) return false;
+      const property = page.properties[source.properties[table.idProperty] ?? ''];
+      const read = property === undefined ? undefined : idField?.codec.read(property);
+      return read?.kind === 'value' && read.value === shown && mayBeOurs(context, sentAgoMs, page);
+    })
+    // A person may have copied ours, within the same minute even: what we made is the record's, the copy is theirs.
+    .sort(
+      (a, b) =>
+        Number(b.createdBy === context.botId) - Number(a.createdBy === context.botId) ||
+        a.createdTime.getTime() - b.createdTime.getTime(),
+    );
+  const [first, ...others] = twins;
+  if (first === undefined) return ABSENT;
+  for (const twin of others) await trashTwin(context, delivery, twin);
+  return foundLater(first);
+}
+
+const foundLater = (page: NotionPage): Seen<Made> => ({ kind: 'found', thing: { page, answered: false } });
+
+/** Notion's clock and ours may be apart, and Notion's tells minutes only. */
+const CLOCKS_APART_MS = 180_000;
+
+/** A page of ours that is older than this create was made for another row of the same key, before a restore. */
+function mayBeOurs(context: DeliverContext, sentAgoMs: number, page: NotionPage): boolean {
+  const sent = context.now().getTime() - sentAgoMs;
+  return page.createdBy !== context.botId || page.createdTime.getTime() > sent - CLOCKS_APART_MS;
+}
+
+/** A second page of ours for one record: the first one stays. A page that a person copied is not ours to touch. */
+async function trashTwin(
+  context: DeliverContext,
+  { entry, table }: Pick<Delivery, 'entry' | 'table'>,
+  twin: NotionPage,
+): Promise<void> {
+  if (twin.createdBy !== context.botId) return;
+  const operation = requestOperation(context.store, {
+    direction: 'to-notion',
+    table: table.name,
+    key: entry.key,
+    page: twin.id,
+    kind: 'delete',
+    // The page keeps its values in the trash.
+    before: { page: twin.id },
+    after: {},
+    changedAt: entry.changedAt,
+  });
+  const sent = await sendWrite(operation, (beforeLeaving) =>
+    context.notion.setTrash(twin.id, true, { priority: urgencyOf(entry), beforeLeaving }),
+  );
+  if (sent.kind === 'answered')
+    return context.store.transaction((sql) => operation.end(sql, { status: 'done' }));
+  // Once Notion shows it again, the way back meets it.
+  if (!isGone(sent.failure)) throw sent.failure;
+}
+
+/** Ties a page to its record that was found: what it holds by now is nothing that both sides have agreed on. */
+export const linkWithoutBase = (
+  sql: Sql,
+  record: { readonly table: TableName; readonly key: RowKey },
+  { id, lastEditedTime }: NotionPage,
+): Promise<void> =>
+  link(sql, { ...record, page: id, baseRow: {}, basePage: {}, pageEditedAt: lastEditedTime });

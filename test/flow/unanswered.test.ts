@@ -1,0 +1,131 @@
+import { afterEach, expect, test } from 'vitest';
+import type { ConfigInput } from '../../src/config/mapping-file.ts';
+import { pause } from '../../src/runtime/retry.ts';
+import { agreed } from '../support/agreement.ts';
+import { eventually } from '../support/eventually.ts';
+import { shopConfig, shopRows, shopSchema } from '../support/shop.ts';
+import { type Sides, sidesOf, typed } from '../support/sides.ts';
+import { createStack, type Stack } from '../support/stack.ts';
+
+// Whatever pgnotion makes in Notion, a request is carried out whose answer is lost, and no query shows its page for a while.
+
+let stack: Stack;
+let sides: Sides;
+afterEach(() => stack[Symbol.asyncDispose]());
+
+const LAG_MS = 2_000;
+const GRACE_MS = 3_500;
+
+const { items } = shopConfig.tables;
+const config: ConfigInput = {
+  ...shopConfig,
+  tables: {
+    items: { ...items, fields: { ...items.fields, Note: { ...items.fields.Note, conflict: 'manual' } } },
+  },
+};
+
+async function synced(more: Partial<ConfigInput> = {}): Promise<void> {
+  stack = await createStack({
+    config: { ...config, ...more },
+    schema: shopSchema,
+    pollSeconds: 0.2,
+    createGraceMs: GRACE_MS,
+  });
+  sides = sidesOf(stack);
+  await sides.sql(shopRows(3));
+  await stack.apply();
+  await stack.start();
+  await agreed(stack);
+}
+
+const sourceOf = (title: string): string =>
+  stack.sandbox.control.listDatabases().find((each) => each.title === title)?.dataSourceId ?? '';
+
+/** Titles of all pages of the database, those in the trash included. */
+function titles(database: string, property: string): unknown[] {
+  const { control } = stack.sandbox;
+  const source = sourceOf(database);
+  return [...control.pages(source), ...control.trashedPages(source)].map(({ id }) =>
+    sides.shown(id, property),
+  );
+}
+
+/** The next page is made, nobody learns of it, and no query shows it before the lag is over. */
+function loseNextCreate(): () => boolean {
+  const { control } = stack.sandbox;
+  control.setQueryLag(LAG_MS);
+  const id = control.faults.add({
+    match: { operation: 'pages.create' },
+    times: 1,
+    action: { kind: 'reset', when: 'after' },
+  });
+  return () => control.faults.list().some((rule) => rule.id === id && rule.struck === 1);
+}
+
+/** The daemon ends while it waits for the page to appear, and another one goes on. */
+async function restart(): Promise<void> {
+  await stack.stop();
+  await stack.start();
+}
+
+const lagAndGrace = (): Promise<void> => pause(GRACE_MS + 1_000, new AbortController().signal);
+
+/** Two values that a person has to decide between; a page of the Conflicts database is made for them. */
+async function clash(): Promise<void> {
+  const page = await sides.pageOf('items', '1');
+  await stack.stop();
+  await sides.sql(`update items set note = 'of the row' where id = 1`);
+  sides.edit(page, { Note: typed('rich_text', 'of the page') });
+  const isLost = loseNextCreate();
+  await stack.start();
+  await eventually(isLost);
+}
+
+test("invariants 3 and 9: a record's page", async () => {
+  await synced();
+  const isLost = loseNextCreate();
+  await sides.sql(`insert into items (id, name) overriding system value values (50, 'new')`);
+  await eventually(isLost);
+  await restart();
+  await agreed(stack);
+  await lagAndGrace();
+  expect(titles('Items', 'Name').filter((name) => name === 'new')).toEqual(['new']);
+  expect(await sides.failures()).toEqual([]);
+});
+
+test('invariants 3 and 9: an entry of the sync log, although the look for it fails at first', async () => {
+  await synced({ syncLog: { level: 'all' } });
+  const { control } = stack.sandbox;
+  const isLost = loseNextCreate();
+  control.faults.add({
+    match: { operation: 'dataSources.query', id: sourceOf('Sync Log') },
+    times: 3,
+    action: { kind: 'status', status: 500, when: 'before' },
+  });
+  await sides.sql('update items set stock = 77 where id = 2');
+  await eventually(isLost);
+  await eventually(() => control.faults.list().every(({ struck, times }) => struck === times));
+  await eventually(
+    async () => (await sides.sql('select from pgnotion.sync_log where log_page is null')).length === 0,
+  );
+  await lagAndGrace();
+  expect(titles('Sync Log', 'Sync ID')).toHaveLength(1);
+});
+
+test('invariants 3 and 9: the page of a conflict, through a stop while it is waited for', async () => {
+  await synced();
+  await clash();
+  await restart();
+  await lagAndGrace();
+  await stack.settled();
+  expect(titles('Conflicts', 'Conflict')).toHaveLength(1);
+});
+
+test('invariant 4: the page of a conflict that was decided before the page appeared shows so', async () => {
+  await synced();
+  await clash();
+  await sides.sql(`select pgnotion.resolve_conflict(1, 'postgres', 'Grace')`);
+  await eventually(() => titles('Conflicts', 'Status')[0] === 'Resolved');
+  await lagAndGrace();
+  expect(titles('Conflicts', 'Status')).toEqual(['Resolved']);
+});
