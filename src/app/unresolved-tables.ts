@@ -2,7 +2,7 @@ import { PgnotionError } from '../model/errors.ts';
 import type { TableName } from '../model/ids.ts';
 import { briefQueries } from '../postgres/brief-queries.ts';
 import { sampleFaults } from '../postgres/query-checks.ts';
-import { resolveEach } from '../postgres/resolve-each.ts';
+import { everythingWrong, resolveEach } from '../postgres/resolve-each.ts';
 import type { Log } from '../runtime/log.ts';
 import { keepTrying, pause } from '../runtime/retry.ts';
 import type { Service } from '../runtime/service.ts';
@@ -25,8 +25,11 @@ export async function suspendUnresolved(installation: Installation, store: Store
     log.warn({ table, ...fault }, 'a query does not give one row for each key');
   if (unresolved.size === 0) return;
   const applied = await readSources(store);
-  if (tables.length === 0 && ![...unresolved.keys()].some((name) => applied.has(name)))
-    throw together([...unresolved.values()]);
+  if (tables.length === 0 && ![...unresolved.keys()].some((name) => applied.has(name))) {
+    const { config, environment } = installation;
+    const all = await everythingWrong(briefQueries(pool), config.tables, environment.SYNC_CONFLICT_STRATEGY);
+    throw all?.faults.length ? all : together([...unresolved.values()]);
+  }
   for (const [name, error] of unresolved) await suspendFor(store, log, name, error);
 }
 

@@ -1,41 +1,80 @@
-import { existsSync } from 'node:fs';
-import { resolve } from 'node:path';
-import { pathToFileURL } from 'node:url';
-import { readEnvironment } from '../config/environment.ts';
-import { parseConfig } from '../config/mapping-file.ts';
+import { execFile } from 'node:child_process';
+import { existsSync, realpathSync } from 'node:fs';
+import { dirname, resolve } from 'node:path';
+import { loadEnvFile } from 'node:process';
+import { fileURLToPath, pathToFileURL } from 'node:url';
+import { promisify } from 'node:util';
+import { readVariables, unknownVariables } from '../config/environment.ts';
+import { faultLines, invalidConfig } from '../config/invalid-config.ts';
+import { readConfig } from '../config/mapping-file.ts';
 import { messageOf, PgnotionError } from '../model/errors.ts';
+import { readPostgresUrl } from '../model/postgres-url.ts';
+import { sentences } from '../model/sentences.ts';
 import { limitHeapGrowth } from '../runtime/heap.ts';
 import { createLog, silentLog } from '../runtime/log.ts';
 import type { Loaded } from './commands.ts';
+import { runAsModules } from './config-modules.ts';
 
-/** What a command works with; commands that only look keep the log quiet. */
+/**
+ * Reads the configuration and the environment. Throws one error for all that is wrong in either, and in the database as
+ * far as it can be asked. `quiet`: a command that only looks keeps the log quiet.
+ */
 export async function load(file: string, quiet: boolean): Promise<Loaded> {
-  readEnvFile();
-  const config = parseConfig(await importConfig(file));
-  const environment = readEnvironment(process.env, config);
-  limitHeapGrowth(environment.HEAP_GROWTH_PERCENT);
-  return { config, environment, log: quiet ? silentLog() : createLog({ level: environment.LOG_LEVEL }) };
+  const path = resolve(file);
+  readEnvFiles(path);
+  const input = await importConfig(path).catch((error: unknown) => {
+    throw withEnvironment(error);
+  });
+  const { config, tables, faults } = readConfig(input);
+  const { environment, faults: more } = readVariables(process.env, tables);
+  const unknown = unknownVariables(process.env, tables);
+  if (config !== null && environment !== null) {
+    limitHeapGrowth(environment.HEAP_GROWTH_PERCENT);
+    const log = quiet ? silentLog() : createLog({ level: environment.LOG_LEVEL });
+    for (const { path: name, message, remedy } of unknown)
+      if (quiet) process.stderr.write(`pgnotion: warning: ${sentences(`${name} ${message}`, remedy)}\n`);
+      else log.warn({ variable: name, remedy }, `${name} ${message}`);
+    return { config, environment, log };
+  }
+  const url = readPostgresUrl(process.env.DATABASE_URL ?? '');
+  const strategy = environment?.SYNC_CONFLICT_STRATEGY ?? 'lww';
+  // Only somebody with faults needs it.
+  const { databaseFaults } = await import('../app/catalog-faults.ts');
+  const database = 'url' in url && tables.length > 0 ? await databaseFaults(url.url, tables, strategy) : [];
+  throw invalidConfig([...faults, ...more, ...unknown, ...database]);
 }
 
-/** What is set already wins over the file. */
-export function readEnvFile(): void {
-  if (existsSync('.env')) process.loadEnvFile('.env');
+/** What is set already wins; then the file beside the configuration; then that of the working directory. */
+export function readEnvFiles(config: string): void {
+  const files = [resolve(dirname(config), '.env'), resolve('.env')]
+    .filter(existsSync)
+    .map((file) => realpathSync(file));
+  for (const file of new Set(files)) loadEnvFile(file);
+}
+
+/** A file that cannot be run hides what it says, but not what the environment says. */
+function withEnvironment(error: unknown): unknown {
+  const { faults } = readVariables(process.env, []);
+  if (!(error instanceof PgnotionError) || error.code !== 'config_unreadable' || faults.length === 0)
+    return error;
+  return new PgnotionError({
+    code: 'config_unreadable',
+    message: `${error.message}\nand the environment has ${faults.length === 1 ? 'a fault' : `${faults.length} faults`}:\n${faultLines(faults)}`,
+    remedy: error.remedy,
+    cause: error,
+  });
 }
 
 /** What the file exports. Throws PgnotionError `config_missing` or `config_unreadable`. */
 export async function importConfig(file: string): Promise<unknown> {
   const path = resolve(file);
   if (!existsSync(path)) throw configMissing(path);
+  runAsModules();
   try {
     const module: { readonly default?: unknown } = await import(pathToFileURL(path).href);
     if (module.default !== undefined) return module.default;
   } catch (error) {
-    throw new PgnotionError({
-      code: 'config_unreadable',
-      message: `cannot read the configuration ${path}: ${messageOf(error)}`,
-      remedy: 'check that the file runs by itself: `node FILE` must end without an error',
-      cause: error,
-    });
+    throw await configUnreadable(path, error);
   }
   throw new PgnotionError({
     code: 'config_unreadable',
@@ -50,3 +89,47 @@ const configMissing = (path: string): PgnotionError =>
     message: `there is no configuration ${path}`,
     remedy: 'name the file with --config FILE, or go to the folder that has pgnotion.config.ts',
   });
+
+async function configUnreadable(path: string, error: unknown): Promise<PgnotionError> {
+  const at = (await placeOf(path, error)) ?? { file: path, line: null, excerpt: '' };
+  const where = at.line === null ? at.file : `${at.file}, line ${at.line}`;
+  const imported = at.file === path ? '' : `${path}: `;
+  return new PgnotionError({
+    code: 'config_unreadable',
+    message: `cannot read the configuration ${imported}${where}: ${messageOf(error)}${at.excerpt === '' ? '' : `\n${at.excerpt}`}`,
+    remedy: `check ${at.line === null ? 'the file' : `line ${at.line}`}: it must be TypeScript or JavaScript that Node.js runs (types are stripped, so no enums or namespaces), and every package that it imports must be installed`,
+    cause: error,
+  });
+}
+
+type Place = { readonly file: string; readonly line: number | null; readonly excerpt: string };
+
+/** The file and line of a fault. Node tells them at the top of the stack; of plain JavaScript, only `node --check` does. */
+async function placeOf(path: string, error: unknown): Promise<Place | null> {
+  if (!(error instanceof Error)) return null;
+  const found = placeIn(error.stack ?? '');
+  if (found !== null || error.name !== 'SyntaxError') return found;
+  const checked = await promisify(execFile)(process.execPath, ['--check', path]).then(
+    () => '',
+    (failure: { readonly stderr?: string }) => failure.stderr ?? '',
+  );
+  return placeIn(checked);
+}
+
+function placeIn(text: string): Place | null {
+  const head = /^((?:file:\/\/|\/|[A-Za-z]:\\).*?):(\d+)\n([\s\S]*?)\n\n?(?=\w*Error)/.exec(text);
+  if (head !== null) {
+    const [, file = '', line = '', excerpt = ''] = head;
+    return { file: asPath(file), line: Number(line), excerpt: excerpt.trimEnd() };
+  }
+  // What runs the file, and what it calls, is not where its author has to look.
+  const frames = [...text.matchAll(/\n {4}at (?:.*\()?((?:file:\/\/|\/).*?):(\d+):\d+\)?/g)];
+  const own = frames
+    .map(([, file = '', line = '']) => ({ file: asPath(file), line: Number(line), excerpt: '' }))
+    .find(({ file }) => !file.startsWith(PROGRAM) && !file.includes('/node_modules/'));
+  return own ?? null;
+}
+
+const PROGRAM = resolve(import.meta.dirname, '..');
+
+const asPath = (file: string): string => (file.startsWith('file://') ? fileURLToPath(file) : file);

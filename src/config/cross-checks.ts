@@ -8,9 +8,18 @@ import {
   markProperty,
   type TableMapping,
 } from '../model/mapping.ts';
+import { nearest } from '../model/nearest.ts';
+import { NUMBER_FORMATS } from '../model/number-formats.ts';
 
-/** Faults that show only when a table is looked at as a whole, or beside the others. */
-export function crossFaults(each: TableMapping, tables: readonly TableMapping[]): Fault[] {
+/**
+ * Faults that show only when a table is looked at as a whole, or beside the others. `names` are all tables of the
+ * configuration, those included that have faults of their own.
+ */
+export function crossFaults(
+  each: TableMapping,
+  tables: readonly TableMapping[],
+  names: readonly string[],
+): Fault[] {
   const path = `tables.${each.name}`;
   const faults: Fault[] = [];
   const titles = each.fields.filter((one) => one.type === 'title');
@@ -21,7 +30,7 @@ export function crossFaults(each: TableMapping, tables: readonly TableMapping[])
       remedy: 'a Notion page has exactly one title: give one field that type',
     });
   }
-  for (const one of each.fields) faults.push(...fieldFaults(`${path}.fields.${one.property}`, one, tables));
+  for (const one of each.fields) faults.push(...fieldFaults(`${path}.fields.${one.property}`, one, names));
   faults.push(...nameFaults(path, each), ...writerFaults(path, each), ...precedenceFaults(path, each));
   const twins = tables.filter((other) => other !== each && other.source === each.source);
   if (twins.length > 0) {
@@ -93,13 +102,13 @@ function writerFaults(path: string, each: TableMapping): Fault[] {
   });
 }
 
-function fieldFaults(path: string, one: FieldMapping, tables: readonly TableMapping[]): Fault[] {
+function fieldFaults(path: string, one: FieldMapping, names: readonly string[]): Fault[] {
   const faults: Fault[] = [];
-  if (one.relatedTable !== undefined && !tables.some((other) => other.name === one.relatedTable)) {
+  if (one.relatedTable !== undefined && !names.includes(one.relatedTable)) {
     faults.push({
       path: `${path}.relatedTable`,
       message: `names ${one.relatedTable}, which is not a table of this configuration`,
-      remedy: `use one of ${tables.map((other) => other.name).join(', ')}, or add that table`,
+      remedy: `use one of ${names.join(', ')}, or add that table`,
     });
   }
   if (one.transform !== undefined && one.reverseTransform === undefined && goesToPostgres(one)) {
@@ -114,6 +123,14 @@ function fieldFaults(path: string, one: FieldMapping, tables: readonly TableMapp
       path: `${path}.conflict`,
       message: 'is never used: only one side may change this field',
       remedy: 'remove it, or set direction to "both"',
+    });
+  }
+  if (one.format !== undefined && !NUMBER_FORMATS.some((known) => known === one.format)) {
+    const [near] = nearest(one.format, NUMBER_FORMATS);
+    faults.push({
+      path: `${path}.format`,
+      message: `is ${JSON.stringify(one.format)}, which is not a number format of Notion`,
+      remedy: `${near === undefined ? '' : `did you mean ${JSON.stringify(near)}? `}use one of ${NUMBER_FORMATS.join(', ')}; or leave format out, and choose it in Notion`,
     });
   }
   if (!codecs[one.type].writable && one.direction !== 'to-postgres') {

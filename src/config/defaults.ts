@@ -3,7 +3,7 @@ import { codecs } from '../model/codecs/registry.ts';
 import { type TableName, tableName } from '../model/ids.ts';
 import type { Direction, FieldMapping, FieldSource, TableMapping } from '../model/mapping.ts';
 import type { Guard, Guards } from '../model/mass-change.ts';
-import type { ParsedConfig } from './mapping-file.ts';
+import type { Config, ParsedConfig } from './mapping-file.ts';
 
 type ParsedTable = ParsedConfig['tables'][string];
 type ParsedField = ParsedTable['fields'][string];
@@ -11,7 +11,7 @@ type ParsedField = ParsedTable['fields'][string];
 const DEFAULT_GUARD: Guard = { number: 20, share: 0.05, windowMinutes: 10 };
 
 /** A bound that one kind does not have of its own is that of all kinds. */
-export function guardsOf({ guard = {}, deleteGuard = {} }: ParsedConfig): Guards {
+function guardsOf({ guard = {}, deleteGuard = {} }: ParsedConfig): Guards {
   const of = (...given: readonly GuardInput[]): Guard =>
     given.reduce<Guard>(
       (known, { number, share, windowMinutes }) => ({
@@ -95,4 +95,24 @@ function fieldDirection(
 
 function withoutUndefined<T extends object>(value: T): T {
   return Object.fromEntries(Object.entries(value).filter(([, member]) => member !== undefined)) as T;
+}
+
+export function toConfig(data: ParsedConfig, tables: readonly TableMapping[]): Config {
+  return {
+    slot: data.slot ?? 'pgnotion',
+    publication: data.publication ?? 'pgnotion',
+    plugin: data.plugin ?? 'pgoutput',
+    tables,
+    settleSeconds: data.sync?.settleSeconds ?? 5,
+    wholePollPages: data.sync?.wholePollPages ?? 200,
+    sweepHours: data.sync?.sweepHours ?? 24,
+    retentionDays: data.retention?.days ?? 90,
+    rememberDays: data.sync?.rememberDays ?? 30,
+    guards: guardsOf(data),
+    syncLog: {
+      level: data.syncLog?.level ?? 'problems',
+      days: data.syncLog?.days ?? 30,
+      entries: data.syncLog?.entries ?? 2_000,
+    },
+  };
 }

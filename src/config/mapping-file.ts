@@ -1,12 +1,13 @@
 import { z } from 'zod';
 import type { PropertyType } from '../model/codecs/codec.ts';
 import { codecs } from '../model/codecs/registry.ts';
+import type { Fault } from '../model/errors.ts';
 import { parseQualified, tableName } from '../model/ids.ts';
 import type { TableMapping } from '../model/mapping.ts';
 import type { Guards } from '../model/mass-change.ts';
 import type { SyncLogSettings } from '../model/sync-log.ts';
 import { crossFaults } from './cross-checks.ts';
-import { guardsOf, toTable } from './defaults.ts';
+import { toConfig, toTable } from './defaults.ts';
 import { invalidConfig, toFault } from './invalid-config.ts';
 
 const direction = z.enum(['both', 'to-notion', 'to-postgres']);
@@ -31,7 +32,21 @@ const field = z
     column: z.string().min(1).optional(),
     /** SQL over the columns of the table or its query, such as `concat_ws(', ', material, grade)`. It goes to Notion only. */
     expression: z.string().min(1).optional(),
-    /** The type of the property in Notion. */
+    /**
+     * The type of the property in Notion.
+     *
+     * - `title`, `rich_text`: any column, as its text; each table has one `title`
+     * - `number`: integers, floats and `numeric` of up to 15 digits; wider ones with `lossy`
+     * - `checkbox`: `boolean`
+     * - `select`: any single value, such as an enum; `status`: the same with options that exist already
+     * - `multi_select`: arrays
+     * - `date`: `date`, `timestamp`, `timestamptz` and their ranges
+     * - `url`, `email`, `phone_number`: any single value
+     * - `relation`: the key of another table (see `relatedTable`), or an array of keys
+     * - `people`: e-mail addresses of members; `files`: web addresses
+     * - `formula`, `rollup`, `unique_id`, `created_time`, `created_by`, `last_edited_time`, `last_edited_by`: computed by
+     *   Notion, so they go to PostgreSQL only
+     */
     type: propertyType,
     /** As for tables, and by default the table's. What a person types into a `to-notion` field is put right again. */
     direction: direction.optional(),
@@ -47,7 +62,7 @@ const field = z
     lossy: z.boolean().optional(),
     /** More options to create a select or multi-select property with. */
     choices: z.array(z.string().min(1)).optional(),
-    /** Notion's number format, such as `dollar`. */
+    /** Notion's number format, such as `dollar`. It is set when the property is created; later, people may change it. */
     format: z.string().optional(),
     /** Who wins this field if both sides changed it, whatever the table says. The default is the table's rule. */
     conflict: z.enum(['lww', 'manual', 'postgres', 'notion']).optional(),
@@ -242,30 +257,42 @@ export type Config = {
  */
 export const defineConfig = (input: ConfigInput): ConfigInput => input;
 
+/** What a configuration says, as far as it can be understood, and all that is wrong with it. */
+type ReadConfig = {
+  /** Null if anything is wrong. */
+  readonly config: Config | null;
+  /** The tables that are right by themselves. */
+  readonly tables: readonly TableMapping[];
+  readonly faults: readonly Fault[];
+};
+
+export function readConfig(input: unknown): ReadConfig {
+  const parsed = config.safeParse(input);
+  const faults = parsed.success ? [] : parsed.error.issues.map((issue) => toFault(issue, input));
+  const given = tablesOf(input);
+  const tables = given.flatMap(([name, value]) => {
+    const one = table.safeParse(value);
+    return one.success ? [toTable(tableName(name), one.data)] : [];
+  });
+  const names = given.map(([name]) => name);
+  faults.push(...tables.flatMap((each) => crossFaults(each, tables, names)));
+  if (parsed.success && tables.length === 0)
+    faults.push({ path: 'tables', message: 'is empty', remedy: 'name at least one table' });
+  return {
+    config: parsed.success && faults.length === 0 ? toConfig(parsed.data, tables) : null,
+    tables,
+    faults,
+  };
+}
+
+function tablesOf(input: unknown): readonly (readonly [string, unknown])[] {
+  const { tables } = (typeof input === 'object' && input !== null ? input : {}) as { tables?: unknown };
+  return typeof tables === 'object' && tables !== null ? Object.entries(tables) : [];
+}
+
 /** Checks a configuration and fills in its defaults. Throws `config_invalid` with every fault at once. */
 export function parseConfig(input: unknown): Config {
-  const parsed = config.safeParse(input);
-  if (!parsed.success) throw invalidConfig(parsed.error.issues.map(toFault));
-  const tables = Object.entries(parsed.data.tables).map(([name, value]) => toTable(tableName(name), value));
-  const faults = tables.flatMap((each) => crossFaults(each, tables));
-  if (tables.length === 0)
-    faults.push({ path: 'tables', message: 'is empty', remedy: 'name at least one table' });
-  if (faults.length > 0) throw invalidConfig(faults);
-  return {
-    slot: parsed.data.slot ?? 'pgnotion',
-    publication: parsed.data.publication ?? 'pgnotion',
-    plugin: parsed.data.plugin ?? 'pgoutput',
-    tables,
-    settleSeconds: parsed.data.sync?.settleSeconds ?? 5,
-    wholePollPages: parsed.data.sync?.wholePollPages ?? 200,
-    sweepHours: parsed.data.sync?.sweepHours ?? 24,
-    retentionDays: parsed.data.retention?.days ?? 90,
-    rememberDays: parsed.data.sync?.rememberDays ?? 30,
-    guards: guardsOf(parsed.data),
-    syncLog: {
-      level: parsed.data.syncLog?.level ?? 'problems',
-      days: parsed.data.syncLog?.days ?? 30,
-      entries: parsed.data.syncLog?.entries ?? 2_000,
-    },
-  };
+  const { config: read, faults } = readConfig(input);
+  if (read === null) throw invalidConfig(faults);
+  return read;
 }

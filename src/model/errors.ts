@@ -8,6 +8,8 @@ export class PgnotionError extends Error {
   readonly code: string;
   readonly remedy: string;
   readonly retryable: boolean;
+  /** One by one what the message tells, where it tells several things. */
+  readonly faults: readonly Fault[];
 
   constructor(options: {
     readonly code: string;
@@ -15,12 +17,14 @@ export class PgnotionError extends Error {
     readonly remedy: string;
     readonly retryable?: boolean;
     readonly cause?: unknown;
+    readonly faults?: readonly Fault[];
   }) {
     super(options.message, options.cause === undefined ? undefined : { cause: options.cause });
     this.name = 'PgnotionError';
     this.code = options.code;
     this.remedy = options.remedy;
     this.retryable = options.retryable ?? false;
+    this.faults = options.faults ?? [];
   }
 }
 

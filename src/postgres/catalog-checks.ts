@@ -1,6 +1,7 @@
 import pg from 'pg';
 import type { Fault } from '../model/errors.ts';
 import { type QualifiedName, qualifiedName } from '../model/ids.ts';
+import { nearest } from '../model/nearest.ts';
 import type { TableRequest, TableRow } from './catalog-rows.ts';
 import { quoteQualified } from './pool.ts';
 
@@ -46,13 +47,20 @@ function checkKind(table: QualifiedName, row: TableRow): Fault | null {
   return { path: table, message: row.persistence === 'u' ? 'it is unlogged' : 'it is temporary', remedy };
 }
 
-function checkColumns({ table, columns, key }: TableRequest, row: TableRow): readonly Fault[] {
+function checkColumns({ table, columns, key, writtenBy }: TableRequest, row: TableRow): readonly Fault[] {
   const present = row.columns.map((column) => column.name);
   return [...new Set([...columns, ...key])]
     .filter((column) => !present.includes(column))
     .map((column) => {
       const near = nearest(column, present);
       const hint = near.length > 0 ? `did you mean ${near.join(' or ')}? ` : '';
+      const property = writtenBy?.get(column);
+      if (property !== undefined)
+        return {
+          path: `${table}.${column}`,
+          message: `the field ${JSON.stringify(property)} writes this column, and the table itself has none of that name: what a query takes from another table can only be read`,
+          remedy: `set direction: 'to-notion' on the field ${JSON.stringify(property)}; or, if a column of the table is meant: ${hint}it has: ${present.join(', ')}`,
+        };
       return {
         path: `${table}.${column}`,
         message: 'there is no such column',
@@ -115,29 +123,4 @@ function checkPrivileges({ table, columns, key, writes }: TableRequest, row: Tab
   if (lacks.length === 0) return [];
   const remedy = `GRANT ${lacks.join(', ')} ON ${quoteQualified(qualifiedName(row.schema, row.relation))} TO the role that pgnotion connects as (and USAGE on its schema);`;
   return [{ path: table, message: `this role has no ${lacks.join(', ')} on it`, remedy }];
-}
-
-/** At most three names that are spelled nearly like the wanted one, or equal it in another schema. */
-function nearest<T extends string>(wanted: string, names: readonly T[]): readonly T[] {
-  const last = (name: string): string => name.slice(name.lastIndexOf('.') + 1).toLowerCase();
-  return names
-    .map((name) => ({ name, distance: Math.min(distance(name, wanted), distance(last(name), last(wanted))) }))
-    .filter(({ name, distance: found }) => found <= Math.max(1, Math.floor(last(name).length / 2)))
-    .sort((one, other) => one.distance - other.distance)
-    .slice(0, 3)
-    .map(({ name }) => name);
-}
-
-/** How many letters must be put in, taken out or replaced. */
-function distance(one: string, other: string): number {
-  let row = Array.from({ length: other.length + 1 }, (_, at) => at);
-  for (const [at, letter] of [...one].entries()) {
-    const next = [at + 1];
-    for (let to = 1; to <= other.length; to += 1) {
-      const replaced = (row[to - 1] ?? 0) + (letter === other[to - 1] ? 0 : 1);
-      next.push(Math.min(replaced, (row[to] ?? 0) + 1, (next[to - 1] ?? 0) + 1));
-    }
-    row = next;
-  }
-  return row[other.length] ?? 0;
 }

@@ -10,6 +10,8 @@ export type TableRequest = {
   readonly key: readonly string[];
   /** Whether rows will be inserted, updated and deleted. */
   readonly writes: boolean;
+  /** Of a table that is read by a query: the columns that are written, with the property that each comes from. */
+  readonly writtenBy?: ReadonlyMap<string, string>;
 };
 
 /** What a role may do with a table as a whole. */

@@ -6,7 +6,7 @@ import type { RowStatement, TableMapping } from '../model/mapping.ts';
 import { checkTable } from './catalog-checks.ts';
 import { type ConstraintRow, TABLES, type TableRequest, type TableRow } from './catalog-rows.ts';
 import { isConnectionLost, mayPassLater } from './connection-lost.ts';
-import { faultsError, type Queryable, quoteQualified } from './pool.ts';
+import { errorCode, faultsError, type Queryable, quoteQualified } from './pool.ts';
 import { loadTypes, type TypeResolver } from './types.ts';
 
 export type CatalogColumn = {
@@ -146,22 +146,23 @@ export async function describeExpressions(
   const from = fromClause(source.table, source.query);
   const select = (sqls: readonly string[]): Promise<pg.QueryResult> =>
     db.query(`select ${sqls.map((sql, at) => `(${sql}\n) as c${at}`).join(', ')} from ${from} limit 0`);
-  const probe = (sqls: readonly string[]): Promise<string | null> =>
+  const probe = (sqls: readonly string[], remedy: string): Promise<Omit<Fault, 'path'> | null> =>
     select(sqls).then(
       () => null,
       (error: unknown) => {
         if (isConnectionLost(error) || mayPassLater(error)) throw error;
-        return messageOf(error);
+        return { message: messageOf(error), remedy: errorCode(error) === '42501' ? GRANT : remedy };
       },
     );
 
-  const broken = await probe([]);
-  if (broken !== null) {
-    const remedy = 'try the query in psql: it must run by itself, without a semicolon at its end';
+  const broken = await probe(
+    [],
+    'try the query in psql: it must run by itself, without a semicolon at its end',
+  );
+  if (broken !== null)
     throw faultsError('expression_invalid', 'PostgreSQL does not accept this source:', [
-      { path: source.table, message: broken, remedy },
+      { path: source.table, ...broken },
     ]);
-  }
   if (expressions.length === 0) return new Map();
   try {
     const { fields } = await select(expressions.map(({ sql }) => sql));
@@ -179,10 +180,13 @@ export async function describeExpressions(
     if (isConnectionLost(error) || mayPassLater(error)) throw error;
     const faults: Fault[] = [];
     for (const { name, sql } of expressions) {
-      const message = await probe([sql]);
-      const remedy = `check the column or expression: ${sql}`;
-      if (message !== null) faults.push({ path: `${source.table} ${name}`, message, remedy });
+      const wrong = await probe([sql], `check the column or expression: ${sql}`);
+      if (wrong !== null) faults.push({ path: `${source.table} ${name}`, ...wrong });
     }
     throw faultsError('expression_invalid', 'PostgreSQL does not accept these expressions:', faults);
   }
 }
+
+/** For what the role of the connection may not read, whose name PostgreSQL's message has. */
+const GRANT =
+  'as the owner of what the message names: GRANT SELECT ON it TO the role that pgnotion connects as (and USAGE on its schema, or EXECUTE if it is a function)';

@@ -64,6 +64,7 @@ export function faultsError(code: string, intro: string, faults: readonly Fault[
     code,
     message: [intro, ...faults.map((fault) => `${fault.path}: ${fault.message}`)].join('\n'),
     remedy: faults.map((fault) => `${fault.path}: ${fault.remedy}`).join('\n'),
+    faults,
   });
 }
 

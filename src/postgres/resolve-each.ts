@@ -1,10 +1,10 @@
-import { messageOf, PgnotionError } from '../model/errors.ts';
+import { type Fault, messageOf, PgnotionError } from '../model/errors.ts';
 import type { TableName } from '../model/ids.ts';
-import type { ConflictStrategy, ResolvedTable, TableMapping } from '../model/mapping.ts';
+import type { ConflictStrategy, FieldMapping, ResolvedTable, TableMapping } from '../model/mapping.ts';
 import { orderTables } from '../model/table-order.ts';
 import { isConnectionLost, mayPassLater } from './connection-lost.ts';
-import type { Queryable } from './pool.ts';
-import { resolveRanked, resolveTables } from './resolve.ts';
+import { faultsError, type Queryable } from './pool.ts';
+import { type Ranked, resolveRanked, resolveTables } from './resolve.ts';
 
 /** The tables that can be synced as things are, and why the others cannot. */
 type Resolution = {
@@ -22,14 +22,25 @@ export async function resolveEach(
   const ranks = orderTables(mappings);
   const tables: ResolvedTable[] = [];
   const unresolved = new Map<TableName, PgnotionError>();
-  for (const mapping of mappings)
-    try {
-      tables.push(...(await resolveRanked(db, [mapping], { strategy, ranks, all: mappings, tolerant })));
-    } catch (error) {
-      if (isConnectionLost(error)) throw error;
-      unresolved.set(mapping.name, error instanceof PgnotionError ? error : unreadable(mapping, error));
-    }
+  for (const mapping of mappings) {
+    const found = await resolveOne(db, mapping, { strategy, ranks, all: mappings, tolerant });
+    if (found instanceof PgnotionError) unresolved.set(mapping.name, found);
+    else tables.push(...found);
+  }
   return { tables, unresolved };
+}
+
+async function resolveOne(
+  db: Queryable,
+  mapping: TableMapping,
+  ranked: Ranked,
+): Promise<readonly ResolvedTable[] | PgnotionError> {
+  try {
+    return await resolveRanked(db, [mapping], ranked);
+  } catch (error) {
+    if (isConnectionLost(error)) throw error;
+    return error instanceof PgnotionError ? error : unreadable(mapping, error);
+  }
 }
 
 /**
@@ -46,7 +57,7 @@ export async function resolveAs(
 ): Promise<Resolution> {
   switch (resolving) {
     case 'all':
-      return { tables: await resolveTables(db, mappings, strategy), unresolved: new Map() };
+      return { tables: await resolveAll(db, mappings, strategy), unresolved: new Map() };
     case 'each':
       return resolveEach(db, mappings, strategy);
     case 'none':
@@ -66,3 +77,59 @@ const unreadable = ({ name, source }: TableMapping, error: unknown): PgnotionErr
     retryable: mayPassLater(error),
     cause: error,
   });
+
+async function resolveAll(
+  db: Queryable,
+  mappings: readonly TableMapping[],
+  strategy: ConflictStrategy,
+): Promise<readonly ResolvedTable[]> {
+  try {
+    return await resolveTables(db, mappings, strategy);
+  } catch (error) {
+    if (!(error instanceof PgnotionError) || error.faults.length === 0) throw error;
+    throw (await everythingWrong(db, mappings, strategy)) ?? error;
+  }
+}
+
+/** All that is wrong with all tables, of whatever kind, as one error; null if nothing is. */
+export async function everythingWrong(
+  db: Queryable,
+  mappings: readonly TableMapping[],
+  strategy: ConflictStrategy,
+): Promise<PgnotionError | null> {
+  const ranked = { strategy, ranks: orderTables(mappings), all: mappings, tolerant: false };
+  const errors: PgnotionError[] = [];
+  for (const mapping of mappings) errors.push(...(await errorsOf(db, mapping, ranked)));
+  const [first] = errors;
+  const faults = errors.flatMap((each) => each.faults);
+  if (first === undefined || errors.some((each) => each.faults.length === 0)) return first ?? null;
+  const kinds = new Set(errors.map(({ code }) => code));
+  const [intro = ''] = first.message.split('\n');
+  return faultsError(
+    first.code,
+    kinds.size === 1 ? intro : 'the configuration does not fit the database:',
+    faults,
+  );
+}
+
+/** A fault of one kind hides those of the next: without the fields that have it, these come to light. */
+async function errorsOf(
+  db: Queryable,
+  mapping: TableMapping,
+  ranked: Ranked,
+): Promise<readonly PgnotionError[]> {
+  const errors: PgnotionError[] = [];
+  for (let rest = mapping; ; ) {
+    const error = await resolveOne(db, rest, ranked);
+    if (!(error instanceof PgnotionError)) return errors;
+    errors.push(error);
+    const fields = rest.fields.filter((field) => !error.faults.some((fault) => isAbout(fault, rest, field)));
+    if (fields.length === rest.fields.length) return errors;
+    rest = { ...rest, fields };
+  }
+}
+
+const isAbout = ({ path }: Fault, { name, source }: TableMapping, field: FieldMapping): boolean =>
+  path === `${source} ${field.property}` ||
+  path.startsWith(`tables.${name}.fields.${field.property}`) ||
+  (field.source.kind === 'column' && path === `${source}.${field.source.column}`);

@@ -56,7 +56,7 @@ export async function resolveTables(
   });
 }
 
-type Ranked = {
+export type Ranked = {
   readonly strategy: ConflictStrategy;
   readonly ranks: ReadonlyMap<TableName, number>;
   /** All tables of the configuration: relations may point to any. */
@@ -117,6 +117,7 @@ function requestsOf(mapping: TableMapping): TableRequest[] {
     columns: softDelete === null ? columns : [...columns, softDelete],
     key: mapping.key,
     writes: mapping.direction !== 'to-notion',
+    ...(mapping.query !== null && { writtenBy: propertiesWriting(mapping) }),
   };
   const joined = mapping.dependsOn.map(({ table, on }) => ({
     table,
@@ -126,6 +127,13 @@ function requestsOf(mapping: TableMapping): TableRequest[] {
   }));
   return [own, ...joined];
 }
+
+const propertiesWriting = ({ fields }: TableMapping): ReadonlyMap<string, string> =>
+  new Map(
+    fields.flatMap((field) =>
+      field.source.kind === 'column' && goesToPostgres(field) ? [[field.source.column, field.property]] : [],
+    ),
+  );
 
 type Catalog = ReadonlyMap<QualifiedName, CatalogTable>;
 

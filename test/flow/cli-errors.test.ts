@@ -126,7 +126,12 @@ describe('Notion', () => {
     const wrong = await stage.run(['apply'], {
       NOTION_PARENT_PAGE_ID: '00000000-0000-4000-8000-000000000000',
     });
-    expectRefusal(wrong, 'object_not_found', /404/, /[Ss]hare/);
+    expectRefusal(
+      wrong,
+      'notion_parent_hidden',
+      /NOTION_PARENT_PAGE_ID is 00000000-.+404/,
+      /[Ss]hare the page.+NOTION_PARENT_PAGE_ID/,
+    );
   });
 
   test('the database is not shared with the connection', async () => {

@@ -172,6 +172,49 @@ test('options that are not given are not there, so that two spellings of a mappi
 describe('each fault is told with its path and its mend', () => {
   test.each<[string, unknown, string, RegExp]>([
     ['no object', null, '(the whole file)', /object/],
+    ['missing tables', {}, 'tables', /is missing \| add tables: \{ name: \{ source/],
+    [
+      'a missing key',
+      config({ suppliers: suppliers({ key: undefined }) }),
+      'tables.suppliers.key',
+      /is missing \| add key: the primary key's column/,
+    ],
+    [
+      'a missing source',
+      config({ suppliers: suppliers({ source: undefined }) }),
+      'tables.suppliers.source',
+      /is missing \| add source/,
+    ],
+    [
+      'missing fields',
+      config({ suppliers: suppliers({ fields: undefined }) }),
+      'tables.suppliers.fields',
+      /is missing \| add fields/,
+    ],
+    [
+      'a missing type',
+      withFields({ X: { column: 'x' } }),
+      'tables.suppliers.fields.X.type',
+      /is missing \| use one of .*"select"/,
+    ],
+    [
+      'a key of another kind',
+      config({ suppliers: suppliers({ key: 5 }) }),
+      'tables.suppliers.key',
+      /not allowed \| add key: the primary key's column/,
+    ],
+    [
+      'a number that is too large',
+      config({ suppliers: suppliers({ settleSeconds: 9_999 }) }),
+      'tables.suppliers.settleSeconds',
+      /must be at most 3600/,
+    ],
+    [
+      'a format that Notion lacks',
+      withFields({ X: { column: 'x', type: 'number', format: 'dollars' } }),
+      'tables.suppliers.fields.X.format',
+      /is "dollars", which is not a number format of Notion \| did you mean "dollar"\? use one of number, .*zloty/,
+    ],
     ['no tables', { tables: {} }, 'tables', /is empty \| name at least one/],
     [
       'an unknown key',
@@ -351,6 +394,19 @@ test('faults of spelling are told all at once', () => {
     'tables.one.title',
     'tables.two',
   ]);
+});
+
+test('faults of spelling hide none of sense, and a table with faults is there for the relations of others', () => {
+  const relation = { column: 'x', type: 'relation', relatedTable: 'two' };
+  const faults = faultsOf(
+    config({
+      one: suppliers({
+        fields: { ...NAME, R: relation, X: { column: 'y', type: 'url', transform: String } },
+      }),
+      two: { ...suppliers(), source: 5 },
+    }),
+  );
+  expect(Object.keys(faults).sort()).toEqual(['tables.one.fields.X.transform', 'tables.two.source']);
 });
 
 test('faults of sense are told all at once', () => {

@@ -1,5 +1,12 @@
 import { describe, expect, test } from 'vitest';
-import { databaseVariable, HELP, OPTIONS, readEnvironment } from '../../src/config/environment.ts';
+import {
+  databaseVariable,
+  HELP,
+  OPTIONS,
+  readEnvironment,
+  readVariables,
+  unknownVariables,
+} from '../../src/config/environment.ts';
 import { parseConfig } from '../../src/config/mapping-file.ts';
 import type { PgnotionError } from '../../src/model/errors.ts';
 
@@ -11,6 +18,7 @@ const table = (name: string) => ({
 });
 const config = parseConfig({ tables: { suppliers: table('suppliers'), 'rfq-responses': table('rfqs') } });
 
+const PAGE = '0123456789abcdef0123456789abcdef';
 const LEAST = { DATABASE_URL: 'postgres://user:secret@host/db', NOTION_API_KEY: 'ntn_secret' };
 const read = (more: Readonly<Record<string, string | undefined>> = {}) =>
   readEnvironment({ ...LEAST, ...more }, config);
@@ -56,7 +64,8 @@ test.each([
   ['NOTION_RATE_LIMIT', '600/60s', { requests: 600, windowMs: 60_000 }],
   ['NOTION_RATE_LIMIT', '3/0.5s', { requests: 3, windowMs: 500 }],
   ['NOTION_TIMEOUT_SECONDS', '2.5', 2.5],
-  ['NOTION_PARENT_PAGE_ID', 'abc', 'abc'],
+  ['NOTION_PARENT_PAGE_ID', PAGE, PAGE],
+  ['NOTION_PARENT_PAGE_ID', `https://www.notion.so/acme/My-page-${PAGE}?pvs=4`, PAGE],
   ['SYNC_ENABLED', 'false', false],
   ['SYNC_ENABLED', '0', false],
   ['SYNC_ENABLED', '1', true],
@@ -90,6 +99,7 @@ describe('invariant 14: a fault names its variable and what belongs there, and n
     ['NOTION_BASE_URL', 'hunter2'],
     ['NOTION_BASE_URL', 'hunter2.example:8080'],
     ['NOTION_BASE_URL', 'file:///hunter2'],
+    ['NOTION_PARENT_PAGE_ID', 'hunter2'],
     ['NOTION_VERSION', 'hunter2'],
     ['NOTION_RATE_LIMIT', 'hunter2'],
     ['NOTION_RATE_LIMIT', '0/60s'],
@@ -159,4 +169,75 @@ test('two tables whose variable would be one are refused, with the way out', () 
   );
   const { a_b: _, ...rest } = tables;
   expect(readEnvironment(LEAST, parseConfig({ tables: rest })).databaseIds).toEqual(new Map());
+});
+
+test.each([
+  ['SYNC_INTERVAL_SECONDS', '0', 'must be a number from 0.1 to 86400'],
+  ['SYNC_INTERVAL_SECONDS', 'soon', 'must be a number from 0.1 to 86400'],
+  ['SYNC_BATCH_SIZE', '5000', 'must be a whole number from 1 to 1000'],
+  ['SYNC_BATCH_SIZE', '1.5', 'must be a whole number from 1 to 1000'],
+  ['NOTION_TIMEOUT_SECONDS', '601', 'must be a number from 0.1 to 600'],
+  ['SYNC_CREATE_GRACE_SECONDS', '0', 'must be a number from 0.1 to 3600'],
+  ['SYNC_QUERY_LAG_SECONDS', '-1', 'must be a number from 0 to 3600'],
+  ['SYNC_ENABLED', 'yes', 'must be true or false'],
+  ['SYNC_CONFLICT_STRATEGY', 'newest', 'must be one of lww, manual, field_precedence'],
+  ['ADMIN_PORT', '99999', 'must be a port from 0 to 65535, or off'],
+  ['NOTION_RATE_LIMIT', '180', 'such as 180/60s'],
+  ['NOTION_PARENT_PAGE_ID', 'tasks', 'neither the id of a page (32 hexadecimal digits) nor its address'],
+])('%s=%s is refused with what it may be', (name, text, says) => {
+  expect(refusal({ ...LEAST, [name]: text })).toContain(`  ${name}: ${says.startsWith('must') ? says : ''}`);
+  expect(refusal({ ...LEAST, [name]: text })).toContain(says);
+});
+
+test('a password that ends the URL is told with how to write it, and without the password', () => {
+  const told = refusal({ ...LEAST, DATABASE_URL: 'postgres://user:hunter2' });
+  expect(told).toMatch(/DATABASE_URL: has no host after the password.+\n {4}mend: .+# as %23, \/ as %2F/);
+  expect(told).not.toContain('hunter2');
+});
+
+test('an address of a database is as good as its id', () => {
+  const { databaseIds } = read({
+    NOTION_DATABASE_SUPPLIERS_ID: `https://app.notion.com/p/acme/Suppliers-${PAGE}?v=fedcba9876543210fedcba9876543210`,
+  });
+  expect(Object.fromEntries(databaseIds)).toEqual({ suppliers: PAGE });
+});
+
+test('faults of values and of tables are told together', () => {
+  const { tables } = parseConfig({ tables: { 'a.b': table('one'), a_b: table('two') } });
+  const { environment, faults } = readVariables(
+    { ...LEAST, SYNC_BATCH_SIZE: '0', SYNC_CONFLICT_STRATEGY: 'field_precedence' },
+    tables,
+  );
+  expect(environment).toBeNull();
+  expect(faults.map(({ path }) => path)).toEqual(['SYNC_BATCH_SIZE', 'tables.a_b', 'SYNC_CONFLICT_STRATEGY']);
+});
+
+test.each([
+  ['SYNC_INTERVAL_SECOND', 'SYNC_INTERVAL_SECONDS'],
+  ['SYNC_BACTH_SIZE', 'SYNC_BATCH_SIZE'],
+  ['NOTION_APIKEY', 'NOTION_API_KEY'],
+  ['NOTION_PARENT_PAGEID', 'NOTION_PARENT_PAGE_ID'],
+  ['NOTION_DATABASE_SUPLIERS_ID', 'NOTION_DATABASE_SUPPLIERS_ID'],
+  ['NOTION_TOKEN', null],
+  ['SYNC_WHATEVER', null],
+])('%s is not known: %s may be meant', (name, meant) => {
+  const [fault, ...others] = unknownVariables(
+    { NOTION_API_KEY: name === 'NOTION_APIKEY' ? '' : 'x', [name]: 'x' },
+    config.tables,
+  );
+  expect(others).toEqual([]);
+  expect(fault).toMatchObject({ path: name, message: expect.stringContaining('not a variable of pgnotion') });
+  if (meant === null) expect(fault?.remedy).toMatch(/^remove it/);
+  else expect(fault?.remedy).toContain(`set ${meant} instead`);
+});
+
+test('variables that are known, of other programs, or of tables that are gone are not told', () => {
+  const names = [
+    ...OPTIONS.map(({ name }) => name),
+    'NOTION_DATABASE_GONE_ID',
+    'NOTION_DATABASE_SYNC_LOG_ID',
+    'PATH',
+  ];
+  expect(unknownVariables(Object.fromEntries(names.map((name) => [name, 'x'])), config.tables)).toEqual([]);
+  expect(unknownVariables({ NOTION_TOKEN: 'x' }, [])[0]?.remedy).toContain('set NOTION_API_KEY instead');
 });
