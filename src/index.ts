@@ -1,2 +1,3 @@
 /** All that a configuration file needs. See `docs/configuration.md`, and the hints that an editor shows on each option. */
-export { type ConfigInput, defineConfig, type FieldInput, type TableInput } from './config/mapping-file.ts';
+export type { ConfigInput, FieldInput, TableInput } from './config/config-input.ts';
+export { defineConfig } from './config/mapping-file.ts';

@@ -5,9 +5,11 @@ import { HEAP_GROWTH_PERCENT, limitHeapGrowth } from '../runtime/heap.ts';
 import type { Loaded } from './commands.ts';
 import type { ResolveOptions } from './conflicts.ts';
 import type { GuardedOptions } from './guarded.ts';
+import { completeHelp } from './help.ts';
 import type { RollbackArguments } from './rollback.ts';
 import { addSetupCommands } from './setup-commands.ts';
-import { ask, print, report, stopSignal, tell } from './terminal.ts';
+import { ask, endQuietlyWithReader, print, report, reportUsage, stopSignal, tell } from './terminal.ts';
+import { ownVersion } from './version.ts';
 
 // What a command works with is loaded when it runs: help needs nothing of it, and a daemon nothing of the others.
 // Loading makes garbage too, so the heap is told first; the environment is known later.
@@ -18,8 +20,11 @@ type Globals = { readonly config: string; readonly json?: boolean };
 const program = new Command('pgnotion')
   .description('Keeps PostgreSQL tables and Notion databases the same, both ways.')
   .option('--config <file>', 'the configuration', 'pgnotion.config.ts')
-  .option('--json', 'print data as JSON')
-  .showHelpAfterError('(see `pgnotion --help`)');
+  .option('--json', 'print data as JSON, and errors as JSON on stderr')
+  .version(ownVersion(), '--version', 'print the version')
+  .showHelpAfterError(process.argv.includes('--json') ? false : '(see `pgnotion --help`)')
+  .configureHelp({ showGlobalOptions: true })
+  .configureOutput({ outputError: reportUsage });
 
 const load = async (quiet: boolean): Promise<Loaded> =>
   (await import('./load.ts')).load(program.opts<Globals>().config, quiet);
@@ -27,6 +32,8 @@ const load = async (quiet: boolean): Promise<Loaded> =>
 const json = (): boolean => program.opts<Globals>().json === true;
 
 addSetupCommands(program);
+/** What a command says that it did. */
+const printDone = (message: string): Promise<void> => print(json() ? JSON.stringify({ message }) : message);
 
 const takeOverOption = (): Option =>
   new Option(
@@ -77,7 +84,7 @@ program
       { yes = false }: { readonly yes?: boolean },
     ) => {
       const { resetAllCommand, resetCommand } = await import('./reset.ts');
-      await print(
+      await printDone(
         table === undefined
           ? await resetAllCommand(await load(true), yes)
           : await resetCommand(await load(true), table, key ?? null, yes),
@@ -112,7 +119,7 @@ program
   .description('compare every row and page again, and write what differs')
   .action(async (table?: string) => {
     const { resyncCommand } = await import('./commands.ts');
-    await print(await resyncCommand(await load(true), table ?? null));
+    await printDone(await resyncCommand(await load(true), table ?? null));
   });
 
 for (const [name, description] of [
@@ -125,24 +132,28 @@ for (const [name, description] of [
     .description(description)
     .action(async (table: string) => {
       const { pauseCommand } = await import('./commands.ts');
-      await print(await pauseCommand(await load(true), name, table));
+      await printDone(await pauseCommand(await load(true), name, table));
     });
 }
 
 const failures = program
   .command('failures')
   .description('records that could not be synced, with reason and remedy');
-failures.command('list').action(async () => {
+failures
+  .command('list')
+  .description('each with its reason and what to do')
+  .action(async () => {
   const { failuresCommand } = await import('./commands.ts');
   await print(await failuresCommand(await load(true), json()));
 });
 failures
   .command('retry')
+  .description('try one again now')
   .argument('<table>')
   .argument('<key>')
   .action(async (table: string, key: string) => {
     const { retryCommand } = await import('./commands.ts');
-    await print(await retryCommand(await load(true), table, key));
+    await printDone(await retryCommand(await load(true), table, key));
   });
 
 const guarded = program
@@ -150,7 +161,10 @@ const guarded = program
   .description('changes that wait for a person, because they are so many');
 const deletes = program.command('deletes').description('the former name of `guarded`');
 for (const command of [guarded, deletes]) {
-  command.command('list').action(async () => {
+  command
+    .command('list')
+    .description('what each would do, and why it waits')
+    .action(async () => {
     const { guardedCommand } = await import('./guarded.ts');
     await print(await guardedCommand(await load(true), json()));
   });
@@ -167,7 +181,7 @@ for (const command of [guarded, deletes]) {
       .description(description)
       .action(async (table: string, key: string | undefined, options: GuardedOptions) => {
         const { decideGuardedCommand } = await import('./guarded.ts');
-        await print(
+        await printDone(
           await decideGuardedCommand(await load(true), name, { ...options, table, key: key ?? null }),
         );
       });
@@ -187,7 +201,7 @@ webhook
   .description('forget the token, and take the next handshake')
   .action(async () => {
     const { webhookResetCommand } = await import('./webhook.ts');
-    await print(await webhookResetCommand(await load(true)));
+    await printDone(await webhookResetCommand(await load(true)));
   });
 
 const conflicts = program
@@ -195,6 +209,7 @@ const conflicts = program
   .description('what both sides changed and a person has to decide');
 conflicts
   .command('list')
+  .description('those that wait for a decision')
   .option('--all', 'also what is over, with its decision')
   .action(async (options: { readonly all?: boolean }) => {
     const { conflictsCommand } = await import('./conflicts.ts');
@@ -202,6 +217,7 @@ conflicts
   });
 conflicts
   .command('show')
+  .description('one conflict, with the base and the values of both sides')
   .argument('<id>')
   .action(async (id: string) => {
     const { showConflictCommand } = await import('./conflicts.ts');
@@ -209,13 +225,14 @@ conflicts
   });
 conflicts
   .command('resolve')
+  .description('decide a conflict')
   .argument('<id>')
   .addOption(new Option('--keep <side>', 'whose value stays').choices(['postgres', 'notion']))
   .option('--value <json>', "a value for both instead, as the row's column holds it")
   .option('--by <name>', 'who decides; the name that you are logged in with if left out')
   .action(async (id: string, options: ResolveOptions) => {
     const { resolveConflictCommand } = await import('./conflicts.ts');
-    await print(await resolveConflictCommand(await load(true), id, options));
+    await printDone(await resolveConflictCommand(await load(true), id, options));
   });
 
 program
@@ -267,11 +284,13 @@ program
     await runDemo({ fresh: options.fresh === true, print }, stopSignal());
   });
 
+completeHelp(program);
+endQuietlyWithReader();
 try {
   await program.parseAsync();
   // A pool or a timer that was left behind must not keep a finished command alive.
   process.exit(process.exitCode ?? 0);
 } catch (error) {
-  report(error);
+  report(error, json());
   process.exit(1);
 }

@@ -42,14 +42,48 @@ export async function ask(question: string): Promise<boolean> {
   }
 }
 
-/** One clear message: what happened, and what to do. */
-export function report(error: unknown): void {
-  if (error instanceof PgnotionError) {
-    process.stderr.write(`pgnotion: ${error.message}\n\nwhat to do: ${error.remedy}\n(${error.code})\n`);
+/** Whoever reads the output may have had enough of it, as `head` does: that is no error. */
+export function endQuietlyWithReader(): void {
+  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EPIPE') throw error;
+    process.exit(process.exitCode ?? 0);
+  });
+}
+
+/** One clear message: what happened, and what to do; under `--json` one line of JSON. */
+export function report(error: unknown, asJson: boolean): void {
+  const { code, message, remedy, retryable } = error instanceof PgnotionError ? error : unforeseen(error);
+  process.stderr.write(
+    asJson
+      ? `${JSON.stringify({ error: { code, message, remedy, retryable } })}\n`
+      : `pgnotion: ${message}\n\nwhat to do: ${remedy}\n${code === UNFORESEEN ? '' : `(${code})\n`}`,
+  );
+}
+
+const UNFORESEEN = 'unexpected';
+
+function unforeseen(error: unknown) {
+  const detail = error instanceof Error && process.env.LOG_LEVEL === 'debug' ? `\n${framesOf(error)}` : '';
+  return {
+    code: UNFORESEEN,
+    message: `${messageOf(error)}${detail}`,
+    remedy: 'this was not foreseen; LOG_LEVEL=debug shows where it happened',
+    retryable: false,
+  };
+}
+
+/** What is wrong with the command line itself; it may be wrong before `--json` was read. */
+export function reportUsage(text: string, write: (text: string) => void): void {
+  if (!process.argv.includes('--json')) {
+    write(text);
     return;
   }
-  const detail = error instanceof Error && process.env.LOG_LEVEL === 'debug' ? `\n${framesOf(error)}` : '';
-  process.stderr.write(
-    `pgnotion: ${messageOf(error)}${detail}\n\nwhat to do: this was not foreseen; LOG_LEVEL=debug shows where it happened\n`,
-  );
+  const [message = ''] = text.split('\n');
+  const error = {
+    code: 'command_line_invalid',
+    message: message.replace(/^error: /, ''),
+    remedy: 'see `pgnotion --help`, and `pgnotion help COMMAND` for one command',
+    retryable: false,
+  };
+  write(`${JSON.stringify({ error })}\n`);
 }

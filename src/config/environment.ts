@@ -98,7 +98,7 @@ export const HELP: Readonly<Record<keyof typeof shape, string>> = {
   NOTION_TIMEOUT_SECONDS:
     "how long one request to Notion may take, from its first byte to its answer's last (0.1 to 600)",
   NOTION_PARENT_PAGE_ID: 'the page under which `apply` creates databases: its id or its address',
-  SYNC_ENABLED: 'false: `start` checks everything and then does nothing',
+  SYNC_ENABLED: 'false: `start` checks everything, and leaves nothing behind',
   SYNC_INTERVAL_SECONDS: 'seconds between two polls of a database (0.1 to 86400)',
   SYNC_BATCH_SIZE:
     'records that one round of the delivery takes (1 to 1000); 25 at most of a bulk change or first sync',

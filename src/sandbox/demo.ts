@@ -27,6 +27,11 @@ const DATABASE = 'lithiumbuy';
 const LIMIT = { requests: 600, windowMs: 60_000 };
 const POLL_SECONDS = '3';
 
+/** As it was started: by the script of this repository, or by the command of the package. */
+const [AGAIN, FRESH] = import.meta.url.endsWith('.js')
+  ? ['npx pgnotion demo', 'npx pgnotion demo --fresh']
+  : ['npm run demo', 'npm run demo -- --fresh'];
+
 /** Everything on this machine: a PostgreSQL, the Notion sandbox, LithiumBuy's tables, the daemon. */
 export async function runDemo(
   options: { readonly fresh: boolean; readonly print: (text: string) => void },
@@ -55,8 +60,7 @@ export async function runDemo(
     }
   } finally {
     await postgres?.stop();
-    if (signal.aborted)
-      options.print('stopped; `npm run demo` goes on from here, `npm run demo -- --fresh` starts over');
+    if (signal.aborted) options.print(`stopped; \`${AGAIN}\` goes on from here, \`${FRESH}\` starts over`);
   }
 }
 

@@ -1,6 +1,11 @@
 import { readFile } from 'node:fs/promises';
 import { describe, expect, test } from 'vitest';
-import { type ConfigInput, parseConfig, type TableInput } from '../../src/config/mapping-file.ts';
+import {
+  type ConfigInput,
+  parseConfig,
+  type SchemaInput,
+  type TableInput,
+} from '../../src/config/mapping-file.ts';
 import type { PgnotionError } from '../../src/model/errors.ts';
 import type { Direction } from '../../src/model/mapping.ts';
 
@@ -492,4 +497,18 @@ test('each option has a description, which an editor shows', async () => {
   });
   expect(options.length).toBeGreaterThan(40);
   expect(options.filter(({ isDescribed }) => !isDescribed)).toEqual([]);
+});
+
+test('the documented type of the configuration is what the schema takes', () => {
+  // Held by the type checker.
+  const asSchema = (input: ConfigInput): SchemaInput => input;
+  const asDocumented = (input: SchemaInput): ConfigInput => input;
+  expect(asSchema(asDocumented({ tables: {} }))).toEqual({ tables: {} });
+});
+
+test('every option is documented on hover', async () => {
+  const lines = (await readFile('src/config/config-input.ts', 'utf8')).split('\n');
+  const options = lines.flatMap((line, at) => (/^ {2}\w+\??: /.test(line) ? [at] : []));
+  expect(options.length).toBeGreaterThan(50);
+  expect(options.filter((at) => !lines[at - 1]?.trim().endsWith('*/')).map((at) => lines[at])).toEqual([]);
 });

@@ -1,0 +1,10 @@
+#!/usr/bin/env node
+// What the package's `bin` leads to. An older Node has to be able to read this file, and gets no further.
+import { nodeFault } from '../runtime/node-version.ts';
+
+const fault = nodeFault(process.versions.node);
+if (fault === null) void import('./main.ts');
+else {
+  process.stderr.write(`pgnotion: ${fault.message}\n\nwhat to do: ${fault.remedy}\n(${fault.code})\n`);
+  process.exitCode = 1;
+}

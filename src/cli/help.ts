@@ -1,0 +1,58 @@
+import type { Command } from 'commander';
+
+/** Examples of each command, as they are typed; docs/reference.md has the same commands. */
+export const EXAMPLES: Readonly<Record<string, readonly string[]>> = {
+  apply: ['pgnotion apply', 'pgnotion apply --yes --config staging.config.ts'],
+  reset: ['pgnotion reset --yes', 'pgnotion reset suppliers --yes', 'pgnotion reset suppliers 42 --yes'],
+  start: ['pgnotion start', 'pgnotion start --take-over'],
+  status: ['pgnotion status', 'pgnotion status --json'],
+  resync: ['pgnotion resync', 'pgnotion resync suppliers'],
+  pause: ['pgnotion pause suppliers'],
+  resume: ['pgnotion resume suppliers'],
+  'failures list': ['pgnotion failures list', 'pgnotion failures list --json'],
+  'failures retry': ['pgnotion failures retry suppliers 42'],
+  'guarded list': ['pgnotion guarded list'],
+  'guarded approve': [
+    'pgnotion guarded approve suppliers',
+    'pgnotion guarded approve suppliers --kind deletion',
+  ],
+  'guarded reject': ['pgnotion guarded reject suppliers', 'pgnotion guarded reject suppliers 42'],
+  'deletes list': ['pgnotion deletes list'],
+  'deletes approve': ['pgnotion deletes approve suppliers'],
+  'deletes reject': ['pgnotion deletes reject suppliers'],
+  'webhook token': ['pgnotion webhook token'],
+  'webhook reset': ['pgnotion webhook reset'],
+  'conflicts list': ['pgnotion conflicts list', 'pgnotion conflicts list --all'],
+  'conflicts show': ['pgnotion conflicts show 17'],
+  'conflicts resolve': [
+    'pgnotion conflicts resolve 17 --keep notion',
+    "pgnotion conflicts resolve 17 --value '12.50' --by Ada",
+  ],
+  explain: ['pgnotion explain suppliers 42', `pgnotion explain order_lines '["7","1"]'`],
+  rollback: [
+    'pgnotion rollback --since 15m --actor Ada --dry-run',
+    'pgnotion rollback --record suppliers 42 --to 2026-03-01T12:00:00Z',
+  ],
+  sandbox: ['pgnotion sandbox', 'pgnotion sandbox --port 7421 --journal notion.jsonl'],
+  demo: ['pgnotion demo', 'pgnotion demo --fresh'],
+};
+
+/** What arguments mean wherever they stand. */
+const ARGUMENTS: Readonly<Record<string, string>> = {
+  table: 'the name of a table in the configuration',
+  key: "the row's primary key as text; of several columns a JSON array of texts",
+  id: 'the number of the conflict, as `conflicts list` shows it',
+};
+
+export const EXIT_CODES = 'Exit codes: 0 good, 1 an error, 2 differences were found or left.';
+
+/** Gives every command its examples and says what its arguments are and how it ends. */
+export function completeHelp(command: Command, path: readonly string[] = []): void {
+  for (const argument of command.registeredArguments)
+    argument.description ||= ARGUMENTS[argument.name()] ?? '';
+  const examples = EXAMPLES[path.join(' ')] ?? [];
+  const told =
+    examples.length === 0 ? '' : `\nExamples:\n${examples.map((each) => `  $ ${each}`).join('\n')}\n`;
+  command.addHelpText('after', `${told}\n${EXIT_CODES}`);
+  for (const inner of command.commands) completeHelp(inner, [...path, inner.name()]);
+}
