@@ -1,13 +1,14 @@
 import { type Fault, messageOf, PgnotionError } from '../model/errors.ts';
 import type { ConflictStrategy, TableMapping } from '../model/mapping.ts';
 import { briefQueries } from '../postgres/brief-queries.ts';
-import { createPool, describeConnectError } from '../postgres/pool.ts';
+import { createPool, describeConnectError, severPool } from '../postgres/pool.ts';
 import { everythingWrong } from '../postgres/resolve-each.ts';
 import { ping } from '../postgres/server-identity.ts';
 import { silentLog } from '../runtime/log.ts';
 import { within } from '../runtime/retry.ts';
 
 const PATIENCE_MS = 15_000;
+const GOODBYE_MS = 3_000;
 
 /**
  * What the database says against the tables of a configuration that has other faults, so that all are told in one round.
@@ -30,6 +31,6 @@ export async function databaseFaults(
       error instanceof PgnotionError ? error.remedy : 'check that PostgreSQL answers at that address';
     return [{ path: 'DATABASE_URL', message: messageOf(error), remedy }];
   } finally {
-    await pool.end();
+    await within(GOODBYE_MS, 'the good-bye', pool.end()).catch(() => severPool(pool));
   }
 }

@@ -15,6 +15,7 @@ import { type Holder, takeLease } from '../state/lease.ts';
 import type { SlotWait } from '../state/slot-notes.ts';
 import { createStore, type Store } from '../state/sql.ts';
 import { type Installation, openInstallation, openNotion } from './connections.ts';
+import { tellSession } from './doctor/session-warnings.ts';
 import { ownInstallation } from './installation-identity.ts';
 import { isMendedByStartingOver } from './open-stream.ts';
 import { checkPlugin } from './output-plugin.ts';
@@ -52,6 +53,11 @@ const PREFLIGHT_MS = 15_000;
  * connection while it runs leads back to waiting for its turn.
  */
 export async function runDaemon(options: DaemonOptions, signal: AbortSignal): Promise<void> {
+  if (!options.environment.SYNC_ENABLED) {
+    // A daemon that syncs for months needs none of it.
+    const { checkOnly } = await import('./doctor/check-only.ts');
+    return checkOnly(options);
+  }
   const monitor = await createMonitor(deskOptions(options));
   using _ = onAbort(signal, () => monitor.report({ kind: 'stopping' }));
   const address = monitor.address();
@@ -100,7 +106,7 @@ async function runUntilStopped(options: DaemonOptions, monitor: Monitor, signal:
       options.onReady?.();
     };
     do await runOnce({ ...options, monitor, onReady, wasReady: () => ready, claims }, signal);
-    while (options.environment.SYNC_ENABLED && !signal.aborted);
+    while (!signal.aborted);
   }, retry);
 }
 
@@ -137,6 +143,7 @@ async function takeTurn(options: Run, signal: AbortSignal): Promise<void> {
     const replicates = hasSameRole(DATABASE_URL, REPLICATION_URL);
     await within(PREFLIGHT_MS, 'the checks before the start', preflight(pool, config.slot, replicates));
     await within(PREFLIGHT_MS, 'the checks of the plug-in', checkPlugin(pool, config));
+    await within(PREFLIGHT_MS, 'the look at the session', tellSession(pool, DATABASE_URL, config.slot, log));
     let before: { readonly holder: Holder | null } | null = null;
     const onStandby = (holder: Holder | null): void => {
       before = { holder };
@@ -212,15 +219,11 @@ async function work(
     await assertSlotFree(slot);
     // Before there is a slot, whatever is wrong in Notion must be right; a slot that exists is read whatever it is.
     const fresh = (await readCheckpoint(store, config.slot)) === null;
-    const known = fresh || !environment.SYNC_ENABLED ? await greet(signal) : null;
+    const known = fresh ? await greet(signal) : null;
     const renewed = await prepareSlot(slot);
     if (signal.aborted) return;
     claims.slot = false;
     if (renewed !== null) options.monitor.happened({ kind: 'slot-renewed', reason: renewed, at: new Date() });
-    if (!environment.SYNC_ENABLED) {
-      log.info('everything is in order; SYNC_ENABLED is false, so nothing is synced');
-      return;
-    }
     const ends = { notion, answers, url, greet: async (given: AbortSignal) => known ?? greet(given) };
     await runTogether(await servicesOf(options, installation, store, ends), signal, log);
     log.info('stopped; everything in flight is recorded');

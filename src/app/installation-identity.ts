@@ -49,7 +49,7 @@ export async function lookAtInstallation(installation: Installation, sql: Sql): 
   return stored;
 }
 
-async function presentBinding({ pool }: Installation): Promise<Binding> {
+export async function presentBinding({ pool }: Pick<Installation, 'pool'>): Promise<Binding> {
   const { systemId, databaseOid, database } = await readServerIdentity(pool);
   return { systemId, databaseOid, database };
 }

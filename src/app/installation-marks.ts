@@ -69,7 +69,7 @@ export const isMarked = ({ own }: Pick<Claim, 'own'>, actual: NotionDataSource):
   ownerOf(actual) === own.id;
 
 /** Whichever property has the mark: people may have moved the key to another one. */
-function ownerOf({ id, properties }: NotionDataSource) {
+export function ownerOf({ id, properties }: NotionDataSource) {
   for (const property of Object.values(properties)) {
     const owner = ownerIn(descriptionOf(property), id);
     if (owner !== null) return owner;

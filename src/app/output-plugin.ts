@@ -8,7 +8,7 @@ import { checkWal2json } from '../postgres/wal2json-checks.ts';
 import { askRenewal } from '../state/slot-renewal.ts';
 
 /** All tables that the configuration names, those included that cannot be read now. */
-const tablesOf = ({ tables }: Config): readonly QualifiedName[] => [
+const tablesOf = ({ tables }: Pick<Config, 'tables'>): readonly QualifiedName[] => [
   ...new Set(tables.flatMap((table) => [table.source, ...table.dependsOn.map((each) => each.table)])),
 ];
 
@@ -22,7 +22,7 @@ export const streamOf = (config: Config): { readonly slot: string; readonly plug
 });
 
 /** Throws PgnotionError `wal2json_not_ready` if the configuration asks for it where it cannot do. */
-export async function checkPlugin(db: Queryable, config: Config): Promise<void> {
+export async function checkPlugin(db: Queryable, config: Pick<Config, 'plugin' | 'tables'>): Promise<void> {
   if (config.plugin === 'wal2json') await checkWal2json(db, tablesOf(config));
 }
 

@@ -84,13 +84,22 @@ async function look(options: PrepareSlot) {
   const system = await identifySystem(url);
   const checkpoint = await readCheckpoint(store, slot);
   const found = await inspectSlot(installation.pool, slot);
-  const verdict = await judge(options, { found, checkpoint, system });
+  const verdict = await slotVerdict(options, { found, checkpoint, system });
   if (verdict.kind === 'foreign') throw foreignSlot(slot, verdict.what, installation);
   return { system, checkpoint, found, verdict };
 }
 
-async function judge(
-  { installation, store, takeOver }: PrepareSlot,
+/** Whether the slot can be read on, has to be made anew, or is somebody else's. Changes nothing. */
+export async function slotVerdict(
+  {
+    installation,
+    store,
+    takeOver,
+  }: Pick<PrepareSlot, 'store' | 'takeOver'> & {
+    readonly installation: Pick<Installation, 'pool'> & {
+      readonly config: Pick<Installation['config'], 'slot' | 'publication' | 'plugin'>;
+    };
+  },
   facts: {
     readonly found: SlotState;
     readonly checkpoint: Checkpoint | null;

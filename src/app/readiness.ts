@@ -73,8 +73,6 @@ export async function checkNotion(
     const reason = [...lacks, ...each.faults.map((fault) => lineOf(each, fault))].join('; ');
     await suspendTable(store, installation.log, { table: each.table.name, reason });
   }
-  // Who only has everything checked changes nothing.
-  if (!installation.environment.SYNC_ENABLED) return;
   await markSources(installation, notion, claim, marked);
   if (starts !== null) await markStart(installation, notion, claim, starts);
 }

@@ -6,7 +6,7 @@ import { sentences } from '../model/sentences.ts';
 import { configText } from '../model/suggestion/config-text.ts';
 import { silentLog } from '../runtime/log.ts';
 import { fromNotion, type Variables } from './from-notion.ts';
-import { readEnvFile } from './load.ts';
+import { readEnvFiles } from './load.ts';
 import { note, print } from './terminal.ts';
 
 /** As they are given on the command line. */
@@ -16,7 +16,7 @@ export async function runIntrospect(
   { table: tables = [], fromNotion: adopts = false }: IntrospectOptions,
   { file, json }: { readonly file: string; readonly json: boolean },
 ): Promise<void> {
-  readEnvFile();
+  readEnvFiles(resolve(file));
   const notion = adopts ? process.env : null;
   const asked = { tables, folder: dirname(resolve(file)), json, notion };
   await print(await introspectCommand(databaseUrl(process.env.DATABASE_URL), asked, note));

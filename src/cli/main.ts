@@ -1,39 +1,19 @@
 #!/usr/bin/env node
-import { Command, Option } from 'commander';
+import { Option } from 'commander';
 import { LISTED_KINDS } from '../model/mass-change.ts';
 import { HEAP_GROWTH_PERCENT, limitHeapGrowth } from '../runtime/heap.ts';
-import type { Loaded } from './commands.ts';
 import type { ResolveOptions } from './conflicts.ts';
 import type { GuardedOptions } from './guarded.ts';
-import { completeHelp } from './help.ts';
+import { completeHelp, configFile, json, load, printDone, program } from './program.ts';
 import type { RollbackArguments } from './rollback.ts';
 import { addSetupCommands } from './setup-commands.ts';
-import { ask, endQuietlyWithReader, print, report, reportUsage, stopSignal, tell } from './terminal.ts';
-import { ownVersion } from './version.ts';
+import { ask, endQuietlyWithReader, print, report, stopSignal, tell } from './terminal.ts';
 
 // What a command works with is loaded when it runs: help needs nothing of it, and a daemon nothing of the others.
 // Loading makes garbage too, so the heap is told first; the environment is known later.
 limitHeapGrowth(HEAP_GROWTH_PERCENT);
 
-type Globals = { readonly config: string; readonly json?: boolean };
-
-const program = new Command('pgnotion')
-  .description('Keeps PostgreSQL tables and Notion databases the same, both ways.')
-  .option('--config <file>', 'the configuration', 'pgnotion.config.ts')
-  .option('--json', 'print data as JSON, and errors as JSON on stderr')
-  .version(ownVersion(), '--version', 'print the version')
-  .showHelpAfterError(process.argv.includes('--json') ? false : '(see `pgnotion --help`)')
-  .configureHelp({ showGlobalOptions: true })
-  .configureOutput({ outputError: reportUsage });
-
-const load = async (quiet: boolean): Promise<Loaded> =>
-  (await import('./load.ts')).load(program.opts<Globals>().config, quiet);
-
-const json = (): boolean => program.opts<Globals>().json === true;
-
 addSetupCommands(program);
-/** What a command says that it did. */
-const printDone = (message: string): Promise<void> => print(json() ? JSON.stringify({ message }) : message);
 
 const takeOverOption = (): Option =>
   new Option(
@@ -106,6 +86,16 @@ program
   });
 
 program
+  .command('doctor')
+  .description('check every precondition at both ends, each with what was seen and its fix; changes nothing')
+  .action(async () => {
+    const { doctorCommand } = await import('./doctor.ts');
+    const { text, code } = await doctorCommand(configFile(), json());
+    process.exitCode = code;
+    await print(text);
+  });
+
+program
   .command('status')
   .description('a line per table: what is linked, waits, failed')
   .action(async () => {
@@ -143,9 +133,9 @@ failures
   .command('list')
   .description('each with its reason and what to do')
   .action(async () => {
-  const { failuresCommand } = await import('./commands.ts');
-  await print(await failuresCommand(await load(true), json()));
-});
+    const { failuresCommand } = await import('./commands.ts');
+    await print(await failuresCommand(await load(true), json()));
+  });
 failures
   .command('retry')
   .description('try one again now')
@@ -165,9 +155,9 @@ for (const command of [guarded, deletes]) {
     .command('list')
     .description('what each would do, and why it waits')
     .action(async () => {
-    const { guardedCommand } = await import('./guarded.ts');
-    await print(await guardedCommand(await load(true), json()));
-  });
+      const { guardedCommand } = await import('./guarded.ts');
+      await print(await guardedCommand(await load(true), json()));
+    });
   for (const [name, description] of [
     ['approve', 'let them cross: all of a table, or those of one record'],
     ['reject', 'refuse them: pages and rows stay as they were; trashed or emptied pages are restored'],

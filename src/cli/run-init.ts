@@ -1,6 +1,6 @@
 import { resolve } from 'node:path';
 import { type InitOptions, initCommand, unasked } from './init.ts';
-import { importConfig, readEnvFile } from './load.ts';
+import { importConfig, readEnvFiles } from './load.ts';
 import { note, print } from './terminal.ts';
 
 type Globals = {
@@ -12,8 +12,8 @@ type Globals = {
 
 /** `init` as it is run: by questions on a terminal, by what is given elsewhere. */
 export async function runInit(options: InitOptions, { file, json, commands }: Globals): Promise<void> {
-  readEnvFile();
   const path = resolve(file);
+  readEnvFiles(path);
   const yes = options.yes === true;
   const isAsked = !yes && process.stdin.isTTY === true && process.stdout.isTTY === true;
   // The prompts are loaded by who is asked alone.

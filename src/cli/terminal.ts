@@ -81,8 +81,8 @@ export function reportUsage(text: string, write: (text: string) => void): void {
   const [message = ''] = text.split('\n');
   const error = {
     code: 'command_line_invalid',
-    message: message.replace(/^error: /, ''),
-    remedy: 'see `pgnotion --help`, and `pgnotion help COMMAND` for one command',
+    message: `the command line cannot be understood: ${message.replace(/^error: /, '')}`,
+    remedy: 'see `pgnotion --help`, and the help of the command, which has examples',
     retryable: false,
   };
   write(`${JSON.stringify({ error })}\n`);

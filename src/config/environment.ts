@@ -113,7 +113,7 @@ export const HELP: Readonly<Record<keyof typeof shape, string>> = {
   ADMIN_PORT: 'its port; 0 for any free one, off for none',
   ALERT_WEBHOOK_URL: 'where alerts are posted as JSON, such as an incoming webhook of Slack',
   HEAP_GROWTH_PERCENT:
-    'garbage is collected once the memory in use has grown by that much; more saves CPU time, 0 leaves it to Node',
+    'garbage is collected once the memory in use has grown by that much; more saves CPU time, 0 leaves it to Node (0 to 1000)',
   LOG_LEVEL: 'fatal, error, warn, info, debug, trace or silent',
 };
 

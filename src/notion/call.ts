@@ -21,6 +21,8 @@ export type RequestInfo = {
   /** From leaving to the answer's end, in milliseconds. */
   readonly ms: number;
   readonly priority: Priority;
+  /** When it was answered, by Notion's clock in whole seconds; null if there was no answer. */
+  readonly date: string | null;
   /** Null if it gave what was asked for. */
   readonly verdict: ErrorClass | null;
 };
@@ -130,7 +132,15 @@ function createSender(options: NotionClientOptions) {
     const ms = performance.now() - left;
     const { name: operation, method } = call;
     const verdict = 'errorClass' in outcome ? outcome.errorClass : null;
-    options.onRequest?.({ operation, method, status: bounded.status(), ms, priority, verdict });
+    options.onRequest?.({
+      operation,
+      method,
+      status: bounded.status(),
+      ms,
+      priority,
+      date: bounded.date(),
+      verdict,
+    });
     return outcome;
   };
 }

@@ -54,6 +54,8 @@ export type NotionClient = {
   readonly me: (ask: Ask) => Promise<NotionSelf>;
   /** Members of the workspace; Notion leaves guests out. */
   readonly listUsers: (ask: Ask) => Promise<readonly NotionUser[]>;
+  /** One request, which shows whether members may be listed at all. */
+  readonly someUsers: (ask: Ask) => Promise<readonly NotionUser[]>;
   readonly retrievePage: (id: PageId, ask: Ask) => Promise<NotionPage>;
   readonly createPage: (
     input: { readonly dataSourceId: DataSourceId; readonly properties: Properties },
@@ -148,7 +150,10 @@ const pageQuery = (cursor: string | undefined): Query => ({
 
 function reads(
   call: Caller,
-): Pick<NotionClient, 'me' | 'listUsers' | 'retrievePage' | 'retrieveDatabase' | 'retrieveDataSource'> {
+): Pick<
+  NotionClient,
+  'me' | 'listUsers' | 'someUsers' | 'retrievePage' | 'retrieveDatabase' | 'retrieveDataSource'
+> {
   const get = <T>(
     name: string,
     path: string,
@@ -160,6 +165,10 @@ function reads(
       collect('listUsers', (cursor) =>
         get('listUsers', 'users', { read: readList(readUser), ask, query: pageQuery(cursor) }),
       ),
+    someUsers: async (ask) => {
+      const query = { page_size: 1 };
+      return (await get('someUsers', 'users', { read: readList(readUser), ask, query })).items;
+    },
     retrievePage: (id, ask) => get('retrievePage', `pages/${id}`, { read: readPage, ask }),
     retrieveDatabase: (id, ask) => get('retrieveDatabase', `databases/${id}`, { read: readDatabase, ask }),
     retrieveDataSource: (id, ask) =>

@@ -61,6 +61,9 @@ export type NotionUser = {
 export type NotionSelf = {
   readonly id: string;
   readonly name: string | null;
+  readonly kind: 'person' | 'bot' | 'other';
+  /** Null where Notion does not say, as for a person's token. */
+  readonly workspace: string | null;
 };
 
 /** One page of a list. */
@@ -208,6 +211,9 @@ export const readCreatedDatabase: Read<{ databaseId: string; dataSourceId: DataS
   return { databaseId: id, dataSourceId: dataSources[0].id };
 };
 
+const kindOf = (type: string | null | undefined): NotionUser['kind'] =>
+  type === 'person' || type === 'bot' ? type : 'other';
+
 export const readUser = reader(
   z.object({
     id: z.string(),
@@ -219,13 +225,23 @@ export const readUser = reader(
     id: user.id,
     name: user.name ?? null,
     email: user.person?.email ?? null,
-    kind: user.type === 'person' || user.type === 'bot' ? user.type : 'other',
+    kind: kindOf(user.type),
   }),
 );
 
 export const readSelf = reader(
-  z.object({ id: z.string(), name: z.string().nullish() }),
-  (self): NotionSelf => ({ id: self.id, name: self.name ?? null }),
+  z.object({
+    id: z.string(),
+    name: z.string().nullish(),
+    type: z.string().nullish(),
+    bot: z.object({ workspace_name: z.string().nullish() }).nullish().catch(null),
+  }),
+  (self): NotionSelf => ({
+    id: self.id,
+    name: self.name ?? null,
+    kind: kindOf(self.type),
+    workspace: self.bot?.workspace_name ?? null,
+  }),
 );
 
 export const list = z.object({

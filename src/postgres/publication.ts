@@ -32,14 +32,11 @@ export function faultsOf(facts: PublicationFacts, tables: readonly WantedTable[]
   return tables.flatMap((table) => publishFaults(table, facts.tables.get(table.name), { ...facts, wanted }));
 }
 
-/**
- * A publication that carries pgnotion's own tables would make each of its writes an event that it writes about. Throws
- * PgnotionError `publication_unfit`.
- */
-function assertMendable({ publication, state }: PublicationFacts): void {
-  if (state === null || !state.ownState) return;
+/** A publication that carries pgnotion's own tables would make each of its writes an event that it writes about. */
+export function unfitPublication({ publication, state }: PublicationFacts): PgnotionError | null {
+  if (state === null || !state.ownState) return null;
   const name = pg.escapeIdentifier(publication);
-  throw new PgnotionError({
+  return new PgnotionError({
     code: 'publication_unfit',
     message: state.allTables
       ? `the publication ${publication} is FOR ALL TABLES: it publishes pgnotion's own tables too, and makes UPDATE and DELETE fail on every table without a key`
@@ -50,14 +47,18 @@ function assertMendable({ publication, state }: PublicationFacts): void {
   });
 }
 
-/** Brings the publication to what is wanted of it. Tables with a fault are left out, or taken out. */
+/**
+ * Brings the publication to what is wanted of it. Tables with a fault are left out, or taken out. Throws PgnotionError
+ * `publication_unfit`.
+ */
 export async function mendPublication(
   db: Queryable,
   facts: PublicationFacts,
   tables: readonly WantedTable[],
   change: ChangePublication = changesOn(db),
 ): Promise<PublicationChange> {
-  assertMendable(facts);
+  const unfit = unfitPublication(facts);
+  if (unfit !== null) throw unfit;
   const refused = new Set(faultsOf(facts, tables).map(({ path }) => path));
   const fit = tables.filter(({ name }) => !refused.has(name));
   if (facts.state === null) return create(change, facts, fit);

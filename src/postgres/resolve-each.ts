@@ -91,13 +91,17 @@ async function resolveAll(
   }
 }
 
-/** All that is wrong with all tables, of whatever kind, as one error; null if nothing is. */
+/**
+ * All that is wrong with these tables, of whatever kind, as one error; null if nothing is. `all` are those of the
+ * configuration, which relations may point to.
+ */
 export async function everythingWrong(
   db: Queryable,
   mappings: readonly TableMapping[],
   strategy: ConflictStrategy,
+  all: readonly TableMapping[] = mappings,
 ): Promise<PgnotionError | null> {
-  const ranked = { strategy, ranks: orderTables(mappings), all: mappings, tolerant: false };
+  const ranked = { strategy, ranks: orderTables(all), all, tolerant: false };
   const errors: PgnotionError[] = [];
   for (const mapping of mappings) errors.push(...(await errorsOf(db, mapping, ranked)));
   const [first] = errors;

@@ -22,10 +22,10 @@ import {
   queryOf,
   readCatalog,
 } from './catalog.ts';
-import type { TableRequest } from './catalog-rows.ts';
 import { foreignKeysOf } from './foreign-keys.ts';
 import { faultsError, type Queryable } from './pool.ts';
 import { queryFaults } from './query-checks.ts';
+import { requestsOf } from './table-requests.ts';
 
 /** Of an expression that the catalog cannot describe because it is the key's own text. */
 const KEY_SHAPE: ColumnShape = {
@@ -103,37 +103,6 @@ function withReferences(
   });
   return { table: { ...table, fields }, refused };
 }
-
-function requestsOf(mapping: TableMapping): TableRequest[] {
-  // With a query, a column that is only read may come from a joined table; what is written must be the table's own.
-  const columns = mapping.fields.flatMap((field) =>
-    field.source.kind === 'column' && (mapping.query === null || goesToPostgres(field))
-      ? [field.source.column]
-      : [],
-  );
-  const softDelete = softDeleteColumn(mapping);
-  const own: TableRequest = {
-    table: mapping.source,
-    columns: softDelete === null ? columns : [...columns, softDelete],
-    key: mapping.key,
-    writes: mapping.direction !== 'to-notion',
-    ...(mapping.query !== null && { writtenBy: propertiesWriting(mapping) }),
-  };
-  const joined = mapping.dependsOn.map(({ table, on }) => ({
-    table,
-    columns: [],
-    key: Object.keys(on),
-    writes: false,
-  }));
-  return [own, ...joined];
-}
-
-const propertiesWriting = ({ fields }: TableMapping): ReadonlyMap<string, string> =>
-  new Map(
-    fields.flatMap((field) =>
-      field.source.kind === 'column' && goesToPostgres(field) ? [[field.source.column, field.property]] : [],
-    ),
-  );
 
 type Catalog = ReadonlyMap<QualifiedName, CatalogTable>;
 

@@ -8,7 +8,7 @@ export function nodeFault(version: string): NodeFault | null {
   if (Number.parseInt(version, 10) >= OLDEST_NODE) return null;
   return {
     code: 'node_too_old',
-    message: `pgnotion needs Node 24, and this is Node ${version}`,
+    message: `this is Node ${version}, and pgnotion needs Node 24`,
     remedy:
       'install Node 24 or later (https://nodejs.org), or have npm bring it into this project: `npm install node@24`',
   };

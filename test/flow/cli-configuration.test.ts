@@ -137,6 +137,7 @@ describe('queries', () => {
   });
 
   test('a query on a table without SELECT', async () => {
+    await role('drop schema if exists pgnotion cascade');
     await role(
       `grant create on database ${stage.database.name} to ${login.user}; grant all on goods to ${login.user}`,
     );

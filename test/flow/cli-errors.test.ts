@@ -62,7 +62,12 @@ describe('configuration', () => {
   });
 
   test('a file that does not run says why', async () => {
-    expectRefusal(await load('export default {'), 'config_unreadable', /other\.config\.ts: .+/, /check/);
+    expectRefusal(
+      await load('export default {'),
+      'config_unreadable',
+      /other\.config\.ts, line 1: .+/,
+      /check/,
+    );
     expectRefusal(await load(`import 'not-installed';`), 'config_unreadable', /not-installed/, /check/);
     expectRefusal(
       await load('export const config = {};'),

@@ -26,6 +26,7 @@ describe('what goes out', () => {
         status: 200,
         ms: expect.any(Number),
         priority: 'poll',
+        date: expect.any(String),
         verdict: null,
       },
     ]);

@@ -1,4 +1,4 @@
-import { execFile } from 'node:child_process';
+import { execFile, spawn } from 'node:child_process';
 import { chmod, cp, mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
@@ -61,6 +61,32 @@ const good = async (running: Promise<Result>): Promise<string> => {
 };
 
 const npx = (...args: string[]): Promise<Result> => run('npx', ['--no-install', NAME, ...args], project);
+
+/** A command that goes on until it is ended. */
+function launched(command: string) {
+  const { PATH = '', HOME = '/' } = process.env;
+  const child = spawn(join(project, 'node_modules/.bin', NAME), [command], {
+    cwd: project,
+    env: { PATH: `${join(ROOT, 'node_modules/.bin')}:${PATH}`, HOME },
+    stdio: ['ignore', 'pipe', 'ignore'],
+  });
+  let text = '';
+  child.stdout.on('data', (chunk: Buffer) => {
+    text += String(chunk);
+  });
+  const closed = new Promise<number | null>((done) => child.once('close', done));
+  const end = (signal: NodeJS.Signals): Promise<number | null> => {
+    child.kill(signal);
+    return closed;
+  };
+  return {
+    text: () => text,
+    end,
+    [Symbol.asyncDispose]: async () => {
+      if (child.exitCode === null) await end('SIGKILL');
+    },
+  };
+}
 
 /** The dependencies are the repository's own, by links; the package itself is what npm would unpack. */
 async function installPacked(): Promise<void> {
@@ -156,40 +182,19 @@ test('apply, doctor, start and status work in a CommonJS project, whose configur
     readonly checks: readonly { readonly status: string }[];
   };
   expect(checks.filter(({ status }) => status === 'failed')).toEqual([]);
-  const stop = new AbortController();
-  const daemon = promisify(execFile)(join(project, 'node_modules/.bin', NAME), ['start'], {
-    cwd: project,
-    signal: stop.signal,
-    killSignal: 'SIGTERM',
-    env: { PATH: `${join(ROOT, 'node_modules/.bin')}:${process.env.PATH}`, HOME: process.env.HOME },
-  }).catch((error: unknown) => error);
+  await using daemon = launched('start');
   const titles = (): number =>
     sandbox.control.listDatabases().find(({ title }) => title === 'Tasks')?.pages ?? 0;
   await eventually(() => titles() === 1);
   expect(await good(npx('status'))).toMatch(/^tasks +1 +1 /m);
-  stop.abort();
-  await daemon;
+  expect(await daemon.end('SIGTERM')).toBe(0);
 });
 
 test('demo finds the embedded PostgreSQL and its example', async () => {
-  const stop = new AbortController();
-  const { PATH } = process.env;
-  const demo = promisify(execFile)(join(project, 'node_modules/.bin', NAME), ['demo'], {
-    cwd: project,
-    signal: stop.signal,
-    killSignal: 'SIGINT',
-    env: { PATH: `${join(ROOT, 'node_modules/.bin')}:${PATH}`, HOME: process.env.HOME },
-  });
-  let text = '';
-  demo.child.stdout?.on('data', (chunk: Buffer) => {
-    text += String(chunk);
-  });
-  const ended = new Promise((done) => demo.child.once('close', done));
-  demo.catch(() => undefined);
-  await eventually(() => text.includes('Ctrl-C stops everything.'), { timeoutMs: 240_000 });
-  stop.abort();
-  await ended;
-  expect(text).toContain('npx pgnotion demo');
+  await using demo = launched('demo');
+  await eventually(() => demo.text().includes('Ctrl-C stops everything.'), { timeoutMs: 240_000 });
+  expect(await demo.end('SIGINT')).toBe(0);
+  expect(demo.text()).toContain('`npx pgnotion demo` goes on from here');
 });
 
 describe.each(['nodenext', 'bundler'])('types under moduleResolution %s', (resolution) => {
@@ -307,6 +312,6 @@ test('an older Node is told before anything else that Node 24 is needed', async 
   const { code, stdout, stderr } = await run(node, [bin, 'status', '--config', 'nowhere.ts'], folder);
   expect({ code, stdout }).toEqual({ code: 1, stdout: '' });
   expect(stderr).toMatch(
-    /^pgnotion: pgnotion needs Node 24, and this is Node \d+\.\d+\.\d+\n\nwhat to do: install Node 24 .+\n\(node_too_old\)\n$/,
+    /^pgnotion: this is Node \d+\.\d+\.\d+, and pgnotion needs Node 24\n\nwhat to do: install Node 24 .+\n\(node_too_old\)\n$/,
   );
 });

@@ -3,7 +3,7 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { promisify } from 'node:util';
 import { describe, expect, test } from 'vitest';
-import { EXAMPLES } from '../../src/cli/help.ts';
+import { EXAMPLES } from '../../src/cli/program.ts';
 import { OPTIONS } from '../../src/config/environment.ts';
 import { codecs } from '../../src/model/codecs/registry.ts';
 import { migrate } from '../../src/state/migrate.ts';
@@ -107,7 +107,7 @@ describe('the reference', () => {
       (names(cell)[0] ?? '').replace(/^pgnotion /, '').replace(/ [[<].*$/, ''),
     );
     expect(told.sort()).toEqual(all.sort());
-    // The examples of a new command are one line of src/cli/help.ts.
+    // The examples of a new command are one line of src/cli/program.ts.
     expect(Object.keys(EXAMPLES).sort(), 'commands with examples in their help').toEqual(all.sort());
     for (const [name, examples] of Object.entries(EXAMPLES))
       expect(examples.filter((each) => !`${each} `.startsWith(`pgnotion ${name} `))).toEqual([]);

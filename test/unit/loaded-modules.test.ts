@@ -55,6 +55,7 @@ test('help loads the command line alone', async () => {
   expect(packages).toEqual(['commander']);
   expect(own.filter((file) => !file.startsWith('model/'))).toEqual([
     'cli/main.ts',
+    'cli/program.ts',
     'cli/setup-commands.ts',
     'cli/terminal.ts',
     'runtime/heap.ts',
@@ -66,8 +67,10 @@ test('start loads the daemon, and neither other commands nor what only they or t
   const { own, packages } = await loadedBy('start');
   expect(own).toContain('to-notion/deliver.ts');
   expect(own.filter((file) => file.startsWith('cli/'))).toEqual([
+    'cli/config-modules.ts',
     'cli/load.ts',
     'cli/main.ts',
+    'cli/program.ts',
     'cli/setup-commands.ts',
     'cli/terminal.ts',
   ]);

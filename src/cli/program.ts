@@ -1,10 +1,55 @@
-import type { Command } from 'commander';
+import { readFileSync } from 'node:fs';
+import { Command } from 'commander';
+import type { Loaded } from './commands.ts';
+import { print, reportUsage } from './terminal.ts';
+
+/** The program runs from its source, or from what was built of it, which lies a folder deeper. */
+const PACKAGE = new URL(
+  import.meta.url.endsWith('.ts') ? '../../package.json' : '../../../package.json',
+  import.meta.url,
+);
+
+function ownVersion(): string {
+  const { version } = JSON.parse(readFileSync(PACKAGE, 'utf8')) as { readonly version: string };
+  return version;
+}
+
+type Globals = { readonly config: string; readonly json?: boolean };
+
+export const program = new Command('pgnotion')
+  .description('Keeps PostgreSQL tables and Notion databases the same, both ways.')
+  .option('--config <file>', 'the configuration', 'pgnotion.config.ts')
+  .option('--json', 'print data as JSON, and errors as JSON on stderr')
+  .version(ownVersion(), '--version', 'print the version')
+  .showHelpAfterError(process.argv.includes('--json') ? false : '(see `pgnotion --help`)')
+  .configureHelp({ showGlobalOptions: true })
+  .configureOutput({ outputError: reportUsage });
+
+export const configFile = (): string => program.opts<Globals>().config;
+
+/** Reads the configuration; `quiet`: the log is of no interest. */
+export const load = async (quiet: boolean): Promise<Loaded> =>
+  (await import('./load.ts')).load(configFile(), quiet);
+
+export const json = (): boolean => program.opts<Globals>().json === true;
+
+/** What a command says that it did. */
+export const printDone = (message: string): Promise<void> =>
+  print(json() ? JSON.stringify({ message }) : message);
 
 /** Examples of each command, as they are typed; docs/reference.md has the same commands. */
 export const EXAMPLES: Readonly<Record<string, readonly string[]>> = {
-  apply: ['pgnotion apply', 'pgnotion apply --yes --config staging.config.ts'],
+  init: [
+    'pgnotion init',
+    'pgnotion init --yes --tables public.suppliers,public.orders',
+    'pgnotion init --from-notion',
+  ],
+  introspect: ['pgnotion introspect', 'pgnotion introspect --table public.suppliers'],
+  plan: ['pgnotion plan', 'pgnotion plan --out plan.json'],
+  apply: ['pgnotion apply', 'pgnotion apply plan.json', 'pgnotion apply --yes --config staging.config.ts'],
   reset: ['pgnotion reset --yes', 'pgnotion reset suppliers --yes', 'pgnotion reset suppliers 42 --yes'],
   start: ['pgnotion start', 'pgnotion start --take-over'],
+  doctor: ['pgnotion doctor', 'pgnotion doctor --json'],
   status: ['pgnotion status', 'pgnotion status --json'],
   resync: ['pgnotion resync', 'pgnotion resync suppliers'],
   pause: ['pgnotion pause suppliers'],
@@ -41,6 +86,7 @@ export const EXAMPLES: Readonly<Record<string, readonly string[]>> = {
 const ARGUMENTS: Readonly<Record<string, string>> = {
   table: 'the name of a table in the configuration',
   key: "the row's primary key as text; of several columns a JSON array of texts",
+  plan: 'the file of a plan, which must still hold',
   id: 'the number of the conflict, as `conflicts list` shows it',
 };
 

@@ -1,0 +1,89 @@
+import type { Environment } from '../../config/environment.ts';
+import type { Check } from '../../model/doctor/check.ts';
+import type { DoctorFacts, NotionFacts } from '../../model/doctor/facts.ts';
+import { judge } from '../../model/doctor/judge.ts';
+import type { RequestInfo } from '../../notion/client.ts';
+import { createPool, severPool } from '../../postgres/pool.ts';
+import { silentLog } from '../../runtime/log.ts';
+import { within } from '../../runtime/retry.ts';
+import { createStore } from '../../state/sql.ts';
+import { openNotion } from '../connections.ts';
+import { lookAtNotion, notionUnseen } from './notion.ts';
+import {
+  type DoctorConfig,
+  lookAtPostgres,
+  type PostgresEnd,
+  type PostgresSeen,
+  postgresUnseen,
+} from './postgres.ts';
+
+export type Patient = Omit<DoctorFacts, 'postgres' | 'notion'> & {
+  readonly config: DoctorConfig;
+  /** What can be used of the environment; an end whose variable is missing or wrong is left out. */
+  readonly environment: Environment;
+  readonly ends: { readonly postgres: boolean; readonly notion: boolean };
+};
+
+/**
+ * Looks at every precondition at both ends, as far as each can be reached. Changes nothing, beside the count of its own
+ * requests to Notion, which a daemon at work has to know of.
+ */
+export async function examine({
+  config,
+  environment,
+  ends,
+  ...settings
+}: Patient): Promise<readonly Check[]> {
+  const log = silentLog();
+  const pool = createPool({
+    url: environment.DATABASE_URL,
+    max: 2,
+    raw: false,
+    applicationName: 'pgnotion state',
+    log,
+  });
+  try {
+    const end = { pool, config, environment };
+    const seen = ends.postgres
+      ? await lookAtPostgres(end)
+      : {
+          facts: postgresUnseen(config.tables, 'DATABASE_URL cannot be used'),
+          tables: [],
+          state: 'unreadable' as const,
+        };
+    const notion = ends.notion
+      ? await withNotion(end, seen)
+      : notionUnseen(config.tables, 'NOTION_API_KEY cannot be used', environment.NOTION_BASE_URL);
+    return judge({ ...settings, postgres: seen.facts, notion });
+  } finally {
+    // What still waits for a lock, or for a server that fell silent, holds nobody up.
+    await within(GOODBYE_MS, 'the good-bye', pool.end()).catch(() => severPool(pool));
+  }
+}
+
+const GOODBYE_MS = 3_000;
+
+async function withNotion(
+  { pool, config, environment }: PostgresEnd,
+  { tables, state: found }: Pick<PostgresSeen, 'tables' | 'state'>,
+): Promise<NotionFacts> {
+  const state = found === 'readable' ? createStore(pool, 0) : null;
+  let last: RequestInfo | null = null;
+  const end = { environment, log: silentLog(), pool: state && pool };
+  const { notion, throttle } = openNotion(end, null, (request) => {
+    last = request;
+  });
+  try {
+    return await lookAtNotion({
+      notion,
+      environment,
+      mappings: config.tables,
+      tables,
+      state,
+      isFresh: found === 'fresh',
+      last: () => last,
+    });
+  } finally {
+    await throttle.stop();
+  }
+}
