@@ -74,6 +74,7 @@ const LAYERS: readonly (readonly string[])[] = [
   ['cli'],
   ['app'],
   ['admin', 'reports', 'reconcile', 'capture', 'to-notion', 'to-postgres', 'config'],
+  ['sync'],
   ['state', 'notion', 'postgres'],
   ['runtime'],
   ['model'],

@@ -22,9 +22,11 @@ import type { Wake } from '../runtime/wake.ts';
 import { tagSecret } from '../state/secret.ts';
 import { readSource, type Source } from '../state/sources.ts';
 import type { Store } from '../state/sql.ts';
+import type { SyncContext } from '../sync/context.ts';
 import { runDeliver } from '../to-notion/dispatch.ts';
 import { createRefusedFieldSearch } from '../to-notion/refused-field-search.ts';
 import { createRefusedRequests } from '../to-notion/refused-requests.ts';
+import type { InboundContext } from '../to-postgres/context.ts';
 import type { Hints } from '../to-postgres/hints.ts';
 import { type PollOptions, runPoll } from '../to-postgres/poll.ts';
 import { runSweep } from '../to-postgres/sweep.ts';
@@ -37,7 +39,12 @@ import { createSettleRelations } from './settle-relations.ts';
 const steadyMs = (): number => performance.now();
 
 export type Wakeups = Readonly<Record<'live' | 'bulk' | 'backfill' | 'poll', Wake>>;
-type Flowing = Awaited<ReturnType<typeof sharedContext>> & { readonly botId: string };
+type Shared = Omit<SyncContext, 'botId' | 'schema'> &
+  Pick<InboundContext, 'writer' | 'tagSecret'> & {
+    readonly schema: ReturnType<typeof createSchemaTracker>;
+    readonly shapes: ReturnType<typeof createShapes>;
+  };
+type Flowing = Shared & Pick<SyncContext, 'botId'>;
 
 export function flowsOf(
   options: { readonly createGraceMs?: number; readonly untilNextPoll?: PollOptions['untilNext'] },
@@ -128,14 +135,14 @@ function conflictPagesOf(
   return [{ name: 'conflict pages', run: (signal) => runConflictPages(context, signal) }];
 }
 
-/** What the flows have in common. */
+/** What the flows have in common, before it is known who we are in Notion. */
 export async function sharedContext(
   installation: Installation,
   store: Store,
   notion: NotionClient,
   onDirty: () => void,
   unread: AbortSignal,
-) {
+): Promise<Shared> {
   const { log, config, db, writer, tables } = installation;
   const secret = await tagSecret(store);
   const schema = createSchemaTracker({ store, notion, tables, onDirty, log });

@@ -15,7 +15,7 @@ import { readEach } from '../postgres/read-rows.ts';
 import { editsOf, type WaitingEdit } from '../state/edits.ts';
 import { wasDeletedHere } from '../state/operations.ts';
 import { recordsByKey, recordsByPage, type SyncRecord } from '../state/records.ts';
-import { lookupsFor } from '../to-notion/context.ts';
+import { lookupsFor } from '../sync/row-lookups.ts';
 import { typedIn } from '../to-postgres/keyed-page.ts';
 import { scan } from '../to-postgres/scan.ts';
 import { noteRefused } from './plan-rows.ts';

@@ -12,7 +12,7 @@ import { readEach, readKeys } from '../postgres/read-rows.ts';
 import { softDeletedKeys } from '../postgres/soft-delete.ts';
 import { heldFields } from '../state/conflicts.ts';
 import { recordsByKey, type SyncRecord } from '../state/records.ts';
-import { lookupsFor } from '../to-notion/context.ts';
+import { lookupsFor } from '../sync/row-lookups.ts';
 import { planNewPage } from '../to-notion/create.ts';
 import { NOBODY, newPeople, noteOptions, rowSample, type TableWalk } from './plan-walk.ts';
 

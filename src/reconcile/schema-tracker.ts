@@ -10,11 +10,12 @@ import { createWake, type Wake } from '../runtime/wake.ts';
 import { readKnown } from '../state/properties.ts';
 import { compareAgain, readSource, readSources, type Source } from '../state/sources.ts';
 import type { Store } from '../state/sql.ts';
+import type { SchemaView } from '../sync/context.ts';
 import { learnOptions, settleSchema, syncable } from './schema.ts';
 import { observing } from './schema-client.ts';
 
 /** What pages and writes show of Notion's schema, and what follows from it. */
-type SchemaTracker = {
+type SchemaTracker = SchemaView & {
   /** The client, each of whose answers is compared with what is known of its data source: that costs no request. */
   readonly notion: NotionClient;
   /** Tables as they can be synced now. Entries are replaced when Notion's schema changes. */
@@ -23,25 +24,8 @@ type SchemaTracker = {
   readonly replace: (table: ResolvedTable) => void;
   /** Brings `tables` to the state that a source is of; another process may have settled it. */
   readonly follow: (source: Source) => Promise<void>;
-  /**
-   * Makes sure that what a page lacked at `askedAt` is not what a change of the schema left of it. False if a base has
-   * become void since: the page is to be looked at again.
-   */
-  readonly confirm: (table: TableName, askedAt: number) => Promise<boolean>;
-  /** What is known of a table's properties. */
-  readonly known: (table: TableName) => KnownSchema;
-  /** Reads the schema now, and says which one it is; null for a table that is not synced. */
-  readonly afresh: (table: TableName) => Promise<SchemaState | null>;
   /** Reads the schema of each data source of which something differed, for ever. */
   readonly run: (signal: AbortSignal) => Promise<void>;
-};
-
-/** Tells one state of a schema from another. */
-type SchemaState = {
-  /** As in `Source.schemaVersion`: changes with what we know of the schema. */
-  readonly version: number;
-  /** Changes with whatever is in the schema. */
-  readonly digest: string;
 };
 
 type WatchOptions = {

@@ -9,8 +9,9 @@ import { FIELD_REFUSED } from '../state/refused-fields.ts';
 import { type RequestedOperation, requestOperation } from '../state/request-operation.ts';
 import { propertyKey } from '../state/sources.ts';
 import type { Sql } from '../state/sql.ts';
+import type { SyncContext } from '../sync/context.ts';
 import { hidden } from './away.ts';
-import type { Deletion, DeliverContext, Delivered } from './context.ts';
+import type { Deletion, Delivered } from './context.ts';
 import { failureOf, urgencyOf } from './failure.ts';
 
 /** How a policy puts a page away. Each can be repeated without harm. */
@@ -23,7 +24,7 @@ type AwayRequest = {
 };
 
 export function awayRequestOf(
-  { notion }: DeliverContext,
+  { notion }: SyncContext,
   { source }: Pick<Deletion, 'source'>,
   page: PageId,
   policy: Exclude<PostgresDeletePolicy, 'ignore'>,
@@ -64,7 +65,7 @@ type PutAway =
 
 /** Sends the request, with its operation. A page that is in the trash by then was put there by hand, as was wanted. */
 export async function putAway(
-  context: DeliverContext,
+  context: SyncContext,
   { entry, table }: Deletion,
   {
     record,
@@ -114,7 +115,7 @@ function refusedMark(mark: string | null, outcome: Delivered): Delivered {
 }
 
 /** A page in the trash takes neither a mark nor the archive. */
-async function wasTrashed(context: DeliverContext, page: PageId, failure: NotionFailure): Promise<boolean> {
+async function wasTrashed(context: SyncContext, page: PageId, failure: NotionFailure): Promise<boolean> {
   if (failure.errorClass.status !== 400) return false;
   return (await context.notion.retrievePage(page, { priority: 'live' })).inTrash;
 }

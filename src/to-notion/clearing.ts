@@ -11,7 +11,9 @@ import { goneAmong } from '../postgres/gone.ts';
 import { readEach } from '../postgres/read-rows.ts';
 import { type Cleared, claimClearings, clearingName, dropClearings, rowsBehind } from '../state/clearings.ts';
 import { advanceBase, recordsByKey, type SyncRecord } from '../state/records.ts';
-import { type DeliverContext, type Delivery, lookupsFor } from './context.ts';
+import type { SyncContext } from '../sync/context.ts';
+import { lookupsFor } from '../sync/row-lookups.ts';
+import type { Delivery } from './context.ts';
 import type { Pairs } from './read-pairs.ts';
 
 type Pair = { readonly record: SyncRecord; readonly row: RowImage };
@@ -21,7 +23,7 @@ type Pair = { readonly record: SyncRecord; readonly row: RowImage };
  * person, while the rest of the record is written. The caller holds the record's lock.
  */
 export async function guardPlan(
-  context: DeliverContext,
+  context: SyncContext,
   { table, row, lookups, conflicts }: Delivery,
   record: SyncRecord,
   plan: PagePlan,
@@ -45,7 +47,7 @@ export async function guardPlan(
 
 /** The page keeps what the row lost: both stay as they are until either changes again. */
 async function decline(
-  { store }: DeliverContext,
+  { store }: SyncContext,
   record: SyncRecord,
   row: RowImage,
   declined: readonly string[],
@@ -56,7 +58,7 @@ async function decline(
 
 /** Counts what a whole batch would empty before any of it is written, and forgets what has got a value again. */
 export async function guardBatch(
-  context: DeliverContext,
+  context: SyncContext,
   table: ResolvedTable,
   lookups: Lookups,
   { records: known, rows, clearing }: Pick<Pairs, 'records' | 'rows' | 'clearing'>,
@@ -85,7 +87,7 @@ const AT_ONCE = 1_000;
  * where there are too few of them to matter.
  */
 async function countBehind(
-  context: DeliverContext,
+  context: SyncContext,
   table: ResolvedTable,
   cleared: readonly Cleared[],
   batch: readonly RowKey[],
@@ -111,7 +113,7 @@ async function countBehind(
 }
 
 const claim = (
-  context: DeliverContext,
+  context: SyncContext,
   table: ResolvedTable,
   cleared: readonly Cleared[],
   behind: ReadonlyMap<string, number> = new Map(),
@@ -129,7 +131,7 @@ const claim = (
   });
 
 async function clearedIn(
-  context: DeliverContext,
+  context: SyncContext,
   table: ResolvedTable,
   lookups: Lookups,
   pairs: readonly Pair[],

@@ -8,7 +8,8 @@ import { handsBackUploads, linksOnly } from '../model/uploads.ts';
 import type { CompletePage } from '../notion/pages.ts';
 import { extrasToRestore } from '../state/extras.ts';
 import type { SyncRecord } from '../state/records.ts';
-import type { DeliverContext, Delivered, Delivery } from './context.ts';
+import type { SyncContext } from '../sync/context.ts';
+import type { Delivered, Delivery } from './context.ts';
 
 /** What a request takes of the page beyond the values that it writes. */
 export type Kept = {
@@ -40,7 +41,7 @@ export const mayHoldMore = (
 
 /** What of the page stays beside these writes, and what a rollback brings back with them. */
 export async function keptBeside(
-  context: DeliverContext,
+  context: SyncContext,
   { table, entry, replacedExtras }: Delivery,
   { plan, now }: { readonly plan: Pick<PagePlan, 'writes'>; readonly now: CompletePage | null },
   { bare }: Second,

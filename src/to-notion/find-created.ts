@@ -8,7 +8,8 @@ import { link, recordsByPage } from '../state/records.ts';
 import { requestOperation } from '../state/request-operation.ts';
 import { propertyKey } from '../state/sources.ts';
 import type { Sql } from '../state/sql.ts';
-import type { DeliverContext, Delivery } from './context.ts';
+import type { SyncContext } from '../sync/context.ts';
+import type { Delivery } from './context.ts';
 import { urgencyOf } from './failure.ts';
 import { findUnkeyed } from './find-unkeyed.ts';
 
@@ -17,7 +18,7 @@ export type Made = { readonly page: NotionPage; readonly answered: boolean };
 
 /** Looks for the page that a create made which left `sentAgoMs` ago, and which nobody has answered. */
 export async function findCreated(
-  context: DeliverContext,
+  context: SyncContext,
   delivery: Pick<Delivery, 'entry' | 'table' | 'source'>,
   sentAgoMs: number,
 ): Promise<Seen<Made>> {
@@ -65,14 +66,14 @@ const foundLater = (page: NotionPage): Seen<Made> => ({ kind: 'found', thing: { 
 const CLOCKS_APART_MS = 180_000;
 
 /** A page of ours that is older than this create was made for another row of the same key, before a restore. */
-function mayBeOurs(context: DeliverContext, sentAgoMs: number, page: NotionPage): boolean {
+function mayBeOurs(context: SyncContext, sentAgoMs: number, page: NotionPage): boolean {
   const sent = context.now().getTime() - sentAgoMs;
   return page.createdBy !== context.botId || page.createdTime.getTime() > sent - CLOCKS_APART_MS;
 }
 
 /** A second page of ours for one record: the first one stays. A page that a person copied is not ours to touch. */
 async function trashTwin(
-  context: DeliverContext,
+  context: SyncContext,
   { entry, table }: Pick<Delivery, 'entry' | 'table'>,
   twin: NotionPage,
 ): Promise<void> {

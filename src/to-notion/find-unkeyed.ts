@@ -4,7 +4,7 @@ import { readPage } from '../model/page.ts';
 import type { Ask, NotionPage } from '../notion/client.ts';
 import { recordsByPage } from '../state/records.ts';
 import type { Source } from '../state/sources.ts';
-import type { DeliverContext } from './context.ts';
+import type { SyncContext } from '../sync/context.ts';
 
 /** Clocks differ, and Notion's times are floored to the minute. */
 const CLOCKS_MS = 600_000;
@@ -15,7 +15,7 @@ const MOST_QUERIES = 5;
  * connection made since the request left, belongs to no record, has no key and holds what was sent.
  */
 export async function findUnkeyed(
-  context: DeliverContext,
+  context: SyncContext,
   { table, source }: { readonly table: ResolvedTable; readonly source: Source },
   { sentAgoMs, sent, ask }: { readonly sentAgoMs: number; readonly sent: PageImage; readonly ask: Ask },
 ): Promise<NotionPage | null> {
@@ -25,7 +25,7 @@ export async function findUnkeyed(
   let cursor: string | null = null;
   for (let asked = 0; asked < MOST_QUERIES; asked += 1) {
     const more: { cursor?: string } = cursor === null ? {} : { cursor };
-    const answer: Awaited<ReturnType<DeliverContext['notion']['query']>> = await context.notion.query(
+    const answer: Awaited<ReturnType<SyncContext['notion']['query']>> = await context.notion.query(
       { dataSourceId: source.dataSource, filter, sorts, ...more },
       ask,
     );

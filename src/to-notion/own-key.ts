@@ -2,7 +2,8 @@ import type { TableName } from '../model/ids.ts';
 import type { OutboxEntry } from '../state/outbox.ts';
 import type { SyncRecord } from '../state/records.ts';
 import { isMovePending } from '../state/rekeys.ts';
-import type { DeliverContext, Delivered } from './context.ts';
+import type { SyncContext } from '../sync/context.ts';
+import type { Delivered } from './context.ts';
 
 const BEHIND_MS = 1_000;
 
@@ -12,7 +13,7 @@ const BEHIND_MS = 1_000;
  * key is known to be the record's own. The caller holds the record's lock, so that no move passes it meanwhile.
  */
 export async function waitForMoves(
-  { readLog, store }: DeliverContext,
+  { readLog, store }: SyncContext,
   table: TableName,
   entry: OutboxEntry,
   known: SyncRecord | undefined,

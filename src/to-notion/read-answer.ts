@@ -4,7 +4,8 @@ import { baseAfterWrite } from '../model/merge.ts';
 import { type Unshown, unshownAfterWrite, withUnshown } from '../model/relation-targets.ts';
 import type { NotionPage } from '../notion/client.ts';
 import { readLate, readWhole } from '../notion/pages.ts';
-import type { DeliverContext, Delivery } from './context.ts';
+import type { SyncContext } from '../sync/context.ts';
+import type { Delivery } from './context.ts';
 import { urgencyOf } from './failure.ts';
 
 /** What a write's answer shows of the page. */
@@ -18,7 +19,7 @@ type ReadAnswer = {
 
 /** Null if the answer says that the page had been moved to another database. */
 export async function readAnswer(
-  context: DeliverContext,
+  context: SyncContext,
   { entry, table, source }: Delivery,
   { known, sent, answer }: { readonly known: Unshown; readonly sent: PageImage; readonly answer: NotionPage },
 ): Promise<ReadAnswer | null> {

@@ -6,7 +6,7 @@ import { leftOutAmong } from '../postgres/left-out.ts';
 import { readEach } from '../postgres/read-rows.ts';
 import { type KnownBatch, knownOfBatch } from '../state/deliveries.ts';
 import type { OutboxEntry } from '../state/outbox.ts';
-import type { DeliverContext } from './context.ts';
+import type { SyncContext } from '../sync/context.ts';
 
 /** The two sides of a batch's records, read once: a record that moves after it goes to the next batch. */
 export type Pairs = KnownBatch & {
@@ -18,7 +18,7 @@ export type Pairs = KnownBatch & {
 };
 
 export async function readPairs(
-  { store, db }: Pick<DeliverContext, 'store' | 'db'>,
+  { store, db }: Pick<SyncContext, 'store' | 'db'>,
   table: ResolvedTable,
   entries: readonly OutboxEntry[],
 ): Promise<Pairs> {

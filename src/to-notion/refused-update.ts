@@ -2,7 +2,8 @@ import type { Fault } from '../model/errors.ts';
 import { idsIn, refusedIn, type SentField } from '../model/refused-field.ts';
 import { NotionFailure } from '../notion/error-classification.ts';
 import { dropRefusedFields, FIELD_REFUSED, keepRefusedField } from '../state/refused-fields.ts';
-import type { DeliverContext, Delivered, Delivery, SchemaState } from './context.ts';
+import type { SchemaState } from '../sync/context.ts';
+import type { DeliverContext, Delivered, Delivery } from './context.ts';
 import { isOdd } from './failure.ts';
 import type { PageRequest } from './request.ts';
 

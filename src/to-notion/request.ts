@@ -4,7 +4,8 @@ import type { PagePlan } from '../model/plan.ts';
 import { type SentField, valueDigest } from '../model/refused-field.ts';
 import { fitted } from '../model/request-size.ts';
 import { propertyKey } from '../state/sources.ts';
-import type { DeliverContext, Delivery } from './context.ts';
+import type { SyncContext } from '../sync/context.ts';
+import type { Delivery } from './context.ts';
 import type { Kept } from './extras.ts';
 
 const NOTHING_KEPT: Kept = { present: {}, restored: {} };
@@ -23,7 +24,7 @@ export type PageRequest = {
  * beside the others, and what `only` leaves out, follows in other requests.
  */
 export function requestFor(
-  context: DeliverContext,
+  context: SyncContext,
   {
     delivery,
     plan,
@@ -46,7 +47,7 @@ export function requestFor(
 
 /** The properties to write, the key and the title first: a page that is made in parts can be found by them. */
 function fieldsOf(
-  context: DeliverContext,
+  context: SyncContext,
   { table, source, refused }: Delivery,
   writes: Readonly<Record<string, PageValue>>,
   { present, restored }: Kept,

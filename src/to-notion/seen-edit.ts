@@ -8,7 +8,7 @@ import { type EditTimes, editTimesOf } from '../state/edit-times.ts';
 import type { SyncRecord } from '../state/records.ts';
 import { keepSightings } from '../state/sightings.ts';
 import type { Sql } from '../state/sql.ts';
-import type { DeliverContext } from './context.ts';
+import type { SyncContext } from '../sync/context.ts';
 
 /** What a look before a write has shown of a person's edit. */
 export type SeenEdit = {
@@ -23,7 +23,7 @@ export type SeenEdit = {
 
 /** `now` is the page as it was just seen, null if nobody looked; `own` names what our own lost writes put there. */
 export async function seenEdit(
-  context: DeliverContext,
+  context: SyncContext,
   table: ResolvedTable,
   {
     record,

@@ -4,7 +4,7 @@ import { presentEach } from '../postgres/read-rows.ts';
 import { releaseRefusedDeletions } from '../state/edits.ts';
 import type { OutboxEntry } from '../state/outbox.ts';
 import { type Quiet, settleQuietEntries } from '../state/quiet-entries.ts';
-import type { DeliverContext } from './context.ts';
+import type { SyncContext } from '../sync/context.ts';
 import { type Pairs, readPairs } from './read-pairs.ts';
 import { hasNews } from './update.ts';
 
@@ -13,7 +13,7 @@ import { hasNews } from './update.ts';
  * so there may be many.
  */
 export async function settleGone(
-  context: DeliverContext,
+  context: SyncContext,
   table: ResolvedTable,
   entries: readonly OutboxEntry[],
 ): Promise<readonly OutboxEntry[]> {
@@ -33,7 +33,7 @@ export async function settleGone(
 
 /** Reads both sides of these entries, and ends those whose rows are as their base, which need no request. */
 export async function settleQuiet(
-  context: DeliverContext,
+  context: SyncContext,
   table: ResolvedTable,
   entries: readonly OutboxEntry[],
 ): Promise<{ readonly news: readonly OutboxEntry[]; readonly pairs: Pairs }> {

@@ -2,7 +2,8 @@ import type { Target } from '../model/references.ts';
 import { hasten, pagesComing } from '../state/outbox.ts';
 import { pagesOf } from '../state/records.ts';
 import { awaitTargets } from '../state/waiting.ts';
-import type { DeliverContext, Delivered, Delivery } from './context.ts';
+import type { SyncContext } from '../sync/context.ts';
+import type { Delivered, Delivery } from './context.ts';
 
 /**
  * What is awaited makes the record due again as soon as it has a page, or fails. This is for what was lost on the way, and
@@ -10,7 +11,7 @@ import type { DeliverContext, Delivered, Delivery } from './context.ts';
  */
 const WAIT = { leastMs: 1_000, mostMs: 60_000 };
 
-const waitMs = (context: DeliverContext, { entry }: Delivery): number =>
+const waitMs = (context: SyncContext, { entry }: Delivery): number =>
   Math.min(Math.max((context.now().getTime() - entry.changedAt.getTime()) / 2, WAIT.leastMs), WAIT.mostMs);
 
 /**
@@ -18,7 +19,7 @@ const waitMs = (context: DeliverContext, { entry }: Delivery): number =>
  * have come since the batch looked, too. In a circle nobody waits.
  */
 export async function waitForTargets(
-  context: DeliverContext,
+  context: SyncContext,
   delivery: Delivery,
   missing: readonly Target[],
 ): Promise<Delivered | null> {

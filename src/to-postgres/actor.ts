@@ -4,10 +4,11 @@ import { type Editor, editorOf, NOBODY, SOMEONE } from '../model/editor.ts';
 import type { ResolvedField } from '../model/mapping.ts';
 import type { Actor } from '../postgres/write.ts';
 import type { EditTimes } from '../state/edit-times.ts';
-import type { InboundContext, Sighting } from './context.ts';
+import type { SyncContext } from '../sync/context.ts';
+import type { Sighting } from './context.ts';
 
 /** Who is named for a change of a row, in the audit trail and to the users' own triggers. */
-export async function actorOf({ people }: Pick<InboundContext, 'people'>, editor: Editor): Promise<Actor> {
+export async function actorOf({ people }: Pick<SyncContext, 'people'>, editor: Editor): Promise<Actor> {
   switch (editor.kind) {
     case 'known':
       return { id: editor.id, name: await people.nameOf(editor.id) };
@@ -26,7 +27,7 @@ export async function actorOf({ people }: Pick<InboundContext, 'people'>, editor
 
 /** Who is named for these fields of a page: whoever decided about them, or typed them. */
 export const actorFor = (
-  context: InboundContext,
+  context: SyncContext,
   { page, image }: Sighting,
   fields: readonly ResolvedField[],
   {

@@ -4,11 +4,11 @@ import { isMassChange } from '../model/mass-change.ts';
 import { cascadedBy } from '../postgres/cascade.ts';
 import { deletionLoad, massCascade } from '../state/guarded-changes.ts';
 import type { Failure } from '../state/outbox.ts';
-import type { InboundContext } from './context.ts';
+import type { SyncContext } from '../sync/context.ts';
 
 /** Why a row is not deleted without a decision that would take too many rows of other tables along; null if it may. */
 export async function tooManyCascaded(
-  { store, db, tables, guards }: InboundContext,
+  { store, db, tables, guards }: SyncContext,
   table: ResolvedTable,
   key: RowKey,
 ): Promise<Failure | null> {

@@ -20,7 +20,8 @@ import {
 import { type Failure, markRestore } from '../state/outbox.ts';
 import { advanceBase, type SyncRecord } from '../state/records.ts';
 import type { Source } from '../state/sources.ts';
-import type { InboundContext, Sighting } from './context.ts';
+import type { SyncContext } from '../sync/context.ts';
+import type { Sighting } from './context.ts';
 import { schemasOf } from './schema-losses.ts';
 
 type Seen = Pick<Sighting, 'page' | 'image'> & { readonly record: SyncRecord };
@@ -42,7 +43,7 @@ type GuardedEdit = {
  * rejected is given back to the page here. The caller holds the record's lock.
  */
 export async function guardEdit(
-  context: InboundContext,
+  context: SyncContext,
   sighting: Sighting,
   {
     record,
@@ -86,7 +87,7 @@ export async function guardEdit(
  * Has what a page may have lost on its way through the database of another table wait for a person. Gives that table.
  */
 async function holdLosses(
-  context: InboundContext,
+  context: SyncContext,
   { table, source, page, image }: Sighting,
   record: SyncRecord & { readonly page: PageId },
   cleared: readonly string[],
@@ -106,7 +107,7 @@ async function holdLosses(
 
 /** The page's empty value becomes its base, so that the row's value is written over nothing that a person typed. */
 async function giveBack(
-  context: InboundContext,
+  context: SyncContext,
   { image }: Sighting,
   {
     record,
@@ -132,7 +133,7 @@ async function giveBack(
 
 /** Counts what all pages of a listing lost before the first of them is taken over, so that none of a mass crosses. */
 export async function guardListed(
-  context: InboundContext,
+  context: SyncContext,
   table: ResolvedTable,
   {
     source,
@@ -158,7 +159,7 @@ export async function guardListed(
 }
 
 function claim(
-  context: InboundContext,
+  context: SyncContext,
   table: ResolvedTable,
   {
     source,
@@ -185,13 +186,13 @@ function claim(
   });
 }
 
-const fallbacksIn = ({ schema }: InboundContext, { name, fields }: ResolvedTable) =>
+const fallbacksIn = ({ schema }: SyncContext, { name, fields }: ResolvedTable) =>
   fallbacksOf(fields, schema.known(name));
 
 const CHOICES: readonly string[] = ['select', 'multi_select', 'status'];
 
 async function causeOf(
-  context: InboundContext,
+  context: SyncContext,
   table: ResolvedTable,
   {
     source,
@@ -224,7 +225,7 @@ async function causeOf(
  * null if Notion does not answer, which keeps nothing waiting.
  */
 async function optionsNow(
-  context: InboundContext,
+  context: SyncContext,
   { name }: ResolvedTable,
   { dataSource, properties }: Source,
   field: ResolvedField,

@@ -1,62 +1,33 @@
-import type { PageImage, PageValue, RowImage, SqlText } from '../model/change.ts';
-import type { NotionClock } from '../model/clock.ts';
+import type { PageImage, PageValue, SqlText } from '../model/change.ts';
 import type { Decoded, Lookups } from '../model/codecs/codec.ts';
 import { decodeField } from '../model/fields.ts';
 import type { PageId, TableName } from '../model/ids.ts';
 import type { ResolvedField, ResolvedTable } from '../model/mapping.ts';
-import type { Guards } from '../model/mass-change.ts';
-import { lookupsJoined, lookupsOver } from '../model/page.ts';
-import { targetsOf } from '../model/plan.ts';
-import { lacking, type Pair, pairsOfReferences, recordsOf, referencePlace } from '../model/references.ts';
+import { lookupsOver } from '../model/page.ts';
+import { type Pair, referencePlace } from '../model/references.ts';
 import { validate } from '../model/validate.ts';
-import type { NotionClient, NotionPage } from '../notion/client.ts';
-import type { SettleRelations } from '../notion/locate.ts';
-import type { People } from '../notion/people.ts';
-import { findReferences, referenceValues } from '../postgres/references.ts';
-import type { UserDatabase } from '../postgres/rows.ts';
+import type { NotionPage } from '../notion/client.ts';
+import { referenceValues } from '../postgres/references.ts';
 import { statementsOn, type UserTransaction } from '../postgres/write.ts';
 import type { Writer } from '../postgres/writer.ts';
-import type { KeyLock } from '../runtime/keylock.ts';
-import type { Log } from '../runtime/log.ts';
-import type { Looks } from '../runtime/looks.ts';
-import { pagesOf, recordsByPage } from '../state/records.ts';
+import { recordsByPage } from '../state/records.ts';
 import type { Source } from '../state/sources.ts';
-import type { Sql, Store } from '../state/sql.ts';
-import type { SchemaCheck } from './schema-losses.ts';
+import type { Sql } from '../state/sql.ts';
+import type { SyncContext } from '../sync/context.ts';
 
 /** What the way back works with. */
-export type InboundContext = {
-  readonly store: Store;
-  readonly db: UserDatabase;
+export type InboundContext = SyncContext & {
   readonly writer: Writer;
-  readonly notion: NotionClient;
-  readonly people: People;
-  readonly tables: ReadonlyMap<TableName, ResolvedTable>;
-  /** Notion's schema as it is known, and whether it still is what a page was read by. */
-  readonly schema: SchemaCheck;
+  readonly tagSecret: Buffer;
   /** Looks whether PostgreSQL's catalog says something else of a table by now, and gives the table as it is. */
   readonly shapes: { readonly refresh: (table: TableName) => Promise<ResolvedTable | undefined> };
-  readonly sourceOf: (table: TableName) => Promise<Source>;
-  readonly settleRelations: SettleRelations;
-  readonly locks: KeyLock;
-  readonly botId: string;
-  readonly tagSecret: Buffer;
-  /** Resolves once all that is committed now is in the outbox; with false if that takes too long. */
-  readonly readLog: () => Promise<boolean>;
-  readonly clock: NotionClock;
-  readonly looks: Looks;
   /** How long a new page must have been left alone before it becomes a row. */
   readonly settleMs: number;
   /** Data sources of at most this many pages are read whole at each poll. */
   readonly wholePollPages: number;
   readonly sweepMs: number;
-  readonly guards: Guards;
   /** How long a query may miss, or show old, what was done before it. */
   readonly queryLagMs: number;
-  /** Rings the delivery: an applied edit may have left something to write back. */
-  readonly onDirty: () => void;
-  readonly now: () => Date;
-  readonly log: Log;
 };
 
 /** A page as it was seen, with what it is a page of. */
@@ -121,30 +92,6 @@ async function pairsBy(
   }
   return pairs;
 }
-
-/** The same with the records that the relations of these images of a row point to: what a set has in common needs both. */
-export async function lookupsWithRows(
-  {
-    db,
-    tables,
-    sql,
-  }: { readonly db: UserDatabase; readonly tables: InboundContext['tables']; readonly sql: Sql },
-  lookups: Lookups,
-  table: ResolvedTable,
-  rows: readonly RowImage[],
-): Promise<Lookups> {
-  const targets = rows.flatMap((row) => targetsOf(table, row, NO_LOOKUPS));
-  if (targets.length === 0) return lookups;
-  const known = await pagesOf(
-    sql,
-    targets.filter(({ by }) => by === undefined),
-  );
-  const references = await findReferences(db, tables, lacking(targets, known));
-  const found = pairsOfReferences(references, await pagesOf(sql, recordsOf(references)));
-  return lookupsJoined(lookups, { pairs: [...found.pairs, ...known], targets: found.targets });
-}
-
-const NO_LOOKUPS = lookupsOver({ pairs: [], users: EMPTY });
 
 export const idsIn = (value: PageValue): PageId[] => (Array.isArray(value) ? (value as PageId[]) : []);
 

@@ -1,9 +1,10 @@
 import { PgnotionError } from '../model/errors.ts';
-import type { InboundContext, Sighting } from './context.ts';
+import type { SyncContext } from '../sync/context.ts';
+import type { Sighting } from './context.ts';
 
 /** A database in the trash takes its pages along: nobody trashed them, and they come back with it. */
 export async function assertNotWithDatabase(
-  { notion }: InboundContext,
+  { notion }: SyncContext,
   { table, source }: Pick<Sighting, 'table' | 'source'>,
 ): Promise<void> {
   const ask = { priority: 'poll' } as const;

@@ -3,11 +3,11 @@ import type { Told } from '../model/errors.ts';
 import type { ResolvedTable } from '../model/mapping.ts';
 import { rowItems } from '../model/shown-value.ts';
 import { titlesOf } from '../state/titles.ts';
-import type { InboundContext } from './context.ts';
+import type { SyncContext } from '../sync/context.ts';
 
 /** What the row keeps in a relation whose edit was refused, by the titles of the records that it points to. */
 export async function withTitles(
-  { store, tables }: Pick<InboundContext, 'store' | 'tables'>,
+  { store, tables }: Pick<SyncContext, 'store' | 'tables'>,
   table: ResolvedTable,
   row: RowImage,
   told: readonly Told[],

@@ -11,7 +11,8 @@ import type { WaitingEdit } from '../state/edits.ts';
 import { LOST_RECORD_PAGE } from '../state/first-contact.ts';
 import { lostCreate, wasDeletedHere } from '../state/operations.ts';
 import { recordsByKey, type SyncRecord } from '../state/records.ts';
-import { type InboundContext, lookupsWithRows, type Sighting } from './context.ts';
+import { lookupsWithRows } from '../sync/row-lookups.ts';
+import type { InboundContext, Sighting } from './context.ts';
 
 /** The record id that a page shows; null if it shows none. */
 export function typedIn({ table, image }: Pick<Sighting, 'table' | 'image'>): string | null {

@@ -6,7 +6,8 @@ import { readRows } from '../postgres/read-rows.ts';
 import { lookSoon } from '../state/edits.ts';
 import { recordsByPage, type SyncRecord } from '../state/records.ts';
 import { isMovePending } from '../state/rekeys.ts';
-import { type InboundContext, idsIn, type Sighting } from './context.ts';
+import type { SyncContext } from '../sync/context.ts';
+import { idsIn, type Sighting } from './context.ts';
 
 type Linked = SyncRecord & { readonly page: NonNullable<SyncRecord['page']> };
 
@@ -15,11 +16,7 @@ type Linked = SyncRecord & { readonly page: NonNullable<SyncRecord['page']> };
  * the log tells it: so where the row is gone or not as the base says, the log is read up to now before anything of the page goes
  * there. If it is not the record's own, or nobody can say, the page is looked at again soon.
  */
-export async function isOwnRow(
-  context: InboundContext,
-  table: ResolvedTable,
-  record: Linked,
-): Promise<boolean> {
+export async function isOwnRow(context: SyncContext, table: ResolvedTable, record: Linked): Promise<boolean> {
   const row = (await readRows(context.db, table, [record.key])).get(record.key);
   if (row !== undefined && isAsBased(table, record.baseRow, row)) return true;
   if (await isRead(context, record)) return true;
@@ -34,13 +31,13 @@ const isAsBased = (table: ResolvedTable, base: RowImage, row: RowImage): boolean
       source.kind !== 'column' || !(property in base) || base[property] === (row[property] ?? null),
   );
 
-async function isRead({ readLog, store }: InboundContext, { table, key }: Linked): Promise<boolean> {
+async function isRead({ readLog, store }: SyncContext, { table, key }: Linked): Promise<boolean> {
   return (await readLog()) && !(await isMovePending(store, table, key));
 }
 
 /** The same of an edit of these fields: of its own row, and of the records that its relations name. */
 export async function isOwnEdit(
-  context: InboundContext,
+  context: SyncContext,
   { table, image }: Pick<Sighting, 'table' | 'image'>,
   record: Linked,
   fields: readonly ResolvedField[],
@@ -57,7 +54,7 @@ export async function isOwnEdit(
  * person chose is a page, and what the row gets is a key, which another row may have by now.
  */
 export async function haveOwnKeys(
-  context: InboundContext,
+  context: SyncContext,
   fields: readonly ResolvedField[],
   images: readonly PageImage[],
 ): Promise<boolean> {
@@ -79,7 +76,7 @@ export async function haveOwnKeys(
 }
 
 async function notAsBased(
-  { db }: InboundContext,
+  { db }: SyncContext,
   table: ResolvedTable,
   records: readonly SyncRecord[],
 ): Promise<readonly SyncRecord[]> {
@@ -103,7 +100,7 @@ async function notAsBased(
 
 /** Whether the row is there, and left out by the table's query or condition. */
 export const isFiltered = async (
-  { db }: InboundContext,
+  { db }: SyncContext,
   table: ResolvedTable,
   { key }: SyncRecord,
 ): Promise<boolean> => (await leftOutAmong(db, table, [key])).get(key) === 'filtered';

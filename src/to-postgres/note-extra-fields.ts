@@ -7,11 +7,11 @@ import type { NotionPage } from '../notion/client.ts';
 import { noteExtras } from '../state/extras.ts';
 import type { SyncRecord } from '../state/records.ts';
 import type { Source } from '../state/sources.ts';
-import type { InboundContext } from './context.ts';
+import type { SyncContext } from '../sync/context.ts';
 
 /** Keeps which fields hold more than their values say: before such a one is written, its page is looked at. */
 export async function noteExtraFields(
-  { store }: Pick<InboundContext, 'store'>,
+  { store }: Pick<SyncContext, 'store'>,
   table: ResolvedTable,
   { dataSource, properties }: Source,
   {

@@ -2,13 +2,14 @@ import { ownWrites } from '../model/merge.ts';
 import { closeDoubts, doubtfulWrites } from '../state/operations.ts';
 import { markRestore } from '../state/outbox.ts';
 import { advanceBase, type SyncRecord } from '../state/records.ts';
-import type { InboundContext, Sighting } from './context.ts';
+import type { SyncContext } from '../sync/context.ts';
+import type { Sighting } from './context.ts';
 
 type Linked = SyncRecord & { readonly page: NonNullable<SyncRecord['page']> };
 
 /** Our own write whose answer was lost is no edit: the page's base takes it in, and the row's value is written again. */
 export async function withoutOurWrites(
-  context: InboundContext,
+  context: SyncContext,
   { table, page, image }: Sighting,
   record: Linked,
 ): Promise<Linked> {

@@ -8,7 +8,7 @@ import { backoff } from '../runtime/retry.ts';
 import type { Failure } from '../state/outbox.ts';
 import { clearPageFailure, failuresOf, keepPageFailure, type PageFailure } from '../state/page-failures.ts';
 import { recordsByPage } from '../state/records.ts';
-import type { InboundContext } from './context.ts';
+import type { SyncContext } from '../sync/context.ts';
 
 const RETRY = { firstMs: 2_000, maxMs: 600_000 };
 
@@ -28,7 +28,7 @@ const concernsAll = (error: unknown): boolean => stopsAll(error) || isConnection
  * and ever less often, and nothing to any other page (invariant 16). `look` gives the fields that it could not read.
  */
 export async function onItsOwn(
-  context: InboundContext,
+  context: SyncContext,
   at: LookedAt,
   failed: PageFailure | undefined,
   look: () => Promise<readonly Unread[]>,
@@ -48,7 +48,7 @@ export async function onItsOwn(
 
 /** As `onItsOwn`, for a page of which nothing has been asked for yet. */
 export async function lookOnItsOwn(
-  context: InboundContext,
+  context: SyncContext,
   at: LookedAt,
   look: () => Promise<readonly Unread[]>,
 ): Promise<void> {
@@ -65,7 +65,7 @@ export const waitsForItsTime = (failed: PageFailure | undefined, editedAt: Date 
   (editedAt === null || failed.editedAt === null || editedAt.getTime() === failed.editedAt.getTime());
 
 async function keep(
-  context: InboundContext,
+  context: SyncContext,
   at: LookedAt,
   {
     failed,
@@ -96,7 +96,7 @@ async function keep(
 
 /** Keeps that pages of a listing could not be read; the listing goes on without them. */
 export async function keepUnreadable(
-  context: InboundContext,
+  context: SyncContext,
   table: TableName,
   pages: readonly UnreadablePage[],
 ): Promise<void> {

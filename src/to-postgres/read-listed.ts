@@ -6,7 +6,7 @@ import { type CompletePage, readWhole } from '../notion/pages.ts';
 import { forgetLongValues, keepLongValues } from '../state/long-values.ts';
 import type { PageFailure } from '../state/page-failures.ts';
 import type { Source } from '../state/sources.ts';
-import type { InboundContext } from './context.ts';
+import type { SyncContext } from '../sync/context.ts';
 
 /** How listed pages are looked at. */
 export type Inspection = Partial<Pick<Beforehand, 'afresh'>> & {
@@ -27,7 +27,7 @@ export type Beforehand = {
  * if the page may have changed since they were last read, so that pages at rest cost nothing (invariant 5).
  */
 export async function readListed(
-  context: InboundContext,
+  context: SyncContext,
   {
     table,
     source,

@@ -7,7 +7,7 @@ import { markLinked, type SyncRecord } from '../state/records.ts';
 import type { Sql } from '../state/sql.ts';
 import { voidRecord } from '../state/void-base.ts';
 import { releaseWaiting } from '../state/waiting.ts';
-import type { InboundContext } from './context.ts';
+import type { SyncContext } from '../sync/context.ts';
 
 /** The page is back: that it was to come back is carried out, and anything else decided of it is without an object. */
 async function endTrashed(sql: Sql, { table, key }: SyncRecord): Promise<void> {
@@ -17,7 +17,7 @@ async function endTrashed(sql: Sql, { table, key }: SyncRecord): Promise<void> {
 
 /** A page that is back: the pair goes on where it stopped, but for the fields that the page lost on its way. */
 export async function relink(
-  context: InboundContext,
+  context: SyncContext,
   table: ResolvedTable,
   record: SyncRecord,
   lost: readonly string[],

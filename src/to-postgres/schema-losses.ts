@@ -10,15 +10,10 @@ import { unseenMove } from '../model/unseen-move.ts';
 import { lookSoon } from '../state/edits.ts';
 import type { SyncRecord } from '../state/records.ts';
 import { voidRecord } from '../state/void-base.ts';
-import type { InboundContext, Sighting } from './context.ts';
+import type { SyncContext } from '../sync/context.ts';
+import type { Sighting } from './context.ts';
 
 type Linked = SyncRecord & { readonly page: NonNullable<SyncRecord['page']> };
-
-/** What the flows ask of whoever watches Notion's schema. */
-export type SchemaCheck = {
-  readonly confirm: (table: TableName, askedAt: number) => Promise<boolean>;
-  readonly known: (table: TableName) => KnownSchema;
-};
 
 /**
  * The record without the base of each field that the page shows emptied because its option was deleted: that is no person's edit
@@ -27,7 +22,7 @@ export type SchemaCheck = {
  * was found to be another one.
  */
 export async function withoutSchemaLosses(
-  context: InboundContext,
+  context: SyncContext,
   { table, page, image }: Sighting,
   record: Linked,
 ): Promise<Linked | null> {
@@ -51,7 +46,7 @@ export async function withoutSchemaLosses(
 }
 
 /** What is known of the data sources of all tables. */
-export const schemasOf = ({ tables, schema }: InboundContext): ReadonlyMap<TableName, KnownSchema> =>
+export const schemasOf = ({ tables, schema }: SyncContext): ReadonlyMap<TableName, KnownSchema> =>
   new Map([...tables.keys()].map((name) => [name, schema.known(name)]));
 
 /**
@@ -59,7 +54,7 @@ export const schemasOf = ({ tables, schema }: InboundContext): ReadonlyMap<Table
  * saw it in: that is no person's edit, and the row's values are written again. What is not empty counts as before.
  */
 export async function withoutMoveLosses(
-  context: InboundContext,
+  context: SyncContext,
   { table, source, page, image }: Sighting,
   record: Linked,
 ): Promise<Linked> {

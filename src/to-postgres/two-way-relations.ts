@@ -4,7 +4,7 @@ import { propertyId } from '../model/schema/property-id.ts';
 import type { NotionClient, NotionDataSource, NotionPage } from '../notion/client.ts';
 import { pagesShowing } from '../state/away.ts';
 import type { Source } from '../state/sources.ts';
-import type { InboundContext } from './context.ts';
+import type { SyncContext } from '../sync/context.ts';
 
 const ASK = { priority: 'poll' } as const;
 /** How long a schema is taken as it was. */
@@ -48,7 +48,7 @@ function mirrorIn(schema: NotionDataSource, id: string | undefined): string | nu
  * reading would find them.
  */
 export async function affectedPages(
-  context: InboundContext,
+  context: SyncContext,
   twoWayRelations: TwoWayRelations,
   {
     name,

@@ -5,12 +5,12 @@ import { NotionFailure } from '../notion/error-classification.ts';
 import { remindNotices } from '../state/notices.ts';
 import { noteSchema, refusingSchemas, releaseRefused } from '../state/refused-fields.ts';
 import type { Source } from '../state/sources.ts';
-import type { InboundContext } from './context.ts';
+import type { SyncContext } from '../sync/context.ts';
 
 /** How often the schema is looked at while Notion refuses a field. */
 const LOOK_MS = 10_000;
 
-export type SchemaWatch = (context: InboundContext, table: ResolvedTable, source: Source) => Promise<void>;
+export type SchemaWatch = (context: SyncContext, table: ResolvedTable, source: Source) => Promise<void>;
 
 /**
  * While fields of a table stand refused, looks now and then whether the schema has changed since: then they are tried
@@ -39,7 +39,7 @@ export function createSchemaWatch(steadyMs: () => number): SchemaWatch {
   };
 }
 
-async function schemaOf({ notion, log }: InboundContext, source: Source): Promise<string | null> {
+async function schemaOf({ notion, log }: SyncContext, source: Source): Promise<string | null> {
   try {
     return schemaDigest(await notion.retrieveDataSource(source.dataSource, { priority: 'poll' }));
   } catch (error) {

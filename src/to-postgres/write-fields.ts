@@ -9,16 +9,10 @@ import { liveConflicts } from '../state/conflicts.ts';
 import { editTimesOf } from '../state/edit-times.ts';
 import type { SyncRecord } from '../state/records.ts';
 import { fence } from '../state/sql.ts';
+import { lookupsWithRows } from '../sync/row-lookups.ts';
 import { actorFor } from './actor.ts';
 import { concludeApplied } from './conflict.ts';
-import {
-  decodeAll,
-  type InboundContext,
-  inboundLookups,
-  lookupsWithRows,
-  type Sighting,
-  stateOn,
-} from './context.ts';
+import { decodeAll, type InboundContext, inboundLookups, type Sighting, stateOn } from './context.ts';
 import { mergeEdit } from './merge-edit.ts';
 import { recordApplied } from './record-applied.ts';
 import { mayBeOutdated, parked, problemOf, refusedTogether, type Tried } from './rejected-writes.ts';

@@ -201,7 +201,7 @@ async function inbound(): Promise<InboundContext & { readonly close: () => Promi
     writer: installation.writer,
     people: createPeople(notion),
     tables: new Map(installation.tables.map((table) => [table.name, table])),
-    schema: { confirm: async () => true, known: () => ({}) },
+    schema: { confirm: async () => true, known: () => ({}), afresh: async () => null },
     shapes: { refresh: async (name) => installation.tables.find((table) => table.name === name) },
     locks: createKeyLock(),
     looks: createLooks(),
