@@ -109,6 +109,15 @@ describe('a column becomes the property that suits its type', () => {
     ],
     ['a list of what is not in it', "CHECK ((value <> ALL (ARRAY['a'::text, 'b'::text])))", 'rich_text'],
     ['a pattern', "CHECK ((value ~ 'a|b'::text))", 'rich_text'],
+    ['the pattern of an address', "CHECK ((value ~ '^[^@]+@[^@]+$'::text))", 'email'],
+    ["a domain's pattern of an address", "CHECK (((VALUE)::text ~* '@'::text))", 'email'],
+    ['the pattern of a URL', "CHECK ((value ~ '^https?://'::text))", 'url'],
+    ['a pattern that must not be', "CHECK ((value !~ '@'::text))", 'rich_text'],
+    [
+      'a pattern beside something else',
+      "CHECK (((value ~ '@'::text) OR (value = 'none'::text)))",
+      'rich_text',
+    ],
   ])('text with a CHECK that gives %s', (_, check, expected) => {
     expect(told(of(column('text')), check)).toBe(expected);
   });

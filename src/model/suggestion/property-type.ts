@@ -148,14 +148,24 @@ const CONTACTS = [
   ['phone_number', /(^|_)(phone|phone_(number|no)|mobile|mobile_number|cell|telephone|fax)$/],
 ] as const;
 
+/** The pattern that a CHECK constraint asks for, if that is all it says. */
+const PATTERN = /^CHECK \(\(*[^()']*\)?(?:::text)? ~\*? '((?:[^']|'')*)'(?:::text)?\)+$/;
+/** What only such a text has. */
+const PATTERNS = [
+  ['email', /@/],
+  ['url', /^\^?\(?https?/],
+] as const;
+
 function ofText(column: ColumnFacts, checks: readonly CheckFacts[]): Shown {
-  const labels = checks.flatMap(({ columns, definition }) =>
-    columns.length === 1 && columns[0] === column.name ? [allowedLabels(definition, column.name) ?? []] : [],
-  );
+  const own = checks.filter(({ columns }) => columns.length === 1 && columns[0] === column.name);
+  const labels = own.map(({ definition }) => allowedLabels(definition, column.name) ?? []);
   const choices = labels.find((each) => each.length > 0) ?? [];
   if (choices.length > 0 && areOptions(choices)) return shown('select', { choices });
   const name = snakeOf(column.name);
-  const contact = CONTACTS.find(([, pattern]) => pattern.test(name));
+  const asked = own.map(({ definition }) => PATTERN.exec(definition)?.[1] ?? '');
+  const contact =
+    CONTACTS.find(([, pattern]) => pattern.test(name)) ??
+    PATTERNS.find(([, pattern]) => asked.some((each) => pattern.test(each)));
   return shown(contact?.[0] ?? 'rich_text');
 }
 
