@@ -5,6 +5,7 @@ import { assertSuggested, type Catalog, type Introspection, withCatalog } from '
 import { type Config, parseConfig } from '../config/mapping-file.ts';
 import { PgnotionError } from '../model/errors.ts';
 import type { QualifiedName } from '../model/ids.ts';
+import { notionIdIn } from '../model/notion-address.ts';
 import { configDiff } from '../model/suggestion/config-diff.ts';
 import { configText } from '../model/suggestion/config-text.ts';
 import { silentLog } from '../runtime/log.ts';
@@ -39,12 +40,17 @@ export type InitPlace = {
   readonly variables: Readonly<Record<string, string | undefined>>;
   readonly load: () => Promise<unknown>;
   readonly note: (line: string) => void;
-  /** Commands that there are beside `apply` and `start`, in the order in which they are run. */
-  readonly first: readonly string[];
 };
 
 /** What is printed: the text, or the data under `--json`. */
-type Outcome = { readonly text: string; readonly data: unknown; readonly differs: boolean };
+type Outcome = {
+  readonly text: string;
+  readonly data: Readonly<Record<string, unknown>>;
+} & (
+  | { readonly kind: 'compared'; readonly differs: boolean }
+  /** `isWhole`: nothing is missing in `.env`. */
+  | { readonly kind: 'written'; readonly isWhole: boolean; readonly next: string }
+);
 
 /** Writes a configuration and `.env`; beside a configuration that is there it only tells what it would propose. */
 export async function initCommand(
@@ -53,8 +59,10 @@ export async function initCommand(
   place: InitPlace,
 ): Promise<Outcome> {
   if (existsSync(place.file)) return compare(options, place);
-  const settings = await questions.settings(settingsOf(options, place));
-  const url = databaseUrl(settings.url);
+  const given = await questions.settings(settingsOf(options, place));
+  const url = databaseUrl(given.url);
+  // With what an address cannot hold percent-encoded.
+  const settings = { ...given, url };
   return withCatalog(url, silentLog(), async (catalog) => {
     const wanted = options.tables === undefined ? await questions.tables(catalog) : namesIn(options.tables);
     const suggested = await catalog.suggest(wanted);
@@ -82,12 +90,8 @@ const settingsOf = (
   parent: pageIdIn(parent ?? variables.NOTION_PARENT_PAGE_ID ?? ''),
 });
 
-/** People paste a page's address, which ends in its id. */
-export function pageIdIn(text: string): string {
-  const [path = ''] = text.trim().split(/[?#]/);
-  const id = /([0-9a-f]{32}|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})$/i.exec(path)?.[1];
-  return id ?? text.trim();
-}
+/** People paste a page's address; what has no id in it is left to the checks of the environment. */
+export const pageIdIn = (text: string): string => notionIdIn(text, 'page') ?? text.trim();
 
 /** What could be synced and was not taken: the next run does not propose it again. */
 function notChosen({ listings }: Catalog, { suggestion, sources }: Introspection): readonly QualifiedName[] {
@@ -121,8 +125,13 @@ async function write(found: Introspection, questions: Questions, writing: Writin
   lines.push(
     `${basename(place.file)}: written, with ${names.length === 1 ? 'the table' : `${names.length} tables:`} ${names.join(', ')}`,
   );
-  const text = [...lines, '', ...nextSteps(settings, place)].join('\n');
-  return { text, data: { config: place.file, tables: names, ties }, differs: false };
+  return {
+    kind: 'written',
+    text: lines.join('\n'),
+    data: { config: place.file, tables: names, ties },
+    isWhole: settings.token !== '' && settings.parent !== '',
+    next: nextSteps(settings, place).join('\n'),
+  };
 }
 
 /** What `.env` has to hold; what nobody has said is left out. */
@@ -139,7 +148,7 @@ function variablesOf(
   return Object.fromEntries(Object.entries(all).filter(([, value]) => value !== ''));
 }
 
-function nextSteps({ token, parent }: Settings, { first, file }: InitPlace): string[] {
+function nextSteps({ token, parent }: Settings, { file }: InitPlace): string[] {
   const missing = [
     ...(token === '' ? ["NOTION_API_KEY (the connection's token)"] : []),
     ...(parent === '' ? ['NOTION_PARENT_PAGE_ID (the page under which databases are created)'] : []),
@@ -149,7 +158,9 @@ function nextSteps({ token, parent }: Settings, { first, file }: InitPlace): str
     'Next:',
     ...missing.map((variable) => `  add ${variable} to .env`),
     `  read ${basename(file)}, and change what you want otherwise`,
-    ...[...first, 'apply', 'start'].map((command) => `  ${run} ${command}`),
+    ...[...(missing.length > 0 ? ['doctor'] : []), 'plan', 'apply', 'start'].map(
+      (command) => `  ${run} ${command}`,
+    ),
   ];
 }
 
@@ -163,8 +174,12 @@ async function compare(options: InitOptions, place: InitPlace): Promise<Outcome>
   const lines = configDiff({ tables: config.tables, text }, found);
   const name = basename(place.file);
   const data = { config: place.file, differences: lines };
-  if (lines.length === 0) return { text: `${name} has all that would be proposed`, data, differs: false };
+  if (lines.length === 0) {
+    const text = `${name} has all that would be proposed`;
+    return { kind: 'compared', text, data, differs: false };
+  }
   return {
+    kind: 'compared',
     data,
     text: `${name} is there already and stays as it is; this would be proposed:\n\n${lines.join('\n')}`,
     differs: true,

@@ -2,6 +2,7 @@ import { dirname, relative, resolve } from 'node:path';
 import { assertSuggested, type Introspection, withCatalog } from '../app/introspect.ts';
 import { HELP } from '../config/environment.ts';
 import { invalidConfig } from '../config/invalid-config.ts';
+import { PERCENT_ENCODING, readPostgresUrl } from '../model/postgres-url.ts';
 import { sentences } from '../model/sentences.ts';
 import { configText } from '../model/suggestion/config-text.ts';
 import { silentLog } from '../runtime/log.ts';
@@ -65,9 +66,9 @@ export function databaseUrl(given: string | undefined): string {
   const path = 'DATABASE_URL';
   const remedy = `set the environment variable ${path}: ${HELP.DATABASE_URL}`;
   if (given === undefined || given === '') throw invalidConfig([{ path, message: 'is not set', remedy }]);
-  if (!/^postgres(ql)?:\/\//.test(given))
-    throw invalidConfig([{ path, message: 'must begin with postgres://', remedy }]);
-  return given;
+  const read = readPostgresUrl(given);
+  if ('url' in read) return read.url;
+  throw invalidConfig([{ path, message: read.message, remedy: read.encoding ? PERCENT_ENCODING : remedy }]);
 }
 
 /** What a configuration in this folder imports: the package by its name, or a clone's own source. */

@@ -21,8 +21,7 @@ export function addSetupCommands(program: Command): void {
     .description('write a configuration and .env; beside a configuration, tell what is new in the database')
     .action(async (options: InitOptions) => {
       const { runInit } = await import('./run-init.ts');
-      const commands = program.commands.map((command) => command.name());
-      await runInit(options, { ...globals(), commands });
+      await runInit(options, globals());
     });
   program
     .command('introspect')

@@ -68,7 +68,9 @@ test('from an empty folder to linked rows with three commands and no line by han
   const init = await runCli(['init', ...flags()], inFolder);
   expect({ code: init.code, stdout: init.stdout }).toEqual({
     code: 0,
-    stdout: expect.stringMatching(/written, with 11 tables[\s\S]*Next:[\s\S]*apply\n.*start/),
+    stdout: expect.stringMatching(
+      /written, with 11 tables[\s\S]*ok +postgres.wal_level[\s\S]*Next:[\s\S]*apply\n.*start/,
+    ),
   });
   expect(init.stderr).toContain('public.log cannot be synced as it is: it has no primary key');
   expect((await stat(join(cwd, '.env'))).mode & 0o777).toBe(0o600);
@@ -127,11 +129,13 @@ describe('beside files that are there', () => {
 
   test('a .env keeps its lines and gets what it lacks', async () => {
     const cwd = await emptyFolder('env');
-    const lines = 'NOTION_API_KEY=mine # the real one\nLOG_LEVEL=debug';
+    const parent = sandbox.parentPageId.replaceAll('-', '');
+    const lines = `NOTION_API_KEY=${sandbox.token} # mine\nNOTION_PARENT_PAGE_ID=${parent}`;
     await writeFile(join(cwd, '.env'), lines);
     await writeFile(join(cwd, '.gitignore'), '*.log\n/.env\n');
-    const { code } = await runCli(['init', ...flags(), '--tables', 'tree'], { cwd, variables: variables() });
-    expect(code).toBe(0);
+    const args = ['init', ...flags(), '--tables', 'tree'];
+    const { code, stderr } = await runCli(args, { cwd, variables: variables() });
+    expect([code, stderr]).toEqual([0, 'pgnotion: .env has another NOTION_PARENT_PAGE_ID, which stays\n']);
     const text = await readFile(join(cwd, '.env'), 'utf8');
     expect(text.startsWith(`${lines}\nDATABASE_URL=`)).toBe(true);
     expect(text.match(/NOTION_API_KEY/g)).toHaveLength(1);
