@@ -118,6 +118,14 @@ export async function parkEdit(sql: Sql, edit: Keep, failure: Failure): Promise<
   await upsert(sql, edit, { afterMs: null, parked: true, failure });
 }
 
+/**
+ * The same for a look that knew of no decision and has a person asked: what a person decided while it looked stays, and the
+ * next look carries it out.
+ */
+export async function parkUndecided(sql: Sql, edit: Keep, failure: Failure): Promise<void> {
+  await upsert(sql, edit, { afterMs: null, parked: true, failure, unlessDecided: true });
+}
+
 /** Why an edit is set aside that a person has to decide about: it stands in `open_conflicts`. */
 export const CONFLICT_OPEN = 'conflict_open';
 
@@ -160,7 +168,12 @@ export async function lookSoon(
 async function upsert(
   sql: Sql,
   edit: Keep,
-  how: { readonly afterMs: number | null; readonly parked: boolean; readonly failure: Failure | null },
+  how: {
+    readonly afterMs: number | null;
+    readonly parked: boolean;
+    readonly failure: Failure | null;
+    readonly unlessDecided?: boolean;
+  },
 ): Promise<void> {
   const { digest, command } = columnsOf(edit.mark);
   const [kept] = await sql.query<{ attempts: number }>(
@@ -173,6 +186,7 @@ async function upsert(
            attempts = case when ${SAME_MARK} then e.attempts + 1 else 1 end,
            parked_at = excluded.parked_at, code = excluded.code, reason = excluded.reason, remedy = excluded.remedy,
            cause = excluded.cause
+       where not ($13 and e.parked_at is null and coalesce(e.command in ('approve', 'reject'), false))
      returning attempts`,
     [
       edit.page,
@@ -187,11 +201,13 @@ async function upsert(
       how.failure?.reason ?? null,
       how.failure?.remedy ?? null,
       how.failure?.cause ?? null,
+      how.unlessDecided === true,
     ],
   );
+  if (kept === undefined) return;
   // What waits goes on by itself most often; only what has waited for a while is worth a word.
   const told = how.failure?.told ?? [];
-  if (told.length === 0 || !(how.parked || (kept?.attempts ?? 0) >= TOLD_AFTER)) return;
+  if (told.length === 0 || !(how.parked || kept.attempts >= TOLD_AFTER)) return;
   await wishNotice(sql, edit, told, how.failure?.code === 'page_incomplete' ? 'incomplete' : null);
 }
 

@@ -177,12 +177,16 @@ export const carriersOf = (sql: Sql, table: TableName, key: RowKey): Promise<Car
     [table, key],
   );
 
-/** Has the way back look at a page that shows a record's key, before the record gets another one. */
+/**
+ * Has the way back look at a page that shows a record's key, before the record gets another one. If it has asked a
+ * person meanwhile, that stays.
+ */
 export async function lookAtCarrier(sql: Sql, table: TableName, key: RowKey, page: PageId): Promise<void> {
   await sql.query(
     `insert into pgnotion.edits as e (page_id, table_name, next_at, carries)
      values ($1, $2, clock_timestamp(), $3)
-     on conflict (page_id) do update set next_at = clock_timestamp(), parked_at = null, carries = excluded.carries`,
-    [page, table, key],
+     on conflict (page_id) do update set next_at = clock_timestamp(), parked_at = null, carries = excluded.carries
+       where e.parked_at is null or e.code is distinct from $4`,
+    [page, table, key, ADOPTION_REVIEW],
   );
 }

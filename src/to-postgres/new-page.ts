@@ -5,8 +5,8 @@ import { sendWrite } from '../notion/create-once.ts';
 import type { FoundKey } from '../postgres/keys.ts';
 import { readRows } from '../postgres/read-rows.ts';
 import { recordResolved } from '../state/conflicts.ts';
-import { dropEdit, editsOf, parkEdit, waitForEdit } from '../state/edits.ts';
-import { contactOf, noteCarries } from '../state/first-contact.ts';
+import { dropEdit, editsOf, parkEdit, parkUndecided, waitForEdit } from '../state/edits.ts';
+import { ADOPTION_REVIEW, contactOf, noteCarries } from '../state/first-contact.ts';
 import { creationRefused, MASS_CREATION } from '../state/guarded-changes.ts';
 import { lostCreate, wasDeletedHere } from '../state/operations.ts';
 import { type Failure, markRestore } from '../state/outbox.ts';
@@ -252,7 +252,7 @@ async function setAside(
   const edit = { page: page.id, table: table.name, key: namesRecord(failure) ? key : null, mark };
   await context.store.transaction(async (sql) => {
     await also(sql);
-    await parkEdit(sql, edit, failure);
+    await (failure.code === ADOPTION_REVIEW ? parkUndecided : parkEdit)(sql, edit, failure);
     await noteCarries(sql, page.id, key);
   });
   context.log.warn({ table: table.name, key, page: page.id, ...failure }, 'a page is left as it is');

@@ -4,7 +4,7 @@ import type { PageId, RowKey } from '../model/ids.ts';
 import type { ResolvedTable } from '../model/mapping.ts';
 import type { NotionPage } from '../notion/client.ts';
 import { hiddenWaitMs } from '../runtime/retry.ts';
-import { editsOf, parkEdit, waitForEdit } from '../state/edits.ts';
+import { editsOf, parkEdit, parkUndecided, waitForEdit } from '../state/edits.ts';
 import type { Failure } from '../state/outbox.ts';
 import { markTrashed, type SyncRecord } from '../state/records.ts';
 import { type Source, tableOfSource } from '../state/sources.ts';
@@ -43,8 +43,9 @@ export async function setAside(
   const edit = { page: left.page, table: record.table, key: record.key };
   await context.store.transaction(async (sql) => {
     await markTrashed(sql, record.table, record.key, evidence);
+    const park = given === 'hold' && left.decision === null ? parkUndecided : parkEdit;
     if (evidence !== 'hidden' || given === 'approve')
-      return parkEdit(sql, { ...edit, mark: commandMark(given) }, failure);
+      return park(sql, { ...edit, mark: commandMark(given) }, failure);
     const tries = (await editsOf(sql, [left.page])).get(left.page);
     const again = tries?.code === failure.code && isMarked(tries, NO_MARK);
     return waitForEdit(

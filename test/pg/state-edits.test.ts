@@ -17,9 +17,11 @@ import {
   lookSoon,
   nextEditMs,
   parkEdit,
+  parkUndecided,
   releaseRefusedDeletions,
   waitForEdit,
 } from '../../src/state/edits.ts';
+import { ADOPTION_REVIEW, lookAtCarrier } from '../../src/state/first-contact.ts';
 import type { Sql } from '../../src/state/sql.ts';
 import { releaseRefusedByShape } from '../../src/state/table-shapes.ts';
 import {
@@ -255,4 +257,33 @@ test('tries count while the mark stays, whatever it is', async () => {
   }
   await waitForEdit(sql, { ...A, mark: VALUES }, 0, REFUSED);
   expect(await read()).toMatchObject({ mark: VALUES, attempts: 1 });
+});
+
+const review = { ...failure, code: ADOPTION_REVIEW };
+
+test.each(['approve', 'reject'])(
+  'invariant 10: a person who decides (%s) while a look asks for the decision again is not asked again',
+  async (verdict) => {
+    await parkUndecided(sql, edit(), review);
+    await sql.query(`select pgnotion.${verdict}_guarded('suppliers', 'a')`);
+    const decided = { mark: commandMark(verdict as EditCommand), parked: false, due: true };
+    expect(await read()).toMatchObject(decided);
+    // This look began before the decision.
+    await parkUndecided(sql, edit('two'), review);
+    expect(await read()).toMatchObject(decided);
+    // The next one carries it out, and says what came of it.
+    await parkEdit(sql, edit('three'), { ...failure, code: 'after' });
+    expect(await read()).toMatchObject({ mark: valuesMark('three'), parked: true, code: 'after' });
+  },
+);
+
+test('a delivery that comes upon a page whose adoption waits for a person leaves it waiting', async () => {
+  await parkUndecided(sql, edit('one', pageOf(1), null), review);
+  await lookAtCarrier(sql, suppliers, key('a'), pageOf(1));
+  expect(await read()).toMatchObject({ parked: true, code: ADOPTION_REVIEW });
+  await parkEdit(sql, edit('two', pageOf(1), null), { ...failure, code: 'unknown_record_id' });
+  await lookAtCarrier(sql, suppliers, key('a'), pageOf(1));
+  expect(await read()).toMatchObject({ parked: false, due: true });
+  await parkUndecided(sql, edit('three', pageOf(1), null), review);
+  expect(await read()).toMatchObject({ parked: true, code: ADOPTION_REVIEW });
 });
