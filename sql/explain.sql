@@ -89,9 +89,11 @@ begin
     case when pair.key is null then 'no record'
          when pair.state = 'linked' and line.key is null
               and not exists (select from pgnotion.edits e where e.page_id = pair.page_id) then 'in sync'
-         when pair.state = 'resting' and pair.filtered then 'filtered out' else pair.state end,
+         when pair.state like 'filtered%' then 'filtered out'
+         when pair.rested_at is not null then 'resting'
+         when pair.state like 'away%' then 'trashed' else pair.state end,
     case when pair.key is null then 'there is no pair of row and page now'
-         when pair.state = 'resting' and pair.filtered then format('the row is there, and the table''s query or condition leaves it out; page %s is kept for it', pair.page_id)
+         when pair.state like 'filtered%' then format('the row is there, and the table''s query or condition leaves it out; page %s is kept for it', pair.page_id)
          else format('page %s; page edited at %s', coalesce(pair.page_id::text, 'not known yet'),
                      coalesce(pair.page_edited_at::text, 'a time not known')) end;
   return query

@@ -76,8 +76,8 @@ begin
       delete from pgnotion.outbox
        where table_name = name and (record_key is null or key = record_key) and code = 'mass_deletion'
        returning table_name, key, leaves)
-    update pgnotion.records set state = 'resting', rested_as = 'left', rested_at = clock_timestamp(),
-           filtered = coalesce(o.leaves, false)
+    update pgnotion.records
+       set state = case when o.leaves then 'filtered_left' else 'deleted_left' end, rested_at = clock_timestamp()
       from o where records.table_name = o.table_name and records.key = o.key;
   end if;
   if only_field is null then

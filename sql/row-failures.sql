@@ -14,7 +14,7 @@ create view pgnotion.row_failures (direction, table_name, key, page_id, code, re
     from pgnotion.waiting w
     left join pgnotion.records r on r.table_name = w.table_name and r.key = w.key
    where not exists (select from pgnotion.records t where t.table_name = w.target_table and t.key = w.target_key
-                        and t.state <> 'resting')
+                        and t.rested_at is null)
      and not exists (select from pgnotion.outbox o where o.table_name = w.target_table and o.key = w.target_key)
      and not exists (select from pgnotion.outbox o where o.table_name = w.table_name and o.key = w.key)
      -- Until all rows have been looked at, and while the table stands still, the target may come.

@@ -61,7 +61,9 @@ create view pgnotion.recent_operations as
 create view pgnotion.status as
   with
     linked as (
-      select table_name, count(*) filter (where state <> 'resting') as records, count(*) filter (where state = 'linked') as linked, count(*) filter (where state = 'resting' and filtered) as filtered
+      select table_name, count(*) filter (where rested_at is null) as records,
+             count(*) filter (where state = 'linked') as linked,
+             count(*) filter (where state like 'filtered%') as filtered
         from pgnotion.records group by 1),
     pending as (
       select table_name, count(*) as pending, min(first_at) as oldest

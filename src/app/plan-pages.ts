@@ -6,6 +6,7 @@ import { goesToNotion, goesToPostgres, type ResolvedTable } from '../model/mappi
 import { changedOnPage } from '../model/merge.ts';
 import { readPage } from '../model/page.ts';
 import { planPage } from '../model/plan.ts';
+import { isResting } from '../model/record-state.ts';
 import { withUnshown } from '../model/relation-targets.ts';
 import type { PlanKind } from '../model/sync-plan.ts';
 import type { NotionPage } from '../notion/client.ts';
@@ -191,7 +192,7 @@ async function verdictOf(
 ): Promise<KeyedPageVerdict> {
   const ownerState =
     owner?.page != null
-      ? owner.state === 'resting'
+      ? isResting(owner.state)
         ? 'resting'
         : 'linked'
       : owner === undefined

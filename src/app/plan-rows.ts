@@ -6,6 +6,7 @@ import type { ResolvedTable } from '../model/mapping.ts';
 import { changedInRow } from '../model/merge.ts';
 import { lookupsOver } from '../model/page.ts';
 import { type PagePlan, planPage } from '../model/plan.ts';
+import { isResting } from '../model/record-state.ts';
 import type { Target } from '../model/references.ts';
 import { requestsForBytes } from '../model/request-size.ts';
 import { readEach, readKeys } from '../postgres/read-rows.ts';
@@ -80,7 +81,7 @@ function meetRow(walk: TableWalk, met: Met, circle: ReadonlySet<string>): boolea
     noteCreate(walk, met, circle);
     return true;
   }
-  if (record.state === 'resting') counter.add('restore', rowSample(table, key, row));
+  if (isResting(record.state)) counter.add('restore', rowSample(table, key, row));
   if (record.state === 'linked') noteUpdate(walk, met, { ...record, page: record.page });
   return false;
 }

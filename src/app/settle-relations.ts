@@ -1,6 +1,7 @@
 import { awayOf } from '../model/away.ts';
 import type { PageId, RowKey, TableName } from '../model/ids.ts';
 import type { ResolvedField } from '../model/mapping.ts';
+import { isPageAway } from '../model/record-state.ts';
 import {
   missingTargets,
   rivalTargets,
@@ -14,7 +15,7 @@ import { locatePage, type SettleRelations } from '../notion/locate.ts';
 import { saveUnshown } from '../state/away.ts';
 import { lookSoon } from '../state/edits.ts';
 import { markRestore } from '../state/outbox.ts';
-import { advanceBase, recordsByPage, type SyncRecord } from '../state/records.ts';
+import { advanceBase, recordsByPage } from '../state/records.ts';
 import type { Source } from '../state/sources.ts';
 import type { Store } from '../state/sql.ts';
 
@@ -115,10 +116,6 @@ function createLooks({ notion }: Ends): Looks {
   };
 }
 
-/** Whether the record's state says already that its page is not among the live ones. */
-const isKnownAway = ({ state, restedAs }: SyncRecord): boolean =>
-  state === 'trashed' || (state === 'resting' && restedAs !== 'left' && restedAs !== 'marked');
-
 async function awayAmong(
   { store, sourceOf }: Ends,
   looks: Looks,
@@ -133,7 +130,8 @@ async function awayAmong(
       some.map(async (page) => {
         const record = records.get(page);
         const table = record?.table ?? relatedTable;
-        if (table === undefined || (record !== undefined && isKnownAway(record))) return void away.add(page);
+        if (table === undefined || (record !== undefined && isPageAway(record.state)))
+          return void away.add(page);
         if (await looks(page, await sourceOf(table), since, ask)) return;
         away.add(page);
         // Nobody has noticed yet that it left: from then on its state says so, and costs no request.

@@ -81,7 +81,7 @@ async function tell(context: NoticeContext, manners: Manners, notice: Notice): P
   try {
     const record = (await recordsByPage(context.store, [notice.page])).get(notice.page);
     // Its properties are not those of the mapping now, or it cannot be reached.
-    if (record?.away === 'moved' || record?.away === 'hidden')
+    if (record?.state === 'away_moved' || record?.state === 'away_hidden')
       return context.store.transaction((sql) => awaitPage(sql, notice.page));
     await showUnlessRefused(context, table, notice);
     const waitMs = await comment(context, manners, notice);

@@ -124,7 +124,7 @@ async function clearingLoad(
     `select count(*) filter (where state = 'crossed')::int as crossed,
             count(*) filter (where state = 'waiting')::int as waiting,
             (select count(*)::int from pgnotion.records
-              where table_name = $1 and page_id is not null and state <> 'resting') as records
+              where table_name = $1 and page_id is not null and rested_at is null) as records
        from pgnotion.clearings
       where table_name = $1 and side = $2 and field = $3
         and since > clock_timestamp() - make_interval(mins => $4)`,

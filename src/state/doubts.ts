@@ -29,7 +29,9 @@ export async function endDoubts(sql: Sql, doubts: Doubts): Promise<void> {
 async function endOperations(sql: Sql, { tables, days, graceSeconds }: Doubts): Promise<void> {
   await sql.query(
     `with doubt as (
-       select o.id, o.kind, o.table_name = any($1::text[]) as mapped, coalesce(r.state, 'gone') as state,
+       select o.id, o.kind, o.table_name = any($1::text[]) as mapped,
+              case when r.key is null then 'gone' when r.rested_at is not null then 'resting'
+                   when r.state like 'away%' then 'away' else r.state end as state,
               r.page_id is not null and o.page_id is not null and r.page_id <> o.page_id as replaced,
               o.started_at < clock_timestamp() - make_interval(days => $2) as old
          from pgnotion.operations o
@@ -45,7 +47,7 @@ async function endOperations(sql: Sql, { tables, days, graceSeconds }: Doubts): 
          when kind in ('delete', 'filter', 'restore') then 'failed: the answer was lost, and the record went another way since'
          when replaced then 'failed: the answer was lost, and the record has another page by now'
          when state in ('resting', 'gone') then 'failed: the answer was lost, and the record was deleted or given up before anybody could look'
-         when state = 'trashed' and old then 'failed: the answer was lost, and the page was not to be seen since'
+         when state = 'away' and old then 'failed: the answer was lost, and the page was not to be seen since'
        end as result from doubt)
      update pgnotion.operations o
         set status = split_part(result, ': ', 1), finished_at = clock_timestamp(),
@@ -64,7 +66,7 @@ async function endConflicts(sql: Sql, tables: readonly TableName[]): Promise<voi
       where c.status in ('open', 'decided')
         and (c.table_name <> all($1::text[])
              or not exists (select from pgnotion.records r
-                             where r.table_name = c.table_name and r.key = c.record_id and r.state <> 'resting')
+                             where r.table_name = c.table_name and r.key = c.record_id and r.rested_at is null)
                 and not exists (select from pgnotion.outbox o
                                  where o.table_name = c.table_name and o.key = c.record_id))`,
     [tables],

@@ -30,7 +30,7 @@ export async function editsOf(sql: Sql, pages: readonly PageId[]): Promise<Map<P
 export async function strangers(sql: Sql, table: TableName): Promise<PageId[]> {
   const rows = await sql.query<{ page: PageId }>(
     `select page_id as page from pgnotion.edits e where table_name = $1
-        and not exists (select from pgnotion.records r where r.page_id = e.page_id and r.state <> 'resting')`,
+        and not exists (select from pgnotion.records r where r.page_id = e.page_id and r.rested_at is null)`,
     [table],
   );
   return rows.map((row) => row.page);

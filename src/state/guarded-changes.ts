@@ -21,13 +21,13 @@ export async function deletionLoad(
             case $2 when 'to-notion' then
               (select count(*)::int from pgnotion.outbox o join pgnotion.records r using (table_name, key)
                 where o.table_name = $1 and (o.kind = 'delete' or o.leaves) and not o.approved
-                  and (r.state <> 'resting' or r.filtered and o.kind = 'delete' and not coalesce(o.leaves, false))
+                  and (r.rested_at is null or r.state like 'filtered%' and o.kind = 'delete' and not coalesce(o.leaves, false))
                   and (o.parked_at is null or o.parked_at > clock_timestamp() - make_interval(mins => $3)))
             else (select count(*)::int from pgnotion.edits
                    where table_name = $1 and code = '${MASS_DELETION}'
                      and parked_at > clock_timestamp() - make_interval(mins => $3)) end as waiting,
             crossed.n + (select count(*)::int from pgnotion.records
-              where table_name = $1 and page_id is not null and state <> 'resting') as records
+              where table_name = $1 and page_id is not null and rested_at is null) as records
        from crossed`,
     [table, side, windowMinutes],
   );
@@ -194,7 +194,7 @@ export async function approveDeletions(
   await sql.query(
     `select pgnotion.enqueue(array_agg(r.table_name), array_agg(r.key), 'delete', lifts => false, approves => true)
        from pgnotion.records r join unnest($1::text[], $2::text[]) as u(t, k) on r.table_name = u.t and r.key = u.k
-      where r.state <> 'resting'`,
+      where r.rested_at is null`,
     [records.map((each) => each.table), records.map((each) => each.key)],
   );
 }

@@ -3,7 +3,7 @@ import pg, { type Pool } from 'pg';
 import { messageOf, PgnotionError } from '../model/errors.ts';
 import { LOCKS } from './locks.ts';
 import { inTransaction, type Sql } from './sql.ts';
-import { renewViews } from './views.ts';
+import { takeDownViews } from './views.ts';
 
 const FOLDER = new URL('../../sql/', import.meta.url);
 /** The views and functions, made anew in this order whenever one of these files changes. */
@@ -42,12 +42,14 @@ export async function migrate(pool: Pool): Promise<void> {
     const rows = await sql.query<{ version: number }>('select version from pgnotion.migrations');
     const present = rows.map((row) => row.version);
     refuseNewer(Math.max(0, ...present), known.at(-1)?.version ?? 0);
+    // Before the migrations: a column that a view shows cannot be changed.
+    const makeViews = await takeDownViews(sql, parts.join('\n'));
     for (const { version, file } of known) {
       if (present.includes(version)) continue;
       await sql.query(await readFile(new URL(file, FOLDER), 'utf8'));
       await sql.query('insert into pgnotion.migrations (version, name) values ($1, $2)', [version, file]);
     }
-    await renewViews(sql, parts.join('\n'));
+    await makeViews();
   };
   await inTransaction(pool, work).catch((error: unknown) => {
     throw error instanceof pg.DatabaseError && error.code === '42501' ? notAllowed(error) : error;

@@ -68,7 +68,7 @@ const MARK_DIRTY = `with waiting as (
            with ordinality as u(t, k, kind, lsn, at, urgency, inserted, seen, place)
          join waiting using (t)
          left join known using (t, k)
-         left join pgnotion.records r on r.table_name = t and r.key = k and r.state <> 'resting'
+         left join pgnotion.records r on r.table_name = t and r.key = k and r.rested_at is null
         order by place
        on conflict (table_name, key) do update
          set kind = excluded.kind, lsn = coalesce(excluded.lsn, o.lsn), changed_at = excluded.changed_at,
@@ -270,7 +270,7 @@ export async function markAllDeleted(
     `insert into pgnotion.outbox as o (table_name, key, kind, lsn, changed_at, first_at, priority)
      select table_name, key, 'delete', $2, $3, $3, case when count(*) over () > ${MOST_ALONE} then ${BULK} else ${LIVE} end
        from pgnotion.records
-      where table_name = $1 and (state <> 'resting' or filtered)
+      where table_name = $1 and (rested_at is null or state like 'filtered%')
      on conflict (table_name, key) do update
        set kind = 'delete', lsn = excluded.lsn, changed_at = excluded.changed_at, version = o.version + 1,
            approved = false, priority = least(o.priority, excluded.priority), leaves = null, ${AWAKE}`,

@@ -7,7 +7,7 @@ export async function* recordKeys(sql: Sql, table: TableName, size: number): Asy
   for (;;) {
     const rows: { key: RowKey }[] = await sql.query<{ key: RowKey }>(
       `select key from pgnotion.records
-        where table_name = $1 and (state <> 'resting' or filtered) and ($2::text is null or key collate "C" > $2)
+        where table_name = $1 and (rested_at is null or state like 'filtered%') and ($2::text is null or key collate "C" > $2)
         order by key collate "C" limit $3`,
       [table, after, size],
     );

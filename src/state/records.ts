@@ -1,6 +1,7 @@
 import type { Away } from '../model/away.ts';
 import type { PageImage, RowImage } from '../model/change.ts';
 import type { PageId, RowKey, TableName } from '../model/ids.ts';
+import { isPageAway, isResting, type RecordState, type RestingState } from '../model/record-state.ts';
 import type { Unshown } from '../model/relation-targets.ts';
 import { lookAtUnshown } from './away.ts';
 import { outdateConflicts } from './conflicts.ts';
@@ -8,25 +9,12 @@ import { clearNotice, forgetNotice } from './notices.ts';
 import { clearPageFailure } from './page-failures.ts';
 import type { Sql } from './sql.ts';
 
-/**
- * How the page of a deleted record rests: in the trash, archived, marked, or left as it is. `soft`: the page is in the
- * trash, and the row is still there, with its column for deletions set.
- */
-export type RestedAs = 'trashed' | 'archived' | 'marked' | 'left' | 'soft';
-
 /** What is known of one row-and-page pair. */
 export type SyncRecord = {
   readonly table: TableName;
   readonly key: RowKey;
   readonly page: PageId | null;
-  /** `trashed`: the page left, and the row is kept. `resting`: the record is deleted, and remembered. */
-  readonly state: 'creating' | 'linked' | 'trashed' | 'resting';
-  /** Why its page is not among the live ones; null unless the state is `trashed`. */
-  readonly away: Away | null;
-  /** Null unless the record rests. */
-  readonly restedAs: RestedAs | null;
-  /** It rests because its row is left out by the table's query or condition, and not because it was deleted. */
-  readonly filtered: boolean;
+  readonly state: RecordState;
   readonly baseRow: RowImage;
   readonly basePage: PageImage;
   /** The fields of the page that hold more than their values say (`Codec.extras`); null if nobody knows. */
@@ -57,7 +45,7 @@ export async function recordsByKey(
 
 /** What a record's row is known to hold; undefined if there is no such row, as far as we know. */
 export const livingBase = (record: SyncRecord | undefined): RowImage | undefined =>
-  record?.state === 'resting' ? undefined : record?.baseRow;
+  record === undefined || isResting(record.state) ? undefined : record.baseRow;
 
 export async function recordsByPage(sql: Sql, pages: readonly PageId[]): Promise<Map<PageId, SyncRecord>> {
   const rows = await sql.query<RecordRow>(`${SELECT} where page_id = any($1::uuid[])`, [pages]);
@@ -79,8 +67,7 @@ export async function pagesOf(
     `select r.table_name as "table", r.key, r.page_id as page
        from pgnotion.records r join unnest($1::text[], $2::text[]) as u(t, k) on r.table_name = u.t and r.key = u.k
       where r.page_id is not null
-        and (r.state = 'linked' or r.rested_as = 'soft' or r.filtered
-             or (r.state = 'trashed' and coalesce(r.away, 'trashed') in ('trashed', 'archived')))`,
+        and (r.state in ('linked', 'away_trashed', 'away_archived', 'soft_deleted') or r.state like 'filtered%')`,
     [wanted.map((each) => each.table), wanted.map((each) => each.key)],
   );
 }
@@ -90,8 +77,7 @@ export async function intend(sql: Sql, table: TableName, key: RowKey): Promise<v
   await sql.query(
     `insert into pgnotion.records (table_name, key, state, intent_at) values ($1, $2, 'creating', clock_timestamp())
      on conflict (table_name, key) do update set state = 'creating', intent_at = clock_timestamp(),
-       rested_as = null, rested_at = null, filtered = false, agreed_at = null, page_id = null, base_row = '{}', base_page = '{}',
-       away = null, unshown = '{}'`,
+       rested_at = null, agreed_at = null, page_id = null, base_row = '{}', base_page = '{}', unshown = '{}'`,
     [table, key],
   );
 }
@@ -122,10 +108,9 @@ export async function link(
      values ($1, $2, $3, 'linked', $4, $5, $6, $6, clock_timestamp())
      on conflict (table_name, key) do update
        set page_id = excluded.page_id, state = 'linked', base_row = excluded.base_row,
-           rested_as = null, rested_at = null, filtered = false, base_page = excluded.base_page, intent_at = null,
+           rested_at = null, base_page = excluded.base_page, intent_at = null,
            extras = null, page_edited_at = excluded.page_edited_at, agreed_at = excluded.agreed_at,
-           away = null, unshown = '{}',
-           synced_at = excluded.synced_at`,
+           unshown = '{}', synced_at = excluded.synced_at`,
     [
       record.table,
       record.key,
@@ -173,18 +158,16 @@ export async function advanceBase(
 /** The page is not among the live ones, and the row is kept. */
 export async function markTrashed(sql: Sql, table: TableName, key: RowKey, away: Away): Promise<void> {
   await sql.query(
-    `update pgnotion.records set state = 'trashed', rested_as = null, rested_at = null, filtered = false, away = $3,
-            synced_at = clock_timestamp()
+    `update pgnotion.records set state = $3, rested_at = null, synced_at = clock_timestamp()
       where table_name = $1 and key = $2`,
-    [table, key, away],
+    [table, key, `away_${away}` satisfies RecordState],
   );
 }
 
 /** The page is among the live ones again: what points to it shows it again. */
 export async function markLinked(sql: Sql, table: TableName, key: RowKey): Promise<void> {
   const [record] = await sql.query<{ page: PageId | null }>(
-    `update pgnotion.records set state = 'linked', rested_as = null, rested_at = null, filtered = false, away = null,
-            synced_at = clock_timestamp()
+    `update pgnotion.records set state = 'linked', rested_at = null, synced_at = clock_timestamp()
       where table_name = $1 and key = $2 returning page_id as page`,
     [table, key],
   );
@@ -192,22 +175,21 @@ export async function markLinked(sql: Sql, table: TableName, key: RowKey): Promi
 }
 
 /**
- * Lays a record aside with its page, deleted or `filtered`, for row or page to come back. What waited for it waits no
- * more.
+ * Lays a record aside with its page, for row or page to come back. What waited for it waits no more.
  */
 export async function rest(
   sql: Sql,
-  { table, key, as }: { readonly table: TableName; readonly key: RowKey; readonly as: RestedAs },
-  filtered = false,
+  { table, key }: { readonly table: TableName; readonly key: RowKey },
+  state: RestingState,
 ): Promise<void> {
   await outdateConflicts(sql, table, key);
   await endWaits(sql, table, key);
   const [record] = await sql.query<{ page: PageId | null }>(
-    `update pgnotion.records set state = 'resting', rested_as = $3, rested_at = clock_timestamp(), away = null, filtered = $4
+    `update pgnotion.records set state = $3, rested_at = clock_timestamp()
       where table_name = $1 and key = $2 returning page_id as page`,
-    [table, key, as, filtered],
+    [table, key, state],
   );
-  if (record?.page != null) await clearNotice(sql, record.page, as !== 'left' && as !== 'marked');
+  if (record?.page != null) await clearNotice(sql, record.page, isPageAway(state));
 }
 
 /** Ends a pair: its page is gone, or its row. What waited for either has nothing to wait for. */
@@ -247,7 +229,7 @@ export async function linkedCount(sql: Sql, table: TableName, limit: number): Pr
 const LINKED = `from pgnotion.records where table_name = $1 and state = 'linked' and page_id is not null`;
 
 /** Of `pgnotion.records`, for `toRecord`. */
-export const RECORD_COLUMNS = `table_name, key, page_id, state, away, rested_as, filtered::text, base_row, base_page, unshown,
+export const RECORD_COLUMNS = `table_name, key, page_id, state, base_row, base_page, unshown,
             extras, page_edited_at, agreed_at, synced_at,
             (extract(epoch from clock_timestamp() - intent_at) * 1000)::float8 as intent_age_ms`;
 
@@ -257,11 +239,8 @@ export type RecordRow = {
   table_name: TableName;
   key: RowKey;
   page_id: PageId | null;
-  state: SyncRecord['state'];
-  away: Away | null;
+  state: RecordState;
   unshown: Unshown;
-  rested_as: RestedAs | null;
-  filtered: 'true' | 'false';
   base_row: RowImage;
   base_page: PageImage;
   extras: string[] | null;
@@ -276,9 +255,6 @@ export const toRecord = (row: RecordRow): SyncRecord => ({
   key: row.key,
   page: row.page_id,
   state: row.state,
-  away: row.state === 'trashed' ? (row.away ?? 'trashed') : null,
-  restedAs: row.rested_as,
-  filtered: row.state === 'resting' && row.filtered === 'true',
   baseRow: row.base_row,
   basePage: row.base_page,
   extras: row.extras,

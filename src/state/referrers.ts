@@ -27,7 +27,7 @@ export async function markReferrers(sql: Sql, { table, field, related, rows }: R
   );
   const lacking = await sql.query<{ key: RowKey }>(
     `select t.key from unnest($4::text[], $5::text[]) as u(key, target)
-       join pgnotion.records t on t.table_name = $1 and t.key = u.key and t.state <> 'resting'
+       join pgnotion.records t on t.table_name = $1 and t.key = u.key and t.rested_at is null
        join pgnotion.records r on r.table_name = $2 and r.key = u.target and r.page_id is not null
       where not coalesce(t.base_page -> $3, '[]') @> to_jsonb(r.page_id::text) order by 1`,
     [table, related, field, keys, targets],

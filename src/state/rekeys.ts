@@ -74,7 +74,7 @@ const BY_KEY = [
 export async function rekey(sql: Sql, table: TableName, moves: readonly KeyMove[]): Promise<void> {
   // As text, because the users' own connections read no other type.
   const there = await sql.query<{ key: RowKey; life: 'over' | 'goes on' }>(
-    `select key, case when state = 'resting' and not filtered then 'over' else 'goes on' end as life
+    `select key, case when state like 'deleted%' or state = 'soft_deleted' then 'over' else 'goes on' end as life
        from pgnotion.records
       where table_name = $1 and key = any($2::text[]) for update`,
     [table, moves.flatMap(({ from, to }) => [from, to])],

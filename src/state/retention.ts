@@ -70,8 +70,7 @@ async function pruneRuns(sql: Sql, days: number): Promise<void> {
 /** Forgets records that have rested for longer than that. A soft deletion lasts as long as its row, and so does what is filtered out. */
 export async function pruneResting(sql: Sql, days: number): Promise<void> {
   await sql.query(
-    `delete from pgnotion.records where state = 'resting' and rested_as <> 'soft' and not filtered
-        and rested_at < clock_timestamp() - make_interval(secs => $1)`,
+    `delete from pgnotion.records where state like 'deleted%' and rested_at < clock_timestamp() - make_interval(secs => $1)`,
     [days * 86_400],
   );
 }

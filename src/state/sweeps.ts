@@ -67,7 +67,7 @@ export async function unmet(
        select page_id from pgnotion.edits e
         where table_name = $1 and coalesce(swept_at < $2, true) and seen_at < $2
           and not exists (select from pgnotion.records r
-                           where r.page_id = e.page_id and r.state <> 'resting')) known
+                           where r.page_id = e.page_id and r.rested_at is null)) known
       limit $3`,
     [sweep.table, sweep.startedAt, limit],
   );

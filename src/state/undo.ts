@@ -200,7 +200,7 @@ export async function countWaiting(sql: Sql, tables: readonly TableName[]): Prom
 export async function unrest(sql: Sql, table: TableName, key: RowKey, page: PageId): Promise<void> {
   await sql.query(
     `with pair as (
-       insert into pgnotion.records (table_name, key, page_id, state) values ($1, $2, $3, 'trashed')
+       insert into pgnotion.records (table_name, key, page_id, state) values ($1, $2, $3, 'away_trashed')
        on conflict do nothing returning 1)
      select pgnotion.command_edits(array[$3::uuid], array[$1], array[$2], 'reject') from pair`,
     [table, key, page],

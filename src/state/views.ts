@@ -11,19 +11,36 @@ const OURS = `
   union all select 'pg_proc'::regclass, p.oid from pg_proc p where p.pronamespace = 'pgnotion'::regnamespace`;
 
 /**
- * Makes the views and functions anew if `text`, which creates them, is not what they were made from. What was granted
- * on them stays granted. Throws `state_views_used`, and changes nothing, if something of the users' is built on them:
- * it would have to go with them.
+ * Drops the views and functions if `text`, which creates them, is not what they were made from, and gives what makes them
+ * anew. What was granted on them stays granted. Throws `state_views_used`, and changes nothing, if something of the users'
+ * is built on them: it would have to go with them.
  */
-export async function renewViews(sql: Sql, text: string): Promise<void> {
+export async function takeDownViews(sql: Sql, text: string): Promise<() => Promise<void>> {
   const digest = createHash('sha256').update(text).digest('hex');
-  const [row] = await sql.query<{ value: string }>(
-    `select value #>> '{}' as value from pgnotion.settings where name = 'views'`,
-  );
-  if (row?.value === digest) return;
+  if ((await madeFrom(sql)) === digest) return async () => undefined;
   await refuseDependants(sql);
   const grants = await grantsOn(sql);
   await dropAll(sql);
+  return () => makeAnew(sql, text, { digest, grants });
+}
+
+/** The digest of what the views were made from; null if there are none yet. */
+async function madeFrom(sql: Sql): Promise<string | null> {
+  const [there] = await sql.query<{ settings: boolean }>(
+    `select to_regclass('pgnotion.settings') is not null as settings`,
+  );
+  if (there?.settings !== true) return null;
+  const [row] = await sql.query<{ value: string }>(
+    `select value #>> '{}' as value from pgnotion.settings where name = 'views'`,
+  );
+  return row?.value ?? null;
+}
+
+async function makeAnew(
+  sql: Sql,
+  text: string,
+  { digest, grants }: { readonly digest: string; readonly grants: readonly Granted[] },
+): Promise<void> {
   await sql.query(text);
   for (const { identity, statements } of grants)
     if (await exists(sql, identity)) for (const statement of statements) await sql.query(statement);

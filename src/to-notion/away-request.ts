@@ -1,10 +1,11 @@
 import type { PageImage } from '../model/change.ts';
 import type { PageId } from '../model/ids.ts';
 import type { PostgresDeletePolicy } from '../model/mapping.ts';
+import type { RestingPage } from '../model/record-state.ts';
 import type { Ask } from '../notion/client.ts';
 import { sendWrite } from '../notion/create-once.ts';
 import { isGone, type NotionFailure } from '../notion/error-classification.ts';
-import type { RestedAs, SyncRecord } from '../state/records.ts';
+import type { SyncRecord } from '../state/records.ts';
 import { FIELD_REFUSED } from '../state/refused-fields.ts';
 import { type RequestedOperation, requestOperation } from '../state/request-operation.ts';
 import { propertyKey } from '../state/sources.ts';
@@ -16,7 +17,7 @@ import { failureOf, urgencyOf } from './failure.ts';
 
 /** How a policy puts a page away. Each can be repeated without harm. */
 type AwayRequest = {
-  readonly as: RestedAs;
+  readonly as: RestingPage;
   readonly after: Readonly<Record<string, boolean>>;
   /** The checkbox that it ticks. */
   readonly mark: string | null;
@@ -60,7 +61,7 @@ type AwayReason = {
 };
 
 type PutAway =
-  | { readonly kind: 'away'; readonly as: RestedAs }
+  | { readonly kind: 'away'; readonly as: RestingPage }
   | { readonly kind: 'not'; readonly delivered: Delivered };
 
 /** Sends the request, with its operation. A page that is in the trash by then was put there by hand, as was wanted. */

@@ -1,5 +1,6 @@
 import type { Lookups } from '../model/codecs/codec.ts';
 import type { ResolvedTable } from '../model/mapping.ts';
+import { isResting } from '../model/record-state.ts';
 import type { OutboxEntry } from '../state/outbox.ts';
 import type { SyncRecord } from '../state/records.ts';
 import type { Source } from '../state/sources.ts';
@@ -65,5 +66,4 @@ export async function readBatch(
   return { ...pairs, table, source, lookups, look, claims };
 }
 
-const isShown = (record: SyncRecord | undefined): boolean =>
-  record !== undefined && record.state !== 'resting';
+const isShown = (record: SyncRecord | undefined): boolean => record !== undefined && !isResting(record.state);

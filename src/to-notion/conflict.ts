@@ -5,6 +5,7 @@ import type { LiveConflict } from '../model/conflict-lifecycle.ts';
 import { LOOK_MARK } from '../model/edit-command.ts';
 import type { PageId } from '../model/ids.ts';
 import type { PagePlan, PageState } from '../model/plan.ts';
+import { isAway } from '../model/record-state.ts';
 import { applyTransitions } from '../state/conflict-transitions.ts';
 import { decideConflict, holdConflict, liveConflicts } from '../state/conflicts.ts';
 import { noteHeld, waitForEdit } from '../state/edits.ts';
@@ -146,10 +147,9 @@ export async function concludeQuietly(
   record: Linked,
 ): Promise<Delivered> {
   const look = await context.store.transaction(async (sql) => {
-    const freed =
-      record.state === 'trashed'
-        ? await freeTrashed(sql, record)
-        : await concludeConflicts(sql, { delivery, record, page: record.basePage });
+    const freed = isAway(record.state)
+      ? await freeTrashed(sql, record)
+      : await concludeConflicts(sql, { delivery, record, page: record.basePage });
     await settle(sql, delivery.entry);
     return freed;
   });

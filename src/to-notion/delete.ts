@@ -2,6 +2,7 @@ import { referencedTables } from '../model/consequence.ts';
 import type { PageId, RowKey, TableName } from '../model/ids.ts';
 import { markProperty } from '../model/mapping.ts';
 import { isMassChange } from '../model/mass-change.ts';
+import { isAway, isLeftInSight, type Rest, type RestingPage, restOf } from '../model/record-state.ts';
 import { findUnanswered } from '../notion/create-once.ts';
 import { isGone } from '../notion/error-classification.ts';
 import { applyTransitions } from '../state/conflict-transitions.ts';
@@ -10,7 +11,7 @@ import { releaseRefusedDeletions } from '../state/edits.ts';
 import { deletionLoad, massDeletion } from '../state/guarded-changes.ts';
 import { settlePutAway } from '../state/operations.ts';
 import { settle } from '../state/outbox.ts';
-import { forget, type RestedAs, rest, type SyncRecord } from '../state/records.ts';
+import { forget, rest, type SyncRecord } from '../state/records.ts';
 import type { Sql } from '../state/sql.ts';
 import { awayRequestOf, putAway } from './away-request.ts';
 import { awaitProperty, type Deletion, type DeliverContext, type Delivered, SETTLED } from './context.ts';
@@ -28,16 +29,14 @@ export async function deletePage(
   const { entry, table } = delivery;
   if (record === undefined) return conclude(context, delivery, null);
   // Its page rests already. A row that was only marked or filtered out is gone by now: the page alone can bring it back.
-  if (record.state === 'resting' && !isShown(record)) {
-    const as = record.restedAs === 'soft' ? 'trashed' : record.restedAs;
-    return conclude(context, delivery, as ?? 'left', record.restedAs === 'soft' || record.filtered);
-  }
+  const rested = restOf(record.state);
+  if (rested !== null && !isShown(rested))
+    return conclude(context, delivery, rested.page, rested.because !== 'deleted');
   const { page } = record;
   if (page === null) return afterIntent(context, delivery, record);
   if (table.onPostgresDelete === 'ignore') return conclude(context, delivery, 'left');
   // A person has put it there already, so that nothing is left to be decided.
-  if (record.state === 'trashed' && (await isInTrash(context, page)))
-    return conclude(context, delivery, 'trashed');
+  if (isAway(record.state) && (await isInTrash(context, page))) return conclude(context, delivery, 'trashed');
   const load = await deletionLoad(
     context.store,
     table.name,
@@ -70,8 +69,7 @@ export async function deletePage(
 }
 
 /** Its row was filtered out, which left the page where people see it. */
-const isShown = ({ filtered, restedAs }: SyncRecord): boolean =>
-  filtered && (restedAs === 'left' || restedAs === 'marked');
+const isShown = (rested: Rest): boolean => rested.because === 'filtered' && isLeftInSight(rested);
 
 async function isInTrash({ notion }: DeliverContext, page: PageId): Promise<boolean> {
   try {
@@ -92,13 +90,13 @@ async function endDeletion(sql: Sql, table: TableName, key: RowKey): Promise<voi
 async function conclude(
   context: DeliverContext,
   { entry, table }: Deletion,
-  as: RestedAs | null,
+  as: RestingPage | null,
   isNews = true,
 ): Promise<Delivered> {
   await context.store.transaction(async (sql) => {
     await endDeletion(sql, table.name, entry.key);
     if (as === null) await forget(sql, table.name, entry.key);
-    else if (isNews) await rest(sql, { table: table.name, key: entry.key, as });
+    else if (isNews) await rest(sql, { table: table.name, key: entry.key }, `deleted_${as}`);
     await settle(sql, entry);
     await releaseRefusedDeletions(sql, referencedTables(table, context.tables.values()));
   });

@@ -1,5 +1,6 @@
 import type { TableName } from '../model/ids.ts';
 import { changedInRow } from '../model/merge.ts';
+import { isResting } from '../model/record-state.ts';
 import { tableFailure } from '../model/table-failure.ts';
 import { leftOutAmong } from '../postgres/left-out.ts';
 import { readEach } from '../postgres/read-rows.ts';
@@ -116,14 +117,14 @@ async function withRow(
   // Without it a page could not be found again.
   const incomplete = known?.page == null ? awaitProperty(delivery, table.idProperty) : null;
   if (incomplete !== null) return incomplete;
-  if (known?.page == null || known.state === 'resting') {
+  if (known?.page == null || isResting(known.state)) {
     const moves = await waitForMoves(context, table.name, entry, known);
     if (moves !== null) return moves;
   }
   const claimed = known === undefined ? await waitForClaim(context, delivery, claims) : null;
   if (claimed !== null) return claimed;
   if (known?.page == null) return createPage(context, delivery, known);
-  if (known.state === 'resting') return undeletePage(context, delivery, { ...known, page: known.page });
+  if (isResting(known.state)) return undeletePage(context, delivery, { ...known, page: known.page });
   if (!hasNews(delivery, known)) {
     if (delivery.conflicts.length > 0)
       return concludeQuietly(context, delivery, { ...known, page: known.page });
@@ -148,7 +149,7 @@ async function goesAway(
   { entry, table }: Deletion,
   known: SyncRecord | undefined,
 ): Promise<Delivered | null> {
-  if (known === undefined || known.state === 'resting') return null;
+  if (known === undefined || isResting(known.state)) return null;
   return waitForMoves(context, table.name, entry, known);
 }
 
@@ -178,7 +179,7 @@ async function withoutRow(
     return (await goesAway(context, delivery, known)) ?? deletePage(context, delivery, known, batch.look);
   if (entry.attempts < MISSING_ROW_TRIES)
     return { kind: 'retry', ms: MISSING_ROW_MS, failure: rowMissing(table.name, entry.key) };
-  if (known === undefined || known.state === 'resting') {
+  if (known === undefined || isResting(known.state)) {
     await settle(context.store, entry, context.store.epoch);
     return SETTLED;
   }

@@ -5,13 +5,14 @@ import { filterMark, goesToPostgres } from '../model/mapping.ts';
 import { isMassChange } from '../model/mass-change.ts';
 import { changedOnPage } from '../model/merge.ts';
 import { digestOf } from '../model/page.ts';
+import { type RestingPage, restOf } from '../model/record-state.ts';
 import type { CompletePage } from '../notion/pages.ts';
 import { leftOutAmong } from '../postgres/left-out.ts';
 import { parkEdit } from '../state/edits.ts';
 import { deletionLoad, massFiltered, noteLeaving, unseenChanges } from '../state/guarded-changes.ts';
 import { settlePutAway } from '../state/operations.ts';
 import { settle } from '../state/outbox.ts';
-import { type RestedAs, rest, type SyncRecord } from '../state/records.ts';
+import { rest, type SyncRecord } from '../state/records.ts';
 import { hidden, moved } from './away.ts';
 import { awayRequestOf, putAway } from './away-request.ts';
 import { awaitProperty, type Deletion, type DeliverContext, type Delivered, SETTLED } from './context.ts';
@@ -73,11 +74,10 @@ export async function filterOut(
 }
 
 /** How a record rests whose page is put away, and needs no request; null if it is still to be put away. */
-function restsAlready({ state, restedAs }: SyncRecord, why: LeftOut): RestedAs | null {
-  if (state !== 'resting' || restedAs === null) return null;
-  if (why === 'filtered') return restedAs === 'soft' ? 'trashed' : restedAs;
+function restsAlready({ state }: SyncRecord, why: LeftOut): RestingPage | null {
+  const rested = restOf(state);
   // A row that was left out before is marked as deleted now: its page goes where those of marked rows go.
-  return restedAs === 'trashed' || restedAs === 'soft' ? restedAs : null;
+  return rested !== null && (why === 'filtered' || rested.page === 'trashed') ? rested.page : null;
 }
 
 /** The page stays; what a person has typed there and the row never got is told to wait. */
@@ -132,13 +132,16 @@ async function conclude(
   context: DeliverContext,
   { entry, table }: Deletion,
   record: SyncRecord,
-  { as, why, edited }: { readonly as: RestedAs; readonly why: LeftOut; readonly edited: CompletePage | null },
+  {
+    as,
+    why,
+    edited,
+  }: { readonly as: RestingPage; readonly why: LeftOut; readonly edited: CompletePage | null },
 ): Promise<Delivered> {
   const { page } = record;
   await context.store.transaction(async (sql) => {
-    const rested = why === 'soft' && as === 'trashed' ? 'soft' : as;
-    if (record.state !== 'resting' || record.restedAs !== rested || record.filtered !== (why === 'filtered'))
-      await rest(sql, { table: table.name, key: entry.key, as: rested }, why === 'filtered');
+    const state = why === 'soft' ? 'soft_deleted' : (`filtered_${as}` as const);
+    if (record.state !== state) await rest(sql, { table: table.name, key: entry.key }, state);
     await settle(sql, entry);
     if (edited === null || page === null) return;
     const [first] = changedOnPage(table.fields.filter(goesToPostgres), record.basePage, edited.image);

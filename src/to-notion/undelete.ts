@@ -2,6 +2,7 @@ import { awayOf } from '../model/away.ts';
 import type { Json } from '../model/change.ts';
 import type { PageId } from '../model/ids.ts';
 import { filterMark, markProperty } from '../model/mapping.ts';
+import { isDeleted, restOf } from '../model/record-state.ts';
 import type { Ask, NotionPage } from '../notion/client.ts';
 import { sendWrite } from '../notion/create-once.ts';
 import { isGone, type NotionFailure } from '../notion/error-classification.ts';
@@ -41,7 +42,7 @@ export async function undeletePage(
   }
   await context.store.transaction(async (sql) => {
     // A row that was only marked or filtered out is the one that the base knows; any other wins whatever differs.
-    if (record.restedAs === 'soft' || record.filtered) {
+    if (!isDeleted(record.state)) {
       await markLinked(sql, table.name, entry.key);
       await releaseEdit(sql, record.page);
     } else
@@ -80,7 +81,7 @@ function stepsBack(
       send: (ask) => notion.setTrash(id, false, ask),
     });
   // What a person archived is theirs to take back.
-  if (page.isArchived && record.restedAs === 'archived')
+  if (page.isArchived && restOf(record.state)?.page === 'archived')
     steps.push({
       before: { is_archived: true },
       after: { is_archived: false },

@@ -4,6 +4,7 @@ import { decodeField } from '../model/fields.ts';
 import type { PageId, TableName } from '../model/ids.ts';
 import type { ResolvedField, ResolvedTable } from '../model/mapping.ts';
 import { lookupsOver } from '../model/page.ts';
+import { isDeleted } from '../model/record-state.ts';
 import { type Pair, referencePlace } from '../model/references.ts';
 import { validate } from '../model/validate.ts';
 import type { NotionPage } from '../notion/client.ts';
@@ -61,7 +62,7 @@ export async function inboundLookups(
   );
   const records = await recordsByPage(context.store, pages);
   const pairs = [...records.values()].flatMap((record) =>
-    record.page === null || (record.state === 'resting' && record.restedAs !== 'soft' && !record.filtered)
+    record.page === null || isDeleted(record.state)
       ? []
       : [{ table: record.table, key: record.key, page: record.page }],
   );

@@ -4,6 +4,7 @@ import type { PageId, TableName } from '../model/ids.ts';
 import type { ResolvedTable } from '../model/mapping.ts';
 import { changedOnPage } from '../model/merge.ts';
 import { editDigest, readPage } from '../model/page.ts';
+import { isAway, isResting, restOf } from '../model/record-state.ts';
 import { showsAgain, withUnshown } from '../model/relation-targets.ts';
 import type { NotionPage } from '../notion/client.ts';
 import { isGone } from '../notion/error-classification.ts';
@@ -25,7 +26,7 @@ import { left, type Missed } from './left-as-typed.ts';
 import { receiveNewPage } from './new-page.ts';
 import { noteExtraFields } from './note-extra-fields.ts';
 import { lookOnItsOwn, onItsOwn, waitsForItsTime } from './page-failure.ts';
-import { pageRestored, restsQuietly } from './page-restored.ts';
+import { pageRestored, type Resting, restsQuietly } from './page-restored.ts';
 import { type Beforehand, type Inspection, readListed } from './read-listed.ts';
 import { relink } from './relink.ts';
 import { lostByMove, without } from './schema-losses.ts';
@@ -103,7 +104,7 @@ async function inspectListed(
   const isHere = awayOf(page, source.dataSource) === null;
   // A record belongs to its table, wherever a person has moved its page. A query that lags lists pages that have left.
   if (record !== undefined && (record.table !== table.name || !isHere)) {
-    const isNoted = record.state === 'resting' || (record.state === 'trashed' && record.away === 'moved');
+    const isNoted = isResting(record.state) || record.state === 'away_moved';
     const own = context.tables.get(record.table);
     return isNoted || own === undefined
       ? []
@@ -130,7 +131,9 @@ function isKnown(
   edit: WaitingEdit | undefined,
 ): boolean {
   const { fields } = sighting.table;
-  if (record?.state === 'resting') return restsQuietly({ image, ...sighting }, record, edit);
+  const rest = record === undefined ? null : restOf(record.state);
+  if (record !== undefined && rest !== null)
+    return restsQuietly({ image, ...sighting }, { record, rest }, edit);
   if (record?.state !== 'linked' || showsAgain(fields, image, record.unshown)) return false;
   const whole = withUnshown(fields, image, record.unshown);
   const changed = changedOnPage(fields, record.basePage, whole);
@@ -247,13 +250,14 @@ async function inspect(
     // Its row got another key meanwhile, and that is what it goes by.
     if (record.key !== seen.key)
       return context.store.transaction((sql) => lookSoon(sql, { ...record, page: sighting.page.id }));
-    if (record.state === 'resting') return inspectResting(context, sighting, record);
+    const rest = restOf(record.state);
+    if (rest !== null) return inspectResting(context, sighting, { record, rest });
     const fresh = await noOlderThan(context, sighting, record);
     if (fresh === null) return;
     await noteShown(context, fresh.page.id);
     const { table, source } = sighting;
-    const lost = record.away === 'moved' ? lostByMove(table.fields, record.basePage, fresh.image) : [];
-    if (record.state === 'trashed') await relink(context, table, record, lost);
+    const lost = record.state === 'away_moved' ? lostByMove(table.fields, record.basePage, fresh.image) : [];
+    if (isAway(record.state)) await relink(context, table, record, lost);
     const whole = await context.settleRelations(fresh, { table, at: source, record }, ASK);
     if (whole === null) return;
     const { page, image, away } = whole;
@@ -263,16 +267,12 @@ async function inspect(
 }
 
 /** A query that lags shows pages that we have just put away: only a GET tells what came back. */
-async function inspectResting(
-  context: InboundContext,
-  sighting: Sighting,
-  record: SyncRecord,
-): Promise<void> {
+async function inspectResting(context: InboundContext, sighting: Sighting, resting: Resting): Promise<void> {
   const { table, source, page } = sighting;
-  if (!record.filtered && restsQuietly(sighting, record, undefined)) return;
+  if (resting.rest.because !== 'filtered' && restsQuietly(sighting, resting, undefined)) return;
   const now = await locatePage(context.notion, table, { at: source, id: page.id, ask: ASK });
   if (now.kind !== 'here') return;
-  await pageRestored(context, { ...sighting, page: now.page, image: now.image }, record);
+  await pageRestored(context, { ...sighting, page: now.page, image: now.image }, resting);
 }
 
 /**

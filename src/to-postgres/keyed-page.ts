@@ -5,6 +5,7 @@ import type { RowKey } from '../model/ids.ts';
 import { judgeKeyedPage, type KeyedPageVerdict } from '../model/keyed-page.ts';
 import { goesToNotion, type ResolvedField } from '../model/mapping.ts';
 import { lookupsOver } from '../model/page.ts';
+import { isResting } from '../model/record-state.ts';
 import { type FoundKey, findKeys } from '../postgres/keys.ts';
 import { readRows } from '../postgres/read-rows.ts';
 import type { WaitingEdit } from '../state/edits.ts';
@@ -64,7 +65,7 @@ export async function judgePage(
 function ownerState(owner: SyncRecord | undefined): Parameters<typeof judgeKeyedPage>[0]['owner'] {
   if (owner === undefined) return 'none';
   if (owner.page === null) return 'creating';
-  return owner.state === 'resting' ? 'resting' : 'linked';
+  return isResting(owner.state) ? 'resting' : 'linked';
 }
 
 /** A refusal holds for as long as the page shows the key. */

@@ -1,5 +1,6 @@
 import type { PageImage, RowImage } from '../model/change.ts';
 import type { ResolvedField, ResolvedTable } from '../model/mapping.ts';
+import { isResting } from '../model/record-state.ts';
 import { isConnectionLost } from '../postgres/connection-lost.ts';
 import { leftOutAmong } from '../postgres/left-out.ts';
 import { readRows } from '../postgres/read-rows.ts';
@@ -80,7 +81,7 @@ async function notAsBased(
   table: ResolvedTable,
   records: readonly SyncRecord[],
 ): Promise<readonly SyncRecord[]> {
-  const living = records.filter(({ state }) => state !== 'resting');
+  const living = records.filter(({ state }) => !isResting(state));
   try {
     const rows = await readRows(
       db,

@@ -5,6 +5,7 @@ import type { Told } from '../model/errors.ts';
 import type { RowKey } from '../model/ids.ts';
 import { type ResolvedTable, softDeleteColumn } from '../model/mapping.ts';
 import { isMassChange } from '../model/mass-change.ts';
+import { isResting, type RestingState } from '../model/record-state.ts';
 import { sendWrite } from '../notion/create-once.ts';
 import { cascadedBy } from '../postgres/cascade.ts';
 import { RowKeptError } from '../postgres/row-statement-error.ts';
@@ -16,7 +17,7 @@ import { approveDeletions, deletionLoad, deletionToReview, massDeletion } from '
 import { tellOnce } from '../state/notices.ts';
 import { beginOperation, endOperation, type Operation } from '../state/operations.ts';
 import { discard, type Failure, markRestore } from '../state/outbox.ts';
-import { markLinked, markTrashed, type RestedAs, rest, type SyncRecord } from '../state/records.ts';
+import { markLinked, markTrashed, rest, type SyncRecord } from '../state/records.ts';
 import { requestOperation } from '../state/request-operation.ts';
 import { fence, type Sql } from '../state/sql.ts';
 import { releaseWaiting } from '../state/waiting.ts';
@@ -44,7 +45,7 @@ export async function pageRemoved(
     return;
   }
   // It rests where it should; what waited for it to come back waits no more. A hidden page may still come back.
-  if (record.state === 'resting') return context.store.transaction((sql) => dropEdit(sql, left.page));
+  if (isResting(record.state)) return context.store.transaction((sql) => dropEdit(sql, left.page));
   const { page } = record;
   if (evidence === 'trashed' && page !== null && !(await isOwnRow(context, left.table, { ...record, page })))
     return;
@@ -60,7 +61,7 @@ export async function pageRemoved(
   // Its row is left out, and a page of such a row says nothing of it: the delivery lays the pair aside.
   if (evidence === 'trashed' && (await isFiltered(context, left.table, record)))
     return context.store.transaction((sql) => markRestore(sql, { ...record, fields: [] }));
-  const isNoted = record.state === 'trashed' && record.away === evidence;
+  const isNoted = record.state === `away_${evidence}`;
   if (isNoted && left.decision === null && evidence !== 'hidden') return;
   // Only the trash is a deletion; what was archived, moved or hidden from us still exists.
   if (evidence !== 'trashed') {
@@ -138,7 +139,7 @@ async function deleteRecord(
       const gone = await takeRow(transaction, table, record.key);
       await settleConstraints(transaction);
       await because.conclude(sql);
-      await rest(sql, { table: table.name, key: record.key, as: gone.as });
+      await rest(sql, record, gone.as);
       await discard(sql, table.name, record.key);
       await releaseRefusedDeletions(sql, referencedTables(table, context.tables.values()));
       if (gone.before === null) return;
@@ -195,7 +196,7 @@ function refuse(context: InboundContext, left: Left, record: SyncRecord, refusal
 }
 
 type Gone = Pick<Operation, 'after'> & {
-  readonly as: RestedAs;
+  readonly as: Extract<RestingState, 'deleted_trashed' | 'soft_deleted'>;
   /** The whole row; null if there was none. */
   readonly before: Operation['before'] | null;
 };
@@ -205,13 +206,13 @@ async function takeRow(transaction: UserTransaction, table: ResolvedTable, key: 
   const column = softDeleteColumn(table);
   if (column === null) {
     const row = await deleteRow(transaction, table, key);
-    return { as: 'trashed', before: row, after: {} };
+    return { as: 'deleted_trashed', before: row, after: {} };
   }
-  if (!(await lockRow(transaction, table, key))) return { as: 'trashed', before: null, after: {} };
+  if (!(await lockRow(transaction, table, key))) return { as: 'deleted_trashed', before: null, after: {} };
   const rows = await setSoftDeleted(transaction, table, { key, column, deleted: true });
-  if (rows === null) return { as: 'soft', before: null, after: {} };
+  if (rows === null) return { as: 'soft_deleted', before: null, after: {} };
   return {
-    as: 'soft',
+    as: 'soft_deleted',
     before: rows.before,
     after: { [column]: JSON.parse(rows.after)[column] },
   };

@@ -10,6 +10,7 @@ import {
 } from '../model/mapping.ts';
 import { changedOnPage } from '../model/merge.ts';
 import { digestOf } from '../model/page.ts';
+import { isLeftInSight, type Rest } from '../model/record-state.ts';
 import { leftOutAmong } from '../postgres/left-out.ts';
 import { setSoftDeleted } from '../postgres/soft-delete.ts';
 import { lockRow, settleConstraints, writeAs } from '../postgres/write.ts';
@@ -24,21 +25,24 @@ import { type InboundContext, type Sighting, stateOn } from './context.ts';
 import { adopt, receiveNew, rowExists } from './new-page.ts';
 import { editFailureOf, editWaitMs } from './rejection.ts';
 
+/** A record that rests, and how. */
+export type Resting = { readonly record: SyncRecord; readonly rest: Rest };
+
 /**
  * Whether a resting record's page, seen among the live ones, needs no look: it rests there by policy, its row cannot be
  * made from here, or it holds what was refused when it came back.
  */
 export function restsQuietly(
   { table, image }: Sighting,
-  record: SyncRecord,
+  { record, rest }: Resting,
   edit: WaitingEdit | undefined,
 ): boolean {
   const isRefused = edit !== undefined && !edit.due && isMarked(edit, valuesMark(digestOf(image)));
-  const isShown = record.restedAs === 'marked' || record.restedAs === 'left';
-  if (record.filtered)
+  const isShown = isLeftInSight(rest);
+  if (rest.because === 'filtered')
     return isRefused || (isShown && edit === undefined && typedOn(table, record, image).length === 0);
   if (isShown) return true;
-  if (table.direction === 'to-notion' && record.restedAs !== 'soft') return true;
+  if (table.direction === 'to-notion' && rest.because !== 'soft') return true;
   return isRefused;
 }
 
@@ -53,11 +57,12 @@ const typedOn = (table: ResolvedTable, { basePage }: SyncRecord, image: PageImag
 export async function pageRestored(
   context: InboundContext,
   sighting: Sighting,
-  record: SyncRecord,
+  resting: Resting,
 ): Promise<void> {
-  if (record.restedAs === 'soft' && softDeleteColumn(sighting.table) !== null)
+  const { record, rest } = resting;
+  if (rest.because === 'soft' && softDeleteColumn(sighting.table) !== null)
     return takeBack(context, sighting, record);
-  if (record.filtered) return keepFiltered(context, sighting, record);
+  if (rest.because === 'filtered') return keepFiltered(context, sighting, resting);
   // The row came back as well, or first.
   if (await rowExists(context, sighting, record.key)) return adopt(context, sighting, record.key);
   return receiveNew(context, sighting, record.key);
@@ -67,13 +72,17 @@ export async function pageRestored(
  * The row is there and filtered out, so that neither the page's coming back nor an edit of it can reach the row: that is
  * told, and waits for the row to be back.
  */
-async function keepFiltered(context: InboundContext, sighting: Sighting, record: SyncRecord): Promise<void> {
+async function keepFiltered(
+  context: InboundContext,
+  sighting: Sighting,
+  { record, rest }: Resting,
+): Promise<void> {
   const { table, page, image } = sighting;
   const leftOut = await leftOutAmong(context.db, table, [record.key]);
   // The row is back, or gone for good: the delivery of that change puts the page right.
   if (!leftOut.has(record.key)) return;
   const [typed] = typedOn(table, record, image);
-  const isBack = record.restedAs === 'trashed' || record.restedAs === 'archived';
+  const isBack = !isLeftInSight(rest);
   await context.store.transaction(async (sql) => {
     if (typed === undefined && !isBack) return dropEdit(sql, page.id);
     const edit = { page: page.id, table: table.name, key: record.key, mark: valuesMark(digestOf(image)) };

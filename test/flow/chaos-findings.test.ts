@@ -279,7 +279,7 @@ test('invariant 3: that a page was seen in the trash before its row came back do
   const state = async () =>
     (await sides.sql<{ state: string }>('select state from pgnotion.records where page_id = $1', [page]))[0]
       ?.state;
-  await eventually(async () => (await state()) === 'resting');
+  await eventually(async () => (await state()) === 'deleted_trashed');
   await sides.rest();
   // The look finds the page in the trash, and its answer takes longer than all that follows.
   const { faults } = stack.sandbox.control;

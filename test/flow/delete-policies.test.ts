@@ -70,13 +70,13 @@ const insert = (name: Name, key: number, text: string) =>
   sides.sql(`insert into ${name} (id, name) values ($1, $2)`, [key, text]);
 const stateOf = async (name: Name, key: number) =>
   (
-    await sides.sql<{ state: string; rested_as: string | null; page_id: string }>(
-      'select state, rested_as, page_id from pgnotion.records where table_name = $1 and key = $2',
+    await sides.sql<{ state: string; page_id: string }>(
+      'select state, page_id from pgnotion.records where table_name = $1 and key = $2',
       [name, String(key)],
     )
   )[0];
 const rested = (name: Name, key: number, as: string) =>
-  soon(async () => (await stateOf(name, key))?.rested_as === as);
+  soon(async () => (await stateOf(name, key))?.state === (as === 'soft' ? 'soft_deleted' : `deleted_${as}`));
 const linked = (name: Name, key: number) => soon(async () => (await stateOf(name, key))?.state === 'linked');
 const operation = async (name: Name, key: number, kind: string) =>
   (
@@ -209,7 +209,7 @@ describe('a deleted row', () => {
     for (const name of ['archived', 'kept'] as const) {
       const page = await pageOf(name, 5);
       stack.sandbox.control.trashPage(page);
-      await soon(async () => (await stateOf(name, 5))?.state === 'trashed');
+      await soon(async () => (await stateOf(name, 5))?.state === 'away_trashed');
       await sides.sql(`delete from ${name} where id = 5`);
       await rested(name, 5, 'trashed');
       expect(view(page)).toMatchObject({ in_trash: true, is_archived: false });
@@ -256,8 +256,7 @@ describe('a page in the trash', () => {
     });
     await atRest();
     expect(await stateOf('trashed', 7)).toMatchObject({
-      state: 'resting',
-      rested_as: 'trashed',
+      state: 'deleted_trashed',
       page_id: page,
     });
     stack.sandbox.control.restorePage(page);

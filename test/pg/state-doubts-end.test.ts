@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
+import { isResting, type RecordState } from '../../src/model/record-state.ts';
 import { endDoubts } from '../../src/state/doubts.ts';
 import { pruneHistory } from '../../src/state/retention.ts';
 import { addSource, createState, pageOf, type StateStage, suppliers } from '../support/state.ts';
@@ -14,14 +15,14 @@ beforeEach(async () => {
   await addSource(state.store, suppliers, 1);
 });
 
-type Kept = { readonly key: string; readonly state: string; readonly page: number };
+type Kept = { readonly key: string; readonly state: RecordState; readonly page: number };
 type Doubt = { readonly key: string; readonly kind: string; readonly page?: number; readonly table?: string };
 
 async function record({ key, state: as, page }: Kept): Promise<void> {
   await state.pool.query(
-    `insert into pgnotion.records (table_name, key, page_id, state, rested_as, rested_at)
-     values ('suppliers', $1, $2, $3, case when $3 = 'resting' then 'trashed' end, case when $3 = 'resting' then now() end)`,
-    [key, pageOf(page), as],
+    `insert into pgnotion.records (table_name, key, page_id, state, rested_at)
+     values ('suppliers', $1, $2, $3, case when $4 then now() end)`,
+    [key, pageOf(page), as, isResting(as)],
   );
 }
 
@@ -42,7 +43,7 @@ const results = async (): Promise<Ended[]> =>
 type Ended = { key: string; kind: string; status: string; error: string; over: boolean };
 
 test('every operation in doubt of a record that is gone ends, with what is known of it', async () => {
-  await record({ key: 'rests', state: 'resting', page: 1 });
+  await record({ key: 'rests', state: 'deleted_trashed', page: 1 });
   await record({ key: 'lives', state: 'linked', page: 2 });
   const wanted: readonly (readonly [Doubt, status: string, says: RegExp])[] = [
     [{ key: 'gone', kind: 'update' }, 'failed', /deleted or given up/],
@@ -69,8 +70,8 @@ test('every operation in doubt of a record that is gone ends, with what is known
 
 test('what a look can still settle, or a try is under way for, is left alone', async () => {
   await record({ key: 'lives', state: 'linked', page: 1 });
-  await record({ key: 'away', state: 'trashed', page: 2 });
-  await record({ key: 'tries', state: 'resting', page: 3 });
+  await record({ key: 'away', state: 'away_trashed', page: 2 });
+  await record({ key: 'tries', state: 'deleted_trashed', page: 3 });
   await doubt({ key: 'lives', kind: 'update' });
   await doubt({ key: 'away', kind: 'update', page: 2 });
   await doubt({ key: 'tries', kind: 'restore', page: 3 });

@@ -87,7 +87,7 @@ test('invariant 10: each side counts its own; pages that wait for a person count
 test('records that rest, or have no page, are none that a deletion could take', async () => {
   await records(5);
   await state.rows(
-    `update pgnotion.records set state = 'resting', rested_as = 'trashed', rested_at = now() where key = '1'`,
+    `update pgnotion.records set state = 'deleted_trashed', rested_at = now() where key = '1'`,
   );
   await state.rows(`update pgnotion.records set page_id = null where key = '2'`);
   await gone(1);

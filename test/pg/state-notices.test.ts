@@ -136,14 +136,13 @@ test('what has been quiet for long is forgotten, and what is wrong is not', asyn
 const base = { baseRow: { Name: 'x' }, basePage: { Name: 'x' }, pageEditedAt: new Date(0) };
 
 test('invariant 3: a resting record keeps its page and its bases, and is forgotten after its time unless its row lives', async () => {
-  for (const [number, as] of (['trashed', 'soft'] as const).entries()) {
+  for (const [number, as] of (['deleted_trashed', 'soft_deleted'] as const).entries()) {
     await link(state.store, { table: suppliers, key: key(as), page: pageOf(number), ...base });
-    await rest(state.store, { table: suppliers, key: key(as), as });
+    await rest(state.store, { table: suppliers, key: key(as) }, as);
   }
-  const found = await recordsByKey(state.store, suppliers, [key('trashed')]);
-  expect(found.get(key('trashed'))).toMatchObject({
-    state: 'resting',
-    restedAs: 'trashed',
+  const found = await recordsByKey(state.store, suppliers, [key('deleted_trashed')]);
+  expect(found.get(key('deleted_trashed'))).toMatchObject({
+    state: 'deleted_trashed',
     page: pageOf(0),
     baseRow: { Name: 'x' },
   });
@@ -152,10 +151,10 @@ test('invariant 3: a resting record keeps its page and its bases, and is forgott
   ]);
   await state.rows(`update pgnotion.records set rested_at = now() - interval '31 days'`);
   await pruneResting(state.store, 30);
-  expect(await state.rows('select key from pgnotion.records')).toEqual([{ key: 'soft' }]);
-  await markLinked(state.store, suppliers, key('soft'));
-  expect(await state.rows('select rested_as, rested_at from pgnotion.records')).toEqual([
-    { rested_as: null, rested_at: null },
+  expect(await state.rows('select key from pgnotion.records')).toEqual([{ key: 'soft_deleted' }]);
+  await markLinked(state.store, suppliers, key('soft_deleted'));
+  expect(await state.rows('select state, rested_at from pgnotion.records')).toEqual([
+    { state: 'linked', rested_at: null },
   ]);
 });
 
@@ -187,7 +186,7 @@ test('invariant 10: approve and reject know both kinds of waiting deletions, and
     { digest: null, command: 'approve' },
     { digest: null, command: 'hold' },
   ]);
-  expect(
-    await state.rows(`select state, rested_as from pgnotion.records where table_name = 'products'`),
-  ).toEqual([{ state: 'resting', rested_as: 'left' }]);
+  expect(await state.rows(`select state from pgnotion.records where table_name = 'products'`)).toEqual([
+    { state: 'deleted_left' },
+  ]);
 });

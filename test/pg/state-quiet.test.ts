@@ -43,7 +43,7 @@ test.each([
     () => markRestore(sql, { table: suppliers, key: key('a'), fields: ['Name'] }),
   ],
   ['its base moved', () => sql.query(`update pgnotion.records set base_row = '{"Name": "y"}'`)],
-  ['its page went to the trash', () => sql.query(`update pgnotion.records set state = 'trashed'`)],
+  ['its page went to the trash', () => sql.query(`update pgnotion.records set state = 'away_trashed'`)],
   [
     'a conflict waits',
     () =>

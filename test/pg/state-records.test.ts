@@ -47,9 +47,6 @@ test('a linked record is found by its key and by its page, with its bases as the
     key: 'a',
     page: pageOf(1),
     state: 'linked',
-    away: null,
-    restedAs: null,
-    filtered: false,
     ...base,
     extras: null,
     unshown: {},
@@ -194,7 +191,7 @@ test('a record whose page is hidden or moved is no target of relations until it 
   expect(await pagesOf(sql, wanted)).toEqual([{ table: suppliers, key: 'a', page: pageOf(1) }]);
   expect(await linkedPages(sql, suppliers, 10)).toEqual([]);
   expect(await linkedCount(sql, suppliers, 10)).toBe(0);
-  expect(await read()).toMatchObject({ state: 'trashed', page: pageOf(1), ...base });
+  expect(await read()).toMatchObject({ state: 'away_trashed', page: pageOf(1), ...base });
   await markLinked(sql, suppliers, key('a'));
   expect(await linkedPages(sql, suppliers, 10)).toEqual([pageOf(1)]);
   await linked('b', 2);

@@ -69,7 +69,7 @@ describe('status', () => {
   test('counts records, what waits and what was set aside, each table for itself', async () => {
     await rows(`insert into pgnotion.records (table_name, key, page_id, state) values
       ('suppliers', 'a', '${pageOf(1)}', 'linked'), ('suppliers', 'b', null, 'creating'),
-      ('suppliers', 'c', '${pageOf(3)}', 'trashed'), ('products', 'a', '${pageOf(4)}', 'linked')`);
+      ('suppliers', 'c', '${pageOf(3)}', 'away_trashed'), ('products', 'a', '${pageOf(4)}', 'linked')`);
     await rows(`insert into pgnotion.outbox (table_name, key, kind, first_at, attempts, parked_at, code) values
       ('suppliers', 'a', 'write', ${ago(100)}, 0, null, null), ('suppliers', 'b', 'write', ${ago(10)}, 3, null, 'x'),
       ('suppliers', 'c', 'write', ${ago(500)}, 1, clock_timestamp(), 'x')`);

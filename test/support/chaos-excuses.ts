@@ -1,3 +1,4 @@
+import type { RecordState } from '../../src/model/record-state.ts';
 import { ApiError } from '../../src/sandbox/notion/errors.ts';
 import type { ChaosTable } from './chaos-shop.ts';
 import type { World } from './chaos-world.ts';
@@ -22,7 +23,7 @@ export type Excuses = {
   readonly owners: ReadonlyMap<string, Owner>;
 };
 
-type Owner = { readonly table: ChaosTable; readonly key: string; readonly state: string };
+type Owner = { readonly table: ChaosTable; readonly key: string; readonly state: RecordState };
 
 /** Whether a person took the page away from where it was, or deleted it for good. */
 export function isAway(world: World, page: string): boolean {

@@ -3,6 +3,7 @@ import { encodeField } from '../../src/model/fields.ts';
 import { pageId, type RowKey } from '../../src/model/ids.ts';
 import { goesToNotion, type ResolvedTable } from '../../src/model/mapping.ts';
 import { lookupsOver, readPage } from '../../src/model/page.ts';
+import { isResting } from '../../src/model/record-state.ts';
 import { readKeys, readRows } from '../../src/postgres/read-rows.ts';
 import type { PageView } from '../../src/sandbox/notion/human.ts';
 import { type Excuses, excusesOf, isAway } from './chaos-excuses.ts';
@@ -49,7 +50,7 @@ export async function compare(world: World): Promise<Comparison> {
     // anybody knew of it can be known to nobody.
     const here = world.pages(name).filter(({ id }) => {
       const owner = excuses.owners.get(id);
-      if (owner !== undefined && owner.state !== 'resting') return owner.table === name;
+      if (owner !== undefined && !isResting(owner.state)) return owner.table === name;
       // No listing and no GET shows what was taken away before it was known, or out of the trash: nobody asks for it.
       if (world.away.has(id)) return false;
       // A new page waits while there is no property for its key, which drift tells.
