@@ -13,8 +13,8 @@ let stack: Stack;
 let sides: Sides;
 afterEach(() => stack[Symbol.asyncDispose]());
 
-const LAG_MS = 2_000;
-const GRACE_MS = 3_500;
+const LAG_MS = 3_000;
+const GRACE_MS = 4_500;
 
 const { items } = shopConfig.tables;
 const config: ConfigInput = {
@@ -115,6 +115,15 @@ test('invariants 3 and 9: an entry of the sync log, although the look for it fai
 test('invariants 3 and 9: the page of a conflict, through a stop while it is waited for', async () => {
   await synced();
   await clash();
+  const conflicts = sourceOf('Conflicts').replaceAll('-', '');
+  await eventually(() =>
+    stack.sandbox.control
+      .requests()
+      .some(
+        ({ operation, path }) =>
+          operation === 'dataSources.query' && path.replaceAll('-', '').includes(conflicts),
+      ),
+  );
   await restart();
   await lagAndGrace();
   await stack.settled();
