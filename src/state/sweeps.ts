@@ -74,11 +74,12 @@ export async function unmet(
 }
 
 export async function endSweep(sql: Sql, sweep: Sweep): Promise<void> {
+  // In the order of `resync`, which somebody may call this moment.
+  await markSwept(sql, sweep.table);
   await sql.query(
     'update pgnotion.sweeps set finished_at = clock_timestamp(), position = null where table_name = $1',
     [sweep.table],
   );
-  await markSwept(sql, sweep.table);
 }
 
 /** Has a data source read whole again soon. */
