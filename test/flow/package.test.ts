@@ -1,7 +1,7 @@
 import { execFile, spawn } from 'node:child_process';
 import { chmod, cp, mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join, resolve } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type Sandbox, startSandbox } from '../../src/sandbox/notion/server.ts';
@@ -29,8 +29,8 @@ const NEEDED_TO_BUILD = [
 
 let folder: string;
 let project: string;
-let database: TestDatabase;
-let sandbox: Sandbox;
+let database: TestDatabase | undefined;
+let sandbox: Sandbox | undefined;
 
 type Result = { readonly code: number; readonly stdout: string; readonly stderr: string };
 
@@ -56,7 +56,7 @@ async function run(
 
 const good = async (running: Promise<Result>): Promise<string> => {
   const result = await running;
-  expect(result, result.stderr).toMatchObject({ code: 0 });
+  expect(result, `${result.stderr}${result.stdout}`).toMatchObject({ code: 0 });
   return result.stdout;
 };
 
@@ -88,18 +88,29 @@ function launched(command: string) {
   };
 }
 
+/** Links to all that the repository finds, in its own folder or in those above it. */
+async function linkModules(into: string): Promise<void> {
+  await mkdir(into);
+  for (let at = ROOT; ; at = dirname(at)) {
+    const found = await readdir(join(at, 'node_modules')).catch(() => []);
+    const present = await readdir(into);
+    for (const name of found)
+      if (!name.startsWith('.') && name !== NAME && !present.includes(name))
+        await symlink(join(at, 'node_modules', name), join(into, name));
+    if (at === dirname(at)) return;
+  }
+}
+
 /** The dependencies are the repository's own, by links; the package itself is what npm would unpack. */
 async function installPacked(): Promise<void> {
   const clone = join(folder, 'clone');
   await mkdir(clone);
   for (const name of NEEDED_TO_BUILD) await cp(join(ROOT, name), join(clone, name), { recursive: true });
-  await symlink(join(ROOT, 'node_modules'), join(clone, 'node_modules'));
+  await linkModules(join(clone, 'node_modules'));
   const packed = await good(run('npm', ['pack', '--silent', '--pack-destination', folder], clone));
   const modules = join(project, 'node_modules');
-  await mkdir(join(modules, '.bin'), { recursive: true });
-  for (const name of await readdir(join(ROOT, 'node_modules')))
-    if (!name.startsWith('.') && name !== NAME)
-      await symlink(join(ROOT, 'node_modules', name), join(modules, name));
+  await linkModules(modules);
+  await mkdir(join(modules, '.bin'));
   await mkdir(join(modules, NAME));
   await good(
     run(
@@ -164,8 +175,8 @@ beforeAll(async () => {
   );
 });
 afterAll(async () => {
-  await sandbox.close();
-  await database.drop();
+  await sandbox?.close();
+  await database?.drop();
   await rm(folder, { recursive: true, force: true });
 });
 
@@ -184,7 +195,7 @@ test('apply, doctor, start and status work in a CommonJS project, whose configur
   expect(checks.filter(({ status }) => status === 'failed')).toEqual([]);
   await using daemon = launched('start');
   const titles = (): number =>
-    sandbox.control.listDatabases().find(({ title }) => title === 'Tasks')?.pages ?? 0;
+    sandbox?.control.listDatabases().find(({ title }) => title === 'Tasks')?.pages ?? 0;
   await eventually(() => titles() === 1);
   expect(await good(npx('status'))).toMatch(/^tasks +1 +1 /m);
   expect(await daemon.end('SIGTERM')).toBe(0);
