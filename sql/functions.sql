@@ -27,18 +27,22 @@ begin
   if not found then raise exception '% is not a synced table', name; end if;
 end $$;
 
--- Tries a failed record again now, in both directions. A page that is no record yet goes by its page id. Returns how
--- many lines were waiting.
+-- Tries a failed record again now, in both directions. A page that is no record yet goes by its page id. What a person
+-- decided about it and could not be carried out is tried again as decided. Returns how many lines were waiting.
 create function pgnotion.retry(name text, record_key text) returns bigint language sql as $$
   with e as (
-    select page_id, table_name, key from pgnotion.edits
+    select page_id, table_name, key, case when command in ('approve', 'reject') then command else 'look' end as given
+      from pgnotion.edits
      where table_name = name and (key = record_key or page_id::text = record_key) for update),
+  told as (
+    select pgnotion.command_edits(array_agg(page_id), array_agg(table_name), array_agg(key), given) as n
+      from e group by given),
   f as (
     update pgnotion.page_failures set next_at = clock_timestamp()
      where table_name = name and (key = record_key or page_id::text = record_key) returning 1),
   r as (delete from pgnotion.refused_fields where table_name = name and key in (record_key, '') returning 1)
   select pgnotion.wake(name, record_key) + (select count(*) from f)
-         + (select pgnotion.command_edits(array_agg(page_id), array_agg(table_name), array_agg(key), 'look') from e);
+         + (select coalesce(sum(n), 0)::bigint from told);
 $$;
 
 -- Has every row and every page of a table compared again; only what differs is written. Null: all tables.

@@ -212,7 +212,11 @@ test.each([
     [LOOK_MARK, LOOK_MARK, LOOK_MARK, null, null, null],
   ],
   ['a look that somebody forces', () => tell('look', true), Array<EditMark>(6).fill(LOOK_MARK)],
-  ['retry()', () => sql.query(`select pgnotion.retry('suppliers', 'a')`), Array<EditMark>(6).fill(LOOK_MARK)],
+  [
+    'retry()',
+    () => sql.query(`select pgnotion.retry('suppliers', 'a')`),
+    [LOOK_MARK, LOOK_MARK, LOOK_MARK, LOOK_MARK, APPROVE, REJECT],
+  ],
   ['a rejection', () => tell('reject', true), Array<EditMark>(6).fill(REJECT)],
   [
     'a row that refers to it no more',
