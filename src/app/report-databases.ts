@@ -104,7 +104,12 @@ async function applyOne(
   }
 }
 
-const SAID = new Set(['notion_database_hidden', 'notion_parent_missing', 'notion_schema_faults']);
+const SAID = new Set([
+  'notion_database_hidden',
+  'notion_database_doubtful',
+  'notion_parent_missing',
+  'notion_schema_faults',
+]);
 
 async function isSourceGone(notion: NotionClient, id: DataSourceId): Promise<boolean> {
   const actual = await seenSource(notion, id, ASK);

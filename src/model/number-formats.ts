@@ -1,4 +1,4 @@
-/** Notion's formats of numbers (the documentation of its API, October 2026). */
+/** Notion's formats of numbers, as far as they are known here: its OpenAPI document does not list them. */
 export const NUMBER_FORMATS = [
   'number',
   'number_with_commas',

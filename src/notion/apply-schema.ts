@@ -7,6 +7,7 @@ import { type KnownSchema, ownEntry } from '../model/schema/known.ts';
 import { inTableOrder } from '../model/table-order.ts';
 import type { Ask } from './call.ts';
 import type { NotionClient, NotionDataSource } from './client.ts';
+import { createDatabase } from './create-database.ts';
 import { NotionFailure } from './error-classification.ts';
 import { inRequests, planDatabase, planUpdate, type Sources } from './schema.ts';
 
@@ -85,41 +86,6 @@ export async function seenSource(
   }
 }
 
-/** A second database would split the table's records, so a doubtful create is for a person to look at. */
-function doubtful(table: ResolvedTable, parentPageId: string, failure: NotionFailure): PgnotionError {
-  return new PgnotionError({
-    code: 'notion_database_doubtful',
-    message: `whether the database ${JSON.stringify(table.title)} was created is not known: ${failure.message}`,
-    remedy: `look under the page ${parentPageId}: if it is there, set NOTION_DATABASE_<TABLE>_ID of ${table.name} to its id; if not, run \`pgnotion apply\` again`,
-    retryable: false,
-    cause: failure,
-  });
-}
-
-async function create(
-  client: SchemaClient,
-  table: ResolvedTable,
-  {
-    parentPageId,
-    sources,
-    ask,
-  }: { readonly parentPageId: string; readonly sources: Sources; readonly ask: Ask },
-): Promise<DataSourceId> {
-  const properties = planDatabase(table, null, sources).create ?? {};
-  try {
-    return (await client.createDatabase({ parentPageId, title: table.title, properties }, ask)).dataSourceId;
-  } catch (error) {
-    if (!(error instanceof NotionFailure)) throw error;
-    if (error.errorClass.status === 404) throw parentHidden(parentPageId, error);
-    if (error.errorClass.effect === 'none') throw error;
-    const { committedId } = error.errorClass;
-    const made = committedId === null ? null : await client.retrieveDatabase(committedId, ask);
-    const source = made?.dataSources[0]?.id;
-    if (source === undefined) throw doubtful(table, parentPageId, error);
-    return source;
-  }
-}
-
 /**
  * Gives a table what it needs in Notion: the database, its properties, its options. Can be repeated at any time:
  * each update is followed by a look, so that a doubtful one is settled and an ignored one is noticed. Throws
@@ -133,7 +99,10 @@ export async function applyTable(
 ): Promise<AppliedTable> {
   const present = sources.get(table.name);
   if (present === undefined && parentPageId === null) throw noParent(table);
-  const id = present ?? (await create(client, table, { parentPageId: parentPageId ?? '', sources, ask }));
+  const properties = planDatabase(table, null, sources).create ?? {};
+  const variable = `NOTION_DATABASE_<TABLE>_ID of ${table.name}`;
+  const database = { parentPageId: parentPageId ?? '', title: table.title, properties, variable };
+  const id = present ?? (await createDatabase(client, database, ask));
   const all: Sources = new Map([...sources, [table.name, id]]);
   const changed = new Set<string>();
   for (let attempt = 0; ; attempt += 1) {

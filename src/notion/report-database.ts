@@ -7,6 +7,7 @@ import type { KnownSchema } from '../model/schema/known.ts';
 import { hiddenSource, seenSource } from './apply-schema.ts';
 import type { Ask } from './call.ts';
 import type { NotionClient } from './client.ts';
+import { createDatabase } from './create-database.ts';
 
 /** A database that pgnotion writes for people to read: its title and its properties, the title property first. */
 export type ReportDatabase = {
@@ -27,12 +28,15 @@ export type AppliedReportDatabase = {
   readonly identified: Identified;
 };
 
-type SchemaClient = Pick<NotionClient, 'createDatabase' | 'retrieveDataSource' | 'updateDataSource'>;
+type SchemaClient = Pick<
+  NotionClient,
+  'createDatabase' | 'retrieveDatabase' | 'retrieveDataSource' | 'updateDataSource'
+>;
 
 /**
  * Makes a report database, or adds what it lacks. What a person has made of its properties never stops that: one that cannot be
- * written is left out. Throws `NotionFailure`, and PgnotionError `notion_parent_missing`, `notion_database_hidden`, and
- * `notion_schema_faults` if a database that was never written to does not fit.
+ * written is left out. Throws `NotionFailure`, and PgnotionError `notion_parent_missing`, `notion_database_hidden`,
+ * `notion_database_doubtful`, and `notion_schema_faults` if a database that was never written to does not fit.
  */
 export async function applyReportDatabase(
   client: SchemaClient,
@@ -80,8 +84,10 @@ async function create(
 ): Promise<DataSourceId> {
   if (parentPageId === null) throw noParent(title);
   const schema = Object.fromEntries(properties.map(({ property, schemaJson }) => [property, schemaJson]));
-  return (await client.createDatabase({ parentPageId, title, properties: schema }, ask)).dataSourceId;
+  return createDatabase(client, { parentPageId, title, properties: schema, variable: VARIABLES }, ask);
 }
+
+const VARIABLES = 'NOTION_DATABASE_SYNC_LOG_ID or NOTION_DATABASE_CONFLICTS_ID';
 
 const noParent = (title: string): PgnotionError =>
   new PgnotionError({

@@ -5,6 +5,7 @@ import { qualifiedName, type TableName, tableName } from '../../src/model/ids.ts
 import type { FieldMapping, ResolvedField, ResolvedTable } from '../../src/model/mapping.ts';
 import { applyTable, applyTables } from '../../src/notion/apply-schema.ts';
 import { type Ask, createNotionClient, type NotionClient } from '../../src/notion/client.ts';
+import { applyReportDatabase } from '../../src/notion/report-database.ts';
 import { createThrottle } from '../../src/notion/throttle.ts';
 import { silentLog } from '../../src/runtime/log.ts';
 import { type Sandbox, startSandbox } from '../../src/sandbox/notion/server.ts';
@@ -155,6 +156,15 @@ describe('apply', () => {
     await expect(applyTable(notion, table('parts', 0, []), input, ASK)).rejects.toMatchObject({
       code: 'notion_database_doubtful',
     });
+    const name = { property: 'Name', type: 'title', schemaJson: { title: {} } } as const;
+    const report = { title: 'Sync Log', properties: [name] };
+    const place = { id: null, parentPageId: sandbox.parentPageId, known: {} };
+    strike('databases.create', {});
+    await expect(applyReportDatabase(notion, report, place, ASK)).rejects.toMatchObject({
+      code: 'notion_database_doubtful',
+    });
+    strike('databases.create', { committed_resource_id: '$id' });
+    expect(await applyReportDatabase(notion, report, place, ASK)).toMatchObject({ created: true });
     const none = { parentPageId: null, sources: new Map() };
     await expect(applyTable(notion, table('x', 0, []), none, ASK)).rejects.toMatchObject({
       code: 'notion_parent_missing',

@@ -1,0 +1,49 @@
+import type { Json } from '../model/change.ts';
+import { PgnotionError } from '../model/errors.ts';
+import type { DataSourceId } from '../model/ids.ts';
+import type { Ask } from './call.ts';
+import type { NotionClient } from './client.ts';
+import { NotionFailure } from './error-classification.ts';
+
+type NewDatabase = {
+  readonly parentPageId: string;
+  readonly title: string;
+  readonly properties: Readonly<Record<string, Json>>;
+  /** The environment variable that ties it to an existing database, in words. */
+  readonly variable: string;
+};
+
+/**
+ * Makes a database, and takes the one that a failure says was made. A second one would split what is written to it, so a
+ * create that stays in doubt is for a person to look at. Throws `NotionFailure`, and PgnotionError
+ * `notion_database_doubtful`.
+ */
+export async function createDatabase(
+  client: Pick<NotionClient, 'createDatabase' | 'retrieveDatabase'>,
+  { variable, ...database }: NewDatabase,
+  ask: Ask,
+): Promise<DataSourceId> {
+  try {
+    return (await client.createDatabase(database, ask)).dataSourceId;
+  } catch (error) {
+    if (!(error instanceof NotionFailure) || error.errorClass.effect === 'none') throw error;
+    const { committedId } = error.errorClass;
+    const made = committedId === null ? null : await client.retrieveDatabase(committedId, ask);
+    const source = made?.dataSources[0]?.id;
+    if (source === undefined) throw doubtful(database, variable, error);
+    return source;
+  }
+}
+
+const doubtful = (
+  { title, parentPageId }: Omit<NewDatabase, 'variable'>,
+  variable: string,
+  failure: NotionFailure,
+): PgnotionError =>
+  new PgnotionError({
+    code: 'notion_database_doubtful',
+    message: `whether the database ${JSON.stringify(title)} was created is not known: ${failure.message}`,
+    remedy: `look under the page ${parentPageId}: if it is there, set ${variable} to its id; if not, run \`pgnotion apply\` again`,
+    retryable: false,
+    cause: failure,
+  });
