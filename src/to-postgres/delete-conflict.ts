@@ -4,7 +4,7 @@ import { deletionRuling, type Ruling, rowTimeOf } from '../model/conflict.ts';
 import { deletionsBehind } from '../model/consequence.ts';
 import { commandMark, LOOK_MARK } from '../model/edit-command.ts';
 import type { PageId } from '../model/ids.ts';
-import { goesToNotion, type ResolvedField, type ResolvedTable } from '../model/mapping.ts';
+import { goesToNotion, goesToPostgres, type ResolvedField, type ResolvedTable } from '../model/mapping.ts';
 import { goneAmong } from '../postgres/gone.ts';
 import { readRows } from '../postgres/read-rows.ts';
 import { changeTimesOf } from '../state/change-times.ts';
@@ -88,19 +88,39 @@ const changedSince = (table: ResolvedTable, record: SyncRecord, row: RowImage): 
 
 /** Whether the row changed by itself: what the deletion of another row did to it is a part of that deletion. */
 async function rowChangedSince(
-  { db, tables }: InboundContext,
+  context: InboundContext,
   table: ResolvedTable,
   record: SyncRecord,
   row: RowImage,
 ): Promise<boolean> {
-  const changed = changedSince(table, record, row);
-  const behind = changed.map((field) =>
-    deletionsBehind(table, [...tables.values()], { field, base: record.baseRow, row }),
-  );
-  const targets = behind.flatMap((each) => each ?? []);
-  if (behind.includes(null)) return true;
+  const { db, tables } = context;
+  const changed = changedSince(table, record, row).map((field) => ({
+    field,
+    behind: deletionsBehind(table, [...tables.values()], { field, base: record.baseRow, row }),
+  }));
+  const targets = changed.flatMap(({ behind }) => behind ?? []);
   const gone = await goneAmong(db, tables, targets);
-  return targets.some(({ table: of, key }) => !gone.has(`${of}/${key}`));
+  if (targets.some(({ table: of, key }) => !gone.has(`${of}/${key}`))) return true;
+  const fieldsOf = (ofDeletion: boolean): ResolvedField[] =>
+    changed.filter(({ behind }) => (behind !== null) === ofDeletion).map(({ field }) => field);
+  const others = fieldsOf(false);
+  return others.length > 0 && !(await cameAlong(context, record, others, fieldsOf(true)));
+}
+
+/**
+ * Whether the other fields are what the row's triggers and its generated columns made of that deletion, such as the time of
+ * its last change: no person edits them, and they were committed at the very moment at which the row lost what it pointed to.
+ */
+async function cameAlong(
+  { store }: InboundContext,
+  record: SyncRecord,
+  others: readonly ResolvedField[],
+  cascaded: readonly ResolvedField[],
+): Promise<boolean> {
+  if (cascaded.length === 0 || others.some(goesToPostgres)) return false;
+  const { fields } = await changeTimesOf(store, record.table, record.key);
+  const moments = [...cascaded, ...others].map(({ property }) => fields[property]?.getTime());
+  return moments.every((moment) => moment !== undefined && moment === moments[0]);
 }
 
 /** Trashing need not move a page's time: it happened at or after the last edit, and before this moment. */

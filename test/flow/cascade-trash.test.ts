@@ -15,7 +15,12 @@ const childrenOf = (policy: Policy, kind: Kind): string => `${kind}_${policy}`;
 const NUMBERS: Readonly<Record<Kind, number>> = { set_null: 1, set_default: 2, cascade: 3, restrict: 4 };
 const childKey = (kind: Kind, child: number): number => NUMBERS[kind] * 10 + child;
 
-const schema = POLICIES.map(
+/** As most applications keep it, the time of a row's last change moves with whatever a deletion does to the row. */
+const touch = `
+  create function touch() returns trigger language plpgsql as
+    $$ begin new.changed_at := clock_timestamp(); return new; end $$;`;
+
+const schema = `${touch}${POLICIES.map(
   (policy) => `
     create table ${parentsOf(policy)} (id int primary key, name text not null);
     insert into ${parentsOf(policy)} select n, 'parent ' || n from generate_series(0, 9) n;
@@ -23,12 +28,14 @@ const schema = POLICIES.map(
       (kind) => `
         create table ${childrenOf(policy, kind)} (
           id int primary key, name text not null,
-          parent_id int default 0 references ${parentsOf(policy)} on delete ${kind.replace('_', ' ')});
+          parent_id int default 0 references ${parentsOf(policy)} on delete ${kind.replace('_', ' ')},
+          changed_at timestamptz not null default '2024-01-01');
+        create trigger touched before update on ${childrenOf(policy, kind)} for each row execute function touch();
         insert into ${childrenOf(policy, kind)}
           select ${NUMBERS[kind] * 10} + n, 'child ' || n, ${NUMBERS[kind]} from generate_series(1, ${CHILDREN}) n;
         insert into ${childrenOf(policy, kind)} values (99, 'apart', 9);`,
     ).join('')}`,
-).join('');
+).join('')}`;
 
 const tableOf = (name: string, policy: Policy, fields: TableInput['fields']): TableInput => ({
   source: `public.${name}`,
@@ -46,6 +53,7 @@ const config: ConfigInput = {
       ...KINDS.map((kind) => [
         childrenOf(policy, kind),
         tableOf(childrenOf(policy, kind), policy, {
+          Changed: { column: 'changed_at', type: 'date', direction: 'to-notion' },
           // Once as what it is, once as a plain number.
           ...(kind === 'set_default'
             ? { 'Parent ID': { column: 'parent_id', type: 'number' } }
