@@ -107,6 +107,7 @@ async function applyOne(
 const SAID = new Set([
   'notion_database_hidden',
   'notion_database_doubtful',
+  'notion_parent_hidden',
   'notion_parent_missing',
   'notion_schema_faults',
 ]);

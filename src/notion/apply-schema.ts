@@ -53,16 +53,6 @@ function noParent(table: ResolvedTable): PgnotionError {
   });
 }
 
-/** Notion shows no such page, or nobody may see it. */
-export const parentHidden = (id: string, cause?: NotionFailure): PgnotionError =>
-  new PgnotionError({
-    code: 'notion_parent_hidden',
-    message: `NOTION_PARENT_PAGE_ID is ${id}, and Notion shows the connection no such page${cause === undefined ? '' : ` (${cause.message})`}`,
-    remedy:
-      'share the page with the connection (••• > Connections on the page in Notion), or set NOTION_PARENT_PAGE_ID to the id or the address of a page that is shared with it',
-    cause,
-  });
-
 /** Notion answers the same for what was deleted and for what it hides. */
 export const hiddenSource = (id: string): Fault => ({
   path: 'its database',

@@ -16,7 +16,7 @@ type NewDatabase = {
 /**
  * Makes a database, and takes the one that a failure says was made. A second one would split what is written to it, so a
  * create that stays in doubt is for a person to look at. Throws `NotionFailure`, and PgnotionError
- * `notion_database_doubtful`.
+ * `notion_database_doubtful`, `notion_parent_hidden`.
  */
 export async function createDatabase(
   client: Pick<NotionClient, 'createDatabase' | 'retrieveDatabase'>,
@@ -26,7 +26,9 @@ export async function createDatabase(
   try {
     return (await client.createDatabase(database, ask)).dataSourceId;
   } catch (error) {
-    if (!(error instanceof NotionFailure) || error.errorClass.effect === 'none') throw error;
+    if (!(error instanceof NotionFailure)) throw error;
+    if (error.errorClass.status === 404) throw parentHidden(database.parentPageId, error);
+    if (error.errorClass.effect === 'none') throw error;
     const { committedId } = error.errorClass;
     const made = committedId === null ? null : await client.retrieveDatabase(committedId, ask);
     const source = made?.dataSources[0]?.id;
@@ -34,6 +36,16 @@ export async function createDatabase(
     return source;
   }
 }
+
+/** Notion shows no such page, or nobody may see it. */
+export const parentHidden = (id: string, cause?: NotionFailure): PgnotionError =>
+  new PgnotionError({
+    code: 'notion_parent_hidden',
+    message: `NOTION_PARENT_PAGE_ID is ${id}, and Notion shows the connection no such page${cause === undefined ? '' : ` (${cause.message})`}`,
+    remedy:
+      'share the page with the connection (••• > Connections on the page in Notion), or set NOTION_PARENT_PAGE_ID to the id or the address of a page that is shared with it',
+    cause,
+  });
 
 const doubtful = (
   { title, parentPageId }: Omit<NewDatabase, 'variable'>,
