@@ -132,13 +132,66 @@ create view pgnotion.sweep as
                         where r.table_name = d.table_name and r.state = 'linked') l on true
    order by d.table_name;
 
+-- The daemon at work, or the last one that was. It holds an advisory lock (state/locks.ts) and leaves a sign of life twice
+-- a second. A standby takes over from one that has been silent for 3 seconds; without a standby nobody does.
+create view pgnotion.daemon as
+  select case when not exists (select from pg_locks
+                                where locktype = 'advisory' and classid = 0 and objid = 7420002 and granted
+                                  and database = (select oid from pg_database where datname = current_database()))
+                then 'stopped'
+              when clock_timestamp() - b.at > interval '3 seconds' then 'silent'
+              when h.value ? 'syncing' then 'syncing'
+              else 'starting' end as state,
+         h.value ->> 'host' as host, (h.value ->> 'process')::int as process,
+         (h.value ->> 'since')::timestamptz as since, b.at as last_seen,
+         extract(epoch from clock_timestamp() - b.at) as silent_seconds,
+         array(select substr(application_name, length('pgnotion standby ') + 1) from pg_stat_activity
+                where datname = current_database() and application_name like 'pgnotion standby %'
+                order by backend_start) as standbys
+    from (select 1) as one
+    left join pgnotion.settings h on h.name = 'holder'
+    left join lateral (select (value #>> '{}')::timestamptz as at from pgnotion.settings where name = 'beat') b on true;
+
+-- How Notion answered the daemon of late. `refused`: every request, until a person acts; one now and then is tried.
+create view pgnotion.notion as
+  with
+    good as (select at from pgnotion.requests where status < 500 and status <> 429 order by at desc limit 1),
+    later as (
+      select min(at) filter (where status in (429, 529)) as limited_since,
+             min(at) filter (where ms is not null and (status is null or status >= 500) and status is distinct from 529)
+               as silent_since
+        from pgnotion.requests where at > coalesce((select at from good), '-infinity')),
+    lately as (
+      select min(at) as limited_since from pgnotion.requests
+       where status in (429, 529) and at > clock_timestamp() - interval '1 minute')
+  select case when r.value is not null then 'refused'
+              when later.silent_since is not null then 'silent'
+              when later.limited_since is not null or lately.limited_since is not null then 'limited'
+              when good.at is not null then 'reachable'
+              else 'unknown' end as state,
+         case when r.value is not null then (r.value ->> 'since')::timestamptz
+              else coalesce(later.silent_since, later.limited_since, lately.limited_since) end as since,
+         good.at as last_answer, r.value ->> 'code' as code, r.value ->> 'reason' as reason, r.value ->> 'remedy' as remedy
+    from later cross join lately
+    left join good on true
+    left join pgnotion.settings r on r.name = 'notion_refused';
+
+-- The seconds of a slot that is read are as PostgreSQL measures them, of one that is not the time since somebody did; null
+-- where this role may not see them.
 create view pgnotion.slot as
   select c.slot, s.slot_name is not null as exists, coalesce(s.active, false) as active, s.wal_status,
          c.lsn as checkpoint, s.confirmed_flush_lsn,
          pg_wal_lsn_diff(pg_current_wal_lsn(), s.confirmed_flush_lsn) as lag_bytes,
-         pg_wal_lsn_diff(pg_current_wal_lsn(), s.restart_lsn) as retained_bytes
+         pg_wal_lsn_diff(pg_current_wal_lsn(), s.restart_lsn) as retained_bytes,
+         extract(epoch from case
+           when s.slot_name is null then null
+           when pg_wal_lsn_diff(pg_current_wal_lsn(), s.confirmed_flush_lsn) <= 0 then interval '0'
+           when not s.active then clock_timestamp() - coalesce((to_jsonb(s) ->> 'inactive_since')::timestamptz, d.last_seen)
+           when w.state is not null then greatest(coalesce(w.flush_lag, interval '0'), interval '0') end) as lag_seconds
     from pgnotion.checkpoint c
-    left join pg_replication_slots s on s.slot_name = c.slot;
+    left join pg_replication_slots s on s.slot_name = c.slot
+    left join pg_stat_replication w on w.pid = s.active_pid
+    cross join pgnotion.daemon d;
 
 create view pgnotion.notion_usage as
   select date_trunc('minute', at) as minute, coalesce(status::text, 'no answer') as status,

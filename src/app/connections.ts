@@ -2,7 +2,7 @@ import { Kysely, PostgresDialect } from 'kysely';
 import type { Pool } from 'pg';
 import { databaseVariable, type Environment } from '../config/environment.ts';
 import type { Config } from '../config/mapping-file.ts';
-import { PgnotionError } from '../model/errors.ts';
+import { messageOf, PgnotionError } from '../model/errors.ts';
 import { dataSourceId, type TableName } from '../model/ids.ts';
 import type { ResolvedTable } from '../model/mapping.ts';
 import { mappingDigest } from '../model/mapping-digest.ts';
@@ -15,6 +15,7 @@ import {
   type NotionDataSource,
   type RequestInfo,
 } from '../notion/client.ts';
+import type { KeepRefusal } from '../notion/refusal-gate.ts';
 import type { Sources } from '../notion/schema.ts';
 import { createThrottle, type Ledger, type Throttle } from '../notion/throttle.ts';
 import { briefQueries } from '../postgres/brief-queries.ts';
@@ -30,6 +31,7 @@ import type { Log } from '../runtime/log.ts';
 import { within } from '../runtime/retry.ts';
 import { type Meeting, meetSource, renewContact } from '../state/first-contact.ts';
 import { migrate } from '../state/migrate.ts';
+import { keepNotionRefusal } from '../state/notion-refusal.ts';
 import { readKnown } from '../state/properties.ts';
 import { type Answer, recentRequests, recordRequest } from '../state/requests.ts';
 import { readSources, type Source } from '../state/sources.ts';
@@ -158,7 +160,9 @@ export function openNotion(
   const ledger = pool === null ? {} : { ledger: ledgerIn(createStore(pool, 0)) };
   const throttle = createThrottle({ limit, log, ...ledger });
   const answers: Answer[] = [];
+  const refusals = pool === null || epoch === null ? null : refusalKeeper(createStore(pool, epoch), log);
   const notion = createNotionClient({
+    ...(refusals && { keepRefusal: refusals }),
     onRequest: (request) => {
       const { priority, status, ms } = request;
       answers.push({ priority, status, ms });
@@ -173,6 +177,15 @@ export function openNotion(
   });
   return { notion, throttle, answers };
 }
+
+/** That it cannot be kept is no reason for the request's caller: the log has told it. */
+const refusalKeeper =
+  (store: Store, log: Log): KeepRefusal =>
+  (refusal) =>
+    keepNotionRefusal(store, refusal).catch((error: unknown) => {
+      log.debug({ reason: messageOf(error) }, 'what Notion refuses could not be kept');
+      return false;
+    });
 
 const ASK = { priority: 'live' } as const;
 

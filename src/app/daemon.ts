@@ -11,7 +11,7 @@ import { runTogether } from '../runtime/service.ts';
 import { onAbort } from '../runtime/signal.ts';
 import { readCheckpoint } from '../state/checkpoint.ts';
 import { readInstallation } from '../state/installation.ts';
-import { type Holder, takeLease } from '../state/lease.ts';
+import { type Holder, noteSyncing, takeLease } from '../state/lease.ts';
 import type { SlotWait } from '../state/slot-notes.ts';
 import { createStore, type Store } from '../state/sql.ts';
 import { type Installation, openInstallation, openNotion } from './connections.ts';
@@ -224,7 +224,12 @@ async function work(
     if (signal.aborted) return;
     claims.slot = false;
     if (renewed !== null) options.monitor.happened({ kind: 'slot-renewed', reason: renewed, at: new Date() });
-    const ends = { notion, answers, url, greet: async (given: AbortSignal) => known ?? greet(given) };
+    const greeted = async (given: AbortSignal): Promise<Self> => {
+      const self = known ?? (await greet(given));
+      await noteSyncing(store);
+      return self;
+    };
+    const ends = { notion, answers, url, greet: greeted };
     await runTogether(await servicesOf(options, installation, store, ends), signal, log);
     log.info('stopped; everything in flight is recorded');
   } finally {

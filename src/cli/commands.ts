@@ -22,12 +22,9 @@ import { refusedError } from '../reconcile/publication.ts';
 import type { Log } from '../runtime/log.ts';
 import { type DriftLine, readDrift } from '../state/drift.ts';
 import { pauseTable, resumeTable, resyncTables, retryRecord } from '../state/operator.ts';
-import { readRefusedKinds } from '../state/refused-requests.ts';
-import { slotLines } from '../state/slot-notes.ts';
 import { createStore, type Sql } from '../state/sql.ts';
-import { readFailures, readStatus, type StatusLine } from '../state/status.ts';
-import { type ContactReport, contactLines, notApplied, reportContacts } from './first-contact.ts';
-import { formatTable } from './table.ts';
+import { readFailures } from '../state/status.ts';
+import { type ContactReport, contactLines, reportContacts } from './first-contact.ts';
 
 export type Loaded = { readonly config: Config; readonly environment: Environment; readonly log: Log };
 
@@ -156,71 +153,11 @@ const notionFaults = (faults: readonly string[]): PgnotionError =>
     remedy: 'change these properties as each line says, then run `pgnotion apply` again',
   });
 
-export function statusCommand(loaded: Loaded, asJson: boolean): Promise<string> {
-  return within(loaded, async (installation) => {
-    const sql = createStore(installation.pool, 0);
-    const faults = await checkTables(installation, 'to-tell');
-    const rows = await readStatus(sql);
-    const drift = await readDrift(sql);
-    const slot = await slotLines(sql);
-    if (asJson)
-      return JSON.stringify(
-        rows.map((row) => ({
-          ...row,
-          faults: faults.get(row.table_name) ?? [],
-          drift: drift.filter((each) => each.table_name === row.table_name),
-          slot,
-        })),
-        null,
-        2,
-      );
-    const refused = (await readRefusedKinds(sql)).map(
-      ({ kind, table, code, remedy }) =>
-        `\nNotion refuses to ${kind} pages${table === null ? '' : ` of ${table}`} (${code}): ${remedy}`,
-    );
-    const lines = formatTable(
-      ['table', 'records', 'linked', 'pending', 'oldest', 'failed', 'conflicts', 'p95', 'last success', ''],
-      rows.map((row) => [
-        row.table_name,
-        row.records,
-        row.linked,
-        row.pending,
-        seconds(row.oldest_pending_seconds),
-        row.failed,
-        row.conflicts,
-        seconds(row.latency_p95_seconds),
-        row.last_success?.toISOString() ?? '-',
-        notesOf(row).join('; '),
-      ]),
-    );
-    // Of a table that stands still for that reason, its own line tells.
-    const untold = rows.filter(({ paused }) => !paused).flatMap((row) => faults.get(row.table_name) ?? []);
-    const wrong = untold.map(({ path, message, remedy }) => sentences(`${path}: ${message}`, remedy));
-    return [
-      lines,
-      ...slot,
-      ...notApplied(loaded.config, rows),
-      ...wrong,
-      ...driftLines(drift),
-      ...refused,
-    ].join('\n');
-  });
-}
-
-const notesOf = (row: StatusLine): string[] => [
-  ...(row.paused ? [`paused: ${row.paused_reason}`] : row.backfilled ? [] : ['first sync']),
-  ...(row.first_contact ? ['its database is read until it is known which pages there are'] : []),
-  ...(row.filtered > 0 ? [`${row.filtered} filtered out`] : []),
-  ...(row.guarded > 0 ? [`${row.guarded} changes wait: see pgnotion guarded list`] : []),
-];
-
 /** A line for each way in which Notion deviates from the configuration. */
-const driftLines = (drift: readonly DriftLine[]): string[] =>
+export const driftLines = (drift: readonly DriftLine[]): string[] =>
   drift.map(({ table_name: table, property, detail, remedy }) =>
     sentences(`${[table, property].filter((name) => name !== '').join(', ')}: ${detail}`, remedy),
   );
-
-const seconds = (value: number | null): string => (value === null ? '-' : `${value.toFixed(1)} s`);
 
 export function failuresCommand(loaded: Loaded, asJson: boolean): Promise<string> {
   return withState(loaded, async (sql) => {

@@ -97,10 +97,14 @@ program
 
 program
   .command('status')
-  .description('a line per table: what is linked, waits, failed')
-  .action(async () => {
-    const { statusCommand } = await import('./commands.ts');
-    await print(await statusCommand(await load(true), json()));
+  .option('--watch [seconds]', 'again and again, every 1 to 3600 seconds (2 if left out), until Ctrl-C')
+  .description('the daemon, Notion, the slot; a line per table: what is linked, waits, failed')
+  .action(async ({ watch }: { readonly watch?: string | true }) => {
+    const loaded = await load(true);
+    if (watch === undefined) return print(await (await import('./status.ts')).statusCommand(loaded, json()));
+    const { watchStatus } = await import('./status-watch.ts');
+    const terminal = process.stdout.isTTY === true;
+    await watchStatus(loaded, { seconds: watch, json: json(), terminal, print }, stopSignal());
   });
 
 program

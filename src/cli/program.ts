@@ -50,7 +50,7 @@ export const EXAMPLES: Readonly<Record<string, readonly string[]>> = {
   reset: ['pgnotion reset --yes', 'pgnotion reset suppliers --yes', 'pgnotion reset suppliers 42 --yes'],
   start: ['pgnotion start', 'pgnotion start --take-over'],
   doctor: ['pgnotion doctor', 'pgnotion doctor --json'],
-  status: ['pgnotion status', 'pgnotion status --json'],
+  status: ['pgnotion status', 'pgnotion status --watch 5', 'pgnotion status --json'],
   resync: ['pgnotion resync', 'pgnotion resync suppliers'],
   pause: ['pgnotion pause suppliers'],
   resume: ['pgnotion resume suppliers'],

@@ -10,6 +10,8 @@ export class PgnotionError extends Error {
   readonly retryable: boolean;
   /** One by one what the message tells, where it tells several things. */
   readonly faults: readonly Fault[];
+  /** A line of the log has told it already; who meets it again and again does not repeat it. */
+  readonly logged: boolean;
 
   constructor(options: {
     readonly code: string;
@@ -18,6 +20,7 @@ export class PgnotionError extends Error {
     readonly retryable?: boolean;
     readonly cause?: unknown;
     readonly faults?: readonly Fault[];
+    readonly logged?: boolean;
   }) {
     super(options.message, options.cause === undefined ? undefined : { cause: options.cause });
     this.name = 'PgnotionError';
@@ -25,8 +28,12 @@ export class PgnotionError extends Error {
     this.remedy = options.remedy;
     this.retryable = options.retryable ?? false;
     this.faults = options.faults ?? [];
+    this.logged = options.logged ?? false;
   }
 }
+
+/** Whether a line of the log has told it already. */
+export const isLogged = (error: unknown): boolean => error instanceof PgnotionError && error.logged;
 
 /** One thing that is wrong with a value or a setting, and how to mend it. */
 export type Fault = {

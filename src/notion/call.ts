@@ -6,6 +6,7 @@ import { backoff, pause } from '../runtime/retry.ts';
 import { classify, type ErrorClass, NotionFailure } from './error-classification.ts';
 import { boundedFetch } from './fetch-timeout.ts';
 import { httpErrorOf, type Operation } from './http-error.ts';
+import { createRefusalGate, type KeepRefusal } from './refusal-gate.ts';
 import { type Read, Unreadable } from './response-schemas.ts';
 import { NeverLeft, type Priority, type Throttle } from './throttle.ts';
 
@@ -38,6 +39,7 @@ export type NotionClientOptions = {
   readonly throttle: Throttle;
   readonly log: Log;
   readonly onRequest?: (info: RequestInfo) => void;
+  readonly keepRefusal?: KeepRefusal;
 };
 
 /** How a call travels. */
@@ -145,19 +147,22 @@ function createSender(options: NotionClientOptions) {
   };
 }
 
-/**
- * 429 and 529 say that nothing was done: every call waits as long as Notion asks and is made again. Other failures
- * that may pass are tried again for reads alone; a write's failure goes to the caller, who looks before repeating.
- */
-export function createCaller(options: NotionClientOptions): Caller {
-  checkSettings(options);
-  const { throttle, log, retryFirstMs = 500 } = options;
+/** Makes one try of a call, as the throttle and the gate allow; `pauses` are those that this call has met. */
+function createAttempt(options: NotionClientOptions) {
+  const { throttle, log, keepRefusal } = options;
   const send = createSender(options);
-
-  const attempt = async <T>(call: Call<T>, ask: Ask, pauses: number): Promise<Outcome<T>> => {
+  const gate = createRefusalGate(log, keepRefusal);
+  return async <T>(call: Call<T>, ask: Ask, pauses: number): Promise<Outcome<T>> => {
     try {
+      gate.check(call.name);
+      const beforeLeaving = async (): Promise<void> => {
+        gate.leave(call.name);
+        await ask.beforeLeaving?.();
+      };
       const job = async (): Promise<Outcome<T>> => {
+        const leftAt = performance.now();
         const outcome = await send(call, ask);
+        await gate.answered('errorClass' in outcome ? outcome.errorClass : null, leftAt);
         // Before the request gives its place to the next one, which must wait too.
         if ('errorClass' in outcome && outcome.errorClass.pausesAll) {
           const limits = { firstMs: 1_000, maxMs: LONGEST_BACKOFF_MS };
@@ -165,7 +170,7 @@ export function createCaller(options: NotionClientOptions): Caller {
         }
         return outcome;
       };
-      return await throttle.schedule(ask.priority, ask.signal, job, ask.beforeLeaving, ask.lane);
+      return await throttle.schedule(ask.priority, ask.signal, job, beforeLeaving, ask.lane);
     } catch (error) {
       if (!(error instanceof NeverLeft)) throw error;
       const operation = { method: call.method, effect: call.effect };
@@ -174,6 +179,16 @@ export function createCaller(options: NotionClientOptions): Caller {
       };
     }
   };
+}
+
+/**
+ * 429 and 529 say that nothing was done: every call waits as long as Notion asks and is made again. Other failures
+ * that may pass are tried again for reads alone; a write's failure goes to the caller, who looks before repeating.
+ */
+export function createCaller(options: NotionClientOptions): Caller {
+  checkSettings(options);
+  const { log, retryFirstMs = 500 } = options;
+  const attempt = createAttempt(options);
 
   return async (call, ask) => {
     let pauses = 0;

@@ -38,6 +38,8 @@ export class NotionFailure extends PgnotionError {
       message: `${operation}: ${errorClass.message}`,
       remedy: errorClass.remedy,
       retryable: errorClass.retry === 'soon' || errorClass.retry === 'later',
+      // By what lets no further request leave.
+      logged: errorClass.retry === 'stop',
     });
     this.name = 'NotionFailure';
     this.errorClass = errorClass;
@@ -159,7 +161,7 @@ function ruleFor(answer: AnswerProblem, operation: Operation): Rule {
   if (status === 400) return badRequest(answer);
   if (status === 401) {
     const remedy =
-      'check NOTION_API_KEY: Notion does not know this token, which may have been revoked or refreshed';
+      "set NOTION_API_KEY to the token that the connection's settings in Notion show, and start pgnotion again: this one was revoked or replaced, or its connection was removed";
     return { effect: 'none', retry: 'stop', remedy };
   }
   if (status === 403) return forbidden(answer);

@@ -1,4 +1,5 @@
-import { messageOf, PgnotionError } from '../model/errors.ts';
+import { isLogged, messageOf, PgnotionError } from '../model/errors.ts';
+import { sentences } from '../model/sentences.ts';
 import type { Log } from './log.ts';
 
 /** Waits `ms`, or less if the signal comes first. Never rejects: look at the signal afterwards. */
@@ -62,11 +63,13 @@ export async function keepTrying(
     readonly mayPass?: (error: unknown) => boolean;
   },
 ): Promise<void> {
+  const teller = createTeller(options.name, options.log);
   let attempt = 0;
   while (!options.signal.aborted) {
     try {
       await work(() => {
         attempt = 0;
+        teller.healthy();
       });
       return;
     } catch (error) {
@@ -74,12 +77,43 @@ export async function keepTrying(
       if (!(options.mayPass ?? mayPass)(error)) throw error;
       attempt += 1;
       const waitMs = backoff(attempt, { firstMs: 250, maxMs: options.maxMs ?? LONGEST_WAIT_MS });
-      const level = attempt < 3 ? 'info' : 'warn';
-      options.log[level](
-        { attempt, waitMs, reason: messageOf(error) },
-        `${options.name} failed, trying again`,
-      );
+      teller.failed(error, attempt, waitMs);
       await pause(waitMs, options.signal);
     }
   }
+}
+
+/** Failures before this one may be a moment's. */
+const LASTING_ATTEMPT = 3;
+
+/**
+ * A line for a failure that lasts, or that no waiting mends, one when it is over, and none for each try between: an outage
+ * of a night must not bury what else happened in it.
+ */
+function createTeller(name: string, log: Log) {
+  let told: string | null = null;
+  return {
+    healthy: (): void => {
+      if (told === null) return;
+      told = null;
+      log.info(`${name} goes on`);
+    },
+    failed: (error: unknown, attempt: number, waitMs: number): void => {
+      const own = error instanceof PgnotionError ? error : null;
+      const reason = messageOf(error);
+      const details = { attempt, waitMs, reason, ...(own && { code: own.code, remedy: own.remedy }) };
+      const about = own?.code ?? reason;
+      const needsPerson = own !== null && !own.retryable;
+      if (isLogged(error) || told === about) {
+        log.debug(details, `${name} failed, trying again`);
+      } else if (needsPerson || attempt >= LASTING_ATTEMPT) {
+        told = about;
+        const rest = own === null ? null : own.remedy;
+        const what = sentences(`${name} fails: ${reason}`, rest, 'it is tried until it works');
+        log[needsPerson ? 'error' : 'warn'](details, what);
+      } else {
+        log.info(details, `${name} failed, trying again`);
+      }
+    },
+  };
 }

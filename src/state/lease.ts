@@ -4,6 +4,7 @@ import { messageOf } from '../model/errors.ts';
 import type { Log } from '../runtime/log.ts';
 import { pause, within } from '../runtime/retry.ts';
 import { LOCKS } from './locks.ts';
+import type { Store } from './sql.ts';
 
 type Lease = {
   /** This daemon's number, higher than that of any before it. */
@@ -57,6 +58,7 @@ export async function takeLease(options: LeaseOptions, signal: AbortSignal): Pro
       client.release();
       return null;
     }
+    await client.query('reset application_name');
     const epoch = await raiseEpoch(client, options);
     const stopBeating = beat(client, options, { timing, epoch, lost });
     const release = async (): Promise<void> => {
@@ -68,6 +70,12 @@ export async function takeLease(options: LeaseOptions, signal: AbortSignal): Pro
     client.release(true);
     throw error;
   }
+}
+
+/** The view `daemon` finds who stands by among the sessions, which leave nothing behind however they end. */
+async function nameSession(client: PoolClient, name: string): Promise<void> {
+  const set = client.query(`select set_config('application_name', $1, false)`, [name]);
+  await within(ANSWER_MS, 'naming the session', set);
 }
 
 async function waitForTurn(
@@ -91,6 +99,7 @@ async function waitForTurn(
       told = holder?.since ?? '';
       log.info({ holder }, 'another daemon is at work here; standing by');
       onStandby?.(holder);
+      await nameSession(client, `pgnotion standby ${process.pid} on ${hostname()}`);
     }
     const silentMs = rows[0]?.silent_ms ?? 0;
     if (silentMs > timing.staleMs) await evict(client, log, silentMs);
@@ -191,6 +200,15 @@ function beat(
       });
   }, timing.beatMs);
   return () => clearInterval(timer);
+}
+
+/** The daemon at work has come as far as to sync; until then it only starts. */
+export async function noteSyncing({ query, epoch }: Store): Promise<void> {
+  await query(
+    `update pgnotion.settings set value = value || jsonb_build_object('syncing', clock_timestamp())
+       from pgnotion.fence($1) where name = 'holder'`,
+    [epoch],
+  );
 }
 
 async function unlock(client: PoolClient, lost: AbortSignal): Promise<void> {

@@ -1,4 +1,4 @@
-import { messageOf } from '../model/errors.ts';
+import { isLogged, messageOf } from '../model/errors.ts';
 import type { TableName } from '../model/ids.ts';
 import { inTableOrder } from '../model/table-order.ts';
 import { LIVE, type Urgency } from '../model/urgency.ts';
@@ -139,7 +139,7 @@ function begin(
       (error: unknown) => {
         if (signal.aborted) return;
         const again = broken.failed(name);
-        const level = again.attempts < 3 ? 'info' : 'warn';
+        const level = isLogged(error) ? 'debug' : again.attempts < 3 ? 'info' : 'warn';
         const what = `${nameOf(options.urgency)} failed for a table, trying again`;
         context.log[level]({ table: name, ...again, reason: messageOf(error) }, what);
       },

@@ -1,4 +1,4 @@
-import { messageOf } from '../model/errors.ts';
+import { isLogged, messageOf } from '../model/errors.ts';
 import type { PageId, TableName } from '../model/ids.ts';
 import { tableFailure } from '../model/table-failure.ts';
 import { editsOf } from '../state/edits.ts';
@@ -126,7 +126,7 @@ async function lookAtHint(
       hints.add({ ...end, changed: [], left: false, byWebhook: false });
   } catch (error) {
     // A table that no longer fits is the poll's to suspend.
-    if (tableFailure(error) !== null) return;
+    if (tableFailure(error) !== null || isLogged(error)) return;
     context.log.warn({ page, reason: messageOf(error) }, 'a hinted page could not be looked at; a poll will');
   }
 }

@@ -1,0 +1,117 @@
+import type { Installation } from '../app/connections.ts';
+import { checkTables } from '../app/readiness.ts';
+import type { Fault } from '../model/errors.ts';
+import type { TableName } from '../model/ids.ts';
+import { sentences } from '../model/sentences.ts';
+import { readSystem, type SystemStatus } from '../state/daemon-status.ts';
+import { type DriftLine, readDrift } from '../state/drift.ts';
+import { type RefusedKind, readRefusedKinds } from '../state/refused-requests.ts';
+import { slotLines } from '../state/slot-notes.ts';
+import { createStore } from '../state/sql.ts';
+import { readStatus, type StatusLine } from '../state/status.ts';
+import { driftLines, type Loaded, within } from './commands.ts';
+import { notApplied } from './first-contact.ts';
+import { headLines } from './status-head.ts';
+import { formatTable } from './table.ts';
+
+/** Everything that `status` tells. */
+type Status = {
+  readonly now: Date;
+  readonly system: SystemStatus;
+  readonly rows: readonly StatusLine[];
+  readonly faults: ReadonlyMap<TableName, readonly Fault[]>;
+  readonly drift: readonly DriftLine[];
+  readonly slot: readonly string[];
+  readonly refused: readonly RefusedKind[];
+};
+
+/** How status is told: lines for a person, a document, or a document on one line. */
+export type StatusForm = 'text' | 'json' | 'json-line';
+
+export const statusCommand = (loaded: Loaded, asJson: boolean): Promise<string> =>
+  within(loaded, (installation) => statusOf(installation, asJson ? 'json' : 'text'));
+
+export async function statusOf(installation: Installation, form: StatusForm): Promise<string> {
+  const status = await readAll(installation);
+  switch (form) {
+    case 'text':
+      return statusText(installation, status);
+    case 'json':
+      return JSON.stringify(statusData(status), null, 2);
+    case 'json-line':
+      return JSON.stringify(statusData(status));
+    default:
+      return form satisfies never;
+  }
+}
+
+async function readAll(installation: Installation): Promise<Status> {
+  const sql = createStore(installation.pool, 0);
+  return {
+    now: new Date(),
+    system: await readSystem(sql, installation.config.slot),
+    faults: await checkTables(installation, 'to-tell'),
+    rows: await readStatus(sql),
+    drift: await readDrift(sql),
+    slot: await slotLines(sql),
+    refused: await readRefusedKinds(sql),
+  };
+}
+
+function statusData({ now, system, rows, faults, drift, slot, refused }: Status): object {
+  return {
+    at: now,
+    ...system,
+    notes: slot,
+    refused,
+    tables: rows.map((row) => ({
+      ...row,
+      faults: faults.get(row.table_name) ?? [],
+      drift: drift.filter((each) => each.table_name === row.table_name),
+    })),
+  };
+}
+
+function statusText(installation: Installation, status: Status): string {
+  const { now, system, rows, faults, drift, slot, refused } = status;
+  const lines = formatTable(
+    ['table', 'records', 'linked', 'pending', 'oldest', 'failed', 'conflicts', 'p95', 'last success', ''],
+    rows.map((row) => [
+      row.table_name,
+      row.records,
+      row.linked,
+      row.pending,
+      seconds(row.oldest_pending_seconds),
+      row.failed,
+      row.conflicts,
+      seconds(row.latency_p95_seconds),
+      row.last_success?.toISOString() ?? '-',
+      notesOf(row).join('; '),
+    ]),
+  );
+  // Of a table that stands still for that reason, its own line tells.
+  const untold = rows.filter(({ paused }) => !paused).flatMap((row) => faults.get(row.table_name) ?? []);
+  const wrong = untold.map(({ path, message, remedy }) => sentences(`${path}: ${message}`, remedy));
+  return [
+    ...headLines(system, now),
+    '',
+    lines,
+    ...slot,
+    ...notApplied(installation.config, rows),
+    ...wrong,
+    ...driftLines(drift),
+    ...refused.map(
+      ({ kind, table, code, remedy }) =>
+        `\nNotion refuses to ${kind} pages${table === null ? '' : ` of ${table}`} (${code}): ${remedy}`,
+    ),
+  ].join('\n');
+}
+
+const notesOf = (row: StatusLine): string[] => [
+  ...(row.paused ? [`paused: ${row.paused_reason}`] : row.backfilled ? [] : ['first sync']),
+  ...(row.first_contact ? ['its database is read until it is known which pages there are'] : []),
+  ...(row.filtered > 0 ? [`${row.filtered} filtered out`] : []),
+  ...(row.guarded > 0 ? [`${row.guarded} changes wait: see pgnotion guarded list`] : []),
+];
+
+const seconds = (value: number | null): string => (value === null ? '-' : `${value.toFixed(1)} s`);
