@@ -139,18 +139,16 @@ create view pgnotion.daemon as
                                 where locktype = 'advisory' and classid = 0 and objid = 7420002 and granted
                                   and database = (select oid from pg_database where datname = current_database()))
                 then 'stopped'
-              when clock_timestamp() - b.at > interval '3 seconds' then 'silent'
-              when h.value ? 'syncing' then 'syncing'
+              when clock_timestamp() - d.seen_at > interval '3 seconds' then 'silent'
+              when d.syncing_at is not null then 'syncing'
               else 'starting' end as state,
-         h.value ->> 'host' as host, (h.value ->> 'process')::int as process,
-         (h.value ->> 'since')::timestamptz as since, b.at as last_seen,
-         extract(epoch from clock_timestamp() - b.at) as silent_seconds,
-         array(select substr(application_name, length('pgnotion standby ') + 1) from pg_stat_activity
-                where datname = current_database() and application_name like 'pgnotion standby %'
+         d.host, d.process, d.since, d.seen_at as last_seen,
+         extract(epoch from clock_timestamp() - d.seen_at) as silent_seconds,
+         array(select substr(application_name, length('pgnotion (standby) ') + 1) from pg_stat_activity
+                where datname = current_database() and application_name like 'pgnotion (standby) %'
                 order by backend_start) as standbys
     from (select 1) as one
-    left join pgnotion.settings h on h.name = 'holder'
-    left join lateral (select (value #>> '{}')::timestamptz as at from pgnotion.settings where name = 'beat') b on true;
+    left join pgnotion.daemon_at_work d on true;
 
 -- How Notion answered the daemon of late. `refused`: every request, until a person acts; one now and then is tried.
 create view pgnotion.notion as
@@ -164,17 +162,16 @@ create view pgnotion.notion as
     lately as (
       select min(at) as limited_since from pgnotion.requests
        where status in (429, 529) and at > clock_timestamp() - interval '1 minute')
-  select case when r.value is not null then 'refused'
+  select case when r.code is not null then 'refused'
               when later.silent_since is not null then 'silent'
               when later.limited_since is not null or lately.limited_since is not null then 'limited'
               when good.at is not null then 'reachable'
               else 'unknown' end as state,
-         case when r.value is not null then (r.value ->> 'since')::timestamptz
-              else coalesce(later.silent_since, later.limited_since, lately.limited_since) end as since,
-         good.at as last_answer, r.value ->> 'code' as code, r.value ->> 'reason' as reason, r.value ->> 'remedy' as remedy
+         coalesce(r.since, later.silent_since, later.limited_since, lately.limited_since) as since,
+         good.at as last_answer, r.code, r.reason, r.remedy
     from later cross join lately
     left join good on true
-    left join pgnotion.settings r on r.name = 'notion_refused';
+    left join pgnotion.notion_refusal r on true;
 
 -- The seconds of a slot that is read are as PostgreSQL measures them, of one that is not the time since somebody did; null
 -- where this role may not see them.

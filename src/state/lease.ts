@@ -87,9 +87,10 @@ async function waitForTurn(
   for (let told: string | null = null; !signal.aborted; ) {
     const asked = client.query<{ got: boolean; silent_ms: number | null; holder: Holder | null }>(
       `select pg_try_advisory_lock($1) as got,
-              (extract(epoch from clock_timestamp() - (value #>> '{}')::timestamptz) * 1000)::float8 as silent_ms,
-              (select value from pgnotion.settings where name = 'holder') as holder
-         from (select 1) as one left join pgnotion.settings on name = 'beat'`,
+              (extract(epoch from clock_timestamp() - seen_at) * 1000)::float8 as silent_ms,
+              case when host is not null
+                then jsonb_build_object('host', host, 'process', process, 'since', since) end as holder
+         from (select 1) as one left join pgnotion.daemon_at_work on true`,
       [LOCKS.lease],
     );
     const { rows } = await within(ANSWER_MS, 'asking for the lock', asked);
@@ -99,7 +100,7 @@ async function waitForTurn(
       told = holder?.since ?? '';
       log.info({ holder }, 'another daemon is at work here; standing by');
       onStandby?.(holder);
-      await nameSession(client, `pgnotion standby ${process.pid} on ${hostname()}`);
+      await nameSession(client, `pgnotion (standby) ${process.pid} on ${hostname()}`);
     }
     const silentMs = rows[0]?.silent_ms ?? 0;
     if (silentMs > timing.staleMs) await evict(client, log, silentMs);
@@ -119,13 +120,12 @@ async function raiseEpoch(client: PoolClient, { pool, log }: LeaseOptions): Prom
   }, FORMER_MS);
   try {
     const raised = client.query<{ epoch: string }>(
-      `with beat as (
-         insert into pgnotion.settings (name, value) values ('beat', to_jsonb(clock_timestamp()))
-         on conflict (name) do update set value = excluded.value),
-       holder as (
-         insert into pgnotion.settings (name, value)
-         values ('holder', jsonb_build_object('host', $1::text, 'process', $2::int, 'since', clock_timestamp()))
-         on conflict (name) do update set value = excluded.value)
+      `with holder as (
+         insert into pgnotion.daemon_at_work (host, process, since, seen_at)
+         values ($1, $2, clock_timestamp(), clock_timestamp())
+         on conflict (only_row) do update
+           set host = excluded.host, process = excluded.process, since = excluded.since, seen_at = excluded.seen_at,
+               syncing_at = null)
        update pgnotion.settings set value = to_jsonb((value #>> '{}')::bigint + 1) where name = 'epoch'
        returning value #>> '{}' as epoch`,
       [hostname(), process.pid],
@@ -184,9 +184,8 @@ function beat(
     asking = true;
     client
       .query(
-        `update pgnotion.settings set value = to_jsonb(clock_timestamp())
-          where name = 'beat'
-            and (select (value #>> '{}')::bigint from pgnotion.settings where name = 'epoch') = $1`,
+        `update pgnotion.daemon_at_work set seen_at = clock_timestamp()
+          where (select (value #>> '{}')::bigint from pgnotion.settings where name = 'epoch') = $1`,
         [epoch],
       )
       .then(({ rowCount }) => {
@@ -204,11 +203,9 @@ function beat(
 
 /** The daemon at work has come as far as to sync; until then it only starts. */
 export async function noteSyncing({ query, epoch }: Store): Promise<void> {
-  await query(
-    `update pgnotion.settings set value = value || jsonb_build_object('syncing', clock_timestamp())
-       from pgnotion.fence($1) where name = 'holder'`,
-    [epoch],
-  );
+  await query('update pgnotion.daemon_at_work set syncing_at = clock_timestamp() from pgnotion.fence($1)', [
+    epoch,
+  ]);
 }
 
 async function unlock(client: PoolClient, lost: AbortSignal): Promise<void> {

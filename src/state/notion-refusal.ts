@@ -1,7 +1,7 @@
 import type { Store } from './sql.ts';
 
 /** What Notion refuses every request of the daemon for, until a person acts. */
-export type NotionRefusal = { readonly code: string; readonly reason: string; readonly remedy: string };
+type NotionRefusal = { readonly code: string; readonly reason: string; readonly remedy: string };
 
 /**
  * Keeps it for whoever asks how the daemon is; null: nothing is refused any more. Says whether anything changed. Belongs to
@@ -14,16 +14,16 @@ export async function keepNotionRefusal(
   const rows =
     refusal === null
       ? await query(
-          `with ended as (delete from pgnotion.settings where name = 'notion_refused' returning name)
-           select name from ended, pgnotion.fence($1)`,
+          `with ended as (delete from pgnotion.notion_refusal returning code)
+           select code from ended, pgnotion.fence($1)`,
           [epoch],
         )
       : await query(
-          `insert into pgnotion.settings as s (name, value)
-           select 'notion_refused', $2::jsonb || jsonb_build_object('since', clock_timestamp()) from pgnotion.fence($1)
-           on conflict (name) do update set value = excluded.value || jsonb_build_object('since', s.value -> 'since')
-           returning name`,
-          [epoch, JSON.stringify(refusal)],
+          `insert into pgnotion.notion_refusal (code, reason, remedy) select $2, $3, $4 from pgnotion.fence($1)
+           on conflict (only_row) do update
+             set code = excluded.code, reason = excluded.reason, remedy = excluded.remedy
+           returning code`,
+          [epoch, refusal.code, refusal.reason, refusal.remedy],
         );
   return rows.length > 0;
 }

@@ -119,8 +119,7 @@ test('invariant 11: a daemon that has lost Notion alone keeps its place, and goe
     const { pool } = pair.stage.database;
     const beat = async (): Promise<number> => {
       const { rows } = await pool.query<{ at: number }>(
-        `select (extract(epoch from (value #>> '{}')::timestamptz) * 1000)::float8 as at
-           from pgnotion.settings where name = 'beat'`,
+        'select (extract(epoch from last_seen) * 1000)::float8 as at from pgnotion.daemon',
       );
       return rows[0]?.at ?? 0;
     };

@@ -82,7 +82,7 @@ test('while it runs: one ERROR line, a handful of probes, status and /readyz say
       .slice(before)
       .filter(({ level }) => level >= WARN),
   ).toHaveLength(1);
-  const kept = await stage.database.pool.query(`select from pgnotion.settings where name = 'notion_refused'`);
+  const kept = await stage.database.pool.query('select from pgnotion.notion_refusal');
   expect(kept.rows).toEqual([]);
 });
 
