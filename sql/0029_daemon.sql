@@ -23,3 +23,8 @@ create table pgnotion.notion_refusal (
   remedy   text not null,
   since    timestamptz not null default clock_timestamp()
 );
+
+-- When something failed first and when it was last tried, for the view `failures`: an entry goes once it has succeeded.
+alter table pgnotion.outbox add column failed_at timestamptz, add column tried_at timestamptz;
+alter table pgnotion.edits add column failed_at timestamptz, add column tried_at timestamptz;
+alter table pgnotion.page_failures add column tried_at timestamptz;

@@ -9,29 +9,39 @@ create view pgnotion.queue as
    where parked_at is null
    order by outbox.priority, first_at;
 
+-- `first_at` and `last_at`: when it failed first since it last succeeded, and when it was last tried. `next_at`: when it is
+-- tried again by itself; null if a person has to act. `shown`: what the page says of it, if it says something.
 create view pgnotion.failures as
   select 'to-notion' as direction, o.table_name, o.key, r.page_id, o.code, o.reason, o.remedy,
-         o.attempts, o.parked_at is not null as parked, coalesce(o.parked_at, o.first_at) as since
+         o.attempts, o.parked_at is not null as parked, coalesce(o.parked_at, o.first_at) as since,
+         coalesce(o.failed_at, o.parked_at, o.first_at) as first_at, coalesce(o.tried_at, o.parked_at) as last_at,
+         case when o.parked_at is null then o.next_at end as next_at, null::text as shown
     from pgnotion.outbox o
     left join pgnotion.records r using (table_name, key)
    where o.parked_at is not null or o.attempts > 0
   union all
-  select 'to-postgres', table_name, key, page_id, code, reason, remedy,
-         attempts, parked_at is not null, coalesce(parked_at, seen_at)
-    from pgnotion.edits
+  select 'to-postgres', e.table_name, e.key, e.page_id, e.code, e.reason, e.remedy,
+         e.attempts, e.parked_at is not null, coalesce(e.parked_at, e.seen_at),
+         coalesce(e.failed_at, e.parked_at, e.seen_at), coalesce(e.tried_at, e.parked_at),
+         case when e.parked_at is null then e.next_at end, nullif(n.wanted, '')
+    from pgnotion.edits e
+    left join pgnotion.notices n using (page_id)
    -- What only waits for a conflict's decision stands in open_conflicts, a mass of new pages in guarded_changes.
-   where code not in ('conflict_open', 'mass_creation', 'creation_refused')
+   where e.code not in ('conflict_open', 'mass_creation', 'creation_refused')
   union all
-  select 'to-postgres', table_name, key, page_id, code, reason, remedy, attempts, false, since from pgnotion.page_failures
+  select 'to-postgres', table_name, key, page_id, code, reason, remedy, attempts, false, since,
+         since, coalesce(tried_at, since), next_at, null
+    from pgnotion.page_failures
   union all
   select side, table_name, key, page_id, 'mass_clearing', string_agg(reason, '; ' order by field),
-         'look at `pgnotion guarded list`, then run `pgnotion guarded approve TABLE` or `pgnotion guarded reject TABLE`', 1, true, min(since)
+         'look at `pgnotion guarded list`, then run `pgnotion guarded approve TABLE` or `pgnotion guarded reject TABLE`', 1, true,
+         min(since), min(since), max(since), null, null
     from pgnotion.clearings
    -- Those of the other side are in their edit's line.
    where state = 'waiting' and side = 'to-notion'
    group by 1, 2, 3, 4
   union all
-  select * from pgnotion.row_failures;
+  select f.*, since, since, null, null from pgnotion.row_failures f;
 
 -- All that are kept (`retention.days`), the ones that are over included. The row's value was committed at
 -- `row_changed_at`, the page's was typed between `edited_from` and `edited_to`; null is what nobody knows.

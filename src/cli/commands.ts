@@ -23,7 +23,6 @@ import type { Log } from '../runtime/log.ts';
 import { type DriftLine, readDrift } from '../state/drift.ts';
 import { pauseTable, resumeTable, resyncTables, retryRecord } from '../state/operator.ts';
 import { createStore, type Sql } from '../state/sql.ts';
-import { readFailures } from '../state/status.ts';
 import { type ContactReport, contactLines, reportContacts } from './first-contact.ts';
 
 export type Loaded = { readonly config: Config; readonly environment: Environment; readonly log: Log };
@@ -158,21 +157,6 @@ export const driftLines = (drift: readonly DriftLine[]): string[] =>
   drift.map(({ table_name: table, property, detail, remedy }) =>
     sentences(`${[table, property].filter((name) => name !== '').join(', ')}: ${detail}`, remedy),
   );
-
-export function failuresCommand(loaded: Loaded, asJson: boolean): Promise<string> {
-  return withState(loaded, async (sql) => {
-    const rows = await readFailures(sql);
-    if (asJson) return JSON.stringify(rows, null, 2);
-    if (rows.length === 0) return 'nothing failed';
-    return rows
-      .map(
-        (row) =>
-          `${row.table_name} ${row.key ?? row.page_id ?? ''} (${row.direction}, ${row.parked ? 'set aside' : `try ${row.attempts}`})\n` +
-          `  ${row.reason} (${row.code})\n  what to do: ${row.remedy}`,
-      )
-      .join('\n');
-  });
-}
 
 export function retryCommand(loaded: Loaded, table: string, key: string): Promise<string> {
   return withState(loaded, async (sql) => {

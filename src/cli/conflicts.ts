@@ -2,6 +2,7 @@ import { userInfo } from 'node:os';
 import type { Installation } from '../app/connections.ts';
 import type { Json } from '../model/change.ts';
 import { chosenText } from '../model/chosen-value.ts';
+import { conflictTitle } from '../model/conflict-page.ts';
 import { PgnotionError } from '../model/errors.ts';
 import { lookupsOver } from '../model/page.ts';
 import { cutText, TEXT_LIMITS } from '../model/texts.ts';
@@ -16,10 +17,18 @@ const stateOf = ({ pool }: Installation): Sql => createStore(pool, 0);
 export function conflictsCommand(loaded: Loaded, all: boolean, asJson: boolean): Promise<string> {
   return within(loaded, async (installation) => {
     const lines = await readConflicts(stateOf(installation), all);
-    if (asJson) return JSON.stringify(lines, null, 2);
+    if (asJson)
+      return JSON.stringify(
+        lines.map((line) => ({ ...line, title: titleOf(line) })),
+        null,
+        2,
+      );
     if (lines.length === 0) return all ? 'there was no conflict' : 'no conflict waits for a decision';
-    return formatTable(
-      ['id', 'type', 'table', 'key', 'field', 'PostgreSQL', 'Notion', 'status', 'since'],
+    const table = formatTable(
+      [
+        ...['id', 'type', 'table', 'key', 'field', 'PostgreSQL', 'Notion', 'status', 'since'],
+        ...(all ? ['over'] : []),
+      ],
       lines.map((line) => [
         line.id,
         line.type,
@@ -30,10 +39,17 @@ export function conflictsCommand(loaded: Loaded, all: boolean, asJson: boolean):
         short(side(line, line.remote_record)),
         statusOf(line),
         line.detected_at.toISOString(),
+        ...(all ? [line.resolved_at?.toISOString() ?? '-'] : []),
       ]),
     );
+    const notes = lines.flatMap((line) => (line.note === null ? [] : [`${titleOf(line)}: ${line.note}`]));
+    return [table, ...notes].join('\n');
   });
 }
+
+/** As its page in Notion is called. */
+const titleOf = ({ id, table_name: table, record_id: record, fields }: ConflictLine): string =>
+  conflictTitle({ id, table, record, field: fields[0] ?? null });
 
 /** What a side holds: the field's value, or whether the record is there at all. */
 function side(line: ConflictLine, image: Readonly<Record<string, Json>>): string {
@@ -51,7 +67,7 @@ export function showConflictCommand(loaded: Loaded, id: string, asJson: boolean)
   return within(loaded, async (installation) => {
     const line = await readConflict(stateOf(installation), id);
     if (line === null) throw unknownConflict(id);
-    if (asJson) return JSON.stringify(line, null, 2);
+    if (asJson) return JSON.stringify({ ...line, title: titleOf(line) }, null, 2);
     const what = `conflict ${line.id}: ${line.type} of ${line.table_name} ${line.record_id}`;
     const names = line.fields.length > 0 ? line.fields : namesOf(line);
     const values = names.flatMap((name) => [
@@ -62,7 +78,8 @@ export function showConflictCommand(loaded: Loaded, id: string, asJson: boolean)
     ]);
     const note = line.note === null ? [] : [`  ${line.note}`];
     const next = line.status === 'open' ? [howTo(line)] : [];
-    const status = `  ${statusOf(line)}, since ${line.detected_at.toISOString()}`;
+    const over = line.resolved_at === null ? '' : `, over at ${line.resolved_at.toISOString()}`;
+    const status = `  ${statusOf(line)}, since ${line.detected_at.toISOString()}${over}`;
     return [what, status, ...note, ...values, ...next].join('\n');
   });
 }

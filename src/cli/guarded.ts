@@ -1,5 +1,7 @@
 import { PgnotionError } from '../model/errors.ts';
+import { failureSentence } from '../model/failure-sentence.ts';
 import type { ListedKind } from '../model/mass-change.ts';
+import { sentences } from '../model/sentences.ts';
 import { decideGuarded, type GuardedChange, readGuardedChanges } from '../state/guarded-changes.ts';
 import { type Loaded, withState } from './commands.ts';
 import { formatTable } from './table.ts';
@@ -10,7 +12,12 @@ export type GuardedOptions = { readonly kind?: ListedKind; readonly field?: stri
 export function guardedCommand(loaded: Loaded, asJson: boolean): Promise<string> {
   return withState(loaded, async (sql) => {
     const rows = await readGuardedChanges(sql);
-    if (asJson) return JSON.stringify(rows, null, 2);
+    if (asJson)
+      return JSON.stringify(
+        rows.map((row) => ({ ...row, effect: effectOf(row), sentence: sentenceOf(row) })),
+        null,
+        2,
+      );
     if (rows.length === 0) return 'no change waits for a decision';
     const table = formatTable(
       ['table', 'key', 'kind', 'would', 'since'],
@@ -22,10 +29,14 @@ export function guardedCommand(loaded: Loaded, asJson: boolean): Promise<string>
         row.since.toISOString(),
       ]),
     );
-    const causes = rows.flatMap((row) => (row.cause === null ? [] : [`${labelOf(row)}: ${row.cause}`]));
-    return [table, ...new Set(causes)].join('\n');
+    const why = rows.map((row) => `${labelOf(row)}: ${sentenceOf(row)}`);
+    return [table, ...new Set(why)].join('\n');
   });
 }
+
+/** Why it waits, and what is thought to be behind it. */
+const sentenceOf = ({ reason, cause }: GuardedChange): string =>
+  sentences(failureSentence({ shown: null, reason }), cause);
 
 const labelOf = ({ table_name: table, kind, field }: GuardedChange): string =>
   [table, field ?? `(${kind})`].join(' ');

@@ -135,9 +135,9 @@ const failures = program
   .description('records that could not be synced, with reason and remedy');
 failures
   .command('list')
-  .description('each with its reason and what to do')
+  .description('each with what its page says, what to do, and when it failed and is tried again')
   .action(async () => {
-    const { failuresCommand } = await import('./commands.ts');
+    const { failuresCommand } = await import('./failures.ts');
     await print(await failuresCommand(await load(true), json()));
   });
 failures

@@ -98,7 +98,12 @@ export const conflictsDatabase = (
 });
 
 /** One of a kind, and the same each time: a page whose creation nobody answered is found by it. */
-export const conflictTitle = ({ id, table, record, field }: ConflictSummary): string =>
+export const conflictTitle = ({
+  id,
+  table,
+  record,
+  field,
+}: Pick<ConflictSummary, 'id' | 'table' | 'record' | 'field'>): string =>
   cutText(`${id}: ${table} ${record}${field === null ? '' : `, ${field}`}`, TEXT_LIMITS.conflictTitle);
 
 /** The properties of a conflict's page, by name. `titles` are those of the tables in Notion. */

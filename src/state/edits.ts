@@ -177,15 +177,17 @@ async function upsert(
 ): Promise<void> {
   const { digest, command } = columnsOf(edit.mark);
   const [kept] = await sql.query<{ attempts: number }>(
-    `insert into pgnotion.edits as e (page_id, table_name, key, digest, command, fields, next_at, parked_at, attempts, code, reason, remedy, cause)
+    `insert into pgnotion.edits as e (page_id, table_name, key, digest, command, fields, next_at, parked_at, attempts, code, reason, remedy, cause,
+       failed_at, tried_at)
      values ($1, $2, $3, $4, $5, $6, clock_timestamp() + make_interval(secs => $7::float8),
-             case when $8 then clock_timestamp() end, 1, $9, $10, $11, $12)
+             case when $8 then clock_timestamp() end, 1, $9, $10, $11, $12,
+             case when $9::text is not null then clock_timestamp() end, clock_timestamp())
      on conflict (page_id) do update
        set key = excluded.key, digest = excluded.digest, command = excluded.command, fields = excluded.fields,
            next_at = excluded.next_at, quiet_from = case when ${SAME_MARK} then e.quiet_from else clock_timestamp() end,
            attempts = case when ${SAME_MARK} then e.attempts + 1 else 1 end,
            parked_at = excluded.parked_at, code = excluded.code, reason = excluded.reason, remedy = excluded.remedy,
-           cause = excluded.cause
+           cause = excluded.cause, failed_at = coalesce(e.failed_at, excluded.failed_at), tried_at = excluded.tried_at
        where not ($13 and e.parked_at is null and coalesce(e.command in ('approve', 'reject'), false))
      returning attempts`,
     [

@@ -1,8 +1,7 @@
 import { createHash, randomUUID } from 'node:crypto';
 import type { Told } from '../model/errors.ts';
+import { pageSentence } from '../model/failure-sentence.ts';
 import type { PageId, TableName } from '../model/ids.ts';
-import { sentences } from '../model/sentences.ts';
-import { cutText, TEXT_LIMITS } from '../model/texts.ts';
 import type { Sql } from './sql.ts';
 
 /** What a page has to tell the person who edits it, and how far that has come. */
@@ -26,15 +25,6 @@ export type Notice = {
   readonly attempts: number;
 };
 
-/** One line for each thing that is wrong: `Price: must be at least 0. PostgreSQL kept 12.50`. */
-export function noticeText(told: readonly Told[]): string {
-  const lines = told.map(({ property, wrong, kept }) => {
-    const what = property === null ? wrong : `${property}: ${wrong}`;
-    return sentences(what, kept === undefined ? null : `PostgreSQL kept ${kept}`);
-  });
-  return cutText([...new Set(lines)].join('\n'), TEXT_LIMITS.comment).toWellFormed();
-}
-
 /**
  * Keeps what the page is to tell from now on; belongs in the transaction that sets the edit aside. The same refusal
  * again gets no second comment, whatever the row holds by now. `topic` stands for refusals that are one to a person.
@@ -57,7 +47,7 @@ export async function wishNotice(
            next_at = case when n.refusal = excluded.refusal and n.wanted = excluded.wanted then n.next_at
                           else clock_timestamp() end,
            attempts = 0, changed_at = clock_timestamp()`,
-    [page, table, noticeText(told), digest],
+    [page, table, pageSentence(told), digest],
   );
 }
 
@@ -74,7 +64,7 @@ export async function tellOnce(
        set refusal = excluded.refusal, comment = excluded.comment, commented = null, intent_at = null,
            next_at = clock_timestamp(), attempts = 0, changed_at = clock_timestamp()`,
     // Each is a telling of its own, even of the same.
-    [page, table, `once ${randomUUID()}`, noticeText(told)],
+    [page, table, `once ${randomUUID()}`, pageSentence(told)],
   );
 }
 

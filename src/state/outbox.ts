@@ -200,6 +200,9 @@ export async function discard(sql: Sql, table: TableName, key: RowKey): Promise<
   await sql.query('delete from pgnotion.outbox where table_name = $1 and key = $2', [table, key]);
 }
 
+/** It has failed now; the first time stays for as long as the entry does. */
+const TRIED = 'failed_at = coalesce(failed_at, clock_timestamp()), tried_at = clock_timestamp()';
+
 /** Leaves an entry for later, after a failure that may pass. */
 export async function reschedule(
   sql: Sql,
@@ -209,7 +212,7 @@ export async function reschedule(
 ): Promise<void> {
   await sql.query(
     `update pgnotion.outbox set attempts = attempts + 1, next_at = clock_timestamp() + make_interval(secs => $4),
-            code = $5, reason = $6, remedy = $7, cause = null
+            code = $5, reason = $6, remedy = $7, cause = null, ${TRIED}
       where table_name = $1 and key = $2 and version = $3`,
     [entry.table, entry.key, entry.version, afterMs / 1000, failure.code, failure.reason, failure.remedy],
   );
@@ -228,7 +231,7 @@ export async function postpone(sql: Sql, entry: OutboxEntry, afterMs: number): P
 export async function park(sql: Sql, entry: OutboxEntry, failure: Failure): Promise<void> {
   await sql.query(
     `update pgnotion.outbox set attempts = attempts + 1, parked_at = clock_timestamp(),
-            code = $4, reason = $5, remedy = $6, cause = $7
+            code = $4, reason = $5, remedy = $6, cause = $7, ${TRIED}
       where table_name = $1 and key = $2 and version = $3`,
     [
       entry.table,

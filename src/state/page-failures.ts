@@ -45,12 +45,13 @@ export async function keepPageFailure(
   afterMs: number,
 ): Promise<void> {
   await sql.query(
-    `insert into pgnotion.page_failures as f (page_id, table_name, key, fields, edited_at, next_at, code, reason, remedy)
-     values ($1, $2, $3, $4, $5, clock_timestamp() + make_interval(secs => $6), $7, $8, $9)
+    `insert into pgnotion.page_failures as f (page_id, table_name, key, fields, edited_at, next_at, code, reason, remedy, tried_at)
+     values ($1, $2, $3, $4, $5, clock_timestamp() + make_interval(secs => $6), $7, $8, $9, clock_timestamp())
      on conflict (page_id) do update
        set table_name = excluded.table_name, key = coalesce(excluded.key, f.key), fields = excluded.fields,
            edited_at = coalesce(excluded.edited_at, f.edited_at), attempts = f.attempts + 1,
-           next_at = excluded.next_at, code = excluded.code, reason = excluded.reason, remedy = excluded.remedy`,
+           next_at = excluded.next_at, code = excluded.code, reason = excluded.reason, remedy = excluded.remedy,
+           tried_at = excluded.tried_at`,
     [
       failed.page,
       failed.table,

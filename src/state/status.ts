@@ -42,7 +42,7 @@ export function readStatus(sql: Sql): Promise<StatusLine[]> {
 }
 
 /** A line of the view `failures`. */
-type FailureLine = {
+export type FailureLine = {
   readonly direction: string;
   readonly table_name: string;
   readonly key: string | null;
@@ -53,6 +53,14 @@ type FailureLine = {
   readonly attempts: number;
   readonly parked: boolean;
   readonly since: Date;
+  /** When it failed first since it last succeeded. */
+  readonly first_at: Date;
+  /** When it was last tried; null if that is not known. */
+  readonly last_at: Date | null;
+  /** When it is tried again by itself. */
+  readonly next_at: Date | null;
+  /** What its page says of it. */
+  readonly shown: string | null;
 };
 
 export function readFailures(sql: Sql): Promise<FailureLine[]> {

@@ -164,7 +164,9 @@ test('failures are listed with reason and remedy, and tried again when they are 
     // Before that each property is tried alone.
     return text.includes('set aside') && !text.includes('one by one') && text;
   });
-  expect(listed).toMatch(/^items 2 \(to-notion, set aside\)\n {2}.+Not this time\..+\n {2}what to do: .+\n$/);
+  expect(listed).toMatch(
+    /^items 2 \(to-notion, set aside\)\n {2}.+Not this time\..+\n {2}what to do: .+\n {2}first \S+Z \(.+ ago\), last \S+Z \(.+ ago\), \d+ tr(?:y|ies), not tried again by itself\n$/,
+  );
   expect(JSON.parse(await printed(['failures', 'list', '--json']))).toMatchObject([
     { table_name: 'items', key: '2', direction: 'to-notion', parked: true },
   ]);

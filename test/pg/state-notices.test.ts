@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import { commandMark } from '../../src/model/edit-command.ts';
+import { pageSentence } from '../../src/model/failure-sentence.ts';
 import { parkEdit } from '../../src/state/edits.ts';
 import {
   clearNotice,
@@ -9,7 +10,6 @@ import {
   type Notice,
   noteCommented,
   noteShown,
-  noticeText,
   pruneNotices,
   remindNotices,
   settleNotice,
@@ -55,10 +55,10 @@ const told = async (): Promise<void> => {
 };
 
 test('the text has a line for each fault, each once, and an end', () => {
-  expect(noticeText([...wrong('a', '1'), ...wrong('b'), ...wrong('b'), { property: null, wrong: 'c' }])).toBe(
-    'Price: a. PostgreSQL kept 1\nPrice: b\nc',
-  );
-  expect(noticeText(wrong('x'.repeat(5_000)))).toHaveLength(1_900);
+  expect(
+    pageSentence([...wrong('a', '1'), ...wrong('b'), ...wrong('b'), { property: null, wrong: 'c' }]),
+  ).toBe('Price: a. PostgreSQL kept 1\nPrice: b\nc');
+  expect(pageSentence(wrong('x'.repeat(5_000)))).toHaveLength(1_900);
 });
 
 test('a refusal is told once, whatever the row holds by now; another one is another', async () => {
