@@ -153,7 +153,13 @@ test('invariant 1: failures show what was set aside and what is tried again, of 
     ('suppliers', 'fine', 'write', 0, null, null, null, null)`);
   await rows(`insert into pgnotion.edits (page_id, table_name, key, digest, attempts, parked_at, code, reason, remedy) values
     ('${pageOf(2)}', 'products', null, 'd', 1, now(), 'z', 'r', 'm'), ('${pageOf(3)}', 'products', null, 'd', 1, null, null, null, null)`);
-  const told = { reason: 'r', remedy: 'm', since: expect.any(Date) };
+  const times = {
+    since: expect.any(Date),
+    first_at: expect.any(Date),
+    last_at: expect.any(Date),
+    next_at: null,
+  };
+  const told = { reason: 'r', remedy: 'm', shown: null, ...times };
   const failures = await readFailures(state.store);
   expect(failures).toHaveLength(3);
   expect(failures.slice(0, 2)).toEqual(
@@ -180,7 +186,7 @@ test('invariant 1: failures show what was set aside and what is tried again, of 
       },
     ]),
   );
-  expect(failures[2]).toMatchObject({ key: 'b', page_id: null, parked: false });
+  expect(failures[2]).toMatchObject({ key: 'b', page_id: null, parked: false, next_at: expect.any(Date) });
 });
 
 test('the slot: where it stands, and that it is gone', async () => {
