@@ -1,4 +1,5 @@
 import type { TableName } from '../model/ids.ts';
+import { triedAgain } from './operations.ts';
 import type { Sql } from './sql.ts';
 
 /** What the state is measured by. */
@@ -33,7 +34,8 @@ async function endOperations(sql: Sql, { tables, days, graceSeconds }: Doubts): 
               case when r.key is null then 'gone' when r.rested_at is not null then 'resting'
                    when r.state like 'away%' then 'away' else r.state end as state,
               r.page_id is not null and o.page_id is not null and r.page_id <> o.page_id as replaced,
-              o.started_at < clock_timestamp() - make_interval(days => $2) as old
+              o.started_at < clock_timestamp() - make_interval(days => $2) as old,
+              ${triedAgain('o')} as repeated
          from pgnotion.operations o
          left join pgnotion.records r on r.table_name = o.table_name and r.key = o.key
         where o.status in ('started', 'unknown') and o.started_at < clock_timestamp() - make_interval(secs => $3)
@@ -42,6 +44,7 @@ async function endOperations(sql: Sql, { tables, days, graceSeconds }: Doubts): 
      ended as (
        select id, case
          when not mapped then 'failed: its table is not in the configuration any more, so nobody looks whether Notion carried it out'
+         when kind in ('delete', 'filter') and repeated then 'failed: the answer was lost, and it was tried again'
          when kind in ('delete', 'filter') and state in ('resting', 'gone') then 'done: the answer was lost, and a later try or look settled it'
          when kind = 'restore' and state = 'linked' then 'done: the answer was lost, and a later try or look settled it'
          when kind in ('delete', 'filter', 'restore') then 'failed: the answer was lost, and the record went another way since'

@@ -14,9 +14,11 @@ export async function deletionLoad(
 ): Promise<GuardLoad> {
   const [row] = await sql.query<Omit<GuardLoad, 'coming'>>(
     `with crossed as (
-       select count(*)::int as n from pgnotion.operations
+       select count(*)::int as n from pgnotion.operations o left join pgnotion.records r using (table_name, key)
         where table_name = $1 and direction = $2 and kind in ('delete', 'filter') and status = 'done' and not approved
-          and started_at > clock_timestamp() - make_interval(mins => $3))
+          and started_at > clock_timestamp() - make_interval(mins => $3)
+          -- A second page of ours that was put away took nothing from anybody.
+          and (r.page_id is null or o.page_id is null or r.page_id = o.page_id))
      select crossed.n as crossed,
             case $2 when 'to-notion' then
               (select count(*)::int from pgnotion.outbox o join pgnotion.records r using (table_name, key)

@@ -139,13 +139,26 @@ export async function pagesPutAway(sql: Sql, table: TableName): Promise<Readonly
   return new Set(rows.map(({ page }) => page));
 }
 
-/** The page was found in the trash: a request that put it there, and whose answer was lost, was carried out. */
+/**
+ * SQL that says whether the operation of that alias was followed by another try to put its page away. Each try looks
+ * before it is made, so the earlier one had not been carried out: of all tries, one counts for the guard.
+ */
+export const triedAgain = (operation: string): string =>
+  `exists (select from pgnotion.operations later
+            where later.table_name = ${operation}.table_name and later.key = ${operation}.key and later.id > ${operation}.id
+              and later.page_id = ${operation}.page_id and later.direction = 'to-notion' and later.kind in ('delete', 'filter') and later.status <> 'failed')`;
+
+/**
+ * The page was found in the trash, whoever found it: a request that put it there, and whose answer was lost, was carried
+ * out, and counts among the deletions of the guard's window from then on.
+ */
 export const settlePutAway = (sql: Sql, page: PageId): Promise<unknown> =>
   sql.query(
-    `update pgnotion.operations
+    `update pgnotion.operations o
         set status = 'done', finished_at = clock_timestamp(),
             error = coalesce(error, 'the answer was lost; a later look at the page settled it')
-      where page_id = $1 and direction = 'to-notion' and kind in ('delete', 'filter') and status in ('started', 'unknown')`,
+      where page_id = $1 and direction = 'to-notion' and kind in ('delete', 'filter') and status in ('started', 'unknown')
+        and not ${triedAgain('o')}`,
     [page],
   );
 

@@ -1,11 +1,12 @@
 import type { Away } from '../model/away.ts';
 import type { PageImage, RowImage } from '../model/change.ts';
 import type { PageId, RowKey, TableName } from '../model/ids.ts';
-import { isPageAway, isResting, type RecordState, type RestingState } from '../model/record-state.ts';
+import { isPageAway, isResting, type RecordState, type RestingState, restOf } from '../model/record-state.ts';
 import type { Unshown } from '../model/relation-targets.ts';
 import { lookAtUnshown } from './away.ts';
 import { outdateConflicts } from './conflicts.ts';
 import { clearNotice, forgetNotice } from './notices.ts';
+import { settlePutAway } from './operations.ts';
 import { clearPageFailure } from './page-failures.ts';
 import type { Sql } from './sql.ts';
 
@@ -157,11 +158,12 @@ export async function advanceBase(
 
 /** The page is not among the live ones, and the row is kept. */
 export async function markTrashed(sql: Sql, table: TableName, key: RowKey, away: Away): Promise<void> {
-  await sql.query(
+  const [record] = await sql.query<{ page: PageId | null }>(
     `update pgnotion.records set state = $3, rested_at = null, synced_at = clock_timestamp()
-      where table_name = $1 and key = $2`,
+      where table_name = $1 and key = $2 returning page_id as page`,
     [table, key, `away_${away}` satisfies RecordState],
   );
+  if (record?.page != null && away === 'trashed') await settlePutAway(sql, record.page);
 }
 
 /** The page is among the live ones again: what points to it shows it again. */
@@ -189,7 +191,9 @@ export async function rest(
       where table_name = $1 and key = $2 returning page_id as page`,
     [table, key, state],
   );
-  if (record?.page != null) await clearNotice(sql, record.page, isPageAway(state));
+  if (record?.page == null) return;
+  if (restOf(state)?.page === 'trashed') await settlePutAway(sql, record.page);
+  await clearNotice(sql, record.page, isPageAway(state));
 }
 
 /** Ends a pair: its page is gone, or its row. What waited for either has nothing to wait for. */

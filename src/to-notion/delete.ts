@@ -9,7 +9,6 @@ import { applyTransitions } from '../state/conflict-transitions.ts';
 import { liveConflicts } from '../state/conflicts.ts';
 import { releaseRefusedDeletions } from '../state/edits.ts';
 import { deletionLoad, massDeletion } from '../state/guarded-changes.ts';
-import { settlePutAway } from '../state/operations.ts';
 import { settle } from '../state/outbox.ts';
 import { forget, rest, type SyncRecord } from '../state/records.ts';
 import type { Sql } from '../state/sql.ts';
@@ -49,10 +48,7 @@ export async function deletePage(
   if (waits !== null) return waits;
   const removal = await deletePolicyOf(context, delivery, { ...record, page }, look);
   if (removal.kind === 'stays') return removal.delivered;
-  if (removal.kind === 'in trash') {
-    await context.store.transaction((sql) => settlePutAway(sql, page));
-    return conclude(context, delivery, 'trashed');
-  }
+  if (removal.kind === 'in trash') return conclude(context, delivery, 'trashed');
   const request = awayRequestOf(context, delivery, page, table.onPostgresDelete);
   const away = await putAway(
     context,

@@ -10,7 +10,6 @@ import type { CompletePage } from '../notion/pages.ts';
 import { leftOutAmong } from '../postgres/left-out.ts';
 import { parkEdit } from '../state/edits.ts';
 import { deletionLoad, massFiltered, noteLeaving, unseenChanges } from '../state/guarded-changes.ts';
-import { settlePutAway } from '../state/operations.ts';
 import { settle } from '../state/outbox.ts';
 import { rest, type SyncRecord } from '../state/records.ts';
 import { hidden, moved } from './away.ts';
@@ -52,10 +51,7 @@ export async function filterOut(
   if (waits !== null) return waits;
   const found = await pageNow(context, delivery, { ...record, page }, look);
   if (found.kind === 'elsewhere') return found.delivered;
-  if (found.inTrash) {
-    await context.store.transaction((sql) => settlePutAway(sql, page));
-    return conclude(context, delivery, record, { as: 'trashed', why, edited: null });
-  }
+  if (found.inTrash) return conclude(context, delivery, record, { as: 'trashed', why, edited: null });
   const request = awayRequestOf(context, delivery, page, policy);
   const away = await putAway(
     context,

@@ -59,7 +59,8 @@ let sides: Sides;
 
 beforeAll(async () => {
   stack = await startStack({
-    config: shopConfig,
+    // Each case deletes a row of the one table: together they would be a mass of deletions.
+    config: { ...shopConfig, guard: { deletion: { number: passing.length } } },
     schema: shopSchema,
     pollSeconds: 0.2,
     variables: { NOTION_TIMEOUT_SECONDS: String(REQUEST_TIMEOUT_MS / 1_000) },
@@ -89,6 +90,15 @@ function strike({ pages: [updated, , gone] }: Subjects, queries: number, action:
   faults.add({ match: { operation: 'dataSources.query' }, times: queries, action });
 }
 
+/** How often the audit, which the guard counts by, says that the record's page was put away. */
+async function putAways(key: number | undefined): Promise<number> {
+  const done = await sides.sql(
+    `select from pgnotion.operations where key = $1 and kind = 'delete' and status = 'done'`,
+    [String(key)],
+  );
+  return done.length;
+}
+
 const allStruck = (): boolean =>
   stack.sandbox.control.faults.list().every(({ struck, times }) => struck === times);
 
@@ -111,7 +121,8 @@ describe('invariants 1, 3, 4: after what passes, both sides agree and nothing wa
     await eventually(allStruck);
     await eventually(() => sides.keyOf(page));
     await agreed(stack);
-    const edited = subjects.keys[3];
+    const [, , gone, edited] = subjects.keys;
+    expect(await putAways(gone), 'deletions that count for the guard').toBe(1);
     expect(await sides.sql('select note from items where id = $1', [edited])).toEqual([
       { note: `by hand ${edited}` },
     ]);

@@ -1,6 +1,9 @@
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
+import { rowKey } from '../../src/model/ids.ts';
 import { isResting, type RecordState } from '../../src/model/record-state.ts';
 import { endDoubts } from '../../src/state/doubts.ts';
+import { deletionLoad } from '../../src/state/guarded-changes.ts';
+import { markTrashed, rest } from '../../src/state/records.ts';
 import { pruneHistory } from '../../src/state/retention.ts';
 import { addSource, createState, pageOf, type StateStage, suppliers } from '../support/state.ts';
 
@@ -66,6 +69,39 @@ test('every operation in doubt of a record that is gone ends, with what is known
     // What was known of it before stays.
     expect(found[at]?.error).toContain('timeout');
   }
+});
+
+test('invariant 10: of all tries of one deletion, one counts for the guard', async () => {
+  await record({ key: 'rests', state: 'deleted_trashed', page: 1 });
+  for (let tries = 0; tries < 3; tries += 1) await doubt({ key: 'rests', kind: 'delete' });
+  await end();
+  expect(await results()).toMatchObject([
+    { status: 'failed', error: expect.stringContaining('tried again') },
+    { status: 'failed', error: expect.stringContaining('tried again') },
+    { status: 'done' },
+  ]);
+  const load = await deletionLoad(state.store, suppliers, 'to-notion', 120);
+  expect(load.crossed).toBe(1);
+});
+
+test('invariant 10: a page found in the trash settles the last try, whoever found it', async () => {
+  for (const [key, page] of [
+    ['rests', 1],
+    ['away', 2],
+  ] as const) {
+    await record({ key, state: 'linked', page });
+    for (let tries = 0; tries < 2; tries += 1) await doubt({ key, kind: 'delete', page });
+  }
+  await state.store.transaction(async (sql) => {
+    await rest(sql, { table: suppliers, key: rowKey(['rests']) }, 'deleted_trashed');
+    await markTrashed(sql, suppliers, rowKey(['away']), 'trashed');
+  });
+  expect((await results()).map(({ key, status }) => [key, status])).toEqual([
+    ['rests', 'unknown'],
+    ['rests', 'done'],
+    ['away', 'unknown'],
+    ['away', 'done'],
+  ]);
 });
 
 test('what a look can still settle, or a try is under way for, is left alone', async () => {
