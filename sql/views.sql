@@ -126,6 +126,26 @@ create view pgnotion.status as
     left join last using (table_name)
    order by d.table_name;
 
+-- The first sync of each table, or the last comparison of all its rows, until the last row is written to Notion. As the daemon
+-- saw it at `seen_at`, a few seconds ago; `stopped` where none has looked for longer. The whole takes as long as the table
+-- with the most `seconds_left`. `requests` are those of all tables meanwhile.
+create view pgnotion.first_sync as
+  select f.table_name,
+         case when f.is_first then 'first sync' else 'comparison' end as kind,
+         w.state, f.total, f.done, f.set_aside, f.total - f.done - f.set_aside as remaining,
+         case when w.state in ('reading', 'writing') then f.rows_per_second end as rows_per_second,
+         case w.state when 'done' then 0 when 'writing' then f.seconds_left end as seconds_left,
+         f.began_at, f.finished_at, f.seen_at, f.requests
+    from pgnotion.first_syncs f
+    join pgnotion.data_sources d using (table_name)
+   cross join lateral (
+     select case when f.finished_at is not null then 'done'
+                 when d.paused_at is not null then 'paused'
+                 when f.seen_at < clock_timestamp() - interval '2 minutes' then 'stopped'
+                 when f.walked_at is null then 'reading'
+                 else 'writing' end as state) as w
+   order by f.table_name;
+
 create view pgnotion.drift as
   select table_name, property, kind, detail, remedy, since from pgnotion.drifts order by table_name, property, kind;
 

@@ -1,3 +1,4 @@
+import { progressJson, type TableProgress, wholeOf } from '../model/first-sync.ts';
 import type { Holder } from '../state/lease.ts';
 import { type SlotWait, waitText } from '../state/slot-notes.ts';
 
@@ -83,6 +84,8 @@ export type Reading = {
   readonly paused: readonly { readonly table: string; readonly by: 'hand' | 'trouble' | 'refused' }[];
   /** Tables whose first sync, or a comparison of all rows, is under way. */
   readonly backfilling: readonly string[];
+  /** The progress of these, until the last row is written; none if nothing is under way. */
+  readonly firstSync?: readonly TableProgress[];
   /** Kinds of requests that Notion refuses to this connection; a table if it is one table's. */
   readonly refused?: readonly {
     readonly kind: string;
@@ -125,7 +128,8 @@ export function readinessOf(health: Health, reading: Reading | null, now: Date):
         refused: notion.refused?.code ?? null,
       },
       paused: reading?.paused ?? null,
-      first_sync: reading?.backfilling ?? null,
+      first_sync: reading === null ? null : unwritten(reading),
+      first_sync_progress: reading === null ? null : progressJson(wholeOf(reading.firstSync ?? [])),
     },
   };
 }
@@ -134,8 +138,14 @@ const works = (phase: Phase): boolean => phase.kind === 'syncing' || phase.kind 
 
 function stateOf(phase: Phase, reading: Reading | null): Readiness['state'] {
   if (phase.kind !== 'syncing') return phase.kind;
-  return (reading?.backfilling.length ?? 0) > 0 ? 'catching-up' : 'syncing';
+  return reading !== null && unwritten(reading).length > 0 ? 'catching-up' : 'syncing';
 }
+
+/** Tables of which not every row has been written. */
+const unwritten = ({ backfilling, firstSync = [] }: Reading): readonly string[] => {
+  const writing = firstSync.filter(({ state }) => state !== 'done').map(({ table }) => table);
+  return [...new Set([...backfilling, ...writing])].sort();
+};
 
 function phaseReasons({ phase, failure, wait }: Health): readonly string[] {
   switch (phase.kind) {

@@ -5,6 +5,7 @@ import type { Config } from '../config/mapping-file.ts';
 import { PgnotionError } from '../model/errors.ts';
 import { preflight } from '../postgres/preflight.ts';
 import { assertSameDatabase, hasSameRole } from '../postgres/server-identity.ts';
+import type { ShowProgress } from '../reconcile/first-sync.ts';
 import type { Log } from '../runtime/log.ts';
 import { keepTrying, within } from '../runtime/retry.ts';
 import { runTogether } from '../runtime/service.ts';
@@ -39,6 +40,8 @@ export type DaemonOptions = {
   readonly alertTiming?: AlertTiming;
   /** Waits until a table is to be polled again, which is `ms` away; by the clock alone if absent. */
   readonly untilNextPoll?: (ms: number, signal: AbortSignal) => Promise<void>;
+  /** Shows the first sync to a person who watches, instead of lines in the log. */
+  readonly showProgress?: ShowProgress;
   /** A person said that the installation which had this state, or these databases, is gone. */
   readonly takeOver?: boolean;
 };

@@ -9,6 +9,7 @@ import { createPeople } from '../notion/people.ts';
 import { briefQueries } from '../postgres/brief-queries.ts';
 import { isConnectionLost } from '../postgres/connection-lost.ts';
 import { runBackfill } from '../reconcile/backfill.ts';
+import { runFirstSync, type ShowProgress } from '../reconcile/first-sync.ts';
 import { createSchemaTracker } from '../reconcile/schema-tracker.ts';
 import { createShapes } from '../reconcile/shapes.ts';
 import { type ConflictPagesContext, runConflictPages } from '../reports/conflict-pages.ts';
@@ -18,7 +19,7 @@ import { createKeyLock } from '../runtime/keylock.ts';
 import { createLooks } from '../runtime/looks.ts';
 import { pause } from '../runtime/retry.ts';
 import type { Service } from '../runtime/service.ts';
-import type { Wake } from '../runtime/wake.ts';
+import { createWake, type Wake } from '../runtime/wake.ts';
 import { tagSecret } from '../state/secret.ts';
 import { readSource, type Source } from '../state/sources.ts';
 import type { Store } from '../state/sql.ts';
@@ -46,8 +47,14 @@ type Shared = Omit<SyncContext, 'botId' | 'schema'> &
   };
 type Flowing = Shared & Pick<SyncContext, 'botId'>;
 
+type FlowOptions = {
+  readonly createGraceMs?: number;
+  readonly untilNextPoll?: PollOptions['untilNext'];
+  readonly showProgress?: ShowProgress;
+};
+
 export function flowsOf(
-  options: { readonly createGraceMs?: number; readonly untilNextPoll?: PollOptions['untilNext'] },
+  options: FlowOptions,
   installation: Installation,
   { shared, wakeups, hints }: { readonly shared: Flowing; readonly wakeups: Wakeups; readonly hints: Hints },
 ): readonly Service[] {
@@ -85,7 +92,7 @@ export function flowsOf(
     ...deliveriesOf(outbound, shared, wakeups, environment.SYNC_BATCH_SIZE),
     { name: 'poll', run: (signal) => runPoll(inbound, poll, signal) },
     { name: 'sweep', run: (signal) => runSweep(inbound, signal) },
-    { name: 'backfill', run: (signal) => runBackfill(shared, signal) },
+    ...firstSyncOf({ ...shared, limit: environment.NOTION_RATE_LIMIT }, options.showProgress),
     ...syncLogOf(config.syncLog, { ...outbound, limit: environment.NOTION_RATE_LIMIT }),
     ...conflictPagesOf(installation, outbound),
     { name: 'schema', run: (signal) => shared.schema.run(signal) },
@@ -115,6 +122,19 @@ const deliveriesOf = (
     },
   }));
 };
+
+/** The walk over all rows, and what tells how far it is until the last of them is written. */
+function firstSyncOf(
+  context: Parameters<typeof runFirstSync>[0] & Omit<Parameters<typeof runBackfill>[0], 'onWalk'>,
+  show: ShowProgress | undefined,
+): readonly Service[] {
+  const walks = createWake();
+  const timing = { now: steadyMs, wait: walks.wait };
+  return [
+    { name: 'backfill', run: (signal) => runBackfill({ ...context, onWalk: walks.ring }, signal) },
+    { name: 'first sync', run: (signal) => runFirstSync(context, timing, signal, show) },
+  ];
+}
 
 function syncLogOf(
   { level, ...keep }: Config['syncLog'],

@@ -3,6 +3,7 @@ import type { Config } from '../config/mapping-file.ts';
 import { BACKFILL, BULK, LIVE, type Urgency } from '../model/urgency.ts';
 import type { NotionClient } from '../notion/client.ts';
 import { watchEnumLabels } from '../reconcile/enum-labels.ts';
+import type { ShowProgress } from '../reconcile/first-sync.ts';
 import { watchPublication } from '../reconcile/publication.ts';
 import type { Log } from '../runtime/log.ts';
 import { keepTrying, mayPass } from '../runtime/retry.ts';
@@ -27,6 +28,7 @@ type Serving = {
   readonly createGraceMs?: number;
   readonly senderTimeoutMs?: number;
   readonly untilNextPoll?: PollOptions['untilNext'];
+  readonly showProgress?: ShowProgress;
 };
 
 export type Self = Awaited<ReturnType<NotionClient['me']>>;

@@ -2,6 +2,7 @@ import { execFile } from 'node:child_process';
 import { existsSync, realpathSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { loadEnvFile } from 'node:process';
+import type { Writable } from 'node:stream';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { promisify } from 'node:util';
 import { readVariables, unknownVariables } from '../config/environment.ts';
@@ -11,15 +12,15 @@ import { messageOf, PgnotionError } from '../model/errors.ts';
 import { readPostgresUrl } from '../model/postgres-url.ts';
 import { sentences } from '../model/sentences.ts';
 import { limitHeapGrowth } from '../runtime/heap.ts';
-import { createLog, silentLog } from '../runtime/log.ts';
+import { createLog, createTerminalLog, silentLog } from '../runtime/log.ts';
 import type { Loaded } from './commands.ts';
 import { runAsModules } from './config-modules.ts';
 
 /**
  * Reads the configuration and the environment. Throws one error for all that is wrong in either, and in the database as
- * far as it can be asked. `quiet`: a command that only looks keeps the log quiet.
+ * far as it can be asked. `quiet`: a command that only looks keeps the log quiet. With `lines` a person reads the log there.
  */
-export async function load(file: string, quiet: boolean): Promise<Loaded> {
+export async function load(file: string, quiet: boolean, lines: Writable | null = null): Promise<Loaded> {
   const path = resolve(file);
   readEnvFiles(path);
   const input = await importConfig(path).catch((error: unknown) => {
@@ -30,7 +31,12 @@ export async function load(file: string, quiet: boolean): Promise<Loaded> {
   const unknown = unknownVariables(process.env, tables);
   if (config !== null && environment !== null) {
     limitHeapGrowth(environment.HEAP_GROWTH_PERCENT);
-    const log = quiet ? silentLog() : createLog({ level: environment.LOG_LEVEL });
+    const level = environment.LOG_LEVEL;
+    const log = quiet
+      ? silentLog()
+      : lines === null
+        ? createLog({ level })
+        : await createTerminalLog(level, lines);
     for (const { path: name, message, remedy } of unknown)
       if (quiet) process.stderr.write(`pgnotion: warning: ${sentences(`${name} ${message}`, remedy)}\n`);
       else log.warn({ variable: name, remedy }, `${name} ${message}`);

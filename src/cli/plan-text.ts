@@ -1,3 +1,4 @@
+import { durationText } from '../model/duration-text.ts';
 import type { Part, Price } from '../model/plan-price.ts';
 import {
   isInSync,
@@ -106,10 +107,4 @@ function priceLines({ apply, firstSync, limit }: Price): readonly string[] {
     ...firstSync.parts.map(({ what, requests }: Part) => `    ${what}: ${requests}`),
     `  polls go on meanwhile: about ${polls.perInterval} requests every ${polls.intervalSeconds} s (SYNC_INTERVAL_SECONDS)`,
   ];
-}
-
-export function durationText(seconds: number): string {
-  if (seconds < 120) return `${seconds} s`;
-  const minutes = Math.round(seconds / 60);
-  return minutes < 120 ? `${minutes} min` : `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
 }

@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import type { Writable } from 'node:stream';
 import { Command } from 'commander';
 import type { Loaded } from './commands.ts';
 import { print, reportUsage } from './terminal.ts';
@@ -28,8 +29,8 @@ export const program = new Command('pgnotion')
 export const configFile = (): string => program.opts<Globals>().config;
 
 /** Reads the configuration; `quiet`: the log is of no interest. */
-export const load = async (quiet: boolean): Promise<Loaded> =>
-  (await import('./load.ts')).load(configFile(), quiet);
+export const load = async (quiet: boolean, lines: Writable | null = null): Promise<Loaded> =>
+  (await import('./load.ts')).load(configFile(), quiet, lines);
 
 export const json = (): boolean => program.opts<Globals>().json === true;
 

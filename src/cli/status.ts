@@ -1,16 +1,19 @@
 import type { Installation } from '../app/connections.ts';
 import { checkTables } from '../app/readiness.ts';
 import type { Fault } from '../model/errors.ts';
+import { progressJson, type TableProgress, wholeOf } from '../model/first-sync.ts';
 import type { TableName } from '../model/ids.ts';
 import { sentences } from '../model/sentences.ts';
 import { readSystem, type SystemStatus } from '../state/daemon-status.ts';
 import { type DriftLine, readDrift } from '../state/drift.ts';
+import { readFirstSync } from '../state/first-sync.ts';
 import { type RefusedKind, readRefusedKinds } from '../state/refused-requests.ts';
 import { slotLines } from '../state/slot-notes.ts';
 import { createStore } from '../state/sql.ts';
 import { readStatus, type StatusLine } from '../state/status.ts';
 import { driftLines, type Loaded, within } from './commands.ts';
 import { notApplied } from './first-contact.ts';
+import { firstSyncLines, firstSyncOf } from './first-sync.ts';
 import { headLines } from './status-head.ts';
 import { formatTable } from './table.ts';
 
@@ -22,6 +25,7 @@ type Status = {
   readonly faults: ReadonlyMap<TableName, readonly Fault[]>;
   readonly drift: readonly DriftLine[];
   readonly slot: readonly string[];
+  readonly firstSync: readonly TableProgress[];
   readonly refused: readonly RefusedKind[];
 };
 
@@ -54,26 +58,29 @@ async function readAll(installation: Installation): Promise<Status> {
     rows: await readStatus(sql),
     drift: await readDrift(sql),
     slot: await slotLines(sql),
+    firstSync: await readFirstSync(sql),
     refused: await readRefusedKinds(sql),
   };
 }
 
-function statusData({ now, system, rows, faults, drift, slot, refused }: Status): object {
+function statusData({ now, system, rows, faults, drift, slot, firstSync, refused }: Status): object {
   return {
     at: now,
     ...system,
     notes: slot,
     refused,
+    first_sync: progressJson(wholeOf(firstSync)),
     tables: rows.map((row) => ({
       ...row,
       faults: faults.get(row.table_name) ?? [],
       drift: drift.filter((each) => each.table_name === row.table_name),
+      first_sync: firstSyncOf(firstSync, row.table_name),
     })),
   };
 }
 
 function statusText(installation: Installation, status: Status): string {
-  const { now, system, rows, faults, drift, slot, refused } = status;
+  const { now, system, rows, faults, drift, slot, firstSync, refused } = status;
   const lines = formatTable(
     ['table', 'records', 'linked', 'pending', 'oldest', 'failed', 'conflicts', 'p95', 'last success', ''],
     rows.map((row) => [
@@ -96,6 +103,7 @@ function statusText(installation: Installation, status: Status): string {
     ...headLines(system, now),
     '',
     lines,
+    ...firstSyncLines(firstSync),
     ...slot,
     ...notApplied(installation.config, rows),
     ...wrong,

@@ -40,6 +40,26 @@ function reachable(targets: ReadonlyMap<TableName, readonly TableName[]>, from: 
   return seen;
 }
 
+/** The tables of a lower rank that a table's relations point to, directly or by way of others. */
+export function tablesBefore(
+  tables: ReadonlyMap<TableName, Pick<TableMapping, 'name' | 'fields'> & { readonly rank: number }>,
+  name: TableName,
+): readonly TableName[] {
+  const targets = new Map(
+    [...tables.values()].map((table) => [
+      table.name,
+      table.fields.flatMap((field) => field.relatedTable ?? []),
+    ]),
+  );
+  const rankOf = (of: TableName): number => tables.get(of)?.rank ?? Number.POSITIVE_INFINITY;
+  return [...reachable(targets, name)].filter((other) => rankOf(other) < rankOf(name));
+}
+
+/** Tables of one rank each, the lowest first. */
+export const byRank = <T extends { readonly rank: number }>(
+  tables: Iterable<T>,
+): readonly (readonly T[])[] => [...Map.groupBy(inTableOrder(tables), ({ rank }) => rank).values()];
+
 /** Tables in the order of creation. Rows are found in it as well: a row that no one has found yet is not waited for. */
 export const inTableOrder = <T extends { readonly rank: number }>(tables: Iterable<T>): readonly T[] =>
   [...tables].sort((a, b) => a.rank - b.rank);

@@ -8,18 +8,22 @@ import type { UserDatabase } from '../postgres/rows.ts';
 import type { Log } from '../runtime/log.ts';
 import { createPatience, type Patience } from '../runtime/patience.ts';
 import { keepTrying, mayPass, pause } from '../runtime/retry.ts';
+import { beginWalk, endWalk } from '../state/first-sync.ts';
 import { forgetLongKeys, isLongKey, noteLongKeys } from '../state/long-keys.ts';
 import { markFound } from '../state/outbox.ts';
 import { recordKeys } from '../state/record-keys.ts';
 import { beginRun, endRun } from '../state/runs.ts';
 import { markBackfilled, readSources, type Source } from '../state/sources.ts';
 import type { Store } from '../state/sql.ts';
+import { liftTargets } from '../state/waiting.ts';
 
 type BackfillContext = {
   readonly store: Store;
   readonly db: UserDatabase;
   readonly tables: ReadonlyMap<TableName, ResolvedTable>;
   readonly onDirty: () => void;
+  /** Tells whoever measures the progress: a walk over a table has begun, or is over. */
+  readonly onWalk: () => void;
   readonly log: Log;
 };
 
@@ -91,18 +95,23 @@ async function backfillTable(
   const total = await countRows(context.db, table);
   const run = await context.store.transaction(async (sql) => {
     await forgetLongKeys(sql, table.name);
+    await beginWalk(sql, table.name, total);
     return beginRun(sql, 'backfill', table.name, total);
   });
+  context.onWalk();
+  let found = 0;
   for await (const keys of readKeys(context.db, table, CHUNK)) {
     if (signal.aborted) return;
-    await enqueue(context, table, keys, 'write');
+    found += await enqueue(context, table, keys, 'write');
   }
-  await enqueueVanished(context, table, signal);
+  found += await enqueueVanished(context, table, signal);
   if (signal.aborted) return;
   await context.store.transaction(async (sql) => {
+    await endWalk(sql, table.name, found);
     await markBackfilled(sql, table.name, compares);
     await endRun(sql, run);
   });
+  context.onWalk();
   context.log.info({ table: table.name }, 'all rows are in the outbox');
 }
 
@@ -111,26 +120,32 @@ async function enqueueVanished(
   context: BackfillContext,
   table: ResolvedTable,
   signal: AbortSignal,
-): Promise<void> {
+): Promise<number> {
+  let found = 0;
   for await (const keys of recordKeys(context.store, table.name, CHUNK)) {
-    if (signal.aborted) return;
+    if (signal.aborted) break;
     const { present, broken } = await presentEach(context.db, table, keys);
     const gone = keys.filter((key) => !present.has(key) && !broken.has(key));
-    await enqueue(context, table, gone, 'delete');
+    found += await enqueue(context, table, gone, 'delete');
   }
+  return found;
 }
 
+/** Returns how many of them are in the outbox now. */
 async function enqueue(
   context: BackfillContext,
   table: ResolvedTable,
   keys: readonly RowKey[],
   kind: 'write' | 'delete',
-): Promise<void> {
+): Promise<number> {
   const long = keys.filter(isLongKey).map((key) => ({ table: table.name, key, kind }));
   const kept = keys.filter((key) => !isLongKey(key));
   await context.store.transaction(async (sql) => {
     await noteLongKeys(sql, long);
     await markFound(sql, table.name, kept, kind);
   });
+  // A live record may have been made without the page of a row that was not known of yet.
+  await context.store.transaction((sql) => liftTargets(sql, { among: { table: table.name, keys: kept } }));
   context.onDirty();
+  return kept.length;
 }

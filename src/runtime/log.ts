@@ -1,3 +1,4 @@
+import type { Writable } from 'node:stream';
 import { pino } from 'pino';
 import { framesOf, messageOf } from '../model/errors.ts';
 
@@ -8,11 +9,7 @@ export type Log = pino.Logger;
  * Members that may hold a secret are replaced wherever they turn up (invariant 14).
  */
 export function createLog(options: { readonly level: string; readonly pretty?: boolean }): Log {
-  const redact = {
-    paths: ['token', '*.token', 'url', '*.url', 'authorization', '*.authorization', 'password', '*.password'],
-    censor: '[secret]',
-  };
-  const settings = { level: options.level, base: null, redact, serializers: { err: loggedError } };
+  const settings = settingsOf(options.level);
   if (options.pretty ?? process.stderr.isTTY) {
     return pino({
       ...settings,
@@ -21,6 +18,22 @@ export function createLog(options: { readonly level: string; readonly pretty?: b
   }
   return pino(settings, pino.destination({ dest: 2, sync: true }));
 }
+
+/** Lines for a person, through a stream of this process: to a terminal that shows something else as well. */
+export async function createTerminalLog(level: string, destination: Writable): Promise<Log> {
+  const { default: pretty } = await import('pino-pretty');
+  return pino(settingsOf(level), pretty({ destination, ignore: 'pid,hostname', colorize: true }));
+}
+
+const settingsOf = (level: string) => ({
+  level,
+  base: null,
+  redact: {
+    paths: ['token', '*.token', 'url', '*.url', 'authorization', '*.authorization', 'password', '*.password'],
+    censor: '[secret]',
+  },
+  serializers: { err: loggedError },
+});
 
 /** An error of PostgreSQL's carries whole rows in its other members, which pino would write down. */
 const loggedError = (error: unknown): unknown =>

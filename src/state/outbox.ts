@@ -280,18 +280,3 @@ export async function markAllDeleted(
     [table, lsn === null ? null : formatLsn(lsn), changedAt],
   );
 }
-
-/** Records that others wait for are as urgent as those that wait. Gives whether any of them was less so. */
-export async function hasten(
-  sql: Sql,
-  records: readonly { readonly table: TableName; readonly key: RowKey }[],
-  urgency: Urgency,
-): Promise<boolean> {
-  const rows = await sql.query(
-    `update pgnotion.outbox o set priority = $3
-       from unnest($1::text[], $2::text[]) as u(t, k)
-      where o.table_name = t and o.key = k and o.priority > $3 returning 1`,
-    [records.map((each) => each.table), records.map((each) => each.key), urgency],
-  );
-  return rows.length > 0;
-}

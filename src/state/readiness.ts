@@ -1,4 +1,6 @@
+import type { TableProgress } from '../model/first-sync.ts';
 import type { TableName } from '../model/ids.ts';
+import { readFirstSync } from './first-sync.ts';
 import { type RefusedKind, readRefusedKinds } from './refused-requests.ts';
 import type { PausedBy } from './sources.ts';
 import type { Sql } from './sql.ts';
@@ -12,6 +14,8 @@ export type StateReading = {
     readonly reason: string;
   }[];
   readonly backfilling: readonly TableName[];
+  /** Until the last row is written; none if nothing is under way. */
+  readonly firstSync: readonly TableProgress[];
   /** Kinds of requests that Notion refuses to this connection. */
   readonly refused: readonly RefusedKind[];
 };
@@ -33,6 +37,7 @@ export async function readState(sql: Sql, slot: string, tables: readonly TableNa
     slotActive: row?.active ?? false,
     paused: row?.paused ?? [],
     backfilling: row?.backfilling ?? [],
+    firstSync: await readFirstSync(sql, tables),
     refused: await readRefusedKinds(sql),
   };
 }

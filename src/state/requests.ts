@@ -52,6 +52,18 @@ export async function recordAnswers(sql: Sql, answers: readonly Answer[]): Promi
   );
 }
 
+/** Keeps the limit that the daemon goes by, so that `explain` can tell what waits for it. */
+export async function keepRateLimit(
+  sql: Sql,
+  limit: { readonly requests: number; readonly windowMs: number },
+): Promise<void> {
+  await sql.query(
+    `insert into pgnotion.settings (name, value) values ('rate_limit', $1)
+     on conflict (name) do update set value = excluded.value`,
+    [JSON.stringify(limit)],
+  );
+}
+
 export async function pruneRequests(sql: Sql): Promise<void> {
   await sql.query(`delete from pgnotion.requests where at < clock_timestamp() - interval '${KEEP}'`);
 }

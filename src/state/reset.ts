@@ -48,6 +48,7 @@ export async function unlinkTable(sql: Sql, table: TableName, actor: string): Pr
     'page_failures',
     'long_values',
     'sweeps',
+    'first_syncs',
     'records',
   ])
     await sql.query(`delete from pgnotion.${name} where table_name = $1`, [table]);

@@ -1,5 +1,5 @@
 import type { RowKey, TableName } from '../model/ids.ts';
-import { BACKFILL, BULK, MOST_ALONE, type Urgency } from '../model/urgency.ts';
+import { BACKFILL, BULK, LIVE, MOST_ALONE, type Urgency } from '../model/urgency.ts';
 import { LOCKS } from './locks.ts';
 import type { Sql } from './sql.ts';
 
@@ -8,47 +8,46 @@ import type { Sql } from './sql.ts';
 // PostgreSQL ends one of the transactions. A transaction that takes a conflict's line too takes it between the lock of this
 // file (`lockWaiting`) and the outbox, as whoever decides a conflict holds its line when it comes to the outbox.
 
+/** A record whose relations wait for pages of others. */
+export type Waiter = { readonly table: TableName; readonly key: RowKey; readonly urgency: Urgency };
+
 /** A page has become a record: what points to it on either side goes on now. */
 export async function releaseWaiting(sql: Sql, table: TableName, key: RowKey): Promise<void> {
   await lockWaiting(sql);
-  await release(sql, { table, key }, BACKFILL, false);
+  await release(sql, { table, key, urgency: BACKFILL }, false);
 }
 
 /** The same for a page that was just made, together with what it waits for itself: see `awaitTargets`. */
 export async function releaseMade(
   sql: Sql,
-  { table, key, urgency }: { readonly table: TableName; readonly key: RowKey; readonly urgency: Urgency },
-  targets: Parameters<typeof awaitTargets>[3],
-): Promise<void> {
-  if (targets.length > 0) await awaitTargets(sql, table, key, targets);
-  else await lockWaiting(sql);
-  await release(sql, { table, key }, urgency, targets.length === 0);
+  { table, key, urgency }: Waiter,
+  targets: Parameters<typeof awaitTargets>[2],
+): Promise<boolean> {
+  const lifts = targets.length > 0 && (await awaitTargets(sql, { table, key, urgency }, targets));
+  if (targets.length === 0) await lockWaiting(sql);
+  await release(sql, { table, key, urgency }, targets.length === 0);
+  return lifts;
 }
 
 /**
- * One statement, because every page of a first sync passes here behind the lock. `waitsForNothing`: nor does the record
- * wait for others any more.
+ * One statement, because every page of a first sync passes here behind the lock. Each of those that waited is as urgent as
+ * it was, or as its target, unless there are many of them. `waitsForNothing`: nor does the record wait for others any more.
  */
-const release = (
-  sql: Sql,
-  { table, key }: { readonly table: TableName; readonly key: RowKey },
-  urgency: Urgency,
-  waitsForNothing: boolean,
-): Promise<object[]> =>
+const release = (sql: Sql, { table, key, urgency }: Waiter, waitsForNothing: boolean): Promise<object[]> =>
   sql.query(
     `with dropped as (
        delete from pgnotion.waiting where $3 and table_name = $1 and key = $2),
      freed as (
        delete from pgnotion.waiting
         where target_table = $1 and target_key = $2 and not ($3 and table_name = $1 and key = $2)
-       returning table_name, key),
+       returning table_name, key, least(urgency, $4::smallint) as wanted),
      looked_at as (
        update pgnotion.edits set next_at = clock_timestamp()
         where code = 'related_page_unknown' and next_at > clock_timestamp())
      select pgnotion.enqueue(
               array_agg(table_name), array_agg(key), 'write', lifts => false,
-              urgency => case when count(*) > ${MOST_ALONE} then greatest($4::smallint, ${BULK}::smallint) else $4::smallint end)
-       from freed having count(*) > 0`,
+              urgency => case when count(*) > ${MOST_ALONE} then greatest(wanted, ${BULK}::smallint) else wanted end)
+       from freed group by wanted`,
     [table, key, waitsForNothing, urgency],
   );
 
@@ -58,24 +57,79 @@ export const lockWaiting = (sql: Sql): Promise<object[]> =>
 
 /**
  * Keeps which records a relation waits for. A target that got its page in the meantime makes the record dirty again, so that
- * `settle` leaves its line.
+ * `settle` leaves its line. The record is as urgent as its entry is by now; one that points to many does not wait alone.
+ * Gives whether its targets may have to be lifted, which `liftTargets` does in a transaction of its own.
  */
 export async function awaitTargets(
   sql: Sql,
-  table: TableName,
-  key: RowKey,
+  { table, key, urgency }: Waiter,
   targets: readonly { readonly table: TableName; readonly key: RowKey }[],
-): Promise<void> {
+): Promise<boolean> {
   // To wait for nothing any more hinders nobody.
   if (targets.length > 0) await lockWaiting(sql);
   await sql.query('delete from pgnotion.waiting where table_name = $1 and key = $2', [table, key]);
-  if (targets.length === 0) return;
-  await sql.query(
+  if (targets.length === 0) return false;
+  const [row] = await sql.query<{ urgent: boolean }>(
     `with target as (select distinct t, k from unnest($3::text[], $4::text[]) as u(t, k)),
+     waiter as (
+       select greatest(least($5::smallint, (select priority from pgnotion.outbox where table_name = $1 and key = $2)),
+                       case when (select count(*) from target) > ${MOST_ALONE} then ${BULK} else ${LIVE} end)::smallint as urgency),
      kept as (
-       insert into pgnotion.waiting (table_name, key, target_table, target_key) select $1, $2, t, k from target)
-     select pgnotion.enqueue(array[$1], array[$2], 'write', lifts => false)
-      where exists (select from target join pgnotion.records r on r.table_name = t and r.key = k where r.state = 'linked')`,
-    [table, key, targets.map((each) => each.table), targets.map((each) => each.key)],
+       insert into pgnotion.waiting (table_name, key, target_table, target_key, urgency)
+       select $1, $2, t, k, urgency from target, waiter),
+     again as (
+       select pgnotion.enqueue(array[$1], array[$2], 'write', lifts => false)
+        where exists (select from target join pgnotion.records r on r.table_name = t and r.key = k where r.state = 'linked'))
+     select urgency < ${BACKFILL} as urgent, (select count(*) from again) from waiter`,
+    [table, key, targets.map((each) => each.table), targets.map((each) => each.key), urgency],
   );
+  return row?.urgent ?? false;
 }
+
+/** Whose targets are lifted: those of a record, those that are among these records, or those of all records. */
+export type Awaited =
+  | { readonly of: Omit<Waiter, 'urgency'> }
+  | { readonly among: { readonly table: TableName; readonly keys: readonly RowKey[] } }
+  | 'all';
+
+/**
+ * Makes what urgent records wait for as urgent as they are: their targets, and what these wait for themselves, across all
+ * tables. In a transaction of its own, because who makes their pages holds their entries and waits for the lock of those
+ * that wait. Doing it again finds what was left undone. Gives the entries that became more urgent.
+ */
+export function liftTargets(
+  sql: Sql,
+  awaited: Awaited,
+): Promise<{ readonly table: TableName; readonly key: RowKey }[]> {
+  if (awaited === 'all') return sql.query(lifting('true'), []);
+  return 'of' in awaited
+    ? sql.query(lifting('table_name = $1 and key = $2'), [awaited.of.table, awaited.of.key])
+    : sql.query(lifting('target_table = $1 and target_key = any($2::text[])'), [
+        awaited.among.table,
+        awaited.among.keys,
+      ]);
+}
+
+const lifting = (condition: string): string =>
+  `with recursive awaited (t, k, urgency) as (
+     select target_table, target_key, urgency from pgnotion.waiting where urgency < ${BACKFILL} and ${condition}
+     union
+     select w.target_table, w.target_key, greatest(a.urgency, case when m.targets > ${MOST_ALONE} then ${BULK} end)::smallint
+       from awaited a
+       -- Once a target has its page, nobody waits for what it waits for.
+       join pgnotion.outbox o on o.table_name = a.t and o.key = a.k and o.parked_at is null
+       join pgnotion.waiting w on w.table_name = a.t and w.key = a.k
+      cross join lateral (
+        select count(*) as targets from pgnotion.waiting n where n.table_name = a.t and n.key = a.k) as m),
+   wanted as (select t, k, min(urgency) as urgency from awaited group by t, k),
+   -- Locked in the order of all who write many entries.
+   slower as materialized (
+     select o.table_name as t, o.key as k, w.urgency
+       from pgnotion.outbox o join wanted w on o.table_name = w.t and o.key = w.k
+      where o.priority > w.urgency and o.kind = 'write' and o.parked_at is null
+      order by o.table_name, o.key for update of o)
+   update pgnotion.outbox o
+      -- One that waits for others looks for them at once: what it waits for is as urgent as that.
+      set priority = s.urgency, next_at = case when o.attempts = 0 then least(o.next_at, clock_timestamp()) else o.next_at end
+     from slower s where o.table_name = s.t and o.key = s.k
+   returning o.table_name as "table", o.key`;

@@ -15,6 +15,7 @@ import { type DeliverContext, type Delivered, type Delivery, SETTLED } from './c
 import { baseOfWithheld, type Second } from './extras.ts';
 import type { PrereadResult } from './preread.ts';
 import { setAside } from './set-aside.ts';
+import { hastenTargets } from './wait-for-targets.ts';
 
 export type Linked = SyncRecord & { readonly page: NonNullable<SyncRecord['page']> };
 
@@ -68,7 +69,7 @@ export async function conclude(
   const finish = (sql: Sql): Promise<void> => finishUpdate(sql, store, entry, finished);
   if (plan.missing.length === 0 && !touchesConflicts(delivery, plan)) await finish(store);
   else {
-    const look = await store.transaction(async (sql) => {
+    const { unseen: look, lifts } = await store.transaction(async (sql) => {
       if (plan.missing.length > 0) await lockWaiting(sql);
       const unseen = await concludeConflicts(
         sql,
@@ -76,10 +77,11 @@ export async function conclude(
         plan,
         seen.second.withheld,
       );
-      if (plan.missing.length > 0) await awaitTargets(sql, table.name, entry.key, plan.missing);
+      const urgent = plan.missing.length > 0 && (await awaitTargets(sql, entry, plan.missing));
       await finish(sql);
-      return unseen;
+      return { unseen, lifts: urgent };
     });
+    if (lifts) await hastenTargets(context, entry);
     if (look) context.hint(record.page);
   }
   return aside ?? SETTLED;

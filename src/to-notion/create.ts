@@ -24,7 +24,7 @@ import { findCreated, linkWithoutBase, type Made } from './find-created.ts';
 import { afterKindRefused, kindPassed } from './refused-requests.ts';
 import { afterRefusedCreate, codeOf, recordName } from './refused-update.ts';
 import { type PageRequest, propertiesOf, requestFor } from './request.ts';
-import { waitForTargets } from './wait-for-targets.ts';
+import { hastenTargets, waitForTargets } from './wait-for-targets.ts';
 
 const NOBODY: ReadonlySet<string> = new Set();
 
@@ -158,7 +158,7 @@ async function linkMade(
   const { page } = made;
   const { shown, unshown, basePage } = await readMade(context, delivery, plan.writes, made);
   const whole = Object.keys(plan.writes).filter((name) => !plan.partial.has(name));
-  await context.store.transaction(async (sql) => {
+  const lifts = await context.store.transaction(async (sql) => {
     const record = { table: table.name, key: entry.key };
     await link(sql, {
       ...record,
@@ -171,9 +171,11 @@ async function linkMade(
     await noteExtras(sql, [{ page: page.id, extras: extraFields(reading) }]);
     await saveUnshown(sql, record, unshown);
     await operation.end(sql, { status: 'done', page: page.id });
-    await releaseMade(sql, entry, plan.missing);
+    const urgent = await releaseMade(sql, entry, plan.missing);
     if (plan.faults.length === 0 && !more) await settle(sql, entry);
+    return urgent;
   });
+  if (lifts) await hastenTargets(context, entry);
   if (changedOnPage(table.fields, basePage, shown).length > 0) context.hint(page.id);
 }
 

@@ -1,7 +1,8 @@
 import { isLogged, messageOf } from '../model/errors.ts';
 import type { TableName } from '../model/ids.ts';
-import { inTableOrder } from '../model/table-order.ts';
-import { LIVE, type Urgency } from '../model/urgency.ts';
+import type { ResolvedTable } from '../model/mapping.ts';
+import { byRank, inTableOrder, tablesBefore } from '../model/table-order.ts';
+import { BACKFILL, LIVE, type Urgency } from '../model/urgency.ts';
 import { isReadBlocked } from '../postgres/row-statement-error.ts';
 import { createPatience, type Patience } from '../runtime/patience.ts';
 import { keepTrying, LONGEST_WAIT_MS } from '../runtime/retry.ts';
@@ -94,16 +95,38 @@ async function restMs(
 /** What was found due: nothing, all that there is, or as much as one look gives. */
 type Started = 'none' | 'all' | 'some';
 
-/** Starts a batch of each table that has due entries and room for one. */
+/**
+ * Starts a batch of each table that has due entries and room for one. In a first sync a table has its turn once those that its
+ * relations point to have nothing due: its rows would only be looked at to wait for theirs.
+ */
 async function startDue(
   context: DeliverContext,
   options: DeliverOptions,
   underWay: UnderWay,
   signal: AbortSignal,
 ): Promise<Started> {
+  const { tables } = context;
+  if (options.urgency !== BACKFILL)
+    return startAmong(context, options, underWay, { among: inTableOrder(tables.values()), signal });
+  let started: Started = 'none';
+  for (const rank of byRank(tables.values())) {
+    const inHand = (name: TableName): boolean => (underWay.byTable.get(name) ?? 0) > 0;
+    const among = rank.filter(({ name }) => !tablesBefore(tables, name).some(inHand));
+    const found = await startAmong(context, options, underWay, { among, signal });
+    if (found === 'some' || started === 'none') started = found;
+  }
+  return started;
+}
+
+async function startAmong(
+  context: DeliverContext,
+  options: DeliverOptions,
+  underWay: UnderWay,
+  { among, signal }: { readonly among: readonly ResolvedTable[]; readonly signal: AbortSignal },
+): Promise<Started> {
   // While a kind of requests is refused, one record at a time shows whether it passes again.
   const most = options.urgency === LIVE && context.refusedRequests.blocked.size === 0 ? 2 : 1;
-  const tables = inTableOrder(context.tables.values())
+  const tables = among
     .map(({ name }) => name)
     .filter((name) => (underWay.byTable.get(name) ?? 0) < most && underWay.broken.mayTry(name));
   if (tables.length === 0) return 'none';

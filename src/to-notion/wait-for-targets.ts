@@ -1,18 +1,23 @@
 import type { Target } from '../model/references.ts';
-import { hasten, pagesComing } from '../state/outbox.ts';
+import { BACKFILL } from '../model/urgency.ts';
+import { pagesComing } from '../state/outbox.ts';
 import { pagesOf } from '../state/records.ts';
-import { awaitTargets } from '../state/waiting.ts';
+import { awaitTargets, liftTargets, type Waiter } from '../state/waiting.ts';
 import type { SyncContext } from '../sync/context.ts';
 import type { Delivered, Delivery } from './context.ts';
 
 /**
  * What is awaited makes the record due again as soon as it has a page, or fails. This is for what was lost on the way, and
- * grows, because thousands may wait for an hour.
+ * grows, because thousands may wait for an hour; those of a first sync would have the database do little else.
  */
-const WAIT = { leastMs: 1_000, mostMs: 60_000 };
+const WAIT = { leastMs: 1_000, mostMs: 60_000, ofAge: 0.5 };
+const PATIENT_WAIT = { leastMs: 5_000, mostMs: 300_000, ofAge: 1 };
 
-const waitMs = (context: SyncContext, { entry }: Delivery): number =>
-  Math.min(Math.max((context.now().getTime() - entry.changedAt.getTime()) / 2, WAIT.leastMs), WAIT.mostMs);
+function waitMs(context: SyncContext, { entry }: Delivery): number {
+  const { leastMs, mostMs, ofAge } = entry.urgency === BACKFILL ? PATIENT_WAIT : WAIT;
+  const age = context.now().getTime() - entry.changedAt.getTime();
+  return Math.min(Math.max(age * ofAge, leastMs), mostMs);
+}
 
 /**
  * A page that this one points to may be on its way: then this one is made once that one is, which is as urgent. It may
@@ -29,11 +34,19 @@ export async function waitForTargets(
   const coming = await pagesComing(store, earlier);
   const awaited = earlier.filter((target) => coming.has(`${target.table}/${target.key}`));
   if (awaited.length > 0) {
-    await store.transaction((sql) => awaitTargets(sql, table.name, entry.key, awaited));
-    // In a transaction of its own: who makes their pages holds their entries, and waits for the lock of those that wait.
-    if (await store.transaction((sql) => hasten(sql, awaited, entry.urgency))) context.onDirty();
+    const lifts = await store.transaction((sql) => awaitTargets(sql, entry, awaited));
+    if (lifts) await hastenTargets(context, entry);
     return { kind: 'postponed', ms: waitMs(context, delivery) };
   }
   // In this order: a page is tied to its record in the transaction in which the record ceases to wait.
   return (await pagesOf(store, missing)).length > 0 ? { kind: 'postponed', ms: 0 } : null;
+}
+
+/** What a record waits for is as urgent as the record itself, and so is what that waits for. */
+export async function hastenTargets(
+  { store, onDirty }: Pick<SyncContext, 'store' | 'onDirty'>,
+  { table, key }: Pick<Waiter, 'table' | 'key'>,
+): Promise<void> {
+  const lifted = await store.transaction((sql) => liftTargets(sql, { of: { table, key } }));
+  if (lifted.length > 0) onDirty();
 }

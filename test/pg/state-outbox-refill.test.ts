@@ -82,11 +82,10 @@ const linked = (tx: Sql, name: string, number: number): Promise<void> =>
     pageEditedAt: at(0),
   });
 
-const waits = (tx: Sql, ...targets: readonly string[]): Promise<void> =>
+const waits = (tx: Sql, ...targets: readonly string[]): Promise<boolean> =>
   awaitTargets(
     tx,
-    products,
-    key('p'),
+    { table: products, key: key('p'), urgency: BACKFILL },
     targets.map((name) => ({ table: suppliers, key: key(name) })),
   );
 
@@ -133,7 +132,7 @@ describe('relations whose targets have no page yet', () => {
     'invariant 1: whoever links a page and whoever waits for one see each other: %s',
     async (order) => {
       const steps = [
-        (tx: Sql) => waits(tx, 'a'),
+        async (tx: Sql) => void (await waits(tx, 'a')),
         async (tx: Sql) => {
           await linked(tx, 'a', 1);
           await releaseWaiting(tx, suppliers, key('a'));

@@ -1,6 +1,6 @@
 import { beforeEach, expect, test } from 'vitest';
 import { PAGE_HIDDEN, PAGE_MOVED } from '../../src/model/away.ts';
-import { BACKFILL } from '../../src/model/urgency.ts';
+import { BACKFILL, LIVE } from '../../src/model/urgency.ts';
 import { releaseHidden, releaseMoved } from '../../src/state/away.ts';
 import { approveDeletions } from '../../src/state/guarded-changes.ts';
 import { HELD_BY_EDIT, markDeleted, releaseHeld } from '../../src/state/held.ts';
@@ -79,7 +79,11 @@ test.each<readonly [string, string, () => Promise<unknown>]>([
       await releaseWaiting(sql, products, key('p'));
     },
   ],
-  ['what it is to wait for has a page', 'c', () => awaitTargets(sql, suppliers, A, records)],
+  [
+    'what it is to wait for has a page',
+    'c',
+    () => awaitTargets(sql, { table: suppliers, key: A, urgency: LIVE }, records),
+  ],
   ['somebody asked for it', 'c', ask(`pgnotion.retry('suppliers', 'a')`)],
   ['a person let its deletion cross', 'mass_deletion', ask(`pgnotion.approve_guarded('suppliers')`)],
   [

@@ -5,7 +5,6 @@ import { changedAtOf } from '../../src/state/change-times.ts';
 import { restOf } from '../../src/state/due.ts';
 import {
   type DirtyRecord,
-  hasten,
   markDirty,
   markFound,
   markRestore,
@@ -16,6 +15,7 @@ import {
   reschedule,
   settle,
 } from '../../src/state/outbox.ts';
+import { awaitTargets, liftTargets, type Waiter } from '../../src/state/waiting.ts';
 import { at, failure, names, pendingCount, useOutbox } from '../support/outbox.ts';
 import { dirty, key, products, suppliers } from '../support/state.ts';
 
@@ -87,8 +87,10 @@ describe('marking records dirty', () => {
   test('records that others wait for are as urgent as those, and never less than before', async () => {
     await markDirty(sql, [dirty('a', { urgency: BACKFILL }), dirty('b')]);
     const both = [key('a'), key('b')].map((one) => ({ table: suppliers, key: one }));
-    expect(await hasten(sql, both, BULK)).toBe(true);
-    expect(await hasten(sql, both, BULK)).toBe(false);
+    const waiter: Waiter = { table: products, key: key('p'), urgency: BULK };
+    expect(await awaitTargets(sql, waiter, both)).toBe(true);
+    expect(await liftTargets(sql, { of: waiter })).toEqual([both[0]]);
+    expect(await liftTargets(sql, { of: waiter })).toEqual([]);
     expect([names(await claim()), names(await claim({ urgency: BULK }))]).toEqual([
       ['suppliers/b'],
       ['suppliers/a'],

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { valuesMark } from '../../src/model/edit-command.ts';
+import { LIVE } from '../../src/model/urgency.ts';
 import { waitForEdit } from '../../src/state/edits.ts';
 import { recordKeys } from '../../src/state/record-keys.ts';
 import {
@@ -212,9 +213,11 @@ test('forgetting ends the pair, its waiting edits and what it waited for, and no
   for (const [at, name] of ['a', 'b'].entries()) {
     await linked(name, at + 1);
     await wait(name, at + 1);
-    await awaitTargets(sql, suppliers, key(name), target);
+    await awaitTargets(sql, { table: suppliers, key: key(name), urgency: LIVE }, target);
   }
-  await awaitTargets(sql, products, key('p'), [{ table: suppliers, key: key('a') }]);
+  await awaitTargets(sql, { table: products, key: key('p'), urgency: LIVE }, [
+    { table: suppliers, key: key('a') },
+  ]);
   await forget(sql, suppliers, key('a'));
   expect(await state.rows('select key from pgnotion.records')).toEqual([{ key: 'b' }]);
   expect(await state.rows('select key from pgnotion.edits')).toEqual([{ key: 'b' }]);

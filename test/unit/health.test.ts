@@ -7,6 +7,7 @@ import {
   type Reading,
   readinessOf,
 } from '../../src/admin/health.ts';
+import { tableName } from '../../src/model/ids.ts';
 
 const NOW = new Date('2026-01-01T12:00:00Z');
 const well: Reading = { slotActive: true, paused: [], backfilling: [] };
@@ -98,5 +99,31 @@ test('the checks are told whatever the state', () => {
     notion: { answered_at: '2026-01-01T11:59:59.500Z', silent_since: null, refused: 'notion_blocked' },
     paused: [{ table: 'a', by: 'trouble' }],
     first_sync: ['b'],
+    first_sync_progress: null,
+  });
+});
+
+test('a first sync lasts until its last row is written, is told of, and is no reason', () => {
+  const line = { isFirst: true, total: 10, done: 4, setAside: 1, rowsPerSecond: 2, secondsLeft: 2.5 };
+  const firstSync = [
+    { ...line, table: tableName('a'), state: 'done' as const, done: 9, secondsLeft: 0 },
+    { ...line, table: tableName('b'), state: 'writing' as const },
+  ];
+  const told = readinessOf(after(run, turn, syncing, answer), { ...well, firstSync }, NOW);
+  expect(told).toMatchObject({
+    ready: true,
+    state: 'catching-up',
+    checks: {
+      first_sync: ['b'],
+      first_sync_progress: {
+        kind: 'first sync',
+        total: 20,
+        done: 13,
+        set_aside: 2,
+        rows_per_second: 2,
+        seconds_left: 2.5,
+        tables: { a: { state: 'done', done: 9 }, b: { state: 'writing', done: 4, seconds_left: 2.5 } },
+      },
+    },
   });
 });

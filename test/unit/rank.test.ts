@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { tableName } from '../../src/model/ids.ts';
-import { inTableOrder, orderTables } from '../../src/model/table-order.ts';
+import { byRank, inTableOrder, orderTables, tablesBefore } from '../../src/model/table-order.ts';
 import { resolvedField } from '../support/fields.ts';
 
 type Graph = Readonly<Record<string, readonly string[]>>;
@@ -27,6 +27,38 @@ test.each<[string, Graph, Readonly<Record<string, number>>]>([
   ['two circles in a row', { a: ['b'], b: ['a'], c: ['d', 'a'], d: ['c'] }, { a: 0, b: 0, c: 1, d: 1 }],
 ])('%s', (_title, graph, ranks) => {
   expect(ranksOf(graph)).toEqual(ranks);
+});
+
+test('before a table stand those that its relations lead to, and none of its circle', () => {
+  const graph: Graph = { d: ['b'], a: ['b'], b: ['a', 'x'], x: ['y'], y: [], z: [] };
+  const ranks = ranksOf(graph);
+  const tables = new Map(
+    Object.entries(graph).map(([name, targets]) => [
+      tableName(name),
+      {
+        name: tableName(name),
+        rank: ranks[name] ?? 0,
+        fields: targets.map((target) =>
+          resolvedField(target, 'relation', { relatedTable: tableName(target) }),
+        ),
+      },
+    ]),
+  );
+  const before = (name: string): readonly string[] => [...tablesBefore(tables, tableName(name))].sort();
+  expect(Object.fromEntries(Object.keys(graph).map((name) => [name, before(name)]))).toEqual({
+    a: ['x', 'y'],
+    b: ['x', 'y'],
+    d: ['a', 'b', 'x', 'y'],
+    x: ['y'],
+    y: [],
+    z: [],
+  });
+  expect(byRank(tables.values()).map((rank) => rank.map(({ name }) => name))).toEqual([
+    ['y', 'z'],
+    ['x'],
+    ['a', 'b'],
+    ['d'],
+  ]);
 });
 
 test('tables are put in the order of their ranks, those of one rank as they came', () => {
