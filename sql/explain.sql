@@ -1,5 +1,103 @@
 -- What is known of one record, and waiting for its delivery. Made anew with views.sql.
 
+-- Where an entry of the outbox stands among those of its table. Null if there is none.
+create function pgnotion.place_in_queue(name text, record_key text) returns text language sql stable as $$
+  select format('%s, behind %s others of its table',
+                case o.priority when 0 then 'live' when 1 then 'bulk: one of many changes made together'
+                                else 'a part of the first sync or a resync' end,
+                (select count(*) from pgnotion.outbox b
+                  where b.table_name = name and b.parked_at is null
+                    and (b.priority, b.first_at, b.key) < (o.priority, o.first_at, o.key)))
+    from pgnotion.outbox o where o.table_name = name and o.key = record_key;
+$$;
+
+-- Why a record that others wait for has no page among the live ones, in one clause. Follows what it waits for itself, for
+-- so many steps.
+create function pgnotion.standing(name text, record_key text, steps integer default 3)
+  returns text language plpgsql stable as $$
+declare
+  source pgnotion.data_sources;
+  pair pgnotion.records;
+  line pgnotion.outbox;
+  next pgnotion.waiting;
+begin
+  select * into source from pgnotion.data_sources d where d.table_name = name;
+  select * into pair from pgnotion.records r where r.table_name = name and r.key = record_key;
+  select * into line from pgnotion.outbox o where o.table_name = name and o.key = record_key;
+  select * into next from pgnotion.waiting w where w.table_name = name and w.key = record_key
+   order by w.since, w.target_table, w.target_key limit 1;
+  return case
+    when source.table_name is null then format('%s is not a synced table', name)
+    when source.paused_at is not null then format('%s is paused (%s)', name, source.paused_reason)
+    when line.parked_at is not null then format('it was set aside: %s (%s)', line.reason, line.code)
+    when pair.state = 'away_hidden' then 'Notion does not show its page'
+    when pair.state like 'away%' then format('its page was %s', substr(pair.state, 6))
+    when pair.state like 'filtered%' then 'the table''s query or condition leaves its row out'
+    when line.key is null and pair.state = 'linked' then 'its page is there'
+    when line.key is null and source.backfilled_at is null then format('the rows of %s are being read', name)
+    when line.key is null then 'its row is not there, or the table''s query leaves it out'
+    when source.swept_at is null then format('the database of %s has not been read yet', name)
+    when pair.page_id is null and exists (select from pgnotion.first_contacts f where f.table_name = name and f.over_at is null)
+      then format('the database of %s is being read for the first time', name)
+    when line.attempts > 0 then format('its delivery failed, and is tried again at %s: %s (%s)', line.next_at, line.reason, line.code)
+    when next.key is not null and steps > 0 and pair.page_id is null
+      then format('it waits for a page of %s %s itself: %s', next.target_table, next.target_key,
+                  pgnotion.standing(next.target_table, next.target_key, steps - 1))
+    else pgnotion.place_in_queue(name, record_key) end;
+end $$;
+
+-- What the requests of the last window leave for one that waits now: a sentence if it has to wait for them, null if not.
+-- Those that nobody waits for may not spend the last fifth.
+create function pgnotion.limit_text(urgency smallint) returns text language sql stable as $$
+  with rate as (
+    select (value ->> 'requests')::int as requests, (value ->> 'windowMs')::int as ms
+      from pgnotion.settings where name = 'rate_limit'),
+  share as (
+    select requests as allowed, false as patient, ms from rate
+    union all select greatest(1, requests * 4 / 5), true, ms from rate where urgency > 0),
+  spent as (
+    select s.allowed, s.ms, s.patient,
+           (array_agg(r.at order by r.at desc))[s.allowed] + make_interval(secs => s.ms / 1000.0) - clock_timestamp() as left
+      from share s
+      join pgnotion.requests r on r.at > clock_timestamp() - make_interval(secs => s.ms / 1000.0)
+                              and (not s.patient or r.priority not in ('live', 'poll'))
+     group by s.allowed, s.ms, s.patient)
+  select format('%s requests%s have left within %s seconds, which is the limit; the next one may leave in about %s s', allowed,
+                case when patient then ' of first syncs and bulk changes' else '' end, ms / 1000,
+                ceil(extract(epoch from spent.left)))
+    from spent where spent.left > interval '0' order by spent.left desc limit 1;
+$$;
+
+-- What keeps a record that waits for Notion from being delivered, besides its place.
+create function pgnotion.hindrances(name text, record_key text)
+  returns table (at timestamptz, what text, detail text) language sql stable as $$
+  with line as (
+    select o.*, r.page_id from pgnotion.outbox o left join pgnotion.records r using (table_name, key)
+     where o.table_name = name and o.key = record_key and o.parked_at is null)
+  select null::timestamptz, 'database not read', 'nothing is written before the database in Notion has been read once'
+    from line join pgnotion.data_sources d using (table_name) where d.swept_at is null
+  union all
+  select k.at, 'key changes wait', 'rows got other keys, and their records follow before anything is written'
+    from (select min(m.commit_at) as at from pgnotion.rekeys m where m.applied_at is null) k where k.at is not null
+     and exists (select from line)
+  union all
+  select q.next_at, 'Notion refuses',
+         format('Notion refuses to %s pages%s: %s (%s); tried again at %s. What to do: %s', q.kind,
+                case q.table_name when '' then '' else ' of ' || q.table_name end, q.reason, q.code, q.next_at, q.remedy)
+    from line join pgnotion.refused_requests q
+      on q.table_name in ('', line.table_name) and q.kind = case when line.page_id is null then 'create' else 'update' end
+  union all
+  select null, 'request limit', limits.told
+    from line cross join lateral (select pgnotion.limit_text(line.priority) as told) limits
+   where line.next_at <= clock_timestamp() and limits.told is not null
+  union all
+  select f.began_at, f.kind,
+         format('%s of %s rows of %s are written%s%s', f.done, f.total, name,
+                coalesce(format(', %s a second', round(f.rows_per_second::numeric, 1)), ''),
+                coalesce(format(', about %s s left', ceil(f.seconds_left)), ''))
+    from line join pgnotion.first_sync f using (table_name) where line.priority = 2 and f.finished_at is null;
+$$;
+
 -- A record's journey: what it is and waits for now, then what happened to it, newest first. A page that is no record
 -- yet goes by its page id.
 create function pgnotion.explain(name text, record_key text)
@@ -40,14 +138,10 @@ begin
       format('%s, committed at %s%s; %s; tries so far: %s, next at %s%s',
              case line.kind when 'delete' then 'the row was deleted' else 'the row changed' end, line.changed_at,
              coalesce(', stored up to ' || line.lsn, ''),
-             format('%s, behind %s others of its table',
-                    case line.priority when 0 then 'live' when 1 then 'bulk: one of many changes made together'
-                                       else 'a part of the first sync or a resync' end,
-                    (select count(*) from pgnotion.outbox o
-                      where o.table_name = name and o.parked_at is null
-                        and (o.priority, o.first_at, o.key) < (line.priority, line.first_at, line.key))),
+             pgnotion.place_in_queue(name, record_key),
              line.attempts, line.next_at,
              coalesce('; ' || line.reason || ' (' || line.code || ')', ''));
+    return query select * from pgnotion.hindrances(name, record_key);
   end if;
   return query
     select f.began_at, 'first contact', 'the database is being read for the first time: no row gets a page before it is known'
@@ -69,8 +163,10 @@ begin
     select f.since, 'page failed', format('%s (%s); next try at %s. What to do: %s', f.reason, f.code, f.next_at, f.remedy)
       from pgnotion.page_failures f where f.table_name = name and (f.key = record_key or f.page_id::text = record_key)
     union all
-    select null::timestamptz, 'relation waits', format('for a page of %s %s', w.target_table, w.target_key)
-      from pgnotion.waiting w where w.table_name = name and w.key = record_key;
+    (select w.since, 'relation waits',
+            format('for a page of %s %s: %s', w.target_table, w.target_key, pgnotion.standing(w.target_table, w.target_key))
+       from pgnotion.waiting w where w.table_name = name and w.key = record_key
+      order by w.since, w.target_table, w.target_key limit 20);
   return query
     select c.detected_at, case c.status when 'open' then 'conflict open' when 'decided' then 'conflict decided' else 'conflict' end,
            concat_ws('; ', format('conflict %s, %s', c.id, c.type), nullif(array_to_string(c.fields, ', '), ''),
@@ -91,8 +187,10 @@ begin
               and not exists (select from pgnotion.edits e where e.page_id = pair.page_id) then 'in sync'
          when pair.state like 'filtered%' then 'filtered out'
          when pair.rested_at is not null then 'resting'
-         when pair.state like 'away%' then 'trashed' else pair.state end,
+         when pair.state like 'away%' then substr(pair.state, 6) else pair.state end,
     case when pair.key is null then 'there is no pair of row and page now'
+         when pair.state = 'away_hidden'
+           then format('Notion does not show page %s: it is not shared with the connection, or was deleted for good; what waits for it goes on once it is seen', pair.page_id)
          when pair.state like 'filtered%' then format('the row is there, and the table''s query or condition leaves it out; page %s is kept for it', pair.page_id)
          else format('page %s; page edited at %s', coalesce(pair.page_id::text, 'not known yet'),
                      coalesce(pair.page_edited_at::text, 'a time not known')) end;

@@ -1,6 +1,15 @@
-import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { beginWalk } from '../../src/state/first-sync.ts';
 import { beginOperation, endOperation } from '../../src/state/operations.ts';
-import { addSource, createState, key, pageOf, type StateStage, suppliers } from '../support/state.ts';
+import {
+  addSource,
+  createState,
+  key,
+  pageOf,
+  products,
+  type StateStage,
+  suppliers,
+} from '../support/state.ts';
 
 let state: StateStage;
 let rows: StateStage['rows'];
@@ -66,7 +75,7 @@ test('what waits tells since when, how often it was tried, what failed and what 
   ])
     expect(detail).toContain(part);
   await rows(`insert into pgnotion.waiting values ('suppliers', 'a', 'products', 'p')`);
-  expect(await line('relation waits')).toBe('for a page of products p');
+  expect(await line('relation waits')).toBe('for a page of products p: products is not a synced table');
 });
 
 test('what is set aside, either way, tells the reason and the remedy', async () => {
@@ -174,4 +183,193 @@ test('what waits tells whether it is live, bulk or first sync, and its place', a
   expect(await line('waits for Notion')).toContain('live, behind 0 others of its table');
   await rows(`update pgnotion.outbox set priority = 2 where key = 'a'`);
   expect(await line('waits for Notion')).toContain('a part of the first sync or a resync, behind 2 others');
+});
+
+describe('a record that waits for the page of another tells where that one stands', () => {
+  const target = () =>
+    line('relation waits').then((detail) => detail.replace('for a page of products p: ', ''));
+  const entry = (table: string, name: string, more: Readonly<Record<string, string>> = {}) => {
+    const all = { table_name: `'${table}'`, key: `'${name}'`, kind: `'write'`, ...more };
+    return rows(
+      `insert into pgnotion.outbox (${Object.keys(all).join(', ')}) values (${Object.values(all).join(', ')})`,
+    );
+  };
+  const page = (more: string) =>
+    rows(
+      `insert into pgnotion.records (table_name, key, page_id, state, rested_at) values ('products', 'p', '${pageOf(3)}', ${more})`,
+    );
+  beforeEach(async () => {
+    await addSource(state.store, products, 2);
+    await entry('suppliers', 'a', { priority: '0' });
+    await rows(`insert into pgnotion.waiting values ('suppliers', 'a', 'products', 'p')`);
+  });
+
+  test.each<readonly [string, () => Promise<unknown>, string]>([
+    [
+      'its table is paused',
+      () => rows(`select pgnotion.pause('products')`),
+      'products is paused (paused by hand)',
+    ],
+    [
+      'it was set aside',
+      () => entry('products', 'p', { parked_at: 'now()', code: `'value_refused'`, reason: `'too long'` }),
+      'it was set aside: too long (value_refused)',
+    ],
+    ['its page is hidden', () => page(`'away_hidden', null`), 'Notion does not show its page'],
+    ['its page was moved', () => page(`'away_moved', null`), 'its page was moved'],
+    [
+      'its row is left out',
+      () => page(`'filtered_trashed', now()`),
+      "the table's query or condition leaves its row out",
+    ],
+    ['its page has just been made', () => page(`'linked', null`), 'its page is there'],
+    [
+      'its row has not been found yet',
+      () => rows(`update pgnotion.data_sources set backfilled_at = null where table_name = 'products'`),
+      'the rows of products are being read',
+    ],
+    [
+      'there is no such row',
+      () => Promise.resolve(),
+      "its row is not there, or the table's query leaves it out",
+    ],
+    [
+      'its database has not been read',
+      async () => {
+        await entry('products', 'p');
+        await rows(`update pgnotion.data_sources set swept_at = null where table_name = 'products'`);
+      },
+      'the database of products has not been read yet',
+    ],
+    [
+      'its database is met for the first time',
+      async () => {
+        await entry('products', 'p');
+        await rows(
+          `insert into pgnotion.first_contacts (table_name, data_source_id, origin)
+           select table_name, data_source_id, 'found' from pgnotion.data_sources where table_name = 'products'`,
+        );
+      },
+      'the database of products is being read for the first time',
+    ],
+    [
+      'it waits in the first sync',
+      async () => {
+        await entry('products', 'o', { priority: '2', first_at: `now() - interval '1 hour'` });
+        await entry('products', 'p', { priority: '2' });
+      },
+      'a part of the first sync or a resync, behind 1 others of its table',
+    ],
+    [
+      'it waits itself',
+      async () => {
+        await entry('products', 'p', { priority: '0' });
+        await entry('suppliers', 'z', { priority: '0' });
+        await rows(`insert into pgnotion.waiting values ('products', 'p', 'suppliers', 'z')`);
+      },
+      'it waits for a page of suppliers z itself: live, behind 1 others of its table',
+    ],
+  ])('%s', async (_title, act, expected) => {
+    await act();
+    expect(await target()).toBe(expected);
+  });
+
+  test('its delivery failed', async () => {
+    await entry('products', 'p', {
+      attempts: '2',
+      code: `'notion_busy'`,
+      reason: `'Notion is busy'`,
+      next_at: `'2026-03-01T13:00:00Z'`,
+    });
+    expect(await target()).toMatch(
+      /^its delivery failed, and is tried again at 2026-03-01 13:00:00\S*: Notion is busy \(notion_busy\)$/,
+    );
+  });
+
+  test('a circle ends', async () => {
+    await entry('products', 'p');
+    await rows(`insert into pgnotion.waiting values ('products', 'p', 'suppliers', 'a')`);
+    expect(await target()).toMatch(
+      /^it waits for a page of suppliers a itself: it waits .+ behind 0 others of its table$/,
+    );
+  });
+});
+
+describe('what keeps a record that is due', () => {
+  const waits = (priority: number) =>
+    rows(
+      `insert into pgnotion.outbox (table_name, key, kind, priority) values ('suppliers', 'a', 'write', $1)`,
+      [priority],
+    );
+  const limited = async (live: number, others: number) => {
+    await rows(
+      `insert into pgnotion.settings (name, value) values ('rate_limit', '{"requests": 10, "windowMs": 60000}')`,
+    );
+    await rows(
+      `insert into pgnotion.requests (priority, at) select p, clock_timestamp() - interval '20 seconds'
+         from unnest(array_fill('live'::text, array[$1::int]) || array_fill('backfill'::text, array[$2::int])) as p`,
+      [live, others],
+    );
+  };
+
+  test('the limit of requests, with the time until the next one', async () => {
+    await waits(0);
+    expect(await whats()).not.toContain('request limit');
+    await limited(4, 6);
+    expect(await line('request limit')).toMatch(
+      /^10 requests have left within 60 seconds, which is the limit; the next one may leave in about (39|40) s$/,
+    );
+  });
+
+  test('what a first sync may spend of it', async () => {
+    await waits(0);
+    await limited(1, 8);
+    expect(await whats()).not.toContain('request limit');
+    await rows('update pgnotion.outbox set priority = 2');
+    expect(await line('request limit')).toMatch(
+      /^8 requests of first syncs and bulk changes have left within 60 seconds/,
+    );
+  });
+
+  test('a kind of request that Notion refuses', async () => {
+    await waits(0);
+    await rows(
+      `insert into pgnotion.refused_requests (kind, table_name, next_at, code, reason, remedy)
+       values ('create', '', '2026-03-01T13:00:00Z', 'capability_missing', 'no insert content', 'give it'),
+              ('update', '', now(), 'c', 'r', 'm')`,
+    );
+    expect(await line('Notion refuses')).toMatch(
+      /^Notion refuses to create pages: no insert content \(capability_missing\); tried again at 2026-03-01 13.+ What to do: give it$/,
+    );
+    await rows('delete from pgnotion.refused_requests');
+  });
+
+  test('a database that was not read, and keys that changed', async () => {
+    await waits(0);
+    await rows('update pgnotion.data_sources set swept_at = null');
+    await rows(
+      `insert into pgnotion.rekeys (table_name, old_key, new_key, xid, commit_at, place) values ('products', 'x', 'y', 1, now(), 1)`,
+    );
+    expect(await whats()).toEqual(['waits for Notion', 'database not read', 'key changes wait', 'no record']);
+    await rows('delete from pgnotion.rekeys');
+  });
+
+  test('its place in the first sync, and how long that takes', async () => {
+    await waits(2);
+    await beginWalk(state.store, suppliers, 9_000);
+    await rows(
+      'update pgnotion.first_syncs set done = 1234, rows_per_second = 2.4, seconds_left = 3236, walked_at = now()',
+    );
+    expect(await line('first sync')).toBe(
+      '1234 of 9000 rows of suppliers are written, 2.4 a second, about 3236 s left',
+    );
+  });
+
+  test('a page that is hidden', async () => {
+    await linked();
+    await rows(`update pgnotion.records set state = 'away_hidden'`);
+    expect(await line('hidden')).toMatch(
+      /^Notion does not show page \S+: it is not shared with the connection/,
+    );
+  });
 });
