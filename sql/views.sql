@@ -18,7 +18,7 @@ create view pgnotion.failures as
          case when o.parked_at is null then o.next_at end as next_at, null::text as shown
     from pgnotion.outbox o
     left join pgnotion.records r using (table_name, key)
-   where o.parked_at is not null or o.attempts > 0
+   where (o.parked_at is not null or o.attempts > 0) and coalesce(o.code not in ('mass_creation', 'creation_refused'), true)
   union all
   select 'to-postgres', e.table_name, e.key, e.page_id, e.code, e.reason, e.remedy,
          e.attempts, e.parked_at is not null, coalesce(e.parked_at, e.seen_at),

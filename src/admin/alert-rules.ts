@@ -57,6 +57,7 @@ export function keyOf(cause: Cause): string {
     case 'clearings-wait':
     case 'creations-wait':
     case 'adoptions-wait':
+    case 'pairings-wait':
       return `${cause.kind} ${cause.table}`;
     case 'slot-renewed':
     case 'taken-over':
@@ -139,9 +140,19 @@ type Wording = { readonly text: string; readonly [detail: string]: string | numb
 const GUARDED: Readonly<Record<`${ListedKind}s-wait`, (count: number, table: string) => string>> = {
   'deletions-wait': (count, table) => `${count} deletions of ${table}`,
   'clearings-wait': (count, table) => `${count} values of ${table} that would become empty`,
-  'creations-wait': (count, table) => `${count} pages that would become rows of ${table}`,
+  'creations-wait': (count, table) =>
+    `${count} pages that would become rows of ${table}, or be made for rows of it,`,
   'adoptions-wait': (count, table) => `${count} pages of lost records of ${table}`,
+  'pairings-wait': (count, table) => `${count} pages that match several rows of ${table}, or one another,`,
 };
+
+/** What waits whatever its number. */
+const ONE_BY_ONE: readonly Cause['kind'][] = ['adoptions-wait', 'pairings-wait'];
+
+const decisionOn = (kind: `${ListedKind}s-wait`, table: string): string =>
+  kind === 'pairings-wait'
+    ? `${commandOf('guarded pair', table, 'KEY', 'PAGE')} for each, or ${commandOf('guarded reject', table, '--kind', 'pairing')}`
+    : `${commandOf('guarded approve', table)} or ${commandOf('guarded reject', table)}`;
 
 function wording(cause: Cause): Wording {
   switch (cause.kind) {
@@ -168,11 +179,12 @@ function wording(cause: Cause): Wording {
     case 'deletions-wait':
     case 'clearings-wait':
     case 'creations-wait':
-    case 'adoptions-wait': {
+    case 'adoptions-wait':
+    case 'pairings-wait': {
       const { table, count } = cause;
-      const remedy = `look at \`pgnotion guarded list\`, then run ${commandOf('guarded approve', table)} or ${commandOf('guarded reject', table)}`;
+      const remedy = `look at \`pgnotion guarded list\`, then run ${decisionOn(cause.kind, table)}`;
       return {
-        text: `${GUARDED[cause.kind](count, table)} wait for a person${cause.kind === 'adoptions-wait' ? '' : ', because they are so many'}: ${remedy}`,
+        text: `${GUARDED[cause.kind](count, table)} wait for a person${ONE_BY_ONE.includes(cause.kind) ? '' : ', because they are so many'}: ${remedy}`,
         table,
         count,
         remedy,

@@ -1,16 +1,15 @@
 import { awayOf } from '../model/away.ts';
-import type { Json, PageImage, RowImage } from '../model/change.ts';
-import type { DataSourceId, PageId, RowKey } from '../model/ids.ts';
+import type { RowImage } from '../model/change.ts';
+import type { PageId, RowKey } from '../model/ids.ts';
 import { judgeKeyedPage, type KeyedPageVerdict } from '../model/keyed-page.ts';
-import { goesToNotion, goesToPostgres, type ResolvedTable } from '../model/mapping.ts';
+import { goesToNotion, goesToPostgres } from '../model/mapping.ts';
 import { changedOnPage } from '../model/merge.ts';
 import { readPage } from '../model/page.ts';
-import { planPage } from '../model/plan.ts';
+import type { PagePlan } from '../model/plan.ts';
 import { isResting } from '../model/record-state.ts';
 import { withUnshown } from '../model/relation-targets.ts';
 import type { PlanKind } from '../model/sync-plan.ts';
 import type { NotionPage } from '../notion/client.ts';
-import { isComing } from '../notion/schema-rehearsal.ts';
 import { findKeys } from '../postgres/keys.ts';
 import { readEach } from '../postgres/read-rows.ts';
 import { editsOf, type WaitingEdit } from '../state/edits.ts';
@@ -19,16 +18,10 @@ import { recordsByKey, recordsByPage, type SyncRecord } from '../state/records.t
 import { lookupsFor } from '../sync/row-lookups.ts';
 import { typedIn } from '../to-postgres/keyed-page.ts';
 import { scan } from '../to-postgres/scan.ts';
+import { linkedTo, noteLink, noteNew, type Place, rowTimesOf, type SeenPage } from './plan-link.ts';
+import { meetKeyless } from './plan-match.ts';
 import { noteRefused } from './plan-rows.ts';
 import { NOBODY, newPeople, noteOptions, pageSample, type TableWalk } from './plan-walk.ts';
-
-/** Where a table's pages are. */
-export type Place = {
-  readonly dataSource: DataSourceId;
-  /** Property ids, those of properties included that `apply` adds. */
-  readonly ids: Readonly<Record<string, string>>;
-  readonly botId: string;
-};
 
 /** What the pages of a data source are, all told. */
 export type PagesSeen = {
@@ -56,24 +49,29 @@ export async function walkPages(walk: TableWalk, place: Place): Promise<PagesSee
       pages += 1;
     },
   });
+  const keyless: SeenPage[] = [];
   for await (const batch of listing) {
     const here = batch.filter((page) => awayOf(page, place.dataSource) === null);
     pages += here.length;
-    for (const page of await meetPages(walk, place, here)) met.add(page);
+    for (const page of await meetPages(walk, place, here, keyless)) met.add(page);
     walk.tell('pages read', pages);
   }
+  await meetKeyless(walk, place, keyless);
   return { pages, met, gaps };
 }
 
-type Seen = { readonly page: NotionPage; readonly image: PageImage };
-
 /** Returns the pages that belong to records. */
-async function meetPages(walk: TableWalk, place: Place, pages: readonly NotionPage[]): Promise<PageId[]> {
+async function meetPages(
+  walk: TableWalk,
+  place: Place,
+  pages: readonly NotionPage[],
+  keyless: SeenPage[],
+): Promise<PageId[]> {
   const { store, table } = walk;
   const ids = pages.map(({ id }) => id);
   const records = await recordsByPage(store, ids);
   const edits = await editsOf(store, ids);
-  const strangers: Seen[] = [];
+  const strangers: SeenPage[] = [];
   for (const page of pages) {
     const seen = { page, image: readPage(table, place.ids, page.properties).image };
     const record = records.get(page.id);
@@ -81,14 +79,17 @@ async function meetPages(walk: TableWalk, place: Place, pages: readonly NotionPa
     // What stands in the failures or waits for a person is told there.
     else if (edits.get(page.id)?.parked !== true) strangers.push(seen);
   }
-  await meetStrangers(walk, place, strangers);
+  const isKeyless = ({ image }: SeenPage): boolean => typedIn({ table, image }) === null;
+  // What they match is known once all have been read.
+  if (walk.isMatched) keyless.push(...strangers.filter(isKeyless));
+  await meetStrangers(walk, place, walk.isMatched ? strangers.filter((one) => !isKeyless(one)) : strangers);
   return [...records.keys()];
 }
 
 /** What people changed since both sides agreed goes to the row; what they may not change is written again. */
 function noteEdit(
   { table, counter, written }: TableWalk,
-  { page, image }: Seen,
+  { page, image }: SeenPage,
   record: SyncRecord,
   edit: WaitingEdit | undefined,
 ): void {
@@ -112,7 +113,7 @@ function noteEdit(
 }
 
 /** Pages that belong to no record. Of two with one key, the one that was made first is the record's. */
-async function meetStrangers(walk: TableWalk, place: Place, seen: readonly Seen[]): Promise<void> {
+async function meetStrangers(walk: TableWalk, place: Place, seen: readonly SeenPage[]): Promise<void> {
   const { db, table, store, counter } = walk;
   const typed = seen.flatMap((one) => typedIn({ table, image: one.image }) ?? []);
   const keys = await findKeys(db, table, typed);
@@ -121,6 +122,7 @@ async function meetStrangers(walk: TableWalk, place: Place, seen: readonly Seen[
   const existing = [...keys.values()].filter(({ exists }) => exists).map(({ key }) => key);
   const { rows } = await readEach(db, table, existing);
   const lookups = await lookupsFor(walk, table, [...rows.values()]);
+  const times = await rowTimesOf(walk, existing);
   for (const one of seen) {
     const text = typedIn({ table, image: one.image });
     const key = text === null ? null : (keys.get(text)?.key ?? null);
@@ -128,66 +130,29 @@ async function meetStrangers(walk: TableWalk, place: Place, seen: readonly Seen[
     else if (key === null) counter.add('unknown', pageSample(table, one.page.id, one.image, { key: text }));
     else {
       const row = rows.get(key);
-      const writes = row === undefined ? null : writesTo(walk, place, one, { key, row, lookups });
+      const rule = one.page.createdBy === place.botId ? null : table.firstLink;
+      const rowAt = times.get(key) ?? null;
+      const linked =
+        row === undefined ? null : linkedTo(walk, place, one, { row, lookups, rule, rowAt, equal: NOBODY });
+      const writes = linked?.plan ?? null;
       const verdict = await verdictOf(walk, place, one, { key, owner: owners.get(key), row, writes });
       await noteKeyed(walk, one, { key, row, verdict, writes });
+      if (verdict === 'adopt' && linked !== null) noteLink(walk, linked.link);
     }
   }
-}
-
-function noteNew({ table, counter }: TableWalk, { page, image }: Seen): void {
-  if (table.direction !== 'to-notion') counter.add('become', pageSample(table, page.id, image));
-}
-
-/** What the row would write to a page that it takes over, which has no base: PostgreSQL wins what differs. */
-function writesTo(
-  { table }: TableWalk,
-  place: Place,
-  { image }: Seen,
-  {
-    row,
-    lookups,
-  }: { readonly key: RowKey; readonly row: RowImage } & Pick<Parameters<typeof planPage>[0], 'lookups'>,
-): ReturnType<typeof planPage> {
-  return planPage({
-    table,
-    base: { row: {}, page: {} },
-    row,
-    page: { ...emptyImage(table, place), ...image },
-    seen: true,
-    restore: [],
-    lookups,
-    decided: NOBODY,
-    withheld: NOBODY,
-    judge: () => 'postgres',
-  });
-}
-
-/** What pages show in the properties that `apply` is yet to add. */
-function emptyImage(table: ResolvedTable, { ids }: Place): PageImage {
-  const lists = ['title', 'rich_text', 'multi_select', 'relation', 'people', 'files'];
-  return Object.fromEntries(
-    table.fields.flatMap(({ property, type, codec, shape }) => {
-      const id = ids[property];
-      if (id === undefined || !isComing(id)) return [];
-      const content: Json = lists.includes(type) ? [] : type === 'checkbox' ? false : null;
-      const read = codec.read({ id, type, [type]: content }, shape);
-      return read.kind === 'value' ? [[property, read.value] as const] : [];
-    }),
-  );
 }
 
 type Keyed = {
   readonly key: RowKey;
   readonly owner: SyncRecord | undefined;
   readonly row: RowImage | undefined;
-  readonly writes: ReturnType<typeof planPage> | null;
+  readonly writes: PagePlan | null;
 };
 
 async function verdictOf(
   { store, table, adopted }: TableWalk,
   { botId }: Place,
-  { page }: Seen,
+  { page }: SeenPage,
   { key, owner, row, writes }: Keyed,
 ): Promise<KeyedPageVerdict> {
   const ownerState =
@@ -224,7 +189,7 @@ const KINDS: Readonly<Record<KeyedPageVerdict, PlanKind | null>> = {
 
 async function noteKeyed(
   walk: TableWalk,
-  { page, image }: Seen,
+  { page, image }: SeenPage,
   { key, row, verdict, writes }: Omit<Keyed, 'owner'> & { readonly verdict: KeyedPageVerdict },
 ): Promise<void> {
   const { table, counter, written, naming, adopted } = walk;

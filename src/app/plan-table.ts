@@ -55,7 +55,9 @@ export async function planTable(
   applied: AppliedTable,
 ): Promise<PlannedTable> {
   const { schema, installation, botId } = planning;
-  const walk = walkOf(planning, table, applied);
+  const contact = await contactAfter(planning, table, applied);
+  const isMatched = table.match.length > 0 && contact !== null && !contact.knownBefore;
+  const walk = walkOf(planning, table, applied, isMatched);
   const isThere = schema.sources.has(table.name) && !applied.schema.inTrash;
   const place = { dataSource: applied.dataSourceId, ids: applied.ids, botId };
   const seen = isThere ? await walkPages(walk, place) : NOTHING_SEEN;
@@ -63,7 +65,6 @@ export async function planTable(
   await walkGone(walk);
   if (isThere) await noteMissing(walk, seen);
   const kinds = walk.counter.done();
-  const contact = await contactAfter(planning, table, applied);
   const source = await readSource(walk.store, table.name);
   const written = walk.written;
   const plan: TablePlan = {
@@ -75,9 +76,10 @@ export async function planTable(
     pages: seen.pages,
     kinds,
     adoptedWritten: written.adoptedWritten,
+    firstLink: firstLinkOf(table, written),
     fields: written.fields,
     onPostgresDelete: policyName(table.onPostgresDelete),
-    guarded: await guardedOf(planning, walk, { rows, contact }),
+    guarded: await guardedOf(planning, walk, { rows, contact, pages: seen.pages }),
     faults: [...faultsOf(applied), ...(planning.refused.get(table.name) ?? [])],
   };
   const warned = {
@@ -88,11 +90,16 @@ export async function planTable(
   };
   const namesPeople =
     table.fields.some((field) => field.type === 'people' && goesToNotion(field)) &&
-    kinds.create.count + kinds.adopt.count + kinds.update.count > 0;
+    kinds.create.count + kinds.adopt.count + kinds.match.count + kinds.update.count > 0;
   const load = loadOf(plan, walk, { contact, source, looksAtEach: isByHand(table) });
   const gaps = seen.gaps === 0 ? [] : [gapWarning(table)];
   return { plan, load, namesPeople, warnings: [...planWarnings(warned), ...gaps] };
 }
+
+const firstLinkOf = (
+  { firstLink: rule }: ResolvedTable,
+  { differing, toRows, review }: TableWalk['written'],
+): TablePlan['firstLink'] => ({ rule, differing, toRows, review });
 
 /** The tables among which nobody waits for another's pages, as far as this one points to them. */
 function circleOf(
@@ -116,6 +123,7 @@ function walkOf(
   { installation, notion, store, schema, people, naming, adopted: adoptedOf, tell }: Planning,
   table: ResolvedTable,
   { identified }: AppliedTable,
+  isMatched: boolean,
 ): TableWalk {
   const isMoved = schema.moved.some(({ table: name }) => name === table.name);
   const tables = new Map(installation.tables.map((each) => [each.name, each]));
@@ -136,6 +144,7 @@ function walkOf(
     counter: createCounter(),
     adopted,
     adoptedOf,
+    isMatched,
     written: nothingWritten(new Set(before.map(({ name }) => name))),
     tell: (what, done) => {
       if (performance.now() - told < TELL_MS) return;
@@ -167,24 +176,28 @@ async function contactAfter(
 
 async function guardedOf(
   { installation }: Planning,
-  { store, table, counter }: TableWalk,
-  { rows, contact }: { readonly rows: number; readonly contact: Met | null },
+  { store, table, counter, isMatched }: TableWalk,
+  { rows, contact, pages }: { readonly rows: number; readonly contact: Met | null; readonly pages: number },
 ): Promise<TablePlan['guarded']> {
   const { deletion, creation } = installation.config.guards;
   const load = await deletionLoad(store, table.name, 'to-notion', deletion.windowMinutes);
   // What waits already is among those that are counted here.
   const leaving = { ...load, waiting: 0, coming: counter.countOf('trash') };
   const coming = { crossed: 0, waiting: 0, coming: counter.countOf('become'), records: rows };
+  const made = { ...coming, coming: counter.countOf('create') };
   return [
+    ...(isMatched && pages > 0 && isMassChange(made, creation) ? (['create'] as const) : []),
     ...(leaving.coming > 0 && isMassChange(leaving, deletion) ? (['trash'] as const) : []),
     // Once a database is known, people make pages one by one.
     ...(contact !== null && isMassChange(coming, creation) ? (['become'] as const) : []),
   ];
 }
 
+const NO_CREATES = { creates: 0, waiting: 0, secondPass: 0, extra: 0 };
+
 function loadOf(
-  { table, pages, kinds, guarded, adoptedWritten }: TablePlan,
-  { written }: TableWalk,
+  { table, pages, kinds, guarded, adoptedWritten, firstLink }: TablePlan,
+  { written, table: mapped }: TableWalk,
   {
     contact,
     source,
@@ -197,14 +210,22 @@ function loadOf(
     contact,
     lacksWatermark: (source?.sweptAt ?? null) === null && (source?.watermark ?? null) === null,
     pages,
-    strangers: kinds.become.count + kinds.unknown.count + kinds.duplicate.count + kinds.review.count,
-    creates: kinds.create.count,
-    waiting,
-    secondPass,
-    extra,
+    strangers:
+      kinds.become.count +
+      kinds.unknown.count +
+      kinds.duplicate.count +
+      kinds.review.count +
+      kinds.ambiguous.count +
+      kinds.alike.count,
+    ...(guarded.includes('create')
+      ? NO_CREATES
+      : { creates: kinds.create.count, waiting, secondPass, extra }),
     adopts: kinds.adopt.count,
     adoptedWritten,
     adoptedLate,
+    looksAtAdopted: !mapped.fields.every(goesToNotion),
+    matches: kinds.match.count,
+    toRows: firstLink.toRows,
     updates: kinds.update.count,
     looksAtEach,
     edits: kinds.edit.count,

@@ -33,6 +33,8 @@ export type TableWalk = {
   readonly adopted: Set<RowKey>;
   readonly adoptedOf: ReadonlyMap<TableName, ReadonlySet<RowKey>>;
   readonly written: WrittenValues;
+  /** Pages without a key are joined with rows by what they hold. */
+  readonly isMatched: boolean;
   readonly tell: (what: string, done: number) => void;
 };
 
@@ -40,6 +42,10 @@ export type TableWalk = {
 export type WrittenValues = {
   adoptedWritten: number;
   adoptedLate: number;
+  matchedWritten: number;
+  differing: number;
+  toRows: number;
+  review: number;
   extra: number;
   waiting: number;
   secondPass: number;
@@ -54,6 +60,10 @@ export type WrittenValues = {
 export const nothingWritten = (before: ReadonlySet<TableName>): WrittenValues => ({
   adoptedWritten: 0,
   adoptedLate: 0,
+  matchedWritten: 0,
+  differing: 0,
+  toRows: 0,
+  review: 0,
   extra: 0,
   waiting: 0,
   secondPass: 0,

@@ -18,6 +18,8 @@ export type ContactReport = {
   readonly guarded: boolean;
   /** Rows without a page: each gets one, unless a page shows its key. */
   readonly newRows: number;
+  /** Columns by which pages and rows are joined. */
+  readonly match: readonly string[];
 };
 
 /** Counts what meets in each database of a first contact that has pages. */
@@ -41,6 +43,7 @@ export async function reportContacts(
       table: table.name,
       newPages,
       guarded: isMassChange(load, installation.config.guards.creation),
+      match: contact.knownBefore ? [] : table.match,
       newRows: table.direction === 'to-postgres' ? 0 : Math.max(0, rows - linked),
     });
   }
@@ -71,7 +74,8 @@ async function countWithoutKey(notion: NotionClient, table: ResolvedTable, sourc
 
 /** Comment lines for what `apply` prints, which may be kept as an `.env` file. */
 export function contactLines(reports: readonly ContactReport[]): string[] {
-  return reports.flatMap(({ table, newPages, guarded, newRows }) => {
+  return reports.flatMap(({ table, newPages, guarded, newRows, match }) => {
+    if (match.length > 0) return matchLines({ table, newPages, newRows, match });
     const becomes = guarded
       ? `they wait for \`pgnotion guarded approve ${table} --kind creation\``
       : 'each becomes a row at `start`';
@@ -83,6 +87,24 @@ export function contactLines(reports: readonly ContactReport[]): string[] {
     ];
   });
 }
+
+const matchLines = ({
+  table,
+  newPages,
+  newRows,
+  match,
+}: Omit<ContactReport, 'guarded'>): readonly string[] => [
+  ...(newPages === 0
+    ? []
+    : [
+        `# ${table}: ${newPages} pages without a record id; \`start\` joins each with the row that has its ${match.join(' and ')}, if both are the only ones; \`pgnotion plan\` tells what becomes of each`,
+      ]),
+  ...(newRows === 0
+    ? []
+    : [
+        `# ${table}: ${newRows} rows without a page; each gets one, unless a page shows its key or matches it`,
+      ]),
+];
 
 /** Tables that the configuration has got since the others were applied. */
 export const notApplied = (

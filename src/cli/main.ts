@@ -1,10 +1,8 @@
 #!/usr/bin/env node
 import { Option } from 'commander';
-import { LISTED_KINDS } from '../model/mass-change.ts';
 import { HEAP_GROWTH_PERCENT, limitHeapGrowth } from '../runtime/heap.ts';
 import type { ResolveOptions } from './conflicts.ts';
-import type { GuardedOptions } from './guarded.ts';
-import { completeHelp, configFile, json, load, printDone, program } from './program.ts';
+import { addGuardedCommands, completeHelp, configFile, json, load, printDone, program } from './program.ts';
 import type { RollbackArguments } from './rollback.ts';
 import { addSetupCommands } from './setup-commands.ts';
 import { ask, endQuietlyWithReader, print, report, stopSignal, tell } from './terminal.ts';
@@ -155,33 +153,7 @@ const guarded = program
   .command('guarded')
   .description('changes that wait for a person, because they are so many');
 const deletes = program.command('deletes').description('the former name of `guarded`');
-for (const command of [guarded, deletes]) {
-  command
-    .command('list')
-    .description('what each would do, and why it waits')
-    .action(async () => {
-      const { guardedCommand } = await import('./guarded.ts');
-      await print(await guardedCommand(await load(true), json()));
-    });
-  for (const [name, description] of [
-    ['approve', 'let them cross: all of a table, or those of one record'],
-    ['reject', 'refuse them: pages and rows stay as they were; trashed or emptied pages are restored'],
-  ] as const) {
-    command
-      .command(name)
-      .argument('<table>')
-      .argument('[key]')
-      .addOption(new Option('--kind <kind>', 'only these').choices(LISTED_KINDS))
-      .option('--field <property>', 'only clearings of this property')
-      .description(description)
-      .action(async (table: string, key: string | undefined, options: GuardedOptions) => {
-        const { decideGuardedCommand } = await import('./guarded.ts');
-        await printDone(
-          await decideGuardedCommand(await load(true), name, { ...options, table, key: key ?? null }),
-        );
-      });
-  }
-}
+addGuardedCommands(guarded, deletes);
 
 const webhook = program.command('webhook').description("Notion's webhooks, which make edits arrive at once");
 webhook

@@ -41,6 +41,7 @@ function tableLines(table: TablePlan): readonly string[] {
     `${table.table}: ${counted(rows, 'row')}; ${where}`,
     ...schemaLines(schema),
     ...PLAN_KINDS.filter((kind) => kinds[kind].count > 0).flatMap((kind) => kindLines(table, kind)),
+    ...firstLinkLines(table),
     ...fieldLines(table),
     ...faults.map((fault) => `  not possible yet: ${fault}`),
   ];
@@ -72,7 +73,8 @@ function kindLines(table: TablePlan, kind: PlanKind): readonly string[] {
 
 function remarkOf({ table, adoptedWritten, onPostgresDelete, guarded }: TablePlan, kind: PlanKind): string {
   if (kind === 'adopt' && adoptedWritten > 0) return `, ${adoptedWritten} of which are written to`;
-  if (kind === 'become' && guarded.includes('become'))
+  if (kind === 'ambiguous' || kind === 'alike') return ` (\`pgnotion guarded pair ${table} KEY PAGE\`)`;
+  if ((kind === 'become' || kind === 'create') && guarded.includes(kind))
     return `: they wait for \`pgnotion guarded approve ${table} --kind creation\``;
   if (kind !== 'trash') return '';
   return guarded.includes('trash')
@@ -84,6 +86,25 @@ const sampleText = ({ key, title, page, note }: Sample): string =>
   [key, title === null ? null : JSON.stringify(title), key === null ? page : null, note]
     .filter((part) => part !== null)
     .join('  ');
+
+/** What `firstLink` makes of the pages that are adopted or joined. */
+function firstLinkLines({ firstLink: { rule, differing, toRows, review } }: TablePlan): readonly string[] {
+  const wins: Readonly<Record<typeof rule, string>> = {
+    postgres: 'the rows win',
+    notion: 'the pages win',
+    newest: 'the later one wins where both times are known',
+    review: 'a person decides',
+  };
+  return [
+    ...(differing === 0
+      ? []
+      : [`  ${differing} of these pages differ from their rows: ${wins[rule]} (firstLink: ${rule})`]),
+    ...(review === 0
+      ? []
+      : [`  ${counted(review, 'page')} with values to decide: see \`pgnotion conflicts list\` then`]),
+    ...(toRows === 0 ? [] : [`  ${counted(toRows, 'row')} to get values of their pages`]),
+  ];
+}
 
 function fieldLines({ fields }: TablePlan): readonly string[] {
   const each = Object.entries(fields).map(([name, count]) => `${name} ${count}`);

@@ -1,7 +1,9 @@
 import { readFileSync } from 'node:fs';
 import type { Writable } from 'node:stream';
-import { Command } from 'commander';
+import { Command, Option } from 'commander';
+import { LISTED_KINDS } from '../model/mass-change.ts';
 import type { Loaded } from './commands.ts';
+import type { GuardedOptions } from './guarded.ts';
 import { print, reportUsage } from './terminal.ts';
 
 /** The program runs from its source, or from what was built of it, which lies a folder deeper. */
@@ -62,7 +64,14 @@ export const EXAMPLES: Readonly<Record<string, readonly string[]>> = {
     'pgnotion guarded approve suppliers',
     'pgnotion guarded approve suppliers --kind deletion',
   ],
-  'guarded reject': ['pgnotion guarded reject suppliers', 'pgnotion guarded reject suppliers 42'],
+  'guarded reject': [
+    'pgnotion guarded reject suppliers',
+    'pgnotion guarded reject suppliers 42',
+    'pgnotion guarded reject suppliers --kind pairing',
+  ],
+  'guarded pair': [
+    'pgnotion guarded pair suppliers 42 https://www.notion.so/Ada-0123456789abcdef0123456789abcdef',
+  ],
   'deletes list': ['pgnotion deletes list'],
   'deletes approve': ['pgnotion deletes approve suppliers'],
   'deletes reject': ['pgnotion deletes reject suppliers'],
@@ -102,4 +111,46 @@ export function completeHelp(command: Command, path: readonly string[] = []): vo
     examples.length === 0 ? '' : `\nExamples:\n${examples.map((each) => `  $ ${each}`).join('\n')}\n`;
   command.addHelpText('after', `${told}\n${EXIT_CODES}`);
   for (const inner of command.commands) completeHelp(inner, [...path, inner.name()]);
+}
+
+/** What a person does with the changes that wait; `deletes` is the group's former name. */
+export function addGuardedCommands(guarded: Command, deletes: Command): void {
+  for (const command of [guarded, deletes]) {
+    command
+      .command('list')
+      .description('what each would do, and why it waits')
+      .action(async () => {
+        const { guardedCommand } = await import('./guarded.ts');
+        await print(await guardedCommand(await load(true), json()));
+      });
+    for (const [name, description] of [
+      ['approve', 'let them cross: all of a table, or those of one record'],
+      ['reject', 'refuse them: pages and rows stay as they were; trashed or emptied pages are restored'],
+    ] as const) {
+      command
+        .command(name)
+        .argument('<table>')
+        .argument('[key]')
+        .addOption(new Option('--kind <kind>', 'only these').choices(LISTED_KINDS))
+        .option('--field <property>', 'only clearings of this property')
+        .description(description)
+        .action(async (table: string, key: string | undefined, options: GuardedOptions) => {
+          const { decideGuardedCommand } = await import('./guarded.ts');
+          await printDone(
+            await decideGuardedCommand(await load(true), name, { ...options, table, key: key ?? null }),
+          );
+        });
+    }
+  }
+
+  guarded
+    .command('pair')
+    .argument('<table>')
+    .argument('<key>')
+    .argument('<page>', "the page's id or address")
+    .description('join a page that matches several rows, or is one of several that match, with this row')
+    .action(async (table: string, key: string, page: string) => {
+      const { pairCommand } = await import('./guarded.ts');
+      await printDone(await pairCommand(await load(true), { table, key, page }));
+    });
 }

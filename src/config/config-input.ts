@@ -95,6 +95,18 @@ export type TableInput = {
    * `new-row` gives it a key of its own.
    */
   onDuplicatePage?: 'report' | 'new-row' | undefined;
+  /**
+   * The column, or the columns, by which pages without a key are joined with rows when pgnotion first comes to the database,
+   * such as `['email']`. One page and one row that hold the same are linked; whatever is not one to one waits in
+   * `guarded list`. Without it, such a page becomes a row. Each column is mapped to a property.
+   */
+  match?: string | string[] | undefined;
+  /**
+   * Whose value counts where a page and a row differ that are linked for the first time: `postgres`, the default, `notion`,
+   * `newest` (the later of the row's commit and the page's edit), or `review`, which has a person decide each. A value on one
+   * side alone fills the other side, whatever this says.
+   */
+  firstLink?: 'postgres' | 'notion' | 'newest' | 'review' | undefined;
   /** Who wins what both sides changed; the default is SYNC_CONFLICT_STRATEGY. */
   conflict?: 'lww' | 'manual' | 'field_precedence' | undefined;
   /**

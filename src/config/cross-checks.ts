@@ -1,3 +1,4 @@
+import { matchFaults } from '../model/adoption.ts';
 import { codecs } from '../model/codecs/registry.ts';
 import type { Fault } from '../model/errors.ts';
 import {
@@ -32,6 +33,7 @@ export function crossFaults(
   }
   for (const one of each.fields) faults.push(...fieldFaults(`${path}.fields.${one.property}`, one, names));
   faults.push(...nameFaults(path, each), ...writerFaults(path, each), ...precedenceFaults(path, each));
+  faults.push(...matchFaults(path, each));
   const twins = tables.filter((other) => other !== each && other.source === each.source);
   if (twins.length > 0) {
     faults.push({ path: `${path}.source`, message: `is mapped twice`, remedy: 'map each source table once' });

@@ -63,6 +63,8 @@ export function toTable(name: TableName, input: ParsedTable): TableMapping {
     onPostgresDelete: input.onPostgresDelete ?? 'trash',
     onRowFiltered: input.onRowFiltered === 'mark' ? { mark: FILTERED_OUT } : (input.onRowFiltered ?? 'trash'),
     onDuplicatePage: input.onDuplicatePage ?? 'report',
+    match: typeof input.match === 'string' ? [input.match] : [...new Set(input.match ?? [])],
+    firstLink: input.firstLink ?? 'postgres',
     conflict: input.conflict ?? null,
     settleSeconds: input.settleSeconds ?? null,
   };

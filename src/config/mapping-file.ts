@@ -3,7 +3,7 @@ import type { PropertyType } from '../model/codecs/codec.ts';
 import { codecs } from '../model/codecs/registry.ts';
 import type { Fault } from '../model/errors.ts';
 import { parseQualified, tableName } from '../model/ids.ts';
-import type { TableMapping } from '../model/mapping.ts';
+import { FIRST_LINK_RULES, type TableMapping } from '../model/mapping.ts';
 import type { Guards } from '../model/mass-change.ts';
 import type { SyncLogSettings } from '../model/sync-log.ts';
 import type { ConfigInput } from './config-input.ts';
@@ -83,6 +83,8 @@ const table = z.strictObject({
     .union([z.enum(['trash', 'archive', 'mark', 'ignore']), z.strictObject({ mark: z.string().min(1) })])
     .optional(),
   onDuplicatePage: z.enum(['report', 'new-row']).optional(),
+  match: z.union([z.string().min(1), z.array(z.string().min(1)).min(1)]).optional(),
+  firstLink: z.enum(FIRST_LINK_RULES).optional(),
   conflict: z.enum(['lww', 'manual', 'field_precedence']).optional(),
   settleSeconds: z.number().min(0).max(3600).optional(),
 });

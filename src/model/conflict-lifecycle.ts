@@ -12,7 +12,13 @@ export type LiveConflict = {
   readonly value: string | null;
   /** Who decided; null if nobody has, or a rule did. */
   readonly by: string | null;
+  /** It came with the first link of its record, and waits for a person whatever the rule of its field says. */
+  readonly review?: boolean;
 };
+
+/** Whether a field waits for a person since the first link of its record. */
+export const isInReview = (conflicts: readonly LiveConflict[], field: string): boolean =>
+  conflicts.some((each) => each.field === field && each.review === true && each.by === null);
 
 /** What a flow has seen or done that a conflict may end by. */
 export type ConflictEvent =

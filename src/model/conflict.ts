@@ -1,4 +1,4 @@
-import type { ConflictRule, ConflictStrategy, FieldMapping } from './mapping.ts';
+import type { ConflictRule, ConflictStrategy, FieldMapping, FirstLinkRule } from './mapping.ts';
 import type { Judgement, Winner } from './merge.ts';
 
 /** The rule of one field: its own, else its table's, else the installation's. */
@@ -17,11 +17,15 @@ export function ruleOf(
 export const asksPeople = (
   tables: readonly {
     readonly conflict: ConflictStrategy;
+    readonly firstLink: FirstLinkRule;
     readonly fields: readonly { readonly conflict: ConflictRule }[];
   }[],
 ): boolean =>
-  tables.some(({ conflict, fields }) =>
-    [conflict, ...fields.map((field) => field.conflict)].includes('manual'),
+  tables.some(
+    ({ conflict, firstLink, fields }) =>
+      firstLink === 'review' ||
+      firstLink === 'newest' ||
+      [conflict, ...fields.map((field) => field.conflict)].includes('manual'),
   );
 
 /** Notion's edit times are floored to the minute: an edit can have happened anywhere in that minute. */

@@ -47,6 +47,10 @@ type RowFilteredPolicy = PostgresDeletePolicy;
 /** A person's copy of a page is reported, or becomes a row of its own with a key of its own. */
 type DuplicatePagePolicy = 'report' | 'new-row';
 
+/** Which side's value counts where a page and a row differ that are linked for the first time. */
+export const FIRST_LINK_RULES = ['postgres', 'notion', 'newest', 'review'] as const;
+export type FirstLinkRule = (typeof FIRST_LINK_RULES)[number];
+
 export type TableMapping = {
   readonly name: TableName;
   readonly source: QualifiedName;
@@ -72,6 +76,10 @@ export type TableMapping = {
   readonly onRowFiltered: RowFilteredPolicy;
   /** What becomes of a page that shows the key of a record with another page. */
   readonly onDuplicatePage: DuplicatePagePolicy;
+  /** Columns by which pages without a key are joined with rows at the first contact; none: they are not. */
+  readonly match: readonly string[];
+  /** Which side's value counts where both differ when a page and a row are linked for the first time. */
+  readonly firstLink: FirstLinkRule;
   /** Null: as the installation says. */
   readonly conflict: ConflictStrategy | null;
   /** For how long an edit must have stayed as it is; null: as `editSettleMs` says. */

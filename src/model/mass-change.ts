@@ -1,8 +1,14 @@
 /** What may be too much to cross by itself (invariant 10). */
 type GuardedKind = 'deletion' | 'clearing' | 'creation';
-/** What waits for a person in the same list. An adoption is asked about whatever its number. */
-export type ListedKind = GuardedKind | 'adoption';
-export const LISTED_KINDS: readonly ListedKind[] = ['deletion', 'clearing', 'creation', 'adoption'];
+/** What waits for a person in the same list. An adoption or a pairing is asked about whatever its number. */
+export type ListedKind = GuardedKind | 'adoption' | 'pairing';
+export const LISTED_KINDS: readonly ListedKind[] = [
+  'deletion',
+  'clearing',
+  'creation',
+  'adoption',
+  'pairing',
+];
 
 /** Above what number and share the changes of one kind wait for a person's decision. */
 export type Guard = {

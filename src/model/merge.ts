@@ -100,11 +100,11 @@ function fromNotionOnly(state: FieldState): FieldVerdict {
   return counts ? { kind: 'to-row', conflict: false } : { kind: 'agree' };
 }
 
-const isEmptyValue = (value: PageValue): boolean =>
+export const isEmptyValue = (value: PageValue): boolean =>
   value === null || value === '' || (Array.isArray(value) && value.length === 0);
 
 /** Whether the page may hold what Notion would make of the row's value: our own write seen again after a crash, or luck. */
-function agrees(state: FieldState): boolean {
+export function agrees(state: FieldState): boolean {
   if (state.encoded.kind !== 'value') return false;
   // What a person may write stays as they spelled it, if it stands for what the row holds.
   return (

@@ -17,3 +17,6 @@ export function notionIdIn(pasted: string, of: 'page' | 'database'): string | nu
   if (of === 'page' && BARE.test(opened)) return opened;
   return AT_END.exec(url.pathname)?.[1] ?? null;
 }
+
+/** Where people find a page, given its id. */
+export const pageAddress = (id: string): string => `https://www.notion.so/${id.replaceAll('-', '')}`;

@@ -23,6 +23,12 @@ export type TableLoad = {
   readonly adoptedWritten: number;
   /** Of these, those whose relation follows once its target has a page. */
   readonly adoptedLate: number;
+  /** A field only comes from Notion, so that readings look at adopted pages that are not written to yet. */
+  readonly looksAtAdopted: boolean;
+  /** Pages that are joined with rows by what they hold. */
+  readonly matches: number;
+  /** Pages, among those that are adopted or joined, whose rows get a value of the page. */
+  readonly toRows: number;
   readonly updates: number;
   /** Each page is looked at before it is written, whatever their number. */
   readonly looksAtEach: boolean;
@@ -119,7 +125,11 @@ function claimsOf({ contact, creates, waiting }: TableLoad, batchSize: number): 
  * A reading that meets an adopted page before its first write looks at it once more. What fits into one window is written
  * by then; after that, writes go three to one before looks.
  */
-function looksAmidWrites({ adopts, adoptedWritten }: TableLoad, limit: PriceSettings['limit']): number {
+function looksAmidWrites(
+  { adopts, adoptedWritten, looksAtAdopted }: TableLoad,
+  limit: PriceSettings['limit'],
+): number {
+  if (!looksAtAdopted) return 0;
   const each = 1 + adoptedWritten / Math.max(1, adopts);
   const left = Math.max(0, adopts - Math.floor(limit.requests / each));
   return Math.min(left, Math.ceil((left * each) / 3));
@@ -147,6 +157,11 @@ const writesOf = (load: TableLoad, isLong: boolean): number =>
 const livesOf = (load: TableLoad): number =>
   load.adopts +
   load.adoptedWritten +
+  // A look when they are joined, and the write of the key; what is written together asks for the edited pages together.
+  2 * load.matches +
+  Math.ceil(load.matches / WRITES_PER_LISTING) +
+  // The way back looks at each once more.
+  load.toRows +
   // Their targets come one by one, so that each is looked at again before its relation is written.
   2 * load.adoptedLate +
   // A look once it has been left alone, another one before its key is written to it, and that write.

@@ -1,4 +1,5 @@
 import type { DataSourceId, TableName } from './ids.ts';
+import type { FirstLinkRule } from './mapping.ts';
 import type { Price } from './plan-price.ts';
 
 /** What may become of rows and pages in the first sync. */
@@ -7,6 +8,12 @@ export const PLAN_KINDS = [
   'create',
   /** Pages that become the pages of the rows whose keys they show. */
   'adopt',
+  /** Pages without a key that become the pages of the rows that hold the same. */
+  'match',
+  /** Pages that match several rows, or one that has a page. */
+  'ambiguous',
+  /** Pages without a key that show the same as another. */
+  'alike',
   /** Pages that get values of their rows. */
   'update',
   /** Rows that get values of their pages. */
@@ -36,6 +43,9 @@ export type PlanKind = (typeof PLAN_KINDS)[number];
 export const KIND_WORDS: Readonly<Record<PlanKind, string>> = {
   create: 'pages to create',
   adopt: 'pages to adopt',
+  match: 'pages to join with the rows that they match',
+  ambiguous: 'pages that match several rows, or one that has a page: each waits for a person',
+  alike: 'pages that match the same as another page: each waits for a person',
   update: 'pages to update',
   edit: 'rows to update from their pages',
   trash: 'pages to put away, because their rows are gone',
@@ -68,6 +78,17 @@ export type SchemaChanges = {
   readonly options: readonly { readonly property: string; readonly names: readonly string[] }[];
 };
 
+export type FirstLinkCount = {
+  /** Whose value counts. */
+  readonly rule: FirstLinkRule;
+  /** Pages on which a property and the row hold values that differ. */
+  readonly differing: number;
+  /** Of the pages, those whose row gets a value of the page: because it wins, or because the row has none. */
+  readonly toRows: number;
+  /** Those of which a person decides a property. */
+  readonly review: number;
+};
+
 export type TablePlan = {
   readonly table: TableName;
   readonly title: string;
@@ -79,12 +100,14 @@ export type TablePlan = {
   readonly kinds: Tallies;
   /** How many of the adopted pages are written to, because they differ from their rows. */
   readonly adoptedWritten: number;
+  /** Pages that are linked for the first time and hold what their rows do not. */
+  readonly firstLink: FirstLinkCount;
   /** How many pages get a value in a property, of those that exist. */
   readonly fields: Readonly<Record<string, number>>;
   /** What becomes of the pages of rows that are gone. */
   readonly onPostgresDelete: string;
   /** Kinds that wait for a person, because they are so many. */
-  readonly guarded: readonly ('trash' | 'become')[];
+  readonly guarded: readonly ('trash' | 'become' | 'create')[];
   /** What `apply` or `start` stops at until a person has changed it. */
   readonly faults: readonly string[];
 };

@@ -90,7 +90,7 @@ type Value = RawBuilder<unknown>;
  * Casts to a type without its length: `varchar(3)` would cut what was typed, `numeric(5,2)` would round it. With `asks`,
  * the server is asked first whether the text is a value at all, and what is none gives null instead of an error.
  */
-function castOf(type: string, value: Value, asks: boolean): Value {
+export function castOf(type: string, value: Value, asks: boolean): Value {
   const bare = type.replace(/\([\d, -]+\)/, '');
   if (!INTEGERS.has(bare)) {
     // `character` alone is `character(1)`.
@@ -109,7 +109,7 @@ const guarded = (text: Value, type: string, cast: Value, asks: boolean): Value =
 const askable = new WeakMap<UserDatabase, boolean>();
 
 /** PostgreSQL 16 and later tell whether a text is a value of a type; before, only an error tells. */
-async function mayAsk(db: UserDatabase): Promise<boolean> {
+export async function mayAsk(db: UserDatabase): Promise<boolean> {
   const known = askable.get(db);
   if (known !== undefined) return known;
   const { rows } = await sql<{ there: string }>`select to_regproc('pg_input_is_valid') as there`.execute(db);

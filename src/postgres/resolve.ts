@@ -1,3 +1,4 @@
+import { matchTypeFaults } from '../model/adoption.ts';
 import type { ColumnShape } from '../model/codecs/codec.ts';
 import { codecs } from '../model/codecs/registry.ts';
 import { ruleOf } from '../model/conflict.ts';
@@ -81,6 +82,7 @@ export async function resolveRanked(
     tables.push(table);
     faults.push(...refused);
     faults.push(...softDeleteFaults(mapping, catalog), ...computedFaults(mapping, catalog));
+    faults.push(...matchTypeFaults(table));
     faults.push(...table.fields.flatMap((field) => faultsOf(table, field)));
     faults.push(...(await queryFaults(db, table)));
   }

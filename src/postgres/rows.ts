@@ -83,6 +83,12 @@ function amongKeys(table: ResolvedTable, keys: readonly RowKey[]): RawBuilder<un
     join (select distinct * from unnest(${sql.join(lists)})) as pgnotion_wanted(${sql.join(columns)}) on ${sql.join(same, sql` and `)}`;
 }
 
+/** When the rows of these keys were committed as they are, in milliseconds as \`at\`; null where the server does not know. */
+export const committedAt = (table: ResolvedTable, keys: readonly RowKey[]): RawBuilder<TextRow> =>
+  sql<TextRow>`select ${sql.join(keyColumns(table))},
+      (extract(epoch from pg_xact_commit_timestamp(${alias(table)}.xmin)) * 1000)::float8 as at
+      ${amongKeys({ ...table, query: null }, keys)}`;
+
 /** Which of these rows exist in the source table and meet a condition, whatever its query leaves out. */
 export async function existingKeys(
   db: UserDatabase,
@@ -168,6 +174,16 @@ export const keyTextsOf = (table: ResolvedTable): RawBuilder<unknown>[] => keyCo
 /** The rows whose key columns equal these values, as the right side of a join. */
 export function keyJoin(table: ResolvedTable, values: readonly RawBuilder<unknown>[]): RawBuilder<unknown> {
   const same = table.key.map((column, at) => sql`${alias(table)}.${sql.id(column)} = ${values[at]}`);
+  return sql`${sourceOf(table)} on ${sql.join(same, sql` and `)}`;
+}
+
+/** The rows whose columns equal these of another relation, as the right side of a join. */
+export function columnJoin(
+  table: ResolvedTable,
+  columns: readonly (readonly [string, RawBuilder<unknown>])[],
+  other: RawBuilder<unknown>,
+): RawBuilder<unknown> {
+  const same = columns.map(([column, value]) => sql`${alias(table)}.${sql.id(column)} = ${other}.${value}`);
   return sql`${sourceOf(table)} on ${sql.join(same, sql` and `)}`;
 }
 

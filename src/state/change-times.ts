@@ -28,3 +28,17 @@ export async function changeTimesOf(
     fields: Object.fromEntries(Object.entries(times).map(([name, { at }]) => [name, new Date(at)])),
   };
 }
+
+/** When changes of these rows were committed that the log told of and that wait. */
+export async function capturedTimes(
+  sql: Sql,
+  table: TableName,
+  keys: readonly RowKey[],
+): Promise<ReadonlyMap<RowKey, Date>> {
+  const rows = await sql.query<{ key: RowKey; at: number }>(
+    `select key, (extract(epoch from changed_at) * 1000)::float8 as at from pgnotion.outbox
+      where table_name = $1 and key = any($2::text[]) and kind = 'write' and lsn is not null`,
+    [table, keys],
+  );
+  return new Map(rows.map(({ key, at }) => [key, new Date(Number(at))]));
+}

@@ -40,7 +40,8 @@ export async function liveConflicts(
   lock = false,
 ): Promise<LiveConflict[]> {
   return sql.query<LiveConflict>(
-    `select c.id::text, type, fields[1] as field, resolution as choice, value::text, resolved_by as by
+    `select c.id::text, type, fields[1] as field, resolution as choice, value::text, resolved_by as by,
+            strategy = 'review' as review
        from pgnotion.conflict_entries c where table_name = $1 and record_id = $2 and ${LIVE}
       order by c.id ${lock ? 'for update' : ''}`,
     [table, key],
@@ -65,21 +66,30 @@ export async function heldFields(
 /** The same as a part of another statement, as JSON, given the names of its parameters. */
 export const liveConflictsJson = (table: string, key: string): string =>
   `(select coalesce(jsonb_agg(jsonb_build_object('id', c.id::text, 'type', c.type, 'field', c.fields[1],
-             'choice', c.resolution, 'value', c.value::text, 'by', c.resolved_by) order by c.id), '[]')
+             'choice', c.resolution, 'value', c.value::text, 'by', c.resolved_by,
+             'review', c.strategy = 'review') order by c.id), '[]')
       from pgnotion.conflict_entries c
      where c.table_name = ${table} and c.record_id = ${key} and c.${LIVE})`;
 
-/** Keeps a conflict open until a person decides it, with the values as they are now. A decision stays as it is. */
-export async function holdConflict(sql: Sql, clash: Clash): Promise<void> {
+/**
+ * Keeps a conflict open until a person decides it, with the values as they are now. A decision stays as it is. `review`: it
+ * waits for a person whatever the rule of its field says.
+ */
+export async function holdConflict(
+  sql: Sql,
+  clash: Clash,
+  strategy: 'manual' | 'review' = 'manual',
+): Promise<void> {
   await sql.query(
     `insert into pgnotion.conflict_entries as c (${COLUMNS}, strategy, status)
-     values (${VALUES}, 'manual', 'open')
+     values (${VALUES}, $13, 'open')
      on conflict ${TARGET} do update
        set ${TIMES}, page_id = excluded.page_id, base = excluded.base, local_record = excluded.local_record,
-           remote_record = excluded.remote_record, note = coalesce(excluded.note, c.note), strategy = 'manual',
+           remote_record = excluded.remote_record, note = coalesce(excluded.note, c.note),
+           strategy = case c.strategy when 'review' then c.strategy else excluded.strategy end,
            status = case when c.resolved_by is null then 'open' else c.status end,
            resolution = case when c.resolved_by is null then null else c.resolution end`,
-    valuesOf(clash),
+    [...valuesOf(clash), strategy],
   );
 }
 

@@ -1,4 +1,4 @@
-import type { TableName } from '../model/ids.ts';
+import type { RowKey, TableName } from '../model/ids.ts';
 import type { Urgency } from '../model/urgency.ts';
 import type { OutboxEntry } from './outbox.ts';
 import { NOT_REFUSED } from './refused-requests.ts';
@@ -11,9 +11,12 @@ const MAY_GO = `(o.kind = 'delete'
             or exists (select from pgnotion.records r
                         where r.table_name = o.table_name and r.key = o.key and r.page_id is not null))`;
 
+/** A page that is there is about to become its row's page. */
+const NOT_JOINED = `not exists (select from pgnotion.match_pages m where m.table_name = o.table_name and m.key = o.key)`;
+
 /** Of tables that are delivered at all: not paused, and their data source was read whole once. */
 const WAITS = `o.parked_at is null and d.paused_at is null and d.swept_at is not null and ${NOT_REFUSED} and ${MAY_GO}
-  and ${NO_MOVE_PENDING}`;
+  and ${NO_MOVE_PENDING} and ${NOT_JOINED}`;
 
 /**
  * The due entries of each of these tables, at most `limit` of each, the longest waiting first; tables come in the order
@@ -62,4 +65,18 @@ export async function restOf(sql: Sql, urgency: Urgency): Promise<Rest> {
     [urgency],
   );
   return row ?? { ms: null, movesWait: false };
+}
+
+/** Of these records those whose next delivery waits, and has not failed yet. */
+export async function awaitingDelivery(
+  sql: Sql,
+  table: TableName,
+  keys: readonly RowKey[],
+): Promise<ReadonlySet<RowKey>> {
+  const rows = await sql.query<{ key: RowKey }>(
+    `select key from pgnotion.outbox
+      where table_name = $1 and key = any($2::text[]) and kind = 'write' and parked_at is null and attempts = 0`,
+    [table, keys],
+  );
+  return new Set(rows.map(({ key }) => key));
 }

@@ -34,7 +34,8 @@ async function begin(sql: Sql, table: TableName, dataSource: DataSourceId, meeti
     `insert into pgnotion.first_contacts (table_name, data_source_id, origin) values ($1, $2, $3)
      on conflict (table_name) do update
        set data_source_id = excluded.data_source_id, origin = excluded.origin, since = clock_timestamp(),
-           known_before = false, reading = 0, began_at = null, ended_at = null, over_at = null`,
+           known_before = false, reading = 0, began_at = null, ended_at = null, over_at = null,
+           rows_held = null, rows_count = null, rows_reason = null, rows_cause = null`,
     [table, dataSource, meeting === 'made' ? 'made' : 'found'],
   );
 }
@@ -98,7 +99,13 @@ export async function beginReading(
 }
 
 /** A page as a reading showed it. The id of one that is linked is ours to write, and tells nothing. */
-type ReadPage = { readonly page: PageId; readonly typed: string | null; readonly linked: boolean };
+type ReadPage = {
+  readonly page: PageId;
+  readonly typed: string | null;
+  readonly linked: boolean;
+  /** What it shows for the columns of `match`. */
+  readonly match: readonly string[] | null;
+};
 
 export async function noteReading(
   sql: Sql,
@@ -108,11 +115,13 @@ export async function noteReading(
 ): Promise<void> {
   if (pages.length === 0) return;
   await sql.query(
-    `insert into pgnotion.contact_pages as p (table_name, page_id, typed, changed_in, seen_in)
-     select $1, page, typed, $2, $2 from unnest($3::uuid[], $4::text[]) as u(page, typed)
+    `insert into pgnotion.contact_pages as p (table_name, page_id, typed, changed_in, seen_in, match_values)
+     select $1, page, typed, $2, $2, case when shown is not null then array(select jsonb_array_elements_text(shown::jsonb)) end
+       from unnest($3::uuid[], $4::text[], $6::text[]) as u(page, typed, shown)
      on conflict (table_name, page_id) do update
-       set typed = excluded.typed, seen_in = excluded.seen_in,
-           changed_in = case when p.typed is distinct from excluded.typed and p.page_id <> all($5::uuid[])
+       set typed = excluded.typed, seen_in = excluded.seen_in, match_values = excluded.match_values,
+           changed_in = case when (p.typed, p.match_values) is distinct from (excluded.typed, excluded.match_values)
+                              and p.page_id <> all($5::uuid[])
                              then excluded.seen_in else p.changed_in end`,
     [
       table,
@@ -120,6 +129,7 @@ export async function noteReading(
       pages.map(({ page }) => page),
       pages.map(({ typed }) => typed),
       pages.filter(({ linked }) => linked).map(({ page }) => page),
+      pages.map(({ match }) => (match === null ? null : JSON.stringify(match))),
     ],
   );
 }

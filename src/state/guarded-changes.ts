@@ -79,6 +79,53 @@ export const massCreation = (load: GuardLoad, cause: string): Failure => ({
   cause,
 });
 
+/** Rows that would get new pages in a database that was there with pages. */
+export const massPages = (load: GuardLoad, cause: string): Failure => ({
+  code: MASS_CREATION,
+  reason: `${changesIn(load)} of ${load.records} rows of this table would get new pages at once`,
+  remedy: REMEDY,
+  cause,
+});
+
+/** A person refused that such a row gets a page. */
+const pageRefused: Failure = {
+  code: 'creation_refused',
+  reason: 'a person decided that no page is made for this row',
+  remedy: 'change the row to have a page made for it after all',
+};
+
+/** How many rows of a table have no page, and no page that they match: each would get a new one. */
+export async function rowsToMake(sql: Sql, table: TableName, rows: number): Promise<number> {
+  const [met] = await sql.query<{ n: number }>(
+    `select (select count(*) from pgnotion.records where table_name = $1 and page_id is not null and rested_at is null)::int
+            + (select count(*) from pgnotion.match_rows where table_name = $1)::int as n`,
+    [table],
+  );
+  return Math.max(0, rows - (met?.n ?? 0));
+}
+
+/** Has the rows of a table that a first sync would make pages for wait for a person. */
+export async function holdRows(sql: Sql, table: TableName, count: number, failure: Failure): Promise<void> {
+  await sql.query(
+    `update pgnotion.first_contacts set rows_held = 'waiting', rows_count = $2, rows_reason = $3, rows_cause = $4
+      where table_name = $1`,
+    [table, count, failure.reason, failure.cause ?? null],
+  );
+}
+
+/** Why the rows of a table get no new pages in its first sync; null if they do. */
+export async function rowsHeld(sql: Sql, table: TableName): Promise<Failure | null> {
+  const [row] = await sql.query<{ held: 'waiting' | 'rejected'; reason: string; cause: string | null }>(
+    `select rows_held as held, rows_reason as reason, rows_cause as cause
+       from pgnotion.first_contacts where table_name = $1 and rows_held is not null`,
+    [table],
+  );
+  if (row === undefined) return null;
+  if (row.held === 'rejected') return pageRefused;
+  const cause = row.cause === null ? {} : { cause: row.cause };
+  return { code: MASS_CREATION, reason: row.reason, remedy: REMEDY, ...cause };
+}
+
 /** A person refused that such a page becomes a row: it is left alone until somebody edits it. */
 const CREATION_REFUSED = 'creation_refused';
 
@@ -107,7 +154,8 @@ export async function newPages(sql: Sql, table: TableName): Promise<number> {
   return row?.n ?? 0;
 }
 
-const NEW_PAGES = `table_name = $1 and key is null and carries is null and parked_at is null`;
+const NEW_PAGES = `table_name = $1 and key is null and carries is null and parked_at is null
+  and not exists (select from pgnotion.match_pages m where m.page_id = edits.page_id)`;
 
 /** A deletion to be confirmed whatever its number: the row goes only when a person says so. */
 export const deletionToReview: Failure = {
@@ -185,6 +233,19 @@ export async function decideGuarded(
     [which.table, which.key, which.kind, which.field],
   );
   return row?.n ?? 0;
+}
+
+/** Makes a page the page of a row that it matches. False if the page does not wait for that, or not for this row. */
+export async function pairMatch(
+  sql: Sql,
+  { table, key, page }: { readonly table: string; readonly key: string; readonly page: string },
+): Promise<boolean> {
+  const [row] = await sql.query<{ done: boolean }>('select pgnotion.pair_match($1, $2, $3::uuid) as done', [
+    table,
+    key,
+    page,
+  ]);
+  return row?.done === true;
 }
 
 /** Lets the deletions of these records cross: they are a part of one that has been let through. */

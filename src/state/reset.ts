@@ -49,6 +49,8 @@ export async function unlinkTable(sql: Sql, table: TableName, actor: string): Pr
     'long_values',
     'sweeps',
     'first_syncs',
+    'match_pages',
+    'match_rows',
     'records',
   ])
     await sql.query(`delete from pgnotion.${name} where table_name = $1`, [table]);

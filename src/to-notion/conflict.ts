@@ -1,7 +1,7 @@
 import type { PageImage } from '../model/change.ts';
 import { type Clash, type ConflictType, clashOf } from '../model/clash.ts';
 import { type TimedRuling, timedRuling } from '../model/conflict.ts';
-import type { LiveConflict } from '../model/conflict-lifecycle.ts';
+import { isInReview, type LiveConflict } from '../model/conflict-lifecycle.ts';
 import { LOOK_MARK } from '../model/edit-command.ts';
 import type { PageId } from '../model/ids.ts';
 import type { PagePlan, PageState } from '../model/plan.ts';
@@ -40,9 +40,10 @@ export function judging(
   const judge: PageState['judge'] = (field, rowChanged) => {
     const name = field.property;
     const choice = conflicts.find((each) => each.field === name && each.by !== null)?.choice ?? null;
+    const rule = isInReview(conflicts, name) ? 'manual' : field.conflict;
     const row = times?.row(name, rowChanged) ?? { at: entry.changedAt, known: true };
     const edit = times?.page(name, page[name] ?? null) ?? never;
-    const one = timedRuling(field.conflict, { choice, rowChanged, row, edit });
+    const one = timedRuling(rule, { choice, rowChanged, row, edit });
     rulings.set(name, one);
     return one.winner;
   };

@@ -27,6 +27,7 @@ import { createPage } from './create.ts';
 import { deletePage } from './delete.ts';
 import { failureOf, readBlocked, rowMissing, urgencyOf } from './failure.ts';
 import { filterOut } from './filter.ts';
+import { noteRowGone, waitForMatch } from './match.ts';
 import { waitForMoves } from './own-key.ts';
 import { readBeforeWrite } from './preread.ts';
 import { waitsForKind } from './refused-requests.ts';
@@ -121,6 +122,8 @@ async function withRow(
     const moves = await waitForMoves(context, table.name, entry, known);
     if (moves !== null) return moves;
   }
+  const held = known === undefined ? await waitForMatch(context, delivery) : null;
+  if (held !== null) return held;
   const claimed = known === undefined ? await waitForClaim(context, delivery, claims) : null;
   if (claimed !== null) return claimed;
   if (known?.page == null) return createPage(context, delivery, known);
@@ -161,6 +164,7 @@ async function withoutRow(
   batch: Batch,
 ): Promise<Delivered> {
   const { entry, table } = delivery;
+  if (known === undefined) await noteRowGone(context, delivery);
   const leftOutThen = batch.leftOut.get(entry.key);
   // Nothing would come of it, whatever the row is by now.
   if (known === undefined && leftOutThen !== undefined)

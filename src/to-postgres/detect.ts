@@ -21,6 +21,7 @@ import type { Source } from '../state/sources.ts';
 import { applyEdit } from './apply.ts';
 import { guardListed } from './clearing.ts';
 import { type InboundContext, inLane, type Sighting } from './context.ts';
+import { awaitingFirstLook } from './first-look.ts';
 import { typedIn } from './keyed-page.ts';
 import { left, type Missed } from './left-as-typed.ts';
 import { receiveNewPage } from './new-page.ts';
@@ -52,6 +53,7 @@ export async function inspectPages(
   const failures = await failuresOf(context.store, ids);
   const longs = await longValuesOf(context.store, ids);
   await guardListed(context, table, { source, pages, records });
+  const fresh = await awaitingFirstLook(context, table, records);
   await noteSeen(context, ids);
   // Of two pages with one key, the one that was made first is the record's.
   const inOrder = pages.toSorted((a, b) => a.createdTime.getTime() - b.createdTime.getTime());
@@ -64,7 +66,7 @@ export async function inspectPages(
       const { id, url, lastEditedTime: editedAt } = page;
       context.clock.observe(editedAt);
       const failed = failures.get(id);
-      if (waitsForItsTime(failed, editedAt)) return;
+      if (waitsForItsTime(failed, editedAt) || fresh.has(id)) return;
       const known = { record: records.get(id), edit: edits.get(id), keys };
       const before = { long: longs.get(id), failed, afresh, onUnknown, ...known };
       const at = { table: table.name, page: id, url, editedAt };

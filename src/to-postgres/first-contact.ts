@@ -1,3 +1,4 @@
+import { matchValuesOf } from '../model/adoption.ts';
 import { contactVerdict, MADE_JUST_NOW_MS, readingDueMs } from '../model/first-contact.ts';
 import type { PageId } from '../model/ids.ts';
 import type { ResolvedTable } from '../model/mapping.ts';
@@ -7,12 +8,22 @@ import type { NotionPage } from '../notion/client.ts';
 import { countRows } from '../postgres/read-rows.ts';
 import { strangers } from '../state/edits.ts';
 import { beginReading, contactOf, endContact, endReading, noteReading } from '../state/first-contact.ts';
-import { holdCreations, massCreation, newPages } from '../state/guarded-changes.ts';
+import {
+  holdCreations,
+  holdRows,
+  massCreation,
+  massPages,
+  newPages,
+  rowsToMake,
+} from '../state/guarded-changes.ts';
+import { saveMatches } from '../state/match-decisions.ts';
 import { recordsByPage } from '../state/records.ts';
 import type { Source } from '../state/sources.ts';
+import type { Sql } from '../state/sql.ts';
 import type { InboundContext } from './context.ts';
 import { inspectAgain } from './detect.ts';
 import { typedIn } from './keyed-page.ts';
+import { judgeContact, pairedPages } from './match.ts';
 import { sweep } from './sweep.ts';
 
 /** Beyond this many unlinked pages, two readings that agree have to do: fetching more would take hours. */
@@ -52,13 +63,20 @@ export async function pursueContact(
       { table: table.name, readings: reading },
       'no two readings of the database agreed: it is taken as the last one showed it',
     );
-  if (!(await fetchUnlinked(context, table, signal))) return;
-  const pages = await massOfPages(context, table);
+  // Pages that match are looked at when they are joined with their rows. A database that was known has none left to join.
+  const isMatched = table.match.length > 0 && !contact.knownBefore;
+  const likely = isMatched ? pairedPages(await judgeContact(context, table)) : new Set<PageId>();
+  if (!(await fetchUnlinked(context, table, { except: likely, signal }))) return;
+  const matched = isMatched ? await judgeContact(context, table) : null;
   await store.transaction(async (sql) => {
+    if (matched !== null) await saveMatches(sql, table.name, matched);
+    const pages = await massOfPages(context, sql, table);
     if (pages !== null) await holdCreations(sql, table.name, pages);
+    if (matched !== null && seen.pages > 0) await holdMassOfRows(context, sql, table, seen.pages);
     await endContact(sql, table.name);
   });
-  context.log.info({ table: table.name, ...seen, readings: reading }, 'the database is known');
+  const joined = matched === null ? {} : { joined: matched.pairs.length, held: matched.heldPages.length };
+  context.log.info({ table: table.name, ...seen, ...joined, readings: reading }, 'the database is known');
   context.onDirty();
 }
 
@@ -86,7 +104,8 @@ async function notePages(
   const seen = new Map(
     pages.map(({ id, properties }) => {
       const { image } = readPage(table, source.properties, properties);
-      return [id, { page: id, typed: typedIn({ table, image }), linked: records.has(id) }];
+      const typed = typedIn({ table, image });
+      return [id, { page: id, typed, linked: records.has(id), match: matchValuesOf(table, image) }];
     }),
   );
   await store.transaction((sql) => noteReading(sql, table.name, reading, [...seen.values()]));
@@ -94,23 +113,40 @@ async function notePages(
 
 /** Why the pages that belong to no record wait for a person, if they would become too many rows at once. */
 async function massOfPages(
-  { store, db, guards }: InboundContext,
+  { db, guards }: InboundContext,
+  sql: Sql,
   table: ResolvedTable,
 ): Promise<ReturnType<typeof massCreation> | null> {
   if (table.direction === 'to-notion') return null;
-  const coming = await newPages(store, table.name);
+  const coming = await newPages(sql, table.name);
   const load = { crossed: 0, waiting: 0, coming, records: await countRows(db, table) };
   if (!isMassChange(load, guards.creation)) return null;
   return massCreation(load, `the database had ${coming} pages without a record id when pgnotion came to it`);
+}
+
+/** Has the rows that match no page wait for a person, if too many pages would be made for them at once. */
+async function holdMassOfRows(
+  { db, guards }: InboundContext,
+  sql: Sql,
+  table: ResolvedTable,
+  pages: number,
+): Promise<void> {
+  if (table.direction === 'to-postgres') return;
+  const records = await countRows(db, table);
+  const coming = await rowsToMake(sql, table.name, records);
+  const load = { crossed: 0, waiting: 0, coming, records };
+  if (!isMassChange(load, guards.creation)) return;
+  const cause = `${coming} rows match none of the ${pages} pages that the database had when pgnotion came to it`;
+  await holdRows(sql, table.name, coming, massPages(load, cause));
 }
 
 /** False if it was stopped. */
 async function fetchUnlinked(
   context: InboundContext,
   table: ResolvedTable,
-  signal: AbortSignal,
+  { except, signal }: { readonly except: ReadonlySet<PageId>; readonly signal: AbortSignal },
 ): Promise<boolean> {
-  const unlinked = await strangers(context.store, table.name);
+  const unlinked = (await strangers(context.store, table.name)).filter((page) => !except.has(page));
   if (unlinked.length > MOST_FETCHED) return true;
   for (let at = 0; at < unlinked.length; at += SIDE_BY_SIDE) {
     if (signal.aborted) return false;

@@ -2,11 +2,13 @@ import type { PageId, TableName } from '../model/ids.ts';
 import type { Wake } from '../runtime/wake.ts';
 import { staleDecisions } from '../state/conflicts.ts';
 import { dueEdits, editsOf, nextEditMs, type WaitingEdit } from '../state/edits.ts';
+import { tablesWithPairs } from '../state/matches.ts';
 import { ripeDoubts } from '../state/operations.ts';
 import { dueFailures } from '../state/page-failures.ts';
 import type { InboundContext } from './context.ts';
 import { inspectAgain } from './detect.ts';
 import { type Hints, lookAtHints } from './hints.ts';
+import { linkPairs } from './link-pairs.ts';
 import type { TwoWayRelations } from './two-way-relations.ts';
 
 /** How often decisions that are not over are looked for, and how old one is then. */
@@ -57,6 +59,8 @@ export async function lookAtWaiting(
       const decisions = options.steadyMs() - lookedAt > DECISION_MS;
       if (decisions) lookedAt = options.steadyMs();
       await beginWalks(context, walks, decisions, signal);
+      for (const table of await tablesWithPairs(context.store))
+        walks.begin(`matching pages of ${table}`, () => linkPairs(context, table, signal));
       for (const table of options.hints.tables())
         walks.begin(`hints of ${table ?? 'any table'}`, () =>
           lookAtHints(context, options.hints, { twoWayRelations: options.twoWayRelations, table, signal }),

@@ -2,7 +2,7 @@ import type { RowImage, SqlText } from '../model/change.ts';
 import { chosenText } from '../model/chosen-value.ts';
 import type { Decoded, Lookups } from '../model/codecs/codec.ts';
 import { type TimedRuling, timedRuling } from '../model/conflict.ts';
-import type { LiveConflict } from '../model/conflict-lifecycle.ts';
+import { isInReview, type LiveConflict } from '../model/conflict-lifecycle.ts';
 import { fieldState } from '../model/field-state.ts';
 import { decodeField } from '../model/fields.ts';
 import type { ResolvedField } from '../model/mapping.ts';
@@ -93,7 +93,7 @@ function verdictOf(
   let why: TimedRuling | null = null;
   const verdict = mergeField(state, () => {
     const changed = rowChanged(state);
-    why = timedRuling(field.conflict, {
+    why = timedRuling(isInReview(conflicts, name) ? 'manual' : field.conflict, {
       choice: decided?.choice ?? null,
       rowChanged: changed,
       row: times.row(name, changed),

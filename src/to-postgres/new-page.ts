@@ -1,3 +1,5 @@
+import { matchValuesOf } from '../model/adoption.ts';
+import type { RowImage } from '../model/change.ts';
 import { decisionOf, isMarked, valuesMark } from '../model/edit-command.ts';
 import type { RowKey } from '../model/ids.ts';
 import { digestOf } from '../model/page.ts';
@@ -8,6 +10,7 @@ import { recordResolved } from '../state/conflicts.ts';
 import { dropEdit, editsOf, parkEdit, parkUndecided, waitForEdit } from '../state/edits.ts';
 import { ADOPTION_REVIEW, contactOf, noteCarries } from '../state/first-contact.ts';
 import { creationRefused, MASS_CREATION } from '../state/guarded-changes.ts';
+import { matchOf, noteContactPage } from '../state/matches.ts';
 import { lostCreate, wasDeletedHere } from '../state/operations.ts';
 import { type Failure, markRestore } from '../state/outbox.ts';
 import { isAnyCreating, link, recordsByPage } from '../state/records.ts';
@@ -16,6 +19,7 @@ import type { Sql } from '../state/sql.ts';
 import { releaseWaiting } from '../state/waiting.ts';
 import { editClash } from './conflict.ts';
 import type { InboundContext, Sighting } from './context.ts';
+import { firstLinks, linkFirst } from './first-link.ts';
 import { insertFrom } from './insert.ts';
 import {
   duplicatePage,
@@ -26,6 +30,7 @@ import {
   unknownKey,
 } from './key-failures.ts';
 import { judgePage, keyOf, typedIn } from './keyed-page.ts';
+import { meetMatched } from './match.ts';
 import { editWaitMs } from './rejection.ts';
 
 /**
@@ -54,10 +59,22 @@ export async function receiveNewPage(
       (await isAnyCreating(context.store, table.name))
     )
       return lookLater(context, sighting, null);
-    if (typed === null) return receiveNew(context, sighting, null);
+    if (typed === null) return receiveKeyless(context, sighting);
     if (key === null) return setAside(context, sighting, { key: null, failure: unknownKey(sighting, typed) });
     await receiveKeyed(context, sighting, key);
   });
+}
+
+/** A page without a key may be the page of a row by what it shows (`match`); else it becomes a row. */
+async function receiveKeyless(context: InboundContext, sighting: Sighting): Promise<void> {
+  const { table, page } = sighting;
+  if (table.match.length > 0) {
+    const match = await matchOf(context.store, page.id);
+    if (match !== undefined && (await meetMatched(context, sighting, match))) return;
+    const shown = { page: page.id, typed: null, match: matchValuesOf(table, sighting.image) };
+    await context.store.transaction((sql) => noteContactPage(sql, table.name, shown));
+  }
+  return receiveNew(context, sighting, null);
 }
 
 async function receiveKeyed(context: InboundContext, sighting: Sighting, key: RowKey): Promise<void> {
@@ -65,7 +82,9 @@ async function receiveKeyed(context: InboundContext, sighting: Sighting, key: Ro
   const judged = await judgePage(context, sighting, key, waiting);
   switch (judged.verdict) {
     case 'adopt':
-      return adopt(context, sighting, key);
+      return sighting.page.createdBy === context.botId
+        ? adopt(context, sighting, key)
+        : adoptFirst(context, sighting, key, judged.row);
     case 'review':
       return setAside(context, sighting, { key, failure: lostRecord(sighting, key, judged) });
     case 'not-this-row':
@@ -123,6 +142,20 @@ export async function adopt(context: InboundContext, { table, page }: Sighting, 
     await releaseWaiting(sql, table.name, key);
     await markRestore(sql, { table: table.name, key, fields: [] });
   });
+  context.onDirty();
+}
+
+/** A page of a person's becomes the page of the row whose key it shows; both may hold values. */
+async function adoptFirst(
+  context: InboundContext,
+  sighting: Sighting,
+  key: RowKey,
+  row: RowImage | null,
+): Promise<void> {
+  const rows = new Map(row === null ? [] : [[key, row]]);
+  const [linked] = await firstLinks(context, sighting.table, [{ sighting, key }], { rows, by: 'key' });
+  if (linked === undefined) return adopt(context, sighting, key);
+  await context.store.transaction((sql) => linkFirst(sql, sighting, key, linked));
   context.onDirty();
 }
 

@@ -15,6 +15,7 @@ import { type InboundContext, inLane } from './context.ts';
 import { inspectAbsent, inspectAgain, inspectPages } from './detect.ts';
 import { nextReadingMs, pursueContact } from './first-contact.ts';
 import { type LookAgainOptions, lookAtWaiting } from './look-again.ts';
+import { judgeAgain } from './match.ts';
 import { keepUnreadable } from './page-failure.ts';
 import { type Polled, readNewest } from './read-newest.ts';
 import { scan } from './scan.ts';
@@ -145,6 +146,7 @@ export async function pollOnce(
     return 'all';
   }
   await pursueContact(context, table, source, signal);
+  await judgeAgain(context, table);
   if (!(await isSmall(context, table.name))) return pollEdited(context, table, source);
   await pollWhole(context, table, source);
   return 'all';

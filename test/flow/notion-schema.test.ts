@@ -62,6 +62,8 @@ const table = (name: string, rank: number, fields: readonly ResolvedField[]): Re
   statusProperty: null,
   onNotionTrash: 'review',
   onDuplicatePage: 'report',
+  match: [],
+  firstLink: 'postgres',
   writableColumns: [],
   replaced: [],
   checks: {},

@@ -53,6 +53,8 @@ export function resolvedTable(
     foreignKeys: [],
     onPostgresDelete: 'trash',
     onDuplicatePage: 'report',
+    match: [],
+    firstLink: 'postgres',
     conflict: 'lww',
     settleSeconds: null,
     columnTypes: {},

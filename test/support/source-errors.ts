@@ -94,7 +94,8 @@ function commandIn(call: string): string {
   const [command = '', ...words] = partsAt(call, call.indexOf('('));
   const shown = words.map((word) => {
     if (/^'.*'$/.test(word)) return word.slice(1, -1);
-    return word.startsWith('...') ? 'TABLE KEY' : /key/i.test(word) ? 'KEY' : 'TABLE';
+    if (word.startsWith('...')) return 'TABLE KEY';
+    return /key/i.test(word) ? 'KEY' : /page/i.test(word) ? 'PAGE' : 'TABLE';
   });
   return `\`pgnotion ${[command.slice(1, -1), ...shown].join(' ')}\``;
 }

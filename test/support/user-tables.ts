@@ -19,8 +19,9 @@ export type UserTables = {
   readonly [Symbol.asyncDispose]: () => Promise<void>;
 };
 
-export async function createTables(ddl: string): Promise<UserTables> {
-  const database = await createDatabase();
+/** `serverUrl`: another server than the run's. */
+export async function createTables(ddl: string, serverUrl?: string): Promise<UserTables> {
+  const database = await createDatabase(undefined, serverUrl);
   await database.pool.query(ddl);
   const pool = createPool({
     url: database.url,

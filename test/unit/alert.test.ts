@@ -90,7 +90,10 @@ test.each<[Cause, RegExp]>([
   [suspended('a'), /a is suspended: no column x/],
   [deletions, /50 deletions of items wait .*pgnotion guarded approve/],
   [clearings, /3 values of items that would become empty wait .*pgnotion guarded approve/],
-  [creations, /500 pages that would become rows of items wait .*pgnotion guarded approve/],
+  [
+    creations,
+    /500 pages that would become rows of items, or be made for rows of it, wait .*pgnotion guarded approve/,
+  ],
   [renewed, /new replication slot .*the slot was lost/],
   [takenOver, /stood by is at work now, instead of the one on host a, process 7/],
   [{ ...takenOver, from: null }, /stood by is at work now\.$/],

@@ -95,6 +95,8 @@ test('what is left out has its default', () => {
       onPostgresDelete: 'trash',
       onRowFiltered: 'trash',
       onDuplicatePage: 'report',
+      match: [],
+      firstLink: 'postgres',
       conflict: null,
       settleSeconds: null,
       fields: [

@@ -56,6 +56,8 @@ function table(fields: readonly ResolvedField[], more: Partial<ResolvedTable> = 
     statusProperty: null,
     onNotionTrash: 'review',
     onDuplicatePage: 'report',
+    match: [],
+    firstLink: 'postgres',
     writableColumns: [],
     replaced: [],
     checks: {},

@@ -82,6 +82,7 @@ test('both sides are in sync if nothing would be done, whatever cannot be', () =
       rows: 1,
       pages: 1,
       adoptedWritten: 0,
+      firstLink: { rule: 'postgres' as const, differing: 0, toRows: 0, review: 0 },
       fields: {},
       onPostgresDelete: 'trash',
       guarded: [],
