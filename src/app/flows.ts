@@ -25,6 +25,7 @@ import { readSource, type Source } from '../state/sources.ts';
 import type { Store } from '../state/sql.ts';
 import type { SyncContext } from '../sync/context.ts';
 import { runDeliver } from '../to-notion/dispatch.ts';
+import { createInHand } from '../to-notion/in-hand.ts';
 import { createRefusedFieldSearch } from '../to-notion/refused-field-search.ts';
 import { createRefusedRequests } from '../to-notion/refused-requests.ts';
 import type { InboundContext } from '../to-postgres/context.ts';
@@ -67,6 +68,7 @@ export function flowsOf(
   const outbound = {
     ...shared,
     listings: new Map(),
+    inHand: createInHand(),
     hint,
     createGraceMs,
     refusedFields: createRefusedFieldSearch(),

@@ -47,6 +47,8 @@ export type Ask = {
   readonly priority: Priority;
   /** Calls of one priority take turns by lane: the table that they are made for. */
   readonly lane?: string;
+  /** Comes when somebody more urgent waits for this: a call that waits is among the most urgent ones then. */
+  readonly hastened?: AbortSignal;
   /** Gives up a call that waits, and one that is under way (then in doubt). */
   readonly signal?: AbortSignal;
   /**
@@ -170,7 +172,7 @@ function createAttempt(options: NotionClientOptions) {
         }
         return outcome;
       };
-      return await throttle.schedule(ask.priority, ask.signal, job, beforeLeaving, ask.lane);
+      return await throttle.schedule(ask.priority, ask.signal, job, beforeLeaving, ask);
     } catch (error) {
       if (!(error instanceof NeverLeft)) throw error;
       const operation = { method: call.method, effect: call.effect };

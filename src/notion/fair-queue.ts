@@ -22,6 +22,8 @@ const ORDER = Object.keys(PRIORITIES) as readonly Priority[];
 /** Requests that wait, in the order in which they go. */
 type FairQueue<Item> = {
   readonly add: (priority: Priority, lane: string, item: Item) => void;
+  /** Makes one that waits as urgent as can be. False if it does not wait any more. */
+  readonly hasten: (priority: Priority, lane: string, item: Item) => boolean;
   /** Takes the next one of the priorities that may go; null if none of them waits. */
   readonly take: (may: (priority: Priority) => boolean) => { priority: Priority; item: Item } | null;
 };
@@ -36,12 +38,23 @@ export function createFairQueue<Item>(): FairQueue<Item> {
   const waits = (priority: Priority): boolean => (lanes.get(priority)?.size ?? 0) > 0;
   const overdue = (priority: Priority): boolean =>
     (passed.get(priority) ?? 0) >= PRIORITIES[priority].mostPassed;
+  const add = (priority: Priority, lane: string, item: Item): void => {
+    const of = lanes.get(priority);
+    const queue = of?.get(lane);
+    if (queue === undefined) of?.set(lane, [item]);
+    else queue.push(item);
+  };
   return {
-    add: (priority, lane, item) => {
+    add,
+    hasten: (priority, lane, item) => {
       const of = lanes.get(priority);
-      const queue = of?.get(lane);
-      if (queue === undefined) of?.set(lane, [item]);
-      else queue.push(item);
+      const queue = of?.get(lane) ?? [];
+      const others = queue.filter((each) => each !== item);
+      if (others.length === queue.length) return false;
+      if (others.length === 0) of?.delete(lane);
+      else of?.set(lane, others);
+      add('live', lane, item);
+      return true;
     },
     take: (may) => {
       const ready = ORDER.filter((priority) => waits(priority) && may(priority));

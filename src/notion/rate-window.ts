@@ -1,5 +1,6 @@
 import Bottleneck from 'bottleneck';
 import type { Log } from '../runtime/log.ts';
+import { onAbort } from '../runtime/signal.ts';
 import { createFairQueue, PRIORITIES, type Priority } from './fair-queue.ts';
 import { startTimer } from './timer.ts';
 
@@ -21,8 +22,12 @@ export type RateWindow = {
   readonly heldMs: () => number;
 };
 
-/** Where a request stands in line: see `FairQueue`. */
-export type Turn = { readonly priority: Priority; readonly lane: string };
+/** Where a request stands in line: see `FairQueue`. Once `hastened` comes, it stands among the most urgent ones. */
+export type Turn = {
+  readonly priority: Priority;
+  readonly lane: string;
+  readonly hastened?: AbortSignal | undefined;
+};
 
 /**
  * What patient callers may spend. A window that a backfill had spent in one burst would make the next live edit wait
@@ -47,9 +52,11 @@ function createDoor({ requests }: RateLimit, concurrency: number): Door {
   /** Patient requests that have passed the antechamber and not the door. */
   let admitted = 0;
   // Who goes is decided at the door, when it opens: by then somebody more urgent may have come.
+  const add = (units: number): Promise<unknown> => door.incrementReservoir(units);
   const passNext = async (): Promise<void> => {
     const next = queue.take((priority) => !PRIORITIES[priority].patient || admitted > 0);
-    if (next === null) return;
+    // One that was hastened came to the door twice.
+    if (next === null) return void add(1);
     if (PRIORITIES[next.priority].patient) admitted -= 1;
     await next.item();
   };
@@ -57,17 +64,25 @@ function createDoor({ requests }: RateLimit, concurrency: number): Door {
     admitted += 1;
     void door.schedule(passNext);
   };
-  const add = (units: number): Promise<unknown> => door.incrementReservoir(units);
   return {
     add,
     giveBackTo: (patient) => {
       void add(1);
       if (patient) void antechamber.incrementReservoir(1);
     },
-    run: ({ priority, lane }, job) =>
+    run: ({ priority, lane, hastened }, job) =>
       new Promise((resolve, reject) => {
-        queue.add(priority, lane, () => job().then(resolve, reject));
-        void (PRIORITIES[priority].patient ? antechamber.schedule(admit) : door.schedule(passNext));
+        const item = async (): Promise<void> => {
+          listening[Symbol.dispose]();
+          await job().then(resolve, reject);
+        };
+        queue.add(priority, lane, item);
+        const { patient } = PRIORITIES[priority];
+        void (patient ? antechamber.schedule(admit) : door.schedule(passNext));
+        // Its unit of the antechamber comes in time, and lets another one pass.
+        const listening = onAbort(patient ? hastened : undefined, () => {
+          if (queue.hasten(priority, lane, item)) void door.schedule(passNext);
+        });
       }),
   };
 }

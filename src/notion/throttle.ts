@@ -31,14 +31,14 @@ export type Throttle = {
    * Runs `job`, which sends exactly one request, when the budget allows. Rejects with `NeverLeft` if the signal
    * or `stop` comes before the request leaves; afterwards the signal is the job's own business. `beforeLeaving`
    * is awaited once the request has its place; its rejection holds the request back and is what the caller gets.
-   * Requests of one priority take turns by `lane`.
+   * Requests of one priority take turns by `lane`; one that waits becomes as urgent as can be when `hastened` comes.
    */
   readonly schedule: <T>(
     priority: Priority,
     signal: AbortSignal | undefined,
     job: () => Promise<T>,
     beforeLeaving?: () => Promise<void>,
-    lane?: string,
+    place?: { readonly lane?: string | undefined; readonly hastened?: AbortSignal | undefined },
   ) => Promise<T>;
   /** Lets nothing leave for `ms`. Of overlapping pauses the later end counts. */
   readonly pauseFor: (ms: number) => void;
@@ -154,7 +154,7 @@ function createSchedule(
   closing: AbortSignal,
 ): Throttle['schedule'] {
   const open = opener(options.ledger, window);
-  return async (priority, signal, job, beforeLeaving, lane = '') => {
+  return async (priority, signal, job, beforeLeaving, { lane = '', hastened } = {}) => {
     const gone = new AbortController();
     const dropped = Promise.withResolvers<never>();
     let preparing = false;
@@ -178,7 +178,7 @@ function createSchedule(
       departed = true;
       queue.depart(priority);
     };
-    const turn = { priority, lane };
+    const turn = { priority, lane, hastened };
     const passage = { turn, gone: gone.signal, prepare, depart };
     queue.enter(priority);
     try {

@@ -8,7 +8,7 @@ import type { Sql } from './sql.ts';
 // PostgreSQL ends one of the transactions. A transaction that takes a conflict's line too takes it between the lock of this
 // file (`lockWaiting`) and the outbox, as whoever decides a conflict holds its line when it comes to the outbox.
 
-/** A record whose relations wait for pages of others. */
+/** A record that waits for pages of others, or that others wait for, and how urgently. */
 export type Waiter = { readonly table: TableName; readonly key: RowKey; readonly urgency: Urgency };
 
 /** A page has become a record: what points to it on either side goes on now. */
@@ -97,10 +97,7 @@ export type Awaited =
  * tables. In a transaction of its own, because who makes their pages holds their entries and waits for the lock of those
  * that wait. Doing it again finds what was left undone. Gives the entries that became more urgent.
  */
-export function liftTargets(
-  sql: Sql,
-  awaited: Awaited,
-): Promise<{ readonly table: TableName; readonly key: RowKey }[]> {
+export function liftTargets(sql: Sql, awaited: Awaited): Promise<Waiter[]> {
   if (awaited === 'all') return sql.query(lifting('true'), []);
   return 'of' in awaited
     ? sql.query(lifting('table_name = $1 and key = $2'), [awaited.of.table, awaited.of.key])
@@ -132,4 +129,4 @@ const lifting = (condition: string): string =>
       -- One that waits for others looks for them at once: what it waits for is as urgent as that.
       set priority = s.urgency, next_at = case when o.attempts = 0 then least(o.next_at, clock_timestamp()) else o.next_at end
      from slower s where o.table_name = s.t and o.key = s.k
-   returning o.table_name as "table", o.key`;
+   returning o.table_name as "table", o.key, o.priority as urgency`;

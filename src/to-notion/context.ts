@@ -7,6 +7,7 @@ import type { RefusedField } from '../model/refused-field.ts';
 import type { Failure, OutboxEntry } from '../state/outbox.ts';
 import { propertyKey, type Source } from '../state/sources.ts';
 import type { SyncContext } from '../sync/context.ts';
+import type { InHand } from './in-hand.ts';
 import type { PrereadListings } from './preread-listing.ts';
 import type { RefusedFieldSearch } from './refused-field-search.ts';
 import type { RefusedRequests } from './refused-requests.ts';
@@ -17,6 +18,8 @@ export type DeliverContext = SyncContext & {
   readonly listings: PrereadListings;
   /** Records whose refused field is being looked for. */
   readonly refusedFields: RefusedFieldSearch;
+  /** Records whose page is about to be made. */
+  readonly inHand: InHand;
   /** Whole kinds of requests that Notion refuses. */
   readonly refusedRequests: RefusedRequests;
   /** Tells the way back that a person has edited this page. */

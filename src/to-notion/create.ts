@@ -76,16 +76,18 @@ export async function createPage(
   }
 }
 
-const sendCreate = (
-  { notion }: DeliverContext,
+async function sendCreate(
+  { notion, inHand }: DeliverContext,
   { entry, source }: Delivery,
   { sent }: PageRequest,
   beforeLeaving: () => Promise<void>,
-): Promise<NotionPage> =>
-  notion.createPage(
+): Promise<NotionPage> {
+  using mine = inHand.take(entry);
+  return await notion.createPage(
     { dataSourceId: source.dataSource, properties: propertiesOf(sent) },
-    { priority: urgencyOf(entry), beforeLeaving },
+    { priority: urgencyOf(entry), beforeLeaving, hastened: mine.hastened },
   );
+}
 
 type MadeBy = { readonly made: Made; readonly operation: RequestOperation };
 

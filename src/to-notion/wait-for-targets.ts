@@ -1,10 +1,10 @@
 import type { Target } from '../model/references.ts';
-import { BACKFILL } from '../model/urgency.ts';
+import { BACKFILL, LIVE } from '../model/urgency.ts';
 import { pagesComing } from '../state/outbox.ts';
 import { pagesOf } from '../state/records.ts';
 import { awaitTargets, liftTargets, type Waiter } from '../state/waiting.ts';
 import type { SyncContext } from '../sync/context.ts';
-import type { Delivered, Delivery } from './context.ts';
+import type { DeliverContext, Delivered, Delivery } from './context.ts';
 
 /**
  * What is awaited makes the record due again as soon as it has a page, or fails. This is for what was lost on the way, and
@@ -24,7 +24,7 @@ function waitMs(context: SyncContext, { entry }: Delivery): number {
  * have come since the batch looked, too. In a circle nobody waits.
  */
 export async function waitForTargets(
-  context: SyncContext,
+  context: DeliverContext,
   delivery: Delivery,
   missing: readonly Target[],
 ): Promise<Delivered | null> {
@@ -44,9 +44,11 @@ export async function waitForTargets(
 
 /** What a record waits for is as urgent as the record itself, and so is what that waits for. */
 export async function hastenTargets(
-  { store, onDirty }: Pick<SyncContext, 'store' | 'onDirty'>,
+  { store, onDirty, inHand }: Pick<DeliverContext, 'store' | 'onDirty' | 'inHand'>,
   { table, key }: Pick<Waiter, 'table' | 'key'>,
 ): Promise<void> {
   const lifted = await store.transaction((sql) => liftTargets(sql, { of: { table, key } }));
-  if (lifted.length > 0) onDirty();
+  if (lifted.length === 0) return;
+  inHand.hasten(lifted.filter(({ urgency }) => urgency === LIVE));
+  onDirty();
 }

@@ -89,7 +89,7 @@ describe('marking records dirty', () => {
     const both = [key('a'), key('b')].map((one) => ({ table: suppliers, key: one }));
     const waiter: Waiter = { table: products, key: key('p'), urgency: BULK };
     expect(await awaitTargets(sql, waiter, both)).toBe(true);
-    expect(await liftTargets(sql, { of: waiter })).toEqual([both[0]]);
+    expect(await liftTargets(sql, { of: waiter })).toEqual([{ ...both[0], urgency: BULK }]);
     expect(await liftTargets(sql, { of: waiter })).toEqual([]);
     expect([names(await claim()), names(await claim({ urgency: BULK }))]).toEqual([
       ['suppliers/b'],

@@ -246,6 +246,66 @@ describe('order', () => {
     expect(order).toEqual(['live', 'live', 'poll', 'backfill', 'backfill', 'bookkeeping']);
   });
 
+  test('one that waits behind a spent share goes at once when it is hastened, and all others as if it had waited', async () => {
+    const windowMs = 1_000;
+    const throttle = createThrottle({ limit: { requests: 10, windowMs }, concurrency: 10, log });
+    const starts: number[] = [];
+    const hastening = new AbortController();
+    const work = async (): Promise<void> => void starts.push(performance.now());
+    const spent = Array.from({ length: 8 }, () => throttle.schedule('backfill', undefined, work));
+    await passUntil(() => starts.length === 8);
+    const others = Array.from({ length: 20 }, () => throttle.schedule('backfill', undefined, work));
+    let hastened = 0;
+    const place = { lane: 'items', hastened: hastening.signal };
+    const mine = throttle.schedule('backfill', undefined, work, undefined, place).then(() => {
+      hastened = performance.now();
+    });
+    await passFor(50);
+    expect([starts.length, hastened]).toEqual([8, 0]);
+    const asked = performance.now();
+    hastening.abort();
+    await passing(mine);
+    expect(hastened - asked).toBeLessThan(50);
+    expect(starts).toHaveLength(9);
+    await passing(Promise.all([...spent, ...others]));
+    expect(starts).toHaveLength(29);
+    expect(densest(starts, windowMs)).toBeLessThanOrEqual(10);
+    // No unit was lost or made: the next windows hold what the first one did.
+    await passFor(2 * windowMs);
+    const from = starts.length;
+    const began = performance.now();
+    await passing(Promise.all(Array.from({ length: 10 }, () => throttle.schedule('live', undefined, work))));
+    expect([starts.length - from, performance.now() - began < 100]).toEqual([10, true]);
+    await passFor(2 * windowMs);
+    const more = Array.from({ length: 9 }, () => throttle.schedule('backfill', undefined, work));
+    await passFor(500);
+    expect(starts).toHaveLength(from + 10 + 8);
+    await passing(Promise.all(more));
+    expect(densest(starts, windowMs)).toBeLessThanOrEqual(10);
+    await passing(throttle.stop());
+  });
+
+  test('a signal that came before the request did hastens it, and one that comes late changes nothing', async () => {
+    const throttle = createThrottle({ limit: { requests: 10, windowMs: 1_000 }, concurrency: 10, log });
+    const starts: number[] = [];
+    const work = async (): Promise<void> => void starts.push(performance.now());
+    const early = { hastened: AbortSignal.abort() };
+    const late = new AbortController();
+    await passing(
+      Promise.all(
+        Array.from({ length: 8 }, () =>
+          throttle.schedule('backfill', undefined, work, undefined, { hastened: late.signal }),
+        ),
+      ),
+    );
+    late.abort();
+    await passFor(50);
+    await passing(throttle.schedule('backfill', undefined, work, undefined, early));
+    expect(starts).toHaveLength(9);
+    expect((starts.at(-1) ?? 0) - (starts[0] ?? 0)).toBeLessThan(500);
+    await passing(throttle.stop());
+  });
+
   test('a backfill leaves a fifth of the window to what somebody waits for', async () => {
     const throttle = createThrottle({ limit: { requests: 10, windowMs: 60_000 }, concurrency: 10, log });
     const backfill: number[] = [];
