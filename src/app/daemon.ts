@@ -22,6 +22,7 @@ import { isMendedByStartingOver } from './open-stream.ts';
 import { checkPlugin } from './output-plugin.ts';
 import { assertSlotFree, prepareSlot } from './prepare-slot.ts';
 import { checkNotion } from './readiness.ts';
+import { assertSameWorkspace } from './same-workspace.ts';
 import { type Self, servicesOf } from './services.ts';
 import { suspendUnresolved } from './unresolved-tables.ts';
 
@@ -208,6 +209,7 @@ async function work(
   using _ = onAbort(signal, () => void throttle.stop());
   const greet = async (given: AbortSignal): Promise<Self> => {
     const self = await notion.me({ priority: 'live', signal: given });
+    await assertSameWorkspace(store, self);
     const own = (await readInstallation(store)) ?? bound;
     await checkNotion(installation, notion, { own, takeOver: claims.sources });
     claims.sources = false;

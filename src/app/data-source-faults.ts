@@ -13,7 +13,7 @@ export const hiddenId = (variable: string, id: string): PgnotionError =>
   new PgnotionError({
     code: HIDDEN,
     message: `${variable} is ${id}, and Notion shows no such database`,
-    remedy: `share the database with the connection (••• > Connections), or correct ${variable}`,
+    remedy: `share the database with the connection (••• > Connections), or correct ${variable}; if it is a database of another workspace, from before \`pgnotion reset\`, take ${variable} out of .env`,
   });
 
 export const severalSources = (

@@ -24,6 +24,7 @@ import { type PlannedTable, type Planning, planTable } from './plan-table.ts';
 import { createPeopleCounter } from './plan-walk.ts';
 import { checkTables } from './readiness.ts';
 import { priceOf } from './repoint.ts';
+import { meetWorkspace } from './same-workspace.ts';
 
 /** A plan, and what it was made from. */
 export type MadePlan = { readonly plan: SyncPlan; readonly basis: PlanBasis; readonly digest: string };
@@ -74,14 +75,14 @@ async function planAll(
   const { tables, pool } = installation;
   const doubled = await sampleFaults(briefQueries(pool), tables);
   if (doubled.size > 0) throw notUnique(doubled);
-  const { id: botId } = await notion.me(ASK);
+  const self = await meetWorkspace(store, notion);
   const schema = await planSchema(installation, notion, store);
   const people = createPeople(notion);
   const naming = createPeopleCounter(people);
   const refused = await refusedTables(installation);
   const adopted: Planning['adopted'] = new Map();
   const ends = { installation, notion, store, people, tell };
-  const planned = await planTables({ ...ends, schema, naming, botId, refused, adopted });
+  const planned = await planTables({ ...ends, schema, naming, botId: self.id, refused, adopted });
   const users = planned.some(({ namesPeople }) => namesPeople) ? (await people.byEmail()).size : 0;
   const loads = planned.map(({ load }) => load);
   const fixed = fixedOf(installation, schema, planned, users);

@@ -78,7 +78,7 @@ export async function moveTables(
 ): Promise<void> {
   await assertCanMove(installation, notion, moved, takeOver);
   for (const { table, from, to } of moved) {
-    await giveUpPairs(installation, table);
+    if ((await giveUpPairs(installation, table)) === null) throw atWork();
     for (const other of installation.tables)
       await pointRelations(installation, notion, other, { table, from, to });
   }
@@ -104,17 +104,23 @@ async function assertCanMove(
         'restore it in Notion, or share it with the connection (••• > Connections), and run `pgnotion apply` again',
     });
   }
-  if (!(await isDaemonAtWork(createStore(pool, 0)))) return;
-  throw new PgnotionError({
+  if (await isDaemonAtWork(createStore(pool, 0))) throw atWork();
+}
+
+const atWork = (): PgnotionError =>
+  new PgnotionError({
     code: 'daemon_at_work',
     message: 'a daemon is at work, and might make pages twice',
     remedy: 'stop the daemon, run `pgnotion apply --yes`, and start it again',
   });
-}
 
-/** In one transaction with the bases of what points to the table: its rows' relations are written again. */
-export function giveUpPairs({ pool, tables }: Installation, table: TableName): Promise<number> {
+/**
+ * In one transaction with the bases of what points to the table: its rows' relations are written again. Null if a daemon is
+ * at work.
+ */
+export function giveUpPairs({ pool, tables }: Installation, table: TableName): Promise<number | null> {
   return inCommandTransaction(pool, async (sql) => {
+    if (await isDaemonAtWork(sql)) return null;
     const pairs = await unlinkTable(sql, table, 'pgnotion');
     for (const other of tables) {
       const fields = other.fields.filter(({ relatedTable }) => relatedTable === table);

@@ -9,6 +9,7 @@ import { ownInstallation } from '../app/installation-identity.ts';
 import { checkTables } from '../app/readiness.ts';
 import { moveTables, priceOf, type Repointed, repointedTables } from '../app/repoint.ts';
 import { applyReportDatabases } from '../app/report-databases.ts';
+import { keepWorkspace, meetWorkspace } from '../app/same-workspace.ts';
 import { databaseVariable, type Environment } from '../config/environment.ts';
 import type { Config } from '../config/mapping-file.ts';
 import { PgnotionError } from '../model/errors.ts';
@@ -45,7 +46,7 @@ export const withState = <T>(loaded: Loaded, work: (sql: Sql) => Promise<T>): Pr
   within(loaded, ({ pool }) => work(createStore(pool, 0)), 'none');
 
 /** Asks a person; false where there is no terminal to ask on. */
-type Confirm = (question: string) => Promise<boolean>;
+export type Confirm = (question: string) => Promise<boolean>;
 
 /**
  * Creates and completes the databases in Notion. Returns lines for an `.env` file, or JSON. Moving a table to another
@@ -68,16 +69,18 @@ async function applyAll(
   await ownInstallation(installation, takeOver);
   const { notion, throttle } = openNotion(installation);
   try {
-    await notion.me({ priority: 'live' });
+    const sql = createStore(installation.pool, 0);
+    const self = await meetWorkspace(sql, notion);
     await moveIfMeant(installation, notion, confirm, takeOver);
     const applied = await applyToNotion(installation, notion, takeOver);
+    await keepWorkspace(sql, self);
     const faults = applied.flatMap(({ table, faults }) =>
       faults.map((fault) => sentences(`  ${table}, ${fault.path}: ${fault.message}`, fault.remedy)),
     );
     if (faults.length > 0) throw notionFaults(faults);
     const reports = await applyReportDatabases(installation, notion);
     const contacts = await reportContacts(installation, notion);
-    const drift = await readDrift(createStore(installation.pool, 0));
+    const drift = await readDrift(sql);
     const refused = [...(await checkTables(installation, 'to-suspend')).values()].flat();
     if (refused.length > 0) throw refusedError(refused);
     const told = applied.map(({ schema: _, identified: __, ...rest }) => rest).map(withContact(contacts));

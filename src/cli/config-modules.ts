@@ -8,7 +8,7 @@ const OWN_PACKAGE = 'pgnotion';
 let registered = false;
 
 /**
- * Lets a configuration be written as a module in whatever project it stands: `npm init` declares CommonJS by default, and
+ * Lets a configuration be written as a module in whatever project it stands: `npm init` declares CommonJS by default, or nothing, and
  * Node then refuses `import` in a .ts or .js file. The file's own `import ... from 'pgnotion'` finds this very program where
  * the project has not installed it.
  */
@@ -25,9 +25,11 @@ export function runAsModules(): void {
       }
     },
     load: (url, context, next) => {
-      const format = FORMATS[context.format ?? ''];
-      const isOpen = format !== undefined && /^file:.*\.[jt]s$/.test(url) && !url.includes('/node_modules/');
-      if (!isOpen || !MODULE_SYNTAX.test(readFileSync(fileURLToPath(url), 'utf8'))) return next(url, context);
+      const ending = /^file:.*(\.[jt]s)$/.exec(url)?.[1];
+      const format = FORMATS[context.format ?? ending ?? ''];
+      if (format === undefined || ending === undefined || url.includes('/node_modules/'))
+        return next(url, context);
+      if (!MODULE_SYNTAX.test(readFileSync(fileURLToPath(url), 'utf8'))) return next(url, context);
       return next(url, { ...context, format });
     },
   });
@@ -36,8 +38,13 @@ export function runAsModules(): void {
 /** The program runs from its source or from what was built of it. */
 const OWN_ENDING = import.meta.url.endsWith('.ts') ? '.ts' : '.js';
 
-/** What Node makes of a file in a CommonJS project, and what it is if it has the syntax of a module. */
+/**
+ * What Node makes of a file in a CommonJS project, or its ending where the project says nothing, and what it is if it has the
+ * syntax of a module. Node would find that out by itself in the latter case, and warn of it.
+ */
 const FORMATS: Readonly<Record<string, string>> = {
   'commonjs-typescript': 'module-typescript',
   commonjs: 'module',
+  '.ts': 'module-typescript',
+  '.js': 'module',
 };

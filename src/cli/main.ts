@@ -51,10 +51,15 @@ program
 
 program
   .command('reset')
-  .argument('[table]', 'all of the installation if left out: this database is a copy, and begins anew')
+  .argument(
+    '[table]',
+    'all of the installation if left out: for another workspace, or for a copy of a database',
+  )
   .argument('[key]', "one record's page that is hidden or moved for good; all of the table if left out")
-  .option('--yes', 'do it')
-  .description('give up which page is which row; the audit stays')
+  .option('--yes', 'do it without asking')
+  .description(
+    'forget which page is which row, and with all of it the slot and the publication; never a page or a row',
+  )
   .action(
     async (
       table: string | undefined,
@@ -62,11 +67,13 @@ program
       { yes = false }: { readonly yes?: boolean },
     ) => {
       const { resetAllCommand, resetCommand } = await import('./reset.ts');
-      await printDone(
+      const confirm = async (question: string): Promise<boolean> => yes || ask(question);
+      const loaded = await load(true);
+      const { message, data } =
         table === undefined
-          ? await resetAllCommand(await load(true), yes)
-          : await resetCommand(await load(true), table, key ?? null, yes),
-      );
+          ? await resetAllCommand(loaded, confirm)
+          : await resetCommand(loaded, table, key ?? null, confirm);
+      await print(json() ? JSON.stringify({ message, ...data }) : message);
     },
   );
 

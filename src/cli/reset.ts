@@ -1,16 +1,20 @@
 import { userInfo } from 'node:os';
 import { type Installation, openNotion } from '../app/connections.ts';
+import { forgetAll, whatIsKnown } from '../app/forget-installation.ts';
 import { giveUpPairs } from '../app/repoint.ts';
 import { commandOf } from '../model/command-line.ts';
 import { PgnotionError } from '../model/errors.ts';
 import type { RowKey, TableName } from '../model/ids.ts';
 import { seenSource } from '../notion/apply-schema.ts';
 import { readRows } from '../postgres/read-rows.ts';
-import { forgetInstallation } from '../state/installation.ts';
 import { awayCode, forgetSource, isDaemonAtWork, pairsOf, remake, unlinkRecord } from '../state/reset.ts';
 import { readSources } from '../state/sources.ts';
 import { createStore, inCommandTransaction } from '../state/sql.ts';
-import { type Loaded, unknownTable, within } from './commands.ts';
+import { type Confirm, type Loaded, unknownTable, within } from './commands.ts';
+import { forgetQuestion, forgottenLines, stepsAfter } from './forgotten.ts';
+
+/** What a command did, for a person and, under `--json`, for a program. */
+type Done = { readonly message: string; readonly data: Readonly<Record<string, unknown>> };
 
 /**
  * Gives up the pairs of a table, or one record's page. Throws `reset_unconfirmed`, `daemon_at_work`, `page_not_away` and
@@ -20,52 +24,64 @@ export function resetCommand(
   loaded: Loaded,
   name: string,
   key: string | null,
-  yes: boolean,
-): Promise<string> {
+  confirm: Confirm,
+): Promise<Done> {
   return within(loaded, async (installation) => {
     const table = installation.config.tables.find((each) => each.name === name);
     if (table === undefined) throw unknownTable(name, loaded.config);
     return key === null
-      ? resetTable(installation, table.name, yes)
-      : resetRecord(installation, table.name, key as RowKey, yes);
+      ? resetTable(installation, table.name, confirm)
+      : resetRecord(installation, table.name, key as RowKey, confirm);
   });
 }
 
 /**
- * Forgets everything that ties this database to Notion: it is a copy, whose pages are the original's. Throws
- * `reset_unconfirmed` and `daemon_at_work`.
+ * Forgets everything that ties this database to Notion: the workspace becomes another one, or the database is a copy,
+ * whose pages are the original's. Throws `reset_unconfirmed`, `daemon_at_work` and `slot_busy`.
  */
-export function resetAllCommand(loaded: Loaded, yes: boolean): Promise<string> {
-  return within(loaded, async ({ pool, config }) => {
-    const sql = createStore(pool, 0);
-    if (!yes)
-      throw unconfirmed(
-        [],
-        'all that pgnotion knows in this database would be forgotten: which page is which row, what waits, the history',
-      );
-    if (await isDaemonAtWork(sql)) throw atWork('all tables', []);
-    await inCommandTransaction(pool, forgetInstallation);
-    return (
-      'this database has an installation of its own now, which knows no page; nothing was changed in Notion. ' +
-      `Set another slot than ${JSON.stringify(config.slot)} in the configuration if the original is on the same server, ` +
-      'another NOTION_PARENT_PAGE_ID, and no NOTION_DATABASE_..._ID; then run `pgnotion apply`, and start'
-    );
-  });
+export function resetAllCommand(loaded: Loaded, confirm: Confirm): Promise<Done> {
+  return within(
+    loaded,
+    async (installation) => {
+      const known = await whatIsKnown(installation);
+      const question = forgetQuestion(known);
+      // Before anybody is asked: nothing would come of the answer.
+      if (await isDaemonAtWork(createStore(installation.pool, 0))) throw atWork('all tables', []);
+      if (!(await confirm(question))) throw unconfirmed([], question);
+      const forgotten = await forgetAll(installation, known);
+      if (forgotten === null) throw atWork('all tables', []);
+      const next = stepsAfter(installation, forgotten);
+      return {
+        message: [...forgottenLines(forgotten), 'Next:', ...next.map((line) => `  ${line}`)].join('\n'),
+        data: {
+          tables: Object.fromEntries(forgotten.pairs),
+          slots: forgotten.slots,
+          publication: forgotten.publication,
+          next,
+        },
+      };
+    },
+    'none',
+  );
 }
 
-async function resetTable(installation: Installation, table: TableName, yes: boolean): Promise<string> {
+async function resetTable(installation: Installation, table: TableName, confirm: Confirm): Promise<Done> {
   const sql = createStore(installation.pool, 0);
   const pairs = await pairsOf(sql, table);
-  if (!yes) throw unconfirmed([table], `the pairs of ${pairs} rows and pages of ${table} would be given up`);
+  const question = `the pairs of ${pairs} rows and pages of ${table} would be given up; rows and pages stay as they are`;
   if (await isDaemonAtWork(sql)) throw atWork(table, [table]);
-  await giveUpPairs(installation, table);
+  if (!(await confirm(question))) throw unconfirmed([table], question);
+  if ((await giveUpPairs(installation, table)) === null) throw atWork(table, [table]);
   const isPinned = installation.environment.databaseIds.has(table);
   const isGone = !isPinned && (await isSourceGone(installation, table));
   if (isGone) await inCommandTransaction(installation.pool, (inner) => forgetSource(inner, table));
   const next = isGone
     ? 'its database is gone, and `pgnotion apply` makes a new one'
     : "run `pgnotion apply`; then the next start adopts the pages that carry a row's key, and makes the others";
-  return `${table}: ${pairs} pairs are given up, and stand in the audit; ${next}`;
+  return {
+    message: `${table}: ${pairs} pairs are given up, and stand in the audit; ${next}`,
+    data: { tables: { [table]: pairs }, isDatabaseGone: isGone },
+  };
 }
 
 /** Whether the database that is known is in the trash, or not to be seen. */
@@ -85,10 +101,11 @@ async function resetRecord(
   { pool, db, tables }: Installation,
   table: TableName,
   key: RowKey,
-  yes: boolean,
-): Promise<string> {
+  confirm: Confirm,
+): Promise<Done> {
   const sql = createStore(pool, 0);
-  if (!yes) throw unconfirmed([table, key], `the page of ${table} ${key} would be given up`);
+  const question = `the page of ${table} ${key} would be given up`;
+  if (!(await confirm(question))) throw unconfirmed([table, key], question);
   if ((await awayCode(sql, table, key)) === null) throw notAway(table, key);
   const mapping = tables.find((each) => each.name === table);
   const isThere = mapping !== undefined && (await readRows(db, mapping, [key])).size > 0;
@@ -96,7 +113,10 @@ async function resetRecord(
     await unlinkRecord(inner, table, key, userInfo().username);
     if (isThere) await remake(inner, table, key);
   });
-  return `the page of ${table} ${key} is given up${isThere ? ', and its row gets a new one' : ''}`;
+  return {
+    message: `the page of ${table} ${key} is given up${isThere ? ', and its row gets a new one' : ''}`,
+    data: { table, key, isRemade: isThere },
+  };
 }
 
 const unconfirmed = (words: readonly string[], message: string): PgnotionError =>

@@ -25,7 +25,12 @@ export function checkConstraintText(definition: string, names: Names): string | 
 /** Without casts, and without parentheses other than a function's. */
 function plain(body: string): string {
   const type = String.raw`(?:"[^"]+"|[a-z_][\w.]*(?: varying| precision| with(?:out)? time zone)?)`;
-  let text = body.replaceAll(new RegExp(String.raw`::${type}(?:\(\d+(?:,\s*\d+)?\))?(?:\[\])?`, 'gi'), '');
+  const cast = String.raw`::${type}(?:\(\d+(?:,\s*\d+)?\))?(?:\[\])?`;
+  // What looks like a cast within a quoted text or name is a part of it.
+  let text = body.replaceAll(
+    new RegExp(`('(?:[^']|'')*'|"(?:[^"]|"")*")|${cast}`, 'gi'),
+    (_, quoted?: string) => quoted ?? '',
+  );
   for (let before = ''; before !== text; ) {
     before = text;
     // From the inside out; a function's own are kept apart until all others are gone.
@@ -71,7 +76,7 @@ export function allowedLabels(definition: string, column: string): readonly stri
   const body = /^CHECK \((.*)\)$/s.exec(definition)?.[1];
   const quoted = body?.match(/'(?:[^']|'')*'/g) ?? [];
   // What is taken away around the texts must not stand within them.
-  if (body === undefined || quoted.some((text) => /[()]|::/.test(text))) return null;
+  if (body === undefined || quoted.some((text) => /[()]/.test(text))) return null;
   const [, chosen = '', list = ''] = ONE_OF.exec(plain(body).trim()) ?? [];
   const isOurs = unquoted(chosen) === column || chosen === 'VALUE';
   return isOurs && LITERALS.test(list) ? labelsIn(list) : null;

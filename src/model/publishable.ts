@@ -76,18 +76,30 @@ function partFault(wanted: WantedTable, facts: TableFacts, part: PartFacts, on: 
       message: `${it} is ${part.persistence === 'u' ? 'unlogged' : 'temporary'}: its changes are in no log`,
       remedy: `ALTER TABLE ${part.name} SET LOGGED;`,
     };
-  return identityFault(wanted, part, it) ?? generatedFault(wanted, part, it, on);
+  const make = keyStatement(wanted, facts, part);
+  return identityFault(wanted, part, it, make) ?? generatedFault(wanted, part, it, { on, make });
+}
+
+/** How a part of a table gets a primary key. That of a joined table is nowhere told, and may have to be made. */
+function keyStatement({ key, identifiedBy }: WantedTable, facts: TableFacts, part: PartFacts): string {
+  const known = key ?? part.primary?.columns ?? identifiedBy;
+  const isWhole = part.name === facts.quoted;
+  const columns = known.length > 0 ? known : isWhole ? (facts.uniqueKeys[0] ?? []) : [];
+  if (columns.length > 0)
+    return `ALTER TABLE ${part.name} ADD PRIMARY KEY (${columns.map(quote).join(', ')});`;
+  if (isWhole)
+    return `ALTER TABLE ${part.name} ADD COLUMN pgnotion_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY;`;
+  // Before PostgreSQL 17 a partitioned table has no identity columns; each partition says the same.
+  return `ALTER TABLE ${facts.quoted} ADD COLUMN IF NOT EXISTS pgnotion_id bigserial; ALTER TABLE ${part.name} ADD PRIMARY KEY (pgnotion_id);`;
 }
 
 /** As PostgreSQL chooses the columns that identify an old row: a valid index whose constraint is not deferrable. */
-function identityFault(wanted: WantedTable, part: PartFacts, it: string): Wrong | null {
+function identityFault(wanted: WantedTable, part: PartFacts, it: string, make: string): Wrong | null {
   const table = `ALTER TABLE ${part.name}`;
-  const columns = wanted.key ?? part.primary?.columns ?? wanted.identifiedBy;
-  const key = columns.length === 0 ? '...' : columns.map(quote).join(', ');
   const would = 'so that every UPDATE and DELETE on it fails once it is published';
   const byDefault = isUsable(part.primary)
     ? `${table} REPLICA IDENTITY DEFAULT;`
-    : `${table} ADD PRIMARY KEY (${key}); ${table} REPLICA IDENTITY DEFAULT;`;
+    : `${make} ${table} REPLICA IDENTITY DEFAULT;`;
   switch (part.identity) {
     case 'f':
       return null;
@@ -97,7 +109,7 @@ function identityFault(wanted: WantedTable, part: PartFacts, it: string): Wrong 
       return part.primary === null
         ? {
             message: `${it} has neither a primary key nor another replica identity, ${would}`,
-            remedy: `give it a primary key: ${table} ADD PRIMARY KEY (${key});`,
+            remedy: `give it a primary key: ${make}`,
             lacksKey: true,
           }
         : (indexFault(part, part.primary, it, would) ?? shownFault(wanted, part, part.primary, it));
@@ -143,7 +155,12 @@ function shownFault(wanted: WantedTable, part: PartFacts, index: IndexFacts, it:
 }
 
 /** Generated columns are in the log from PostgreSQL 18 on, if the publication says so, and virtual ones never. */
-function generatedFault(wanted: WantedTable, part: PartFacts, it: string, on: Publishing): Wrong | null {
+function generatedFault(
+  wanted: WantedTable,
+  part: PartFacts,
+  it: string,
+  { on, make }: { readonly on: Publishing; readonly make: string },
+): Wrong | null {
   const index = part.identity === 'i' ? part.chosen : part.primary;
   const identified = part.identity === 'f' ? [] : (index?.columns ?? []);
   const logged = on.versionNumber >= GENERATED_FROM;
@@ -152,7 +169,7 @@ function generatedFault(wanted: WantedTable, part: PartFacts, it: string, on: Pu
       message: `${it} has REPLICA IDENTITY FULL and the virtual generated column ${part.virtual.join(', ')}, which no publication can show, so that every UPDATE and DELETE on it fails once it is published`,
       remedy: isUsable(part.primary)
         ? `ALTER TABLE ${part.name} REPLICA IDENTITY DEFAULT;`
-        : `ALTER TABLE ${part.name} ADD PRIMARY KEY (${(wanted.key ?? wanted.identifiedBy).map(quote).join(', ')}); ALTER TABLE ${part.name} REPLICA IDENTITY DEFAULT;`,
+        : `${make} ALTER TABLE ${part.name} REPLICA IDENTITY DEFAULT;`,
     };
   if (on.generated) return null;
   const needed = logged && part.identity === 'f' ? part.stored : [...wanted.identifiedBy, ...identified];

@@ -59,7 +59,7 @@ export const hiddenSource = (id: string): Fault => ({
   message: `Notion shows no data source ${id}: its database was deleted, or is not shared with the connection`,
   remedy:
     'share the database with the connection (••• > Connections), or set the id of another one; ' +
-    'or run `pgnotion reset TABLE --yes` and `pgnotion apply`, which makes a new one',
+    'or run `pgnotion reset TABLE --yes` and `pgnotion apply`, which makes a new one (`pgnotion reset --yes` for all tables, if you have moved to another workspace)',
 });
 
 /** The data source as it is; null if Notion shows none. */

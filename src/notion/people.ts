@@ -8,16 +8,18 @@ export type People = {
   readonly nameOf: (userId: string | null) => Promise<string | null>;
 };
 
+type Users = {
+  readonly at: number;
+  readonly emails: ReadonlyMap<string, string>;
+  readonly names: ReadonlyMap<string, string>;
+};
+
 const FRESH_MS = 10 * 60_000;
 
 export function createPeople(notion: NotionClient, now: () => number = Date.now): People {
-  let fetched: {
-    readonly at: number;
-    readonly emails: Map<string, string>;
-    readonly names: Map<string, string>;
-  } | null = null;
-  const load = async (): Promise<NonNullable<typeof fetched>> => {
-    if (fetched !== null && now() - fetched.at < FRESH_MS) return fetched;
+  let fetched: Users | null = null;
+  let fetching: Promise<Users> | null = null;
+  const fetchUsers = async (): Promise<Users> => {
     const users = await visibleUsers(notion);
     fetched = {
       at: now(),
@@ -27,6 +29,14 @@ export function createPeople(notion: NotionClient, now: () => number = Date.now)
       names: new Map(users.flatMap((user) => (user.name === null ? [] : [[user.id, user.name]]))),
     };
     return fetched;
+  };
+  const load = async (): Promise<Users> => {
+    if (fetched !== null && now() - fetched.at < FRESH_MS) return fetched;
+    // Whoever asks meanwhile waits for the same answer, or the same failure; the next one asks again.
+    fetching ??= fetchUsers().finally(() => {
+      fetching = null;
+    });
+    return fetching;
   };
   return {
     byEmail: async () => (await load()).emails,

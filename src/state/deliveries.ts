@@ -1,6 +1,6 @@
 import type { PageImage, RowImage } from '../model/change.ts';
 import type { LiveConflict } from '../model/conflict-lifecycle.ts';
-import type { RowKey, TableName } from '../model/ids.ts';
+import type { PageId, RowKey, TableName } from '../model/ids.ts';
 import type { RefusedField } from '../model/refused-field.ts';
 import type { Unshown } from '../model/relation-targets.ts';
 import { liveConflictsJson } from './conflicts.ts';
@@ -61,6 +61,52 @@ export async function knownOfRecord(sql: Sql, table: TableName, key: RowKey): Pr
     conflicts: row?.conflicts ?? [],
     replacedExtras: row?.replaced_extras ?? false,
   };
+}
+
+/** A page that was just made, as Notion answered it. */
+export type MadePage = {
+  readonly table: TableName;
+  readonly key: RowKey;
+  readonly page: PageId;
+  readonly baseRow: RowImage;
+  readonly basePage: PageImage;
+  readonly pageEditedAt: Date;
+  readonly extras: readonly string[];
+  readonly unshown: Unshown;
+  /** Null if it was never stored. */
+  readonly operation: OperationId | null;
+};
+
+/**
+ * Ties a page that was just made to its record and ends the operation, in one statement, because every page of a first sync
+ * passes here. Nothing can have pointed to the page before.
+ */
+export async function linkMade(sql: Sql, made: MadePage): Promise<void> {
+  const unshown = Object.entries(made.unshown).filter(([, pages]) => pages.length > 0);
+  await sql.query(
+    `with done as (
+       update pgnotion.operations
+          set status = 'done', error = null, finished_at = clock_timestamp(), page_id = $3 where id = $9)
+     insert into pgnotion.records
+       (table_name, key, page_id, state, base_row, base_page, page_edited_at, agreed_at, synced_at, extras, unshown)
+     values ($1, $2, $3::uuid, 'linked', $4, $5, $6, $6, clock_timestamp(), $7::text[], $8)
+     on conflict (table_name, key) do update
+       set page_id = excluded.page_id, state = 'linked', base_row = excluded.base_row, rested_at = null,
+           base_page = excluded.base_page, intent_at = null, page_edited_at = excluded.page_edited_at,
+           agreed_at = excluded.agreed_at, synced_at = excluded.synced_at, extras = excluded.extras,
+           unshown = excluded.unshown`,
+    [
+      made.table,
+      made.key,
+      made.page,
+      JSON.stringify(made.baseRow),
+      JSON.stringify(made.basePage),
+      made.pageEditedAt,
+      made.extras,
+      JSON.stringify(Object.fromEntries(unshown)),
+      made.operation,
+    ],
+  );
 }
 
 /** What an update of a page leaves behind. */

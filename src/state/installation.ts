@@ -18,6 +18,8 @@ export type StoredInstallation = {
   readonly marked: readonly string[];
   /** By the database's id. */
   readonly starts: Readonly<Record<string, StartsKnown>>;
+  /** Where the databases are; absent until `apply` has been told. */
+  readonly workspace?: { readonly id: string; readonly name: string | null };
 };
 
 export async function readInstallation(sql: Sql): Promise<StoredInstallation | null> {
@@ -78,6 +80,10 @@ export async function forgetInstallation(sql: Sql): Promise<void> {
   );
   await sql.query(`truncate ${row?.tables ?? ''}`);
   await sql.query('delete from pgnotion.settings where name <> all($1::text[])', [KEPT_SETTINGS]);
+  // A daemon that was cut off, and has not noticed yet, writes nothing any more.
+  await sql.query(
+    `update pgnotion.settings set value = to_jsonb((value #>> '{}')::bigint + 1) where name = 'epoch'`,
+  );
   await sql.query(
     `insert into pgnotion.settings (name, value) values ('reset', 'true') on conflict (name) do nothing`,
   );

@@ -13,6 +13,24 @@ export async function pairsOf(sql: Sql, table: TableName): Promise<number> {
   return row?.n ?? 0;
 }
 
+/** The same of every table that has any. */
+export async function pairsOfEach(sql: Sql): Promise<ReadonlyMap<TableName, number>> {
+  const rows = await sql.query<{ table: TableName; n: number }>(
+    'select table_name as "table", count(*)::int as n from pgnotion.records group by table_name order by table_name',
+  );
+  return new Map(rows.map(({ table, n }) => [table, n]));
+}
+
+/** The slots that this state has read, or was about to make; the configured one, if there is anything of the kind, first. */
+export async function slotsRead(sql: Sql, configured: string): Promise<readonly string[]> {
+  const rows = await sql.query<{ slot: string }>(
+    `select slot from pgnotion.checkpoint
+      union select value #>> '{}' from pgnotion.settings where name = 'slot_announced'`,
+  );
+  const names = rows.map(({ slot }) => slot);
+  return names.sort((a, b) => Number(b === configured) - Number(a === configured) || a.localeCompare(b));
+}
+
 const NOTE_UNLINK = `insert into pgnotion.operations
     (direction, table_name, key, page_id, kind, before, after, status, finished_at, actor)
   select 'to-notion', table_name, key, page_id, 'unlink', base_page, '{}', 'done', clock_timestamp(), $2
@@ -99,7 +117,10 @@ export async function awayCode(sql: Sql, table: TableName, key: RowKey): Promise
   return row?.code ?? null;
 }
 
-/** Whether a daemon holds the lock that makes it the only one at work. */
+/**
+ * Whether a daemon holds the lock that makes it the only one at work. If none does, none can before the end of the
+ * transaction.
+ */
 export async function isDaemonAtWork(sql: Sql): Promise<boolean> {
   const [row] = await sql.query<{ free: boolean }>('select pg_try_advisory_xact_lock($1) as free', [
     LOCKS.lease,

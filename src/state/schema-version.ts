@@ -1,4 +1,5 @@
 import { PgnotionError } from '../model/errors.ts';
+import { readStateSchema } from './doctor-facts.ts';
 import { migrations } from './migrate.ts';
 import type { Sql } from './sql.ts';
 
@@ -7,10 +8,7 @@ import type { Sql } from './sql.ts';
  * something to do: who must not change anything cannot read it.
  */
 export async function isStatePresent(sql: Sql): Promise<boolean> {
-  const [found] = await sql.query<{ there: boolean }>(
-    `select to_regclass('pgnotion.migrations') is not null as there`,
-  );
-  if (found?.there !== true) return false;
+  if ((await readStateSchema(sql)).version === null) return false;
   const rows = await sql.query<{ version: number }>('select version from pgnotion.migrations');
   const present = new Set(rows.map(({ version }) => version));
   const known = (await migrations()).map(({ version }) => version);

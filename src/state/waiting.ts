@@ -24,13 +24,13 @@ export async function releaseMade(
   targets: Parameters<typeof awaitTargets>[2],
 ): Promise<boolean> {
   const lifts = targets.length > 0 && (await awaitTargets(sql, { table, key, urgency }, targets));
-  if (targets.length === 0) await lockWaiting(sql);
+  if (targets.length === 0) await shareWaiting(sql);
   await release(sql, { table, key, urgency }, targets.length === 0);
   return lifts;
 }
 
 /**
- * One statement, because every page of a first sync passes here behind the lock. Each of those that waited is as urgent as
+ * One statement, because every page of a first sync passes here with the lock. Each of those that waited is as urgent as
  * it was, or as its target, unless there are many of them. `waitsForNothing`: nor does the record wait for others any more.
  */
 const release = (sql: Sql, { table, key, urgency }: Waiter, waitsForNothing: boolean): Promise<object[]> =>
@@ -41,19 +41,28 @@ const release = (sql: Sql, { table, key, urgency }: Waiter, waitsForNothing: boo
        delete from pgnotion.waiting
         where target_table = $1 and target_key = $2 and not ($3 and table_name = $1 and key = $2)
        returning table_name, key, least(urgency, $4::smallint) as wanted),
+     -- Locked in order, here and below, since pages are tied side by side.
+     locked as materialized (
+       select from pgnotion.outbox o join freed using (table_name, key) order by table_name, key for update of o),
      looked_at as (
        update pgnotion.edits set next_at = clock_timestamp()
-        where code = 'related_page_unknown' and next_at > clock_timestamp())
+        where page_id in (select page_id from pgnotion.edits
+                           where code = 'related_page_unknown' and next_at > clock_timestamp()
+                           order by page_id for update))
      select pgnotion.enqueue(
               array_agg(table_name), array_agg(key), 'write', lifts => false,
               urgency => case when count(*) > ${MOST_ALONE} then greatest(wanted, ${BULK}::smallint) else wanted end)
-       from freed group by wanted`,
+       from freed, (select count(*) from locked) as held group by wanted`,
     [table, key, waitsForNothing, urgency],
   );
 
 /** Whoever links a page and whoever waits for one must see each other. */
 export const lockWaiting = (sql: Sql): Promise<object[]> =>
   sql.query('select pg_advisory_xact_lock($1)', [LOCKS.waiting]);
+
+/** The same for who only links: the pages of a first sync need not see each other, and are tied side by side. */
+const shareWaiting = (sql: Sql): Promise<object[]> =>
+  sql.query('select pg_advisory_xact_lock_shared($1)', [LOCKS.waiting]);
 
 /**
  * Keeps which records a relation waits for. A target that got its page in the meantime makes the record dirty again, so that

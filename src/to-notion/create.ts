@@ -11,10 +11,10 @@ import type { NotionPage } from '../notion/client.ts';
 import { createOnce } from '../notion/create-once.ts';
 import type { NotionFailure } from '../notion/error-classification.ts';
 import { readLate, readWhole } from '../notion/pages.ts';
-import { saveUnshown } from '../state/away.ts';
-import { noteExtras } from '../state/extras.ts';
+import { lookAtUnshown } from '../state/away.ts';
+import { linkMade as linkMadePage, type MadePage } from '../state/deliveries.ts';
 import { type OutboxEntry, settle } from '../state/outbox.ts';
-import { forget, intend, link, type SyncRecord } from '../state/records.ts';
+import { forget, intend, type SyncRecord } from '../state/records.ts';
 import { type RequestOperation, requestOperation } from '../state/request-operation.ts';
 import { releaseMade, releaseWaiting } from '../state/waiting.ts';
 import { refusedForPage } from './away.ts';
@@ -160,19 +160,22 @@ async function linkMade(
   const { page } = made;
   const { shown, unshown, basePage } = await readMade(context, delivery, plan.writes, made);
   const whole = Object.keys(plan.writes).filter((name) => !plan.partial.has(name));
+  const { properties } = source;
+  const record: MadePage = {
+    table: table.name,
+    key: entry.key,
+    page: page.id,
+    baseRow: pick(row, whole),
+    basePage,
+    pageEditedAt: page.lastEditedTime,
+    extras: extraFields(readPage(table, properties, page.properties)),
+    unshown,
+    operation: operation.answered(),
+  };
   const lifts = await context.store.transaction(async (sql) => {
-    const record = { table: table.name, key: entry.key };
-    await link(sql, {
-      ...record,
-      page: page.id,
-      baseRow: pick(row, whole),
-      basePage,
-      pageEditedAt: page.lastEditedTime,
-    });
-    const reading = readPage(table, source.properties, page.properties);
-    await noteExtras(sql, [{ page: page.id, extras: extraFields(reading) }]);
-    await saveUnshown(sql, record, unshown);
-    await operation.end(sql, { status: 'done', page: page.id });
+    await linkMadePage(sql, record);
+    // One that was looked for may have been there for a while.
+    if (!made.answered) await lookAtUnshown(sql, page.id);
     const urgent = await releaseMade(sql, entry, plan.missing);
     if (plan.faults.length === 0 && !more) await settle(sql, entry);
     return urgent;

@@ -198,7 +198,7 @@ describe('a deleted row', () => {
       environment: stack.environment,
       log: silentLog(),
     };
-    await resetCommand(loaded, 'trashed', '4', true);
+    await resetCommand(loaded, 'trashed', '4', async () => true);
     await soon(() => pagesWith(4, 'trashed').length === 1);
     await linked('trashed', 4);
     await atRest();

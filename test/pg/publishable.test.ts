@@ -196,6 +196,34 @@ const CASES: Readonly<Record<string, Case>> = {
     fault: /leaves out k/,
     wanted: { key: null, identifiedBy: ['k'] },
   },
+  'a joined table without a key, of which nothing tells one': {
+    make: 'create table app.t (id int, n int, k int)',
+    fault: /neither a primary key/,
+    breaks: true,
+    wanted: { key: null, identifiedBy: [] },
+  },
+  'a joined table with a unique index for a key': {
+    make: 'create table app.t (id int, n int, k int not null unique)',
+    fault: /neither a primary key/,
+    breaks: true,
+    wanted: { key: null, identifiedBy: [] },
+  },
+  'a joined table of partitions without a key': {
+    make: `create table app.t (id int, n int, k int) partition by range (id);
+      create table app.low partition of app.t for values from (0) to (5);
+      create table app.high partition of app.t for values from (5) to (9)`,
+    fault: /its partition app.high has neither/,
+    breaks: true,
+    wanted: { key: null, identifiedBy: [] },
+  },
+  'a joined table without a key, with REPLICA IDENTITY FULL and a virtual column': {
+    make: `create table app.t (id int, n int, k int, v int generated always as (n) virtual);
+      alter table app.t replica identity full`,
+    fault: /virtual generated column/,
+    breaks: true,
+    only: 18,
+    wanted: { key: null, identifiedBy: [] },
+  },
 };
 
 const servers: { readonly name: string; readonly major: 15 | 18 }[] = [

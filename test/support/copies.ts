@@ -74,7 +74,7 @@ export function copyOn(options: {
       }
     },
     stop,
-    reset: () => resetAllCommand({ config, environment, log }, true),
+    reset: async () => (await resetAllCommand({ config, environment, log }, async () => true)).message,
     [Symbol.asyncDispose]: () => stop().catch(() => undefined),
   };
 }

@@ -196,6 +196,8 @@ describe('a CHECK in words', () => {
     ['CHECK (((price > 0) OR (cost > 0)))', null],
     ['CHECK (is_price(price))', null],
     ['CHECK ((lower(price) = price))', null],
+    [`CHECK ((price = ANY (ARRAY['Std::Vec'::text, 'plain'::text])))`, 'must be one of STD::VEC, PLAIN'],
+    [`CHECK ((price <> 'a::text'::text))`, 'must not be A::TEXT'],
     ['', null],
   ])('%s', (definition, words) => {
     expect(checkConstraintText(definition, names)).toBe(words);

@@ -16,6 +16,7 @@ import { readSources } from '../../state/sources.ts';
 import type { Sql } from '../../state/sql.ts';
 import { ownerOf } from '../installation-marks.ts';
 import { dataSourceOf } from '../named-source.ts';
+import { meetWorkspace } from '../same-workspace.ts';
 import { look, unseen } from './look.ts';
 
 export type NotionEnd = {
@@ -53,10 +54,13 @@ export const notionUnseen = (
 export async function lookAtNotion(end: NotionEnd): Promise<NotionFacts> {
   const { notion, environment, mappings, last } = end;
   const address = environment.NOTION_BASE_URL ?? ADDRESS;
-  const token = await look('the token', () => notion.me(ASK));
+  const { state } = end;
+  const token = await look('the token', () =>
+    state === null ? notion.me(ASK) : meetWorkspace(state, notion),
+  );
   if (token.kind !== 'seen')
     return {
-      ...notionUnseen(mappings, 'Notion did not accept the token, or was not reached', address),
+      ...notionUnseen(mappings, 'see notion.token', address),
       token,
     };
   const skewMs = skewOf(last());

@@ -1,4 +1,4 @@
-import { WORKSPACE } from './people.ts';
+import { workspaceOf } from './people.ts';
 import type { Committed, Store } from './store.ts';
 import type { Comment, DataSource, JsonObject, Page } from './types.ts';
 
@@ -32,7 +32,7 @@ export function eventsOf(store: Store, changes: readonly Committed[]): readonly 
 }
 
 function parentOf(store: Store, page: Page): JsonObject {
-  if (page.parent.type === 'workspace') return { id: WORKSPACE, type: 'space' };
+  if (page.parent.type === 'workspace') return { id: workspaceOf(store), type: 'space' };
   if (page.parent.type === 'page_id') return { id: page.parent.pageId, type: 'page' };
   const { dataSourceId } = page.parent;
   const id = store.dataSources.get(dataSourceId)?.databaseId ?? dataSourceId;

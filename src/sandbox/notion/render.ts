@@ -63,7 +63,7 @@ export function renderUser(user: User): JsonObject {
     bot: {
       owner: { type: 'workspace', workspace: true },
       workspace_name: 'Sandbox',
-      workspace_id: WORKSPACE,
+      workspace_id: user.workspace ?? WORKSPACE,
       workspace_limits: { max_file_upload_size_in_bytes: 5_368_709_120 },
     },
   };

@@ -105,6 +105,8 @@ export type User = {
   readonly kind: 'person' | 'bot';
   readonly name: string;
   readonly email: string | null;
+  /** Of the connection: where it is. Each sandbox is a workspace of its own. */
+  readonly workspace?: string;
 };
 
 /** Who made and last touched something; times are exact here and lose their seconds when shown. */

@@ -1,6 +1,6 @@
 import { createHmac, randomBytes, randomUUID } from 'node:crypto';
 import { eventsOf, type WebhookEvent } from './events.ts';
-import { BOT, WORKSPACE } from './people.ts';
+import { BOT, workspaceOf } from './people.ts';
 import type { Store } from './store.ts';
 
 const ATTEMPTS = 8;
@@ -110,7 +110,7 @@ function payload(store: Store, one: Waiting, subscription: string): unknown {
   return {
     id: one.id,
     timestamp: one.at,
-    workspace_id: WORKSPACE,
+    workspace_id: workspaceOf(store),
     workspace_name: 'Sandbox',
     subscription_id: subscription,
     integration_id: BOT,
