@@ -29,21 +29,28 @@ export async function claimDue(
     readonly tables: readonly TableName[];
     readonly urgency: Urgency;
     readonly limit: number;
+    /** Of these tables fewer are wanted. */
+    readonly fewer?: ReadonlyMap<TableName, number>;
     readonly busy: readonly string[];
   },
 ): Promise<ReadonlyMap<TableName, readonly OutboxEntry[]>> {
   const rows = await sql.query<OutboxEntry>(
     `select e.table_name as "table", e.key, e.kind, e.priority as urgency, e.lsn::text, e.changed_at as "changedAt",
             e.version::text, e.restore, e.approved, e.attempts, e.inserted
-       from unnest($1::text[]) with ordinality as t(name, place)
+       from unnest($1::text[], $2::integer[]) with ordinality as t(name, most, place)
        join pgnotion.data_sources d on d.table_name = t.name
       cross join lateral (
         select o.* from pgnotion.outbox o
          where o.table_name = d.table_name and o.priority = $4 and o.next_at <= clock_timestamp() and ${WAITS}
            and o.table_name || '/' || o.key <> all($3::text[])
-         order by o.first_at, o.key limit $2) as e
+         order by o.first_at, o.key limit t.most) as e
       order by t.place, e.first_at, e.key`,
-    [options.tables, options.limit, options.busy, options.urgency],
+    [
+      options.tables,
+      options.tables.map((table) => options.fewer?.get(table) ?? options.limit),
+      options.busy,
+      options.urgency,
+    ],
   );
   return Map.groupBy(rows, ({ table }) => table);
 }

@@ -2,6 +2,7 @@ import type { Json, PageImage, RowImage } from '../model/change.ts';
 import type { PageId, RowKey, TableName } from '../model/ids.ts';
 import type { PageExtras } from '../model/page.ts';
 import { settledAgeMs } from '../model/unanswered.ts';
+import { intending } from './intent.ts';
 import { notFailing } from './page-failures.ts';
 import type { Sql } from './sql.ts';
 
@@ -44,19 +45,21 @@ const membersOf = (values: Values | string): Values =>
 
 /**
  * Stores the operation before the change is made: a crash between the two leaves the old values on record. With an epoch
- * it needs no transaction around it.
+ * it needs no transaction around it. `intends`: so is that the record's page may come to exist.
  */
 export async function beginOperation(
   sql: Sql,
   operation: Operation,
   epoch: number | null = null,
+  intends = false,
 ): Promise<OperationId> {
   const { before, after, row: change } = operation;
   const fields = [...new Set([...Object.keys(membersOf(before)), ...Object.keys(after)])];
   const jsonOf = (image: RowImage | null | undefined): string | null =>
     image == null ? null : JSON.stringify(image);
   const [row] = await sql.query<{ id: OperationId }>(
-    `insert into pgnotion.operations
+    `${intends ? `with intended as (${intending('$2', '$3')})` : ''}
+     insert into pgnotion.operations
        (direction, table_name, key, page_id, kind, fields, before, after, lsn, changed_at, actor, attempt, batch,
         actor_id, row_before, row_after, extras, candidates, approved)
      select $1, $2, $3, $4::uuid, $5, $6::text[], $7::jsonb, $8::jsonb, $9::pg_lsn, $10::timestamptz, $11, $12::integer, $13, $14,

@@ -5,6 +5,7 @@ import { isPageAway, isResting, type RecordState, type RestingState, restOf } fr
 import type { Unshown } from '../model/relation-targets.ts';
 import { lookAtUnshown } from './away.ts';
 import { outdateConflicts } from './conflicts.ts';
+import { intending } from './intent.ts';
 import { clearNotice, forgetNotice } from './notices.ts';
 import { settlePutAway } from './operations.ts';
 import { clearPageFailure } from './page-failures.ts';
@@ -75,12 +76,7 @@ export async function pagesOf(
 
 /** Keeps, before a page is asked for, that it may come to exist. */
 export async function intend(sql: Sql, table: TableName, key: RowKey): Promise<void> {
-  await sql.query(
-    `insert into pgnotion.records (table_name, key, state, intent_at) values ($1, $2, 'creating', clock_timestamp())
-     on conflict (table_name, key) do update set state = 'creating', intent_at = clock_timestamp(),
-       rested_at = null, agreed_at = null, page_id = null, base_row = '{}', base_page = '{}', unshown = '{}'`,
-    [table, key],
-  );
+  await sql.query(intending('$1', '$2'), [table, key]);
 }
 
 /** Whether any page of this table is being made, or may have been. */

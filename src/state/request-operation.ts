@@ -1,5 +1,6 @@
 import { failpoint } from '../runtime/failpoints.ts';
 import { beginOperation, endOperation, type Operation, type OperationId } from './operations.ts';
+import { intend } from './records.ts';
 import type { Sql, Store } from './sql.ts';
 
 /** An operation that one request to Notion carries out. */
@@ -18,11 +19,11 @@ export type RequestOperation = {
   readonly answered: () => OperationId | null;
 };
 
-/** `also` is stored together with the operation. */
+/** `also` is stored together with the operation; `intent`: that the record's page may come to exist. */
 export function requestOperation(
   store: Store,
   operation: RequestedOperation,
-  also: ((sql: Sql) => Promise<void>) | null = null,
+  also: ((sql: Sql) => Promise<void>) | 'intent' | null = null,
 ): RequestOperation {
   let id: OperationId | null = null;
   const answered = (): OperationId | null => {
@@ -35,10 +36,12 @@ export function requestOperation(
   };
   return {
     begin: async () => {
-      if (also === null && id === null) id = await beginOperation(store, operation, store.epoch);
+      if (typeof also !== 'function' && id === null)
+        id = await beginOperation(store, operation, store.epoch, also === 'intent');
       else
         await store.transaction(async (sql) => {
-          await also?.(sql);
+          if (also === 'intent') await intendFor(sql, operation);
+          else await also?.(sql);
           if (id === null) id = await beginOperation(sql, operation);
           // Notion sent it away before; what may be in doubt is this try.
           else await restartOperation(sql, id);
@@ -53,6 +56,10 @@ export function requestOperation(
     answered,
   };
 }
+
+const intendFor = async (sql: Sql, { table, key }: RequestedOperation): Promise<void> => {
+  if (key !== null) await intend(sql, table, key);
+};
 
 const restartOperation = (sql: Sql, id: OperationId): Promise<object[]> =>
   sql.query('update pgnotion.operations set started_at = clock_timestamp() where id = $1', [id]);

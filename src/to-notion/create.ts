@@ -14,7 +14,7 @@ import { readLate, readWhole } from '../notion/pages.ts';
 import { lookAtUnshown } from '../state/away.ts';
 import { linkMade as linkMadePage, type MadePage } from '../state/deliveries.ts';
 import { type OutboxEntry, settle } from '../state/outbox.ts';
-import { forget, intend, type SyncRecord } from '../state/records.ts';
+import { forget, type SyncRecord } from '../state/records.ts';
 import { type RequestOperation, requestOperation } from '../state/request-operation.ts';
 import { releaseMade, releaseWaiting } from '../state/waiting.ts';
 import { refusedForPage } from './away.ts';
@@ -261,5 +261,5 @@ const creation = (
       attempt: entry.attempts + 1,
       batch: entry.urgency === BACKFILL ? 'backfill' : null,
     },
-    (sql) => intend(sql, table.name, entry.key),
+    'intent',
   );

@@ -23,6 +23,8 @@ const BUSY_MS = 500;
 const LEAST_MS = 50;
 /** Entries that are compared with their rows in one go, in search of those that need a request. */
 const COMPARED = 1_000;
+/** How many batches' worth are taken of a table whose last batch found news wherever it looked. */
+const BATCHES = 4;
 /** A change of a row whose earlier change is in a batch waits for all of it: a mass goes in small ones. */
 const MASS_BATCH = 25;
 
@@ -40,6 +42,8 @@ type UnderWay = {
   readonly byTable: Map<TableName, number>;
   /** Tables whose batches failed as a whole: none of them keeps another waiting. */
   readonly broken: Patience<TableName>;
+  /** How many entries are enough, of tables whose entries have news as a rule: the others are not looked through. */
+  readonly enough: Map<TableName, number>;
 };
 
 /**
@@ -56,6 +60,7 @@ export async function runDeliver(
     work: new Set(),
     byTable: new Map(),
     broken: createPatience({ firstMs: 250, maxMs: LONGEST_WAIT_MS }),
+    enough: new Map(),
   };
   await keepTrying(
     async (healthy) => {
@@ -132,14 +137,15 @@ async function startAmong(
   if (tables.length === 0) return 'none';
   const { urgency, busy } = options;
   const limit = Math.max(COMPARED, options.batchSize);
-  const due = await claimDue(context.store, { tables, urgency, limit, busy: [...busy] });
+  const { enough: fewer } = underWay;
+  const due = await claimDue(context.store, { tables, urgency, limit, fewer, busy: [...busy] });
   let started: Started = 'none';
   for (const [name, claimed] of due) {
     if (signal.aborted) break;
     // Another loop may have taken some since the question was asked.
     const entries = claimed.filter(({ key }) => !busy.has(`${name}/${key}`));
     if (entries.length === 0) continue;
-    if (claimed.length === limit) started = 'some';
+    if (claimed.length === (fewer.get(name) ?? limit)) started = 'some';
     else if (started === 'none') started = 'all';
     begin(context, options, underWay, { name, entries, signal });
   }
@@ -149,7 +155,7 @@ async function startAmong(
 function begin(
   context: DeliverContext,
   options: DeliverOptions,
-  { work, byTable, broken }: UnderWay,
+  { work, byTable, broken, enough }: UnderWay,
   {
     name,
     entries,
@@ -158,7 +164,11 @@ function begin(
 ): void {
   const batch = deliverBatch(context, options, { name, entries, signal })
     .then(
-      () => broken.passed(name),
+      (most) => {
+        broken.passed(name);
+        if (most === null) enough.delete(name);
+        else enough.set(name, most);
+      },
       (error: unknown) => {
         if (signal.aborted) return;
         const again = broken.failed(name);
@@ -176,7 +186,10 @@ function begin(
   byTable.set(name, (byTable.get(name) ?? 0) + 1);
 }
 
-/** Ends what needs no request, and delivers a batch of the others. */
+/**
+ * Ends what needs no request, and delivers a batch of the others. Gives how many entries are enough for the next one; null if
+ * most had no news, so that as many as possible are to be looked through.
+ */
 async function deliverBatch(
   context: DeliverContext,
   { urgency, batchSize, busy }: DeliverOptions,
@@ -185,7 +198,7 @@ async function deliverBatch(
     entries,
     signal,
   }: { readonly name: TableName; readonly entries: readonly OutboxEntry[]; readonly signal: AbortSignal },
-): Promise<void> {
+): Promise<number | null> {
   const inLane = { ...context, notion: context.notion.forLane(name) };
   const nameOfEntry = ({ key }: OutboxEntry): string => `${name}/${key}`;
   const hold = new Set(entries.map(nameOfEntry));
@@ -204,11 +217,12 @@ async function deliverBatch(
           ? batchSize
           : Math.min(batchSize, MASS_BATCH);
     const news = await newsAmong(inLane, name, { entries, size, signal });
-    if (news === null) return;
+    if (news === null) return null;
     const taken = new Set(news.entries.map(nameOfEntry));
     // Those that nobody has in hand may become live meanwhile.
     letGo([...hold].filter((one) => !taken.has(one)));
     await deliverEntries(inLane, news, signal);
+    return news.entries.length * 2 > size ? size * BATCHES : null;
   } finally {
     letGo([...hold]);
   }
