@@ -74,10 +74,7 @@ async function applyAll(
     await moveIfMeant(installation, notion, confirm, takeOver);
     const applied = await applyToNotion(installation, notion, takeOver);
     await keepWorkspace(sql, self);
-    const faults = applied.flatMap(({ table, faults }) =>
-      faults.map((fault) => sentences(`  ${table}, ${fault.path}: ${fault.message}`, fault.remedy)),
-    );
-    if (faults.length > 0) throw notionFaults(faults);
+    assertFits(applied);
     const reports = await applyReportDatabases(installation, notion);
     const contacts = await reportContacts(installation, notion);
     const drift = await readDrift(sql);
@@ -147,6 +144,13 @@ const moveUnconfirmed = (price: string, moved: readonly Repointed[]): PgnotionEr
     message: `tables would be moved to other databases, and nothing was done:\n${price}`,
     remedy: `stop the daemon and run \`pgnotion apply --yes\` if that is meant; if not, take ${moved.map(({ table }) => databaseVariable(table)).join(', ')} out of the environment`,
   });
+
+function assertFits(applied: Awaited<ReturnType<typeof applyToNotion>>): void {
+  const faults = applied.flatMap(({ table, faults }) =>
+    faults.map((fault) => sentences(`  ${table}, ${fault.path}: ${fault.message}`, fault.remedy)),
+  );
+  if (faults.length > 0) throw notionFaults(faults);
+}
 
 const notionFaults = (faults: readonly string[]): PgnotionError =>
   new PgnotionError({
