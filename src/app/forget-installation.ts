@@ -32,15 +32,13 @@ export async function whatIsKnown(installation: Installation): Promise<Known> {
   const sql = createStore(pool, 0);
   const stored = await readInstallation(sql);
   const copied = stored === null ? null : whyCopied(stored.bound, await presentBinding(installation));
+  const read = await slotsRead(sql, config.slot);
   const slots: Fate[] = [];
-  for (const name of await slotsRead(sql, config.slot)) slots.push(await slotFate(pool, name, copied));
-  return {
-    pairs: await pairsOfEach(sql),
-    slots,
-    // Who has read no slot has published nothing.
-    publication:
-      slots.length === 0 ? none(config.publication) : await publicationFate(pool, config.publication),
-  };
+  for (const name of read) slots.push(await slotFate(pool, name, copied));
+  if (!read.includes(config.slot) && (await inspectSlot(pool, config.slot)).exists)
+    slots.push({ name: config.slot, kind: 'leave', why: 'this installation did not make it' });
+  const publication = await publicationFate(pool, config.publication, read.length > 0);
+  return { pairs: await pairsOfEach(sql), slots, publication };
 }
 
 const none = (name: string): Fate => ({ name, kind: 'none' });
@@ -55,9 +53,11 @@ async function slotFate(pool: Pool, name: string, copied: string | null): Promis
   return { name, kind: 'drop' };
 }
 
-async function publicationFate(pool: Pool, name: string): Promise<Fate> {
+/** Who has read no slot has published nothing. */
+async function publicationFate(pool: Pool, name: string, hasRead: boolean): Promise<Fate> {
   const { state } = await readPublication(pool, name, []);
   if (state === null) return none(name);
+  if (!hasRead) return { name, kind: 'leave', why: 'this installation has not used it' };
   return state.owned
     ? { name, kind: 'drop' }
     : { name, kind: 'leave', why: 'another role owns it, and it may serve others too' };
