@@ -3,6 +3,7 @@ import { BaseSequencer, type TestSpecification } from 'vitest/node';
 /** Files that take a minute or more, the longest first: started last, one of them would run alone at the end. */
 const LONG = [
   'crash/load',
+  'flow/tour',
   'matrix/wal2json-15-values',
   'protocol/protocol',
   'matrix/pgoutput-15-values',
