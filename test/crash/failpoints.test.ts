@@ -131,7 +131,9 @@ async function rowsNamed(text: string): Promise<number> {
 }
 
 test('every failpoint has a case', () => {
-  expect(new Set(CASES.map(([point]) => point))).toEqual(new Set(FAILPOINTS));
+  // That of a command is held by test/flow/reset.test.ts.
+  const ofDaemon = FAILPOINTS.filter((point) => !point.startsWith('reset.'));
+  expect(new Set(CASES.map(([point]) => point))).toEqual(new Set(ofDaemon));
 });
 
 test.each(CASES.map(([point, kind], at) => [point, kind, at] as const))(
