@@ -95,6 +95,10 @@ export function hintOf(
   }
 }
 
+/** Whether an event is about a data source, or a page in it. */
+export const isOfSource = ({ entity, data }: z.output<typeof event>, dataSource: string): boolean =>
+  [entity.id, data.parent?.data_source_id ?? ''].some((id) => plain(id) === plain(dataSource));
+
 const plain = (id: string): string => id.replaceAll('-', '').toLowerCase();
 
 type Parent = { readonly id: string; readonly data_source_id?: string | undefined } | undefined;

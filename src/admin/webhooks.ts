@@ -6,10 +6,11 @@ import { messageOf } from '../model/errors.ts';
 import type { ResolvedTable } from '../model/mapping.ts';
 import type { Log } from '../runtime/log.ts';
 import { within } from '../runtime/retry.ts';
+import { noteWebhook, watchedSource } from '../state/evidence.ts';
 import { readSources } from '../state/sources.ts';
 import type { Store } from '../state/sql.ts';
 import { keepWebhookToken, webhookToken } from '../state/webhook.ts';
-import { hintOf, type KnownSource, type PageHint, readDelivery } from './webhook-event.ts';
+import { hintOf, isOfSource, type KnownSource, type PageHint, readDelivery } from './webhook-event.ts';
 
 /** The daemon at work, as far as webhooks need it. */
 export type WebhookTarget = {
@@ -60,7 +61,11 @@ async function receive(
   tell: Tell,
 ): Promise<Outcome> {
   try {
-    const { token, sources } = await within(ANSWER_MS, 'the token of the webhooks', knowledge.of(target));
+    const { token, sources, probed } = await within(
+      ANSWER_MS,
+      'the token of the webhooks',
+      knowledge.of(target),
+    );
     const delivery = readDelivery(new TextDecoder().decode(posted.body));
     if (delivery.kind === 'handshake') {
       return await shakeHands(target, posted, { offered: delivery.token, kept: token }, { knowledge, tell });
@@ -71,6 +76,8 @@ async function receive(
     }
     if (delivery.kind === 'malformed') return { status: 400, message: 'the body is not JSON' };
     const hint = delivery.kind === 'event' ? hintOf(delivery.event, sources, target.botId) : null;
+    if (delivery.kind === 'event' && probed !== null && isOfSource(delivery.event, probed))
+      await noteWebhook(target.store);
     if (hint === null) return { status: 200, message: 'nothing of it is synced' };
     if (target.hint(hint)) return { status: 200, message: 'it is looked at' };
     tell(
@@ -120,7 +127,12 @@ async function shakeHands(
   return { status: 200, message: 'the token is kept' };
 }
 
-type Known = { readonly token: string | null; readonly sources: readonly KnownSource[] };
+type Known = {
+  readonly token: string | null;
+  readonly sources: readonly KnownSource[];
+  /** The data source of a probe that wants to know whether its edits are told of. */
+  readonly probed: string | null;
+};
 type Knowledge = { readonly of: (target: WebhookTarget) => Promise<Known>; readonly forget: () => void };
 
 function createKnowledge(): Knowledge {
@@ -146,6 +158,7 @@ async function look({ store, tables }: WebhookTarget): Promise<Known> {
   const sources = [...(await readSources(store)).values()].filter((source) => tables.has(source.table));
   return {
     token: await webhookToken(store),
+    probed: await watchedSource(store),
     sources: sources.map(({ table, dataSource, database, properties }) => ({
       table,
       dataSource,

@@ -9,6 +9,7 @@ import { mappingDigest } from '../model/mapping-digest.ts';
 import type { Identified } from '../model/schema/identify.ts';
 import type { KnownSchema } from '../model/schema/known.ts';
 import { type AppliedTable, applyTables } from '../notion/apply-schema.ts';
+import type { NotionClientOptions } from '../notion/call.ts';
 import {
   createNotionClient,
   type NotionClient,
@@ -138,6 +139,8 @@ type NotionSide = {
   readonly throttle: Throttle;
   /** Answers that have not been written to the ledger yet; whoever writes them empties it. */
   readonly answers: Answer[];
+  /** For calls of other kinds through the same throttle. */
+  readonly options: NotionClientOptions;
 };
 
 /**
@@ -161,7 +164,7 @@ export function openNotion(
   const throttle = createThrottle({ limit, log, ...ledger });
   const answers: Answer[] = [];
   const refusals = pool === null || epoch === null ? null : refusalKeeper(createStore(pool, epoch), log);
-  const notion = createNotionClient({
+  const options: NotionClientOptions = {
     ...(refusals && { keepRefusal: refusals }),
     onRequest: (request) => {
       const { priority, status, ms } = request;
@@ -174,8 +177,8 @@ export function openNotion(
     throttle,
     log,
     ...(environment.NOTION_BASE_URL === undefined ? {} : { baseUrl: environment.NOTION_BASE_URL }),
-  });
-  return { notion, throttle, answers };
+  };
+  return { notion: createNotionClient(options), throttle, answers, options };
 }
 
 /** That it cannot be kept is no reason for the request's caller: the log has told it. */

@@ -3,6 +3,7 @@ import { createNotionClock } from '../model/clock.ts';
 import { asksPeople } from '../model/conflict.ts';
 import { messageOf, PgnotionError } from '../model/errors.ts';
 import type { PageId, TableName } from '../model/ids.ts';
+import type { Assumptions } from '../model/probe/assumptions.ts';
 import { BACKFILL, BULK, LIVE } from '../model/urgency.ts';
 import type { NotionClient } from '../notion/client.ts';
 import { createPeople } from '../notion/people.ts';
@@ -47,6 +48,12 @@ type Shared = Omit<SyncContext, 'botId' | 'schema'> &
     readonly shapes: ReturnType<typeof createShapes>;
   };
 type Flowing = Shared & Pick<SyncContext, 'botId'>;
+type Flow = {
+  readonly shared: Flowing;
+  readonly wakeups: Wakeups;
+  readonly hints: Hints;
+  readonly assumed: Assumptions;
+};
 
 type FlowOptions = {
   readonly createGraceMs?: number;
@@ -57,16 +64,17 @@ type FlowOptions = {
 export function flowsOf(
   options: FlowOptions,
   installation: Installation,
-  { shared, wakeups, hints }: { readonly shared: Flowing; readonly wakeups: Wakeups; readonly hints: Hints },
+  { shared, wakeups, hints, assumed }: Flow,
 ): readonly Service[] {
   const { config, environment } = installation;
   const hint = (page: PageId): void => {
     hints.add({ page, table: null, changed: [], left: false, byWebhook: false });
     wakeups.poll.ring();
   };
-  const createGraceMs = options.createGraceMs ?? environment.SYNC_CREATE_GRACE_SECONDS * 1_000;
+  const createGraceMs = options.createGraceMs ?? assumed.createGraceMs;
   const outbound = {
     ...shared,
+    ...assumed,
     listings: new Map(),
     inHand: createInHand(),
     hint,
@@ -76,10 +84,10 @@ export function flowsOf(
   };
   const inbound = {
     ...shared,
+    ...assumed,
     settleMs: config.settleSeconds * 1_000,
     wholePollPages: config.wholePollPages,
     sweepMs: config.sweepHours * 3_600_000,
-    queryLagMs: environment.SYNC_QUERY_LAG_SECONDS * 1_000,
   };
   const poll = {
     intervalMs: environment.SYNC_INTERVAL_SECONDS * 1_000,

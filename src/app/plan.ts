@@ -4,6 +4,7 @@ import type { Json } from '../model/change.ts';
 import { pageId } from '../model/ids.ts';
 import { basisDigest, digestOfJson, mappingText, type PlanBasis } from '../model/plan-basis.ts';
 import { type Fixed, priceOfPlan, queriesFor } from '../model/plan-price.ts';
+import type { Assumptions } from '../model/probe/assumptions.ts';
 import { schemaDigest } from '../model/schema-digest.ts';
 import { sentences } from '../model/sentences.ts';
 import { KIND_WORDS, PLAN_KINDS, type SyncPlan } from '../model/sync-plan.ts';
@@ -22,6 +23,7 @@ import { type Installation, openInstallation, openNotion } from './connections.t
 import { type PlannedSchema, planSchema } from './plan-schema.ts';
 import { type PlannedTable, type Planning, planTable } from './plan-table.ts';
 import { createPeopleCounter } from './plan-walk.ts';
+import { assumptionsIn } from './probe/assumed.ts';
 import { checkTables } from './readiness.ts';
 import { priceOf } from './repoint.ts';
 import { meetWorkspace } from './same-workspace.ts';
@@ -76,6 +78,7 @@ async function planAll(
   const doubled = await sampleFaults(briefQueries(pool), tables);
   if (doubled.size > 0) throw notUnique(doubled);
   const self = await meetWorkspace(store, notion);
+  const assumed = await assumptionsIn(store, installation.environment, self.id);
   const schema = await planSchema(installation, notion, store);
   const people = createPeople(notion);
   const naming = createPeopleCounter(people);
@@ -91,7 +94,7 @@ async function planAll(
     reports: schema.reports,
     moves: schema.moved.length === 0 ? [] : priceOf(installation, schema.moved).split('\n'),
     people: await naming.done(),
-    price: priceOfPlan(loads, fixed, settingsOf(installation)),
+    price: priceOfPlan(loads, fixed, settingsOf(installation, assumed)),
     warnings: [
       ...(await serverWarnings(installation)),
       ...(await parentWarnings(installation, notion, schema)),
@@ -124,10 +127,15 @@ async function refusedTables(installation: Installation): Promise<Planning['refu
   );
 }
 
-const settingsOf = ({ environment, config }: Installation): Parameters<typeof priceOfPlan>[2] => ({
+const settingsOf = (
+  { environment, config }: Installation,
+  assumed: Assumptions,
+): Parameters<typeof priceOfPlan>[2] => ({
+  queryLagMs: assumed.queryLagMs,
+  blackoutMs: assumed.blackoutMs,
+  overlapMs: assumed.overlapMs,
   limit: environment.NOTION_RATE_LIMIT,
   intervalMs: environment.SYNC_INTERVAL_SECONDS * 1_000,
-  queryLagMs: environment.SYNC_QUERY_LAG_SECONDS * 1_000,
   wholePollPages: config.wholePollPages,
   batchSize: environment.SYNC_BATCH_SIZE,
 });

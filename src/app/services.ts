@@ -18,6 +18,7 @@ import { flowsOf, sharedContext, type Wakeups } from './flows.ts';
 import { type HousekeepingOptions, housekeeping } from './housekeeping.ts';
 import { openOwnStream } from './open-stream.ts';
 import { captureOrRenew, streamOf } from './output-plugin.ts';
+import { assumptionsIn } from './probe/assumed.ts';
 import { unresolvedService } from './unresolved-tables.ts';
 
 type Serving = {
@@ -86,16 +87,14 @@ export async function servicesOf(
   const flow = async (signal: AbortSignal): Promise<void> => {
     const self = await greetPatiently(options, ends, signal);
     if (self === null) return;
-    log.info({ tables: config.tables.map((table) => table.name), as: self.name }, 'syncing');
+    const assumed = await assumptionsIn(store, installation.environment, self.id);
+    log.info({ tables: config.tables.map((table) => table.name), as: self.name, assumed }, 'syncing');
     const hints = createHints();
-    const hint = (one: Omit<Hint, 'byWebhook'>): boolean => {
-      const taken = hints.add({ ...one, byWebhook: true });
-      wakeups.poll.ring();
-      return taken;
-    };
+    const hint = hinting(hints, wakeups);
     using _ = options.monitor.atWork({ store, tables: shared.tables, botId: self.id, hint });
     options.onReady?.();
-    const flows = flowsOf(options, installation, { shared: { ...shared, botId: self.id }, wakeups, hints });
+    const own = { shared: { ...shared, botId: self.id }, wakeups, hints, assumed };
+    const flows = flowsOf(options, installation, own);
     await runTogether(flows, signal, log);
   };
   return [
@@ -108,6 +107,15 @@ export async function servicesOf(
     ...unresolvedService(installation, store),
   ];
 }
+
+/** Takes what a webhook tells of. */
+const hinting =
+  (hints: ReturnType<typeof createHints>, wakeups: Wakeups) =>
+  (one: Omit<Hint, 'byWebhook'>): boolean => {
+    const taken = hints.add({ ...one, byWebhook: true });
+    wakeups.poll.ring();
+    return taken;
+  };
 
 /** What housekeeping goes by. */
 const keepingOf = ({

@@ -93,13 +93,21 @@ program
 
 program
   .command('doctor')
+  .option('--probe', 'measure what Notion does in this workspace, on a scratch page, in at most 60 requests')
+  .option('--out <file>', 'with --probe: the file that gets what was found', 'evidence.json')
   .description('check every precondition at both ends, each with what was seen and its fix; changes nothing')
-  .action(async () => {
+  .action(async ({ probe = false, out }: { readonly probe?: boolean; readonly out: string }) => {
+    if (probe) return probeWorkspace(out);
     const { doctorCommand } = await import('./doctor.ts');
     const { text, code } = await doctorCommand(configFile(), json());
     process.exitCode = code;
     await print(text);
   });
+
+async function probeWorkspace(out: string): Promise<void> {
+  const { probeCommand } = await import('./probe.ts');
+  await print(await probeCommand(await load(true), { json: json(), out, signal: stopSignal(), tell }));
+}
 
 program
   .command('status')

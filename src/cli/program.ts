@@ -52,7 +52,7 @@ export const EXAMPLES: Readonly<Record<string, readonly string[]>> = {
   apply: ['pgnotion apply', 'pgnotion apply plan.json', 'pgnotion apply --yes --config staging.config.ts'],
   reset: ['pgnotion reset --yes', 'pgnotion reset suppliers --yes', 'pgnotion reset suppliers 42 --yes'],
   start: ['pgnotion start', 'pgnotion start --take-over'],
-  doctor: ['pgnotion doctor', 'pgnotion doctor --json'],
+  doctor: ['pgnotion doctor', 'pgnotion doctor --json', 'pgnotion doctor --probe --out evidence.json'],
   status: ['pgnotion status', 'pgnotion status --watch 5', 'pgnotion status --json'],
   resync: ['pgnotion resync', 'pgnotion resync suppliers'],
   pause: ['pgnotion pause suppliers'],

@@ -1,11 +1,15 @@
 import type { Installation } from '../app/connections.ts';
+import { standingOf } from '../app/probe/assumed.ts';
 import { checkTables } from '../app/readiness.ts';
 import type { Fault } from '../model/errors.ts';
 import { progressJson, type TableProgress, wholeOf } from '../model/first-sync.ts';
 import type { TableName } from '../model/ids.ts';
+import type { Evidence } from '../model/probe/evidence.ts';
+import { evidenceLine } from '../model/probe/texts.ts';
 import { sentences } from '../model/sentences.ts';
 import { readSystem, type SystemStatus } from '../state/daemon-status.ts';
 import { type DriftLine, readDrift } from '../state/drift.ts';
+import { storedEvidence } from '../state/evidence.ts';
 import { readFirstSync } from '../state/first-sync.ts';
 import { type RefusedKind, readRefusedKinds } from '../state/refused-requests.ts';
 import { slotLines } from '../state/slot-notes.ts';
@@ -27,6 +31,8 @@ type Status = {
   readonly slot: readonly string[];
   readonly firstSync: readonly TableProgress[];
   readonly refused: readonly RefusedKind[];
+  /** What the last probe of Notion has found. */
+  readonly evidence: Evidence | null;
 };
 
 /** How status is told: lines for a person, a document, or a document on one line. */
@@ -60,16 +66,28 @@ async function readAll(installation: Installation): Promise<Status> {
     slot: await slotLines(sql),
     firstSync: await readFirstSync(sql),
     refused: await readRefusedKinds(sql),
+    evidence: await storedEvidence(sql),
   };
 }
 
-function statusData({ now, system, rows, faults, drift, slot, firstSync, refused }: Status): object {
+function statusData({
+  now,
+  system,
+  rows,
+  faults,
+  drift,
+  slot,
+  firstSync,
+  refused,
+  evidence,
+}: Status): object {
   return {
     at: now,
     ...system,
     notes: slot,
     refused,
     first_sync: progressJson(wholeOf(firstSync)),
+    evidence,
     tables: rows.map((row) => ({
       ...row,
       faults: faults.get(row.table_name) ?? [],
@@ -80,7 +98,7 @@ function statusData({ now, system, rows, faults, drift, slot, firstSync, refused
 }
 
 function statusText(installation: Installation, status: Status): string {
-  const { now, system, rows, faults, drift, slot, firstSync, refused } = status;
+  const { now, system, rows, faults, drift, slot, firstSync, refused, evidence } = status;
   const lines = formatTable(
     ['table', 'records', 'linked', 'pending', 'oldest', 'failed', 'conflicts', 'p95', 'last success', ''],
     rows.map((row) => [
@@ -105,6 +123,7 @@ function statusText(installation: Installation, status: Status): string {
     lines,
     ...firstSyncLines(firstSync),
     ...slot,
+    ...(evidence === null ? [] : [evidenceLine(evidence, standingOf(installation.environment, null))]),
     ...notApplied(installation.config, rows),
     ...wrong,
     ...driftLines(drift),

@@ -103,9 +103,9 @@ export const HELP: Readonly<Record<keyof typeof shape, string>> = {
   SYNC_BATCH_SIZE:
     'records that one round of the delivery takes (1 to 1000); 25 at most of a bulk change or first sync',
   SYNC_CREATE_GRACE_SECONDS:
-    'how long a page whose creation got no answer may still appear in Notion before it is created again (0.1 to 3600)',
+    'how long a page whose creation got no answer may still appear in Notion before it is created again (0.1 to 3600); if not set, longer where `doctor --probe` has found it so',
   SYNC_QUERY_LAG_SECONDS:
-    'how long a query of Notion may miss what was written before it; a database that was there before is watched that long first (0 to 3600)',
+    'how long a query of Notion may miss what was written before it; a database that was there before is watched that long first (0 to 3600); if not set, what `doctor --probe` has found',
   SYNC_CONFLICT_STRATEGY:
     'who wins a field that both sides changed: lww (the last write), manual or field_precedence',
   ADMIN_HOST:
@@ -122,6 +122,8 @@ export type Environment = z.output<z.ZodObject<typeof shape>> & {
   readonly databaseIds: ReadonlyMap<TableName, string>;
   /** `NOTION_DATABASE_SYNC_LOG_ID` and `NOTION_DATABASE_CONFLICTS_ID`, as far as they are set. */
   readonly reportDatabaseIds: ReadonlyMap<ReportDatabase, string>;
+  /** The variables that are set: what is not may follow what a probe of Notion has found out. */
+  readonly given: ReadonlySet<string>;
 };
 
 const REPORT_DATABASES = ['sync_log', 'conflicts'] as const;
@@ -181,7 +183,8 @@ export function readVariables(
     const isTable = tables.some((table) => databaseVariable(table.name) === databaseVariable(name));
     if (id !== undefined && !isTable) reportDatabaseIds.set(name, id);
   }
-  return { environment: { ...parsed.data, databaseIds, reportDatabaseIds }, faults };
+  const set = new Set(Object.keys(given).filter((name) => name in shape));
+  return { environment: { ...parsed.data, databaseIds, reportDatabaseIds, given: set }, faults };
 }
 
 /**

@@ -1,3 +1,5 @@
+import { CAUTIOUS } from './probe/assumptions.ts';
+
 /** How a data source was met: made by `apply` a moment ago, or found, with pages that may be anybody's. */
 export type Origin = 'made' | 'found';
 
@@ -31,11 +33,11 @@ export const MADE_JUST_NOW_MS = 600_000;
  * Of a database that was known, a change of the schema hides pages for a moment only, and all but those that a person
  * made just then are linked already: new rows must not wait longer than that for their pages.
  */
-const BLACKOUT_MS = 15_000;
+const BLACKOUT_MS = CAUTIOUS.blackoutMs;
 
 /** How long a listing of this data source may leave pages out. */
-const lagOf = ({ knownBefore }: Contact, lagMs: number): number =>
-  knownBefore ? Math.min(lagMs, BLACKOUT_MS) : lagMs;
+const lagOf = ({ knownBefore }: Contact, lagMs: number, blackoutMs: number): number =>
+  knownBefore ? Math.min(lagMs, blackoutMs) : lagMs;
 /** A database in which people keep changing record ids never gives two equal readings: after this many lags it is taken as it is. */
 const PATIENCE = 10;
 /** Two readings that agree are at least this part of the assumed lag apart. */
@@ -45,8 +47,8 @@ const SPACING = 0.25;
  * When the next reading is due. One that begins a whole lag after the first shows all that was there at the first, if the
  * assumed lag is right; the one before it, some time earlier, must show the same, in case it is not.
  */
-export function readingDueMs(contact: Contact, assumedLagMs: number): number {
-  const lagMs = lagOf(contact, assumedLagMs);
+export function readingDueMs(contact: Contact, assumedLagMs: number, blackoutMs = BLACKOUT_MS): number {
+  const lagMs = lagOf(contact, assumedLagMs, blackoutMs);
   const { readings, ageMs, beganMs, endedMs } = contact;
   if (readings === 0 || beganMs === null || endedMs === null) return 0;
   const spacingMs = lagMs * SPACING;
@@ -56,8 +58,13 @@ export function readingDueMs(contact: Contact, assumedLagMs: number): number {
 }
 
 /** Whether the data source is known by now, after a reading that has just ended. */
-export function contactVerdict(contact: Contact, reading: Reading, assumedLagMs: number): ContactVerdict {
-  const lagMs = lagOf(contact, assumedLagMs);
+export function contactVerdict(
+  contact: Contact,
+  reading: Reading,
+  assumedLagMs: number,
+  blackoutMs = BLACKOUT_MS,
+): ContactVerdict {
+  const lagMs = lagOf(contact, assumedLagMs, blackoutMs);
   const beganAt = contact.ageMs - (contact.beganMs ?? 0);
   if ((contact.origin === 'made' && reading.pages === 0) || lagMs === 0) return 'over';
   if (contact.readings > 1 && reading.differences === 0 && beganAt >= lagMs) return 'over';

@@ -1,5 +1,6 @@
 import { type Contact, contactVerdict, readingDueMs } from './first-contact.ts';
 import type { TableName } from './ids.ts';
+import { CAUTIOUS } from './probe/assumptions.ts';
 
 /** What one table has to go through until its first sync is over. */
 export type TableLoad = {
@@ -43,6 +44,8 @@ export type PriceSettings = {
   readonly limit: { readonly requests: number; readonly windowMs: number };
   readonly intervalMs: number;
   readonly queryLagMs: number;
+  readonly blackoutMs?: number;
+  readonly overlapMs?: number;
   readonly wholePollPages: number;
   readonly batchSize: number;
 };
@@ -71,7 +74,6 @@ const WRITES_PER_LISTING = 30;
 const MOST_FETCHED = 2_000;
 /** A whole listing of what was edited comes at least so often, and begins so long before the last one. */
 const WHOLE_LISTING_MS = 300_000;
-const OVERLAP_MS = 180_000;
 /** Patient requests leave a part of the window to live ones. */
 const PATIENT_SHARE = 0.8;
 /** What a request takes where the limit does not hold it back, four at a time. */
@@ -93,6 +95,7 @@ export function secondsFor(requests: number, limit: PriceSettings['limit'], shar
 export function readingsOf(
   { contact, pages }: Pick<TableLoad, 'contact' | 'pages'>,
   queryLagMs: number,
+  blackoutMs: number = CAUTIOUS.blackoutMs,
 ): { readonly readings: number; readonly ms: number } {
   if (contact === null) return { readings: 0, ms: 0 };
   const takesMs = queriesFor(pages) * REQUEST_MS;
@@ -102,8 +105,8 @@ export function readingsOf(
     now += takesMs;
     const seen = { ...contact, readings, ageMs: now, beganMs: takesMs, endedMs: 0 };
     const reading = { pages, differences: readings === 1 ? pages : 0 };
-    if (contactVerdict(seen, reading, queryLagMs) !== 'read-again') return { readings, ms: now };
-    now += readingDueMs({ ...seen, beganMs: now - beganAt }, queryLagMs);
+    if (contactVerdict(seen, reading, queryLagMs, blackoutMs) !== 'read-again') return { readings, ms: now };
+    now += readingDueMs({ ...seen, beganMs: now - beganAt }, queryLagMs, blackoutMs);
   }
 }
 
@@ -135,8 +138,8 @@ function looksAmidWrites(
   return Math.min(left, Math.ceil((left * each) / 3));
 }
 
-function readingParts(load: TableLoad, { queryLagMs, limit }: PriceSettings): number {
-  const { readings } = readingsOf(load, queryLagMs);
+function readingParts(load: TableLoad, { queryLagMs, blackoutMs, limit }: PriceSettings): number {
+  const { readings } = readingsOf(load, queryLagMs, blackoutMs);
   const fetched = load.contact !== null && load.strangers <= MOST_FETCHED ? load.strangers : 0;
   // A poll follows each reading but the first.
   const polls = Math.max(0, readings - 1);
@@ -183,7 +186,7 @@ function pollsDuring(loads: readonly TableLoad[], seconds: number, settings: Pri
   const intervals = Math.floor((seconds * 1_000) / settings.intervalMs);
   const listings = Math.floor((seconds * 1_000) / WHOLE_LISTING_MS);
   const perSecond = settings.limit.requests / (settings.limit.windowMs / 1_000);
-  const listed = (perSecond * (WHOLE_LISTING_MS + OVERLAP_MS)) / 1_000;
+  const listed = (perSecond * (WHOLE_LISTING_MS + (settings.overlapMs ?? CAUTIOUS.overlapMs))) / 1_000;
   return loads.reduce((sum, load) => {
     const pages = load.pages + load.creates;
     const whole = pages > settings.wholePollPages ? listings * queriesFor(Math.min(pages, listed)) : 0;
@@ -217,14 +220,14 @@ export type Fixed = {
 
 /** How many requests `apply` and the first sync make, and how long they take at the limit. */
 export function priceOfPlan(loads: readonly TableLoad[], fixed: Fixed, settings: PriceSettings): Price {
-  const { limit, queryLagMs, batchSize } = settings;
+  const { limit, queryLagMs, blackoutMs, batchSize } = settings;
   const reading = sumOf(loads, (load) => readingParts(load, settings));
   const claims = sumOf(loads, (load) => claimsOf(load, batchSize));
   const creates = sumOf(loads, (load) => load.creates);
   const isLong = secondsFor(creates, limit, PATIENT_SHARE) * 1_000 > settings.intervalMs;
   const writes = sumOf(loads, (load) => writesOf(load, isLong));
   const lives = sumOf(loads, livesOf);
-  const contactMs = Math.max(0, ...loads.map((load) => readingsOf(load, queryLagMs).ms));
+  const contactMs = Math.max(0, ...loads.map((load) => readingsOf(load, queryLagMs, blackoutMs).ms));
   const reports = fixed.syncLog + fixed.comments;
   const isNothing = reading + claims + writes + lives + reports === 0;
   let polls = 0;

@@ -69,7 +69,7 @@ export async function formerSystem(sql: Sql): Promise<string | null> {
 
 /** What stays of our schema when the installation is given up: its version, and what bounds the requests to Notion. */
 const KEPT_TABLES = ['migrations', 'settings', 'requests'];
-const KEPT_SETTINGS = ['epoch', 'views'];
+const KEPT_SETTINGS = ['epoch', 'views', 'probe_scratch'];
 
 /** Forgets everything that ties the rows to pages, and who we are: what is left is as good as new. */
 export async function forgetInstallation(sql: Sql): Promise<void> {

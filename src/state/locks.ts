@@ -13,4 +13,6 @@ export const LOCKS = {
   clearings: 7_420_004,
   /** One rollback is at work. Held for a session. */
   rollback: 7_420_050,
+  /** One probe of Notion is at work. Held for a session. */
+  probe: 7_420_060,
 } as const;

@@ -26,6 +26,10 @@ export type DeliverContext = SyncContext & {
   readonly hint: (page: PageId) => void;
   /** How long a create that nobody answered may still come true. */
   readonly createGraceMs: number;
+  /** How far before the last poll a listing begins: Notion's times are rounded down, and its queries may lag. */
+  readonly overlapMs: number;
+  /** False where Notion is known to refuse or to lose uploaded files that are handed back; they are not tried then. */
+  readonly handsBackFiles: boolean;
 };
 
 /** One outbox entry with all that is needed to deliver it. */

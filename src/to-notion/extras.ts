@@ -84,12 +84,26 @@ export function withoutUploads(
 ): Second | null {
   if (answer.kind !== 'parked' || answer.failure.code === 'notion_page_in_trash' || second !== FIRST)
     return null;
+  return sparing(kept, conflicts, answer.failure.reason);
+}
+
+/** The same before the first try, where a probe of the workspace has found that Notion refuses or loses such files. */
+export const withoutTryingUploads = (
+  kept: Kept,
+  second: Second,
+  conflicts: readonly LiveConflict[],
+): Second | null =>
+  second === FIRST
+    ? sparing(kept, conflicts, 'the probe of this workspace has shown it (`pgnotion doctor --probe`)')
+    : null;
+
+function sparing(kept: Kept, conflicts: readonly LiveConflict[], reason: string): Second | null {
   const uploads = fieldsWithUploads(kept);
   const decided = conflicts.flatMap(({ field, by, choice }) =>
     by !== null && choice === 'postgres' ? [field] : [],
   );
   const why = (name: string): string =>
-    `a write of ${name} would remove the files that were uploaded in Notion, since Notion refuses to take them back: ${answer.failure.reason}`;
+    `a write of ${name} would remove the files that were uploaded in Notion, since Notion refuses to take them back: ${reason}`;
   const withheld = uploads
     .filter((name) => !decided.includes(name))
     .map((name) => [name, why(name)] as const);

@@ -25,8 +25,6 @@ type Listing = {
 /** The newest listing of each table, shared by all batches. */
 export type PrereadListings = Map<TableName, Promise<Listing>>;
 
-/** Notion's times are floored to the minute, and its queries may lag. */
-const OVERLAP_MS = 180_000;
 /**
  * What a person types meanwhile is overwritten unseen, as in the time between a page's own look and its write: so this is
  * short, and yet long enough for more writes than a query has to serve at 180 requests a minute.
@@ -94,10 +92,10 @@ async function list(
 ): Promise<Listing> {
   const { dataSource, watermark } = source;
   const begun = { dataSource, from: context.clock.atLeast(), takenAt: performance.now() };
-  const polled = (watermark?.getTime() ?? 0) - OVERLAP_MS;
+  const polled = (watermark?.getTime() ?? 0) - context.overlapMs;
   // What was listed whole need not be listed again: what of it was a person's is known, until a poll has seen it.
   const known = before?.dataSource === dataSource && before.edited !== null ? before : null;
-  const start = new Date(Math.max(polled, (known?.from?.getTime() ?? 0) - OVERLAP_MS));
+  const start = new Date(Math.max(polled, (known?.from?.getTime() ?? 0) - context.overlapMs));
   const listed = new Map(
     [...(known?.edited ?? [])].filter(([, page]) => page.lastEditedTime.getTime() >= polled),
   );

@@ -24,6 +24,7 @@ import {
   keptBeside,
   mayHoldMore,
   type Second,
+  withoutTryingUploads,
   withoutUploads,
 } from './extras.ts';
 import { failureOf, urgencyOf } from './failure.ts';
@@ -115,6 +116,8 @@ async function writePage(
   const { conflicts } = delivery;
   const { page, now, second } = look;
   const kept = await keptBeside(context, delivery, { plan: whole, now }, second);
+  const spared = context.handsBackFiles ? null : withoutTryingUploads(kept, second, conflicts);
+  if (spared !== null) return updatePage(context, { delivery, known: record, now }, spared);
   const only = context.refusedFields.of(recordName(delivery))?.groups[0] ?? null;
   const request = requestFor(context, { delivery, plan: whole, only }, kept);
   const { plan } = request;

@@ -29,6 +29,10 @@ export type InboundContext = SyncContext & {
   readonly sweepMs: number;
   /** How long a query may miss, or show old, what was done before it. */
   readonly queryLagMs: number;
+  /** For how long a change of the schema may hide pages of a database that was known before. */
+  readonly blackoutMs: number;
+  /** How far before the last poll the next one begins: Notion's times are rounded down, and its queries may lag. */
+  readonly overlapMs: number;
 };
 
 /** A page as it was seen, with what it is a page of. */

@@ -44,9 +44,9 @@ export async function pursueContact(
   source: Source,
   signal: AbortSignal,
 ): Promise<void> {
-  const { store, queryLagMs } = context;
+  const { store, queryLagMs, blackoutMs } = context;
   const before = await contactOf(store, table.name);
-  if (before === null || readingDueMs(before, queryLagMs) > 0) return;
+  if (before === null || readingDueMs(before, queryLagMs, blackoutMs) > 0) return;
   const times = { madeMs: MADE_JUST_NOW_MS, staleMs: STALE_LAGS * queryLagMs };
   const reading = await store.transaction((sql) => beginReading(sql, table.name, times));
   const note = (pages: readonly NotionPage[]): Promise<void> =>
@@ -56,7 +56,7 @@ export async function pursueContact(
   const contact = await contactOf(store, table.name);
   // Begun anew meanwhile, by a change of the schema.
   if (contact === null || contact.readings !== reading) return;
-  const verdict = contactVerdict(contact, seen, queryLagMs);
+  const verdict = contactVerdict(contact, seen, queryLagMs, blackoutMs);
   if (verdict === 'read-again') return;
   if (verdict === 'over-without-agreement')
     context.log.warn(
@@ -85,7 +85,7 @@ export async function nextReadingMs(context: InboundContext, table: ResolvedTabl
   const contact = await contactOf(context.store, table.name);
   // A table that is stopped is not asked about more often than usual.
   const stopped = (await context.sourceOf(table.name)).pausedBy !== null;
-  return contact === null || stopped ? null : readingDueMs(contact, context.queryLagMs);
+  return contact === null || stopped ? null : readingDueMs(contact, context.queryLagMs, context.blackoutMs);
 }
 
 async function notePages(

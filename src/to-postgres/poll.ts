@@ -22,12 +22,6 @@ import { scan } from './scan.ts';
 import { sweep } from './sweep.ts';
 import type { SchemaWatch } from './watch-schema.ts';
 
-/**
- * Notion's times are floored to the minute and its queries may lag: each poll looks this far behind the watermark.
- * What was seen before compares equal and costs nothing more.
- */
-const OVERLAP_MS = 180_000;
-
 export type PollOptions = LookAgainOptions & {
   readonly intervalMs: number;
   /** Waits until a table's next poll, which is `ms` away. */
@@ -194,7 +188,8 @@ async function inTime(context: InboundContext, pages: readonly PageId[]): Promis
 }
 
 async function pollEdited(context: InboundContext, table: ResolvedTable, source: Source): Promise<Polled> {
-  const from = source.watermark === null ? null : new Date(source.watermark.getTime() - OVERLAP_MS);
+  // What was seen before compares equal and costs nothing more.
+  const from = source.watermark === null ? null : new Date(source.watermark.getTime() - context.overlapMs);
   const newest = from === null ? null : await readNewest(context, table, source, from);
   if (newest !== null && newest.polled !== 'all') return newest.polled;
   const { watermark, seen } = newest ?? (await readFrom(context, table, source, from));

@@ -1,5 +1,8 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { ConfigInput } from '../../src/config/mapping-file.ts';
+import { type Evidence, found, unknown } from '../../src/model/probe/evidence.ts';
+import { storeEvidence } from '../../src/state/evidence.ts';
+import { createStore } from '../../src/state/sql.ts';
 import { type Sides, sidesOf, soon } from '../support/sides.ts';
 import { createStack, type Stack } from '../support/stack.ts';
 
@@ -175,5 +178,47 @@ describe('invariant 7: a file that a person uploaded survives every write of our
       await shows(page, ['a', 'z', 'b']);
       await soon(async () => (await conflicts()).length === 0);
     });
+
+    test('and where a probe has found so, Notion is not even asked', async () => {
+      await stack.stop();
+      await storeEvidence(createStore(stack.database.pool, 0), refusing(stack.sandbox.control.botId));
+      await stack.start();
+      const page = await sides.pageOf('papers', '10');
+      await upload(page);
+      stack.sandbox.control.clearRequests();
+      await sides.sql(`update papers set links = links || '{https://x.example/b}', other = 7 where id = 10`);
+      await soon(async () => (await conflicts()).length === 1);
+      await soon(() => sides.shown(page, 'Other') === 7);
+      expect(names(page)).toEqual(['a', 'z', 'scan.pdf (uploaded)']);
+      expect(stack.sandbox.control.requests().filter(({ status }) => status === 400)).toEqual([]);
+    });
   });
 });
+
+/** What a probe of such a workspace stores. */
+function refusing(connection: string): Evidence {
+  const open = unknown('not asked');
+  return {
+    format: 1,
+    at: new Date().toISOString(),
+    apiVersion: '2026-03-11',
+    connection,
+    workspace: null,
+    plan: null,
+    requests: 1,
+    seconds: 1,
+    answers: {
+      queryLag: open,
+      schemaLag: open,
+      dates: open,
+      numberDigits: open,
+      trashedTargets: open,
+      optionIds: open,
+      pageTimes: open,
+      rate: open,
+      webhooks: open,
+      hostedFiles: found('refused'),
+      statusOptions: open,
+    },
+  };
+}

@@ -214,6 +214,8 @@ async function inbound(): Promise<InboundContext & { readonly close: () => Promi
     sweepMs: 3_600_000,
     guards: parsed.guards,
     queryLagMs: 0,
+    blackoutMs: 0,
+    overlapMs: 180_000,
     onDirty: () => undefined,
     now: () => new Date(),
     close: async () => {

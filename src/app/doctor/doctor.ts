@@ -8,6 +8,7 @@ import { silentLog } from '../../runtime/log.ts';
 import { within } from '../../runtime/retry.ts';
 import { createStore } from '../../state/sql.ts';
 import { openNotion } from '../connections.ts';
+import { probeChecks } from './evidence.ts';
 import { lookAtNotion, notionUnseen } from './notion.ts';
 import {
   type DoctorConfig,
@@ -26,7 +27,7 @@ export type Patient = Omit<DoctorFacts, 'postgres' | 'notion'> & {
 
 /**
  * Looks at every precondition at both ends, as far as each can be reached. Changes nothing, beside the count of its own
- * requests to Notion, which a daemon at work has to know of.
+ * requests to Notion, which a daemon at work has to know of, and the scratch page that an interrupted probe has left.
  */
 export async function examine({
   config,
@@ -53,8 +54,14 @@ export async function examine({
         };
     const notion = ends.notion
       ? await withNotion(end, seen)
-      : notionUnseen(config.tables, 'NOTION_API_KEY cannot be used', environment.NOTION_BASE_URL);
-    return judge({ ...settings, postgres: seen.facts, notion });
+      : {
+          facts: notionUnseen(config.tables, 'NOTION_API_KEY cannot be used', environment.NOTION_BASE_URL),
+          connection: null,
+        };
+    const checks = judge({ ...settings, postgres: seen.facts, notion: notion.facts });
+    if (seen.state !== 'readable' || notion.connection === null) return checks;
+    const own = { pool, store: createStore(pool, 0), environment };
+    return [...checks, ...(await probeChecks(own, notion.connection))];
   } finally {
     // What still waits for a lock, or for a server that fell silent, holds nobody up.
     await within(GOODBYE_MS, 'the good-bye', pool.end()).catch(() => severPool(pool));
@@ -63,19 +70,31 @@ export async function examine({
 
 const GOODBYE_MS = 3_000;
 
+/** `connection`: whose token it is; null if Notion did not say. */
+type NotionSeen = { readonly facts: NotionFacts; readonly connection: string | null };
+
 async function withNotion(
   { pool, config, environment }: PostgresEnd,
   { tables, state: found }: Pick<PostgresSeen, 'tables' | 'state'>,
-): Promise<NotionFacts> {
+): Promise<NotionSeen> {
   const state = found === 'readable' ? createStore(pool, 0) : null;
   let last: RequestInfo | null = null;
   const end = { environment, log: silentLog(), pool: state && pool };
   const { notion, throttle } = openNotion(end, null, (request) => {
     last = request;
   });
+  let connection: string | null = null;
+  const asking: typeof notion = {
+    ...notion,
+    me: async (ask) => {
+      const self = await notion.me(ask);
+      connection = self.id;
+      return self;
+    },
+  };
   try {
-    return await lookAtNotion({
-      notion,
+    const facts = await lookAtNotion({
+      notion: asking,
       environment,
       mappings: config.tables,
       tables,
@@ -83,6 +102,7 @@ async function withNotion(
       isFresh: found === 'fresh',
       last: () => last,
     });
+    return { facts, connection };
   } finally {
     await throttle.stop();
   }

@@ -4,7 +4,15 @@ import { countAt, idAt, objectAt, stringAt } from './check.ts';
 import { floorToMinute } from './dates.ts';
 import { failed, invalid, notFound } from './errors.ts';
 import { listAnswer, queryOf, slice } from './query.ts';
-import { namesOf, renderComment, renderDataSource, renderPage, renderUser, titleOf } from './render.ts';
+import {
+  namesOf,
+  renderChild,
+  renderComment,
+  renderDataSource,
+  renderPage,
+  renderUser,
+  titleOf,
+} from './render.ts';
 import { parseRuns, plainOf, plainRuns } from './richtext.ts';
 import { isReachable, isSharedSource, isTrashed, isTrashedSource } from './sharing.ts';
 import type { Comment, DataSource, JsonObject, Page, User } from './types.ts';
@@ -12,7 +20,7 @@ import type { Comment, DataSource, JsonObject, Page, User } from './types.ts';
 const ID = '([^/]+)';
 
 function me(call: Call): JsonObject {
-  return renderUser(userAt(call, call.by));
+  return renderUser(userAt(call, call.by), call.store.behaviour.uploadBytes);
 }
 
 function userAt(call: Call, id: string): User {
@@ -124,11 +132,72 @@ function listComments(call: Call): JsonObject {
 }
 
 function listBlocks(call: Call): JsonObject {
-  pageAt(call, pathId(call, 'block_id'), 'block');
-  return listOf(call, 'block', [], () => ({}));
+  const { store } = call;
+  const { id } = pageAt(call, pathId(call, 'block_id'), 'block');
+  const children = [
+    ...store.pages
+      .all()
+      .filter((page) => page.parent.type === 'page_id' && page.parent.pageId === id)
+      .filter((page) => page.shared && !page.inTrash)
+      .map((page) => ({ id: page.id, answer: renderChild(call, 'child_page', page) })),
+    ...store.databases
+      .all()
+      .filter((database) => database.parentPageId === id && database.shared && !database.inTrash)
+      .map((database) => ({ id: database.id, answer: renderChild(call, 'child_database', database) })),
+  ];
+  return listOf(call, 'block', children, ({ answer }) => answer);
+}
+
+function createUpload(call: Call): JsonObject {
+  const { mode = 'single_part', filename } = call.body;
+  if (mode !== 'single_part') throw invalid('The sandbox takes uploads of a single part only.');
+  const id = randomUUID();
+  const name = filename === undefined ? null : stringAt(filename, 'body.filename');
+  call.store.uploads.set(id, { name, sent: false, at: call.at });
+  return renderUpload(call, id);
+}
+
+function sendUpload(call: Call): JsonObject {
+  const id = pathId(call, 'file_upload_id');
+  const upload = call.store.uploads.get(id);
+  if (upload === undefined) throw notFound('file upload', id);
+  call.store.uploads.set(id, { ...upload, sent: true });
+  return renderUpload(call, id);
+}
+
+function renderUpload(call: Call, id: string): JsonObject {
+  const { name, sent, at } = call.store.uploads.get(id) ?? { name: null, sent: false, at: call.at };
+  const time = new Date(at).toISOString();
+  return {
+    object: 'file_upload',
+    id,
+    created_time: time,
+    created_by: { id: call.by, type: call.store.users.get(call.by)?.kind ?? 'bot' },
+    last_edited_time: time,
+    in_trash: false,
+    expiry_time: new Date(at + 3_600_000).toISOString(),
+    status: sent ? 'uploaded' : 'pending',
+    filename: name,
+    content_type: 'text/plain',
+    content_length: null,
+    ...(sent ? {} : { upload_url: `https://api.notion.com/v1/file_uploads/${id}/send` }),
+  };
 }
 
 export const otherRoutes: readonly Route[] = [
+  {
+    operation: 'fileUploads.create',
+    members: ['mode', 'filename', 'content_type', 'number_of_parts', 'external_url'],
+    method: 'POST',
+    pattern: /^\/v1\/file_uploads$/,
+    run: createUpload,
+  },
+  {
+    operation: 'fileUploads.send',
+    method: 'POST',
+    pattern: new RegExp(`^/v1/file_uploads/${ID}/send$`),
+    run: sendUpload,
+  },
   { operation: 'users.me', method: 'GET', pattern: /^\/v1\/users\/me$/, run: me },
   {
     operation: 'users.list',

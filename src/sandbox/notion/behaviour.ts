@@ -14,6 +14,19 @@ export type Behaviour = {
   optionsPerRequest: number;
   /** What a schema update does to options that its list leaves out. */
   omittedOptions: 'removed' | 'kept';
+  /** What a schema update does that gives an option, by its id, another name. */
+  renamedOptions: 'kept' | 'made anew' | 'refused';
+  /** What comes of status options in a schema update: Notion's pages on it contradict each other. */
+  statusOptions: 'written' | 'ignored' | 'refused';
+  /** Whether a date's time keeps its seconds, and the offset that it was written with. */
+  dateSeconds: boolean;
+  dateOffsets: boolean;
+  /** How many significant digits of a number are kept; 17 are all that a double has. */
+  numberDigits: number;
+  /** How exactly the times of pages are told. */
+  pageTimes: 'minute' | 'second' | 'millisecond';
+  /** The most that one upload may have, which tells free workspaces (5 MiB) from the others. */
+  uploadBytes: number;
 };
 
 export const defaultBehaviour = (): Behaviour => ({
@@ -24,4 +37,11 @@ export const defaultBehaviour = (): Behaviour => ({
   contactLength: 100,
   optionsPerRequest: 100,
   omittedOptions: 'removed',
+  renamedOptions: 'kept',
+  statusOptions: 'written',
+  dateSeconds: false,
+  dateOffsets: true,
+  numberDigits: 17,
+  pageTimes: 'minute',
+  uploadBytes: 5_368_709_120,
 });

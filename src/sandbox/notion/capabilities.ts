@@ -25,6 +25,8 @@ const NEEDED: Readonly<Record<string, Capability>> = {
   'dataSources.retrieve': 'read content',
   'dataSources.query': 'read content',
   'blocks.children.list': 'read content',
+  'fileUploads.create': 'insert content',
+  'fileUploads.send': 'insert content',
   search: 'read content',
   'comments.create': 'insert comments',
   'comments.list': 'read comments',

@@ -1,3 +1,4 @@
+import type { Behaviour } from './behaviour.ts';
 import { objectAt, stringAt } from './check.ts';
 import { failed } from './errors.ts';
 import type { DateValue } from './types.ts';
@@ -11,20 +12,28 @@ const STAMP =
 export const floorToMinute = (at: number): number => Math.floor(at / MINUTE) * MINUTE;
 
 /** The spelling of `created_time` and `last_edited_time`. */
-export const shownTime = (at: number): string => new Date(floorToMinute(at)).toISOString();
+export const shownTime = (at: number, { pageTimes }: Pick<Behaviour, 'pageTimes'> = MINUTES): string => {
+  const unit = { minute: MINUTE, second: 1_000, millisecond: 1 }[pageTimes];
+  return new Date(Math.floor(at / unit) * unit).toISOString();
+};
+const MINUTES = { pageTimes: 'minute' } as const;
+
+type Kept = Pick<Behaviour, 'dateSeconds' | 'dateOffsets'>;
+const AS_A_RULE: Kept = { dateSeconds: false, dateOffsets: true };
 
 /** Reads `{start, end, time_zone}` and gives what Notion keeps of it: minutes, the offset that was given or UTC, no zone. */
-export function parseDate(raw: unknown, path: string): DateValue {
+export function parseDate(raw: unknown, path: string, kept = AS_A_RULE): DateValue {
   const source = objectAt(raw, path);
   const zone = source.time_zone;
   if (zone !== undefined && zone !== null && (typeof zone !== 'string' || offsetIn(zone, 0) === undefined)) {
     throw failed(`${path}.time_zone`, 'a valid time zone', zone);
   }
   const named = typeof zone === 'string' ? zone : null;
-  const start = normalised(stringAt(source.start, `${path}.start`), named, `${path}.start`);
+  const read = (text: unknown, at: string): string => normalised(stringAt(text, at), named, at, kept);
+  const start = read(source.start, `${path}.start`);
   const end = source.end;
   if (end === undefined || end === null) return { start, end: null };
-  return { start, end: normalised(stringAt(end, `${path}.end`), named, `${path}.end`) };
+  return { start, end: read(end, `${path}.end`) };
 }
 
 /** The first instant that a date or a timestamp covers, in UTC; undefined if it is neither. */
@@ -58,7 +67,7 @@ function offsetMinutes(offset: string): number {
   return digits.startsWith('-') ? -size : size;
 }
 
-function normalised(text: string, zone: string | null, path: string): string {
+function normalised(text: string, zone: string | null, path: string, kept: Kept): string {
   const fault = failed(path, 'a valid ISO 8601 date string', text);
   if (DATE.test(text)) {
     if (dayAt(text) === undefined || zone !== null) throw fault;
@@ -67,16 +76,16 @@ function normalised(text: string, zone: string | null, path: string): string {
   const match = STAMP.exec(text);
   const at = match === null ? undefined : instantOfMatch(match);
   if (match === null || at === undefined) throw fault;
-  if (zone === null) return withOffset(at, offsetMinutes(match[6] ?? 'Z'));
+  if (zone === null) return withOffset(at, kept.dateOffsets ? offsetMinutes(match[6] ?? 'Z') : 0, kept);
   if (match[6] !== undefined) throw failed(path, 'without an offset when time_zone is given', text);
   // The zone's offset belongs to the instant, which is only known once the offset is: two steps settle it.
   const first = offsetIn(zone, at) ?? 0;
   const offset = offsetIn(zone, at - first * MINUTE) ?? 0;
-  return withOffset(at - offset * MINUTE, offset);
+  return withOffset(at - offset * MINUTE, kept.dateOffsets ? offset : 0, kept);
 }
 
-function withOffset(at: number, offset: number): string {
-  const wall = new Date(floorToMinute(at) + offset * MINUTE).toISOString().slice(0, -1);
+function withOffset(at: number, offset: number, { dateSeconds }: Kept): string {
+  const wall = new Date((dateSeconds ? at : floorToMinute(at)) + offset * MINUTE).toISOString().slice(0, -1);
   const size = Math.abs(offset);
   const two = (n: number): string => String(n).padStart(2, '0');
   return `${wall}${offset < 0 ? '-' : '+'}${two(Math.floor(size / 60))}:${two(size % 60)}`;

@@ -27,7 +27,7 @@ export const failed = (path: string, expected: string, found: unknown): ApiError
 
 /** 404: missing and unshared look the same from outside. */
 export const notFound = (
-  kind: 'page' | 'database' | 'data source' | 'block' | 'user',
+  kind: 'page' | 'database' | 'data source' | 'block' | 'user' | 'file upload',
   id: string,
 ): ApiError =>
   new ApiError(

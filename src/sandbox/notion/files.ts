@@ -1,6 +1,6 @@
 import { createHash, randomUUID } from 'node:crypto';
-import { arrayAt, isObject, objectAt, stringAt } from './check.ts';
-import { failed, invalid } from './errors.ts';
+import { arrayAt, idAt, isObject, objectAt, stringAt } from './check.ts';
+import { failed, invalid, notFound } from './errors.ts';
 import { WORKSPACE } from './people.ts';
 import type { Store } from './store.ts';
 import type { FileValue, JsonObject } from './types.ts';
@@ -33,6 +33,7 @@ function parseFile(store: Store, raw: unknown, path: string): FileValue {
   const name = stringAt(file.name, `${path}.name`, 100);
   if (name === '')
     throw invalid(`body failed validation: ${path}.name.length should be ≥ \`1\`, instead was \`0\`.`);
+  if (file.file_upload !== undefined) return parseUpload(store, file.file_upload, name, path);
   if (file.file !== undefined) return parseHosted(store, file, name, path);
   if (!isObject(file.external)) throw failed(`${path}.external`, 'defined', file.external);
   return { name, url: stringAt(file.external.url, `${path}.external.url`, 2000) };
@@ -40,6 +41,15 @@ function parseFile(store: Store, raw: unknown, path: string): FileValue {
 
 export const parseFiles = (store: Store, raw: unknown, path: string): readonly FileValue[] =>
   arrayAt(raw, path).map((item, index) => parseFile(store, item, `${path}[${index}]`));
+
+/** An upload that was sent: from here on Notion hosts the file. */
+function parseUpload(store: Store, raw: unknown, name: string, path: string): FileValue {
+  const id = idAt(objectAt(raw, `${path}.file_upload`).id, `${path}.file_upload.id`);
+  const upload = store.uploads.get(id);
+  if (upload === undefined) throw notFound('file upload', id);
+  if (!upload.sent) throw invalid(`The file upload ${id} is not uploaded yet.`);
+  return hostedFile(name);
+}
 
 function parseHosted(store: Store, file: JsonObject, name: string, path: string): FileValue {
   const url = stringAt(objectAt(file.file, `${path}.file`).url, `${path}.file.url`);

@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import type { Behaviour } from './behaviour.ts';
 import { arrayAt, objectAt, stringAt } from './check.ts';
 import { invalid } from './errors.ts';
 import type { JsonObject, Option, StatusGroup } from './types.ts';
@@ -44,17 +45,33 @@ export const newOption = (name: string, place: number, color?: string): Option =
  * The options after a schema update: what the list leaves out is gone, what it names (by id, or by name in any
  * case) stays itself, the rest is new.
  */
-export function mergeOptions(existing: readonly Option[], raw: unknown, path: string): readonly Option[] {
+export function mergeOptions(
+  existing: readonly Option[],
+  raw: unknown,
+  path: string,
+  renamed: Behaviour['renamedOptions'] = 'kept',
+): readonly Option[] {
   const merged: Option[] = [];
   arrayAt(raw, path).forEach((item, index) => {
     const at = `${path}[${index}]`;
-    const option = mergeOption(existing, objectAt(item, at), at, index);
+    const option = afterRename(existing, mergeOption(existing, objectAt(item, at), at, index), renamed);
     if (merged.some((other) => other.id === option.id || findOption([other], option.name) !== undefined)) {
       throw invalid(`Select option names must be unique: ${option.name}`);
     }
     merged.push(option);
   });
   return merged;
+}
+
+function afterRename(
+  existing: readonly Option[],
+  option: Option,
+  renamed: Behaviour['renamedOptions'],
+): Option {
+  const old = existing.find(({ id }) => id === option.id);
+  if (old === undefined || old.name === option.name || renamed === 'kept') return option;
+  if (renamed === 'refused') throw invalid(`Cannot update name of select with id: ${old.id}.`);
+  return { ...option, id: randomUUID() };
 }
 
 function mergeOption(existing: readonly Option[], item: JsonObject, at: string, index: number): Option {

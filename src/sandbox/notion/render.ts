@@ -1,3 +1,4 @@
+import { defaultBehaviour } from './behaviour.ts';
 import { shownTime } from './dates.ts';
 import { invalid } from './errors.ts';
 import { WORKSPACE } from './people.ts';
@@ -53,7 +54,7 @@ const trashFlags = (version: string, inTrash: boolean): JsonObject =>
 const urlOf = (id: string): string => `https://app.notion.com/p/${id.replaceAll('-', '')}`;
 
 /** A user as the API answers it. */
-export function renderUser(user: User): JsonObject {
+export function renderUser(user: User, uploadBytes = defaultBehaviour().uploadBytes): JsonObject {
   const shared = { object: 'user', id: user.id, name: user.name, avatar_url: null };
   if (user.kind === 'person')
     return { ...shared, type: 'person', person: user.email === null ? {} : { email: user.email } };
@@ -64,7 +65,7 @@ export function renderUser(user: User): JsonObject {
       owner: { type: 'workspace', workspace: true },
       workspace_name: 'Sandbox',
       workspace_id: user.workspace ?? WORKSPACE,
-      workspace_limits: { max_file_upload_size_in_bytes: 5_368_709_120 },
+      workspace_limits: { max_file_upload_size_in_bytes: uploadBytes },
     },
   };
 }
@@ -91,8 +92,8 @@ export function renderPage(view: View, page: Page, only: readonly string[] = [])
   return {
     object: 'page',
     id: page.id,
-    created_time: shownTime(page.createdTime),
-    last_edited_time: shownTime(page.lastEditedTime),
+    created_time: shownTime(page.createdTime, store.behaviour),
+    last_edited_time: shownTime(page.lastEditedTime, store.behaviour),
     created_by: partialUser(page.createdBy),
     last_edited_by: partialUser(page.lastEditedBy),
     cover: null,
@@ -233,6 +234,30 @@ export function renderDatabase(view: View, database: Database): JsonObject {
     cover: null,
     url: urlOf(database.id),
     public_url: null,
+  };
+}
+
+/** A page or a database as its parent page lists it among its blocks. */
+export function renderChild(
+  { store, version }: View,
+  kind: 'child_page' | 'child_database',
+  child: Page | Database,
+): JsonObject {
+  const title = 'values' in child ? titleOf(store, child) : plainOf(child.title, namesOf(store));
+  const parentPage =
+    'values' in child ? (child.parent.type === 'page_id' ? child.parent.pageId : '') : child.parentPageId;
+  return {
+    object: 'block',
+    id: child.id,
+    type: kind,
+    [kind]: { title },
+    parent: { type: 'page_id', page_id: parentPage },
+    created_time: shownTime(child.createdTime),
+    last_edited_time: shownTime(child.lastEditedTime),
+    created_by: partialUser(child.createdBy),
+    last_edited_by: partialUser(child.lastEditedBy),
+    has_children: false,
+    ...trashFlags(version, child.inTrash),
   };
 }
 

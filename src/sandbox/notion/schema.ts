@@ -68,12 +68,12 @@ function parseKind(
     case 'multi_select': {
       const before = old !== null && 'options' in old ? old.options : [];
       if (body.options === undefined) return { type, options: before };
-      const merged = mergeOptions(before, body.options, `${at}.options`);
+      const merged = mergeOptions(before, body.options, `${at}.options`, store.behaviour.renamedOptions);
       const kept = store.behaviour.omittedOptions === 'kept' ? before : [];
       return { type, options: [...kept.filter((one) => !merged.some(({ id }) => id === one.id)), ...merged] };
     }
     case 'status':
-      return { type, ...statusOptions(old?.type === 'status' ? old : null, body.options, `${at}.options`) };
+      return parseStatus(store, old, body.options, `${at}.options`);
     case 'relation':
       return parseRelation(store, body, at, old);
     case 'unique_id':
@@ -87,6 +87,13 @@ function parseKind(
         `body failed validation: ${path}.type should be a known property type, instead was \`"${type}"\`.`,
       );
   }
+}
+
+function parseStatus(store: Store, old: Property | null, options: unknown, at: string): PropertyKind {
+  const how = store.behaviour.statusOptions;
+  if (how === 'refused' && options !== undefined) throw failed(at, 'not present', options);
+  const given = how === 'ignored' ? undefined : options;
+  return { type: 'status', ...statusOptions(old?.type === 'status' ? old : null, given, at) };
 }
 
 function parseRelation(store: Store, body: JsonObject, at: string, old: Property | null): PropertyKind {

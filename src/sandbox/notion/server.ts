@@ -156,6 +156,9 @@ function makeApp(inside: Inside): Hono<Env> {
   return app;
 }
 
+/** A file, which the sandbox takes and does not keep. */
+const isMultipart = (type: string | undefined): boolean => type?.startsWith('multipart/form-data') === true;
+
 const send = (reply: {
   status: number;
   body: string;
@@ -174,7 +177,7 @@ async function handle(inside: Inside, c: Context<Env>): Promise<Response> {
     method: c.req.method,
     url,
     headers: c.req.raw.headers,
-    body: await c.req.text(),
+    body: isMultipart(c.req.header('content-type')) ? '' : await c.req.text(),
   };
   const path = url.pathname + url.search;
   const found = findRoute(request.method, url.pathname);

@@ -21,6 +21,11 @@ export type Store = {
   readonly pages: Table<Page>;
   readonly comments: Table<Comment>;
   readonly behaviour: Behaviour;
+  /** Files that were uploaded, or are to be; not kept in the journal, since they expire within an hour. */
+  readonly uploads: Map<
+    string,
+    { readonly name: string | null; readonly sent: boolean; readonly at: number }
+  >;
   /** Milliseconds since the epoch, by the sandbox's clock. */
   readonly now: () => number;
   /** Runs the work as one: all of its changes are kept, or none if it throws. */
@@ -83,7 +88,19 @@ export function openStore(file: string | null, now: () => number): Store {
   };
   const { transact, onCommit, version } = ledger;
   const behaviour = defaultBehaviour();
-  return { ...tables, behaviour, now, transact, sequence, onCommit, version, setLag, close: journal.close };
+  const uploads: Store['uploads'] = new Map();
+  return {
+    ...tables,
+    behaviour,
+    uploads,
+    now,
+    transact,
+    sequence,
+    onCommit,
+    version,
+    setLag,
+    close: journal.close,
+  };
 }
 
 type Ledger = Pick<Store, 'transact' | 'onCommit' | 'version'> & { readonly record: Recorder };

@@ -39,7 +39,7 @@ function parseValue(
       return { type: property.type, runs: parseRuns(raw, path) };
     case 'number':
       if (raw !== null && typeof raw !== 'number') throw failed(path, 'a number', raw);
-      return { type: 'number', number: raw };
+      return { type: 'number', number: raw === null ? null : roundedTo(store.behaviour.numberDigits, raw) };
     case 'checkbox':
       return { type: 'checkbox', checked: booleanAt(raw, path) };
     case 'select':
@@ -56,7 +56,7 @@ function parseValue(
       return { type: 'multi_select', optionIds: [...new Set(chosen)] };
     }
     case 'date':
-      return { type: 'date', date: raw === null ? null : parseDate(raw, path) };
+      return { type: 'date', date: raw === null ? null : parseDate(raw, path, store.behaviour) };
     case 'url':
     case 'email':
     case 'phone_number':
@@ -76,6 +76,9 @@ function parseValue(
       );
   }
 }
+
+const roundedTo = (digits: number, number: number): number =>
+  digits >= 17 ? number : Number(number.toPrecision(digits));
 
 function parseText(raw: unknown, path: string, max: number): string | null {
   if (raw === null) return null;
