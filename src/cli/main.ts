@@ -2,9 +2,9 @@
 import { Option } from 'commander';
 import { HEAP_GROWTH_PERCENT, limitHeapGrowth } from '../runtime/heap.ts';
 import type { ResolveOptions } from './conflicts.ts';
-import { addGuardedCommands, completeHelp, configFile, json, load, printDone, program } from './program.ts';
+import { addGuardedCommands, completeHelp, json, load, printDone, program } from './program.ts';
 import type { RollbackArguments } from './rollback.ts';
-import { addSetupCommands } from './setup-commands.ts';
+import { addDoctorCommand, addSetupCommands } from './setup-commands.ts';
 import { ask, endQuietlyWithReader, print, report, stopSignal, tell } from './terminal.ts';
 
 // What a command works with is loaded when it runs: help needs nothing of it, and a daemon nothing of the others.
@@ -91,23 +91,7 @@ program
     await runDaemon({ ...loaded, takeOver, ...(bar && { showProgress: bar.show }) }, stopSignal());
   });
 
-program
-  .command('doctor')
-  .option('--probe', 'measure what Notion does in this workspace, on a scratch page, in at most 60 requests')
-  .option('--out <file>', 'with --probe: the file that gets what was found', 'evidence.json')
-  .description('check every precondition at both ends, each with what was seen and its fix; changes nothing')
-  .action(async ({ probe = false, out }: { readonly probe?: boolean; readonly out: string }) => {
-    if (probe) return probeWorkspace(out);
-    const { doctorCommand } = await import('./doctor.ts');
-    const { text, code } = await doctorCommand(configFile(), json());
-    process.exitCode = code;
-    await print(text);
-  });
-
-async function probeWorkspace(out: string): Promise<void> {
-  const { probeCommand } = await import('./probe.ts');
-  await print(await probeCommand(await load(true), { json: json(), out, signal: stopSignal(), tell }));
-}
+addDoctorCommand(program);
 
 program
   .command('status')

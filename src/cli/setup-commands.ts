@@ -1,6 +1,8 @@
 import { type Command, Option } from 'commander';
 import type { InitOptions } from './init.ts';
 import type { IntrospectOptions } from './introspect.ts';
+import { configFile, json, load } from './program.ts';
+import { print, stopSignal, tell } from './terminal.ts';
 
 type Globals = { readonly config: string; readonly json?: boolean };
 
@@ -39,3 +41,30 @@ const fromNotion = (): Option =>
     '--from-notion',
     'take over the names and types of the databases that are below the page already',
   );
+
+type DoctorOptions = { readonly probe?: boolean; readonly out: string };
+
+export function addDoctorCommand(program: Command): void {
+  program
+    .command('doctor')
+    .option(
+      '--probe',
+      'measure what Notion does in this workspace, on a scratch page, in at most 60 requests',
+    )
+    .option('--out <file>', 'with --probe: the file that gets what was found', 'evidence.json')
+    .description(
+      'check every precondition at both ends, each with what was seen and its fix; changes nothing',
+    )
+    .action(async ({ probe = false, out }: DoctorOptions) => {
+      if (probe) return probeWorkspace(out);
+      const { doctorCommand } = await import('./doctor.ts');
+      const { text, code } = await doctorCommand(configFile(), json());
+      process.exitCode = code;
+      await print(text);
+    });
+}
+
+async function probeWorkspace(out: string): Promise<void> {
+  const { probeCommand } = await import('./probe.ts');
+  await print(await probeCommand(await load(true), { json: json(), out, signal: stopSignal(), tell }));
+}
