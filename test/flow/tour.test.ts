@@ -44,7 +44,7 @@ const variables = () => ({
 
 async function run(...args: string[]): Promise<Outcome> {
   const outcome = await runCli(args, { cwd: folder, variables: variables() });
-  laps[args[0] ?? ''] = Math.round((performance.now() - started) / 100) / 10;
+  laps[args[0] ?? ''] ??= Math.round((performance.now() - started) / 100) / 10;
   return outcome;
 }
 
