@@ -5,6 +5,9 @@ import { nodeFault } from '../runtime/node-version.ts';
 const fault = nodeFault(process.versions.node);
 if (fault === null) void import('./main.ts');
 else {
-  process.stderr.write(`pgnotion: ${fault.message}\n\nwhat to do: ${fault.remedy}\n(${fault.code})\n`);
+  const text = `pgnotion: ${fault.message}\n\nwhat to do: ${fault.remedy}\n(${fault.code})`;
+  const { code, message, remedy } = fault;
+  const document = JSON.stringify({ error: { code, message, remedy, retryable: false } });
+  process.stderr.write(`${process.argv.includes('--json') ? document : text}\n`);
   process.exitCode = 1;
 }

@@ -10,11 +10,11 @@ import { faultLines, invalidConfig } from '../config/invalid-config.ts';
 import { readConfig } from '../config/mapping-file.ts';
 import { messageOf, PgnotionError } from '../model/errors.ts';
 import { readPostgresUrl } from '../model/postgres-url.ts';
-import { sentences } from '../model/sentences.ts';
 import { limitHeapGrowth } from '../runtime/heap.ts';
 import { createLog, createTerminalLog, silentLog } from '../runtime/log.ts';
 import type { Loaded } from './commands.ts';
 import { runAsModules } from './config-modules.ts';
+import { wantsJson, warn } from './terminal.ts';
 
 /**
  * Reads the configuration and the environment. Throws one error for all that is wrong in either, and in the database as
@@ -32,14 +32,15 @@ export async function load(file: string, quiet: boolean, lines: Writable | null 
   if (config !== null && environment !== null) {
     limitHeapGrowth(environment.HEAP_GROWTH_PERCENT);
     const level = environment.LOG_LEVEL;
+    // Whoever asked for JSON reads it with a program, on a terminal too.
     const log = quiet
       ? silentLog()
-      : lines === null
-        ? createLog({ level })
+      : lines === null || wantsJson()
+        ? createLog({ level, ...(wantsJson() && { pretty: false }) })
         : await createTerminalLog(level, lines);
-    for (const { path: name, message, remedy } of unknown)
-      if (quiet) process.stderr.write(`pgnotion: warning: ${sentences(`${name} ${message}`, remedy)}\n`);
-      else log.warn({ variable: name, remedy }, `${name} ${message}`);
+    for (const fault of unknown)
+      if (quiet) warn(fault);
+      else log.warn({ variable: fault.path, remedy: fault.remedy }, `${fault.path} ${fault.message}`);
     return { config, environment, log };
   }
   const url = readPostgresUrl(process.env.DATABASE_URL ?? '');

@@ -238,7 +238,8 @@ program
   .option('--journal <file>', 'keep the workspace in this file')
   .action(async (options: { readonly port: string; readonly journal?: string }) => {
     const { runSandbox } = await import('../sandbox/command.ts');
-    await runSandbox({ port: Number(options.port), journal: options.journal ?? null }, print, stopSignal());
+    const { port, journal = null } = options;
+    await runSandbox({ port: Number(port), journal, json: json() }, print, stopSignal());
   });
 
 program
@@ -247,7 +248,7 @@ program
   .option('--fresh', 'start over')
   .action(async (options: { readonly fresh?: boolean }) => {
     const { runDemo } = await import('../sandbox/demo.ts');
-    await runDemo({ fresh: options.fresh === true, print }, stopSignal());
+    await runDemo({ fresh: options.fresh === true, print: printDone }, stopSignal());
   });
 
 completeHelp(program);

@@ -4,7 +4,7 @@ import { Command, Option } from 'commander';
 import { LISTED_KINDS } from '../model/mass-change.ts';
 import type { Loaded } from './commands.ts';
 import type { GuardedOptions } from './guarded.ts';
-import { print, reportUsage } from './terminal.ts';
+import { print, reportUsage, wantsJson } from './terminal.ts';
 
 /** The program runs from its source, or from what was built of it, which lies a folder deeper. */
 const PACKAGE = new URL(
@@ -24,7 +24,7 @@ export const program = new Command('pgnotion')
   .option('--config <file>', 'the configuration', 'pgnotion.config.ts')
   .option('--json', 'print data as JSON, and errors as JSON on stderr')
   .version(ownVersion(), '--version', 'print the version')
-  .showHelpAfterError(process.argv.includes('--json') ? false : '(see `pgnotion --help`)')
+  .showHelpAfterError(wantsJson() ? false : '(see `pgnotion --help`)')
   .configureHelp({ showGlobalOptions: true })
   .configureOutput({ outputError: reportUsage });
 

@@ -1,5 +1,13 @@
 import { createInterface } from 'node:readline/promises';
-import { framesOf, messageOf, PgnotionError } from '../model/errors.ts';
+import { type Fault, framesOf, messageOf, PgnotionError } from '../model/errors.ts';
+import { sentences } from '../model/sentences.ts';
+
+/** Whether everything is to be JSON; asked of the words themselves, because it counts before they have been understood. */
+export const wantsJson = (): boolean => process.argv.includes('--json');
+
+/** Writes beside the data; under `--json` a document on each line, so that an error among them can be read. */
+const aside = (kind: 'note' | 'progress' | 'warning', json: unknown, text: string): void =>
+  void process.stderr.write(`${wantsJson() ? JSON.stringify({ [kind]: json }) : text}\n`);
 
 /** The first signal asks for an orderly stop; a second one, or ten seconds, ends the process as it is. */
 export function stopSignal(): AbortSignal {
@@ -8,9 +16,7 @@ export function stopSignal(): AbortSignal {
     if (stop.signal.aborted) process.exit(1);
     stop.abort();
     setTimeout(() => {
-      process.stderr.write(
-        'pgnotion: could not finish within 10 s; what was in flight is found at the next start\n',
-      );
+      note('could not finish within 10 s; what was in flight is found at the next start');
       process.exit(1);
     }, 9_500).unref();
   };
@@ -26,10 +32,18 @@ export const print = (text: string): Promise<void> =>
   });
 
 /** Tells whoever waits for a long command how far it has come; what is piped on has only the result. */
-export const tell = (text: string): void => void process.stderr.write(`${text}\n`);
+export const tell = (text: string): void => aside('progress', text, text);
 
 /** A remark beside the data, which goes to stdout. */
-export const note = (line: string): void => void process.stderr.write(`pgnotion: ${line}\n`);
+export const note = (line: string): void => aside('note', line, `pgnotion: ${line}`);
+
+/** Something that is wrong with a setting and hinders nothing. */
+export const warn = ({ path, message, remedy }: Fault): void =>
+  aside(
+    'warning',
+    { path, message, remedy },
+    `pgnotion: warning: ${sentences(`${path} ${message}`, remedy)}`,
+  );
 
 /** Asks on a terminal; where there is none, nobody can say yes. */
 export async function ask(question: string): Promise<boolean> {
@@ -74,7 +88,7 @@ function unforeseen(error: unknown) {
 
 /** What is wrong with the command line itself; it may be wrong before `--json` was read. */
 export function reportUsage(text: string, write: (text: string) => void): void {
-  if (!process.argv.includes('--json')) {
+  if (!wantsJson()) {
     write(text);
     return;
   }
