@@ -248,7 +248,8 @@ program
   .option('--fresh', 'start over')
   .action(async (options: { readonly fresh?: boolean }) => {
     const { runDemo } = await import('../sandbox/demo.ts');
-    await runDemo({ fresh: options.fresh === true, print: printDone }, stopSignal());
+    const { fresh = false } = options;
+    await runDemo({ fresh, json: json(), print: printDone }, stopSignal());
   });
 
 completeHelp(program);

@@ -34,10 +34,13 @@ const [AGAIN, FRESH] = import.meta.url.endsWith('.js')
 
 /** Everything on this machine: a PostgreSQL, the Notion sandbox, LithiumBuy's tables, the daemon. */
 export async function runDemo(
-  options: { readonly fresh: boolean; readonly print: (text: string) => void },
+  options: { readonly fresh: boolean; readonly json: boolean; readonly print: (text: string) => void },
   signal: AbortSignal,
 ): Promise<void> {
-  const log = createLog({ level: process.env.LOG_LEVEL ?? 'warn' });
+  const log = createLog({
+    level: process.env.LOG_LEVEL ?? 'warn',
+    ...(options.json && { pretty: false }),
+  });
   await refuseSecond();
   await mkdir(FOLDER, { recursive: true });
   if (options.fresh) {

@@ -213,7 +213,6 @@ test('no command is named anywhere in the source that was not run here', () => {
 /** `ARG`, `TABLE`, `KEY` and the rest of what is filled in are alike. */
 const spelled = (command: string): string =>
   command
-
     .replaceAll(/%(?:\d\$)?s/g, 'X')
     .replaceAll(/\b[A-Z]{2,}\b/g, 'X')
     .replaceAll(/\s+/g, ' ')
