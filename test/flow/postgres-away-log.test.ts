@@ -19,9 +19,9 @@ beforeAll(async () => {
   await stage.apply();
 });
 afterAll(async () => {
-  const { url } = stage.database;
+  const url = inDatabase(stage.database.url, 'postgres');
   await stage[Symbol.asyncDispose]();
-  await asAdmin(url, async (admin) => void (await admin.query(`drop role if exists ${login.user}`)));
+  await asAdmin(url, async (client) => void (await client.query(`drop role ${login.user}`)));
 });
 
 type Line = { readonly level: number; readonly msg: string; readonly code?: string };
