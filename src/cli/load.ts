@@ -10,6 +10,7 @@ import { faultLines, invalidConfig } from '../config/invalid-config.ts';
 import { readConfig } from '../config/mapping-file.ts';
 import { messageOf, PgnotionError } from '../model/errors.ts';
 import { readPostgresUrl } from '../model/postgres-url.ts';
+import { sentences } from '../model/sentences.ts';
 import { limitHeapGrowth } from '../runtime/heap.ts';
 import { createLog, createTerminalLog, silentLog } from '../runtime/log.ts';
 import type { Loaded } from './commands.ts';
@@ -39,7 +40,7 @@ export async function load(file: string, quiet: boolean, lines: Writable | null 
         ? createLog({ level, ...(wantsJson() && { pretty: false }) })
         : await createTerminalLog(level, lines);
     for (const fault of unknown)
-      if (quiet) warn(fault);
+      if (quiet) warn(fault, sentences(`${fault.path} ${fault.message}`, fault.remedy));
       else log.warn({ variable: fault.path, remedy: fault.remedy }, `${fault.path} ${fault.message}`);
     return { config, environment, log };
   }

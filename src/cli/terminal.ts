@@ -1,6 +1,5 @@
 import { createInterface } from 'node:readline/promises';
 import { type Fault, framesOf, messageOf, PgnotionError } from '../model/errors.ts';
-import { sentences } from '../model/sentences.ts';
 
 /** Whether everything is to be JSON; asked of the words themselves, because it counts before they have been understood. */
 export const wantsJson = (): boolean => process.argv.includes('--json');
@@ -37,13 +36,9 @@ export const tell = (text: string): void => aside('progress', text, text);
 /** A remark beside the data, which goes to stdout. */
 export const note = (line: string): void => aside('note', line, `pgnotion: ${line}`);
 
-/** Something that is wrong with a setting and hinders nothing. */
-export const warn = ({ path, message, remedy }: Fault): void =>
-  aside(
-    'warning',
-    { path, message, remedy },
-    `pgnotion: warning: ${sentences(`${path} ${message}`, remedy)}`,
-  );
+/** Something that is wrong with a setting and hinders nothing; `text` says all of it in words. */
+export const warn = ({ path, message, remedy }: Fault, text: string): void =>
+  aside('warning', { path, message, remedy }, `pgnotion: warning: ${text}`);
 
 /** Asks on a terminal; where there is none, nobody can say yes. */
 export async function ask(question: string): Promise<boolean> {
