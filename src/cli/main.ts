@@ -85,7 +85,8 @@ program
     'go on with the databases of an installation that is gone: restored, moved or upgraded',
   )
   .action(async ({ takeOver = false }: { readonly takeOver?: boolean }) => {
-    const bar = process.stderr.isTTY ? (await import('./first-sync.ts')).createBar(process.stderr) : null;
+    const bar =
+      process.stderr.isTTY && !json() ? (await import('./first-sync.ts')).createBar(process.stderr) : null;
     const loaded = await load(false, bar?.lines ?? null);
     const { runDaemon } = await import('../app/daemon.ts');
     await runDaemon({ ...loaded, takeOver, ...(bar && { showProgress: bar.show }) }, stopSignal());
