@@ -240,7 +240,7 @@ program
   .action(async (options: { readonly port: string; readonly journal?: string }) => {
     const { runSandbox } = await import('../sandbox/command.ts');
     const { port, journal = null } = options;
-    await runSandbox({ port: Number(port), journal, json: json() }, print, stopSignal());
+    await runSandbox({ port, journal, json: json() }, print, stopSignal());
   });
 
 program

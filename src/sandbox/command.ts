@@ -1,13 +1,17 @@
 import { once } from 'node:events';
+import { messageOf, PgnotionError } from '../model/errors.ts';
 import { startSandbox } from './notion/server.ts';
 
-/** The sandbox by itself, until the signal comes. */
+/** The sandbox by itself, until the signal comes. Throws `sandbox_port_invalid` and `sandbox_port_taken`. */
 export async function runSandbox(
-  options: { readonly port: number; readonly journal: string | null; readonly json: boolean },
+  options: { readonly port: string; readonly journal: string | null; readonly json: boolean },
   print: (text: string) => void,
   signal: AbortSignal,
 ): Promise<void> {
-  const sandbox = await startSandbox({ port: options.port, journal: options.journal });
+  const port = portOf(options.port);
+  const sandbox = await startSandbox({ port, journal: options.journal }).catch((error: unknown) => {
+    throw isPortFault(error) ? portTaken(port, error) : error;
+  });
   const variables = {
     NOTION_BASE_URL: sandbox.url,
     NOTION_API_KEY: sandbox.token,
@@ -26,3 +30,26 @@ export async function runSandbox(
   if (!signal.aborted) await once(signal, 'abort');
   await sandbox.close();
 }
+
+const ANOTHER =
+  'name another port with `pgnotion sandbox --port NUMBER`, or leave the option out for a free one';
+
+function portOf(given: string): number {
+  if (/^\d{1,5}$/.test(given) && Number(given) <= 65_535) return Number(given);
+  throw new PgnotionError({
+    code: 'sandbox_port_invalid',
+    message: `${JSON.stringify(given)} is not a port: it must be a whole number from 0 to 65535`,
+    remedy: ANOTHER,
+  });
+}
+
+const isPortFault = (error: unknown): error is Error =>
+  error instanceof Error && 'code' in error && ['EADDRINUSE', 'EACCES'].includes(String(error.code));
+
+const portTaken = (port: number, cause: Error): PgnotionError =>
+  new PgnotionError({
+    code: 'sandbox_port_taken',
+    message: `port ${port} cannot be had: ${messageOf(cause)}`,
+    remedy: ANOTHER,
+    cause,
+  });

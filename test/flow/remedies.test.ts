@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { freePort } from '../../src/sandbox/postgres-server.ts';
 import { type CliStage, createCliStage } from '../support/cli-stage.ts';
 import { eventually } from '../support/eventually.ts';
 import { shopConfig, shopRows, shopSchema } from '../support/shop.ts';
@@ -194,6 +195,26 @@ test('a page that stays hidden, a table, and the whole database: given up and be
     done.add(named);
   }
   await run('reset --yes');
+});
+
+test('a port of the sandbox that is taken: another one does', async () => {
+  const port = await freePort();
+  const first = stage.spawn(['sandbox', '--port', String(port)]);
+  await first.says('NOTION_BASE_URL');
+  const second = await stage.run(['sandbox', '--port', String(port)]);
+  expect(second.code).toBe(1);
+  expect(second.stderr).toMatch(
+    /port \d+ cannot be had[\s\S]+pgnotion sandbox --port NUMBER[\s\S]+\(sandbox_port_taken\)/,
+  );
+  for (const wrong of ['none', '70000', '-1'])
+    expect((await stage.run(['sandbox', `--port=${wrong}`])).stderr).toContain('(sandbox_port_invalid)');
+  const other = stage.spawn(['sandbox', '--port', String(await freePort())]);
+  await other.says('NOTION_BASE_URL');
+  for (const each of [first, other]) {
+    each.signal('SIGTERM');
+    expect((await each.exit).code).toBe(0);
+  }
+  done.add('sandbox --port NUMBER');
 });
 
 test('no command is named anywhere in the source that was not run here', () => {
