@@ -205,6 +205,8 @@ const ELSEWHERE: Readonly<Record<string, string>> = {
   'guarded pair TABLE KEY PAGE': 'matching',
   'guarded reject TABLE --kind pairing': 'matching',
   'guarded reject TABLE KEY --kind pairing': 'matching',
+  'doctor --probe': 'probe-cli',
+  'doctor --probe --out FILE': 'probe-cli',
 };
 
 test('a port of the sandbox that is taken: another one does', async () => {
@@ -236,7 +238,7 @@ test('no command is named anywhere in the source that was not run here', () => {
   const run = [...done, ...Object.keys(ELSEWHERE)].map(spelled);
   for (const [command, name] of Object.entries(ELSEWHERE)) {
     const text = readFileSync(new URL(`${name}.test.ts`, import.meta.url), 'utf8');
-    expect(text, command).toContain(command.includes('pair ') ? "'pair'" : 'pairing');
+    expect(text, command).toContain(/--probe|pair /.exec(command)?.[0].trim() ?? 'pairing');
   }
   expect([
     ...new Set(
