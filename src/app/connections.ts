@@ -4,18 +4,12 @@ import { databaseVariable, type Environment } from '../config/environment.ts';
 import type { Config } from '../config/mapping-file.ts';
 import { messageOf, PgnotionError } from '../model/errors.ts';
 import { dataSourceId, type TableName } from '../model/ids.ts';
+import type { Look } from '../model/looks.ts';
 import type { ResolvedTable } from '../model/mapping.ts';
-import { mappingDigest } from '../model/mapping-digest.ts';
-import type { Identified } from '../model/schema/identify.ts';
-import type { KnownSchema } from '../model/schema/known.ts';
 import { type AppliedTable, applyTables } from '../notion/apply-schema.ts';
 import type { NotionClientOptions } from '../notion/call.ts';
-import {
-  createNotionClient,
-  type NotionClient,
-  type NotionDataSource,
-  type RequestInfo,
-} from '../notion/client.ts';
+import { createNotionClient, type NotionClient, type RequestInfo } from '../notion/client.ts';
+import type { MakeDatabase } from '../notion/create-database.ts';
 import type { KeepRefusal } from '../notion/refusal-gate.ts';
 import type { Sources } from '../notion/schema.ts';
 import { createThrottle, type Ledger, type Throttle } from '../notion/throttle.ts';
@@ -27,19 +21,22 @@ import type { UserDatabase } from '../postgres/rows.ts';
 import { searchPathOption } from '../postgres/search-path.ts';
 import { ping } from '../postgres/server-identity.ts';
 import { createWritePool, createWriter, type Writer } from '../postgres/writer.ts';
-import { settleSchema } from '../reconcile/schema.ts';
 import type { Log } from '../runtime/log.ts';
 import { within } from '../runtime/retry.ts';
-import { type Meeting, meetSource, renewContact } from '../state/first-contact.ts';
+import { type Meeting, renewContact } from '../state/first-contact.ts';
+import { madeSources } from '../state/made-databases.ts';
 import { migrate } from '../state/migrate.ts';
 import { keepNotionRefusal } from '../state/notion-refusal.ts';
-import { readKnown } from '../state/properties.ts';
 import { type Answer, recentRequests, recordRequest } from '../state/requests.ts';
 import { readSources, type Source } from '../state/sources.ts';
-import { createStore, inTransaction, type Sql, type Store } from '../state/sql.ts';
+import { createStore, type Sql, type Store } from '../state/sql.ts';
+import { applyLooks } from './apply-looks.ts';
 import { HIDDEN } from './data-source-faults.ts';
 import { claimSources, markedOf, markSources } from './installation-marks.ts';
+import { keepMade } from './keep-made.ts';
+import { makeOnce } from './make-database.ts';
 import { dataSourceOf } from './named-source.ts';
+import { knownSchemas, settleTable } from './table-schemas.ts';
 
 /** The two ends, opened and checked, and the mapping between them. Everything that commands and daemon share. */
 export type Installation = {
@@ -202,7 +199,9 @@ export async function knownSources(
   }: { readonly keepHidden?: boolean; readonly store?: Sql } = {},
 ): Promise<Sources> {
   const stored = await readSources(store);
-  const known = new Map([...stored.values()].map((source) => [source.table, source.dataSource]));
+  // Those that an `apply` has made which did not come to its end.
+  const known = new Map(await madeSources(store));
+  for (const { table, dataSource } of stored.values()) known.set(table, dataSource);
   for (const [table, id] of installation.environment.databaseIds) {
     const source = stored.get(table);
     const named = dataSourceOf(notion, databaseVariable(table), id, known.get(table));
@@ -221,12 +220,14 @@ export async function knownSources(
 const isAt = ({ database, dataSource }: Source, id: string): boolean =>
   [database, dataSource].includes(dataSourceId(id));
 
+type ApplyOptions = { readonly takeOver?: boolean; readonly tell?: (text: string) => void };
+
 /** Creates what is missing in Notion and keeps where it is. */
 export async function applyToNotion(
   installation: Installation,
   notion: NotionClient,
-  takeOver = false,
-): Promise<readonly AppliedTable[]> {
+  { takeOver = false, tell = (text) => installation.log.warn(text) }: ApplyOptions = {},
+): Promise<readonly (AppliedTable & { readonly looks: readonly Look[] })[]> {
   const { environment, tables } = installation;
   const doubled = await sampleFaults(briefQueries(installation.pool), tables);
   if (doubled.size > 0) throw notUnique(doubled);
@@ -243,7 +244,10 @@ export async function applyToNotion(
     },
   };
   const known = await knownSchemas(installation, sources);
-  const applied = await applyTables(changing, tables, { parentPageId, sources, known }, ASK);
+  const graceMs = environment.SYNC_CREATE_GRACE_SECONDS * 1_000;
+  const makeFor = (name: TableName): MakeDatabase =>
+    makeOnce({ store: sql, notion, graceMs, tell }, { kind: 'table', name });
+  const applied = await applyTables(changing, tables, { parentPageId, sources, known, makeFor }, ASK);
   const all: Sources = new Map(applied.map(({ table, dataSourceId: id }) => [table, id]));
   for (const table of tables) {
     const done = applied.find((each) => each.table === table.name);
@@ -256,38 +260,16 @@ export async function applyToNotion(
       ? []
       : [{ ...markedOf(table, done.schema, done.identified), isNew: done.created }];
   });
+  const looks = new Map<TableName, readonly Look[]>();
+  for (const table of tables) {
+    const done = applied.find((each) => each.table === table.name);
+    if (done === undefined) continue;
+    await keepMade(sql, done);
+    looks.set(table.name, await applyLooks({ sql, notion, own: claim.own.id }, table, done));
+  }
   await markSources(installation, notion, claim, marked);
-  return applied;
+  return applied.map((done) => ({ ...done, looks: looks.get(done.table) ?? [] }));
 }
 
 const meetingOf = ({ created, changed }: AppliedTable): Meeting =>
   created ? 'made' : changed.length > 0 ? 'changed' : 'applied';
-
-/** What state knows of each data source, so that its properties are found whatever they are called. */
-export async function knownSchemas(
-  { pool }: Pick<Installation, 'pool'>,
-  sources: Sources,
-  store: Sql = createStore(pool, 0),
-): Promise<ReadonlyMap<TableName, KnownSchema>> {
-  const known = [...sources].map(
-    async ([table, id]): Promise<[TableName, KnownSchema]> => [table, await readKnown(store, table, id)],
-  );
-  return new Map(await Promise.all(known));
-}
-
-export async function settleTable(
-  { pool }: Installation,
-  table: ResolvedTable,
-  {
-    actual,
-    sources,
-    meeting,
-  }: { readonly actual: NotionDataSource; readonly sources: Sources; readonly meeting: Meeting },
-): Promise<Identified> {
-  const mapping = mappingDigest(table);
-  const settling = inTransaction(pool, async (sql) => {
-    await meetSource(sql, table.name, actual.id, meeting);
-    return settleSchema(sql, { table, actual, sources }, { mapping });
-  });
-  return (await settling).identified;
-}

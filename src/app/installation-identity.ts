@@ -41,11 +41,15 @@ export async function ownInstallation(
 }
 
 /** The same without keeping anything. Throws PgnotionError `installation_copied`. */
-export async function lookAtInstallation(installation: Installation, sql: Sql): Promise<StoredInstallation> {
+export async function lookAtInstallation(
+  installation: Installation,
+  sql: Sql,
+  takeOver = false,
+): Promise<StoredInstallation> {
   const present = await presentBinding(installation);
   const stored = (await readInstallation(sql)) ?? newInstallation(present, await wasReset(sql));
   const why = whyCopied(stored.bound, present);
-  if (why !== null) throw copied(stored.id, `this database is a copy: ${why}`, installation);
+  if (why !== null && !takeOver) throw copied(stored.id, `this database is a copy: ${why}`, installation);
   return stored;
 }
 

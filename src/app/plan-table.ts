@@ -71,7 +71,10 @@ export async function planTable(
     table: table.name,
     title: table.title,
     dataSource: schema.sources.get(table.name) ?? null,
-    schema: schema.rehearsal.changes(applied.dataSourceId),
+    schema: {
+      ...schema.rehearsal.changes(applied.dataSourceId),
+      looks: schema.looks.get(table.name) ?? [],
+    },
     rows,
     pages: seen.pages,
     kinds,

@@ -1,29 +1,25 @@
-import { databaseVariable, type Environment } from '../config/environment.ts';
-import type { Config } from '../config/mapping-file.ts';
+import { databaseVariable } from '../config/environment.ts';
 import type { Json } from '../model/change.ts';
-import { pageId } from '../model/ids.ts';
 import { basisDigest, digestOfJson, mappingText, type PlanBasis } from '../model/plan-basis.ts';
 import { type Fixed, priceOfPlan, queriesFor } from '../model/plan-price.ts';
 import type { Assumptions } from '../model/probe/assumptions.ts';
+import { plannedRemoval, removalName } from '../model/removals.ts';
 import { schemaDigest } from '../model/schema-digest.ts';
 import { sentences } from '../model/sentences.ts';
 import { KIND_WORDS, PLAN_KINDS, type SyncPlan } from '../model/sync-plan.ts';
 import { inTableOrder } from '../model/table-order.ts';
 import type { NotionClient } from '../notion/client.ts';
-import { isGone } from '../notion/error-classification.ts';
 import { createPeople } from '../notion/people.ts';
 import { briefQueries } from '../postgres/brief-queries.ts';
-import { createPool } from '../postgres/pool.ts';
 import { inspectServer } from '../postgres/preflight.ts';
 import { notUnique, sampleFaults } from '../postgres/query-checks.ts';
-import type { Log } from '../runtime/log.ts';
-import { isStatePresent } from '../state/schema-version.ts';
-import { createStore, NO_STATE, type Store } from '../state/sql.ts';
-import { type Installation, openInstallation, openNotion } from './connections.ts';
+import type { Store } from '../state/sql.ts';
+import type { Installation } from './connections.ts';
 import { type PlannedSchema, planSchema } from './plan-schema.ts';
 import { type PlannedTable, type Planning, planTable } from './plan-table.ts';
 import { createPeopleCounter } from './plan-walk.ts';
 import { assumptionsIn } from './probe/assumed.ts';
+import { type Given, withReadOnly } from './read-only.ts';
 import { checkTables } from './readiness.ts';
 import { priceOf } from './repoint.ts';
 import { meetWorkspace } from './same-workspace.ts';
@@ -31,42 +27,9 @@ import { meetWorkspace } from './same-workspace.ts';
 /** A plan, and what it was made from. */
 export type MadePlan = { readonly plan: SyncPlan; readonly basis: PlanBasis; readonly digest: string };
 
-const ASK = { priority: 'live' } as const;
-
-/**
- * Says what `apply` and the first sync would do, and changes nothing: PostgreSQL refuses every session of it to write, but the
- * one that counts requests to Notion where there is a schema of ours to count them in. Throws what `apply` would throw.
- */
-export async function makePlan(
-  {
-    config,
-    environment,
-    log,
-  }: { readonly config: Config; readonly environment: Environment; readonly log: Log },
-  tell: (text: string) => void,
-): Promise<MadePlan> {
-  const installation = await openInstallation(config, environment, log, { readOnly: true });
-  const counting = createPool({
-    url: environment.DATABASE_URL,
-    max: 1,
-    raw: false,
-    applicationName: 'pgnotion state',
-    log,
-  });
-  try {
-    const state = createStore(installation.pool, 0);
-    const isPresent = await isStatePresent(state);
-    const { notion, throttle } = openNotion({ environment, log, pool: isPresent ? counting : null });
-    try {
-      return await planAll(installation, notion, isPresent ? state : NO_STATE, tell);
-    } finally {
-      await throttle.stop();
-    }
-  } finally {
-    await counting.end();
-    await installation.close();
-  }
-}
+/** Says what `apply` and the first sync would do, and changes nothing. Throws what `apply` would throw. */
+export const makePlan = (given: Given, tell: (text: string) => void): Promise<MadePlan> =>
+  withReadOnly(given, ({ installation, notion, store }) => planAll(installation, notion, store, tell));
 
 async function planAll(
   installation: Installation,
@@ -93,11 +56,12 @@ async function planAll(
     tables: planned.map((each) => each.plan),
     reports: schema.reports,
     moves: schema.moved.length === 0 ? [] : priceOf(installation, schema.moved).split('\n'),
+    removals: schema.removals.map(plannedRemoval),
     people: await naming.done(),
     price: priceOfPlan(loads, fixed, settingsOf(installation, assumed)),
     warnings: [
       ...(await serverWarnings(installation)),
-      ...(await parentWarnings(installation, notion, schema)),
+      ...parentWarnings(installation, schema),
       ...planned.flatMap(({ warnings }) => warnings),
       ...blocksOf(planned),
     ],
@@ -184,24 +148,12 @@ async function serverWarnings({ pool, config }: Installation): Promise<readonly 
 }
 
 /** Whether Notion shows the page under which databases would be created. */
-async function parentWarnings(
-  { environment }: Installation,
-  notion: NotionClient,
-  { applied }: PlannedSchema,
-): Promise<readonly string[]> {
-  const id = environment.NOTION_PARENT_PAGE_ID;
-  if (id === undefined || !applied.some(({ created }) => created)) return [];
-  const look = async (): Promise<boolean> => !(await notion.retrievePage(pageId(id), ASK)).inTrash;
-  const isShown = await look().catch((error: unknown) => {
-    if (error instanceof TypeError || isGone(error)) return false;
-    throw error;
-  });
-  return isShown
-    ? []
-    : [
-        `NOTION_PARENT_PAGE_ID is ${id}, and Notion shows no such page: share it with the connection (••• > Connections), or set the id of another one`,
-      ];
-}
+const parentWarnings = ({ environment }: Installation, { hiddenParent }: PlannedSchema): readonly string[] =>
+  hiddenParent !== null
+    ? [
+        `NOTION_PARENT_PAGE_ID is ${environment.NOTION_PARENT_PAGE_ID}, and Notion shows no such page: share it with the connection (••• > Connections), or set the id of another one`,
+      ]
+    : [];
 
 /** A workspace on the free plan that has several members takes no more blocks, of which each page is one. */
 const FREE_BLOCKS = 1_000;
@@ -248,6 +200,7 @@ function basisOf(
     },
     columns: Object.fromEntries(columns),
     dataSources: Object.fromEntries(dataSources),
+    removals: (plan.removals ?? []).map(removalName).sort(),
     counts: Object.fromEntries(
       plan.tables.map(({ table, rows, pages, kinds }) => [
         table,

@@ -9,7 +9,7 @@ import { planUpdate, type Sources } from '../notion/schema.ts';
 import { catalogFaults, reviewTables } from '../reconcile/publication.ts';
 import { suspendTable } from '../state/sources.ts';
 import { createStore } from '../state/sql.ts';
-import { type Installation, knownSchemas, knownSources, settleTable } from './connections.ts';
+import { type Installation, knownSources } from './connections.ts';
 import {
   assertLastStart,
   assertOwnSource,
@@ -20,6 +20,7 @@ import {
   markStart,
 } from './installation-marks.ts';
 import { notMoved, repointedTables } from './repoint.ts';
+import { knownSchemas, settleTable } from './table-schemas.ts';
 
 const ASK = { priority: 'live' } as const;
 

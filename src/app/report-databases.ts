@@ -15,14 +15,16 @@ import {
 } from '../notion/report-database.ts';
 import type { Sources } from '../notion/schema.ts';
 import { keepDrifts } from '../state/drift.ts';
+import { forgetMade, madeReports } from '../state/made-databases.ts';
 import {
   type ReportDatabaseName,
   readReportDatabase,
   saveReportDatabase,
 } from '../state/report-databases.ts';
 import { readSources } from '../state/sources.ts';
-import { createStore } from '../state/sql.ts';
+import { createStore, inTransaction } from '../state/sql.ts';
 import type { Installation } from './connections.ts';
+import { makeOnce } from './make-database.ts';
 import { dataSourceOf } from './named-source.ts';
 
 type AppliedReportDatabaseLine = {
@@ -41,12 +43,13 @@ const ASK = { priority: 'live' } as const;
 export async function applyReportDatabases(
   installation: Installation,
   notion: NotionClient,
+  tell: (text: string) => void = (text) => installation.log.warn(text),
 ): Promise<readonly AppliedReportDatabaseLine[]> {
   const lines: AppliedReportDatabaseLine[] = [];
   const sources = await readSources(createStore(installation.pool, 0));
   const places = new Map([...sources].map(([table, { dataSource }]) => [table, dataSource]));
   for (const [name, reportDatabase] of wantedReportDatabases(installation, places))
-    lines.push(await applyOne(installation, notion, name, reportDatabase));
+    lines.push(await applyOne(installation, { notion, tell }, name, reportDatabase));
   return lines;
 }
 
@@ -70,7 +73,7 @@ export function wantedReportDatabases(
 /** What is only written for people to read never keeps the tables from being applied: it is made anew, or said. */
 async function applyOne(
   installation: Installation,
-  notion: NotionClient,
+  { notion, tell }: { readonly notion: NotionClient; readonly tell: (text: string) => void },
   name: ReportDatabaseName,
   reportDatabase: ReportDatabase,
 ): Promise<AppliedReportDatabaseLine> {
@@ -79,6 +82,8 @@ async function applyOne(
   const store = createStore(pool, 0);
   const known = await readReportDatabase(store, name);
   const parentPageId = environment.NOTION_PARENT_PAGE_ID ?? null;
+  const graceMs = environment.SYNC_CREATE_GRACE_SECONDS * 1_000;
+  const make = makeOnce({ store, notion, graceMs, tell }, { kind: 'report', name });
   const knownOf = (id: DataSourceId | null) => (known !== null && known.dataSource === id ? known.known : {});
   const place = async (): Promise<AppliedReportDatabase> => {
     const given = environment.reportDatabaseIds.get(name);
@@ -87,17 +92,22 @@ async function applyOne(
       return applyReportDatabase(notion, reportDatabase, { id, parentPageId, known: knownOf(id) }, ASK);
     }
     const isGone = known !== null && (await isSourceGone(notion, known.dataSource));
-    const id = known === null || (isGone && parentPageId !== null) ? null : known.dataSource;
-    return applyReportDatabase(notion, reportDatabase, { id, parentPageId, known: knownOf(id) }, ASK);
+    // One that an `apply` has made which did not come to its end.
+    const made = (await madeReports(store)).get(name) ?? null;
+    const id = known === null || (isGone && parentPageId !== null) ? made : known.dataSource;
+    return applyReportDatabase(notion, reportDatabase, { id, parentPageId, known: knownOf(id), make }, ASK);
   };
   try {
     const { dataSource, database, identified, created } = await place();
     const { ids: properties, known: found, deviations } = identified;
-    await saveReportDatabase(store, name, { dataSource, database, properties, known: found });
+    await inTransaction(pool, async (sql) => {
+      await saveReportDatabase(sql, name, { dataSource, database, properties, known: found });
+      await forgetMade(sql, { kind: 'report', name });
+    });
     await keepDrifts(store, name, DEVIATIONS, deviations);
     return { title: reportDatabase.title, variable, id: database ?? dataSource, created, problem: null };
   } catch (error) {
-    if (!(error instanceof PgnotionError) || !SAID.has(error.code)) throw error;
+    if (!isTold(error)) throw error;
     const id = known?.dataSource ?? '';
     const problem = sentences(error.message, error.remedy);
     return { title: reportDatabase.title, variable, id, created: false, problem };
@@ -111,6 +121,10 @@ const SAID = new Set([
   'notion_parent_missing',
   'notion_schema_faults',
 ]);
+
+/** Whether `apply` only tells what is wrong with a report database. */
+export const isTold = (error: unknown): error is PgnotionError =>
+  error instanceof PgnotionError && SAID.has(error.code);
 
 async function isSourceGone(notion: NotionClient, id: DataSourceId): Promise<boolean> {
   const actual = await seenSource(notion, id, ASK);

@@ -7,6 +7,7 @@ import {
 } from '../app/connections.ts';
 import { ownInstallation } from '../app/installation-identity.ts';
 import { checkTables } from '../app/readiness.ts';
+import { carryOut } from '../app/removals.ts';
 import { moveTables, priceOf, type Repointed, repointedTables } from '../app/repoint.ts';
 import { applyReportDatabases } from '../app/report-databases.ts';
 import { keepWorkspace, meetWorkspace } from '../app/same-workspace.ts';
@@ -16,6 +17,7 @@ import { PgnotionError } from '../model/errors.ts';
 import type { TableName } from '../model/ids.ts';
 import type { ResolvedTable } from '../model/mapping.ts';
 import { editableKey, keyWarning } from '../model/plan-warnings.ts';
+import { isRemovable, type TellRemoval } from '../model/removals.ts';
 import { sentences } from '../model/sentences.ts';
 import type { NotionClient } from '../notion/client.ts';
 import type { Resolving } from '../postgres/resolve-each.ts';
@@ -24,7 +26,9 @@ import type { Log } from '../runtime/log.ts';
 import { type DriftLine, readDrift } from '../state/drift.ts';
 import { pauseTable, resumeTable, resyncTables, retryRecord } from '../state/operator.ts';
 import { createStore, type Sql } from '../state/sql.ts';
+import { reportLine, tableLine } from './apply-lines.ts';
 import { type ContactReport, contactLines, reportContacts } from './first-contact.ts';
+import { confirmRemovals, keepLeftOver, removalEntries, removedLines } from './removals.ts';
 
 export type Loaded = { readonly config: Config; readonly environment: Environment; readonly log: Log };
 
@@ -52,19 +56,39 @@ export type Confirm = (question: string) => Promise<boolean>;
  * Creates and completes the databases in Notion. Returns lines for an `.env` file, or JSON. Moving a table to another
  * database has its pages made anew, which has to be confirmed.
  */
-export const applyCommand = (
+export const applyCommand = async (
   loaded: Loaded,
   asJson: boolean,
   confirm: Confirm,
-  takeOver = false,
-): Promise<string> =>
-  within(loaded, (installation) => applyAll(installation, asJson, confirm, takeOver), 'all');
+  { takeOver = false, allowDestructive = false, isPlanned = false, tell }: ApplyFlags,
+): Promise<string> => {
+  // With it comes all that doctor looks at, which other commands do not need.
+  const { assertCanApply } = await import('../app/apply-checks.ts');
+  const removals = await assertCanApply(loaded, takeOver);
+  if (allowDestructive && !isPlanned) await confirmRemovals(removals, confirm);
+  const meant = { takeOver, removals, allowDestructive, tell };
+  return within(loaded, (installation) => applyAll(installation, asJson, confirm, meant), 'all');
+};
+
+type ApplyFlags = {
+  readonly takeOver?: boolean;
+  /** Removes what the configuration has no place for any more. */
+  readonly allowDestructive?: boolean;
+  /** A person has seen the plan that says so. */
+  readonly isPlanned?: boolean;
+  /** Tells whoever waits what it waits for. */
+  readonly tell: (text: string) => void;
+};
+
+type Meant = Required<Pick<ApplyFlags, 'takeOver' | 'allowDestructive' | 'tell'>> & {
+  readonly removals: readonly TellRemoval[];
+};
 
 async function applyAll(
   installation: Installation,
   asJson: boolean,
   confirm: Confirm,
-  takeOver: boolean,
+  { takeOver, removals, allowDestructive, tell }: Meant,
 ): Promise<string> {
   await ownInstallation(installation, takeOver);
   const { notion, throttle } = openNotion(installation);
@@ -72,37 +96,35 @@ async function applyAll(
     const sql = createStore(installation.pool, 0);
     const self = await meetWorkspace(sql, notion);
     await moveIfMeant(installation, notion, confirm, takeOver);
-    const applied = await applyToNotion(installation, notion, takeOver);
+    if (allowDestructive) await carryOut(installation, notion, removals);
+    const applied = await applyToNotion(installation, notion, { takeOver, tell });
     await keepWorkspace(sql, self);
-    assertFits(applied);
-    const reports = await applyReportDatabases(installation, notion);
+    const faulty = applied.filter(({ faults }) => faults.length > 0);
+    if (faulty.length > 0) throw (await import('../app/apply-checks.ts')).notionFaults(faulty);
+    const reports = await applyReportDatabases(installation, notion, tell);
     const contacts = await reportContacts(installation, notion);
+    const left = allowDestructive ? removals.filter((each) => !isRemovable(each)) : removals;
+    await keepLeftOver(sql, installation.config, left);
     const drift = await readDrift(sql);
     const refused = [...(await checkTables(installation, 'to-suspend')).values()].flat();
     if (refused.length > 0) throw refusedError(refused);
-    const told = applied.map(({ schema: _, identified: __, ...rest }) => rest).map(withContact(contacts));
+    const told = applied
+      .map(({ schema: _, identified: __, made: ___, ...rest }) => rest)
+      .map(withContact(contacts));
     const keys = editableKeys(installation.tables.values());
     if (asJson)
       return JSON.stringify(
-        [...told.map((one) => ({ ...one, ...keys.get(one.table) })), ...reports],
+        [
+          ...told.map((one) => ({ ...one, ...keys.get(one.table) })),
+          ...reports,
+          ...removalEntries(removals, allowDestructive),
+        ],
         null,
         2,
       );
-    const lines = applied.map(({ table, databaseId, dataSourceId, created, changed }) => {
-      const what = created
-        ? 'created'
-        : changed.length > 0
-          ? `added ${changed.join(', ')}`
-          : 'as it should be';
-      return `# ${table}: ${what}\n${databaseVariable(table)}=${databaseId ?? dataSourceId}`;
-    });
-    for (const { title, variable, id, created, problem } of reports)
-      lines.push(
-        problem === null
-          ? `# ${title}: ${created ? 'created' : 'as it should be'}\n${variable}=${id}`
-          : `# ${title}: ${problem}`,
-      );
+    const lines = [...applied.map(tableLine), ...reports.map(reportLine)];
     for (const [table, { editableKey: own }] of keys) lines.push(`# ${table}: ${keyWarning(own)}`);
+    lines.push(...removedLines(removals, allowDestructive));
     lines.push(...driftLines(drift).map((line) => `# ${line}`));
     return [...contactLines(contacts), ...lines].join('\n');
   } finally {
@@ -143,20 +165,6 @@ const moveUnconfirmed = (price: string, moved: readonly Repointed[]): PgnotionEr
     code: 'notion_move_unconfirmed',
     message: `tables would be moved to other databases, and nothing was done:\n${price}`,
     remedy: `stop the daemon and run \`pgnotion apply --yes\` if that is meant; if not, take ${moved.map(({ table }) => databaseVariable(table)).join(', ')} out of the environment`,
-  });
-
-function assertFits(applied: Awaited<ReturnType<typeof applyToNotion>>): void {
-  const faults = applied.flatMap(({ table, faults }) =>
-    faults.map((fault) => sentences(`  ${table}, ${fault.path}: ${fault.message}`, fault.remedy)),
-  );
-  if (faults.length > 0) throw notionFaults(faults);
-}
-
-const notionFaults = (faults: readonly string[]): PgnotionError =>
-  new PgnotionError({
-    code: 'notion_schema_faults',
-    message: `what is in Notion does not fit, and only a person may change it:\n${faults.join('\n')}`,
-    remedy: 'change these properties as each line says, then run `pgnotion apply` again',
   });
 
 /** A line for each way in which Notion deviates from the configuration. */

@@ -30,24 +30,28 @@ program
     if (!plan.inSync) process.exitCode = 2;
   });
 
+type ApplyOptions = {
+  readonly yes?: boolean;
+  readonly takeOver?: boolean;
+  readonly allowDestructive?: boolean;
+};
+
 program
   .command('apply')
   .argument('[plan]', 'the file of a plan, which must still hold')
   .description('create what is missing in Notion, and print the ids of the databases')
   .option('--yes', 'move tables whose database is another one now: their pages are made anew')
+  .option('--allow-destructive', 'remove what the plan lists as kept; otherwise nothing is ever removed')
   .addOption(takeOverOption())
-  .action(
-    async (
-      plan: string | undefined,
-      { yes = false, takeOver = false }: { readonly yes?: boolean; readonly takeOver?: boolean },
-    ) => {
-      const { applyCommand } = await import('./commands.ts');
-      const loaded = await load(true);
-      if (plan !== undefined) await (await import('./plan.ts')).assertPlanHolds(loaded, plan, tell);
-      const confirm = async (question: string): Promise<boolean> => yes || ask(question);
-      await print(await applyCommand(loaded, json(), confirm, takeOver));
-    },
-  );
+  .action(async (plan: string | undefined, { yes = false, ...flags }: ApplyOptions) => {
+    const { applyCommand } = await import('./commands.ts');
+    const loaded = await load(true);
+    if (plan !== undefined) await (await import('./plan.ts')).assertPlanHolds(loaded, plan, tell);
+    const confirm = async (question: string): Promise<boolean> => yes || ask(question);
+    await print(
+      await applyCommand(loaded, json(), confirm, { ...flags, isPlanned: plan !== undefined, tell }),
+    );
+  });
 
 program
   .command('reset')

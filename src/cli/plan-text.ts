@@ -5,6 +5,7 @@ import {
   KIND_WORDS,
   PLAN_KINDS,
   type PlanKind,
+  type PlannedRemoval,
   type Sample,
   type SchemaChanges,
   type SyncPlan,
@@ -16,7 +17,7 @@ const counted = (count: number, one: string, many = `${one}s`): string =>
 
 /** A plan for people to read, table by table, the price last. */
 export function planText(plan: SyncPlan): string {
-  const { tables, reports, moves, people, price, warnings } = plan;
+  const { tables, reports, moves, removals = [], people, price, warnings } = plan;
   const nothing = isInSync(plan);
   return [
     ...tables.flatMap((table) => tableLines(table)),
@@ -24,11 +25,23 @@ export function planText(plan: SyncPlan): string {
       ({ title, created }) => `${title}: ${created ? 'its database is created' : 'properties are added'}`,
     ),
     ...moves,
+    ...removalLines(removals),
     ...peopleLines(people),
     ...warnings.map((warning) => `warning: ${warning}`),
     '',
     ...(nothing ? ['both sides are in sync: nothing would be done'] : priceLines(price)),
   ].join('\n');
+}
+
+function removalLines(removals: readonly PlannedRemoval[]): readonly string[] {
+  if (removals.length === 0) return [];
+  return [
+    'kept, unless it is removed with `pgnotion apply --allow-destructive`:',
+    ...removals.flatMap(({ table, what, lost, requests }) => [
+      `  ${table === null ? '' : `${table}: `}${what}`,
+      `    lost with it: ${lost}${requests === 0 ? '' : ` (${counted(requests, 'request')} at least)`}`,
+    ]),
+  ];
 }
 
 function tableLines(table: TablePlan): readonly string[] {
@@ -47,7 +60,7 @@ function tableLines(table: TablePlan): readonly string[] {
   ];
 }
 
-function schemaLines({ properties, options }: SchemaChanges): readonly string[] {
+function schemaLines({ properties, options, looks = [] }: SchemaChanges): readonly string[] {
   const added = properties.map(({ name, type, options: count }) =>
     count === 0 ? `${name} (${type})` : `${name} (${type}, ${counted(count, 'option')})`,
   );
@@ -59,6 +72,7 @@ function schemaLines({ properties, options }: SchemaChanges): readonly string[] 
       ({ property, names }) =>
         `  ${counted(names.length, 'option')} to add to ${property}: ${names.join(', ')}`,
     ),
+    ...(looks.length === 0 ? [] : [`  of its database, to be set as configured: ${looks.join(', ')}`]),
   ];
 }
 

@@ -49,7 +49,12 @@ export const EXAMPLES: Readonly<Record<string, readonly string[]>> = {
   ],
   introspect: ['pgnotion introspect', 'pgnotion introspect --table public.suppliers'],
   plan: ['pgnotion plan', 'pgnotion plan --out plan.json'],
-  apply: ['pgnotion apply', 'pgnotion apply plan.json', 'pgnotion apply --yes --config staging.config.ts'],
+  apply: [
+    'pgnotion apply',
+    'pgnotion apply plan.json',
+    'pgnotion apply plan.json --allow-destructive',
+    'pgnotion apply --yes --config staging.config.ts',
+  ],
   reset: ['pgnotion reset --yes', 'pgnotion reset suppliers --yes', 'pgnotion reset suppliers 42 --yes'],
   start: ['pgnotion start', 'pgnotion start --take-over'],
   doctor: ['pgnotion doctor', 'pgnotion doctor --json', 'pgnotion doctor --probe --out evidence.json'],

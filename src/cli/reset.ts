@@ -7,6 +7,7 @@ import { PgnotionError } from '../model/errors.ts';
 import type { RowKey, TableName } from '../model/ids.ts';
 import { seenSource } from '../notion/apply-schema.ts';
 import { readRows } from '../postgres/read-rows.ts';
+import { madeSources } from '../state/made-databases.ts';
 import { awayCode, forgetSource, isDaemonAtWork, pairsOf, remake, unlinkRecord } from '../state/reset.ts';
 import { readSources } from '../state/sources.ts';
 import { createStore, inCommandTransaction } from '../state/sql.ts';
@@ -86,11 +87,13 @@ async function resetTable(installation: Installation, table: TableName, confirm:
 
 /** Whether the database that is known is in the trash, or not to be seen. */
 async function isSourceGone(installation: Installation, table: TableName): Promise<boolean> {
-  const source = (await readSources(createStore(installation.pool, 0))).get(table);
-  if (source === undefined) return false;
+  const sql = createStore(installation.pool, 0);
+  const made = (await madeSources(sql)).get(table);
+  const dataSource = (await readSources(sql)).get(table)?.dataSource ?? made;
+  if (dataSource === undefined) return false;
   const { notion, throttle } = openNotion(installation);
   try {
-    const actual = await seenSource(notion, source.dataSource, { priority: 'live' });
+    const actual = await seenSource(notion, dataSource, { priority: 'live' });
     return actual === null || actual.inTrash;
   } finally {
     await throttle.stop();

@@ -5,6 +5,27 @@ import type { PropertyType } from '../model/codecs/codec.ts';
 type Direction = 'both' | 'to-notion' | 'to-postgres';
 type Transform = (value: string | null) => string | null;
 
+/** Notion's colours. `apply` gives them to new options only: the API cannot change the colour of an option that exists. */
+type ColorInput =
+  | 'default'
+  | 'gray'
+  | 'brown'
+  | 'orange'
+  | 'yellow'
+  | 'green'
+  | 'blue'
+  | 'purple'
+  | 'pink'
+  | 'red';
+
+/** How an option looks in Notion. */
+type OptionInput = {
+  /** Its colour; Notion chooses one if it is left out. Later, people may change it. */
+  color?: ColorInput | undefined;
+  /** For `status`: the group that the option is made in; the default is `To-do`. */
+  group?: 'To-do' | 'In progress' | 'Complete' | undefined;
+};
+
 /** A field of a table: a property in Notion, and the column or expression that it shows. */
 export type FieldInput = {
   /** The column, as the catalog spells it. Either this or `expression`. */
@@ -29,8 +50,12 @@ export type FieldInput = {
   type: PropertyType;
   /** As for tables, and by default the table's. What a person types into a `to-notion` field is put right again. */
   direction?: Direction | undefined;
-  /** PostgreSQL's label to the name in Notion, used both ways: `{ open: 'Open' }`. Other labels pass unchanged. */
-  values?: Record<string, string> | undefined;
+  /**
+   * PostgreSQL's label to the name in Notion, used both ways: `{ open: 'Open' }`. Other labels pass unchanged. Options can
+   * have a colour, and those of a `status` a group: `{ open: { name: 'Open', color: 'blue', group: 'In progress' } }`. They are
+   * created in this order, after the labels of an enum, which keep their own.
+   */
+  values?: Record<string, string | (OptionInput & { name?: string | undefined })> | undefined;
   /** From the row's text to the text that is shown; `null` is NULL. The same text must always give the same result. */
   transform?: Transform | undefined;
   /** The way back from the shown text to the row's; needed if the field goes both ways. */
@@ -39,8 +64,8 @@ export type FieldInput = {
   relatedTable?: string | undefined;
   /** For `number`: allows `bigint` and wide `numeric`, which Notion may round. What nobody edits is never written back. */
   lossy?: boolean | undefined;
-  /** More options to create a select or multi-select property with. */
-  choices?: string[] | undefined;
+  /** More options to create a select, multi-select or status property with: `['Low', { name: 'High', color: 'red' }]`. */
+  choices?: (string | (OptionInput & { name: string }))[] | undefined;
   /** Notion's number format, such as `dollar`. It is set when the property is created; later, people may change it. */
   format?: string | undefined;
   /** Who wins this field if both sides changed it, whatever the table says. The default is the table's rule. */
@@ -66,8 +91,12 @@ export type TableInput = {
   dependsOn?: DependencyInput[] | undefined;
   /** The primary key: a column, or a list of columns. */
   key: string | string[];
-  /** What the Notion database is called when `apply` creates it. */
+  /** What the Notion database is called. `apply` renames it when this changes; a name that people give it stays until then. */
   title: string;
+  /** The database's description in Notion, set when it is created, and when this changes. People may change it there. */
+  description?: string | undefined;
+  /** The database's icon: an emoji, or the address (`https://`) of a picture. As for `description`. */
+  icon?: string | undefined;
   /** Which way changes go; fields take it over. The default is `both`. */
   direction?: Direction | undefined;
   /** The name of each Notion property, and what it shows. One of them has the type `title`. */

@@ -11,6 +11,7 @@ import {
 } from '../model/mapping.ts';
 import { nearest } from '../model/nearest.ts';
 import { NUMBER_FORMATS } from '../model/number-formats.ts';
+import { hasOptions } from '../model/schema/options.ts';
 
 /**
  * Faults that show only when a table is looked at as a whole, or beside the others. `names` are all tables of the
@@ -135,6 +136,7 @@ function fieldFaults(path: string, one: FieldMapping, names: readonly string[]):
       remedy: `${near === undefined ? '' : `did you mean ${JSON.stringify(near)}? `}use one of ${NUMBER_FORMATS.join(', ')}; or leave format out, and choose it in Notion`,
     });
   }
+  faults.push(...lookFaults(path, one));
   if (!codecs[one.type].writable && one.direction !== 'to-postgres') {
     faults.push({
       path: `${path}.direction`,
@@ -143,4 +145,25 @@ function fieldFaults(path: string, one: FieldMapping, names: readonly string[]):
     });
   }
   return faults;
+}
+
+/** Colours and groups that nothing could be made with. */
+function lookFaults(path: string, { type, looks = {} }: FieldMapping): Fault[] {
+  const given = Object.values(looks);
+  if (given.length > 0 && !hasOptions(type))
+    return [
+      {
+        path: `${path}.values`,
+        message: `gives options a look, and a ${type} has no options`,
+        remedy: 'write only the name, or make the field a select, multi_select or status',
+      },
+    ];
+  if (type === 'status' || !given.some(({ group }) => group !== undefined)) return [];
+  return [
+    {
+      path: `${path}.values`,
+      message: `puts options into groups, and a ${type} has none`,
+      remedy: 'remove `group`, or make the field a status',
+    },
+  ];
 }

@@ -1,8 +1,10 @@
 import type { PropertyType } from '../model/codecs/codec.ts';
 import { codecs } from '../model/codecs/registry.ts';
+import { fold } from '../model/codecs/values.ts';
 import { type TableName, tableName } from '../model/ids.ts';
 import type { Direction, FieldMapping, FieldSource, TableMapping } from '../model/mapping.ts';
 import type { Guard, Guards } from '../model/mass-change.ts';
+import type { OptionLook } from '../model/option-looks.ts';
 import type { Config, ParsedConfig } from './mapping-file.ts';
 
 type ParsedTable = ParsedConfig['tables'][string];
@@ -55,6 +57,8 @@ export function toTable(name: TableName, input: ParsedTable): TableMapping {
     key,
     direction: tableDirection,
     title: input.title,
+    ...(input.description !== undefined && { description: input.description }),
+    ...(input.icon !== undefined && { icon: input.icon }),
     fields: [...fields, identity],
     idProperty,
     lastSyncedProperty: input.lastSyncedProperty === undefined ? 'Last Synced' : input.lastSyncedProperty,
@@ -71,17 +75,50 @@ export function toTable(name: TableName, input: ParsedTable): TableMapping {
 }
 
 function toField(property: string, input: ParsedField, tableDirection: Direction): FieldMapping {
-  const { column, expression, relatedTable, direction: own, ...rest } = input;
+  const { column, expression, relatedTable, direction: own, values, choices, ...rest } = input;
   const source: FieldSource =
     column === undefined ? { kind: 'expression', sql: expression ?? '' } : { kind: 'column', column };
   return {
     ...withoutUndefined(rest),
+    ...optionsOf({ values, choices }),
     property,
     source,
     direction: fieldDirection(source, input.type, own, tableDirection),
     ...(own === undefined ? { directionImplied: true } : {}),
     ...(relatedTable === undefined ? {} : { relatedTable: tableName(relatedTable) }),
   } as FieldMapping;
+}
+
+/** The names of options and, apart from them, how they are to look: a colour is nothing that a page holds. */
+function optionsOf({
+  values,
+  choices,
+}: Pick<ParsedField, 'values' | 'choices'>): Pick<FieldMapping, 'values' | 'choices' | 'looks'> {
+  const named = [
+    ...Object.entries(values ?? {}).map(([label, value]) => ({ label, option: optionOf(value, label) })),
+    ...(choices ?? []).map((value) => ({ label: null, option: optionOf(value, '') })),
+  ];
+  const looks = named.flatMap(({ option: { name, look } }) =>
+    Object.keys(look).length === 0 ? [] : [[fold(name.replaceAll(',', '\u201a')), look] as const],
+  );
+  const nameOf = ({ option }: (typeof named)[number]): string => option.name;
+  return {
+    ...(values && {
+      values: Object.fromEntries(
+        named.flatMap((each) => (each.label === null ? [] : [[each.label, nameOf(each)]])),
+      ),
+    }),
+    ...(choices && { choices: named.filter(({ label }) => label === null).map(nameOf) }),
+    ...(looks.length > 0 && { looks: Object.fromEntries(looks) }),
+  };
+}
+
+type GivenOption = NonNullable<ParsedField['values']>[string];
+
+function optionOf(given: GivenOption, label: string): { readonly name: string; readonly look: OptionLook } {
+  if (typeof given === 'string') return { name: given, look: {} };
+  const { name = label, ...look } = given;
+  return { name, look: withoutUndefined(look) as OptionLook };
 }
 
 function fieldDirection(

@@ -3,8 +3,10 @@ import type { PropertyType } from '../model/codecs/codec.ts';
 import { codecs } from '../model/codecs/registry.ts';
 import type { Fault } from '../model/errors.ts';
 import { parseQualified, tableName } from '../model/ids.ts';
+import { isIcon, MOST_DESCRIPTION } from '../model/looks.ts';
 import { FIRST_LINK_RULES, type TableMapping } from '../model/mapping.ts';
 import type { Guards } from '../model/mass-change.ts';
+import { OPTION_COLORS, STATUS_GROUPS } from '../model/option-looks.ts';
 import type { SyncLogSettings } from '../model/sync-log.ts';
 import type { ConfigInput } from './config-input.ts';
 import { crossFaults } from './cross-checks.ts';
@@ -27,6 +29,9 @@ const qualified = z.string().transform((text, context) => {
   return z.NEVER;
 });
 
+const optionLook = { color: z.enum(OPTION_COLORS).optional(), group: z.enum(STATUS_GROUPS).optional() };
+const label = z.string().min(1);
+
 // src/config/config-input.ts documents each option.
 const field = z
   .strictObject({
@@ -34,12 +39,14 @@ const field = z
     expression: z.string().min(1).optional(),
     type: propertyType,
     direction: direction.optional(),
-    values: z.record(z.string(), z.string().min(1)).optional(),
+    values: z
+      .record(z.string(), z.union([label, z.strictObject({ name: label.optional(), ...optionLook })]))
+      .optional(),
     transform: transform.optional(),
     reverseTransform: transform.optional(),
     relatedTable: z.string().optional(),
     lossy: z.boolean().optional(),
-    choices: z.array(z.string().min(1)).optional(),
+    choices: z.array(z.union([label, z.strictObject({ name: label, ...optionLook })])).optional(),
     format: z.string().optional(),
     conflict: z.enum(['lww', 'manual', 'postgres', 'notion']).optional(),
   })
@@ -65,6 +72,11 @@ const table = z.strictObject({
     .optional(),
   key: z.union([z.string().min(1), z.array(z.string().min(1)).min(1)]),
   title: z.string().min(1),
+  description: z.string().min(1).max(MOST_DESCRIPTION).optional(),
+  icon: z
+    .string()
+    .refine(isIcon, { error: 'must be one emoji, or the address of a picture that begins with https://' })
+    .optional(),
   direction: direction.optional(),
   fields: z.record(z.string().min(1), field),
   idProperty: z.string().min(1).optional(),

@@ -62,8 +62,11 @@ export type TableMapping = {
   /** Primary-key columns, in the order that makes up the record's key. */
   readonly key: readonly string[];
   readonly direction: Direction;
-  /** The Notion database's title when pgnotion creates it. */
+  /** The Notion database's title, as far as the configuration decides it: see `changedLooks`. */
   readonly title: string;
+  readonly description?: string;
+  /** An emoji, or the address of a picture. */
+  readonly icon?: string;
   readonly fields: readonly FieldMapping[];
   /** The text property that holds the record's key in Notion. */
   readonly idProperty: string;

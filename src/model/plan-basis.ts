@@ -12,6 +12,8 @@ export type PlanBasis = {
   readonly columns: Readonly<Record<string, string>>;
   /** The data source of each table, and a digest of its schema; null if there is none. */
   readonly dataSources: Readonly<Record<string, { readonly id: string; readonly schema: string } | null>>;
+  /** What may be removed; absent in the files of older versions. */
+  readonly removals?: readonly string[];
   /** How many of each there are, by table and what is counted. */
   readonly counts: Readonly<Record<string, Readonly<Record<string, number>>>>;
 };
@@ -55,5 +57,8 @@ export function changesSince(before: PlanBasis, now: PlanBasis): readonly string
     ...of('columns').map((table) => `the columns of ${table} in PostgreSQL`),
     ...placed,
     ...counted,
+    ...(canonicalJson(before.removals ?? []) === canonicalJson(now.removals ?? [])
+      ? []
+      : ['what may be removed']),
   ];
 }

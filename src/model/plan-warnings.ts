@@ -1,3 +1,4 @@
+import { fold } from './codecs/values.ts';
 import { goesToPostgres, type ResolvedTable } from './mapping.ts';
 import { MOST_OPTIONS } from './schema/identify.ts';
 import { hasOptions, optionsOf } from './schema/options.ts';
@@ -39,8 +40,24 @@ export function planWarnings({ table, pages, schema, optionsUsed }: Warned): rea
     ...table.fields.flatMap(({ property, type }) =>
       manyOptions(name, property, optionsOf(schema[property], type).length),
     ),
+    ...table.fields.flatMap((field) => lookWarnings(name, field, schema)),
     ...(editable.length > 0 ? [`${name}: ${keyWarning(editable)}`] : []),
   ];
+}
+
+/** Colours that the configuration wants of options that are there in another one. */
+function lookWarnings(
+  name: string,
+  { property, type, looks = {} }: ResolvedTable['fields'][number],
+  schema: Warned['schema'],
+): readonly string[] {
+  return optionsOf(schema[property], type).flatMap(({ name: option, color }) => {
+    const wanted = Object.hasOwn(looks, fold(option)) ? looks[fold(option)]?.color : undefined;
+    if (wanted === undefined || color === undefined || color === wanted) return [];
+    return [
+      `${name}: the option ${JSON.stringify(option)} of ${JSON.stringify(property)} is ${color} in Notion, and ${wanted} in the configuration: Notion's API changes no colour of an option that is there, so change it in Notion, or leave it`,
+    ];
+  });
 }
 
 function optionWarning({ name, fields }: ResolvedTable, property: string, count: number): readonly string[] {

@@ -1,4 +1,5 @@
 import type { DataSourceId, TableName } from './ids.ts';
+import type { Look } from './looks.ts';
 import type { FirstLinkRule } from './mapping.ts';
 import type { Price } from './plan-price.ts';
 
@@ -73,6 +74,8 @@ export type Tallies = Readonly<Record<PlanKind, Tally>>;
 
 /** What `apply` adds to a data source. */
 export type SchemaChanges = {
+  /** Members of the database that are written, because the configuration says something else of them. */
+  readonly looks?: readonly Look[];
   readonly properties: readonly { readonly name: string; readonly type: string; readonly options: number }[];
   /** Options that a property gets which is there. */
   readonly options: readonly { readonly property: string; readonly names: readonly string[] }[];
@@ -120,12 +123,28 @@ export type PeoplePlan = {
   readonly samples: readonly { readonly person: string; readonly pages: number }[];
 };
 
+/** Something that would be removed if a person asks for it. */
+export type PlannedRemoval = {
+  /** Null for a slot. */
+  readonly table: TableName | null;
+  readonly kind: 'property' | 'type' | 'option' | 'table' | 'slot';
+  readonly what: string;
+  /** What is lost with it. */
+  readonly lost: string;
+  /** Whether it can be removed as things are. */
+  readonly removable: boolean;
+  /** What the removal asks of Notion, beside `apply`. */
+  readonly requests: number;
+};
+
 export type SyncPlan = {
   readonly tables: readonly TablePlan[];
   /** Databases for people to read that `apply` creates, or completes. */
   readonly reports: readonly { readonly title: string; readonly created: boolean }[];
   /** Tables whose pages are given up for those of another database. */
   readonly moves: readonly string[];
+  /** What the configuration has no place for any more. It stays, unless `apply --allow-destructive` is told to remove it. */
+  readonly removals?: readonly PlannedRemoval[];
   readonly people: PeoplePlan;
   readonly price: Price;
   readonly warnings: readonly string[];
@@ -169,6 +188,6 @@ export const isInSync = ({
   tables.every(
     ({ dataSource, schema, kinds, faults }) =>
       dataSource !== null &&
-      schema.properties.length + schema.options.length + faults.length === 0 &&
+      schema.properties.length + schema.options.length + (schema.looks?.length ?? 0) + faults.length === 0 &&
       PLAN_KINDS.every((kind) => IDLE.includes(kind) || kinds[kind].count === 0),
   );

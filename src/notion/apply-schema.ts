@@ -1,13 +1,16 @@
 import type { Json } from '../model/change.ts';
+import { members } from '../model/codecs/support.ts';
 import { type Fault, PgnotionError } from '../model/errors.ts';
 import type { DataSourceId, TableName } from '../model/ids.ts';
+import { looksRequest, wantedLooks } from '../model/looks.ts';
 import type { ResolvedTable } from '../model/mapping.ts';
 import type { Identified } from '../model/schema/identify.ts';
 import { type KnownSchema, ownEntry } from '../model/schema/known.ts';
+import { optionsOf } from '../model/schema/options.ts';
 import { inTableOrder } from '../model/table-order.ts';
 import type { Ask } from './call.ts';
 import type { NotionClient, NotionDataSource } from './client.ts';
-import { createDatabase } from './create-database.ts';
+import { createDatabase, type MakeDatabase } from './create-database.ts';
 import { NotionFailure } from './error-classification.ts';
 import { inRequests, planDatabase, planUpdate, type Sources } from './schema.ts';
 
@@ -19,6 +22,8 @@ export type AppliedTable = {
   readonly created: boolean;
   /** Properties that were added, or got options. */
   readonly changed: readonly string[];
+  /** What was made, by the property's name. */
+  readonly made: Made;
   /** Property ids by name. */
   readonly ids: Readonly<Record<string, string>>;
   /** Relations that wait for a data source which does not exist yet. */
@@ -29,12 +34,17 @@ export type AppliedTable = {
   readonly identified: Identified;
 };
 
+/** By property: whether it was added itself, and the names of the options that were. */
+export type Made = Readonly<Record<string, { readonly whole: boolean; readonly options: readonly string[] }>>;
+
 type ApplyInput = {
   /** The page under which databases are created; null if none may be. */
   readonly parentPageId: string | null;
   readonly sources: Sources;
   /** What was known of the tables' data sources. */
   readonly known?: ReadonlyMap<TableName, KnownSchema>;
+  /** Makes the database of a table; a request that nobody answers is not looked for if absent. */
+  readonly makeFor?: (table: TableName) => MakeDatabase;
 };
 
 type SchemaClient = Pick<
@@ -84,7 +94,7 @@ export async function seenSource(
 export async function applyTable(
   client: SchemaClient,
   table: ResolvedTable,
-  { parentPageId, sources, known }: ApplyInput,
+  { parentPageId, sources, known, makeFor }: ApplyInput,
   ask: Ask,
 ): Promise<AppliedTable> {
   const present = sources.get(table.name);
@@ -92,9 +102,13 @@ export async function applyTable(
   const properties = planDatabase(table, null, sources).create ?? {};
   const variable = `NOTION_DATABASE_<TABLE>_ID of ${table.name}`;
   const database = { parentPageId: parentPageId ?? '', title: table.title, properties, variable };
-  const id = present ?? (await createDatabase(client, database, ask));
+  const make: MakeDatabase = makeFor?.(table.name) ?? ((wanted) => createDatabase(client, wanted, ask));
+  const id =
+    present ??
+    (await make({ ...database, ...looksRequest(wantedLooks(table), ['description', 'icon']) }, ask));
   const all: Sources = new Map([...sources, [table.name, id]]);
   const changed = new Set<string>();
+  let made: Made = present === undefined ? madeOf(properties, true) : {};
   for (let attempt = 0; ; attempt += 1) {
     const actual = await seenSource(client, id, ask);
     if (actual === null) throw hidden(table, id);
@@ -112,6 +126,7 @@ export async function applyTable(
         dataSourceId: id,
         created: present === undefined,
         changed: [...changed],
+        made,
         ids,
         waiting: waiting.map(({ property }) => property),
         faults,
@@ -121,9 +136,31 @@ export async function applyTable(
     }
     if (attempt === UPDATE_ATTEMPTS) throw refused(table, names);
     for (const name of names) changed.add(name);
+    made = { ...made, ...madeBy(identified) };
     await updateSchema(client, id, identified, { update, ask });
   }
 }
+
+const madeOf = (properties: Readonly<Record<string, Json>>, whole: boolean): Made =>
+  Object.fromEntries(
+    Object.entries(properties).map(([name, schemaJson]) => {
+      const types = Object.keys(members(schemaJson) ?? {});
+      return [
+        name,
+        { whole, options: types.flatMap((type) => optionsOf(schemaJson, type).map((each) => each.name)) },
+      ];
+    }),
+  );
+
+/** What an update adds. */
+const madeBy = ({ missing, missingOptions }: Identified): Made => ({
+  ...madeOf(Object.fromEntries(missing.map(({ property, schemaJson }) => [property, schemaJson])), true),
+  ...Object.fromEntries(
+    missingOptions
+      .filter(({ schemaJson }) => schemaJson !== null)
+      .map(({ property, names }) => [property, { whole: false, options: names }]),
+  ),
+});
 
 /** Properties that are there are called by their ids, which are what they are whatever a person calls them. */
 async function updateSchema(
@@ -167,7 +204,7 @@ function refused(table: ResolvedTable, names: readonly string[]): PgnotionError 
 export async function applyTables(
   client: SchemaClient,
   tables: readonly ResolvedTable[],
-  { parentPageId, sources, known }: ApplyInput,
+  { sources, ...input }: ApplyInput,
   ask: Ask,
 ): Promise<readonly AppliedTable[]> {
   const present = new Map(sources);
@@ -175,15 +212,11 @@ export async function applyTables(
   const ordered = inTableOrder(tables);
   const apply = async (table: ResolvedTable): Promise<void> => {
     const before = applied.get(table.name);
-    const after = await applyTable(
-      client,
-      table,
-      { parentPageId, sources: present, ...(known && { known }) },
-      ask,
-    );
+    const after = await applyTable(client, table, { ...input, sources: present }, ask);
     present.set(table.name, after.dataSourceId);
     const created = after.created || before?.created === true;
-    applied.set(table.name, { ...after, created, changed: [...(before?.changed ?? []), ...after.changed] });
+    const changed = [...(before?.changed ?? []), ...after.changed];
+    applied.set(table.name, { ...after, created, changed, made: { ...before?.made, ...after.made } });
   };
   for (const table of ordered) await apply(table);
   for (const table of ordered) if ((applied.get(table.name)?.waiting.length ?? 0) > 0) await apply(table);

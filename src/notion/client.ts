@@ -1,23 +1,21 @@
-import type { Client } from '@notionhq/client';
 import type { Json } from '../model/change.ts';
 import type { DataSourceId, PageId, TableName } from '../model/ids.ts';
 import { propertyId, propertyPath } from '../model/schema/property-id.ts';
 import { textRuns } from '../model/texts.ts';
-import { type Ask, type Call, type Caller, createCaller, type NotionClientOptions } from './call.ts';
+import { type Ask, type Caller, createCaller, type NotionClientOptions } from './call.ts';
+import type { ChildDatabase } from './child-databases.ts';
 import { type NotionComment, readComment } from './comments.ts';
-import { classify, NotionFailure } from './error-classification.ts';
-import type { Operation } from './http-error.ts';
+import { databaseCalls } from './database-calls.ts';
 import { type QueryAnswer, readQuery } from './query-response.ts';
+import { type Body, byPath, collect, pageQuery, type Query } from './requests.ts';
 import {
   type FoundSource,
-  type Listed,
   type NotionDatabase,
   type NotionDataSource,
   type NotionPage,
   type NotionSelf,
   type NotionUser,
   type Read,
-  readCreatedDatabase,
   readDatabase,
   readDataSource,
   readFoundSource,
@@ -32,6 +30,9 @@ export type { Ask, RequestInfo } from './call.ts';
 export type { NotionDataSource, NotionPage, NotionUser } from './response-schemas.ts';
 
 type Properties = Readonly<Record<string, Json>>;
+
+/** Of a database: its description as rich text, and its icon in the request's shape. */
+type Looks = { readonly description?: readonly Json[]; readonly icon?: Json };
 
 type QueryInput = {
   readonly dataSourceId: DataSourceId;
@@ -77,8 +78,10 @@ export type NotionClient = {
   readonly retrieveDataSource: (id: DataSourceId, ask: Ask) => Promise<NotionDataSource>;
   /** The data sources that the connection may see; a new one may be missing for a while. */
   readonly searchDataSources: (ask: Ask) => Promise<readonly FoundSource[]>;
+  /** The databases that stand on a page, as its content lists them: at once, which a search does not. */
+  readonly listChildDatabases: (page: string, ask: Ask) => Promise<readonly ChildDatabase[]>;
   readonly createDatabase: (
-    input: { readonly parentPageId: string; readonly title: string; readonly properties: Properties },
+    input: Looks & { readonly parentPageId: string; readonly title: string; readonly properties: Properties },
     ask: Ask,
   ) => Promise<{ readonly databaseId: string; readonly dataSourceId: DataSourceId }>;
   /** Adds, changes or (with null) removes properties; those not named stay as they are. */
@@ -89,6 +92,12 @@ export type NotionClient = {
   ) => Promise<NotionDataSource>;
   /** Replaces a database's description, which is rich text. */
   readonly describeDatabase: (id: string, description: readonly Json[], ask: Ask) => Promise<NotionDatabase>;
+  /** Replaces what is given of a database's title, description and icon. */
+  readonly updateDatabase: (
+    id: string,
+    input: Looks & { readonly title?: string },
+    ask: Ask,
+  ) => Promise<NotionDatabase>;
   /** Starts a discussion on a page. */
   readonly createComment: (page: PageId, text: string, ask: Ask) => Promise<NotionComment>;
   /** The comments on a page that nobody has resolved. */
@@ -96,57 +105,6 @@ export type NotionClient = {
   /** The same calls in the lane of a table: see `Ask`. */
   readonly forLane: (lane: TableName) => NotionClient;
 };
-
-/** The part of a call that its kind decides. */
-type Body = Readonly<Record<string, unknown>>;
-type Query = Record<string, string | number | boolean | string[]>;
-
-const given = (values: Body): Record<string, unknown> =>
-  Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined));
-
-/**
- * All calls go by path: the client's named methods drop parameters that they do not know (`is_archived`) and turn
- * a call into an empty one that looks like a success (`archived` on a database).
- */
-function byPath(method: Operation['method'], path: string, body?: Body, query?: Query): Call<never>['send'] {
-  const lower = method.toLowerCase() as Lowercase<Operation['method']>;
-  return (notion: Client) =>
-    notion.request({
-      path,
-      method: lower,
-      ...(body ? { body: given(body) } : {}),
-      ...(query ? { query } : {}),
-    });
-}
-
-/** All pages of a list. A cursor that comes back would have us ask for ever. */
-async function collect<T>(
-  operation: string,
-  ask: (cursor: string | undefined) => Promise<Listed<T>>,
-): Promise<readonly T[]> {
-  const all: T[] = [];
-  const seen = new Set<string>();
-  for (let cursor: string | undefined; ; ) {
-    const { items, nextCursor } = await ask(cursor);
-    all.push(...items);
-    if (nextCursor === null) return all;
-    if (seen.has(nextCursor)) {
-      const message = 'the same cursor was given twice';
-      const problem = { kind: 'unreadable', cut: false, message, committedId: null } as const;
-      throw new NotionFailure(
-        classify({ ...problem, operation: { method: 'GET', effect: 'read' } }),
-        operation,
-      );
-    }
-    seen.add(nextCursor);
-    cursor = nextCursor;
-  }
-}
-
-const pageQuery = (cursor: string | undefined): Query => ({
-  page_size: 100,
-  ...(cursor === undefined ? {} : { start_cursor: cursor }),
-});
 
 function reads(
   call: Caller,
@@ -240,31 +198,6 @@ function pageWrites(
   };
 }
 
-function schemaWrites(
-  call: Caller,
-): Pick<NotionClient, 'createDatabase' | 'updateDataSource' | 'describeDatabase'> {
-  return {
-    describeDatabase: (id, description, ask) => {
-      const [send, read] = [byPath('PATCH', `databases/${id}`, { description }), readDatabase];
-      return call({ name: 'describeDatabase', method: 'PATCH', effect: 'update', send, read }, ask);
-    },
-    createDatabase: ({ parentPageId, title, properties }, ask) => {
-      const send = byPath('POST', 'databases', {
-        parent: { type: 'page_id', page_id: parentPageId },
-        title: textRuns(title),
-        initial_data_source: { properties },
-      });
-      const read = readCreatedDatabase;
-      return call({ name: 'createDatabase', method: 'POST', effect: 'create', send, read }, ask);
-    },
-    updateDataSource: (id, { properties }, ask) => {
-      const send = byPath('PATCH', `data_sources/${id}`, { properties });
-      const read = readDataSource;
-      return call({ name: 'updateDataSource', method: 'PATCH', effect: 'update', send, read }, ask);
-    },
-  };
-}
-
 /**
  * The official client behind the throttle, with its own retries off, because it repeats what is hopeless, cuts
  * Notion's waits short and does not know a read that is a POST. Throws PgnotionError `notion_settings_invalid`.
@@ -277,7 +210,7 @@ export function createNotionClient(options: NotionClientOptions): NotionClient {
     ...reads(call),
     ...lists(call),
     ...pageWrites(call, trashMember),
-    ...schemaWrites(call),
+    ...databaseCalls(call),
     forLane: (lane) => {
       const known = lanes.get(lane) ?? over((what, ask) => caller(what, { ...ask, lane }));
       lanes.set(lane, known);

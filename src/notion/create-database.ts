@@ -5,17 +5,22 @@ import type { Ask } from './call.ts';
 import type { NotionClient } from './client.ts';
 import { NotionFailure } from './error-classification.ts';
 
-type NewDatabase = {
+export type NewDatabase = {
   readonly parentPageId: string;
   readonly title: string;
   readonly properties: Readonly<Record<string, Json>>;
+  readonly description?: readonly Json[];
+  readonly icon?: Json;
   /** The environment variable that ties it to an existing database, in words. */
   readonly variable: string;
 };
 
+/** Makes a database, once, and gives its data source. */
+export type MakeDatabase = (database: NewDatabase, ask: Ask) => Promise<DataSourceId>;
+
 /**
  * Makes a database, and takes the one that a failure says was made. A second one would split what is written to it, so a
- * create that stays in doubt is for a person to look at. Throws `NotionFailure`, and PgnotionError
+ * create that stays in doubt is not repeated here. Throws `NotionFailure`, and PgnotionError
  * `notion_database_doubtful`, `notion_parent_hidden`.
  */
 export async function createDatabase(
@@ -27,14 +32,19 @@ export async function createDatabase(
     return (await client.createDatabase(database, ask)).dataSourceId;
   } catch (error) {
     if (!(error instanceof NotionFailure)) throw error;
-    if (error.errorClass.status === 404) throw parentHidden(database.parentPageId, error);
-    if (error.errorClass.effect === 'none') throw error;
-    const { committedId } = error.errorClass;
-    const made = committedId === null ? null : await client.retrieveDatabase(committedId, ask);
+    const { committedId, effect } = error.errorClass;
+    const made =
+      committedId === null || effect === 'none' ? null : await client.retrieveDatabase(committedId, ask);
     const source = made?.dataSources[0]?.id;
-    if (source === undefined) throw doubtful(database, variable, error);
+    if (source === undefined) throw notMade({ ...database, variable }, error);
     return source;
   }
+}
+
+/** What a request that failed to make a database, or may have, is told as. */
+export function notMade(database: NewDatabase, failure: NotionFailure): PgnotionError {
+  if (failure.errorClass.status === 404) return parentHidden(database.parentPageId, failure);
+  return failure.errorClass.effect === 'none' ? failure : doubtful(database, failure);
 }
 
 /** Notion shows no such page, or nobody may see it. */
@@ -47,15 +57,11 @@ export const parentHidden = (id: string, cause?: NotionFailure): PgnotionError =
     cause,
   });
 
-const doubtful = (
-  { title, parentPageId }: Omit<NewDatabase, 'variable'>,
-  variable: string,
-  failure: NotionFailure,
-): PgnotionError =>
+const doubtful = ({ title, parentPageId, variable }: NewDatabase, failure: NotionFailure): PgnotionError =>
   new PgnotionError({
     code: 'notion_database_doubtful',
     message: `whether the database ${JSON.stringify(title)} was created is not known: ${failure.message}`,
-    remedy: `look under the page ${parentPageId}: if it is there, set ${variable} to its id; if not, run \`pgnotion apply\` again`,
+    remedy: `run \`pgnotion apply\` again: it looks for the database under the page ${parentPageId} before it makes one; or set ${variable} to the id of the one that is to be used`,
     retryable: false,
     cause: failure,
   });

@@ -7,7 +7,7 @@ import type { KnownSchema } from '../model/schema/known.ts';
 import { hiddenSource, seenSource } from './apply-schema.ts';
 import type { Ask } from './call.ts';
 import type { NotionClient } from './client.ts';
-import { createDatabase } from './create-database.ts';
+import { createDatabase, type MakeDatabase } from './create-database.ts';
 
 /** A database that pgnotion writes for people to read: its title and its properties, the title property first. */
 export type ReportDatabase = {
@@ -46,10 +46,13 @@ export async function applyReportDatabase(
     readonly parentPageId: string | null;
     /** What was known of its properties. */
     readonly known: KnownSchema;
+    /** As for a table. */
+    readonly make?: MakeDatabase;
   },
   ask: Ask,
 ): Promise<AppliedReportDatabase> {
-  const id = at.id ?? (await create(client, reportDatabase, at.parentPageId, ask));
+  const make: MakeDatabase = at.make ?? ((wanted) => createDatabase(client, wanted, ask));
+  const id = at.id ?? (await create(make, reportDatabase, at.parentPageId, ask));
   const present = await look(client, reportDatabase, { id, known: at.known, ask });
   const { missing } = present.identified;
   if (missing.length > 0) {
@@ -77,14 +80,14 @@ async function look(
 }
 
 async function create(
-  client: SchemaClient,
+  make: MakeDatabase,
   { title, properties }: ReportDatabase,
   parentPageId: string | null,
   ask: Ask,
 ): Promise<DataSourceId> {
   if (parentPageId === null) throw noParent(title);
   const schema = Object.fromEntries(properties.map(({ property, schemaJson }) => [property, schemaJson]));
-  return createDatabase(client, { parentPageId, title, properties: schema, variable: VARIABLES }, ask);
+  return make({ parentPageId, title, properties: schema, variable: VARIABLES }, ask);
 }
 
 const VARIABLES = 'NOTION_DATABASE_SYNC_LOG_ID or NOTION_DATABASE_CONFLICTS_ID';

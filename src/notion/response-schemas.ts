@@ -47,6 +47,7 @@ export type NotionDatabase = {
   readonly url: string | null;
   /** Rich text, as Notion gives it. */
   readonly description: readonly Json[];
+  readonly icon: Json;
 };
 
 export type NotionUser = {
@@ -190,6 +191,7 @@ export const readDatabase = reader(
     data_sources: z.array(z.object({ id: z.string(), name: z.string().nullish() })),
     url: z.string().nullish(),
     description: z.array(z.looseObject({ plain_text: z.string() })).nullish(),
+    icon: z.unknown(),
     ...trash,
   }),
   (database): NotionDatabase => ({
@@ -199,6 +201,7 @@ export const readDatabase = reader(
     inTrash: trashed(database),
     url: database.url ?? null,
     description: (database.description ?? []) as readonly Json[],
+    icon: (database.icon ?? null) as Json,
   }),
 );
 

@@ -5,7 +5,7 @@ import type { DataSourceId, TableName } from '../model/ids.ts';
 import { filterMark, markProperty, type ResolvedField, type ResolvedTable } from '../model/mapping.ts';
 import { type Identified, identify, MOST_OPTIONS } from '../model/schema/identify.ts';
 import type { KnownSchema, WantedProperty } from '../model/schema/known.ts';
-import { optionsOf } from '../model/schema/options.ts';
+import { newOption, optionsOf } from '../model/schema/options.ts';
 import { absent } from '../model/schema/remedies.ts';
 import type { NotionDataSource } from './response-schemas.ts';
 
@@ -67,7 +67,7 @@ const entries = (wanted: readonly WantedProperty[]): Record<string, Json> =>
 function withinLimit(schemaJson: Json, type: string): Json {
   const options = optionsOf(schemaJson, type);
   if (options.length <= MOST_OPTIONS) return schemaJson;
-  return { [type]: { options: options.slice(0, MOST_OPTIONS).map(({ name }) => ({ name })) } };
+  return { [type]: { options: options.slice(0, MOST_OPTIONS).map(newOption) } };
 }
 
 const optionCount = (schemaJson: Json): number =>
@@ -89,8 +89,10 @@ export function inRequests(properties: Readonly<Record<string, Json>>): readonly
 }
 
 function planCreate(table: ResolvedTable, wanted: readonly WantedProperty[]): DatabasePlan {
-  const relations = wanted.filter(({ type }) => type === 'relation');
-  const others = wanted.filter(({ type }) => type !== 'relation');
+  // Whatever can be is made at once, in the order of the mapping, which is that of the columns in Notion.
+  const isLate = ({ type, schemaJson }: WantedProperty): boolean =>
+    type === 'relation' && schemaJson === null;
+  const others = wanted.filter((want) => !isLate(want));
   // The title has no rival in a database that is yet to be made, whatever it is called.
   const faults = [
     ...others.filter(({ schemaJson }) => schemaJson === null).flatMap((want) => absent(want, []) ?? []),
@@ -105,9 +107,9 @@ function planCreate(table: ResolvedTable, wanted: readonly WantedProperty[]): Da
   return {
     title: table.title,
     create,
-    update: Object.assign({}, ...later, entries(relations)) as Record<string, Json>,
+    update: Object.assign({}, ...later) as Record<string, Json>,
     ids: {},
-    waiting: relations.filter(({ waitsFor }) => waitsFor !== undefined),
+    waiting: wanted.filter(isLate),
     faults,
   };
 }
@@ -152,8 +154,8 @@ export function planUpdate(
 
 /**
  * What has to be done so that `table` has all that it needs in Notion. `actual` is its data source, null if there
- * is none; `sources` are those of all tables, as far as they exist. Relations come after the databases that they
- * join, since two tables may point to each other. Pure.
+ * is none; `sources` are those of all tables, as far as they exist. A relation waits for the database that it points to, which
+ * may be its own: two tables may point to each other. Pure.
  */
 export const planDatabase = (
   table: ResolvedTable,

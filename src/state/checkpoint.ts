@@ -45,6 +45,11 @@ export async function forgetCheckpoint(sql: Sql, slot: string): Promise<void> {
   await sql.query('delete from pgnotion.checkpoint where slot = $1', [slot]);
 }
 
+/** The slots that this installation has read from. */
+export async function knownSlots(sql: Sql): Promise<readonly string[]> {
+  return (await sql.query<{ slot: string }>('select slot from pgnotion.checkpoint')).map(({ slot }) => slot);
+}
+
 /** Moves the checkpoint on; belongs in the transaction that stores the outbox entries before it (invariant 2). */
 export async function advanceCheckpoint(sql: Sql, slot: string, lsn: Lsn): Promise<void> {
   await sql.query(checkpointUpdate('$1', '$2'), [slot, formatLsn(lsn)]);

@@ -89,6 +89,15 @@ export async function unlinkTable(sql: Sql, table: TableName, actor: string): Pr
 /** Forgets where a table's pages are, so that a database is made for it. */
 export async function forgetSource(sql: Sql, table: TableName): Promise<void> {
   await sql.query('delete from pgnotion.data_sources where table_name = $1', [table]);
+  await sql.query(`delete from pgnotion.made_databases where kind = 'table' and name = $1`, [table]);
+}
+
+/** Forgets a table that is not synced any more. The audit keeps which page each record had. */
+export async function forgetTable(sql: Sql, table: TableName): Promise<void> {
+  await unlinkTable(sql, table, 'pgnotion');
+  await sql.query('delete from pgnotion.outbox where table_name = $1', [table]);
+  await sql.query('delete from pgnotion.drifts where table_name = $1', [table]);
+  await forgetSource(sql, table);
 }
 
 /** Gives up one record's page: a row that is still there gets a new one, and nothing more waits for the old one. */

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, test } from 'vitest';
 import { freePort } from '../../src/sandbox/postgres-server.ts';
+import { applyUnchecked } from '../support/apply-unchecked.ts';
 import { type CliStage, createCliStage } from '../support/cli-stage.ts';
 import type { Outcome } from '../support/daemon-process.ts';
 import { asAdmin, inDatabase } from '../support/postgres.ts';
@@ -110,8 +111,9 @@ test('the role may not replicate', async () => {
   const run = (args: string[]) => other.run(args, { DATABASE_URL });
   expectRefusal(await run(['start']), 'postgres_not_ready', /no REPLICATION attribute/, /ALTER ROLE/);
   await give(`alter role ${login.user} replication`);
-  await run(['apply']);
   // It replicates now, but only the owner may publish the table.
+  expectRefusal(await run(['apply']), 'checks_failed', /items/, /owner|publication/i);
+  await applyUnchecked(other, { DATABASE_URL });
   expectRefusal(await run(['start']), 'publication_privilege', /must be owner/, /create publication/);
   await give(
     `alter table items owner to ${login.user}; revoke create on database ${other.database.name} from ${login.user}`,

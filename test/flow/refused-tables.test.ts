@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import type { ConfigInput } from '../../src/config/mapping-file.ts';
+import { applyUnchecked } from '../support/apply-unchecked.ts';
 import { type CliStage, createCliStage } from '../support/cli-stage.ts';
 import { eventually } from '../support/eventually.ts';
 import { inDatabase } from '../support/postgres.ts';
@@ -75,6 +76,8 @@ describe.each([15, 18] as const)('PostgreSQL %i', (major) => {
       for (const fault of faults) expect(applied.stderr).toMatch(fault);
       expect(applied.stderr).not.toMatch(/fine:/);
       const remedies = applied.stderr.match(/(?:ALTER TABLE|CREATE UNIQUE INDEX) [^;]*;/g) ?? [];
+      expect(stage.sandbox.control.listDatabases()).toEqual([]);
+      await applyUnchecked(stage);
       const daemon = await stage.start();
       await application(stage, 'started');
       await shows(stage, 'fine', ['fine started', 'started']);
@@ -100,6 +103,7 @@ test('a start that can sync no table at all changes nothing and says what to do'
     schema: 'create table late (id int primary key deferrable, name text)',
   });
   expect((await stage.run(['apply'])).code).toBe(1);
+  await applyUnchecked(stage);
   const started = await stage.run(['start']);
   expect(started).toMatchObject({ code: 1 });
   expect(started.stderr).toMatch(/DEFERRABLE[\s\S]*CREATE UNIQUE INDEX/);
@@ -134,6 +138,8 @@ test('row-level security is said by apply, start and status, and a query that jo
     expect(applied.code).toBe(1);
     expect(applied.stderr).toMatch(/fine: row-level security/);
     expect(applied.stderr).toContain(`ALTER ROLE ${role} BYPASSRLS;`);
+    expect(stage.sandbox.control.listDatabases()).toEqual([]);
+    await applyUnchecked(stage, { DATABASE_URL });
     const daemon = await stage.start({ DATABASE_URL });
     await shows(stage, 'late', ['one']);
     const status = await stage.run(['status'], { DATABASE_URL });

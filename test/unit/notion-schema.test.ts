@@ -196,12 +196,17 @@ describe('planDatabase', () => {
     ]);
   });
 
-  test('creates everything but relations; those whose target exists follow, the others wait', () => {
+  test('creates everything in the order of the mapping, but the relations whose target is not there yet', () => {
     const plan = planDatabase(parts, null, new Map([[SUPPLIERS, OTHER]]));
-    expect(Object.keys(plan.create ?? {})).toEqual(['Part', 'State', 'Supabase ID', 'Last Synced']);
-    expect(plan.update).toEqual({
-      Supplier: { relation: expect.objectContaining({ data_source_id: OTHER }) },
-    });
+    expect(Object.keys(plan.create ?? {})).toEqual([
+      'Part',
+      'State',
+      'Supplier',
+      'Supabase ID',
+      'Last Synced',
+    ]);
+    expect(plan.create?.Supplier).toEqual({ relation: expect.objectContaining({ data_source_id: OTHER }) });
+    expect(plan.update).toEqual({});
     expect(plan.waiting.map(({ property, waitsFor }) => [property, waitsFor])).toEqual([['Parent', PARTS]]);
     expect(plan.faults).toEqual([]);
   });

@@ -372,12 +372,12 @@ describe('the text of a configuration', () => {
         // Slots belong to the whole server, and another database of it has the slot \`pgnotion\`.
         slot: 'pgnotion_app',
         tables: {
-          // Everybody
           // about 1,200 rows
           people: {
             source: 'public.people',
             key: 'id',
             title: 'People',
+            description: 'Everybody',
             fields: {
               // As they sign
               Name: { column: 'name', type: 'title' },

@@ -137,6 +137,15 @@ const CAPABILITIES: readonly Capability[] = [
   },
 ];
 
+/** Makes sure that the connection may make databases and change them. Throws PgnotionError `notion_capability_missing`. */
+export async function assertMayMake(notion: NotionClient): Promise<void> {
+  for (const each of CAPABILITIES) if (MAKING.includes(each.capability)) await tryCapability(notion, each);
+}
+
+const MAKING: readonly CapabilityLook['capability'][] = ['update content', 'insert content'];
+/** What `assertMayMake` asks. */
+export const MAKING_REQUESTS = MAKING.length;
+
 async function tryCapability(notion: NotionClient, { name, request }: Capability): Promise<string> {
   try {
     await request(notion);

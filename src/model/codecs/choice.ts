@@ -36,10 +36,16 @@ export function optionFaults(column: ColumnShape, options: CodecOptions): readon
   return [...valueFaults(column, options, (label) => fold(optionName(label, options))), ...tooLong];
 }
 
+const lookOf = (name: string, { looks = {} }: SchemaOptions): Json & object => {
+  const look = Object.hasOwn(looks, fold(name)) ? looks[fold(name)] : undefined;
+  return { ...look };
+};
+
 /** The options to create a property with; none at all leaves them to Notion, which gives a status its own. */
 export function optionSchema(column: ColumnShape, options: CodecOptions & SchemaOptions): Json {
   const names = optionNames(column, options);
-  return names.length === 0 ? {} : { options: names.map((name) => ({ name })) };
+  if (names.length === 0) return {};
+  return { options: names.map((name): Json => ({ name, ...lookOf(name, options) })) };
 }
 
 /** The name in an option object; undefined for what is none. */

@@ -1,6 +1,7 @@
 import type { Json, PageValue, SqlText } from '../change.ts';
 import type { Fault } from '../errors.ts';
 import type { PageId, RowKey, TableName } from '../ids.ts';
+import type { OptionLooks } from '../option-looks.ts';
 import type { Target } from '../references.ts';
 
 /** The property types that a field can be mapped to. */
@@ -160,6 +161,8 @@ export type ElementRules = {
 export type SchemaOptions = {
   /** Options to create a select, multi_select or status with, besides those that the column's labels give. */
   readonly choices?: readonly string[];
+  /** How options are to look that are made, by their names in lower case. */
+  readonly looks?: OptionLooks;
   /** Notion's number format, such as `dollar`. */
   readonly format?: string;
   /** For `relation`: the data source that it points to. */

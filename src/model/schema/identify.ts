@@ -15,7 +15,16 @@ import {
   type WantedProperty,
 } from './known.ts';
 import { type Located, locate } from './locate.ts';
-import { canonicalName, defaultOption, hasOptions, labelled, optionsOf, renamedOptions } from './options.ts';
+import {
+  canonicalName,
+  defaultOption,
+  hasOptions,
+  labelled,
+  newOption,
+  optionsOf,
+  renamedOptions,
+  type SchemaOption,
+} from './options.ts';
 import {
   absent,
   type Misfit,
@@ -244,28 +253,27 @@ function noteOptions(
   const changed = renamedOptions(field, options);
   if (changed.length > 0) draft.deviations.push(renamedOption(want, field, changed));
   const there = new Set(Object.values(options).map((option) => fold(canonicalName(field, option))));
-  const names = optionsOf(want.schemaJson, type)
-    .map(({ name }) => name)
-    .filter((name) => !there.has(fold(name)));
-  if (names.length === 0) return;
-  const schemaJson = additionOf(now, type, names);
+  const lacking = optionsOf(want.schemaJson, type).filter(({ name }) => !there.has(fold(name)));
+  if (lacking.length === 0) return;
+  const names = lacking.map(({ name }) => name);
+  const schemaJson = additionOf(now, type, lacking);
   draft.missingOptions.push({ property, names, schemaJson });
   if (was === null && schemaJson !== null) draft.lacking.push(property);
   else draft.deviations.push(missingOption(want, names, schemaJson !== null));
 }
 
 /** The update that adds options. It names every existing one by its id, because leaving one out removes it. */
-function additionOf(now: NamedProperty, type: string, names: readonly string[]): Json | null {
+function additionOf(now: NamedProperty, type: string, wanted: readonly SchemaOption[]): Json | null {
   const existing = optionsOf(now, type);
   const present = new Set(existing.map(({ name }) => fold(name)));
-  const added = names.filter((name) => !present.has(fold(name)));
+  const added = wanted.filter(({ name }) => !present.has(fold(name)));
   if (added.length === 0 || existing.length + added.length > MOST_OPTIONS) return null;
   const kept = existing.map(({ id, name, color }) => ({
     ...(id === undefined ? {} : { id }),
     name,
     ...(color === undefined ? {} : { color }),
   }));
-  return { [type]: { options: [...kept, ...added.map((name) => ({ name }))] } };
+  return { [type]: { options: [...kept, ...added.map(newOption)] } };
 }
 
 function missingOption(want: WantedProperty, names: readonly string[], addable: boolean): Deviation {

@@ -4,7 +4,20 @@ import { fold, knownLabels, labelOf, optionName } from '../codecs/values.ts';
 import type { ResolvedField } from '../mapping.ts';
 import { type KnownOption, type KnownSchema, ownEntry } from './known.ts';
 
-type SchemaOption = { readonly id?: string; readonly name: string; readonly color?: string };
+export type SchemaOption = {
+  readonly id?: string;
+  readonly name: string;
+  readonly color?: string;
+  /** In requests, of a status. */
+  readonly group?: string;
+};
+
+/** An option in a request that makes it. */
+export const newOption = ({ name, color, group }: SchemaOption): { readonly [member: string]: string } => ({
+  name,
+  ...(color === undefined ? {} : { color }),
+  ...(group === undefined ? {} : { group }),
+});
 
 const CHOICES: ReadonlySet<string> = new Set(['select', 'multi_select', 'status']);
 export const hasOptions = (type: string): boolean => CHOICES.has(type);

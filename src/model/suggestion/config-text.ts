@@ -1,4 +1,6 @@
 import type { QualifiedName } from '../ids.ts';
+import { MOST_DESCRIPTION } from '../looks.ts';
+import { cutText } from '../texts.ts';
 import type { SuggestedField, SuggestedTable, Suggestion, UnsuitableTable } from './facts.ts';
 
 /** What a configuration's text needs beside the mapping. */
@@ -48,14 +50,15 @@ const slotLines = (slot: string): string[] => [
 export function tableLines(table: SuggestedTable): string[] {
   const { name, source, key, title, direction, rows, fields, leftOut, remarks } = table;
   const [only] = key;
+  const described = descriptionOf(table);
   return [
-    ...comment(table.comment),
     ...comment(rowsText(rows)),
     ...remarks.flatMap(comment),
     `${keyOf(name)}: {`,
     `  source: ${literal(source)},`,
     `  key: ${key.length === 1 && only !== undefined ? literal(only) : `[${key.map(literal).join(', ')}]`},`,
     `  title: ${literal(title)},`,
+    ...(described === null ? [] : [`  description: ${literal(described)},`]),
     ...(direction === null ? [] : [`  direction: ${literal(direction)},`]),
     '  fields: {',
     ...fields.flatMap((field) => indent(fieldLines(field), 4)),
@@ -69,18 +72,27 @@ export function tableLines(table: SuggestedTable): string[] {
 /** The same mapping as a value. */
 export const configInput = ({ tables }: Suggestion) => ({
   tables: Object.fromEntries(
-    tables.map(({ name, source, key, title, direction, fields }) => [
-      name,
-      {
+    tables.map((table) => {
+      const { name, source, key, title, direction, fields } = table;
+      const described = descriptionOf(table);
+      const input = {
         source,
         key,
         title,
+        ...(described === null ? {} : { description: described }),
         ...(direction === null ? {} : { direction }),
         fields: Object.fromEntries(fields.map((field) => [field.property, fieldInput(field)])),
-      },
-    ]),
+      };
+      return [name, input];
+    }),
   ),
 });
+
+/** The table's comment, which is what the database is described with. */
+function descriptionOf({ comment: text }: Pick<SuggestedTable, 'comment'>): string | null {
+  const whole = (text ?? '').toWellFormed().replaceAll('\r\n', '\n').trim();
+  return whole === '' ? null : cutText(whole, MOST_DESCRIPTION);
+}
 
 export const fieldLines = (field: SuggestedField): string[] => [
   ...comment(field.comment),

@@ -131,6 +131,7 @@ function listComments(call: Call): JsonObject {
   return listOf(call, 'comment', comments, (comment) => renderComment(call.store, comment));
 }
 
+/** The sandbox's pages have no content but the pages and databases that stand on them. */
 function listBlocks(call: Call): JsonObject {
   const { store } = call;
   const { id } = pageAt(call, pathId(call, 'block_id'), 'block');

@@ -8,9 +8,9 @@ import {
   sourceAt,
   wantedTrash,
 } from './call.ts';
-import { idAt, objectAt } from './check.ts';
+import { idAt, objectAt, stringAt } from './check.ts';
 import { createDatabase, createDataSource, editSchema } from './databases.ts';
-import { notFound } from './errors.ts';
+import { failed, invalid, notFound } from './errors.ts';
 import { listAnswer, queryPages } from './query.ts';
 import { renderDatabase, renderDataSource, renderPage } from './render.ts';
 import { parseRuns } from './richtext.ts';
@@ -22,6 +22,21 @@ const ID = '([^/]+)';
 const runsIn = (call: Call, name: string): readonly Run[] | undefined =>
   call.body[name] === undefined ? undefined : parseRuns(call.body[name], `body.${name}`);
 
+/** An emoji or a picture elsewhere, as an answer shows it; other kinds of icons the sandbox does not keep. */
+function iconIn({ body }: Call): JsonObject | undefined {
+  if (body.icon === undefined || body.icon === null) return undefined;
+  const icon = objectAt(body.icon, 'body.icon');
+  if (icon.external !== undefined) {
+    const { url } = objectAt(icon.external, 'body.icon.external');
+    return { type: 'external', external: { url: stringAt(url, 'body.icon.external.url', 2000) } };
+  }
+  if (icon.emoji === undefined)
+    throw invalid('The sandbox keeps no other icons than emoji and external ones.');
+  const emoji = stringAt(icon.emoji, 'body.icon.emoji');
+  if (!/^\p{RGI_Emoji}$/v.test(emoji)) throw failed('body.icon.emoji', 'a valid emoji', emoji);
+  return { type: 'emoji', emoji };
+}
+
 function createBase(call: Call): JsonObject {
   const parent = objectAt(call.body.parent, 'body.parent');
   const parentPageId = idAt(parent.page_id, 'body.parent.page_id');
@@ -32,6 +47,7 @@ function createBase(call: Call): JsonObject {
     title: runsIn(call, 'title') ?? [],
     description: runsIn(call, 'description') ?? [],
     isInline: call.body.is_inline === true,
+    icon: iconIn(call) ?? null,
     properties: initial === undefined ? {} : objectAt(initial, 'body.initial_data_source').properties,
   });
   return renderDatabase(call, database);
@@ -48,6 +64,7 @@ function updateBase(call: Call): JsonObject {
     ...database,
     title: runsIn(call, 'title') ?? database.title,
     description: runsIn(call, 'description') ?? database.description,
+    icon: iconIn(call) ?? database.icon ?? null,
     inTrash: trash ?? database.inTrash,
     lastEditedTime: call.at,
     lastEditedBy: call.by,
@@ -108,7 +125,7 @@ function querySource(call: Call): JsonObject {
 export const schemaRoutes: readonly Route[] = [
   {
     operation: 'databases.create',
-    members: ['parent', 'title', 'description', 'is_inline', 'initial_data_source'],
+    members: ['parent', 'title', 'description', 'icon', 'is_inline', 'initial_data_source'],
     method: 'POST',
     pattern: /^\/v1\/databases$/,
     run: createBase,
@@ -121,7 +138,7 @@ export const schemaRoutes: readonly Route[] = [
   },
   {
     operation: 'databases.update',
-    members: ['title', 'description', 'in_trash', 'archived'],
+    members: ['title', 'description', 'icon', 'in_trash', 'archived'],
     method: 'PATCH',
     pattern: new RegExp(`^/v1/databases/${ID}$`),
     run: updateBase,

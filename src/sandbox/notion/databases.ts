@@ -3,7 +3,7 @@ import { archivedEdit } from './errors.ts';
 import type { Deed } from './pages.ts';
 import { applySchema } from './schema.ts';
 import { isTrashedSource } from './sharing.ts';
-import type { Database, DataSource, Run } from './types.ts';
+import type { Database, DataSource, JsonObject, Run } from './types.ts';
 
 const stamps = ({ at, by }: Deed) => ({
   createdTime: at,
@@ -20,10 +20,11 @@ export function createDatabase(
     readonly title: readonly Run[];
     readonly description: readonly Run[];
     readonly isInline: boolean;
+    readonly icon?: JsonObject | null;
     readonly properties: unknown;
   },
 ): Database {
-  const { parentPageId, title, description, isInline } = wanted;
+  const { parentPageId, title, description, isInline, icon = null } = wanted;
   const id = randomUUID();
   const database = {
     id,
@@ -31,6 +32,7 @@ export function createDatabase(
     title,
     description,
     isInline,
+    icon,
     inTrash: false,
     shared: true,
     ...stamps(deed),

@@ -230,7 +230,7 @@ export function renderDatabase(view: View, database: Database): JsonObject {
     created_time: shownTime(database.createdTime),
     last_edited_time: shownTime(database.lastEditedTime),
     data_sources: sources.map((source) => ({ id: source.id, name: plainOf(source.title, namesOf(store)) })),
-    icon: null,
+    icon: database.icon ?? null,
     cover: null,
     url: urlOf(database.id),
     public_url: null,

@@ -125,6 +125,8 @@ export type Database = Stamps & {
   readonly isInline: boolean;
   readonly inTrash: boolean;
   readonly shared: boolean;
+  /** As an answer has it. Absent in old journals. */
+  readonly icon?: JsonObject | null;
 };
 
 export type DataSource = Stamps & {
