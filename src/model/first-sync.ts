@@ -75,7 +75,8 @@ export function progressOf(
   // Before a window is over, that nothing was done may only mean that the one before was spent.
   const measured = elapsed >= limit.windowMs || (elapsed > 0 && requests > 0);
   const rateOf = ({ table, before }: Pick<Count, 'table' | 'before'>): number | null => {
-    const from = first?.done.get(table);
+    // Its walk may have begun after the first sample.
+    const from = samples.find(({ done }) => done.has(table))?.done.get(table);
     const to = last?.done.get(table);
     if (!measured || from === undefined || to === undefined) return before.rowsPerSecond;
     return Math.max(0, to - from) / seconds;

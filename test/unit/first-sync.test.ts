@@ -64,6 +64,24 @@ describe('rate and time left', () => {
     expect(line).toMatchObject({ rowsPerSecond: 2.4 });
   });
 
+  test('a table whose walk began after the first sample has a rate of its own', () => {
+    const counts = [
+      counted(regions, { total: 20, waiting: 2 }),
+      counted(orders, { total: 20_000, waiting: 18_000 }),
+    ];
+    const samples = [
+      at(0, { regions: 0 }),
+      at(5, { regions: 18, orders: 0 }),
+      at(100, { regions: 18, orders: 2_000 }),
+    ];
+    const lines = progressOf(counts, samples, {
+      requests: 2_018,
+      limit: { requests: 100_000, windowMs: 1_000 },
+    });
+    expect(lines[1]).toMatchObject({ done: 2_000, rowsPerSecond: 20 });
+    expect(wholeOf(lines)?.secondsLeft).toBeCloseTo(18_002 / (20 + 18 / 100));
+  });
+
   test('rows that need no request are as fast as they are', () => {
     const [line] = measured(
       [counted(regions, { waiting: 100 })],
