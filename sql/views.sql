@@ -226,3 +226,13 @@ create view pgnotion.notion_usage as
     from pgnotion.requests
    group by 1, 2
    order by 1 desc, 2;
+
+-- Comparisons of both sides, and what each found. `counts` has the report of `pgnotion verify --json` without its list.
+create view pgnotion.verifications as
+  select id, started_at, finished_at, result, (counts ->> 'differences')::bigint as differences, total as records,
+         table_name, selection, actor, counts
+    from pgnotion.runs where kind = 'verify' order by id desc;
+
+create view pgnotion.differences as
+  select f.run_id, f.table_name, f.kind, f.key, f.page_id, f.field, f.row_value, f.page_value, f.note
+    from pgnotion.verify_findings f order by f.run_id desc, f.id;

@@ -38,6 +38,8 @@ import { createSchemaWatch } from '../to-postgres/watch-schema.ts';
 import type { Installation } from './connections.ts';
 import { createReadLog } from './log-read.ts';
 import { createSettleRelations } from './settle-relations.ts';
+import { noticedMs, pageLister } from './verify.ts';
+import { runVerifySchedule } from './verify-schedule.ts';
 
 const steadyMs = (): number => performance.now();
 
@@ -105,6 +107,7 @@ export function flowsOf(
     ...firstSyncOf({ ...shared, limit: environment.NOTION_RATE_LIMIT }, options.showProgress),
     ...syncLogOf(config.syncLog, { ...outbound, limit: environment.NOTION_RATE_LIMIT }),
     ...conflictPagesOf(installation, outbound),
+    ...verifyOf(installation, shared),
     { name: 'schema', run: (signal) => shared.schema.run(signal) },
     { name: 'table shapes', run: (signal) => shared.shapes.run(signal) },
     { name: 'notices', run: (signal) => runNotices({ ...shared, isConnectionLost, createGraceMs }, signal) },
@@ -153,6 +156,26 @@ function syncLogOf(
   if (level === 'off') return [];
   const context = { ...shared, settings: { level, ...keep } };
   return [{ name: 'sync log', run: (signal) => runSyncLog(context, signal) }];
+}
+
+/** Comparisons that the configuration asks for, behind everything else and within the same budget. */
+function verifyOf(installation: Installation, shared: Flowing): readonly Service[] {
+  const { verifyHours } = installation.config;
+  if (verifyHours === null) return [];
+  const { store, notion, sourceOf } = shared;
+  const context = {
+    ...shared,
+    listPages: pageLister(notion, shared.log),
+    settleRelations: createSettleRelations({ store, notion, sourceOf, readOnly: true }),
+    noticedMs: noticedMs(installation),
+    priority: 'sweep',
+  } as const;
+  return [
+    {
+      name: 'verify',
+      run: (signal) => runVerifySchedule({ ...context, signal }, verifyHours * 3_600_000, signal),
+    },
+  ];
 }
 
 function conflictPagesOf(

@@ -23,6 +23,8 @@ type Ends = {
   readonly store: Store;
   readonly notion: NotionClient;
   readonly sourceOf: (table: TableName) => Promise<Source>;
+  /** Whoever only compares leaves everything as it is. */
+  readonly readOnly?: boolean;
 };
 
 /** How many related pages are asked for at once, and how many answers are kept. */
@@ -67,7 +69,7 @@ export function createSettleRelations(ends: Ends): SettleRelations {
       known: record.unshown,
       isAway: (page) => away.has(page),
     });
-    await keep(ends.store, { table: table.name, key: record.key as RowKey }, settled);
+    if (!ends.readOnly) await keep(ends.store, { table: table.name, key: record.key as RowKey }, settled);
     return {
       page: whole.page,
       image: settled.image,
@@ -117,7 +119,7 @@ function createLooks({ notion }: Ends): Looks {
 }
 
 async function awayAmong(
-  { store, sourceOf }: Ends,
+  { store, sourceOf, readOnly }: Ends,
   looks: Looks,
   { relatedTable }: ResolvedField,
   { pages, since, ask }: { readonly pages: readonly PageId[]; readonly since: number; readonly ask: Ask },
@@ -135,7 +137,7 @@ async function awayAmong(
         if (await looks(page, await sourceOf(table), since, ask)) return;
         away.add(page);
         // Nobody has noticed yet that it left: from then on its state says so, and costs no request.
-        if (record?.state === 'linked')
+        if (record?.state === 'linked' && !readOnly)
           await store.transaction((sql) => lookSoon(sql, { table, key: record.key, page }));
       }),
     );

@@ -6,6 +6,7 @@ import { addGuardedCommands, completeHelp, json, load, printDone, program } from
 import type { RollbackArguments } from './rollback.ts';
 import { addDoctorCommand, addSetupCommands } from './setup-commands.ts';
 import { ask, endQuietlyWithReader, print, report, stopSignal, tell } from './terminal.ts';
+import { addVerifyCommand } from './verify-command.ts';
 
 // What a command works with is loaded when it runs: help needs nothing of it, and a daemon nothing of the others.
 // Loading makes garbage too, so the heap is told first; the environment is known later.
@@ -235,6 +236,8 @@ program
     const whole = await rollbackCommand(await load(true), given, json(), print);
     if (!whole) process.exitCode = 2;
   });
+
+addVerifyCommand(program);
 
 program
   .command('sandbox')

@@ -93,6 +93,12 @@ export const EXAMPLES: Readonly<Record<string, readonly string[]>> = {
     'pgnotion rollback --since 15m --actor Ada --dry-run',
     'pgnotion rollback --record suppliers 42 --to 2026-03-01T12:00:00Z',
   ],
+  verify: [
+    'pgnotion verify',
+    'pgnotion verify --table suppliers --where "status = \'active\'" --json',
+    'pgnotion verify --sample 200 --html report.html',
+    'pgnotion verify --heal postgres --dry-run',
+  ],
   sandbox: ['pgnotion sandbox', 'pgnotion sandbox --port 7421 --journal notion.jsonl'],
   demo: ['pgnotion demo', 'pgnotion demo --fresh'],
 };

@@ -15,6 +15,7 @@ import { type RefusedKind, readRefusedKinds } from '../state/refused-requests.ts
 import { slotLines } from '../state/slot-notes.ts';
 import { createStore } from '../state/sql.ts';
 import { readStatus, type StatusLine } from '../state/status.ts';
+import { type LastVerification, lastVerification } from '../state/verify.ts';
 import { driftLines, type Loaded, within } from './commands.ts';
 import { notApplied } from './first-contact.ts';
 import { firstSyncLines, firstSyncOf } from './first-sync.ts';
@@ -33,6 +34,8 @@ type Status = {
   readonly refused: readonly RefusedKind[];
   /** What the last probe of Notion has found. */
   readonly evidence: Evidence | null;
+  /** The last comparison of both sides. */
+  readonly verification: LastVerification | null;
 };
 
 /** How status is told: lines for a person, a document, or a document on one line. */
@@ -67,20 +70,12 @@ async function readAll(installation: Installation): Promise<Status> {
     firstSync: await readFirstSync(sql),
     refused: await readRefusedKinds(sql),
     evidence: await storedEvidence(sql),
+    verification: await lastVerification(sql),
   };
 }
 
-function statusData({
-  now,
-  system,
-  rows,
-  faults,
-  drift,
-  slot,
-  firstSync,
-  refused,
-  evidence,
-}: Status): object {
+function statusData(status: Status): object {
+  const { now, system, rows, faults, drift, slot, firstSync, refused, evidence, verification } = status;
   return {
     at: now,
     ...system,
@@ -88,6 +83,7 @@ function statusData({
     refused,
     first_sync: progressJson(wholeOf(firstSync)),
     evidence,
+    verification,
     tables: rows.map((row) => ({
       ...row,
       faults: faults.get(row.table_name) ?? [],
@@ -131,8 +127,17 @@ function statusText(installation: Installation, status: Status): string {
       ({ kind, table, code, remedy }) =>
         `\nNotion refuses to ${kind} pages${table === null ? '' : ` of ${table}`} (${code}): ${remedy}`,
     ),
+    ...verificationLines(status.verification),
   ].join('\n');
 }
+
+/** What the last comparison of both sides found; nothing if they were the same. */
+const verificationLines = (last: LastVerification | null): string[] =>
+  last === null || last.result === 'same'
+    ? []
+    : [
+        `\nthe last comparison (run ${last.run}, ${last.finishedAt.toISOString()}) found ${last.differences} differences: run \`pgnotion verify\``,
+      ];
 
 const notesOf = (row: StatusLine): string[] => [
   ...(row.paused ? [`paused: ${row.paused_reason}`] : row.backfilled ? [] : ['first sync']),

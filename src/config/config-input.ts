@@ -183,6 +183,11 @@ type SyncLogInput = {
   entries?: number | undefined;
 };
 
+type VerifyInput = {
+  /** Hours between two comparisons of both sides that the daemon makes by itself; there are none by default. */
+  everyHours?: number | undefined;
+};
+
 type RetentionInput = {
   /** Days for which finished operations are kept; older changes cannot be rolled back. The default is 90. */
   days?: number | undefined;
@@ -202,6 +207,8 @@ export type ConfigInput = {
   guard?: GuardsInput | undefined;
   /** The former name of `guard.deletion`. */
   deleteGuard?: GuardInput | undefined;
+  /** Comparisons of both sides. */
+  verify?: VerifyInput | undefined;
   /** How long the history is kept. */
   retention?: RetentionInput | undefined;
   /** When Notion is read, and what is remembered. */

@@ -145,6 +145,7 @@ export function toConfig(data: ParsedConfig, tables: readonly TableMapping[]): C
     settleSeconds: data.sync?.settleSeconds ?? 5,
     wholePollPages: data.sync?.wholePollPages ?? 200,
     sweepHours: data.sync?.sweepHours ?? 24,
+    verifyHours: data.verify?.everyHours ?? null,
     retentionDays: data.retention?.days ?? 90,
     rememberDays: data.sync?.rememberDays ?? 30,
     guards: guardsOf(data),

@@ -128,6 +128,11 @@ const config = z.strictObject({
     })
     .optional(),
   deleteGuard: z.strictObject(guardBounds).optional(),
+  verify: z
+    .strictObject({
+      everyHours: z.number().positive().optional(),
+    })
+    .optional(),
   retention: z
     .strictObject({
       days: z.number().int().min(1).optional(),
@@ -167,6 +172,8 @@ export type Config = {
   readonly rememberDays: number;
   readonly guards: Guards;
   readonly syncLog: SyncLogSettings;
+  /** Between two comparisons that the daemon makes by itself; null: it makes none. */
+  readonly verifyHours: number | null;
   readonly retentionDays: number;
 };
 

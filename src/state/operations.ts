@@ -2,6 +2,7 @@ import type { Json, PageImage, RowImage } from '../model/change.ts';
 import type { PageId, RowKey, TableName } from '../model/ids.ts';
 import type { PageExtras } from '../model/page.ts';
 import { settledAgeMs } from '../model/unanswered.ts';
+import { healOf } from './heals.ts';
 import { intending } from './intent.ts';
 import { notFailing } from './page-failures.ts';
 import type { Sql } from './sql.ts';
@@ -43,6 +44,25 @@ type RowChange = { readonly before: RowImage | null; readonly after: RowImage | 
 const membersOf = (values: Values | string): Values =>
   typeof values === 'string' ? (JSON.parse(values) as Values) : values;
 
+/** With an epoch as $20, if there is one. */
+const beginning = (epoch: number | null, intends: boolean): string => `with ${
+  intends ? `intended as (${intending('$2', '$3')}),` : ''
+} made as (
+     insert into pgnotion.operations
+       (direction, table_name, key, page_id, kind, fields, before, after, lsn, changed_at, actor, attempt, batch,
+        actor_id, row_before, row_after, extras, candidates, approved)
+     select $1, $2, $3, $4::uuid, $5, $6::text[], $7::jsonb, $8::jsonb, $9::pg_lsn, $10::timestamptz, $11, $12::integer,
+            coalesce($13::text, ${healOf('$1', '$2', '$3', '$4::uuid')}), $14,
+            $15::jsonb, $16::jsonb, $17::jsonb, $18::text[], $19::boolean
+       ${epoch === null ? '' : 'from pgnotion.fence($20)'}
+     returning id, batch, direction, table_name, key, page_id),
+     -- Of a heal, the first operation that follows.
+     tied as (
+       update pgnotion.heals h set operation_id = made.id from made
+        where made.batch = h.run_id::text and h.operation_id is null and h.direction = made.direction
+          and h.table_name = made.table_name and (h.key = made.key or h.page_id = made.page_id))
+     select id::text from made`;
+
 /**
  * Stores the operation before the change is made: a crash between the two leaves the old values on record. With an epoch
  * it needs no transaction around it. `intends`: so is that the record's page may come to exist.
@@ -57,40 +77,30 @@ export async function beginOperation(
   const fields = [...new Set([...Object.keys(membersOf(before)), ...Object.keys(after)])];
   const jsonOf = (image: RowImage | null | undefined): string | null =>
     image == null ? null : JSON.stringify(image);
-  const [row] = await sql.query<{ id: OperationId }>(
-    `${intends ? `with intended as (${intending('$2', '$3')})` : ''}
-     insert into pgnotion.operations
-       (direction, table_name, key, page_id, kind, fields, before, after, lsn, changed_at, actor, attempt, batch,
-        actor_id, row_before, row_after, extras, candidates, approved)
-     select $1, $2, $3, $4::uuid, $5, $6::text[], $7::jsonb, $8::jsonb, $9::pg_lsn, $10::timestamptz, $11, $12::integer, $13, $14,
-            $15::jsonb, $16::jsonb, $17::jsonb, $18::text[], $19::boolean
-       ${epoch === null ? '' : 'from pgnotion.fence($20)'}
-     returning id::text`,
-    [
-      operation.direction,
-      operation.table,
-      operation.key,
-      operation.page,
-      operation.kind,
-      fields,
-      typeof before === 'string' ? before : JSON.stringify(before),
-      JSON.stringify(after),
-      operation.lsn ?? null,
-      operation.changedAt,
-      operation.actor ?? null,
-      operation.attempt ?? 1,
-      operation.batch ?? null,
-      operation.actorId ?? null,
-      jsonOf(change?.before),
-      jsonOf(change?.after),
-      operation.extras === undefined || Object.keys(operation.extras).length === 0
-        ? null
-        : JSON.stringify(operation.extras),
-      operation.candidates ?? [],
-      operation.approved ?? false,
-      ...(epoch === null ? [] : [epoch]),
-    ],
-  );
+  const [row] = await sql.query<{ id: OperationId }>(beginning(epoch, intends), [
+    operation.direction,
+    operation.table,
+    operation.key,
+    operation.page,
+    operation.kind,
+    fields,
+    typeof before === 'string' ? before : JSON.stringify(before),
+    JSON.stringify(after),
+    operation.lsn ?? null,
+    operation.changedAt,
+    operation.actor ?? null,
+    operation.attempt ?? 1,
+    operation.batch ?? null,
+    operation.actorId ?? null,
+    jsonOf(change?.before),
+    jsonOf(change?.after),
+    operation.extras === undefined || Object.keys(operation.extras).length === 0
+      ? null
+      : JSON.stringify(operation.extras),
+    operation.candidates ?? [],
+    operation.approved ?? false,
+    ...(epoch === null ? [] : [epoch]),
+  ]);
   if (row === undefined) throw new Error('insert into pgnotion.operations returned no id');
   return row.id;
 }

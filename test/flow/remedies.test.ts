@@ -159,6 +159,17 @@ test('a failure: listed, explained, tried again; the table compared; the change 
   done.add('status --watch');
 });
 
+test('the comparison, in each way that is named', async () => {
+  const differsOrNot = [0, 2];
+  await run('verify', {}, differsOrNot);
+  await run('verify --table TABLE', { TABLE: 'items' }, differsOrNot);
+  const only = { TABLE: 'items', CONDITION: 'id > 0' };
+  await run('verify --table TABLE --where CONDITION', only, differsOrNot);
+  await run('verify --sample 200', {}, differsOrNot);
+  await run('verify --html FILE', { FILE: `${stage.folder}/report.html` }, differsOrNot);
+  await run('verify --heal postgres --dry-run', {}, differsOrNot);
+});
+
 test('webhooks: the token of the handshake, and a new one', async () => {
   await using daemon = await stage.start();
   const [, address = ''] = /"address":"([^"]+)"/.exec(daemon.stderr()) ?? [];
