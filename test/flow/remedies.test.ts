@@ -67,6 +67,11 @@ test('before there is a database in Notion', async () => {
   await run('apply');
   await run('apply --yes');
   await run('apply --take-over');
+  // Nothing is there that would be removed.
+  await run('apply --allow-destructive');
+  await run('apply --allow-destructive --yes');
+  await run('plan --out FILE', { FILE: 'again.json' }, [2]);
+  await run('apply FILE --allow-destructive', { FILE: 'again.json' });
   // A diff of the configuration that is there: what a second run of init is for.
   for (const named of ['init', 'init --yes']) await run(named, {}, [0, 2]);
 });
