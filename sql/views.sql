@@ -227,7 +227,7 @@ create view pgnotion.notion_usage as
    group by 1, 2
    order by 1 desc, 2;
 
--- Comparisons of both sides, and what each found. `counts` has the report of `pgnotion verify --json` without its list.
+-- Comparisons of both sides, and what each found. `counts` has the report as JSON, without its list.
 create view pgnotion.verifications as
   select id, started_at, finished_at, result, (counts ->> 'differences')::bigint as differences, total as records,
          table_name, selection, actor, counts
