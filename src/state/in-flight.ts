@@ -1,6 +1,5 @@
 import type { PageId, RowKey, TableName } from '../model/ids.ts';
 import type { InFlightKind, Known } from '../model/verify.ts';
-import { LOCKS } from './locks.ts';
 import type { Sql } from './sql.ts';
 
 type Asked = { readonly key: RowKey | null; readonly page: PageId | null };
@@ -73,19 +72,9 @@ export async function readUnderway(sql: Sql, table: TableName, asked: readonly A
   };
 }
 
-/** A daemon without a sign of life for longer is taken for stopped. */
-const ALIVE_SECONDS = 5;
-
-/** Whether a daemon is at work, so that what is under way will arrive: it holds the lock, and leaves signs of life. */
+/** Whether a daemon is at work, so that what is under way will arrive. */
 export async function isDaemonAlive(sql: Sql): Promise<boolean> {
-  const rows = await sql.query(
-    `select from pgnotion.settings
-      where name = 'beat' and (value #>> '{}')::timestamptz > clock_timestamp() - make_interval(secs => $2)
-        and exists (select from pg_locks
-                     where locktype = 'advisory' and objid = $1 and granted
-                       and database = (select oid from pg_database where datname = current_database()))`,
-    [LOCKS.lease, ALIVE_SECONDS],
-  );
+  const rows = await sql.query(`select from pgnotion.daemon where state in ('starting', 'syncing')`);
   return rows.length > 0;
 }
 
