@@ -72,9 +72,9 @@ export async function readUnderway(sql: Sql, table: TableName, asked: readonly A
   };
 }
 
-/** Whether a daemon is at work, so that what is under way will arrive. */
+/** Whether a daemon holds the lock, so that what is under way will arrive; one that is silent for a moment may go on. */
 export async function isDaemonAlive(sql: Sql): Promise<boolean> {
-  const rows = await sql.query(`select from pgnotion.daemon where state in ('starting', 'syncing')`);
+  const rows = await sql.query(`select from pgnotion.daemon where state <> 'stopped'`);
   return rows.length > 0;
 }
 
