@@ -55,7 +55,13 @@ export async function claimDue(
   return Map.groupBy(rows, ({ table }) => table);
 }
 
-/** What a loop rests for that has found nothing due. */
+/** Records have to follow changes of their keys first: until then nothing is due. */
+export async function doMovesWait(sql: Sql): Promise<boolean> {
+  const [row] = await sql.query<{ wait: boolean }>(`select not ${NO_MOVE_PENDING} as wait`);
+  return row?.wait ?? false;
+}
+
+/** What a loop rests for that has found nothing due, and has nothing in hand: it reads all that waits. */
 export type Rest = {
   /** Until the next entry is due, on PostgreSQL's clock; null if nothing waits. */
   readonly ms: number | null;

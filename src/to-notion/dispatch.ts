@@ -7,7 +7,7 @@ import { isReadBlocked } from '../postgres/row-statement-error.ts';
 import { createPatience, type Patience } from '../runtime/patience.ts';
 import { keepTrying, LONGEST_WAIT_MS } from '../runtime/retry.ts';
 import type { Wake } from '../runtime/wake.ts';
-import { claimDue, restOf } from '../state/due.ts';
+import { claimDue, doMovesWait, restOf } from '../state/due.ts';
 import type { OutboxEntry } from '../state/outbox.ts';
 import type { ReadEntries } from './batch.ts';
 import type { DeliverContext } from './context.ts';
@@ -89,12 +89,15 @@ async function restMs(
   { urgency }: DeliverOptions,
   { work }: UnderWay,
 ): Promise<number> {
-  const { ms, movesWait } = await restOf(context.store, urgency);
+  const { ms, movesWait } =
+    work.size > 0
+      ? { ms: BUSY_MS, movesWait: await doMovesWait(context.store) }
+      : await restOf(context.store, urgency);
   if (movesWait) {
     await applyMoves(context);
     return 0;
   }
-  return work.size > 0 ? BUSY_MS : Math.max(LEAST_MS, Math.min(ms ?? IDLE_MS, IDLE_MS));
+  return Math.max(LEAST_MS, Math.min(ms ?? IDLE_MS, IDLE_MS));
 }
 
 /** What was found due: nothing, all that there is, or as much as one look gives. */
