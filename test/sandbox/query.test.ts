@@ -189,6 +189,29 @@ test('a row that is edited while a scan by edit time runs comes again', async ()
   expect(rest.results.map(titleOf)).toEqual(['cherry', 'date', 'apple']);
 });
 
+test('a sorted scan in small portions is the whole order, ties included', async () => {
+  const { notion, database, page, sandbox } = await desk();
+  const { dataSourceId } = await database({ N: { number: {} } });
+  const numbers = Array.from({ length: 60 }, (_, at) => (at * 37) % 20);
+  for (const [at, n] of numbers.entries()) await page(dataSourceId, { ...named(`p${at}`), N: { number: n } });
+  const seen: { readonly title: string; readonly n: number }[] = [];
+  for (let cursor: string | undefined; cursor !== ''; ) {
+    const answer = await notion.dataSources.query({
+      data_source_id: dataSourceId,
+      page_size: 7,
+      sorts: [{ property: 'N', direction: 'descending' }],
+      ...(cursor !== undefined && { start_cursor: cursor }),
+    });
+    for (const one of answer.results) {
+      const n = sandbox.control.page(one.id).properties.N?.number as number;
+      seen.push({ title: titleOf(one), n });
+    }
+    cursor = answer.next_cursor ?? '';
+  }
+  expect(seen.map(({ n }) => n)).toEqual(numbers.toSorted((a, b) => b - a));
+  expect(new Set(seen.map(({ title }) => title)).size).toBe(60);
+});
+
 test('answers can be short, and are cut at the cap', async () => {
   const { notion, dataSourceId, sandbox } = await fruit();
   sandbox.control.setShortPages(true);

@@ -57,6 +57,30 @@ type Slice<T> = {
   readonly complete: boolean;
 };
 
+/** The first `count` in that order. A database of thousands is not sorted whole for each hundred of it. */
+function first<T>(items: readonly T[], count: number, compare: (a: T, b: T) => number): T[] {
+  const best = items.slice(0, count).sort(compare);
+  for (const item of items.slice(count)) {
+    const last = best.at(-1);
+    if (last === undefined || compare(last, item) <= 0) continue;
+    best.pop();
+    best.splice(placeOf(best, item, compare), 0, item);
+  }
+  return best;
+}
+
+/** Behind all that come no later than it, as a stable sort has it. */
+function placeOf<T>(sorted: readonly T[], item: T, compare: (a: T, b: T) => number): number {
+  let [low, high] = [0, sorted.length];
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    const there = sorted[middle] as T;
+    if (compare(there, item) <= 0) low = middle + 1;
+    else high = middle;
+  }
+  return low;
+}
+
 /** One page of a scan whose order holds together from its first item to its last. */
 export function slice<T>(
   cursors: Cursors,
@@ -73,12 +97,12 @@ export function slice<T>(
   const session = cursors.open(scan.cursor, scan.query, now);
   const seed = session?.seed ?? randomUUID();
   const compare = scan.compare(seed);
-  const sorted = scan.items.toSorted(compare);
   // What has changed since is judged against the last item as it was when it was handed out.
-  const rest = session === null ? sorted : sorted.filter((item) => compare(session.last as T, item) < 0);
+  const rest =
+    session === null ? scan.items : scan.items.filter((item) => compare(session.last as T, item) < 0);
   const served = session?.served ?? 0;
   const size = cuts.shortPages ? Math.ceil(scan.size / 2) : scan.size;
-  const items = rest.slice(0, Math.max(0, Math.min(size, cuts.cap - served)));
+  const items = first(rest, Math.max(0, Math.min(size, cuts.cap - served)), compare);
   const last = items.at(-1);
   const total = served + items.length;
   const more = rest.length > items.length && total < cuts.cap && last !== undefined;
