@@ -25,6 +25,8 @@ export function failureText(row: FailureLine, now: Date): string {
   return [
     `${table} ${key ?? page ?? ''} (${direction}, ${parked ? 'set aside' : `try ${attempts}`})`,
     ...`${failureSentence(row)} (${code})`.split('\n').map((line) => `  ${line}`),
+    // The page's words are for those who edit it; whoever runs this wants the constraint's name too.
+    ...(row.shown === null || row.reason === null ? [] : [`  reason: ${row.reason}`]),
     `  what to do: ${remedy}`,
     `  ${timesText(row, now)}`,
   ].join('\n');

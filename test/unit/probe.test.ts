@@ -17,7 +17,14 @@ import {
   rateFound,
   targetsFound,
 } from '../../src/model/probe/judge.ts';
-import { lagFound, lagOfTrial, lookTimes, percentile, schemaLagFound } from '../../src/model/probe/lag.ts';
+import {
+  affordable,
+  lagFound,
+  lagOfTrial,
+  lookTimes,
+  percentile,
+  schemaLagFound,
+} from '../../src/model/probe/lag.ts';
 import { markIn, NUMBERS, scratchTitle } from '../../src/model/probe/plan.ts';
 import { evidenceLine } from '../../src/model/probe/texts.ts';
 
@@ -161,6 +168,17 @@ describe('the lag', () => {
     expect(lookTimes(3, 40_000, 22_000).at(0)).toBe(24_000);
     expect(lookTimes(3, 40_000, 22_000).at(-1)).toBe(40_000);
     expect(lookTimes(0, 10)).toEqual([]);
+  });
+
+  test('are thinned to what is left to ask, and keep the last', () => {
+    const times = [0, 1, 4, 9, 16];
+    expect(affordable(times, 9)).toEqual(times);
+    expect(affordable(times, 3)).toEqual([0, 4, 16]);
+    expect(affordable(times, 2)).toEqual([0, 16]);
+    expect(affordable(times, 1)).toEqual([16]);
+    expect(affordable(times, 0)).toEqual([]);
+    expect(affordable(times, -1)).toEqual([]);
+    expect(affordable([], 3)).toEqual([]);
   });
 });
 

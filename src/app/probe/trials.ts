@@ -1,6 +1,13 @@
 import type { Json } from '../../model/change.ts';
 import type { PageId } from '../../model/ids.ts';
-import { lagOfTrial, lookTimes, type QueryLook, type Trial, type TrialLag } from '../../model/probe/lag.ts';
+import {
+  affordable,
+  lagOfTrial,
+  lookTimes,
+  type QueryLook,
+  type Trial,
+  type TrialLag,
+} from '../../model/probe/lag.ts';
 import { LOOK_EVERY, PROPERTY } from '../../model/probe/plan.ts';
 import type { NotionPage } from '../../notion/client.ts';
 import { NotionFailure, stopsAll } from '../../notion/error-classification.ts';
@@ -97,7 +104,7 @@ export async function tryWrites(
     return last !== undefined && seenIn(last).size === done.length;
   };
   const endedMs = session.clock.now();
-  for (const ms of [0, ...times]) {
+  for (const ms of affordable([0, ...times], session.left() - reserve)) {
     if (session.left() <= reserve) break;
     await waitUntil(session, endedMs + ms);
     await look();

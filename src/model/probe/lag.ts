@@ -69,3 +69,14 @@ export function lookTimes(count: number, untilMs: number, expectedMs = 0): reado
     Math.round(fromMs + (untilMs - fromMs) * ((at + 1) / count) ** 2),
   );
 }
+
+/**
+ * As many of these times as there are requests for, spread over all of them. The last one stays: without it, what takes
+ * longest would pass for never seen.
+ */
+export function affordable(times: readonly number[], requests: number): readonly number[] {
+  if (requests >= times.length) return times;
+  if (requests <= 1) return times.slice(-1).slice(0, Math.max(0, requests));
+  const step = (times.length - 1) / (requests - 1);
+  return Array.from({ length: requests }, (_, at) => times[Math.round(at * step)] ?? 0);
+}
