@@ -118,6 +118,6 @@ function sampleOf(text: string | undefined): number | null {
 const whereOfMany = (): PgnotionError =>
   new PgnotionError({
     code: 'where_of_many',
-    message: '--where is a condition on the rows of one table, and several are compared',
+    message: 'the option --where is a condition on the rows of one table, and several are compared',
     remedy: 'name the table as well: `pgnotion verify --table TABLE --where CONDITION`',
   });

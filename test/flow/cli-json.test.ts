@@ -40,7 +40,7 @@ const SCENARIOS: Readonly<Record<string, Scenario>> = {
   pause: document('pause', 'items'),
   resume: document('resume', 'items'),
   'failures list': document('failures', 'list'),
-  'failures retry': refused('failures', 'retry', 'items', '1'),
+  'failures retry': refused('failures', 'retry', 'items', '404'),
   'guarded list': document('guarded', 'list'),
   'guarded approve': refused('guarded', 'approve', 'items'),
   'guarded reject': refused('guarded', 'reject', 'items', '1'),

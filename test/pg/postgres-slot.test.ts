@@ -71,7 +71,9 @@ test('invariant 17: a slot that an open transaction holds up names it again and 
   await writer.query('BEGIN; CREATE TABLE held (id int)');
   const { told, made } = making(database);
   await eventually(() => told.length >= 3);
-  expect(told.at(-1)).toEqual([expect.stringMatching(/^pid \d+ of \S+ \(slow import\), open since \d{4}-/)]);
+  // Transactions of other databases of the server hold it up too.
+  const ours = expect.stringMatching(/^pid \d+ of \S+ \(slow import\), open since \d{4}-/);
+  expect(told.at(-1)).toContainEqual(ours);
   await writer.query('COMMIT');
   await writer.end();
   expect(await made).toBeGreaterThan(0n);

@@ -262,7 +262,8 @@ describe('two that stand in each other’s way', () => {
     const ready = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
     let tries = 0;
     const both = (tables_: UserTables, own: number, order: readonly string[]) =>
-      writeAs(tables_.writer, tag, async (transaction) => {
+      // With the patience of a command: on a busy machine a short wait for a lock ends before the deadlock is found.
+      writeAs(tables_.writer.patient, tag, async (transaction) => {
         tries += 1;
         await sql`update t set v = v || ${String(own)} where id = ${order[0]}::int`.execute(transaction);
         ready[own]?.resolve();
