@@ -1,4 +1,3 @@
-import { createHash, timingSafeEqual } from 'node:crypto';
 import { verifyWebhookSignature } from '@notionhq/client';
 import { Hono } from 'hono';
 import { bodyLimit } from 'hono/body-limit';
@@ -6,6 +5,7 @@ import { messageOf } from '../model/errors.ts';
 import type { ResolvedTable } from '../model/mapping.ts';
 import type { Log } from '../runtime/log.ts';
 import { within } from '../runtime/retry.ts';
+import { isSameSecret } from '../runtime/same-secret.ts';
 import { noteWebhook, watchedSource } from '../state/evidence.ts';
 import { readSources } from '../state/sources.ts';
 import type { Store } from '../state/sql.ts';
@@ -112,7 +112,7 @@ async function shakeHands(
     return { status: 401, message: 'the signature is wrong' };
   const known = kept ?? (await target.store.transaction((sql) => keepWebhookToken(sql, offered)));
   knowledge.forget();
-  if (!isSame(known, offered)) {
+  if (!isSameSecret(known, offered)) {
     tell(
       { remedy: 'if it was yours, run `pgnotion webhook reset` and send the token again from Notion' },
       'a handshake for webhooks was refused: there is a token already',
@@ -178,10 +178,4 @@ function rarely(log: Log): Tell {
     last.set(message, performance.now());
     log.warn(details, message);
   };
-}
-
-/** Compares secrets in a time that tells nothing of them. */
-function isSame(one: string, other: string): boolean {
-  const digest = (text: string): Buffer => createHash('sha256').update(text).digest();
-  return timingSafeEqual(digest(one), digest(other));
 }

@@ -203,9 +203,11 @@ export async function noteLeaving(
   );
 }
 
-export const readGuardedChanges = (sql: Sql): Promise<GuardedChange[]> =>
+/** All of them, or the first so many. */
+export const readGuardedChanges = (sql: Sql, limit: number | null = null): Promise<GuardedChange[]> =>
   sql.query<GuardedChange>(
-    'select * from pgnotion.guarded_changes order by table_name, kind, field, since, key, page_id',
+    'select * from pgnotion.guarded_changes order by table_name, kind, field, since, key, page_id limit $1',
+    [limit],
   );
 
 /** How many guarded changes of each kind and table wait. */

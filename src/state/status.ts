@@ -63,6 +63,9 @@ export type FailureLine = {
   readonly shown: string | null;
 };
 
-export function readFailures(sql: Sql): Promise<FailureLine[]> {
-  return sql.query<FailureLine>('select * from pgnotion.failures order by parked desc, since');
+/** All of them, or the first so many. */
+export function readFailures(sql: Sql, limit: number | null = null): Promise<FailureLine[]> {
+  return sql.query<FailureLine>('select * from pgnotion.failures order by parked desc, since limit $1', [
+    limit,
+  ]);
 }

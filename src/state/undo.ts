@@ -20,7 +20,7 @@ export type UndoSelection =
   | { readonly by: 'run'; readonly run: string };
 
 /** Operations that changed a row, or copied a row's change. Copies of no change (a first sync, a twin) undo nothing. */
-const UNDOABLE = `o.key is not null and o.kind in ('create', 'update', 'delete')
+export const UNDOABLE = `o.key is not null and o.kind in ('create', 'update', 'delete')
   and (o.direction = 'to-postgres' and o.status = 'done' and (o.kind <> 'delete' or o.before <> '{}')
        or o.direction = 'to-notion' and (o.row_after is not null or o.row_before <> '{}'))`;
 
