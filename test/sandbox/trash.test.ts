@@ -36,6 +36,40 @@ describe('trash, archive and moves', () => {
     ).toMatchObject({ status: 400 });
   });
 
+  test('what stands on a trashed page is in the trash with it, and comes back with it', async () => {
+    const { notion, database, page, sandbox } = await desk();
+    const { dataSourceId, databaseId } = await database();
+    const row = await page(dataSourceId, named('a'));
+    const above = await page(dataSourceId, named('above'));
+    const inner = await notion.pages.create({
+      parent: { type: 'page_id', page_id: above.id },
+      properties: { title: { title: [{ text: { content: 'inner' } }] } },
+    });
+    const seen = async () => [
+      (await notion.databases.retrieve({ database_id: databaseId })) as { in_trash?: boolean },
+      (await notion.dataSources.retrieve({ data_source_id: dataSourceId })) as { in_trash?: boolean },
+      (await notion.pages.retrieve({ page_id: row.id })) as { in_trash?: boolean },
+      (await notion.pages.retrieve({ page_id: inner.id })) as { in_trash?: boolean },
+    ];
+    sandbox.control.trashPage(sandbox.parentPageId);
+    expect((await seen()).map((each) => each.in_trash)).toEqual([true, true, true, true]);
+    expect(sandbox.control.listDatabases()).toEqual([]);
+    expect(await refusal(notion.dataSources.query({ data_source_id: dataSourceId }))).toMatchObject({
+      status: 404,
+    });
+    for (const work of [
+      () => notion.pages.update({ page_id: row.id, properties: named('b') }),
+      () => page(dataSourceId, named('c')),
+      () => database({}, 'Below'),
+    ])
+      expect(await refusal(work())).toMatchObject({ status: 400, code: 'validation_error' });
+    sandbox.control.restorePage(sandbox.parentPageId);
+    expect((await seen()).map((each) => each.in_trash)).toEqual([false, false, false, false]);
+    // A database below a row of its own: nothing above it ends the search.
+    sandbox.control.moveDatabase(databaseId, row.id);
+    expect((await seen()).map((each) => each.in_trash)).toEqual([false, false, false, false]);
+  });
+
   test('an archived page is another thing', async () => {
     const { notion, database, page, sandbox } = await desk();
     const { dataSourceId } = await database();

@@ -10,11 +10,11 @@ import {
 } from './call.ts';
 import { idAt, objectAt, stringAt } from './check.ts';
 import { createDatabase, createDataSource, editSchema } from './databases.ts';
-import { failed, invalid, notFound } from './errors.ts';
+import { archivedEdit, failed, invalid, notFound } from './errors.ts';
 import { listAnswer, queryPages } from './query.ts';
 import { renderDatabase, renderDataSource, renderPage } from './render.ts';
 import { parseRuns } from './richtext.ts';
-import { isTrashedSource } from './sharing.ts';
+import { isTrashed, isTrashedSource } from './sharing.ts';
 import type { JsonObject, Run } from './types.ts';
 
 const ID = '([^/]+)';
@@ -40,7 +40,7 @@ function iconIn({ body }: Call): JsonObject | undefined {
 function createBase(call: Call): JsonObject {
   const parent = objectAt(call.body.parent, 'body.parent');
   const parentPageId = idAt(parent.page_id, 'body.parent.page_id');
-  pageAt(call, parentPageId);
+  if (isTrashed(call.store, pageAt(call, parentPageId))) throw archivedEdit();
   const initial = call.body.initial_data_source;
   const database = createDatabase(call, {
     parentPageId,

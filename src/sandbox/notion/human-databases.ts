@@ -5,7 +5,7 @@ import { type Deed, deleteForever } from './pages.ts';
 import { PARENT_PAGE } from './people.ts';
 import { namesOf, renderProperty } from './render.ts';
 import { plainOf, plainRuns } from './richtext.ts';
-import { pagesIn } from './sharing.ts';
+import { isTrashedSource, pagesIn } from './sharing.ts';
 import type { Database, JsonObject } from './types.ts';
 
 type DatabaseView = {
@@ -90,7 +90,7 @@ function listDatabases(house: House): DatabaseView[] {
   const names = namesOf(store);
   return store.dataSources.all().flatMap((source): DatabaseView[] => {
     const database = store.databases.get(source.databaseId);
-    if (database === undefined || database.inTrash || source.inTrash) return [];
+    if (database === undefined || isTrashedSource(store, source)) return [];
     const title = plainOf(source.title, names) || plainOf(database.title, names) || 'Untitled';
     const pages = pagesIn(store, source.id);
     return [

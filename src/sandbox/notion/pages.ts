@@ -15,6 +15,7 @@ export function createPage(deed: Deed, parent: PageParent, properties: unknown):
   const { store, at, by } = deed;
   const source = parent.type === 'data_source_id' ? store.dataSources.get(parent.dataSourceId) : undefined;
   if (source !== undefined && isTrashedSource(store, source)) throw archivedEdit();
+  if (parent.type === 'page_id' && isTrashed(store, fresh(store, parent.pageId))) throw archivedEdit();
   const values =
     source === undefined ? parsePlain(properties) : parseValues(store, source.id, properties ?? {});
   const page: Page = {

@@ -5,7 +5,7 @@ import { WORKSPACE } from './people.ts';
 import { renderValue } from './render-values.ts';
 import { type Names, plainOf, renderRuns } from './richtext.ts';
 import { findProperty } from './schema.ts';
-import { dataSourceOf, isSharedSource, isTrashed, isTrashedSource } from './sharing.ts';
+import { dataSourceOf, isSharedSource, isTrashed, isTrashedDatabase, isTrashedSource } from './sharing.ts';
 import type { Store } from './store.ts';
 import type {
   Comment,
@@ -225,7 +225,7 @@ export function renderDatabase(view: View, database: Database): JsonObject {
     description: runs(store, database.description),
     parent: { type: 'page_id', page_id: database.parentPageId },
     is_inline: database.isInline,
-    ...trashFlags(version, database.inTrash),
+    ...trashFlags(version, isTrashedDatabase(store, database)),
     is_locked: false,
     created_time: shownTime(database.createdTime),
     last_edited_time: shownTime(database.lastEditedTime),

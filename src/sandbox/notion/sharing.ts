@@ -19,15 +19,31 @@ export function isReachable(store: Store, page: Page): boolean {
   return page.parent.type !== 'data_source_id' || isSharedSource(store, dataSourceOf(store, page));
 }
 
-/** A page in a trashed database is in the trash with it. */
-export function isTrashed(store: Store, page: Page): boolean {
+/** More than anyone nests; a database that was moved below a row of its own ends the search here. */
+const MOST_ANCESTORS = 100;
+
+/** Whether the page is in the trash, by itself or with the database or the page that it stands in. */
+export function isTrashed(store: Store, page: Page, depth = 0): boolean {
+  if (page.inTrash) return true;
+  if (page.parent.type === 'page_id') return isTrashedPage(store, page.parent.pageId, depth);
   const source = dataSourceOf(store, page);
-  return page.inTrash || (source !== undefined && isTrashedSource(store, source));
+  return source !== undefined && isTrashedSource(store, source, depth);
 }
 
-/** Whether the data source, or the database that it is in, is in the trash. */
-export const isTrashedSource = (store: Store, source: DataSource): boolean =>
-  source.inTrash || store.databases.get(source.databaseId)?.inTrash === true;
+function isTrashedPage(store: Store, id: string, depth: number): boolean {
+  const page = store.pages.get(id);
+  return page !== undefined && depth < MOST_ANCESTORS && isTrashed(store, page, depth + 1);
+}
+
+/** Whether the database, or a page above it, is in the trash. */
+export const isTrashedDatabase = (store: Store, database: Database, depth = 0): boolean =>
+  database.inTrash || isTrashedPage(store, database.parentPageId, depth);
+
+/** Whether the data source, or what it stands in, is in the trash. */
+export function isTrashedSource(store: Store, source: DataSource, depth = 0): boolean {
+  const database = store.databases.get(source.databaseId);
+  return source.inTrash || (database !== undefined && isTrashedDatabase(store, database, depth));
+}
 
 /** The pages of a data source, trashed ones included, oldest first. */
 export const pagesIn = (store: Store, dataSourceId: string): readonly Page[] =>
