@@ -1,22 +1,25 @@
+import { isObject } from './check.ts';
 import type { SandboxControl } from './control.ts';
 
 type AnyFunction = (...args: unknown[]) => unknown;
 
 /**
  * Runs one control function for another process: `POST /_sandbox/call/editPage` with the arguments as a JSON array,
- * `faults.add` and the like by their dotted names. Answers `{"result": ...}` or 400 with `{"message"}`.
+ * `faults.add` and the like by their dotted names. Answers `{"result": ...}` or 400 with `{"message"}`. A brief answer
+ * is no more than the id of what was changed.
  */
 export async function controlCall(
   control: SandboxControl,
   name: string,
-  body: string,
+  { body, brief }: { readonly body: string; readonly brief: boolean },
 ): Promise<{ readonly status: number; readonly body: string }> {
   const run = findFunction(control, name);
   if (run === undefined) return reply(404, { message: `no such control function: ${name}` });
   try {
     const args: unknown = body === '' ? [] : JSON.parse(body);
     if (!Array.isArray(args)) return reply(400, { message: 'the body must be a JSON array of arguments' });
-    return reply(200, { result: (await run(...args)) ?? null });
+    const result = (await run(...args)) ?? null;
+    return reply(200, { result: brief && isObject(result) ? { id: result.id } : result });
   } catch (error) {
     return reply(400, { message: error instanceof Error ? error.message : String(error) });
   }

@@ -6,9 +6,10 @@ import { PARENT_PAGE } from './people.ts';
 import { namesOf, renderProperty } from './render.ts';
 import { plainOf, plainRuns } from './richtext.ts';
 import { isTrashedSource, pagesIn } from './sharing.ts';
+import type { Store } from './store.ts';
 import type { Database, JsonObject } from './types.ts';
 
-type DatabaseView = {
+export type DatabaseCount = {
   readonly databaseId: string;
   readonly dataSourceId: string;
   readonly title: string;
@@ -16,6 +17,9 @@ type DatabaseView = {
   readonly trashed: number;
   readonly archived: number;
   readonly shared: boolean;
+};
+
+type DatabaseView = DatabaseCount & {
   /** Schema entries of the API, in the order in which they were made. */
   readonly properties: readonly JsonObject[];
 };
@@ -85,24 +89,30 @@ function removeDatabase({ store }: House, id: string): void {
   store.databases.remove(id);
 }
 
-function listDatabases(house: House): DatabaseView[] {
-  const { store } = house;
+const listDatabases = ({ store }: House): DatabaseView[] =>
+  databaseCounts(store).map((count) => {
+    const schema = store.dataSources.get(count.dataSourceId)?.properties ?? [];
+    return { ...count, properties: schema.map((property) => renderProperty(store, property, schema)) };
+  });
+
+/** The databases that are not in the trash, with how many pages each has. */
+export function databaseCounts(store: Store): DatabaseCount[] {
   const names = namesOf(store);
-  return store.dataSources.all().flatMap((source): DatabaseView[] => {
+  return store.dataSources.all().flatMap((source): DatabaseCount[] => {
     const database = store.databases.get(source.databaseId);
     if (database === undefined || isTrashedSource(store, source)) return [];
-    const title = plainOf(source.title, names) || plainOf(database.title, names) || 'Untitled';
     const pages = pagesIn(store, source.id);
+    const trashed = pages.filter((page) => page.inTrash).length;
+    const archived = pages.filter((page) => !page.inTrash && page.isArchived).length;
     return [
       {
         databaseId: database.id,
         dataSourceId: source.id,
-        title,
-        pages: pages.filter((page) => !page.inTrash && !page.isArchived).length,
-        trashed: pages.filter((page) => page.inTrash).length,
-        archived: pages.filter((page) => !page.inTrash && page.isArchived).length,
+        title: plainOf(source.title, names) || plainOf(database.title, names) || 'Untitled',
+        pages: pages.length - trashed - archived,
+        trashed,
+        archived,
         shared: source.shared && database.shared,
-        properties: source.properties.map((property) => renderProperty(store, property, source.properties)),
       },
     ];
   });

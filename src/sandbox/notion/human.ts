@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { idAt } from './check.ts';
 import { freshSource } from './databases.ts';
 import type { House } from './door.ts';
@@ -18,7 +19,9 @@ import {
 } from './pages.ts';
 import { ADA, PARENT_PAGE } from './people.ts';
 import { renderComment, renderPage, renderUser, titleOf } from './render.ts';
+import { plainRuns } from './richtext.ts';
 import { isTrashed, pagesIn } from './sharing.ts';
+import { type TableActions, tableActions } from './table-view.ts';
 import type { JsonObject, Page } from './types.ts';
 
 /** A page object of the API, newest version, with long lists whole. */
@@ -34,7 +37,8 @@ export type PageView = JsonObject & {
 
 /** What a person does in the editor. Ids are taken with or without dashes; mistakes throw with Notion's message. */
 export type HumanActions = SchemaActions &
-  DatabaseActions & {
+  DatabaseActions &
+  TableActions & {
     readonly personId: string;
     readonly users: () => JsonObject[];
     /** Live pages of a data source, oldest first. */
@@ -44,6 +48,7 @@ export type HumanActions = SchemaActions &
     /** Titles of pages by id, for pickers. */
     readonly titles: (dataSourceId: string) => { id: string; title: string }[];
     readonly comments: (pageId: string) => JsonObject[];
+    readonly addComment: (pageId: string, text: string) => JsonObject;
     /**
      * Types values, in the shape of the API: a date's offset is kept as typed, texts take styles, links and mentions
      * (`{mention: {user: {id}}}`), people go by their ids, files may be links or what an answer showed.
@@ -79,6 +84,8 @@ export function humanActions(house: House): HumanActions {
     ...pageActions(house, deed),
     ...schemaActions(house, deed, sourceOf),
     ...databaseActions(house, deed),
+    ...tableActions(store),
+    addComment: (raw, text) => addComment(house, deed(), pageId(house, raw), text),
     unshare: (id) => setShared(house, id, false),
     share: (id) => setShared(house, id, true),
     setComputed: (raw, name, answer) => {
@@ -123,6 +130,8 @@ type PageActions = Omit<
   HumanActions,
   | keyof SchemaActions
   | keyof DatabaseActions
+  | keyof TableActions
+  | 'addComment'
   | keyof Lookups
   | 'personId'
   | 'unshare'
@@ -176,6 +185,20 @@ function uploadFile(
   const values = { ...page.values, [property.id]: { type: 'files', files } as const };
   store.pages.put({ ...page, values, lastEditedTime: deed.at, lastEditedBy: deed.by });
   return fresh(store, id);
+}
+
+function addComment({ store }: House, { at, by }: Deed, id: string, text: string): JsonObject {
+  if (text.trim() === '') throw invalid('A comment must have a text.');
+  const comment = {
+    id: randomUUID(),
+    pageId: id,
+    discussionId: randomUUID(),
+    runs: plainRuns(text.trim()),
+    createdTime: at,
+    createdBy: by,
+  };
+  store.transact(() => store.comments.put(comment));
+  return renderComment(store, comment);
 }
 
 function pageId({ store }: House, raw: string): string {

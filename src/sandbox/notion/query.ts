@@ -202,7 +202,7 @@ function scramble(text: string): number {
   return hash;
 }
 
-function sortKey(ground: Ground, sort: JsonObject, path: string): Key {
+export function sortKey(ground: Ground, sort: JsonObject, path: string): Key {
   if (sort.timestamp === 'created_time') return (page) => floorToMinute(page.createdTime);
   if (sort.timestamp === 'last_edited_time') return (page) => floorToMinute(page.lastEditedTime);
   const key = stringAt(sort.property, `${path}.property`);
@@ -220,7 +220,7 @@ function sortKey(ground: Ground, sort: JsonObject, path: string): Key {
 }
 
 /** Empty values come last, whatever the direction. */
-function compareKeys(a: unknown, b: unknown, sign: number): number {
+export function compareKeys(a: unknown, b: unknown, sign: number): number {
   const [left, right] = [plainKey(a), plainKey(b)];
   if (left === null || right === null) return left === right ? 0 : left === null ? 1 : -1;
   if (typeof left === 'number' && typeof right === 'number') return sign * Math.sign(left - right);

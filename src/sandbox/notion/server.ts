@@ -22,6 +22,8 @@ import {
   type RawRequest,
 } from './door.ts';
 import { makeFaults } from './faults.ts';
+import { type Feed, makeFeed } from './feed.ts';
+import { feedResponse } from './feed-http.ts';
 import { type Limit, makeLimiter } from './limits.ts';
 import { makeLog, parentIn, type RequestLog } from './log.ts';
 import { BOT, furnish, PARENT_PAGE } from './people.ts';
@@ -73,16 +75,30 @@ type Inside = {
   readonly log: RequestLog;
   readonly strike: Strike;
   readonly control: SandboxControl;
+  readonly feed: Feed;
 };
 
 const ASSETS = [
   { path: '/', file: 'page.html', type: 'text/html; charset=utf-8' },
   { path: '/_sandbox/page.js', file: 'page.js', type: 'text/javascript; charset=utf-8' },
-  { path: '/_sandbox/table.js', file: 'table.js', type: 'text/javascript; charset=utf-8' },
-  { path: '/_sandbox/cells.js', file: 'cells.js', type: 'text/javascript; charset=utf-8' },
+  ...['data', 'table', 'grid', 'menus', 'cells', 'editors', 'popover'].map((name) => ({
+    path: `/_sandbox/${name}.js`,
+    file: `${name}.js`,
+    type: 'text/javascript; charset=utf-8',
+  })),
   { path: '/_sandbox/page.css', file: 'page.css', type: 'text/css; charset=utf-8' },
   { path: '/_sandbox/table.css', file: 'table.css', type: 'text/css; charset=utf-8' },
 ];
+
+/** The page loads its own files and nothing else, and stands in no other page. */
+const ASSET_HEADERS = {
+  'cache-control': 'no-store',
+  'content-security-policy':
+    "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src data:; " +
+    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+  'referrer-policy': 'no-referrer',
+  'x-content-type-options': 'nosniff',
+};
 
 /** Starts a double of the Notion API, with a page at `/` in which a person edits. */
 export async function startSandbox(options: SandboxOptions = {}): Promise<Sandbox> {
@@ -107,9 +123,10 @@ export async function startSandbox(options: SandboxOptions = {}): Promise<Sandbo
   const log = makeLog();
   const faults = makeFaults(() => now().getTime());
   const webhooks = makeWebhooks(store, now);
+  const feed = makeFeed(store);
   const control = makeControl(house, log, faults, webhooks);
   const server = createAdaptorServer({
-    fetch: makeApp({ house, log, strike: faults.strike, control }).fetch,
+    fetch: makeApp({ house, log, strike: faults.strike, control, feed }).fetch,
   }) as Server;
   // Longer than clients keep a connection, so that none is closed under a request that is just leaving.
   server.keepAliveTimeout = 120_000;
@@ -122,6 +139,7 @@ export async function startSandbox(options: SandboxOptions = {}): Promise<Sandbo
     const closed = new Promise<void>((resolve) => server.close(() => resolve()));
     server.closeAllConnections();
     webhooks.close();
+    feed.close();
     await closed;
     store.close();
   };
@@ -141,13 +159,17 @@ function makeApp(inside: Inside): Hono<Env> {
   const app = new Hono<Env>();
   for (const { path, file, type } of ASSETS) {
     const text = readFileSync(new URL(file, import.meta.url), 'utf8');
-    app.get(path, (c) => c.body(text, 200, { 'content-type': type, 'cache-control': 'no-store' }));
+    app.get(path, (c) => c.body(text, 200, { 'content-type': type, ...ASSET_HEADERS }));
   }
+  app.get('/_sandbox/changes', (c) => feedResponse(inside.feed, c.req.query('source') ?? null));
   app.post('/_sandbox/call/:name', async (c) => {
     // A foreign web page can post plain text here without asking, but not JSON.
     const json = c.req.header('content-type')?.startsWith('application/json') === true;
     const result = json
-      ? await controlCall(inside.control, c.req.param('name'), await c.req.text())
+      ? await controlCall(inside.control, c.req.param('name'), {
+          body: await c.req.text(),
+          brief: c.req.query('brief') !== undefined,
+        })
       : { status: 400, body: '{"message":"content-type must be application/json"}' };
     return send(result);
   });

@@ -1,4 +1,18 @@
-import { cellText, el, fillCell, isComputed, openEditor, pickButton, popover } from './cells.js';
+import { el, fillCell, isComputed } from './cells.js';
+import { state } from './data.js';
+import { openEditor } from './editors.js';
+import {
+  drawnIndices,
+  focusActive,
+  focusBeside,
+  idAt,
+  lendToGrid,
+  ROW,
+  settleFocus,
+  watchKeys,
+} from './grid.js';
+import { commentsMenu, headMenu, newPropertyMenu, rowMenu } from './menus.js';
+import { onReturn } from './popover.js';
 
 const GLYPHS = {
   title: 'Aa',
@@ -19,236 +33,283 @@ const GLYPHS = {
   rollup: '∑',
   unique_id: '№',
 };
-const NEW_TYPES = [
-  'rich_text',
-  'number',
-  'select',
-  'multi_select',
-  'status',
-  'date',
-  'checkbox',
-  'url',
-  'email',
-  'phone_number',
-  'people',
-];
+const WIDTHS = {
+  title: 250,
+  rich_text: 230,
+  number: 110,
+  checkbox: 90,
+  select: 140,
+  status: 140,
+  multi_select: 200,
+  date: 170,
+  unique_id: 100,
+  people: 170,
+  relation: 200,
+};
+const NARROW = matchMedia('(max-width: 720px)');
+/** The property that tells of refused edits stands beside the title, where a person sees it. */
+const STATUS = /^sync status$/i;
 
 const byId = (id) => document.getElementById(id);
 
-/** What the page lends: its state, how to act on the sandbox, and the tools of the editors. */
-let state;
-let act;
-let tools;
-let currentDatabase;
+/** What the page lends: how to act on the sandbox, to order the table, and to say something. */
+let page;
+let shown = { key: '', columns: [], rows: new Map() };
 
-/** Must come before the first draw. */
-export function lendToTable(page) {
-  ({ state, act, tools, currentDatabase } = page);
+export function lendToTable(lent) {
+  page = { ...lent, comments: (anchor, row) => commentsMenu(anchor, row, lent) };
+  lendToGrid({ draw: drawTable });
+  onReturn((anchor) => (anchor.closest('#grid') ? focusActive() : anchor.focus()));
+  byId('grid').role = 'grid';
+  watchKeys(activate);
+  NARROW.addEventListener('change', drawTable);
+  byId('rows').addEventListener('click', onClick);
 }
 
-/** What stands there: what to compare the next answer with. */
-let table = { key: '', rows: new Map() };
+function columnsNow() {
+  const rank = ({ type, name }) => (type === 'title' ? 0 : STATUS.test(name) ? 1 : 2);
+  const properties = state.properties
+    .map((property, place) => ({ key: property.id, kind: 'property', property, place }))
+    .sort((a, b) => rank(a.property) - rank(b.property));
+  const [title, ...rest] = properties;
+  const comments = { key: '#comments', kind: 'comments' };
+  return title ? [title, comments, ...rest, { key: '#actions', kind: 'actions' }] : [];
+}
 
-/** Shows the database's pages. Rows and cells stay what they are while only their values change. */
-export function drawTable(database) {
-  const columns = [...(database?.properties ?? [])].sort(
-    (a, b) => Number(b.type === 'title') - Number(a.type === 'title'),
-  );
+function widthOf({ kind, property }) {
+  if (kind === 'comments') return 46;
+  if (kind === 'actions') return NARROW.matches ? 52 : state.bin ? 200 : 110;
+  if (property.type === 'title' && NARROW.matches) return 150;
+  return WIDTHS[property.type] ?? 170;
+}
+
+/** Shows the rows in view. Rows and cells stay what they are while only their values change. */
+export function drawTable() {
+  const columns = columnsNow();
+  const widths = columns.map(widthOf);
   const key = JSON.stringify([
     state.current,
     state.bin,
-    columns.map(({ id, name, type }) => [id, name, type]),
+    state.sort,
+    columns.map(({ property }) => [property?.id, property?.name, property?.type]),
   ]);
-  if (key !== table.key) {
-    table = { key, rows: new Map() };
+  if (key !== shown.key) {
+    shown = { key, columns, rows: new Map() };
     byId('rows').replaceChildren();
-    byId('heads').replaceChildren(...columns.map(head), lastHead(database));
+    byId('heads').replaceChildren(...columns.map(head));
   }
-  const found = state.pages.filter(matches);
-  const shown = found.slice(0, state.shown);
-  const first = table.rows.size === 0;
-  const nodes = shown.map((page) => drawRow(page, columns, first));
+  shown.columns = columns;
+  byId('widths').replaceChildren(
+    ...widths.map((width) => {
+      const col = el('col');
+      col.style.width = `${width}px`;
+      return col;
+    }),
+  );
+  byId('grid').style.width = `${widths.reduce((sum, width) => sum + width, 0)}px`;
+  byId('grid').ariaRowCount = String(state.total + 1);
+  byId('grid').ariaColCount = String(columns.length);
+  byId('grid').hidden = columns.length === 0;
+  const hadFocus = byId('grid').contains(document.activeElement);
+  place(rowNodes(drawnIndices()));
+  settleFocus(hadFocus);
+}
+
+/** The rows with empty ones between, which are as high as the rows that are not drawn. */
+function rowNodes(indices) {
+  const nodes = [];
+  const kept = new Set();
+  let at = 0;
+  for (const index of indices) {
+    if (index > at) nodes.push(spacer(index - at));
+    const id = idAt(index);
+    const row = id === undefined ? undefined : state.rows.get(id);
+    if (row) kept.add(id);
+    nodes.push(row ? drawRow(row, index) : unknownRow());
+    at = index + 1;
+  }
+  if (at < state.total) nodes.push(spacer(state.total - at));
+  for (const id of shown.rows.keys()) if (!kept.has(id)) shown.rows.delete(id);
+  return nodes;
+}
+
+function emptyRow(className, height) {
+  const td = el('td');
+  td.colSpan = Math.max(1, shown.columns.length);
+  td.style.height = `${height}px`;
+  const tr = el('tr', { className, ariaHidden: 'true' }, td);
+  return tr;
+}
+const spacer = (count) => emptyRow('spacer', count * ROW);
+const unknownRow = () => emptyRow('unknown', ROW);
+
+/** Moving a node takes the focus from an open editor: touches only what is out of its place. */
+function place(nodes) {
   const body = byId('rows');
-  // Moving nodes takes the focus from an open editor: touch only what is out of its place.
+  const wanted = new Set(nodes);
+  for (const node of [...body.children]) if (!wanted.has(node)) node.remove();
   nodes.forEach((node, index) => {
-    if (body.children[index] !== node) body.insertBefore(node, body.children[index] ?? null);
+    const there = body.children[index] ?? null;
+    if (there === node) return;
+    if (node.isConnected && body.moveBefore) body.moveBefore(node, there);
+    else body.insertBefore(node, there);
   });
-  while (body.children.length > nodes.length) body.lastElementChild.remove();
-  const kept = new Set(shown.map((page) => page.id));
-  for (const id of table.rows.keys()) if (!kept.has(id)) table.rows.delete(id);
-  byId('count').textContent = `${found.length} ${found.length === 1 ? 'page' : 'pages'}`;
-  byId('more').hidden = found.length <= state.shown;
-  byId('empty').hidden = found.length > 0;
-  byId('empty').textContent = emptyText(database);
 }
 
-function emptyText(database) {
-  if (!database) return 'Databases show here as soon as a connection creates them.';
-  if (state.search) return 'Nothing matches.';
-  return state.bin ? 'The trash bin is empty.' : 'No pages yet.';
-}
-
-function matches(page) {
-  if (state.search === '') return true;
-  return Object.values(page.properties).some((value) => cellText(value).toLowerCase().includes(state.search));
-}
-
-function head(property) {
-  const glyph = el('span', { className: 'glyph', textContent: GLYPHS[property.type] ?? '·' });
-  const button = el('button', { type: 'button', title: property.type }, glyph, property.name);
-  button.addEventListener('click', () => editHead(button, property));
-  const th = el('th', {}, button);
-  th.scope = 'col';
+function head(column, index) {
+  const th = el('th', { scope: 'col', role: 'columnheader', ariaColIndex: String(index + 1) });
+  th.dataset.key = column.key;
+  const button = el('button', { type: 'button', tabIndex: -1 });
+  if (column.kind === 'comments') {
+    button.append(el('span', { className: 'speech', ariaHidden: 'true' }));
+    button.ariaLabel = 'Comments';
+    button.title = 'Comments: shows only pages that have some';
+    button.addEventListener('click', page.toggleNoted);
+  } else if (column.kind === 'actions') {
+    button.append(state.bin ? '' : '+');
+    button.ariaLabel = state.bin ? 'Actions' : 'Add a property';
+    button.addEventListener('click', () => {
+      if (!state.bin) newPropertyMenu(button, page);
+    });
+  } else {
+    const { property } = column;
+    const glyph = el('span', {
+      className: 'glyph',
+      textContent: GLYPHS[property.type] ?? '·',
+      ariaHidden: 'true',
+    });
+    button.append(glyph, property.name);
+    button.title = property.type;
+    const sorted = state.sort?.property === property.id ? state.sort.direction : null;
+    if (sorted) {
+      th.ariaSort = sorted;
+      button.append(el('span', { textContent: sorted === 'ascending' ? ' ↑' : ' ↓', ariaHidden: 'true' }));
+    }
+    button.addEventListener('click', () => headMenu(button, property, page));
+  }
+  th.append(button);
   return th;
 }
 
-function editHead(button, property) {
-  const name = el('input', { value: property.name, ariaLabel: 'property name' });
-  name.addEventListener('keydown', (event) => {
-    if (event.key !== 'Enter') return;
-    close();
-    if (name.value !== property.name) act('renameProperty', state.current, property.name, name.value);
-  });
-  const remove = pickButton('Delete property', false, () => {
-    close();
-    act('deleteProperty', state.current, property.name);
-  });
-  const close = popover(button, name, ...(property.type === 'title' ? [] : [remove]));
-}
-
-function lastHead(database) {
-  const button = el('button', { type: 'button', textContent: '+', ariaLabel: 'Add a property' });
-  button.addEventListener('click', () => {
-    const name = el('input', { placeholder: 'Property name', ariaLabel: 'property name' });
-    const type = el(
-      'select',
-      { ariaLabel: 'type' },
-      ...NEW_TYPES.map((one) => el('option', { value: one, textContent: one })),
-    );
-    const add = () => {
-      close();
-      act('addProperty', database.dataSourceId, name.value, { [type.value]: {} });
-    };
-    const close = popover(
-      button,
-      name,
-      type,
-      el('button', { type: 'button', className: 'primary', textContent: 'Add', onclick: add }),
-    );
-  });
-  return el('th', {}, ...(database && !state.bin ? [button] : []));
-}
-
-function drawRow(page, columns, quiet) {
-  const known = table.rows.get(page.id);
-  const row = known ?? newRow(page, columns);
-  table.rows.set(page.id, row);
-  columns.forEach((property, index) => {
-    const value = page.properties[property.name];
-    const td = row.cells[index];
-    // Titles of related pages change without the relation itself.
-    const look = JSON.stringify([
-      value?.[value.type],
-      property.type === 'relation' ? value.relation.map(({ id }) => tools.titleOf(id)) : 0,
-    ]);
-    if (!value || td.dataset.look === look || td.classList.contains('editing')) return;
-    fillCell(td, value, tools);
-    if (td.dataset.look !== undefined || (!known && !quiet)) flash(td, property.type);
+function drawRow(row, index) {
+  const known = shown.rows.get(row.id);
+  const tr = known ?? newRow(row);
+  shown.rows.set(row.id, tr);
+  tr.dataset.index = index;
+  tr.ariaRowIndex = String(index + 2);
+  tr.classList.toggle('noted', row.noted);
+  shown.columns.forEach((column, at) => {
+    const td = tr.children[at];
+    const look = JSON.stringify(lookOf(column, row));
+    if (td.dataset.look === look) return;
+    fill(td, column, row);
+    if (td.dataset.look !== undefined || state.fresh.has(row.id)) flash(td, column);
     td.dataset.look = look;
   });
-  return row;
+  state.fresh.delete(row.id);
+  return tr;
 }
 
-function flash(td, type) {
-  if (type === 'last_edited_time' || type === 'last_edited_by') return;
+const lookOf = ({ kind, place }, row) =>
+  kind === 'property' ? [row.cells[place], row.shared] : kind === 'comments' ? row.comments : row.archived;
+
+function newRow(row) {
+  const tr = el('tr', { role: 'row' });
+  tr.dataset.page = row.id;
+  shown.columns.forEach(({ key, kind, property }, index) => {
+    const td = el('td', { role: 'gridcell', tabIndex: -1, ariaColIndex: String(index + 1) });
+    td.dataset.key = key;
+    td.className = property?.type ?? kind;
+    if (property) td.dataset.property = property.name;
+    if (property && (isComputed(property.type) || state.bin)) {
+      td.classList.add('computed');
+      td.ariaReadOnly = 'true';
+    } else if (property) td.classList.add('editable');
+    if (property && STATUS.test(property.name)) td.classList.add('told');
+    td.append(el('div', { className: 'cell' }));
+    tr.append(td);
+  });
+  return tr;
+}
+
+function fill(td, { kind, property, place }, row) {
+  const box = td.firstElementChild;
+  if (kind === 'property') {
+    fillCell(box, property, row.cells[place]);
+    if (property.type === 'title' && !row.shared)
+      box.append(el('span', { className: 'chip unshared', textContent: 'not shared' }));
+  } else if (kind === 'comments') {
+    const many = row.comments === 1 ? '1 comment' : `${row.comments} comments`;
+    box.replaceChildren(
+      row.comments > 0
+        ? el('span', { className: 'bubble', textContent: String(row.comments), title: many })
+        : '',
+    );
+    td.ariaLabel = many;
+  } else {
+    box.replaceChildren(...actions(row));
+  }
+}
+
+function actions(row) {
+  const button = (textContent, className, name, ...args) => {
+    const made = el('button', { type: 'button', className, textContent, tabIndex: -1 });
+    made.addEventListener('click', (event) => {
+      event.stopPropagation();
+      page.act(name, row.id, ...args);
+    });
+    return made;
+  };
+  const menu = el('button', { type: 'button', className: 'bare menu', textContent: '⋯', tabIndex: -1 });
+  menu.ariaLabel = 'More actions';
+  if (!state.bin) return [button('Trash', 'bare wide', 'trashPage'), menu];
+  const back = row.archived
+    ? button('Unarchive', 'wide', 'archivePage', false)
+    : button('Restore', 'wide', 'restorePage');
+  return [back, button('Delete', 'bare wide', 'deleteForever'), menu];
+}
+
+function flash(td, { kind, property }) {
+  if (kind === 'actions' || property?.type === 'last_edited_time' || property?.type === 'last_edited_by')
+    return;
   td.classList.remove('flash');
   // Reading the layout lets the animation start anew.
   void td.offsetWidth;
   td.classList.add('flash');
 }
 
-function newRow(page, columns) {
-  const row = el('tr');
-  row.dataset.page = page.id;
-  for (const property of columns) row.append(newCell(page.id, property));
-  const actions = el('td', { className: 'actions' });
-  if (state.bin) {
-    actions.append(
-      el('button', {
-        type: 'button',
-        textContent: page.is_archived ? 'Unarchive' : 'Restore',
-        onclick: () => (page.is_archived ? act('archivePage', page.id, false) : act('restorePage', page.id)),
-      }),
-      el('button', {
-        type: 'button',
-        className: 'bare',
-        textContent: 'Delete for good',
-        onclick: () => act('deleteForever', page.id),
-      }),
-    );
-  } else {
-    const trash = el('button', {
-      type: 'button',
-      className: 'bare',
-      textContent: 'Trash',
-      onclick: () => act('trashPage', page.id),
-    });
-    const menu = el('button', {
-      type: 'button',
-      className: 'bare',
-      textContent: '⋯',
-      ariaLabel: 'More actions',
-    });
-    menu.addEventListener('click', () => rowMenu(menu, page.id));
-    actions.append(trash, menu);
-  }
-  row.append(actions);
-  return row;
+function onClick(event) {
+  const td = event.target.closest('td');
+  if (!td?.dataset.key) return;
+  event.preventDefault();
+  if (!td.contains(document.activeElement)) td.focus({ preventScroll: true });
+  activate(td);
 }
 
-function rowMenu(anchor, pageId) {
-  const choice = (label, name, ...args) =>
-    pickButton(label, false, () => {
-      close();
-      act(name, pageId, ...args);
-    });
-  const page = state.pages.find((one) => one.id === pageId);
-  const others = state.databases.filter((one) => one.dataSourceId !== state.current);
-  const close = popover(
-    anchor,
-    choice('Duplicate', 'duplicatePage'),
-    choice('Archive', 'archivePage'),
-    page?.shared === false
-      ? choice('Share with the connection', 'share')
-      : choice('Stop sharing with the connection', 'unshare'),
-    ...others.map((one) => choice(`Move to ${one.title}`, 'movePage', one.dataSourceId)),
-  );
+/** Opens what a cell has to offer: its editor, its page's comments, or what can be done to the page. */
+export function activate(td) {
+  const row = state.rows.get(td.parentElement.dataset.page);
+  const column = shown.columns.find(({ key }) => key === td.dataset.key);
+  if (!row || !column) return;
+  if (column.kind === 'comments') page.comments(td, row);
+  else if (column.kind === 'actions') rowMenu(td, row, page);
+  else if (td.classList.contains('editable')) edit(td, row, column);
 }
 
-function newCell(pageId, property) {
-  const td = el('td', { className: property.type });
-  td.dataset.property = property.name;
-  if (isComputed(property.type) || state.bin) {
-    td.classList.add('computed');
-    return td;
+async function edit(td, row, { property, place }) {
+  const current = state.properties.find((one) => one.id === property.id) ?? property;
+  const save = (next) => page.act('editPage', row.id, { [property.name]: { [property.type]: next } });
+  const move = (step) => (step === 0 ? focusActive() : focusBeside(step));
+  try {
+    await openEditor(td, {
+      row,
+      property: current,
+      cell: row.cells[place],
+      save,
+      move,
+      toast: page.toast,
+    });
+  } catch (error) {
+    page.toast(error.message);
   }
-  td.classList.add('editable');
-  td.tabIndex = 0;
-  const edit = () => {
-    const value = state.pages.find((page) => page.id === pageId)?.properties[property.name];
-    const schema = currentDatabase()?.properties.find((one) => one.id === property.id);
-    if (!value || !schema || td.classList.contains('editing')) return;
-    const save = (next) => act('editPage', pageId, { [property.name]: { [property.type]: next } });
-    openEditor(td, schema, value, save, tools);
-  };
-  td.addEventListener('click', (event) => {
-    event.preventDefault();
-    edit();
-  });
-  td.addEventListener('keydown', (event) => {
-    if (event.key !== 'Enter' && event.key !== ' ') return;
-    event.preventDefault();
-    edit();
-  });
-  return td;
 }
