@@ -22,7 +22,9 @@ export function createApi({ readiness, webhooks }: ApiParts): Hono {
   app.get('/livez', (c) => c.json({ alive: true }));
   app.get('/readyz', async (c) => {
     const { ready, ...told } = await readiness();
-    return c.json({ ready, ...told }, ready ? 200 : 503);
+    // One that stands by is as it should be, which is what a rolling update and a drained node ask.
+    const fits = ready || (told.state === 'standby' && c.req.query('standbyok') === 'true');
+    return c.json({ ready, ...told }, fits ? 200 : 503);
   });
   for (const path of ['/livez', '/readyz']) app.all(path, (c) => notAllowed(c, 'GET, HEAD'));
   app.route('/', webhooks);

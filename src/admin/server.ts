@@ -2,6 +2,7 @@ import type { Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { createAdaptorServer } from '@hono/node-server';
 import type { Hono } from 'hono';
+import { hostAndPort } from '../model/admin-address.ts';
 import { messageOf } from '../model/errors.ts';
 import type { Log } from '../runtime/log.ts';
 import { pause } from '../runtime/retry.ts';
@@ -96,7 +97,7 @@ async function closeServer(server: Server): Promise<void> {
 
 function addressOf(server: Server, host: string): string {
   const { port } = server.address() as AddressInfo;
-  return `http://${host.includes(':') ? `[${host}]` : host}:${port}`;
+  return `http://${hostAndPort(host, port)}`;
 }
 
 function portFailure({ host, port }: ServerOptions, error: unknown) {

@@ -1,7 +1,9 @@
 #!/usr/bin/env node
 // What the package's `bin` leads to. An older Node has to be able to read this file, and gets no further.
+import { endOnSignals } from '../runtime/first-process.ts';
 import { nodeFault } from '../runtime/node-version.ts';
 
+endOnSignals();
 const fault = nodeFault(process.versions.node);
 if (fault === null) void import('./main.ts');
 else {

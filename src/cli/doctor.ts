@@ -6,7 +6,8 @@ import { type Check, exitCodeOf } from '../model/doctor/check.ts';
 import { type Fault, PgnotionError } from '../model/errors.ts';
 import type { TableMapping } from '../model/mapping.ts';
 import { nodeFault } from '../runtime/node-version.ts';
-import { importConfig, readEnvFiles } from './load.ts';
+import { readEnvFiles } from './env-files.ts';
+import { importConfig } from './load.ts';
 
 /** The checks as lines for a person or as JSON, and the code to end with: 0 good, 1 a check failed, 2 warnings alone. */
 export async function doctorCommand(

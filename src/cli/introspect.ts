@@ -6,8 +6,8 @@ import { PERCENT_ENCODING, readPostgresUrl } from '../model/postgres-url.ts';
 import { sentences } from '../model/sentences.ts';
 import { configText } from '../model/suggestion/config-text.ts';
 import { silentLog } from '../runtime/log.ts';
+import { readEnvFiles } from './env-files.ts';
 import { fromNotion, type Variables } from './from-notion.ts';
-import { readEnvFiles } from './load.ts';
 import { note, print } from './terminal.ts';
 
 /** As they are given on the command line. */

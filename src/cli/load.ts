@@ -1,7 +1,6 @@
 import { execFile } from 'node:child_process';
-import { existsSync, realpathSync } from 'node:fs';
-import { dirname, resolve } from 'node:path';
-import { loadEnvFile } from 'node:process';
+import { statSync } from 'node:fs';
+import { resolve } from 'node:path';
 import type { Writable } from 'node:stream';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { promisify } from 'node:util';
@@ -15,6 +14,7 @@ import { limitHeapGrowth } from '../runtime/heap.ts';
 import { createLog, createTerminalLog, silentLog } from '../runtime/log.ts';
 import type { Loaded } from './commands.ts';
 import { runAsModules } from './config-modules.ts';
+import { readEnvFiles } from './env-files.ts';
 import { wantsJson, warn } from './terminal.ts';
 
 /**
@@ -52,14 +52,6 @@ export async function load(file: string, quiet: boolean, lines: Writable | null 
   throw invalidConfig([...faults, ...more, ...unknown, ...database]);
 }
 
-/** What is set already wins; then the file beside the configuration; then that of the working directory. */
-export function readEnvFiles(config: string): void {
-  const files = [resolve(dirname(config), '.env'), resolve('.env')]
-    .filter(existsSync)
-    .map((file) => realpathSync(file));
-  for (const file of new Set(files)) loadEnvFile(file);
-}
-
 /** A file that cannot be run hides what it says, but not what the environment says. */
 function withEnvironment(error: unknown): unknown {
   const { faults } = readVariables(process.env, []);
@@ -76,7 +68,9 @@ function withEnvironment(error: unknown): unknown {
 /** What the file exports. Throws PgnotionError `config_missing` or `config_unreadable`. */
 export async function importConfig(file: string): Promise<unknown> {
   const path = resolve(file);
-  if (!existsSync(path)) throw configMissing(path);
+  const found = statSync(path, { throwIfNoEntry: false });
+  if (found === undefined) throw configMissing(path);
+  if (found.isDirectory()) throw configIsFolder(path);
   runAsModules();
   try {
     const module: { readonly default?: unknown } = await import(pathToFileURL(path).href);
@@ -96,6 +90,15 @@ const configMissing = (path: string): PgnotionError =>
     code: 'config_missing',
     message: `there is no configuration ${path}`,
     remedy: 'name the file with --config FILE, or go to the folder that has pgnotion.config.ts',
+  });
+
+/** Docker makes a folder of this name where the file that is to be mounted does not exist. */
+const configIsFolder = (path: string): PgnotionError =>
+  new PgnotionError({
+    code: 'config_missing',
+    message: `there is no configuration: ${path} is a folder`,
+    remedy:
+      'put the file in its place, or name it with --config FILE; where Docker has made the folder for want of a file to mount, remove it there first',
   });
 
 async function configUnreadable(path: string, error: unknown): Promise<PgnotionError> {

@@ -2,7 +2,7 @@
 import { Option } from 'commander';
 import { HEAP_GROWTH_PERCENT, limitHeapGrowth } from '../runtime/heap.ts';
 import type { ResolveOptions } from './conflicts.ts';
-import { addGuardedCommands, completeHelp, json, load, printDone, program } from './program.ts';
+import { addGuardedCommands, completeHelp, configFile, json, load, printDone, program } from './program.ts';
 import type { RollbackArguments } from './rollback.ts';
 import { addDoctorCommand, addSetupCommands } from './setup-commands.ts';
 import { ask, endQuietlyWithReader, print, report, stopSignal, tell } from './terminal.ts';
@@ -98,6 +98,14 @@ program
   });
 
 addDoctorCommand(program);
+
+program
+  .command('health')
+  .description('whether the daemon beside this process is alive, for health checks')
+  .action(async () => {
+    const { healthCommand } = await import('./health.ts');
+    await print(await healthCommand(configFile(), json()));
+  });
 
 program
   .command('status')
@@ -243,11 +251,12 @@ program
   .command('sandbox')
   .description('a double of the Notion API, with a page to edit in')
   .option('--port <number>', 'a free one if left out', '0')
+  .option('--host <address>', 'where it listens; 0.0.0.0 for all addresses of the machine', '127.0.0.1')
   .option('--journal <file>', 'keep the workspace in this file')
-  .action(async (options: { readonly port: string; readonly journal?: string }) => {
+  .action(async (options: { readonly host: string; readonly port: string; readonly journal?: string }) => {
     const { runSandbox } = await import('../sandbox/command.ts');
-    const { port, journal = null } = options;
-    await runSandbox({ port, journal, json: json() }, print, stopSignal());
+    const { host, port, journal = null } = options;
+    await runSandbox({ host, port, journal, json: json() }, print, stopSignal());
   });
 
 program

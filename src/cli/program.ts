@@ -58,6 +58,7 @@ export const EXAMPLES: Readonly<Record<string, readonly string[]>> = {
   reset: ['pgnotion reset --yes', 'pgnotion reset suppliers --yes', 'pgnotion reset suppliers 42 --yes'],
   start: ['pgnotion start', 'pgnotion start --take-over'],
   doctor: ['pgnotion doctor', 'pgnotion doctor --json', 'pgnotion doctor --probe --out evidence.json'],
+  health: ['pgnotion health', 'pgnotion health --json'],
   status: ['pgnotion status', 'pgnotion status --watch 5', 'pgnotion status --json'],
   resync: ['pgnotion resync', 'pgnotion resync suppliers'],
   pause: ['pgnotion pause suppliers'],
@@ -99,7 +100,11 @@ export const EXAMPLES: Readonly<Record<string, readonly string[]>> = {
     'pgnotion verify --sample 200 --html report.html',
     'pgnotion verify --heal postgres --dry-run',
   ],
-  sandbox: ['pgnotion sandbox', 'pgnotion sandbox --port 7421 --journal notion.jsonl'],
+  sandbox: [
+    'pgnotion sandbox',
+    'pgnotion sandbox --port 7421 --journal notion.jsonl',
+    'pgnotion sandbox --host 0.0.0.0 --port 7421',
+  ],
   demo: ['pgnotion demo', 'pgnotion demo --fresh'],
 };
 

@@ -1,6 +1,7 @@
 import { resolve } from 'node:path';
+import { readEnvFiles } from './env-files.ts';
 import { type InitOptions, initCommand, unasked } from './init.ts';
-import { importConfig, readEnvFiles } from './load.ts';
+import { importConfig } from './load.ts';
 import { note, print } from './terminal.ts';
 
 /** `init` as it is run: by questions on a terminal, by what is given elsewhere. What it wrote is checked at both ends. */

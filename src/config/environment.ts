@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { ADMIN_ADDRESS, readAdminPort } from '../model/admin-address.ts';
 import type { Fault } from '../model/errors.ts';
 import type { TableName } from '../model/ids.ts';
 import type { TableMapping } from '../model/mapping.ts';
@@ -60,8 +61,8 @@ const rate = z.string().transform((value, context) => {
 
 /** A port, 0 for any free one, or null for none. */
 const port = z.string().transform((value, context) => {
-  if (value === 'off') return null;
-  if (/^\d{1,5}$/.test(value) && Number(value) <= 65_535) return Number(value);
+  const read = readAdminPort(value);
+  if (read !== null) return read === 'off' ? null : read;
   context.addIssue({ code: 'custom', message: 'must be a port from 0 to 65535, or off' });
   return z.NEVER;
 });
@@ -81,8 +82,8 @@ const shape = {
   SYNC_CREATE_GRACE_SECONDS: seconds(0.1, 3_600).default(60),
   SYNC_QUERY_LAG_SECONDS: seconds(0, 3_600).default(60),
   SYNC_CONFLICT_STRATEGY: oneOf(['lww', 'manual', 'field_precedence']).default('lww'),
-  ADMIN_HOST: text.default('127.0.0.1'),
-  ADMIN_PORT: port.default(7420),
+  ADMIN_HOST: text.default(ADMIN_ADDRESS.host),
+  ADMIN_PORT: port.default(ADMIN_ADDRESS.port),
   ALERT_WEBHOOK_URL: address.optional(),
   HEAP_GROWTH_PERCENT: whole(0, 1_000).default(HEAP_GROWTH_PERCENT),
   LOG_LEVEL: oneOf(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']).default('info'),

@@ -2,14 +2,22 @@ import { once } from 'node:events';
 import { messageOf, PgnotionError } from '../model/errors.ts';
 import { startSandbox } from './notion/server.ts';
 
+type SandboxCommand = {
+  readonly host: string;
+  readonly port: string;
+  readonly journal: string | null;
+  readonly json: boolean;
+};
+
 /** The sandbox by itself, until the signal comes. Throws `sandbox_port_invalid` and `sandbox_port_taken`. */
 export async function runSandbox(
-  options: { readonly port: string; readonly journal: string | null; readonly json: boolean },
+  options: SandboxCommand,
   print: (text: string) => void,
   signal: AbortSignal,
 ): Promise<void> {
   const port = portOf(options.port);
-  const sandbox = await startSandbox({ port, journal: options.journal }).catch((error: unknown) => {
+  const { host, journal } = options;
+  const sandbox = await startSandbox({ host, port, journal }).catch((error: unknown) => {
     throw isPortFault(error) ? portTaken(port, error) : error;
   });
   const variables = {
@@ -44,12 +52,17 @@ function portOf(given: string): number {
 }
 
 const isPortFault = (error: unknown): error is Error =>
-  error instanceof Error && 'code' in error && ['EADDRINUSE', 'EACCES'].includes(String(error.code));
+  error instanceof Error &&
+  'code' in error &&
+  ['EADDRINUSE', 'EACCES', 'EADDRNOTAVAIL', 'ENOTFOUND', 'EAI_AGAIN', 'EAFNOSUPPORT'].includes(
+    String(error.code),
+  );
 
 const portTaken = (port: number, cause: Error): PgnotionError =>
   new PgnotionError({
     code: 'sandbox_port_taken',
     message: `port ${port} cannot be had: ${messageOf(cause)}`,
-    remedy: ANOTHER,
+    remedy:
+      'name another port with `pgnotion sandbox --port NUMBER`, or leave the option out for a free one; `--host` takes an address of this machine',
     cause,
   });

@@ -64,11 +64,19 @@ test('help loads the command line alone', async () => {
   expect(own.length).toBeLessThan(11);
 });
 
+test("health loads hardly more than help: it runs every few seconds, in the daemon's own memory", async () => {
+  const { own, packages } = await loadedBy('health');
+  expect(own).toContain('cli/health.ts');
+  expect(own.length).toBeLessThan(17);
+  expect(packages).toEqual(['commander']);
+});
+
 test('start loads the daemon, and neither other commands nor what only they or the sandbox need', async () => {
   const { own, packages } = await loadedBy('start');
   expect(own).toContain('to-notion/deliver.ts');
   expect(own.filter((file) => file.startsWith('cli/'))).toEqual([
     'cli/config-modules.ts',
+    'cli/env-files.ts',
     'cli/load.ts',
     'cli/main.ts',
     'cli/program.ts',

@@ -5,6 +5,7 @@ import type { AddressInfo } from 'node:net';
 import { createAdaptorServer, type HttpBindings } from '@hono/node-server';
 import { RESPONSE_ALREADY_SENT } from '@hono/node-server/utils/response';
 import { type Context, Hono } from 'hono';
+import { hostAndPort, hostToAsk } from '../../model/admin-address.ts';
 import { makeBlackouts } from './blackouts.ts';
 import { makeCapabilities } from './capabilities.ts';
 import { makeControl, type SandboxControl } from './control.ts';
@@ -143,7 +144,13 @@ export async function startSandbox(options: SandboxOptions = {}): Promise<Sandbo
     await closed;
     store.close();
   };
-  return { url: `http://${host}:${taken}`, token, parentPageId: PARENT_PAGE, close, control };
+  return {
+    url: `http://${hostAndPort(hostToAsk(host), taken)}`,
+    token,
+    parentPageId: PARENT_PAGE,
+    close,
+    control,
+  };
 }
 
 const listen = (server: Server, port: number, host: string): Promise<void> =>
