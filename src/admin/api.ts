@@ -23,7 +23,8 @@ export function createApi({ readiness, webhooks }: ApiParts): Hono {
   app.get('/readyz', async (c) => {
     const { ready, ...told } = await readiness();
     // One that stands by is as it should be, which is what a rolling update and a drained node ask.
-    const fits = ready || (told.state === 'standby' && c.req.query('standbyok') === 'true');
+    const fits =
+      ready || (told.state === 'standby' && new URL(c.req.url).searchParams.get('standbyok') === 'true');
     return c.json({ ready, ...told }, fits ? 200 : 503);
   });
   for (const path of ['/livez', '/readyz']) app.all(path, (c) => notAllowed(c, 'GET, HEAD'));

@@ -1,4 +1,6 @@
+import { Hono } from 'hono';
 import { describe, expect, test } from 'vitest';
+import { createApi } from '../../src/admin/api.ts';
 import {
   afterEvent,
   type Health,
@@ -126,4 +128,20 @@ test('a first sync lasts until its last row is written, is told of, and is no re
       },
     },
   });
+});
+
+test('one that stands by is no fault to whoever asks so, and one that cannot sync is', async () => {
+  const asked = async (health: Health, path: string): Promise<number> => {
+    const readiness = async () => readinessOf(health, well, NOW);
+    return (await createApi({ readiness, webhooks: new Hono() }).request(path)).status;
+  };
+  for (const [health, plain, lenient] of [
+    [after(run, standby), 503, 200],
+    [after(run, turn), 503, 503],
+    [after(run, turn, answer, syncing), 200, 200],
+  ] as const) {
+    expect(await asked(health, '/readyz')).toBe(plain);
+    expect(await asked(health, '/readyz?standbyok=true')).toBe(lenient);
+    expect(await asked(health, '/readyz?standbyok=no')).toBe(plain);
+  }
 });
