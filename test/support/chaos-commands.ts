@@ -54,6 +54,8 @@ export type Command =
       readonly action: FaultAction;
       readonly killAfterMs: number | null;
     }
+  /** A row's change whose arrival in Notion somebody waits for. */
+  | { readonly do: 'wait'; readonly table: ChaosTable; readonly pick: number; readonly what: string }
   | { readonly do: 'lag'; readonly ms: number }
   | { readonly do: 'terminate'; readonly which: 'all' | 'replication' | 'one' }
   | { readonly do: 'kill'; readonly signal: 'SIGKILL' | 'SIGTERM'; readonly down: number }
@@ -167,6 +169,17 @@ const command: fc.Arbitrary<Command> = fc.oneof(
     }),
   },
   { weight: 6, arbitrary: lose },
+  {
+    weight: 9,
+    arbitrary: table.chain((name) =>
+      fc.record({
+        do: fc.constant<'wait'>('wait'),
+        table: fc.constant(name),
+        pick,
+        what: fc.constantFrom(...Object.keys(TRACKED[name])),
+      }),
+    ),
+  },
   { weight: 2, arbitrary: one('lag', { ms: fc.constantFrom(0, 0, 100, TIMES.lagMs) }) },
   {
     weight: 2,

@@ -125,7 +125,7 @@ async function changePublication(
 }
 
 /** Does what takes a while beside the other steps; the run waits for it in the end. */
-function meanwhile(world: World, work: () => Promise<unknown>): void {
+export function meanwhile(world: World, work: () => Promise<unknown>): void {
   const task = work().finally(() => world.tasks.delete(task));
   world.tasks.add(task);
 }

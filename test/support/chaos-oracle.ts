@@ -1,16 +1,14 @@
-import type { NotionProperty } from '../../src/model/codecs/codec.ts';
-import { encodeField } from '../../src/model/fields.ts';
-import { pageId, type RowKey } from '../../src/model/ids.ts';
-import { goesToNotion, type ResolvedTable } from '../../src/model/mapping.ts';
-import { lookupsOver, readPage } from '../../src/model/page.ts';
+import type { Json } from '../../src/model/change.ts';
 import { isResting } from '../../src/model/record-state.ts';
-import { readKeys, readRows } from '../../src/postgres/read-rows.ts';
 import type { PageView } from '../../src/sandbox/notion/human.ts';
 import { type Excuses, excusesOf, isAway } from './chaos-excuses.ts';
 import { isRaced } from './chaos-history.ts';
+import { type Journal, readJournal } from './chaos-journal.ts';
 import type { ChaosTable } from './chaos-shop.ts';
-import { optionNames, shownFields } from './chaos-shown.ts';
+import { rowTexts } from './chaos-texts.ts';
 import type { World } from './chaos-world.ts';
+import { differencesOf } from './history/convergence.ts';
+import type { Texts } from './history/history.ts';
 
 export type Comparison = {
   /** What neither agrees nor has a reason. */
@@ -20,32 +18,31 @@ export type Comparison = {
   readonly compared: number;
 };
 
-type Seen = { readonly table: ResolvedTable; readonly pages: readonly (readonly [RowKey, PageView])[] };
+type Row = Readonly<Record<string, Json>>;
+type Seen = { readonly table: ChaosTable; readonly pages: readonly (readonly [string, PageView])[] };
 type Findings = { readonly faults: string[]; excused: number; compared: number };
 
 /**
  * The key that a page shows, as PostgreSQL spells it; that of its record while there is no property for it, or while it
  * shows another row's, which the failures tell.
  */
-function shownKey(world: World, excuses: Excuses, table: ChaosTable, page: PageView): RowKey {
+function shownKey(world: World, excuses: Excuses, table: ChaosTable, page: PageView): string {
   const name = world.propertyNow(table, 'Supabase ID');
-  if (name === undefined || excuses.strays.has(page.id))
-    return (excuses.owners.get(page.id)?.key ?? '') as RowKey;
+  if (name === undefined || excuses.strays.has(page.id)) return excuses.owners.get(page.id)?.key ?? '';
   const property = page.properties[name] as
     | { readonly rich_text?: readonly { readonly plain_text: string }[] }
     | undefined;
   const text = (property?.rich_text ?? []).map((run) => run.plain_text).join('');
-  if (table === 'parents') return (/^ *\d+ *$/.test(text) ? String(Number(text)) : text) as RowKey;
+  if (table === 'parents') return /^ *\d+ *$/.test(text) ? String(Number(text)) : text;
   const hex = text.trim().toLowerCase().replaceAll('-', '');
-  if (!/^[0-9a-f]{32}$/.test(hex)) return text as RowKey;
-  return hex.replace(/^(.{8})(.{4})(.{4})(.{4})/, '$1-$2-$3-$4-') as RowKey;
+  if (!/^[0-9a-f]{32}$/.test(hex)) return text;
+  return hex.replace(/^(.{8})(.{4})(.{4})(.{4})/, '$1-$2-$3-$4-');
 }
 
 /** Compares all rows with all live pages, found by the key that a page shows and by nothing that pgnotion remembers. */
 export async function compare(world: World): Promise<Comparison> {
   const excuses = await excusesOf(world);
-  const seen: Seen[] = world.installation.tables.map((table) => {
-    const name = table.name as string as ChaosTable;
+  const seen: Seen[] = (['parents', 'children'] as const).map((name) => {
     // One that was moved here is still the other table's, and stands in the failures there. One that was unshared before
     // anybody knew of it can be known to nobody.
     const here = world.pages(name).filter(({ id }) => {
@@ -56,14 +53,16 @@ export async function compare(world: World): Promise<Comparison> {
       // A new page waits while there is no property for its key, which drift tells.
       return owner !== undefined ? owner.table === name : !excuses.drift.has(`${name}/Supabase ID`);
     });
-    return { table, pages: here.map((page) => [shownKey(world, excuses, name, page), page] as const) };
+    return { table: name, pages: here.map((page) => [shownKey(world, excuses, name, page), page] as const) };
   });
-  const pairs = seen.flatMap(({ table, pages }) =>
-    pages
-      .filter(([, page]) => !isWholePage(excuses, page))
-      .map(([key, page]) => ({ table: table.name, key, page: pageId(page.id) })),
+  const keys = new Map(
+    seen.flatMap(({ pages }) =>
+      pages
+        // One that shows another row's key is still its own record's, which the failures tell.
+        .filter(([, page]) => !isWholePage(excuses, page) || excuses.strays.has(page.id))
+        .map(([key, page]) => [page.id, key] as const),
+    ),
   );
-  const lookups = lookupsOver({ pairs, users: new Map() });
   const found: Findings = { faults: [], excused: 0, compared: 0 };
   const unasked = excuses.seconds.filter(
     (page) => !world.restored.has(page) && !world.spelled.has(page) && !world.taken.has(page),
@@ -81,9 +80,9 @@ export async function compare(world: World): Promise<Comparison> {
     ),
   );
   found.faults.push(...lostUploads(world), ...untold(world, excuses));
-  const names = await optionNames(world);
-  for (const { table, pages } of seen)
-    await compareTable(world, { table, pages }, { excuses, lookups, names }, found);
+  const journal = await readJournal(world);
+  const shown = new Map(journal.pages.map(({ page, values }) => [page, values]));
+  for (const each of seen) await compareTable(world, each, { excuses, journal, shown, keys }, found);
   return found;
 }
 
@@ -116,9 +115,21 @@ const isWholePage = (excuses: Excuses, page: PageView): boolean => excuses.edits
 
 type Means = {
   readonly excuses: Excuses;
-  readonly lookups: ReturnType<typeof lookupsOver>;
-  readonly names: ReadonlyMap<string, readonly string[]>;
+  readonly journal: Journal;
+  /** What each page holds at the end. */
+  readonly shown: ReadonlyMap<string, Texts>;
+  /** The key that each page shows. */
+  readonly keys: ReadonlyMap<string, string>;
 };
+
+/** As the table's condition has them, by key. */
+async function rowsOf(world: World, table: ChaosTable): Promise<Map<string, Row>> {
+  const condition = table === 'children' ? 'not hidden' : 'true';
+  const rows = await world.sql<{ key: string; row: Row }>(
+    `select id::text as key, to_jsonb(t) as row from ${table} t where ${condition}`,
+  );
+  return new Map(rows.map(({ key, row }) => [key, row]));
+}
 
 async function compareTable(
   world: World,
@@ -127,14 +138,12 @@ async function compareTable(
   found: Findings,
 ): Promise<void> {
   const { excuses } = means;
-  const keys: RowKey[] = [];
-  for await (const some of readKeys(world.installation.db, table, 1_000)) keys.push(...some);
-  const rows = await readRows(world.installation.db, table, keys);
+  const rows = await rowsOf(world, table);
   const live = pages.filter(([, page]) => !isWholePage(excuses, page));
   found.excused += pages.length - live.length;
   const byKey = Map.groupBy(live, ([key]) => key);
   for (const [key, same] of byKey) {
-    const name = `${table.name}/${key}`;
+    const name = `${table}/${key}`;
     if (same.length > 1)
       found.faults.push(`${name} has ${same.length} pages: ${same.map(([, page]) => page.id).join(' ')}`);
     if (rows.has(key)) continue;
@@ -143,9 +152,9 @@ async function compareTable(
     else found.faults.push(`${name} has a page (${same[0]?.[1].id}) and no row`);
   }
   for (const [key, row] of rows) {
-    const name = `${table.name}/${key}`;
+    const name = `${table}/${key}`;
     const page = byKey.get(key)?.[0]?.[1];
-    const differ = page === undefined ? ['no page'] : unequal(world, table, row, page, means);
+    const differ = page === undefined ? ['no page'] : unequal({ world, table, key }, row, page, means);
     found.compared += 1;
     for (const [field, what] of differ.map((text) => [text.split(':')[0] ?? '', text] as const)) {
       const edit = page === undefined ? undefined : excuses.edits.get(page.id);
@@ -156,48 +165,38 @@ async function compareTable(
   }
 }
 
+const RELATIONS: ReadonlySet<string> = new Set(['Parent']);
+
+/** Field by field, as texts that no code of either side has made. */
 function unequal(
-  world: World,
-  table: ResolvedTable,
-  row: Readonly<Record<string, string | null>>,
+  { world, table, key }: { readonly world: World; readonly table: ChaosTable; readonly key: string },
+  row: Row,
   page: PageView,
-  { excuses, lookups, names }: Means,
+  { excuses, journal, shown, keys }: Means,
 ): string[] {
-  const name = table.name as string as ChaosTable;
-  const fields = table.fields.filter(
-    // The pair was found by its key, which a person may spell in another way.
-    (field) =>
-      goesToNotion(field) &&
-      field.source.kind !== 'key' &&
-      world.propertyNow(name, field.property) !== undefined,
-  );
-  const called = Object.fromEntries(
-    fields.map(({ property }) => [property, world.propertyNow(name, property) ?? property]),
-  );
-  const properties = Object.entries(page.properties).map(([each, value]) => [each, value as NotionProperty]);
-  const { image } = readPage({ ...table, fields }, called, Object.fromEntries(properties));
-  return fields.flatMap((field) => {
-    const shown = shownFields(
-      field,
-      row[field.property] ?? null,
-      page.properties[called[field.property] ?? ''],
-      names,
-    );
-    if (shown === true) return [];
-    const encoded = encodeField(field, row[field.property] ?? null, lookups);
-    const there = image[field.property] ?? null;
-    if (shown === null && encoded.kind === 'value' && field.codec.same(encoded.value, there)) return [];
+  const name = table === 'children' ? world.propertyNow(table, 'Parent') : undefined;
+  const related = (page.properties[name ?? ''] ?? {}) as {
+    readonly relation?: readonly { readonly id: string }[];
+  };
+  const texts = {
+    ...shown.get(page.id),
+    // What the editor shows: some targets are there and cannot be seen.
+    ...(related.relation === undefined
+      ? {}
+      : { Parent: JSON.stringify(related.relation.map(({ id }) => id)) }),
+  };
+  // The failures tell of a page that is away which record it still is.
+  const keyOf = (id: string): string | null => {
+    const owner = excuses.owners.get(id)?.key ?? '';
+    return keys.get(id) ?? (excuses.told.has(`parents/${owner}`) ? owner : null);
+  };
+  const found = differencesOf(rowTexts(table, row, journal.options), texts, RELATIONS, keyOf);
+  return found.flatMap((each) => {
+    const target = `parents/${each.row}`;
+    const isTold = excuses.deliveries.has(target) || excuses.told.has(target);
     // It points to a record that has no page, which is told of itself.
-    if (
-      encoded.kind === 'unresolved' &&
-      encoded.missing.every(
-        ({ table: to, key }) => excuses.deliveries.has(`${to}/${key}`) || excuses.told.has(`${to}/${key}`),
-      )
-    )
-      return [];
-    const wanted = encoded.kind === 'value' ? encoded.value : encoded.kind;
-    return [
-      `${field.property}: the row is ${JSON.stringify(wanted)}, the page ${page.id} ${JSON.stringify(there)}`,
-    ];
+    if (each.property === 'Parent' && each.page === null && isTold) return [];
+    const [want, there] = [JSON.stringify(each.row), JSON.stringify(each.page)];
+    return [`${each.property}: the row ${table}/${key} is ${want}, the page ${page.id} ${there}`];
   });
 }

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import fc from 'fast-check';
 import { CAPABILITIES } from '../../src/sandbox/notion/capabilities.ts';
+import { type Canary, releaseCanaries } from './chaos-canaries.ts';
 import { type Command, commands } from './chaos-commands.ts';
 import { endDatabaseActs, expectSecuredTold } from './chaos-database.ts';
 import { repair } from './chaos-editor.ts';
@@ -13,10 +14,15 @@ import { compare } from './chaos-oracle.ts';
 import { carryOut } from './chaos-steps.ts';
 import { createWorld, POLL_SECONDS, type World } from './chaos-world.ts';
 import { eventually } from './eventually.ts';
+import type { Sample } from './history/history.ts';
+import { judgeLiveness } from './history/liveness.ts';
 import { isWrite } from './requests.ts';
 
-/** Polls after the last fault until both sides must rest: a record that failed often waits for some seconds. */
-const MOST_POLLS = 150;
+/**
+ * Polls of every data source after the last fault until both sides must rest, which an idle machine makes in 30 s: the
+ * daemon's own time, since it does not poll while a rate limit holds it back or the machine gives it no core.
+ */
+const MOST_POLLS = 30 / POLL_SECONDS;
 const QUIET_POLLS = 3;
 
 export type Counts = Readonly<Record<string, number>>;
@@ -77,6 +83,12 @@ function endFaults(world: World): void {
   }
 }
 
+async function missingOf(canaries: readonly Canary[]): Promise<string[]> {
+  const missing: string[] = [];
+  for (const { what, arrived } of canaries) if (!(await arrived())) missing.push(what);
+  return missing;
+}
+
 /** Ends the faults and waits for rest: nothing waits, both sides hold the same, and three polls bring no write. */
 async function settle(world: World): Promise<Counts> {
   const { control } = world.stage.sandbox;
@@ -84,22 +96,33 @@ async function settle(world: World): Promise<Counts> {
   await expectSecuredTold(world);
   await endDatabaseActs(world);
   await world.daemon.ready();
+  const canaries = await releaseCanaries(world);
+  const samples: Sample[] = [];
   let faults: readonly string[] = [];
   for (let polls = 0; polls < MOST_POLLS; polls += QUIET_POLLS) {
     const from = control.requests().length;
     await pollsPass(world, QUIET_POLLS);
     const wrote = control.requests().slice(from).filter(isWrite).length;
     const left = await waiting(world);
-    if (wrote > 0 || left.length > 0) {
-      faults = [`${wrote} writes in ${QUIET_POLLS} polls`, ...left];
+    const missing = await missingOf(canaries);
+    samples.push({ polls: polls + QUIET_POLLS, waiting: left, missing });
+    if (wrote > 0 || left.length + missing.length > 0) {
+      faults = [`${wrote} writes in ${QUIET_POLLS} polls`, ...left, ...missing];
       continue;
     }
     const compared = await compare(world);
-    if (compared.faults.length === 0)
+    if (compared.faults.length === 0) {
+      while (world.tasks.size > 0) await Promise.all(world.tasks);
       return { settledAfter: polls, excused: compared.excused, compared: compared.compared };
+    }
     faults = compared.faults;
   }
-  throw new Error(`after ${MOST_POLLS} polls without a fault:\n  ${faults.join('\n  ')}`);
+  const late = judgeLiveness(samples, MOST_POLLS);
+  throw new Error(
+    [`after ${MOST_POLLS} polls without a fault:`, ...faults.map((fault) => `  ${fault}`), ...late].join(
+      '\n',
+    ),
+  );
 }
 
 /** Some pages to begin with: on empty tables the first dozen steps would find nothing to do. */

@@ -5,6 +5,7 @@ import { changeDatabase, isDatabaseAct } from './chaos-database.ts';
 import { carryOutAct, choose } from './chaos-editor.ts';
 import { changePages } from './chaos-pages.ts';
 import { type ChaosTable, TRACKED, written } from './chaos-shop.ts';
+import { changeAndWait } from './chaos-waits.ts';
 import type { World } from './chaos-world.ts';
 
 /** What PostgreSQL refuses (a key that is taken, a deadlock with the daemon, a table that is away) is no step; everything else is a fault. */
@@ -217,6 +218,7 @@ export async function carryOut(world: World, steps: readonly Command[]): Promise
       await world.daemon.end(step.signal);
       down = step.down;
     } else if (step.do === 'lose') await attempt(() => lose(world, step));
+    else if (step.do === 'wait') await attempt(() => changeAndWait(world, step));
     else if (ROWS.includes(step.do)) await attempt(() => changeRows(world, step));
     else if (DISTURBANCES.includes(step.do)) await disturb(world, step);
     else if (isDatabaseAct(step)) await attempt(() => changeDatabase(world, step));

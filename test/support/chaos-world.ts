@@ -4,9 +4,11 @@ import { applyToNotion, type Installation, openNotion } from '../../src/app/conn
 import type { PageView } from '../../src/sandbox/notion/human.ts';
 import type { Property } from '../../src/sandbox/notion/types.ts';
 import { TIMES } from './chaos-commands.ts';
+import { type Landings, noteLandings } from './chaos-landings.ts';
 import { type ChaosTable, chaosConfig, chaosOperations, chaosRole, chaosSchema } from './chaos-shop.ts';
 import { type CliStage, createCliStage } from './cli-stage.ts';
 import type { CliProcess } from './daemon-process.ts';
+import type { Wait } from './history/history.ts';
 import { serverUrlUnderTest } from './matrix.ts';
 import { asAdmin } from './postgres.ts';
 
@@ -55,6 +57,10 @@ export type World = {
   readonly tasks: Set<Promise<unknown>>;
   /** Tables whose row-level security stays on until the end of the run. */
   readonly secured: Set<ChaosTable>;
+  /** Changes that somebody waited for, and what the answer was. */
+  readonly waits: Wait[];
+  /** How the daemon's writes came to take effect, by the place of their commit in the journal. */
+  readonly landings: Landings;
   readonly daemon: Daemon;
   readonly [Symbol.asyncDispose]: () => Promise<void>;
 };
@@ -145,6 +151,7 @@ export async function createWorld(name: string): Promise<World> {
   );
   const sources = Object.fromEntries(known.map((each) => [each.name, each.id])) as World['sources'];
   const schema = schemaOf(stage, sources);
+  const landings = noteLandings(stage.sandbox.control);
   let numbered = 0;
   return {
     stage,
@@ -169,8 +176,11 @@ export async function createWorld(name: string): Promise<World> {
     gone: { parents: [], children: [] },
     tasks: new Set(),
     secured: new Set(),
+    waits: [],
+    landings,
     daemon: superviseDaemon(stage),
     [Symbol.asyncDispose]: async () => {
+      landings[Symbol.dispose]();
       await installation.close();
       await stage[Symbol.asyncDispose]();
       await asAdmin(serverUrlUnderTest(), (admin) => admin.query(`drop role ${login.user}`));

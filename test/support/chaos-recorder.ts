@@ -1,0 +1,40 @@
+import { readRowVersions, readTrail } from './chaos-audit.ts';
+import type { Journal } from './chaos-journal.ts';
+import type { Verdict } from './chaos-rows.ts';
+import type { World } from './chaos-world.ts';
+import type { History } from './history/history.ts';
+import { judgeLostUpdates } from './history/lost-updates.ts';
+import { judgeMonotonic } from './history/monotonic.ts';
+import { judgeReadYourWrites } from './history/read-your-writes.ts';
+
+/** What both sides and the run itself have recorded, for the checker. */
+async function recordedHistory(world: World, { pages, options }: Journal): Promise<History> {
+  const rows = await readRowVersions(world, options);
+  const { operations, keys } = await readTrail(world, options);
+  const ofKey = Map.groupBy(rows, ({ table, key }) => `${table}/${key}`);
+  const lines = new Map(
+    [...keys].map(([page, names]) => [
+      page,
+      new Set([...names].flatMap((name) => (ofKey.get(name) ?? []).map(({ line }) => line))),
+    ]),
+  );
+  return { rows, pages, operations, lines, waits: world.waits, taken: world.taken };
+}
+
+/** The rules over time, each judged from what was recorded and from nothing else. */
+export async function judgeRecorded(world: World, journal: Journal): Promise<Verdict> {
+  const history = await recordedHistory(world, journal);
+  const monotonic = judgeMonotonic(history);
+  const waited = judgeReadYourWrites(history);
+  const lost = judgeLostUpdates(history);
+  return {
+    faults: [...monotonic.faults, ...waited.faults, ...lost.faults],
+    counts: {
+      shown: monotonic.shown,
+      overtaken: monotonic.overtaken,
+      waitsKept: waited.kept,
+      waitsRefused: waited.refused,
+      replacedRows: lost.replaced,
+    },
+  };
+}

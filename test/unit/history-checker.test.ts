@@ -1,0 +1,299 @@
+import { describe, expect, test } from 'vitest';
+import { differencesOf } from '../support/history/convergence.ts';
+import type { History, Landing, PageVersion, RowVersion, Texts, Wait } from '../support/history/history.ts';
+import { judgeLiveness } from '../support/history/liveness.ts';
+import { judgeLostUpdates } from '../support/history/lost-updates.ts';
+import { judgeMonotonic } from '../support/history/monotonic.ts';
+import { judgeOverwrites } from '../support/history/overwrites.ts';
+import { judgeReadYourWrites } from '../support/history/read-your-writes.ts';
+
+// Histories by hand: the checker of the chaos runs has to see what breaks a rule, and nothing else.
+
+/** One row of `parents`, a version for each of these values; null deletes it. */
+const row = (
+  values: readonly (Texts | null)[],
+  more: Partial<RowVersion> & { readonly from?: number } = {},
+): RowVersion[] =>
+  values.map((each, at) => ({
+    table: 'parents',
+    line: more.line ?? 'a',
+    key: '1',
+    n: (more.from ?? 1) + at,
+    at: ((more.from ?? 1) + at) * 100,
+    by: 'application',
+    transaction: String((more.from ?? 1) + at),
+    cascaded: false,
+    hidden: false,
+    ...more,
+    values: each,
+  }));
+
+const named = (...names: readonly string[]): Texts[] => names.map((Name) => ({ Name }));
+
+type Shown = readonly [by: PageVersion['by'], values: Texts, landing?: Landing];
+
+/** One page, a version for each of these. */
+const page = (shown: readonly Shown[], id = 'p'): PageVersion[] =>
+  shown.map(([by, values, landing], index) => ({
+    index,
+    page: id,
+    table: 'parents',
+    by,
+    at: index * 100,
+    isNew: index === 0,
+    inTrash: false,
+    before: shown[index - 1]?.[1] ?? {},
+    values,
+    landing: landing ?? null,
+  }));
+
+const shows = (...names: readonly string[]): Shown[] => names.map((Name) => ['pgnotion', { Name }]);
+
+const history = (parts: Partial<History>): History => ({
+  rows: [],
+  pages: [],
+  waits: [],
+  operations: [],
+  lines: new Map([['p', new Set(['a'])]]),
+  taken: new Set(),
+  ...parts,
+});
+
+describe('monotonic', () => {
+  const faults = (rows: RowVersion[], pages: PageVersion[]): readonly string[] =>
+    judgeMonotonic(history({ rows, pages })).faults;
+
+  test('versions in their order, some of them left out', () => {
+    expect(faults(row(named('s1', 's2', 's3')), page(shows('s1', 's3')))).toEqual([]);
+  });
+
+  test('an older version after a newer one', () => {
+    expect(faults(row(named('s1', 's2')), page(shows('s2', 's1')))).toEqual([
+      'monotonic: Name of page p became s1 in commit 1, which is older than what it had shown before',
+    ]);
+  });
+
+  test('a value that came back in the row is a new version', () => {
+    expect(faults(row(named('s1', 's2', 's1')), page(shows('s2', 's1')))).toEqual([]);
+  });
+
+  test('a value that no row ever held', () => {
+    expect(faults(row(named('s1')), page(shows('s1', 's7')))).toEqual([
+      'monotonic: Name of page p became s7 in commit 1, which no row ever held',
+    ]);
+  });
+
+  test('what a person typed is their own, also where it is old', () => {
+    const pages = page([...shows('s2'), ['person', { Name: 's1' }], ...shows('s3')]);
+    expect(faults(row(named('s1', 's2', 's3')), pages)).toEqual([]);
+  });
+
+  test('what a person typed is not replaced by what was before, once it is in the row', () => {
+    const came = (at: number): Landing => ({ came: at, overtaken: false });
+    const rows = row(named('s1', 's2', 'h3'));
+    const pages = (at: number): PageVersion[] =>
+      page([...shows('s1'), ['person', { Name: 'h3' }], ['pgnotion', { Name: 's2' }, came(at)]]);
+    expect(faults(rows, pages(301))).toHaveLength(1);
+    // The write left before: the person typed after the last look at the page, which is the documented rest.
+    expect(faults(rows, pages(299))).toEqual([]);
+  });
+
+  test('a write that took effect after the one that came later is nobody’s decision', () => {
+    const late: Shown = ['pgnotion', { Name: 's1' }, { came: 50, overtaken: true }];
+    const judged = judgeMonotonic(
+      history({ rows: row(named('s1', 's2')), pages: page([...shows('s2'), late]) }),
+    );
+    expect(judged).toEqual({ faults: [], shown: 1, overtaken: 1 });
+  });
+
+  test('an element of a set that had been taken out does not come back', () => {
+    const tags = (...items: readonly string[]): Texts => ({ Tags: JSON.stringify(items) });
+    const rows = row([tags('s1'), tags('s2'), tags('s2', 's3')]);
+    expect(
+      faults(
+        rows,
+        page([
+          ['pgnotion', tags('s1')],
+          ['pgnotion', tags('s2', 'h1')],
+        ]),
+      ),
+    ).toHaveLength(1);
+    expect(
+      faults(
+        rows,
+        page([
+          ['pgnotion', tags('s2')],
+          ['pgnotion', tags('s2', 's3')],
+        ]),
+      ),
+    ).toEqual([]);
+    expect(
+      faults(
+        rows,
+        page([
+          ['pgnotion', tags('s2')],
+          ['pgnotion', tags('s1', 's2')],
+        ]),
+      ),
+    ).toHaveLength(1);
+  });
+
+  test('what comes more than once belongs to the rows that the page was the record’s of', () => {
+    const mood = (...names: readonly string[]): Texts[] => names.map((Mood) => ({ Mood }));
+    const other = row(mood('new', 'done', 'new'), { line: 'b', from: 10 });
+    const rows = [...row(mood('new', 'done')), ...other];
+    const pages = page([
+      ['pgnotion', { Mood: 'done' }],
+      ['pgnotion', { Mood: 'new' }],
+    ]);
+    expect(faults(rows, pages)).toHaveLength(1);
+    expect(
+      faults(
+        rows,
+        pages.map((each) => ({ ...each, page: 'unknown' })),
+      ),
+    ).toEqual([]);
+  });
+
+  test('what the schema did to a page is nobody’s version', () => {
+    const pages = page([...shows('s2'), ['schema', {}], ['schema', { Name: 's1' }], ...shows('s2')]);
+    expect(faults(row(named('s1', 's2')), pages)).toEqual([]);
+  });
+});
+
+describe('read your writes', () => {
+  const wait: Wait = { table: 'parents', key: '1', property: 'Name', value: 's2', answer: true, index: 2 };
+  const judge = (parts: Partial<History>) => judgeReadYourWrites(history({ waits: [wait], ...parts }));
+
+  test('the version or a newer one was there', () => {
+    const rows = row(named('s1', 's2', 's3'));
+    for (const name of ['s2', 's3'])
+      expect(judge({ rows, pages: page(shows('s1', name)) })).toEqual({ faults: [], kept: 1, refused: 0 });
+  });
+
+  test('an older one was there at that moment', () => {
+    const rows = row(named('s1', 's2'));
+    expect(judge({ rows, pages: page(shows('s1', 's1', 's2')) }).faults).toEqual([
+      'read your writes: wait_for told that Name of parents/1 is s2, and the page showed s1',
+    ]);
+  });
+
+  test('there was no page', () => {
+    expect(judge({ rows: row(named('s1', 's2')) }).faults).toHaveLength(1);
+  });
+
+  test('an answer that was no promises nothing', () => {
+    const waits = [{ ...wait, answer: false }];
+    expect(judge({ rows: row(named('s1', 's2')), waits })).toEqual({ faults: [], kept: 0, refused: 1 });
+  });
+
+  test('a person typed over it', () => {
+    const pages = page([...shows('s2'), ['person', { Name: 'h3' }]]);
+    expect(judge({ rows: row(named('s1', 's2')), pages }).faults).toEqual([]);
+  });
+
+  test.each<[string, Partial<History>]>([
+    ['the row is gone', { rows: row([...named('s1', 's2'), null]) }],
+    [
+      'the row is filtered out',
+      { rows: [...row(named('s1')), ...row(named('s2'), { from: 2, hidden: true })] },
+    ],
+    ['its property is gone', { pages: page([...shows('s1'), ['schema', {}]]) }],
+    ['a person took the page away', { taken: new Set(['p']) }],
+  ])('nothing can be told where %s', (_, parts) => {
+    const rows = row(named('s1', 's2'));
+    expect(judge({ rows, pages: page(shows('s1')), ...parts })).toEqual({ faults: [], kept: 0, refused: 0 });
+  });
+});
+
+describe('lost updates', () => {
+  const rows = [
+    ...row(named('s1', 's2')),
+    ...row(named('h1'), { from: 3, by: 'pgnotion', transaction: '9' }),
+  ];
+  const operation = {
+    direction: 'to-postgres',
+    kind: 'update',
+    page: 'p',
+    transaction: '9',
+    before: { Name: 's2' },
+  } as const;
+  const faults = (parts: Partial<History>) => judgeLostUpdates(history(parts)).faults;
+
+  test('what pgnotion replaced in a row is in its operation', () => {
+    expect(faults({ rows, operations: [operation] })).toEqual([]);
+  });
+
+  test('and what is in none is lost', () => {
+    expect(faults({ rows })).toHaveLength(1);
+    expect(faults({ rows, operations: [{ ...operation, transaction: '8' }] })).toHaveLength(1);
+    expect(faults({ rows, operations: [{ ...operation, before: { Name: 's1' } }] })).toEqual([
+      'lost update: Name of parents/1 was s2, and its operation has s1 instead',
+    ]);
+  });
+
+  test('a deletion needs an operation that says so', () => {
+    const gone = [...row(named('s1')), ...row([null], { from: 2, by: 'pgnotion', transaction: '9' })];
+    expect(faults({ rows: gone, operations: [operation] })).toHaveLength(1);
+    expect(faults({ rows: gone, operations: [{ ...operation, kind: 'delete' }] })).toEqual([]);
+  });
+
+  test('what the application replaces is its own affair', () => {
+    expect(faults({ rows: row([...named('s1', 's2'), null]) })).toEqual([]);
+  });
+
+  const overwrites = (pages: PageVersion[], before: Texts[], looked: number) =>
+    judgeOverwrites(pages, {
+      written: before.map((each) => ({ page: 'p', at: 0, before: each })),
+      leftBefore: (_, at) => at,
+      lookedBefore: () => looked,
+    });
+
+  test('what a person typed and pgnotion replaced is in an operation', () => {
+    const pages = page([...shows('s1'), ['person', { Name: 'h1' }], ...shows('s2')]);
+    expect(overwrites(pages, named('h1'), 150).faults).toEqual([]);
+    expect(overwrites(pages, named('s1'), 150).faults).toHaveLength(1);
+    // Typed after the last look.
+    expect(overwrites(pages, [], 50)).toEqual({ faults: [], overwritten: 1, raced: 1 });
+  });
+});
+
+describe('convergence', () => {
+  const compare = (one: Texts, other: Texts) =>
+    differencesOf(one, other, new Set(['Parent']), (id) => (id === 'p9' ? '9' : null));
+
+  test('the same in every field that is in sync', () => {
+    expect(compare({ Name: 's1', Note: null }, { Name: 's1' })).toEqual([]);
+    expect(compare({ Name: 's1', Note: null }, { Name: 's1', Note: 'h1' })).toEqual([
+      { property: 'Note', row: null, page: 'h1' },
+    ]);
+  });
+
+  test('a relation leads to the record that the row refers to', () => {
+    expect(compare({ Parent: '9' }, { Parent: '["p9"]' })).toEqual([]);
+    expect(compare({ Parent: null }, { Parent: null })).toEqual([]);
+    expect(compare({ Parent: '9' }, { Parent: '["p9","p8"]' })).toHaveLength(1);
+    expect(compare({ Parent: '8' }, { Parent: '["p9"]' })).toHaveLength(1);
+    expect(compare({ Parent: '9' }, { Parent: null })).toHaveLength(1);
+  });
+});
+
+describe('liveness', () => {
+  const sample = (polls: number, waiting: readonly string[], missing: readonly string[] = []) => ({
+    polls,
+    waiting,
+    missing,
+  });
+
+  test('nothing waits and nothing is missing in time', () => {
+    expect(judgeLiveness([sample(3, ['outbox']), sample(6, [], ['page']), sample(9, [])], 150)).toEqual([]);
+  });
+
+  test('what is back to normal too late is not', () => {
+    expect(judgeLiveness([sample(150, ['outbox'], ['page']), sample(153, [])], 150)).toEqual([
+      'liveness: after 150 polls without a fault waits: outbox',
+      'liveness: after 150 polls without a fault is missing: page',
+    ]);
+    expect(judgeLiveness([], 150)).toHaveLength(1);
+  });
+});
