@@ -207,6 +207,14 @@ begin
      order by o.id desc limit 50;
 end $$;
 
+-- What differs once a publication was changed, though it may be as it was again. Null if it is gone.
+create function pgnotion.published_as(publication oid) returns text language sql stable
+  set search_path = pg_catalog as $$
+  select md5(concat_ws('/', p.oid, p.xmin, (select string_agg(r.oid || '.' || r.xmin, ',' order by r.oid)
+                                              from pg_publication_rel r where r.prpubid = p.oid)))
+    from pg_publication p where p.oid = publication;
+$$;
+
 -- Waits until Notion holds the record as it was committed before the call, or newer, and says how that ended: `synced`,
 -- `timeout`, or at once `set_aside` (it failed) or `conflict` (the page shows another value until a person decides), with
 -- the reason and what to do. Runs with its owner's rights: a caller needs no more than USAGE of this schema.
@@ -233,11 +241,16 @@ begin
   perform from pgnotion.data_sources where table_name = name;
   if not found then raise exception '% is not a synced table', name using errcode = 'PGN02'; end if;
   loop
-    -- What was committed before the call is in the outbox once all of the log up to here has been stored.
+    -- What was committed before the call is in the outbox once all of the log up to here has been stored. Where the slot
+    -- stands says nothing of that: anybody can move it.
     captured := captured or exists (
       select from pgnotion.checkpoint c join pg_replication_slots s on s.slot_name = c.slot
-       where s.confirmed_flush_lsn >= wanted);
-    if captured and exists (select from pgnotion.data_sources where table_name = name and backfilled_at is not null) then
+       where c.acknowledged >= wanted);
+    -- What the publication left out is in no log: the daemon compares all rows once it has seen that it was changed.
+    if captured and not exists (
+      select from pgnotion.settings where pgnotion.settings.name = 'publication' and value ? 'published'
+         and value ->> 'published' is distinct from pgnotion.published_as((value ->> 'made')::oid))
+    and exists (select from pgnotion.data_sources where table_name = name and backfilled_at is not null) then
       select o.key is not null as waits, o.parked_at, o.reason, o.remedy into line
         from (select) as one left join pgnotion.outbox o on o.table_name = name and o.key = record_key;
       if line.parked_at is not null then

@@ -21,7 +21,7 @@ import {
   readCheckpoint,
   resetCheckpoint,
 } from '../state/checkpoint.ts';
-import { saveFingerprint } from '../state/publication-fingerprint.ts';
+import { publishedAs, saveFingerprint } from '../state/publication-fingerprint.ts';
 import { forgetWait, noteRenewal, noteWait, type SlotWait } from '../state/slot-notes.ts';
 import { forgetRenewal, renewalAsked } from '../state/slot-renewal.ts';
 import { forgetProgress } from '../state/sources.ts';
@@ -156,6 +156,7 @@ async function makeAndCompare(options: PrepareSlot, system: SystemIdentity): Pro
           onWait: tellWait(options),
         });
   options.onWait(null);
+  const published = await publishedAs(store, config.publication);
   await store.transaction(async (sql) => {
     await forgetWait(sql);
     if (lsn === null) return;
@@ -163,10 +164,10 @@ async function makeAndCompare(options: PrepareSlot, system: SystemIdentity): Pro
     await resetCheckpoint(sql, config.slot, { systemId, timeline, lsn });
     await forgetRenewal(sql);
     await forgetProgress(sql);
-    await saveFingerprint(
-      sql,
-      await publicationFingerprint(pool, config.publication, publishedTables(tables)),
-    );
+    await saveFingerprint(sql, {
+      ...(await publicationFingerprint(pool, config.publication, publishedTables(tables))),
+      published,
+    });
   });
 }
 

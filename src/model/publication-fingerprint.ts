@@ -11,6 +11,8 @@ export type TableFingerprint = {
 export type PublicationFingerprint = {
   /** Null if there is no publication. Another one of the same name differs. */
   readonly made: string | null;
+  /** Differs after each change of what it publishes: `wait_for` relies on none. Absent in the state of older versions. */
+  readonly published?: string | null;
   /** Null for a table that is not there or not published. */
   readonly tables: Readonly<Record<QualifiedName, TableFingerprint | null>>;
 };

@@ -15,7 +15,7 @@ import { fingerprintOf } from '../postgres/publication-fingerprint.ts';
 import type { Log } from '../runtime/log.ts';
 import { keepTrying, pause } from '../runtime/retry.ts';
 import { keepDrifts, readDrift } from '../state/drift.ts';
-import { readFingerprint, saveFingerprint } from '../state/publication-fingerprint.ts';
+import { publishedAs, readFingerprint, saveFingerprint } from '../state/publication-fingerprint.ts';
 import { compareAgain, permit, readSources, refuse } from '../state/sources.ts';
 import type { Sql, Store } from '../state/sql.ts';
 
@@ -58,9 +58,9 @@ export async function watchPublication(context: PublicationContext, signal: Abor
 
 async function lookAtPublication(context: PublicationContext, change: ChangePublication): Promise<void> {
   const known = await readFingerprint<PublicationFingerprint>(context.store);
-  const facts = await readPublication(context.pool, context.publication, wantedOf(context));
-  if (known !== null && facts.state?.made !== known.made) throw missing(context.publication);
-  await reconcile(context, facts, known, change);
+  const found = await look(context);
+  if (known !== null && found.facts.state?.made !== known.made) throw missing(context.publication);
+  await reconcile(context, found, known, change);
 }
 
 /**
@@ -75,10 +75,10 @@ export async function preparePublication(
   const byName = new Map(context.tables.map((table) => [table.name, table]));
   const whole = { ...context, tables: byName };
   const known = await readFingerprint<PublicationFingerprint>(context.store);
-  const facts = await readPublication(context.pool, context.publication, wantedOf(whole));
-  const faults = tableFaults(facts, whole.tables.values());
+  const found = await look(whole);
+  const faults = tableFaults(found.facts, whole.tables.values());
   if (known === null && faults.size === byName.size) throw refusedError([...faults.values()].flat());
-  await reconcile(whole, facts, known, changesOn(context.pool));
+  await reconcile(whole, found, known, changesOn(context.pool));
 }
 
 /** What PostgreSQL's catalog says against syncing each table as it is. */
@@ -141,22 +141,29 @@ type Action =
 
 const DRIFT = 'publication';
 
+type Found = { readonly facts: PublicationFacts; readonly published: string | null };
+
+async function look(context: PublicationContext): Promise<Found> {
+  const published = await publishedAs(context.store, context.publication);
+  return { published, facts: await readPublication(context.pool, context.publication, wantedOf(context)) };
+}
+
 async function reconcile(
   context: PublicationContext,
-  before: PublicationFacts,
+  before: Found,
   known: PublicationFingerprint | null,
   run: ChangePublication,
 ): Promise<void> {
-  const { store, pool, publication, log } = context;
+  const { store, pool, log } = context;
   const wanted = wantedOf(context);
-  const change = await mendPublication(pool, before, wanted, run);
+  const change = await mendPublication(pool, before.facts, wanted, run);
   for (const { path, message } of change.faults) log.debug({ table: path, reason: message }, 'not published');
-  const facts = change.touched ? await readPublication(pool, publication, wanted) : before;
+  const { facts, published } = change.touched ? await look(context) : before;
   const faults = tableFaults(facts, context.tables.values(), change.faults);
   const seals = Object.fromEntries(wanted.map((table) => [table.name, fingerprintOf(facts, table)]));
   const gaps = known === null ? new Map<QualifiedName, string>() : gapsOf(known, seals, facts);
   const actions = await actionsOf(context, faults, gaps);
-  const isKnown = known !== null && sameJson(known.tables, seals);
+  const isKnown = known !== null && sameJson(known.tables, seals) && known.published === published;
   if (actions.length === 0 && isKnown) return;
   await store.transaction(async (sql) => {
     for (const action of actions) await carryOut(sql, log, action);
@@ -164,6 +171,7 @@ async function reconcile(
     if (!isKnown)
       await saveFingerprint(sql, {
         made: known === null ? (facts.state?.made ?? null) : known.made,
+        published,
         tables: seals,
       });
   });

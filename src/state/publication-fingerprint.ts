@@ -4,6 +4,18 @@ import type { Sql } from './sql.ts';
 export const readFingerprint = <Seal>(sql: Sql): Promise<Seal | null> => read<Seal>(sql, 'publication');
 export const saveFingerprint = (sql: Sql, seal: object): Promise<void> => save(sql, 'publication', seal);
 
+/**
+ * What differs once the publication was changed; null if there is none. To be asked for before the publication is looked
+ * at: what is changed in between then shows as a change.
+ */
+export async function publishedAs(sql: Sql, publication: string): Promise<string | null> {
+  const [row] = await sql.query<{ mark: string | null }>(
+    'select pgnotion.published_as(oid) as mark from pg_publication where pubname = $1',
+    [publication],
+  );
+  return row?.mark ?? null;
+}
+
 /** The labels of enums when the rows that show them were compared last. */
 export const readLabels = <Labels>(sql: Sql): Promise<Labels | null> => read<Labels>(sql, 'enum_labels');
 export const saveLabels = (sql: Sql, labels: object): Promise<void> => save(sql, 'enum_labels', labels);

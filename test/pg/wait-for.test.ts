@@ -26,9 +26,11 @@ beforeEach(async () => {
 
 /** As the daemon reads: all of the log so far. A commit first, so that the log is on disk. */
 async function capture(): Promise<void> {
-  await rows('update pgnotion.checkpoint set at = clock_timestamp()');
-  await rows('select pg_replication_slot_advance($1, pg_current_wal_flush_lsn())', [slot]);
+  await rows('update pgnotion.checkpoint set acknowledged = pg_current_wal_insert_lsn()');
+  await moveSlot();
 }
+
+const moveSlot = () => rows('select pg_replication_slot_advance($1, pg_current_wal_flush_lsn())', [slot]);
 
 const dirty = (parked: boolean) =>
   rows(
@@ -63,6 +65,40 @@ test('a record at rest is there at once, after the log up to the call has been r
   await isWaiting();
   await capture();
   expect(await answer).toBe(true);
+});
+
+test('a slot that somebody else moved tells nothing of what has been read', async () => {
+  const answer = waitFor('300 ms');
+  await isWaiting();
+  await moveSlot();
+  expect(await answer).toBe(false);
+});
+
+test('a change that the publication left out is waited for until all rows have been compared', async () => {
+  await rows('create table watched (id integer)');
+  await rows('create publication watched for table watched');
+  try {
+    await rows(`insert into pgnotion.settings (name, value)
+                select 'publication', jsonb_build_object('made', oid::text, 'published', pgnotion.published_as(oid))
+                  from pg_publication where pubname = 'watched'`);
+    await rows('alter publication watched drop table watched');
+    await rows('alter publication watched add table watched');
+    const answer = waitFor('20 seconds');
+    await capture();
+    expect(await waitFor('300 ms')).toBe(false);
+    // As the daemon does in one transaction; the comparison that it asks for is what is waited for from then on.
+    await rows(`with noted as (update pgnotion.settings set value = value || jsonb_build_object('published',
+                    (select pgnotion.published_as(oid) from pg_publication where pubname = 'watched'))
+                  where name = 'publication')
+                update pgnotion.data_sources set backfilled_at = null`);
+    expect(await waitFor('300 ms')).toBe(false);
+    await rows('update pgnotion.data_sources set backfilled_at = now()');
+    expect(await answer).toBe(true);
+  } finally {
+    await rows('drop publication watched');
+    await rows('drop table watched');
+    await rows(`delete from pgnotion.settings where name = 'publication'`);
+  }
 });
 
 test('a change that was captured in time is waited for until it has left the outbox', async () => {

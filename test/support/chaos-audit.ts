@@ -1,6 +1,6 @@
 import type { Json } from '../../src/model/change.ts';
 import type { ChaosTable } from './chaos-shop.ts';
-import { keptTexts, type OptionNames, rowTexts } from './chaos-texts.ts';
+import { exactTexts, keptTexts, type OptionNames, rowTexts } from './chaos-texts.ts';
 import type { World } from './chaos-world.ts';
 import type { Operation, RowVersion } from './history/history.ts';
 
@@ -49,6 +49,7 @@ export async function readRowVersions(world: World, options: OptionNames): Promi
       transaction: each.xid,
       cascaded: isCascade(audit, each),
       values: each.new === null ? null : rowTexts(each.source, each.new, options),
+      exact: exactTexts(each.source, each.new ?? {}),
       hidden: each.new?.hidden === true,
     };
   });

@@ -8,8 +8,11 @@ export type OptionNames = ReadonlyMap<string, string>;
 
 type Row = Readonly<Record<string, Json>>;
 
-/** To the minute, as the sandbox keeps times: the same in every offset. */
-const minute = (text: string): string => `${new Date(text).toISOString().slice(0, 16)}Z`;
+/** To the minute, as the sandbox keeps times: the same in every offset. A property of another type may hold any text. */
+function minute(text: string): string {
+  const at = new Date(text);
+  return Number.isNaN(at.getTime()) ? text : `${at.toISOString().slice(0, 16)}Z`;
+}
 
 const listOf = (items: readonly string[]): string | null =>
   items.length === 0 ? null : JSON.stringify([...new Set(items)].sort());
@@ -137,6 +140,15 @@ const COLUMNS: Readonly<Record<ChaosTable, Readonly<Record<string, string>>>> = 
     Updated: 'updated_at',
   },
 };
+
+/** What a row has for each property, to the last digit. */
+export const exactTexts = (table: ChaosTable, row: Row): Texts =>
+  Object.fromEntries(
+    Object.entries(COLUMNS[table]).map(([property, column]) => [
+      property,
+      JSON.stringify(row[column] ?? null),
+    ]),
+  );
 
 /** What a row, as `to_jsonb` gives it, has for each property of its table. */
 export function rowTexts(table: ChaosTable, row: Row, options: OptionNames): Texts {

@@ -1,3 +1,5 @@
+import { readFile } from 'node:fs/promises';
+import { resolve } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { differencesOf } from '../support/history/convergence.ts';
 import type { History, Landing, PageVersion, RowVersion, Texts, Wait } from '../support/history/history.ts';
@@ -6,6 +8,7 @@ import { judgeLostUpdates } from '../support/history/lost-updates.ts';
 import { judgeMonotonic } from '../support/history/monotonic.ts';
 import { judgeOverwrites } from '../support/history/overwrites.ts';
 import { judgeReadYourWrites } from '../support/history/read-your-writes.ts';
+import { MUTATIONS, mutated } from '../support/mutation.ts';
 
 // Histories by hand: the checker of the chaos runs has to see what breaks a rule, and nothing else.
 
@@ -24,6 +27,7 @@ const row = (
     transaction: String((more.from ?? 1) + at),
     cascaded: false,
     hidden: false,
+    exact: {},
     ...more,
     values: each,
   }));
@@ -238,6 +242,16 @@ describe('lost updates', () => {
     expect(faults({ rows: gone, operations: [{ ...operation, kind: 'delete' }] })).toEqual([]);
   });
 
+  test('a value is not replaced by one that a page shows in the same way', () => {
+    const seen = (exact: string): Partial<RowVersion> => ({ exact: { Seen: exact } });
+    const both = (by: RowVersion['by']) => [
+      ...row([{ Seen: '12:00' }], seen('12:00:30')),
+      ...row([{ Seen: '12:00' }], { from: 2, by, ...seen('12:00:00') }),
+    ];
+    expect(faults({ rows: both('pgnotion') })).toHaveLength(1);
+    expect(faults({ rows: both('application') })).toEqual([]);
+  });
+
   test('what the application replaces is its own affair', () => {
     expect(faults({ rows: row([...named('s1', 's2'), null]) })).toEqual([]);
   });
@@ -296,4 +310,9 @@ describe('liveness', () => {
     ]);
     expect(judgeLiveness([], 150)).toHaveLength(1);
   });
+});
+
+test.each(MUTATIONS)('the product has the place of the mutation $name', async (mutation) => {
+  const text = await readFile(resolve(import.meta.dirname, '../../src', mutation.file), 'utf8');
+  expect(mutated(mutation, text)).toContain(mutation.to);
 });

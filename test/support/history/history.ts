@@ -19,6 +19,8 @@ export type RowVersion = {
   readonly cascaded: boolean;
   /** Null for the deletion. */
   readonly values: Texts | null;
+  /** The same, as exactly as the row holds it: a page may show less. */
+  readonly exact: Texts;
   /** Whether the table's condition leaves the row out. */
   readonly hidden: boolean;
 };

@@ -8,7 +8,7 @@ export type LostUpdates = {
 
 /**
  * Rule 3 on PostgreSQL's side: what an application committed, and pgnotion replaced in the row, stands in the operation of
- * that very transaction, value by value. On Notion's side `overwrites.ts` looks, and what is left at rest is compared.
+ * that very transaction, value by value; and no value is replaced by one that a page shows in the same way. On Notion's side `overwrites.ts` looks, and what is left at rest is compared.
  */
 export function judgeLostUpdates(history: History): LostUpdates {
   const operations = Map.groupBy(
@@ -27,6 +27,7 @@ export function judgeLostUpdates(history: History): LostUpdates {
           faults.push(`lost update: ${nameOf(old)} was deleted, and no operation says so`);
         return;
       }
+      faults.push(...degraded(old, now));
       for (const property of changedIn(old, now)) {
         replaced += 1;
         const fault = faultOf(mine, property, old.values[property] ?? null);
@@ -44,6 +45,16 @@ const changedIn = (old: RowVersion, now: RowVersion): string[] =>
   Object.keys(old.values ?? {}).filter(
     (property) => property !== 'Updated' && old.values?.[property] !== now.values?.[property],
   );
+
+/** A page shows the one as it shows the other: no edit of it tells them apart. */
+const degraded = (old: RowVersion, now: RowVersion): string[] =>
+  Object.keys(now.exact)
+    .filter((property) => property !== 'Updated' && old.exact[property] !== now.exact[property])
+    .filter((property) => (old.values?.[property] ?? null) === (now.values?.[property] ?? null))
+    .map(
+      (property) =>
+        `lost update: ${property} of ${nameOf(old)} was ${old.exact[property]} and became ${now.exact[property]}, which no page tells apart`,
+    );
 
 function faultOf(operations: readonly Operation[], property: string, value: string | null): string | null {
   const told = operations.filter(({ before }) => property in before);
