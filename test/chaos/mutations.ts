@@ -23,12 +23,28 @@ async function copyWith(mutation: Mutation): Promise<string> {
   return folder;
 }
 
+type Run = { readonly called: string; readonly variables: Readonly<Record<string, string>> };
+
+async function runsOf({ runs }: Mutation, folder: string): Promise<Run[]> {
+  if (!('seed' in runs)) {
+    const file = join(folder, 'commands.json');
+    await writeFile(file, JSON.stringify(runs));
+    return [{ called: 'its commands', variables: { CHAOS_COMMANDS: file } }];
+  }
+  const first = Number(process.env.MUTATION_SEED ?? runs.seed);
+  const count = Number(process.env.MUTATION_RUNS ?? runs.count);
+  return Array.from({ length: count }, (_, at) => ({
+    called: `seed ${first + at}`,
+    variables: { CHAOS_SEED: String(first + at), CHAOS_RUNS: '1', CHAOS_LANES: '1' },
+  }));
+}
+
 /** What the chaos test of that folder says of one run; null if it found nothing wrong. */
-function runIn(folder: string, seed: number): Promise<string | null> {
+function runIn(folder: string, { variables }: Run): Promise<string | null> {
   const vitest = join('node_modules', 'vitest', 'vitest.mjs');
   const child = spawn(process.execPath, [vitest, 'run', '--config', 'test/chaos/vitest.config.ts'], {
     cwd: folder,
-    env: { ...process.env, NO_COLOR: '1', CHAOS_SEED: String(seed), CHAOS_RUNS: '1', CHAOS_LANES: '1' },
+    env: { ...process.env, NO_COLOR: '1', ...variables },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   let output = '';
@@ -44,19 +60,17 @@ function runIn(folder: string, seed: number): Promise<string | null> {
 
 /** Whether one of the runs shows the fault as it should show. */
 async function isCaught(mutation: Mutation): Promise<boolean> {
-  const first = Number(process.env.MUTATION_SEED ?? mutation.seed);
-  const runs = Number(process.env.MUTATION_RUNS ?? mutation.runs);
   const folder = await copyWith(mutation);
   try {
-    for (let seed = first; seed < first + runs; seed += 1) {
-      const output = await runIn(folder, seed);
+    for (const run of await runsOf(mutation, folder)) {
+      const output = await runIn(folder, run);
       const told = output?.split('\n').find((line) => mutation.says.test(line));
       if (told !== undefined) {
-        say(`${mutation.name}: caught with seed ${seed}: ${told.trim()}`);
+        say(`${mutation.name}: caught with ${run.called}: ${told.trim()}`);
         return true;
       }
       say(
-        `${mutation.name}: seed ${seed} ${output === null ? 'shows nothing' : `fails otherwise:\n${output}`}`,
+        `${mutation.name}: ${run.called} ${output === null ? 'shows nothing' : `fails otherwise:\n${output}`}`,
       );
     }
     return false;

@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import type { Change, DataSource, Page, Property } from '../../src/sandbox/notion/types.ts';
 import { type ChaosTable, chaosConfig } from './chaos-shop.ts';
-import { pageText } from './chaos-texts.ts';
+import { pageExact, pageText } from './chaos-texts.ts';
 import type { World } from './chaos-world.ts';
 import type { PageVersion, Texts } from './history/history.ts';
 
@@ -95,6 +95,12 @@ function textsOf(reader: Reader, page: Page): Texts {
   );
 }
 
+function exactOf(reader: Reader, page: Page): Texts {
+  const table = tableOf(reader, page);
+  const names = table === null ? [] : [...reader.properties[table]];
+  return Object.fromEntries(names.map(([id, { name }]) => [name, pageExact(page.values[id])]));
+}
+
 const versionOf = (
   reader: Reader,
   index: number,
@@ -105,6 +111,7 @@ const versionOf = (
   table: tableOf(reader, page),
   at: page.lastEditedTime,
   isNew: false,
+  exact: exactOf(reader, page),
   inTrash: page.inTrash,
   landing: null,
 });

@@ -2,9 +2,11 @@ import { readRowVersions, readTrail } from './chaos-audit.ts';
 import type { Journal } from './chaos-journal.ts';
 import type { Verdict } from './chaos-rows.ts';
 import type { World } from './chaos-world.ts';
+import { judgeEchoes } from './history/echoes.ts';
 import type { History } from './history/history.ts';
 import { judgeLostUpdates } from './history/lost-updates.ts';
 import { judgeMonotonic } from './history/monotonic.ts';
+import { judgeDegraded } from './history/overwrites.ts';
 import { judgeReadYourWrites } from './history/read-your-writes.ts';
 
 /** What both sides and the run itself have recorded, for the checker. */
@@ -18,7 +20,11 @@ async function recordedHistory(world: World, { pages, options }: Journal): Promi
       new Set([...names].flatMap((name) => (ofKey.get(name) ?? []).map(({ line }) => line))),
     ]),
   );
-  return { rows, pages, operations, lines, waits: world.waits, taken: world.taken };
+  const conflicts = await world.sql<{ page: string; property: string }>(
+    `select distinct page_id as page, unnest(fields) as property from pgnotion.conflict_entries
+      where type = 'CONCURRENT_UPDATE' and page_id is not null`,
+  );
+  return { rows, pages, operations, conflicts, lines, waits: world.waits, taken: world.taken };
 }
 
 /** The rules over time, each judged from what was recorded and from nothing else. */
@@ -27,8 +33,9 @@ export async function judgeRecorded(world: World, journal: Journal): Promise<Ver
   const monotonic = judgeMonotonic(history);
   const waited = judgeReadYourWrites(history);
   const lost = judgeLostUpdates(history);
+  const degraded = judgeDegraded(history.pages, history.taken);
   return {
-    faults: [...monotonic.faults, ...waited.faults, ...lost.faults],
+    faults: [...monotonic.faults, ...waited.faults, ...lost.faults, ...degraded, ...judgeEchoes(history)],
     counts: {
       shown: monotonic.shown,
       overtaken: monotonic.overtaken,

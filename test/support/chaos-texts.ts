@@ -82,6 +82,12 @@ export function pageText(
   }
 }
 
+/** To the last digit and style, for what a page can hold more exactly than a row. */
+export const pageExact = (value: Value | undefined): string | null =>
+  value !== undefined && ['number', 'date', 'title', 'rich_text'].includes(value.type)
+    ? JSON.stringify(value)
+    : null;
+
 /** The same of what the audit trail keeps of either side: a row's text, or a page's canonical value. */
 export function keptText(property: string, value: Json | undefined, options: OptionNames): string | null {
   if (value === null || value === undefined || value === '') return null;

@@ -1,3 +1,5 @@
+import type { Command } from './chaos-commands.ts';
+
 /** A fault that is put into a copy of the product, to see that the checker of the chaos runs notices. */
 export type Mutation = {
   readonly name: string;
@@ -8,10 +10,15 @@ export type Mutation = {
   readonly to: string;
   /** What the checker says. */
   readonly says: RegExp;
-  /** Runs that it shows in, whichever of them first. */
-  readonly seed: number;
-  readonly runs: number;
+  /** Seeds of runs that it shows in, whichever of them first; or the commands of one. */
+  readonly runs: { readonly seed: number; readonly count: number } | readonly Command[];
 };
+
+/** One value, changed again before the page has been looked at since. */
+const OFTEN: readonly Command[] = Array.from({ length: 30 }, (): readonly Command[] => [
+  { do: 'update', table: 'parents', pick: 0, what: ['Seen'] },
+  { do: 'rest', ms: 50 },
+]).flat();
 
 export const MUTATIONS: readonly Mutation[] = [
   {
@@ -20,8 +27,7 @@ export const MUTATIONS: readonly Mutation[] = [
     from: 'const one: Preread = (record) => lookAt(context, table, { source, record, ask });',
     to: 'const one: Preread = async () => null;',
     says: /invariant 7: .* is in no operation/,
-    seed: 1,
-    runs: 6,
+    runs: { seed: 1, count: 6 },
   },
   {
     // The slot and the note of how far it may stand go first, and storing takes as long as on a busy server.
@@ -35,17 +41,30 @@ export const MUTATIONS: readonly Mutation[] = [
       await flush(options, pending, stored);
 `,
     says: /read your writes: |the row .* is .*, the page|has a page .* and no row|no page/,
-    seed: 1,
-    runs: 6,
+    runs: { seed: 1, count: 6 },
   },
   {
-    name: 'base from what was sent',
+    // The row's: a page's number is what the person typed, and the column rounds it.
+    name: 'base from what was sent to the row',
+    file: 'to-postgres/record-applied.ts',
+    from: 'const row = { ...pickAll(after, taken), ...Object.fromEntries(merged.merged) };',
+    to: `const sent = merged.taken.flatMap(({ property, source }) =>
+    source.kind === 'column' && source.column in merged.values
+      ? [[property, merged.values[source.column] ?? null] as const]
+      : [],
+  );
+  const row = { ...pickAll(after, taken), ...Object.fromEntries([...sent, ...merged.merged]) };`,
+    says: /invariant 6: .* which no row tells apart/,
+    runs: { seed: 1, count: 6 },
+  },
+  {
+    // The page's: Notion keeps the minute of a time that was sent with its seconds.
+    name: 'base from what was sent to the page',
     file: 'model/merge.ts',
     from: 'late.has(property) && property in sent && !codec.same(sent[property] ?? null, image[property] ?? null),',
     to: 'property in sent,',
-    says: /lost update: .* which no page tells apart/,
-    seed: 1,
-    runs: 6,
+    says: /echo: /,
+    runs: OFTEN,
   },
 ];
 

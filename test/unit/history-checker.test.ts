@@ -2,11 +2,12 @@ import { readFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { differencesOf } from '../support/history/convergence.ts';
+import { judgeEchoes } from '../support/history/echoes.ts';
 import type { History, Landing, PageVersion, RowVersion, Texts, Wait } from '../support/history/history.ts';
 import { judgeLiveness } from '../support/history/liveness.ts';
 import { judgeLostUpdates } from '../support/history/lost-updates.ts';
 import { judgeMonotonic } from '../support/history/monotonic.ts';
-import { judgeOverwrites } from '../support/history/overwrites.ts';
+import { judgeDegraded, judgeOverwrites } from '../support/history/overwrites.ts';
 import { judgeReadYourWrites } from '../support/history/read-your-writes.ts';
 import { MUTATIONS, mutated } from '../support/mutation.ts';
 
@@ -48,6 +49,7 @@ const page = (shown: readonly Shown[], id = 'p'): PageVersion[] =>
     inTrash: false,
     before: shown[index - 1]?.[1] ?? {},
     values,
+    exact: {},
     landing: landing ?? null,
   }));
 
@@ -58,6 +60,7 @@ const history = (parts: Partial<History>): History => ({
   pages: [],
   waits: [],
   operations: [],
+  conflicts: [],
   lines: new Map([['p', new Set(['a'])]]),
   taken: new Set(),
   ...parts,
@@ -269,6 +272,52 @@ describe('lost updates', () => {
     expect(overwrites(pages, named('s1'), 150).faults).toHaveLength(1);
     // Typed after the last look.
     expect(overwrites(pages, [], 50)).toEqual({ faults: [], overwritten: 1, raced: 1 });
+  });
+});
+
+describe('echoes', () => {
+  const edited = (names: readonly string[], by: RowVersion['by']) => [
+    ...row(named('s1', 's2')),
+    ...row(named(...names), { from: 3, by }),
+  ];
+
+  test('what a row gets from pgnotion was typed in Notion', () => {
+    const pages = page([...shows('s1'), ['person', { Name: 'h1' }]]);
+    expect(judgeEchoes(history({ rows: edited(['h1'], 'pgnotion'), pages }))).toEqual([]);
+    expect(judgeEchoes(history({ rows: edited(['s1'], 'application'), pages }))).toEqual([]);
+    expect(judgeEchoes(history({ rows: edited(['s1'], 'pgnotion'), pages }))).toEqual([
+      'echo: Name of parents/1 got s1 from pgnotion, which nobody typed in Notion',
+    ]);
+  });
+
+  test('a conflict is about what somebody edited', () => {
+    const conflicts = [{ page: 'p', property: 'Name' }];
+    expect(judgeEchoes(history({ conflicts, pages: page(shows('s1', 's2')) }))).toHaveLength(1);
+    const pages = page([...shows('s1'), ['person', { Name: 'h1' }]]);
+    expect(judgeEchoes(history({ conflicts, pages }))).toEqual([]);
+  });
+});
+
+describe('degraded values', () => {
+  const exactly = (pages: readonly PageVersion[], ...exact: readonly string[]): PageVersion[] =>
+    pages.map((each, at) => ({ ...each, exact: { Amount: exact[at] ?? '' } }));
+  const amount: Texts = { Amount: '1.12' };
+  const typed: readonly Shown[] = [
+    ['pgnotion', { Amount: '2.00' }],
+    ['person', amount],
+  ];
+
+  test('what a person typed is not replaced by what the column made of it', () => {
+    const rounded = exactly(page([...typed, ['pgnotion', amount]]), '2', '1.123', '1.12');
+    expect(judgeDegraded(rounded, new Set())).toHaveLength(1);
+    expect(judgeDegraded(rounded, new Set(['p']))).toEqual([]);
+    const other = exactly(page([...typed, ['pgnotion', { Amount: '3.00' }]]), '2', '1.123', '3');
+    expect(judgeDegraded(other, new Set())).toEqual([]);
+  });
+
+  test('a property whose life was interrupted is written anew', () => {
+    const pages = page([...typed, ['schema', {}], ['schema', amount], ['pgnotion', amount]]);
+    expect(judgeDegraded(exactly(pages, '2', '1.123', '', '1.123', '1.12'), new Set())).toEqual([]);
   });
 });
 

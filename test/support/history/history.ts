@@ -41,6 +41,8 @@ export type PageVersion = {
   readonly inTrash: boolean;
   readonly before: Texts;
   readonly values: Texts;
+  /** Numbers, dates and texts to the last digit and style: a row may hold less. */
+  readonly exact: Texts;
   readonly landing: Landing | null;
 };
 
@@ -78,6 +80,8 @@ export type History = {
   readonly pages: readonly PageVersion[];
   readonly waits: readonly Wait[];
   readonly operations: readonly Operation[];
+  /** Fields that both sides are said to have changed. */
+  readonly conflicts: readonly { readonly page: string; readonly property: string }[];
   /** Page -> the lines of rows that it ever belonged to. */
   readonly lines: ReadonlyMap<string, ReadonlySet<string>>;
   /** Pages that people took away, for a while or for good. */

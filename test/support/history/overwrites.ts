@@ -15,6 +15,36 @@ export type Overwrites = {
   readonly raced: number;
 };
 
+/** Pages that came back are written anew, and so is a property whose life was interrupted. */
+type Life = { readonly interrupted: Set<string>; readonly away: Set<string> };
+
+/**
+ * Rule 3 on Notion's side as well: pgnotion replaces no value by one that a row tells apart from it in nothing, such as a
+ * number by what the column rounds it to, or a text by the same without its formatting (invariant 6).
+ */
+export function judgeDegraded(pages: readonly PageVersion[], taken: ReadonlySet<string>): string[] {
+  const life: Life = { interrupted: new Set(), away: new Set(taken) };
+  const last = new Map<string, PageVersion>();
+  return pages.flatMap((version) => {
+    const { page, by, before, values, exact, inTrash, index } = version;
+    const was = last.get(page);
+    last.set(page, version);
+    if (inTrash) life.away.add(page);
+    if (by === 'schema')
+      for (const property of new Set([...Object.keys(before), ...Object.keys(values)]))
+        if (before[property] !== values[property]) life.interrupted.add(`${page}/${property}`);
+    if (by !== 'pgnotion' || was === undefined || life.away.has(page)) return [];
+    return Object.keys(values)
+      .filter((property) => property !== 'Supabase ID' && values[property] !== null)
+      .filter((property) => before[property] === values[property] && was.exact[property] !== exact[property])
+      .filter((property) => !life.interrupted.has(`${page}/${property}`))
+      .map(
+        (property) =>
+          `invariant 6: ${property} of page ${page} was ${was.exact[property]} and became ${exact[property]} in commit ${index}, which no row tells apart`,
+      );
+  });
+}
+
 /** What both sides write with values of their own. */
 const TRACKED: ReadonlySet<string> = new Set([
   'Name',
