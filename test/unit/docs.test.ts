@@ -135,7 +135,7 @@ describe('the reference', () => {
     );
     // The fence is the daemon's own, and the others are parts of functions of the interface, of the outbox or the edits.
     const edits = ['command_edits', 'wake_edits', 'decide_edits'];
-    const explain = ['place_in_queue', 'standing', 'limit_text', 'hindrances'];
+    const explain = ['place_in_queue', 'standing', 'limit_text', 'hindrances', 'published_as'];
     const guarded = ['decide_clearings', 'decide_rows'];
     const inner = ['fence', 'enqueue', 'wake', 'merge_field_times', ...guarded, ...edits, ...explain];
     const functions = made.rows.map(({ name }) => name).filter((name) => !inner.includes(name));
