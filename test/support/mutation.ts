@@ -44,22 +44,8 @@ export const MUTATIONS: readonly Mutation[] = [
     runs: { seed: 1, count: 6 },
   },
   {
-    // The row's: a page's number is what the person typed, and the column rounds it.
-    name: 'base from what was sent to the row',
-    file: 'to-postgres/record-applied.ts',
-    from: 'const row = { ...pickAll(after, taken), ...Object.fromEntries(merged.merged) };',
-    to: `const sent = merged.taken.flatMap(({ property, source }) =>
-    source.kind === 'column' && source.column in merged.values
-      ? [[property, merged.values[source.column] ?? null] as const]
-      : [],
-  );
-  const row = { ...pickAll(after, taken), ...Object.fromEntries([...sent, ...merged.merged]) };`,
-    says: /invariant 6: .* which no row tells apart/,
-    runs: { seed: 1, count: 6 },
-  },
-  {
-    // The page's: Notion keeps the minute of a time that was sent with its seconds.
-    name: 'base from what was sent to the page',
+    // Notion keeps the minute of a time that was sent with its seconds.
+    name: 'base from what was sent',
     file: 'model/merge.ts',
     from: 'late.has(property) && property in sent && !codec.same(sent[property] ?? null, image[property] ?? null),',
     to: 'property in sent,',
