@@ -58,8 +58,11 @@ export function keyParts(key: RowKey, columns: number): readonly string[] {
   return columns === 1 ? [key] : (JSON.parse(key) as string[]);
 }
 
+const DASHED = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
+
 /** Notion takes ids with or without dashes and answers with them: one spelling keeps comparisons honest. */
 function dashed(text: string): string {
+  if (DASHED.test(text)) return text;
   const hex = text.replaceAll('-', '').toLowerCase();
   if (!/^[0-9a-f]{32}$/.test(hex)) throw new TypeError(`not a Notion id: ${JSON.stringify(text)}`);
   return [hex.slice(0, 8), hex.slice(8, 12), hex.slice(12, 16), hex.slice(16, 20), hex.slice(20)].join('-');

@@ -7,17 +7,29 @@ const REPLACEMENT = '\uFFFD';
  */
 export function storable<T>(value: T): T;
 export function storable(value: unknown): unknown {
-  if (typeof value === 'string') return storableText(value);
-  if (Array.isArray(value)) {
-    const items = value.map((item: unknown) => storable(item));
-    return items.every((item, at) => item === value[at]) ? value : items;
-  }
-  if (typeof value !== 'object' || value === null) return value;
-  const before = Object.entries(value);
-  const after = before.map(([name, member]) => [storableText(name), storable(member)] as const);
-  const isSame = after.every(([name, member], at) => name === before[at]?.[0] && member === before[at]?.[1]);
-  return isSame ? value : Object.fromEntries(after);
+  return isStorable(value) ? value : replaced(value);
 }
 
+/** Nearly all that Notion answers is: finding that out makes no second copy of it. */
+function isStorable(value: unknown): boolean {
+  if (typeof value === 'string') return isStorableText(value);
+  if (Array.isArray(value)) return value.every(isStorable);
+  if (typeof value !== 'object' || value === null) return true;
+  const members = value as Readonly<Record<string, unknown>>;
+  for (const name in members) if (!isStorableText(name) || !isStorable(members[name])) return false;
+  return true;
+}
+
+function replaced(value: unknown): unknown {
+  if (typeof value === 'string') return storableText(value);
+  if (Array.isArray(value)) return value.map(replaced);
+  if (typeof value !== 'object' || value === null) return value;
+  return Object.fromEntries(
+    Object.entries(value).map(([name, member]) => [storableText(name), replaced(member)]),
+  );
+}
+
+const isStorableText = (text: string): boolean => text.isWellFormed() && !text.includes('\0');
+
 const storableText = (text: string): string =>
-  text.isWellFormed() && !text.includes('\0') ? text : text.toWellFormed().replaceAll('\0', REPLACEMENT);
+  isStorableText(text) ? text : text.toWellFormed().replaceAll('\0', REPLACEMENT);

@@ -115,17 +115,30 @@ const properties = z.record(z.string(), property);
 /** With ids in their one spelling: answers give them URL-encoded. */
 const plainIds = (read: z.output<typeof properties>): NamedProperty[] =>
   Object.entries(read).map(([name, value]) => ({ ...value, id: propertyId(value.id), name }));
-// Of a page, what cannot be read is as good as missing: the rest of the page goes on without it.
-const lenientProperties = z.record(z.string(), z.unknown()).transform((all) =>
-  plainIds(
+// Of a page, what cannot be read is as good as missing: the rest of it goes on. By hand, since a list has hundreds of them.
+const lenientProperties = z
+  .custom<Readonly<Record<string, unknown>>>(
+    (all) => typeof all === 'object' && all !== null,
+    'no properties',
+  )
+  .transform((all) =>
     Object.fromEntries(
-      Object.entries(all).flatMap(([name, each]) => {
-        const { data } = property.safeParse(each);
-        return data === undefined ? [] : [[name, data]];
+      Object.entries(all).flatMap(([name, each]): [string, NamedProperty][] => {
+        if (!isProperty(each)) return [];
+        const id = propertyId(each.id);
+        return [[id, { ...each, id, name }]];
       }),
     ),
-  ),
-);
+  );
+
+const isProperty = (each: unknown): each is z.output<typeof property> =>
+  typeof each === 'object' &&
+  each !== null &&
+  'id' in each &&
+  'type' in each &&
+  typeof each.id === 'string' &&
+  typeof each.type === 'string';
+
 export const richText = z.array(z.object({ plain_text: z.string() })).optional();
 const trash = { in_trash: z.boolean().optional(), archived: z.boolean().optional() };
 
@@ -161,7 +174,7 @@ export const readPage = reader(
       isArchived: page.is_archived ?? false,
       parentDataSource: typeof source === 'string' ? dataSourceId(source) : null,
       url: page.url ?? null,
-      properties: Object.fromEntries(page.properties.map((value) => [value.id, value])),
+      properties: page.properties,
     };
   },
 );

@@ -11,7 +11,7 @@ import { holdsAs } from '../postgres/cast-value.ts';
 import { findKeys } from '../postgres/keys.ts';
 import { readEach } from '../postgres/read-rows.ts';
 import { softDeletedKeys } from '../postgres/soft-delete.ts';
-import { recordsByKey, recordsByPage, type SyncRecord } from '../state/records.ts';
+import { keysWithPage, recordsByKey, recordsByPage, type SyncRecord } from '../state/records.ts';
 import { lookupsFor } from '../sync/row-lookups.ts';
 import type { VerifyTable } from './verify-context.ts';
 
@@ -192,12 +192,10 @@ export async function judgeRows(
   keys: readonly RowKey[],
 ): Promise<readonly Judged[]> {
   if (table.direction === 'to-postgres') return [];
-  const records = await recordsByKey(context.store, table.name, keys);
-  const without = keys.filter((key) => {
-    const record = records.get(key);
-    return record === undefined || record.page === null || lifeOf(record.state).kind === 'resting';
-  });
+  const withPage = await keysWithPage(context.store, table.name, keys);
+  const without = keys.filter((key) => !withPage.has(key));
   if (without.length === 0) return [];
+  const records = await recordsByKey(context.store, table.name, without);
   const soft = await softDeletedKeys(context.db, table, without);
   return without.flatMap((key) => {
     const record = records.get(key);

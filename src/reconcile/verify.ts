@@ -47,14 +47,10 @@ async function compareAll(at: VerifyTable, where: string | null): Promise<Compar
   let pages = 0;
   let compared = 0;
   const known: InFlightCounts = {};
-  for await (const batch of ahead(listed(at))) {
+  // The next answer of Notion is on its way, and the one before it is written down, while the last one is compared.
+  for await (const batch of ahead(firstListed(at))) {
     if (context.signal.aborted) break;
     pages += batch.length;
-    await notePages(
-      store,
-      run,
-      batch.map(({ id }) => id),
-    );
     const judged = await judgePages(at, await readBatch(at, batch));
     const within = await inScope(at, where, judged);
     compared += within.filter(({ key }) => key !== null).length;
@@ -91,7 +87,7 @@ async function compareAll(at: VerifyTable, where: string | null): Promise<Compar
   return { rows, pages, compared, known };
 }
 
-/** The next answer of Notion is on its way while the last one is compared. */
+/** The next one is made while the last one is used. */
 async function* ahead<T>(items: AsyncIterable<T>): AsyncIterable<T> {
   const iterator = items[Symbol.asyncIterator]();
   const next = async (): Promise<IteratorResult<T>> => iterator.next();
@@ -109,6 +105,15 @@ async function* ahead<T>(items: AsyncIterable<T>): AsyncIterable<T> {
 async function* listed({ context, source }: VerifyTable): AsyncIterable<readonly NotionPage[]> {
   for await (const batch of context.listPages(source, context.priority))
     yield batch.filter((page) => awayOf(page, source.dataSource) === null);
+}
+
+/** Without what was listed before: where one query gives no more, the next one begins with its last minute. */
+async function* firstListed(at: VerifyTable): AsyncIterable<readonly NotionPage[]> {
+  for await (const batch of ahead(listed(at))) {
+    const pages = new Map(batch.map((page) => [page.id, page]));
+    const fresh = await notePages(at.context.store, at.run, [...pages.keys()]);
+    yield [...pages.values()].filter(({ id }) => fresh.has(id));
+  }
 }
 
 async function readBatch({ context, table, source }: VerifyTable, pages: readonly NotionPage[]) {

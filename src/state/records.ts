@@ -45,6 +45,20 @@ export async function recordsByKey(
   return new Map(rows.map((row) => [row.key, toRecord(row)]));
 }
 
+/** Those of these keys whose records have a page and do not rest. */
+export async function keysWithPage(
+  sql: Sql,
+  table: TableName,
+  keys: readonly RowKey[],
+): Promise<ReadonlySet<RowKey>> {
+  const rows = await sql.query<{ key: RowKey }>(
+    `select key from pgnotion.records
+      where table_name = $1 and key = any($2::text[]) and page_id is not null and rested_at is null`,
+    [table, keys],
+  );
+  return new Set(rows.map(({ key }) => key));
+}
+
 /** What a record's row is known to hold; undefined if there is no such row, as far as we know. */
 export const livingBase = (record: SyncRecord | undefined): RowImage | undefined =>
   record === undefined || isResting(record.state) ? undefined : record.baseRow;

@@ -67,13 +67,19 @@ export async function lastVerification(sql: Sql): Promise<LastVerification | nul
   return row ?? null;
 }
 
-/** Pages that were listed. One may be listed twice. */
-export async function notePages(sql: Sql, run: string, pages: readonly PageId[]): Promise<void> {
-  if (pages.length === 0) return;
-  await sql.query(
-    'insert into pgnotion.verify_pages (run_id, page_id) select $1::bigint, p from unnest($2::uuid[]) p on conflict do nothing',
+/** Keeps which pages were listed, and returns those that were not listed before: one may be listed twice. */
+export async function notePages(
+  sql: Sql,
+  run: string,
+  pages: readonly PageId[],
+): Promise<ReadonlySet<PageId>> {
+  if (pages.length === 0) return new Set();
+  const rows = await sql.query<{ page: PageId }>(
+    `insert into pgnotion.verify_pages (run_id, page_id) select $1::bigint, p from unnest($2::uuid[]) p
+     on conflict do nothing returning page_id as page`,
     [run, pages],
   );
+  return new Set(rows.map(({ page }) => page));
 }
 
 /** A record or page that looked different. */

@@ -1,4 +1,5 @@
 import { afterEach, expect, test, vi } from 'vitest';
+import { tableName } from '../../src/model/ids.ts';
 import type { ReportFinding, VerifyReport } from '../../src/model/verify-report.ts';
 import { pause } from '../../src/runtime/retry.ts';
 import { eventually } from '../support/eventually.ts';
@@ -148,6 +149,32 @@ test('finds each of a hundred planted differences and nothing else, without a da
   // Void bases are settled by the poll that the start begins with, because both sides hold the same.
   expect(found(beside)).toEqual(expected.filter((line) => !line.includes(' void_base ')));
   expect(beside).toMatchObject({ result: 'differences', daemon: true });
+});
+
+test('invariant 12: pages are listed no faster than they are compared, and one that is listed twice counts once', async () => {
+  stage = await createVerifyStage(30);
+  let listed = 0;
+  let compared = 0;
+  let lead = 0;
+  const report = await stage.verify({ tables: [tableName('things')] }, ({ listPages }) => ({
+    listPages: async function* (...which) {
+      for (let turn = 0; turn < 2; turn += 1)
+        for await (const pages of listPages(...which))
+          for (const page of pages) {
+            listed += 1;
+            lead = Math.max(lead, listed - compared);
+            yield [page];
+          }
+    },
+    tell: (text) => {
+      if (text.endsWith('pages compared')) compared += 1;
+    },
+  }));
+  expect(found(report)).toEqual([]);
+  expect(report.tables).toMatchObject([{ rows: 30, pages: 30, compared: 30 }]);
+  expect({ listed, compared }).toEqual({ listed: 60, compared: 60 });
+  // One is compared, one written down, one listed, and one on its way.
+  expect(lead).toBeLessThanOrEqual(4);
 });
 
 test.each(['postgres', 'notion'] as const)('heals all of them to zero: %s wins', async (winner) => {

@@ -62,7 +62,11 @@ const rowsOf = (count: number): string => `
 
 export type VerifyStage = Stack & {
   readonly sides: Sides;
-  readonly verify: (scope?: Partial<VerifyScope>) => Promise<VerifyReport>;
+  readonly verify: (
+    scope?: Partial<VerifyScope>,
+    /** Stands in for a part of what it works with. */
+    instead?: (context: VerifyContext) => Partial<VerifyContext>,
+  ) => Promise<VerifyReport>;
   /** Compares, and hands what differs over. */
   readonly heal: (winner: Winner, dryRun?: boolean) => Promise<HealResult>;
   /** Does something in Notion at an earlier time, so that no time of an edit is later than what a poll has seen. */
@@ -116,7 +120,8 @@ export async function createVerifyStage(
   return {
     ...stack,
     sides,
-    verify: (scope = {}) => within((context, task) => runVerify(context, task), scope),
+    verify: (scope = {}, instead = () => ({})) =>
+      within((context, task) => runVerify({ ...context, ...instead(context) }, task), scope),
     heal: (winner, dryRun = false) =>
       within(async (context, task) => {
         const { run: verification, differences: total } = await runVerify(context, task);

@@ -45,7 +45,7 @@ function listOf<T extends { readonly id: string }>(
     call.at,
     {
       query: queryOf(type, call.query.get('block_id')),
-      items,
+      items: () => items,
       compare: () => (a, b) => (place.get(a.id) ?? -1) - (place.get(b.id) ?? -1),
       cursor: given,
       size,
@@ -85,7 +85,7 @@ function search(call: Call): JsonObject {
   const sign = sort.direction === 'ascending' ? 1 : -1;
   const cut = slice(call.cursors, { cap: call.cuts.cap, shortPages: call.cuts.shortPages }, call.at, {
     query: queryOf('search', text, wanted ?? null, trash, sign),
-    items: found,
+    items: () => found,
     compare: () => (a, b) =>
       sign * (floorToMinute(a.entity.lastEditedTime) - floorToMinute(b.entity.lastEditedTime)) ||
       a.entity.id.localeCompare(b.entity.id),

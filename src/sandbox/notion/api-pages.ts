@@ -97,7 +97,7 @@ function propertyList(call: Call, page: Page, property: Property): JsonObject {
   const items = (Array.isArray(whole) ? whole : []).map((value: unknown, place) => ({ value, place }));
   const cut = slice(call.cursors, { cap: Number.POSITIVE_INFINITY, shortPages: false }, call.at, {
     query: queryOf('property', page.id, property.id),
-    items,
+    items: () => items,
     compare: () => (a, b) => a.place - b.place,
     cursor: call.query.get('start_cursor') ?? undefined,
     size: countAt(call.query.get('page_size') ?? undefined, 'query.page_size', 100, 100),

@@ -11,6 +11,8 @@ export type Blackouts = {
   readonly begin: (dataSourceId: string, now: number) => void;
   /** Whether queries miss the page at the moment. Pages made since the PATCH are not concerned. */
   readonly hides: (page: Page, now: number) => boolean;
+  /** Whether one is going on, so that what queries miss changes with time. */
+  readonly isAny: (dataSourceId: string, now: number) => boolean;
 };
 
 type Running = {
@@ -33,6 +35,7 @@ export function makeBlackouts(): Blackouts {
       const { ms, share } = wanted;
       running.set(dataSourceId, { from: now, until: now + ms, share, salt: randomInt(2 ** 31) });
     },
+    isAny: (dataSourceId, now) => now < (running.get(dataSourceId)?.until ?? 0),
     hides: (page, now) => {
       const blackout =
         page.parent.type === 'data_source_id' ? running.get(page.parent.dataSourceId) : undefined;

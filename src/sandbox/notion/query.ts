@@ -18,6 +18,18 @@ type Session = {
   readonly last: unknown;
   readonly served: number;
   readonly expires: number;
+  /** What is to come, as far as it was put in order; null if nobody has yet. */
+  readonly ahead: Ahead<unknown> | null;
+  /** The state that the last page was read from; null if it could have changed by itself. */
+  readonly state: string | null;
+};
+
+/** The rest of a scan in its order, of which `at` have been handed out. Good as long as the state is the same. */
+type Ahead<T> = {
+  readonly state: string;
+  readonly items: readonly T[];
+  readonly at: number;
+  readonly rest: number;
 };
 
 /** Where scans left off. Lost on a restart: a cursor is nothing to keep. */
@@ -88,7 +100,9 @@ export function slice<T>(
   now: number,
   scan: {
     readonly query: string;
-    readonly items: readonly T[];
+    readonly items: () => readonly T[];
+    /** As long as it is the same, so are the items; null if nobody can say. */
+    readonly state?: string | null;
     readonly compare: (seed: string) => (a: T, b: T) => number;
     readonly cursor: unknown;
     readonly size: number;
@@ -96,18 +110,56 @@ export function slice<T>(
 ): Slice<T> {
   const session = cursors.open(scan.cursor, scan.query, now);
   const seed = session?.seed ?? randomUUID();
-  const compare = scan.compare(seed);
-  // What has changed since is judged against the last item as it was when it was handed out.
-  const rest =
-    session === null ? scan.items : scan.items.filter((item) => compare(session.last as T, item) < 0);
   const served = session?.served ?? 0;
-  const size = cuts.shortPages ? Math.ceil(scan.size / 2) : scan.size;
-  const items = first(rest, Math.max(0, Math.min(size, cuts.cap - served)), compare);
+  const size = Math.max(
+    0,
+    Math.min(cuts.shortPages ? Math.ceil(scan.size / 2) : scan.size, cuts.cap - served),
+  );
+  const { items, rest, ahead } = nextItems(scan, {
+    session,
+    seed,
+    size,
+    left: Math.max(0, cuts.cap - served),
+  });
   const last = items.at(-1);
   const total = served + items.length;
-  const more = rest.length > items.length && total < cuts.cap && last !== undefined;
-  const nextCursor = more ? cursors.issue({ query: scan.query, seed, last, served: total }, now) : null;
-  return { items, nextCursor, complete: served + rest.length <= cuts.cap };
+  const more = rest > items.length && total < cuts.cap && last !== undefined;
+  const state = scan.state ?? null;
+  const nextCursor = more
+    ? cursors.issue({ query: scan.query, seed, last, served: total, ahead, state }, now)
+    : null;
+  return { items, nextCursor, complete: served + rest <= cuts.cap };
+}
+
+type Next<T> = { readonly items: readonly T[]; readonly rest: number; readonly ahead: Ahead<T> | null };
+
+/** The next items of a scan. While nothing changes, what a scan has yet to hand out is put in order once, not for each page. */
+function nextItems<T>(
+  scan: Pick<Parameters<typeof slice<T>>[3], 'items' | 'state' | 'compare'>,
+  at: {
+    readonly session: Session | null;
+    readonly seed: string;
+    readonly size: number;
+    readonly left: number;
+  },
+): Next<T> {
+  const { session, size } = at;
+  const state = scan.state ?? null;
+  const known = session?.ahead as Ahead<T> | null | undefined;
+  if (known && known.state === state) return fromAhead(known, size);
+  const compare = scan.compare(at.seed);
+  const all = scan.items();
+  // What has changed since is judged against the last item as it was when it was handed out.
+  const rest = session === null ? all : all.filter((item) => compare(session.last as T, item) < 0);
+  if (state !== null && session?.state === state)
+    return fromAhead({ state, items: first(rest, at.left, compare), at: 0, rest: rest.length }, size);
+  return { items: first(rest, size, compare), rest: rest.length, ahead: null };
+}
+
+function fromAhead<T>(ahead: Ahead<T>, size: number): Next<T> {
+  const items = ahead.items.slice(ahead.at, ahead.at + size);
+  const rest = ahead.rest - ahead.at;
+  return { items, rest, ahead: { ...ahead, at: ahead.at + items.length } };
 }
 
 /** The answer's envelope. */
@@ -148,16 +200,20 @@ export function queryPages(
   const ground: Ground = { store, schema: source.properties, now };
   const matches = body.filter === undefined ? () => true : parseFilter(ground, body.filter);
   const archived = body.is_archived === true;
-  const items = store.pages
-    .visible(now)
-    .filter((page) => page.parent.type === 'data_source_id' && page.parent.dataSourceId === source.id)
-    .filter((page) => isReachable(store, page) && !isTrashed(store, page) && page.isArchived === archived)
-    .filter((page) => store.pages.get(page.id) !== undefined && !cuts.blackouts.hides(page, now))
-    .filter((page) => matches(page));
+  const items = (): Page[] =>
+    store.pages
+      .visible(now)
+      .filter((page) => page.parent.type === 'data_source_id' && page.parent.dataSourceId === source.id)
+      .filter((page) => isReachable(store, page) && !isTrashed(store, page) && page.isArchived === archived)
+      .filter((page) => store.pages.get(page.id) !== undefined && !cuts.blackouts.hides(page, now))
+      .filter((page) => matches(page));
+  const rests = store.isSeen(now) && !cuts.blackouts.isAny(source.id, now);
+  // Filters may speak of the present.
+  const state = rests ? `${store.version()} ${cuts.cap} ${floorToMinute(now)}` : null;
   const size = countAt(body.page_size, 'body.page_size', 100, 100);
   const query = digest(source.id, body.filter ?? null, body.sorts ?? null, archived);
   const compare = parseSorts(ground, body.sorts);
-  return slice(cursors, cuts, now, { query, items, compare, cursor: body.start_cursor, size });
+  return slice(cursors, cuts, now, { query, items, state, compare, cursor: body.start_cursor, size });
 }
 
 type Key = (page: Page) => unknown;

@@ -34,6 +34,8 @@ export type Store = {
   readonly sequence: () => number;
   /** Grows with every change. */
   readonly version: () => number;
+  /** Whether all that was ever written is seen by then: until the next change, a lagging reader sees the same. */
+  readonly isSeen: (at: number) => boolean;
   /** Tells of every transaction that was kept. */
   readonly onCommit: (listener: (changes: readonly Committed[]) => void) => void;
   /**
@@ -53,12 +55,13 @@ export type Committed = {
 };
 
 type Recorder = (change: Committed, undo: () => void) => void;
-type Lag = { ms: number; mostMs: number };
+/** How late writes are seen, and by when all of them are. */
+type Lag = { ms: number; mostMs: number; seenAt: number };
 type AnyTable = { load: (id: string, entity: unknown) => void; reveal: () => void; dump: () => Change[] };
 
 /** Opens the state: from its journal if a file is given, else empty and in memory. */
 export function openStore(file: string | null, now: () => number): Store {
-  const lag: Lag = { ms: 0, mostMs: 0 };
+  const lag: Lag = { ms: 0, mostMs: 0, seenAt: 0 };
   const ledger = makeLedger((changes) => journal.append(changes));
   const make = <E extends { readonly id: string }>(name: string) =>
     makeTable<E>(name, now, lag, ledger.record);
@@ -79,7 +82,9 @@ export function openStore(file: string | null, now: () => number): Store {
   const setLag = (ms: number, mostMs = ms): void => {
     lag.ms = ms;
     lag.mostMs = Math.max(ms, mostMs);
-    if (lag.mostMs === 0) for (const table of Object.values(byName)) table.reveal();
+    if (lag.mostMs > 0) return;
+    for (const table of Object.values(byName)) table.reveal();
+    lag.seenAt = 0;
   };
   let last = tables.pages.all().reduce((most, page) => Math.max(most, page.seq), 0);
   const sequence = (): number => {
@@ -98,6 +103,7 @@ export function openStore(file: string | null, now: () => number): Store {
     sequence,
     onCommit,
     version,
+    isSeen: (at) => at >= lag.seenAt,
     setLag,
     close: journal.close,
   };
@@ -160,14 +166,15 @@ function withVersion<E>(
   before: readonly Version<E>[],
   entity: E,
   at: number,
-  { ms, mostMs }: Lag,
+  lag: Lag,
 ): readonly Version<E>[] {
   // Of the versions that everyone sees by now only the last one can ever be asked for again.
   const seen = before.filter((version) => version.visibleAt <= at).slice(-1);
   const unseen = before.filter((version) => version.visibleAt > at);
-  const delay = ms + Math.round(Math.random() * (mostMs - ms));
+  const delay = lag.ms + Math.round(Math.random() * (lag.mostMs - lag.ms));
   // A reader that sees a version sees those before it too.
   const visibleAt = Math.max(at + delay, unseen.at(-1)?.visibleAt ?? 0);
+  lag.seenAt = Math.max(lag.seenAt, visibleAt);
   return [...seen, ...unseen, { visibleAt, entity }];
 }
 
