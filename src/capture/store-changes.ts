@@ -7,6 +7,7 @@ import { markReferrers, type Referrers } from '../state/referrers.ts';
 import { keepMoves, type LoggedMove } from '../state/rekeys.ts';
 import { compareAgain } from '../state/sources.ts';
 import type { Store } from '../state/sql.ts';
+import { recountOutbox } from '../state/statistics.ts';
 
 /** What capture has read and stores with the checkpoint. */
 export type Changes = {
@@ -29,7 +30,11 @@ export async function storeChanges(
   const long = records.filter(({ key }) => isLongKey(key));
   const others = long.length + referrers.length + compared.length + moves.length;
   // As a rule there is nothing else: a change that stands alone is stored by one statement.
-  if (others === 0 && kept.length > 0) return markDirty(store, kept, to, store.epoch);
+  if (others === 0 && kept.length > 0) {
+    const urgencies = await markDirty(store, kept, to, store.epoch);
+    await recountOutbox(store, kept.length);
+    return urgencies;
+  }
   await store.transaction(async (sql) => {
     await noteLongKeys(sql, long);
     await markDirty(sql, kept);
@@ -38,5 +43,6 @@ export async function storeChanges(
     await keepMoves(sql, moves);
     if (to !== null) await advanceCheckpoint(sql, to.slot, to.lsn);
   });
+  await recountOutbox(store, kept.length);
   return others + kept.length === 0 ? [] : EVERY_URGENCY;
 }

@@ -15,6 +15,7 @@ import { recordKeys } from '../state/record-keys.ts';
 import { beginRun, endRun } from '../state/runs.ts';
 import { markBackfilled, readSources, type Source } from '../state/sources.ts';
 import type { Store } from '../state/sql.ts';
+import { recountOutbox } from '../state/statistics.ts';
 import { liftTargets } from '../state/waiting.ts';
 
 type BackfillContext = {
@@ -144,6 +145,7 @@ async function enqueue(
     await noteLongKeys(sql, long);
     await markFound(sql, table.name, kept, kind);
   });
+  await recountOutbox(context.store, kept.length);
   // A live record may have been made without the page of a row that was not known of yet.
   await context.store.transaction((sql) => liftTargets(sql, { among: { table: table.name, keys: kept } }));
   context.onDirty();

@@ -9,6 +9,7 @@ import { keepTrying, LONGEST_WAIT_MS } from '../runtime/retry.ts';
 import type { Wake } from '../runtime/wake.ts';
 import { claimDue, doMovesWait, restOf } from '../state/due.ts';
 import type { OutboxEntry } from '../state/outbox.ts';
+import { recountOutbox } from '../state/statistics.ts';
 import type { ReadEntries } from './batch.ts';
 import type { DeliverContext } from './context.ts';
 import { deliverEntries, suspendFor, tryAfterLock } from './deliver.ts';
@@ -142,6 +143,10 @@ async function startAmong(
   const limit = Math.max(COMPARED, options.batchSize);
   const { enough: fewer } = underWay;
   const due = await claimDue(context.store, { tables, urgency, limit, fewer, busy: [...busy] });
+  await recountOutbox(
+    context.store,
+    [...due.values()].reduce((sum, claimed) => sum + claimed.length, 0),
+  );
   let started: Started = 'none';
   for (const [name, claimed] of due) {
     if (signal.aborted) break;

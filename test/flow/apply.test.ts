@@ -230,9 +230,12 @@ test('kill -9 after any request: the next run goes on, and there is one of each 
   }
   await begin();
   // Notion carries it out after the process that asked for it is gone.
-  await killedAt(2, 'before', 1_500);
-  const { code, stderr } = await stage.run(['apply'], { SYNC_CREATE_GRACE_SECONDS: '10' });
-  expect([code, stderr]).toEqual([0, expect.stringContaining('it is looked for again in')]);
+  const arrived = Promise.withResolvers<void>();
+  await killedAt(2, 'before', arrived.promise);
+  const again = stage.spawn(['apply'], { SYNC_CREATE_GRACE_SECONDS: '10' });
+  await again.says('it is looked for again in');
+  arrived.resolve();
+  expect(await again.exit).toMatchObject({ code: 0 });
   expect(live()).toHaveLength(3);
   expect(await changesOf(stage.apply)).toEqual([]);
   const { rows } = await stage.database.pool.query('select * from pgnotion.made_databases');
@@ -246,10 +249,13 @@ const shapeOf = (title: string) =>
     'options' in property ? property.options.map(({ name, color }) => [name, color]) : [],
   ]);
 
-/** Ends `apply` by kill -9 at one of its requests with a body, before Notion carries it out (`ms` later) or after. */
-async function killedAt(at: number, when: 'before' | 'after', ms = 600_000): Promise<void> {
+const NEVER = new Promise<void>(() => undefined);
+
+/** Ends `apply` by kill -9 at one of its requests with a body, before Notion carries it out (once `until` is there) or after. */
+async function killedAt(at: number, when: 'before' | 'after', until = NEVER): Promise<void> {
   const { faults } = stage.sandbox.control;
-  faults.add({ match: { body: '.' }, times: 1, skip: at, action: { kind: 'delay', ms, when } });
+  const action = { kind: 'delay', ms: 600_000, when, until } as const;
+  faults.add({ match: { body: '.' }, times: 1, skip: at, action });
   const child = stage.spawn(['apply']);
   await eventually(() => child.ended() || faults.list().some(({ struck }) => struck > 0));
   expect(child.ended(), child.stderr()).toBe(false);

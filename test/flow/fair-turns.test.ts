@@ -150,6 +150,9 @@ test('invariant 13: what needs no request is settled at once, however much it is
   const sides = await synced(100);
   const lot = await sides.pageOf('lots', '7');
   const rows = 20_000;
+  // As autovacuum may leave it at any time: counted while it is empty, so that no way through it seems longer than another.
+  await sides.sql('alter table pgnotion.outbox set (autovacuum_enabled = off)');
+  await sides.sql('analyze pgnotion.outbox');
   const began = performance.now();
   const client = await stack.database.pool.connect();
   await client.query(`begin;
@@ -166,8 +169,8 @@ test('invariant 13: what needs no request is settled at once, however much it is
   const captured = performance.now() - began;
   await soon(() => sides.shown(lot, 'Note') === 'alone');
   await stack.settled();
-  // One by one, at a few milliseconds each, it takes several times as long as to capture them.
-  expect(performance.now() - began).toBeLessThan(3 * captured + 3_000);
+  // One by one, or each compared with all others, it takes many times as long as to capture them.
+  expect(performance.now() - began).toBeLessThan(5 * captured + 10_000);
   expect(written().filter((page) => page === bare(lot))).toHaveLength(1);
 });
 

@@ -99,7 +99,7 @@ test('plan tells what would be made, and what it costs', async () => {
   const { code, stdout } = await run('plan');
   expect(code).toBe(2);
   expect(stdout).toMatch(new RegExp(`reading: ${READINGS} rows; its database "Reading" is created`));
-  expect(stdout).toMatch(/warning: reading: .*10000/);
+  if (READINGS > 10_000) expect(stdout).toMatch(/warning: reading: .*10000/);
   const number = (words: RegExp): number => Number(words.exec(stdout)?.[1]);
   planned = { apply: number(/apply: (\d+) requests/), firstSync: number(/first sync: (\d+) requests/) };
   expect(planned.firstSync).toBeGreaterThan(READINGS);

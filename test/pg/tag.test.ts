@@ -271,7 +271,8 @@ describe('two that stand in each other’s way', () => {
         await sql`update t set v = v || ${String(own)} where id = ${order[1]}::int`.execute(transaction);
       });
     await Promise.all([both(tables, 0, ['1', '2']), both(tables, 1, ['2', '1'])]);
-    expect(tries).toBe(3);
+    // Once each, and the one that was ended once more; again if it met the other one's end.
+    expect(tries).toBeGreaterThanOrEqual(3);
     const rows = await readRows(tables.db, table, [key('1'), key('2')]);
     expect([...rows.values()].map((row) => [...(row.V ?? '')].sort().join(''))).toEqual(['01', '01']);
   });

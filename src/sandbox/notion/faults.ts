@@ -26,7 +26,13 @@ export type FaultAction =
       readonly html?: boolean;
     }
   /** Waits before the answer; the request has been carried out by then unless `when` is `before`. */
-  | { readonly kind: 'delay'; readonly ms: number; readonly when?: 'before' | 'after' }
+  | {
+      readonly kind: 'delay';
+      readonly ms: number;
+      readonly when?: 'before' | 'after';
+      /** Ends it sooner: what happens meanwhile need not take a known time. */
+      readonly until?: Promise<void>;
+    }
   /** Sends the headers and half of the body, then nothing. */
   | { readonly kind: 'stall-body' }
   | { readonly kind: 'reset'; readonly when: 'before' | 'after' };

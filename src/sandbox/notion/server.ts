@@ -220,13 +220,13 @@ async function handle(inside: Inside, c: Context<Env>): Promise<Response> {
   const early = fault !== null && 'when' in fault && fault.when === 'before';
   if (early && fault.kind === 'status') return finish(done, faultAnswer(house.now(), fault, undefined));
   if (early && fault.kind === 'reset') return cut(done, c);
-  if (early && fault.kind === 'delay') await pause(fault.ms);
+  if (early && fault.kind === 'delay') await delay(fault);
   const { reply, id } = perform(house, request, found);
   if (exchanges.hasSubscribers) exchanges.publish(exchangeOf(request, path, operation, reply));
   if (fault === null || early) return finish(done, reply);
   if (fault.kind === 'reset') return cut(done, c);
   if (fault.kind === 'stall-body') return stall(done, reply);
-  if (fault.kind === 'delay') await pause(fault.ms);
+  if (fault.kind === 'delay') await delay(fault);
   // A request that was refused would not have come as far as the failure.
   if (fault.kind === 'status' && reply.status === 200)
     return finish(done, faultAnswer(house.now(), fault, id));
@@ -277,6 +277,9 @@ function stall(done: (status: number) => void, reply: Answer): Response {
   const body = new ReadableStream({ start: (controller) => controller.enqueue(half) });
   return new Response(body, { status: reply.status, headers: reply.headers });
 }
+
+const delay = ({ ms, until }: { readonly ms: number; readonly until?: Promise<void> }): Promise<void> =>
+  until === undefined ? pause(ms) : Promise.race([pause(ms), until]);
 
 const pause = (ms: number): Promise<void> =>
   new Promise((resolve) => {
