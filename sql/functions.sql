@@ -27,6 +27,22 @@ begin
   if not found then raise exception '% is not a synced table', name; end if;
 end $$;
 
+-- The same for all tables at once. Those that a person has not paused, because they cannot be synced, go on by themselves.
+create function pgnotion.pause_all() returns bigint language sql as $$
+  with paused as (
+    update pgnotion.data_sources
+       set paused_at = clock_timestamp(), paused_reason = 'paused by hand', paused_by = 'hand'
+     where paused_by is distinct from 'hand')
+  select count(*) from pgnotion.data_sources;
+$$;
+
+create function pgnotion.resume_all() returns bigint language sql as $$
+  with resumed as (
+    update pgnotion.data_sources set paused_at = null, paused_reason = null, paused_by = null
+     where paused_by = 'hand' returning 1)
+  select count(*) from resumed;
+$$;
+
 -- Tries a failed record again now, in both directions. A page that is no record yet goes by its page id. What a person
 -- decided about it and could not be carried out is tried again as decided. Returns how many lines were waiting.
 create function pgnotion.retry(name text, record_key text) returns bigint language sql as $$

@@ -11,13 +11,12 @@ export type ShownVariable = {
 
 /** The configuration as it was understood. Holds no secret. */
 export type SettingsView = {
-  readonly version: string;
   readonly slot: string;
   readonly publication: string;
   readonly plugin: string;
   readonly tables: readonly ShownTable[];
   /** What is so many that it waits for a person. */
-  readonly guards: Readonly<Record<string, object>>;
+  readonly guards: Readonly<Record<string, object | null>>;
   readonly environment: readonly ShownVariable[];
 };
 

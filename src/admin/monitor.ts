@@ -6,24 +6,30 @@ import { createWake } from '../runtime/wake.ts';
 import { countGuardedChanges } from '../state/guarded-changes.ts';
 import { readState, type StateReading } from '../state/readiness.ts';
 import type { Sql } from '../state/sql.ts';
+import type { Actions } from './actions.ts';
 import { type Cause, causesOf, OCCURRENCE_MS, type Occurrence } from './alert-rules.ts';
 import { type AlertTiming, runAlerts } from './alert-sender.ts';
 import { createAlertStore } from './alert-store.ts';
 import { createApi } from './api.ts';
 import { afterEvent, type Health, type HealthEvent, NEWBORN, readinessOf } from './health.ts';
+import { createInside, type InsideOptions } from './inside.ts';
+import { createQueries, type Queries, type QueryParts } from './queries.ts';
 import { type AdminServer, startServer } from './server.ts';
 import { type WebhookTarget, webhookRoutes } from './webhooks.ts';
 
-type MonitorOptions = {
-  readonly host: string;
+type MonitorOptions = Omit<InsideOptions, 'log'> & {
   /** Null for none. */
   readonly port: number | null;
   readonly alertUrl: string | null;
   readonly alertTiming?: AlertTiming;
   readonly slot: string;
+  readonly limit: QueryParts['limit'];
   readonly tables: readonly TableName[];
   readonly log: Log;
 };
+
+/** The ends of a run, as far as the port needs them. */
+export type Opened = Pick<QueryParts, 'sql' | 'readRow'> & { readonly actions: Actions };
 
 /** Where a daemon says how it is, and where others ask. It lives as long as the process, over every run. */
 export type Monitor = {
@@ -31,8 +37,8 @@ export type Monitor = {
   /** Of each request to Notion. */
   readonly answered: (request: RequestInfo) => void;
   readonly happened: (occurrence: Occurrence) => void;
-  /** The state can be read, until the disposal. */
-  readonly opened: (sql: Sql) => Disposable;
+  /** The state can be read, and people can act on it, until the disposal. */
+  readonly opened: (given: Opened) => Disposable;
   /** This daemon takes webhooks, until the disposal. */
   readonly atWork: (target: WebhookTarget) => Disposable;
   /** `http://host:port`, or null without a port. */
@@ -49,16 +55,21 @@ export async function createMonitor(options: MonitorOptions): Promise<Monitor> {
   const { log, port } = options;
   const wake = createWake();
   const diary = createDiary(wake.ring);
-  const sql = createHolder<Sql>();
+  const opened = createHolder<Opened>();
+  const sql = (): Sql | null => opened.now()?.sql ?? null;
   const target = createHolder<WebhookTarget>();
-  const reading = createReading(sql.now, options);
+  const reading = createReading(sql, options);
   const stop = new AbortController();
   const readiness = async () => readinessOf(diary.health(), withoutReasons(await reading()), new Date());
   const webhooks = webhookRoutes(target.now, log);
+  const { inside, greet } = createInside(options, {
+    ...insightOf(opened.now, options),
+    readiness,
+    stop: stop.signal,
+  });
+  const app = createApi({ readiness, webhooks, inside });
   const server: AdminServer | null =
-    port === null
-      ? null
-      : await startServer({ host: options.host, port, app: createApi({ readiness, webhooks }), log });
+    port === null ? null : await startServer({ host: options.host, port, app, log, onListening: greet });
   const memory = createAlertStore(() => target.now()?.store ?? null, log);
   const causes = createCauses({ target: target.now, reading, ...diary });
   const { alertUrl: url, slot, alertTiming: timing } = options;
@@ -73,7 +84,7 @@ export async function createMonitor(options: MonitorOptions): Promise<Monitor> {
       if (outcome !== null) diary.report({ kind: 'notion', at: new Date(), outcome });
     },
     happened: diary.add,
-    opened: sql.hold,
+    opened: opened.hold,
     atWork: (given) => {
       wake.ring();
       return target.hold(given);
@@ -85,6 +96,15 @@ export async function createMonitor(options: MonitorOptions): Promise<Monitor> {
     },
   };
 }
+
+/** What can be asked and done while both ends are open. */
+const insightOf = (opened: () => Opened | null, { slot, limit }: MonitorOptions) => ({
+  queries: (): Queries | null => {
+    const at = opened();
+    return at === null ? null : createQueries({ sql: at.sql, readRow: at.readRow, slot, limit });
+  },
+  actions: (): Actions | null => opened()?.actions ?? null,
+});
 
 const MOST_OCCURRENCES = 20;
 

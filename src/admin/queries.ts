@@ -4,6 +4,7 @@ import { failureSentence } from '../model/failure-sentence.ts';
 import { progressJson, wholeOf } from '../model/first-sync.ts';
 import type { Evidence } from '../model/probe/evidence.ts';
 import { type ActivityFilter, type Listing, type OperationLine, readActivity } from '../state/activity.ts';
+import { type ActionLine, readActions } from '../state/admin-actions.ts';
 import { type ChartPoint, readCharts, requestsWithin } from '../state/charts.ts';
 import { type ConflictLine, readConflicts } from '../state/conflicts.ts';
 import { readSystem, type SystemStatus } from '../state/daemon-status.ts';
@@ -80,6 +81,8 @@ export type Queries = {
   readonly operations: (filter: ActivityFilter) => Promise<Listing<OperationLine>>;
   readonly runs: (before: string | null) => Promise<Listing<RunLine>>;
   readonly charts: (span: ChartSpan) => Promise<readonly ChartPoint[]>;
+  /** What people had done through the port. */
+  readonly actions: () => Promise<readonly ActionLine[]>;
   readonly evidence: () => Promise<Evidence | null>;
 };
 
@@ -96,6 +99,7 @@ export function createQueries(parts: QueryParts): Queries {
     operations: (filter) => readActivity(sql, filter, OPERATIONS),
     runs: (before) => readRuns(sql, before, RUNS),
     charts: (span) => (span === 'hour' ? readCharts(sql, 1, 60) : readCharts(sql, 24, 1_800)),
+    actions: () => readActions(sql, MOST_LINES),
     evidence: () => storedEvidence(sql),
   };
 }

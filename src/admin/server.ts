@@ -22,13 +22,23 @@ type ServerOptions = {
   readonly log: Log;
   /** How long to wait before a port that cannot be had is asked for again. */
   readonly againMs?: number;
+  /** Called once the port answers. */
+  readonly onListening?: (address: string) => void;
 };
 
 const AGAIN_MS = 15_000;
 /** What is being asked at the end is answered within this time. */
 const CLOSE_MS = 1_000;
+/** A request is there whole within this time, or its connection ends: whoever sends a byte a second holds no place. */
 const REQUEST_MS = 10_000;
+const HEADERS_MS = 5_000;
+/** How often that is looked at; Node's own half minute would be the longer time. */
+const LOOK_MS = 1_000;
+/** Nothing was sent or taken for so long: a stream of events is never silent for longer (`admin/events.ts`). */
+const SILENT_MS = 30_000;
 const MOST_CONNECTIONS = 200;
+const MOST_HEADER_BYTES = 16_384;
+const MOST_HEADERS = 100;
 
 /**
  * Answers HTTP for as long as the daemon runs. A port that cannot be had stops nothing: it is said once, and asked for
@@ -41,7 +51,9 @@ export async function startServer(options: ServerOptions): Promise<AdminServer> 
   const attempt = async (): Promise<unknown> => {
     try {
       server = await listen(options);
-      log.info({ address: addressOf(server, host) }, 'health checks and webhooks are answered');
+      const address = addressOf(server, host);
+      log.info({ address }, 'health checks and webhooks are answered');
+      options.onListening?.(address);
       return null;
     } catch (error) {
       return error;
@@ -73,10 +85,18 @@ async function tryAgain(
 }
 
 function listen({ host, port, app, log }: ServerOptions): Promise<Server> {
-  const server = createAdaptorServer({ fetch: app.fetch }) as Server;
+  const server = createAdaptorServer({
+    fetch: app.fetch,
+    serverOptions: {
+      requestTimeout: REQUEST_MS,
+      headersTimeout: HEADERS_MS,
+      connectionsCheckingInterval: LOOK_MS,
+      maxHeaderSize: MOST_HEADER_BYTES,
+    },
+  }) as Server;
   server.maxConnections = MOST_CONNECTIONS;
-  server.requestTimeout = REQUEST_MS;
-  server.headersTimeout = REQUEST_MS;
+  server.maxHeadersCount = MOST_HEADERS;
+  server.timeout = SILENT_MS;
   return new Promise((resolve, reject) => {
     server.once('error', reject);
     server.listen(port, host, () => {

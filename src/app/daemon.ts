@@ -19,11 +19,13 @@ import { type Installation, openInstallation, openNotion } from './connections.t
 import { tellSession } from './doctor/session-warnings.ts';
 import { ownInstallation } from './installation-identity.ts';
 import { isMendedByStartingOver } from './open-stream.ts';
+import { openedTo } from './opened.ts';
 import { checkPlugin } from './output-plugin.ts';
 import { assertSlotFree, prepareSlot } from './prepare-slot.ts';
 import { checkNotion } from './readiness.ts';
 import { assertSameWorkspace } from './same-workspace.ts';
 import { type Self, servicesOf } from './services.ts';
+import { settingsView } from './settings-view.ts';
 import { suspendUnresolved } from './unresolved-tables.ts';
 
 export type DaemonOptions = {
@@ -43,6 +45,8 @@ export type DaemonOptions = {
   readonly untilNextPoll?: (ms: number, signal: AbortSignal) => Promise<void>;
   /** Shows the first sync to a person who watches, instead of lines in the log. */
   readonly showProgress?: ShowProgress;
+  /** Nothing can be changed through the admin port. */
+  readonly readOnlyPort?: boolean;
   /** A person said that the installation which had this state, or these databases, is gone. */
   readonly takeOver?: boolean;
 };
@@ -78,10 +82,15 @@ function deskOptions({
   environment,
   log,
   alertTiming,
+  readOnlyPort = false,
 }: DaemonOptions): Parameters<typeof createMonitor>[0] {
   return {
     host: environment.ADMIN_HOST,
     port: environment.ADMIN_PORT,
+    token: environment.ADMIN_TOKEN ?? null,
+    readOnly: readOnlyPort,
+    settings: settingsView(config, environment),
+    limit: environment.NOTION_RATE_LIMIT,
     alertUrl: environment.ALERT_WEBHOOK_URL ?? null,
     slot: config.slot,
     tables: config.tables.map((table) => table.name),
@@ -142,7 +151,7 @@ async function takeTurn(options: Run, signal: AbortSignal): Promise<void> {
   });
   try {
     const { log, pool, config } = installation;
-    using _open = monitor.opened(createStore(pool, 0));
+    using _open = monitor.opened(openedTo(installation));
     const { DATABASE_URL, REPLICATION_URL = DATABASE_URL } = options.environment;
     const replicates = hasSameRole(DATABASE_URL, REPLICATION_URL);
     await within(PREFLIGHT_MS, 'the checks before the start', preflight(pool, config.slot, replicates));

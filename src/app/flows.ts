@@ -158,10 +158,10 @@ function syncLogOf(
   return [{ name: 'sync log', run: (signal) => runSyncLog(context, signal) }];
 }
 
-/** Comparisons that the configuration asks for, behind everything else and within the same budget. */
+/** Comparisons that the configuration or somebody in the dashboard asks for, behind everything else and within the same budget. */
 function verifyOf(installation: Installation, shared: Flowing): readonly Service[] {
   const { verifyHours } = installation.config;
-  if (verifyHours === null) return [];
+  const everyMs = verifyHours === null ? null : verifyHours * 3_600_000;
   const { store, notion, sourceOf } = shared;
   const context = {
     ...shared,
@@ -173,7 +173,7 @@ function verifyOf(installation: Installation, shared: Flowing): readonly Service
   return [
     {
       name: 'verify',
-      run: (signal) => runVerifySchedule({ ...context, signal }, verifyHours * 3_600_000, signal),
+      run: (signal) => runVerifySchedule({ ...context, signal }, everyMs, signal),
     },
   ];
 }

@@ -1,10 +1,12 @@
 import type { TableName } from '../model/ids.ts';
 import type { Log } from '../runtime/log.ts';
 import { keepTrying, pause } from '../runtime/retry.ts';
+import { pruneActions } from '../state/admin-actions.ts';
 import { pruneConflicts } from '../state/conflicts.ts';
 import { endDoubts } from '../state/doubts.ts';
 import { pruneLongValues } from '../state/long-values.ts';
 import { pruneNotices } from '../state/notices.ts';
+import { foldRecordCounts, recountRecords } from '../state/record-counts.ts';
 import { type Answer, pruneRequests, recordAnswers } from '../state/requests.ts';
 import { pruneHistory, pruneResting } from '../state/retention.ts';
 import { pruneSightings } from '../state/sightings.ts';
@@ -38,6 +40,7 @@ export async function housekeeping(
   let pruned = Number.NEGATIVE_INFINITY;
   await keepTrying(
     async (healthy) => {
+      await recountRecords(store);
       while (!signal.aborted) {
         await recordAnswers(store, answers.splice(0));
         if (performance.now() - pruned > PRUNE_MS) {
@@ -46,6 +49,8 @@ export async function housekeeping(
             await pruneResting(sql, rememberDays);
             await pruneNotices(sql, rememberDays);
             await pruneConflicts(sql, days);
+            await pruneActions(sql, days);
+            await foldRecordCounts(sql);
             await pruneLongValues(sql, LONG_VALUE_DAYS);
             await pruneSightings(sql, days);
             await endDoubts(sql, { tables, days, graceSeconds: DOUBT_SECONDS });

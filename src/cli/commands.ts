@@ -6,6 +6,7 @@ import {
   openNotion,
 } from '../app/connections.ts';
 import { ownInstallation } from '../app/installation-identity.ts';
+import { pauseOrResume, resyncNow, retryNow } from '../app/operator.ts';
 import { checkTables } from '../app/readiness.ts';
 import { carryOut } from '../app/removals.ts';
 import { moveTables, priceOf, type Repointed, repointedTables } from '../app/repoint.ts';
@@ -24,7 +25,6 @@ import type { Resolving } from '../postgres/resolve-each.ts';
 import { refusedError } from '../reconcile/publication.ts';
 import type { Log } from '../runtime/log.ts';
 import { type DriftLine, readDrift } from '../state/drift.ts';
-import { pauseTable, resumeTable, resyncTables, retryRecord } from '../state/operator.ts';
 import { createStore, type Sql } from '../state/sql.ts';
 import { reportLine, tableLine } from './apply-lines.ts';
 import { type ContactReport, contactLines, reportContacts } from './first-contact.ts';
@@ -173,39 +173,15 @@ export const driftLines = (drift: readonly DriftLine[]): string[] =>
     sentences(`${[table, property].filter((name) => name !== '').join(', ')}: ${detail}`, remedy),
   );
 
-export function retryCommand(loaded: Loaded, table: string, key: string): Promise<string> {
-  return withState(loaded, async (sql) => {
-    if ((await retryRecord(sql, table, key)) === 0) throw nothingWaits(table, key);
-    return `${table} ${key} is tried again now`;
-  });
-}
+export const retryCommand = (loaded: Loaded, table: string, key: string): Promise<string> =>
+  withState(loaded, (sql) => retryNow(sql, table, key));
 
-const nothingWaits = (table: string, key: string): PgnotionError =>
-  new PgnotionError({
-    code: 'nothing_to_retry',
-    message: `nothing of ${table} ${key} waits or has failed`,
-    remedy: 'see `pgnotion failures list` for the tables and keys',
-  });
+export const resyncCommand = (loaded: Loaded, table: string | null): Promise<string> =>
+  withState(loaded, (sql) => resyncNow(sql, loaded.config, table));
 
-export function resyncCommand(loaded: Loaded, table: string | null): Promise<string> {
-  return withState(loaded, async (sql) => {
-    if ((await resyncTables(sql, table)) === 0) throw unknownTable(table, loaded.config);
-    return `${table ?? 'every table'} is compared again; the daemon writes what differs (see \`pgnotion status\`)`;
-  });
-}
-
-export function pauseCommand(loaded: Loaded, what: 'pause' | 'resume', table: string): Promise<string> {
-  const known = loaded.config.tables.find((each) => each.name === table);
-  if (known === undefined) throw unknownTable(table, loaded.config);
-  return withState(loaded, async (sql) => {
-    await (what === 'pause' ? pauseTable : resumeTable)(sql, known.name);
-    return `${table} is ${what}d`;
-  });
-}
-
-export const unknownTable = (table: string | null, config: Config): PgnotionError =>
-  new PgnotionError({
-    code: 'table_unknown',
-    message: table === null ? 'no table has been applied yet' : `${table} is not a synced table`,
-    remedy: `use one of ${config.tables.map((each) => each.name).join(', ')}; a table that is new in the configuration needs \`pgnotion apply\` first`,
-  });
+/** Of one table, or of all for null. */
+export const pauseCommand = (
+  loaded: Loaded,
+  what: 'pause' | 'resume',
+  table: string | null,
+): Promise<string> => withState(loaded, (sql) => pauseOrResume(sql, loaded.config, what, table));

@@ -1,13 +1,10 @@
 import { userInfo } from 'node:os';
 import type { Installation } from '../app/connections.ts';
+import { assertChoice, resolveNow, unknownConflict } from '../app/operator.ts';
 import type { Json } from '../model/change.ts';
-import { chosenText } from '../model/chosen-value.ts';
 import { conflictTitle } from '../model/conflict-page.ts';
-import { PgnotionError } from '../model/errors.ts';
-import { lookupsOver } from '../model/page.ts';
 import { cutText, TEXT_LIMITS } from '../model/texts.ts';
-import { typeText } from '../model/type-text.ts';
-import { type ConflictLine, readConflict, readConflicts, resolveConflict } from '../state/conflicts.ts';
+import { type ConflictLine, readConflict, readConflicts } from '../state/conflicts.ts';
 import { createStore, type Sql } from '../state/sql.ts';
 import { type Loaded, within } from './commands.ts';
 import { formatTable } from './table.ts';
@@ -104,70 +101,10 @@ export type ResolveOptions = {
 export async function resolveConflictCommand(
   loaded: Loaded,
   id: string,
-  { keep, value, by }: ResolveOptions,
+  { keep, value, by = userInfo().username }: ResolveOptions,
 ): Promise<string> {
-  if ((keep === undefined) === (value === undefined)) throw noChoice();
-  return within(loaded, async (installation) => {
-    const sql = stateOf(installation);
-    const line = await readConflict(sql, id);
-    if (line === null) throw unknownConflict(id);
-    const choice = keep === undefined ? { value: chosenValue(installation, line, value ?? '') } : { keep };
-    const { accepted, message } = await resolveConflict(sql, line.id, choice, by ?? userInfo().username);
-    if (!accepted) throw alreadyDecided(message);
-    return message;
-  });
+  assertChoice({ keep, value });
+  return within(loaded, (installation) =>
+    resolveNow(stateOf(installation), installation.tables, id, { keep, value, by }),
+  );
 }
-
-/** Checks a value before anybody is told to carry it out; PostgreSQL has the last word all the same. */
-function chosenValue({ tables }: Installation, line: ConflictLine, json: string): string {
-  const field = tables
-    .find(({ name }) => name === line.table_name)
-    ?.fields.find(({ property }) => property === line.fields[0]);
-  if (field === undefined) throw noValue(line);
-  const chosen = chosenText(json, field, lookupsOver({ pairs: [], users: new Map() }));
-  if (chosen.kind !== 'refused') return json;
-  throw new PgnotionError({
-    code: 'conflict_value_invalid',
-    message: chosen.fault.message,
-    remedy: isJson(json)
-      ? `give ${typeText(field.shape)}, as JSON`
-      : `quote a text twice: --value '"${json}"'`,
-  });
-}
-
-function isJson(text: string): boolean {
-  try {
-    JSON.parse(text);
-    return true;
-  } catch {
-    return false;
-  }
-}
-
-const noValue = ({ id }: ConflictLine): PgnotionError =>
-  new PgnotionError({
-    code: 'conflict_value_invalid',
-    message: `conflict ${id} is of a whole record, or of a field that is no longer mapped`,
-    remedy: `use --keep postgres or --keep notion`,
-  });
-
-const noChoice = (): PgnotionError =>
-  new PgnotionError({
-    code: 'conflict_choice_missing',
-    message: 'nothing says how the conflict is to be resolved',
-    remedy: 'add either --keep postgres, --keep notion or --value JSON',
-  });
-
-const unknownConflict = (id: string): PgnotionError =>
-  new PgnotionError({
-    code: 'conflict_unknown',
-    message: `there is no conflict ${id}`,
-    remedy: 'see `pgnotion conflicts list`, or `pgnotion conflicts list --all` for those that are over',
-  });
-
-const alreadyDecided = (message: string): PgnotionError =>
-  new PgnotionError({
-    code: 'conflict_decided',
-    message,
-    remedy: 'nothing to do; to change the value now, edit it on either side',
-  });

@@ -82,6 +82,8 @@ program
     },
   );
 
+type StartOptions = { readonly takeOver?: boolean; readonly readOnly?: boolean };
+
 program
   .command('start')
   .description('sync until stopped')
@@ -89,12 +91,16 @@ program
     '--take-over',
     'go on with the databases of an installation that is gone: restored, moved or upgraded',
   )
-  .action(async ({ takeOver = false }: { readonly takeOver?: boolean }) => {
+  .option('--read-only', 'have the dashboard and the API change nothing; the sync goes on as ever')
+  .action(async ({ takeOver = false, readOnly = false }: StartOptions) => {
     const bar =
       process.stderr.isTTY && !json() ? (await import('./first-sync.ts')).createBar(process.stderr) : null;
     const loaded = await load(false, bar?.lines ?? null);
     const { runDaemon } = await import('../app/daemon.ts');
-    await runDaemon({ ...loaded, takeOver, ...(bar && { showProgress: bar.show }) }, stopSignal());
+    await runDaemon(
+      { ...loaded, takeOver, readOnlyPort: readOnly, ...(bar && { showProgress: bar.show }) },
+      stopSignal(),
+    );
   });
 
 addDoctorCommand(program);
@@ -129,16 +135,16 @@ program
   });
 
 for (const [name, description] of [
-  ['pause', 'stop delivering and polling a table; its changes wait'],
-  ['resume', 'go on with a paused table'],
+  ['pause', 'stop delivering and polling a table, or all; its changes wait'],
+  ['resume', 'go on with a paused table, or with all that were paused'],
 ] as const) {
   program
     .command(name)
-    .argument('<table>')
+    .argument('[table]', 'one table; all if left out')
     .description(description)
-    .action(async (table: string) => {
+    .action(async (table?: string) => {
       const { pauseCommand } = await import('./commands.ts');
-      await printDone(await pauseCommand(await load(true), name, table));
+      await printDone(await pauseCommand(await load(true), name, table ?? null));
     });
 }
 

@@ -1,6 +1,7 @@
 import { userInfo } from 'node:os';
 import { type Installation, openNotion } from '../app/connections.ts';
 import { forgetAll, whatIsKnown } from '../app/forget-installation.ts';
+import { unknownTable } from '../app/operator.ts';
 import { giveUpPairs } from '../app/repoint.ts';
 import { commandOf } from '../model/command-line.ts';
 import { PgnotionError } from '../model/errors.ts';
@@ -11,7 +12,7 @@ import { madeSources } from '../state/made-databases.ts';
 import { awayCode, forgetSource, isDaemonAtWork, pairsOf, remake, unlinkRecord } from '../state/reset.ts';
 import { readSources } from '../state/sources.ts';
 import { createStore, inCommandTransaction } from '../state/sql.ts';
-import { type Confirm, type Loaded, unknownTable, within } from './commands.ts';
+import { type Confirm, type Loaded, within } from './commands.ts';
 import { forgetQuestion, forgottenLines, stepsAfter } from './forgotten.ts';
 
 /** What a command did, for a person and, under `--json`, for a program. */

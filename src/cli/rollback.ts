@@ -1,13 +1,15 @@
+import { unknownTable } from '../app/operator.ts';
+import { rollBackWith } from '../app/undo-operation.ts';
 import { messageOf, PgnotionError } from '../model/errors.ts';
 import { type RowKey, type TableName, tableName } from '../model/ids.ts';
 import { requestsFor } from '../model/rollback.ts';
 import { cutText, TEXT_LIMITS } from '../model/texts.ts';
-import { type RollbackResult, rollBack } from '../reconcile/rollback.ts';
+import type { RollbackResult } from '../reconcile/rollback.ts';
 import type { UndoEntry } from '../reconcile/undo-entries.ts';
 import { currentRole } from '../state/operator.ts';
 import { createStore } from '../state/sql.ts';
 import type { UndoSelection } from '../state/undo.ts';
-import { type Loaded, unknownTable, within } from './commands.ts';
+import { type Loaded, within } from './commands.ts';
 
 /** As they stand on the command line. */
 export type RollbackArguments = {
@@ -38,27 +40,15 @@ export function rollbackCommand(
   const named = selection.by === 'record' || selection.by === 'time' ? selection.table : null;
   if (named !== null && !loaded.config.tables.some((each) => each.name === named))
     throw unknownTable(named, loaded.config);
-  return within(loaded, async ({ pool, db, writer, tables, unresolved, config }) => {
-    const store = createStore(pool, 0);
-    const role = await currentRole(store);
-    const result = await rollBack(
-      {
-        pool,
-        store,
-        db,
-        writer: writer.patient,
-        tables: new Map(tables.map((table) => [table.name, table])),
-        unresolved,
-        guard: config.guards.deletion,
-      },
-      {
-        selection,
-        force: given.force === true,
-        dryRun: given.dryRun === true,
-        actor: `${role} (pgnotion rollback)`,
-        onLine: (entry) => print(asJson ? JSON.stringify(entry) : lineText(entry)),
-      },
-    );
+  return within(loaded, async (installation) => {
+    const role = await currentRole(createStore(installation.pool, 0));
+    const result = await rollBackWith(installation, {
+      selection,
+      force: given.force === true,
+      dryRun: given.dryRun === true,
+      actor: `${role} (pgnotion rollback)`,
+      onLine: (entry) => print(asJson ? JSON.stringify(entry) : lineText(entry)),
+    });
     const { requests, windowMs } = loaded.environment.NOTION_RATE_LIMIT;
     const cost = requestsFor(result, loaded.environment.SYNC_BATCH_SIZE);
     const seconds = Math.ceil((cost / requests) * (windowMs / 1_000));

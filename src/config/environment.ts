@@ -84,6 +84,7 @@ const shape = {
   SYNC_CONFLICT_STRATEGY: oneOf(['lww', 'manual', 'field_precedence']).default('lww'),
   ADMIN_HOST: text.default(ADMIN_ADDRESS.host),
   ADMIN_PORT: port.default(ADMIN_ADDRESS.port),
+  ADMIN_TOKEN: text.optional(),
   ALERT_WEBHOOK_URL: address.optional(),
   HEAP_GROWTH_PERCENT: whole(0, 1_000).default(HEAP_GROWTH_PERCENT),
   LOG_LEVEL: oneOf(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']).default('info'),
@@ -110,8 +111,10 @@ export const HELP: Readonly<Record<keyof typeof shape, string>> = {
   SYNC_CONFLICT_STRATEGY:
     'who wins a field that both sides changed: lww (the last write), manual or field_precedence',
   ADMIN_HOST:
-    "the address that health checks and Notion's webhooks are answered at; 0.0.0.0 for all of the machine's",
+    "the address that the dashboard, health checks and Notion's webhooks are answered at; 0.0.0.0 for all of the machine's",
   ADMIN_PORT: 'its port; 0 for any free one, off for none',
+  ADMIN_TOKEN:
+    'what opens the dashboard and the API; if not set, one is made at each start and written to the log, and beyond this machine there is neither',
   ALERT_WEBHOOK_URL: 'where alerts are posted as JSON, such as an incoming webhook of Slack',
   HEAP_GROWTH_PERCENT:
     'garbage is collected once the memory in use has grown by that much; more saves CPU time, 0 leaves it to Node (0 to 1000)',

@@ -11,6 +11,7 @@ const VIEWS = [
   'outbox.sql',
   'edits.sql',
   'row-failures.sql',
+  'record-counts.sql',
   'views.sql',
   'functions.sql',
   'explain.sql',

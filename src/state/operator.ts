@@ -21,6 +21,18 @@ export const pauseTable = (sql: Sql, table: TableName): Promise<unknown> =>
 export const resumeTable = (sql: Sql, table: TableName): Promise<unknown> =>
   sql.query('select pgnotion.resume($1)', [table]);
 
+/** How many tables there are now that stand still; one that could not be synced anyway is a person's to resume, too. */
+export async function pauseAll(sql: Sql): Promise<number> {
+  const [row] = await sql.query<{ n: number }>('select pgnotion.pause_all()::int as n');
+  return row?.n ?? 0;
+}
+
+/** How many tables that a person had paused go on; those that cannot be synced wait until they can. */
+export async function resumeAll(sql: Sql): Promise<number> {
+  const [row] = await sql.query<{ n: number }>('select pgnotion.resume_all()::int as n');
+  return row?.n ?? 0;
+}
+
 /** The role that a command has connected as. */
 export async function currentRole(sql: Sql): Promise<string> {
   const [role] = await sql.query<{ name: string }>('select current_user::text as name');

@@ -35,9 +35,10 @@ export function readStatus(sql: Sql): Promise<StatusLine[]> {
             latency_p95_seconds::float8, success_rate::float8, conflicts::int, conflict_rate::float8, filtered::int,
             exists (select from pgnotion.first_contacts f
                      where f.table_name = s.table_name and f.over_at is null) as first_contact,
-            coalesce((select sum(g.changes) from pgnotion.guarded_changes g
-                       where g.table_name = s.table_name), 0)::int as guarded
-       from pgnotion.status s`,
+            coalesce(g.guarded, 0)::int as guarded
+       from pgnotion.status s
+       left join (select table_name, sum(changes) as guarded from pgnotion.guarded_changes group by 1) g using (table_name)
+      order by table_name`,
   );
 }
 

@@ -66,7 +66,7 @@ test('a daemon that syncs is alive and ready, and says what it found', async () 
   expect(paused.checks.paused).toEqual([{ table: 'items', by: 'hand' }]);
 });
 
-test('only GET and HEAD are answered, nothing is kept, and nothing else is there', async () => {
+test('only GET and HEAD are answered, nothing is kept, and whatever else there is needs a login', async () => {
   const stack = await synced();
   for (const path of ['/livez', '/readyz']) {
     for (const method of ['POST', 'PUT', 'DELETE', 'PATCH']) {
@@ -83,7 +83,7 @@ test('only GET and HEAD are answered, nothing is kept, and nothing else is there
       '',
     ]);
   }
-  expect((await fetch(`${stack.admin()}/`)).status).toBe(404);
+  expect((await fetch(`${stack.admin()}/nothing`, { redirect: 'manual' })).status).toBe(303);
 });
 
 test('invariant 14: /readyz says why the work stands still, and holds no secret and no text of the database', async () => {
