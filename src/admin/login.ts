@@ -21,7 +21,7 @@ export function loginRoutes({ sessions, limit, logSaysToken, log }: LoginParts):
   const app = new Hono();
   const page = (c: Context, status: 200 | 401 | 403 | 429, failed: string | null, back: string) =>
     c.html(loginPage({ failed, back: siteSafe(back), logSaysToken }), status);
-  app.get('/login', (c) => page(c, 200, null, c.req.query('back') ?? '/'));
+  app.get('/login', (c) => page(c, 200, null, c.req.query().back ?? '/'));
   app.post('/login', async (c) => {
     const { token = '', name = '', back = '/' } = await readFields(c);
     if (isCrossSite(c)) return page(c, 403, 'This login came from another site. Log in here.', back);

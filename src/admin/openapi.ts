@@ -121,6 +121,37 @@ function actionPath(name: keyof typeof ACTIONS) {
   ] as const;
 }
 
+const OTHERS = [
+  [
+    '/api/events',
+    {
+      get: {
+        summary:
+          'Server-sent events: `overview`, with the answer of /api/overview, when a number of it has changed',
+        responses: {
+          '200': {
+            description: 'a stream',
+            content: { 'text/event-stream': { schema: { type: 'string' } } },
+          },
+          ...REFUSALS,
+        },
+      },
+    },
+  ],
+  [
+    '/api/openapi.json',
+    {
+      get: {
+        summary: 'This document',
+        responses: {
+          '200': { description: 'it', content: { 'application/json': { schema: { type: 'object' } } } },
+          ...REFUSALS,
+        },
+      },
+    },
+  ],
+] as const;
+
 /** What `/api` answers and takes, as OpenAPI 3.1. */
 export const openApi = (): object => ({
   openapi: '3.1.0',
@@ -133,34 +164,7 @@ export const openApi = (): object => ({
   security: [{ bearer: [] }, { cookie: [], csrf: [] }],
   paths: Object.fromEntries([
     ...Object.entries(READINGS).map(readingPath),
-    [
-      '/api/events',
-      {
-        get: {
-          summary:
-            'Server-sent events: `overview`, with the answer of /api/overview, when a number of it has changed',
-          responses: {
-            '200': {
-              description: 'a stream',
-              content: { 'text/event-stream': { schema: { type: 'string' } } },
-            },
-            ...REFUSALS,
-          },
-        },
-      },
-    ],
-    [
-      '/api/openapi.json',
-      {
-        get: {
-          summary: 'This document',
-          responses: {
-            '200': { description: 'it', content: { 'application/json': { schema: { type: 'object' } } } },
-            ...REFUSALS,
-          },
-        },
-      },
-    ],
+    ...OTHERS,
     ...(Object.keys(ACTIONS) as (keyof typeof ACTIONS)[]).map(actionPath),
   ]),
   components: {

@@ -10,7 +10,7 @@ import { type ConflictLine, readConflicts } from '../state/conflicts.ts';
 import { readSystem, type SystemStatus } from '../state/daemon-status.ts';
 import { type DriftLine, readDrift } from '../state/drift.ts';
 import { storedEvidence } from '../state/evidence.ts';
-import { type ExplainLine, isUnknownRecord, readExplanation } from '../state/explain.ts';
+import type { ExplainLine } from '../state/explain.ts';
 import { readFirstSync } from '../state/first-sync.ts';
 import { type GuardedChange, readGuardedChanges } from '../state/guarded-changes.ts';
 import { type RecordLine, readRecordLine } from '../state/record-view.ts';
@@ -58,7 +58,7 @@ export type Inbox = {
 export type RecordView = RecordLine & {
   /** The row as it is now; null if there is none, or it cannot be read. Mapped columns only. */
   readonly row: RowImage | null;
-  /** Newest first, as `pgnotion explain` tells it. */
+  /** Newest first, as the command `explain` tells it. */
   readonly journey: readonly ExplainLine[];
 };
 
@@ -164,6 +164,7 @@ const titleOf = ({ id, table_name: table, record_id: record, fields }: ConflictL
 async function readRecord(parts: QueryParts, table: string, key: string): Promise<RecordView | null> {
   const line = await readRecordLine(parts.sql, table, key);
   if (line === null) return null;
+  const { isUnknownRecord, readExplanation } = await import('../state/explain.ts');
   const [row, journey] = await Promise.all([
     parts.readRow(table, key),
     readExplanation(parts.sql, table, key).catch((error: unknown) => {

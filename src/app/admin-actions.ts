@@ -5,7 +5,6 @@ import { askVerify, noteAction } from '../state/admin-actions.ts';
 import { createStore, inCommandTransaction, type Sql } from '../state/sql.ts';
 import type { Installation } from './connections.ts';
 import { decideWaiting, pairNow, pauseOrResume, resolveNow, resyncNow, retryNow } from './operator.ts';
-import { undoOperation } from './undo-operation.ts';
 import { tablesMeant } from './verify.ts';
 
 /** What the dashboard and the API can have done, by what the commands of the same names do. */
@@ -49,6 +48,8 @@ export function adminActions(installation: Installation): Actions {
       return `the daemon compares ${table ?? 'all tables'} next; the result is among the runs`;
     }),
     undo: async ({ operation, force = false }, actor) => {
+      // A daemon that nobody asks for it does without.
+      const { undoOperation } = await import('./undo-operation.ts');
       const message = await undoOperation(installation, { id: operation, force, actor });
       // Its operations name the actor themselves.
       await noteAction(createStore(pool, 0), { actor, action: 'undo', input: { operation, force }, message });

@@ -1,7 +1,6 @@
 import type { Json } from '../model/change.ts';
 import type { PageId, RowKey, TableName } from '../model/ids.ts';
 import type { Sql } from './sql.ts';
-import { UNDOABLE } from './undo.ts';
 
 /** An operation as people see it: what was changed on one side, and what was there before. */
 export type OperationLine = {
@@ -43,6 +42,11 @@ export type ActivityFilter = {
 
 /** A page of a long list, newest first; `next` is the `before` of the following one, null at the end. */
 export type Listing<Line> = { readonly lines: readonly Line[]; readonly next: string | null };
+
+/** Operations that changed a row, or copied a row's change. Copies of no change (a first sync, a twin) undo nothing. */
+export const UNDOABLE = `o.key is not null and o.kind in ('create', 'update', 'delete')
+  and (o.direction = 'to-postgres' and o.status = 'done' and (o.kind <> 'delete' or o.before <> '{}')
+       or o.direction = 'to-notion' and (o.row_after is not null or o.row_before <> '{}'))`;
 
 const COLUMNS = `o.id::text as id, o.started_at, o.finished_at,
   round(extract(epoch from o.finished_at - o.started_at) * 1000)::float8 as duration_ms, o.direction, o.table_name, o.key,

@@ -1,5 +1,6 @@
 import type { PageId, RowKey, TableName } from '../model/ids.ts';
 import type { RowEvent } from '../model/rollback.ts';
+import { UNDOABLE } from './activity.ts';
 import type { Sql } from './sql.ts';
 
 /** Which changes a rollback takes back. Times are those at which PostgreSQL committed the change. */
@@ -18,11 +19,6 @@ export type UndoSelection =
     }
   /** What another rollback did. */
   | { readonly by: 'run'; readonly run: string };
-
-/** Operations that changed a row, or copied a row's change. Copies of no change (a first sync, a twin) undo nothing. */
-export const UNDOABLE = `o.key is not null and o.kind in ('create', 'update', 'delete')
-  and (o.direction = 'to-postgres' and o.status = 'done' and (o.kind <> 'delete' or o.before <> '{}')
-       or o.direction = 'to-notion' and (o.row_after is not null or o.row_before <> '{}'))`;
 
 /** A copy of what an edit or a rollback did is no change by itself: the operation right before it tells all of it. */
 const OWN = `${UNDOABLE} and not (o.direction = 'to-notion' and exists (

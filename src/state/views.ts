@@ -58,7 +58,8 @@ async function refuseDependants(sql: Sql): Promise<void> {
        from pg_depend d
        join ours on ours.class = d.refclassid and ours.oid = d.refobjid
        left join pg_rewrite rule on d.classid = 'pg_rewrite'::regclass and rule.oid = d.objid
-       left join pg_class viewed on viewed.oid = rule.ev_class
+       left join pg_trigger t on d.classid = 'pg_trigger'::regclass and t.oid = d.objid
+       left join pg_class viewed on viewed.oid = coalesce(rule.ev_class, t.tgrelid)
       where d.deptype = 'n' and viewed.relnamespace is distinct from 'pgnotion'::regnamespace
         and (d.classid, d.objid) not in (select class, oid from ours)
       order by 1`,
