@@ -133,7 +133,7 @@ test('a first sync lasts until its last row is written, is told of, and is no re
 test('one that stands by is no fault to whoever asks so, and one that cannot sync is', async () => {
   const asked = async (health: Health, path: string): Promise<number> => {
     const readiness = async () => readinessOf(health, well, NOW);
-    return (await createApi({ readiness, webhooks: new Hono() }).request(path)).status;
+    return (await createApi({ readiness, webhooks: new Hono(), inside: null }).request(path)).status;
   };
   for (const [health, plain, lenient] of [
     [after(run, standby), 503, 200],
