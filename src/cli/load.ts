@@ -24,7 +24,7 @@ import { wantsJson, warn } from './terminal.ts';
 export async function load(file: string, quiet: boolean, lines: Writable | null = null): Promise<Loaded> {
   const path = resolve(file);
   readEnvFiles(path);
-  const input = await importConfig(path).catch((error: unknown) => {
+  const input = await importConfig(path, { lasting: !quiet }).catch((error: unknown) => {
     throw withEnvironment(error);
   });
   const { config, tables, faults } = readConfig(input);
@@ -66,12 +66,15 @@ function withEnvironment(error: unknown): unknown {
 }
 
 /** What the file exports. Throws PgnotionError `config_missing` or `config_unreadable`. */
-export async function importConfig(file: string): Promise<unknown> {
+export async function importConfig(
+  file: string,
+  options: { readonly lasting?: boolean } = {},
+): Promise<unknown> {
   const path = resolve(file);
   const found = statSync(path, { throwIfNoEntry: false });
   if (found === undefined) throw configMissing(path);
   if (found.isDirectory()) throw configIsFolder(path);
-  runAsModules();
+  runAsModules(options);
   try {
     const module: { readonly default?: unknown } = await import(pathToFileURL(path).href);
     if (module.default !== undefined) return module.default;

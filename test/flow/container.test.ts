@@ -172,6 +172,17 @@ describe.skipIf(unable !== null)('the image', () => {
     expect(await daemon.exit, daemon.output()).toMatchObject({ code: 0 });
   });
 
+  test('types are stripped from the configuration by another process than the one that stays', async () => {
+    const script = `const { stripApart } = await import('/app/dist/src/cli/config-modules.js');
+      console.log(JSON.stringify(['export const a: number = 1;\\n', 'enum A { b }'].map(stripApart)));`;
+    await using stripping = start({
+      entrypoint: ['node'],
+      command: ['--input-type=module', '--eval', script],
+    });
+    const { stdout, stderr } = await stripping.exit;
+    expect(JSON.parse(stdout), stderr).toEqual(['export const a         = 1;\n', null]);
+  });
+
   test('its health check asks wherever the daemon answers, and says where it does not', async () => {
     const settings: readonly (readonly [name: string, variables: Record<string, string>, asked: RegExp])[] = [
       [
