@@ -48,7 +48,7 @@ export const isDay = (text: string): boolean => DATE.test(text);
 function dayAt(text: string): number | undefined {
   const at = Date.parse(`${text}T00:00:00Z`);
   // Date.parse takes February 30th for March 1st.
-  return Number.isNaN(at) || new Date(at).toISOString().slice(0, 10) !== text ? undefined : at;
+  return Number.isNaN(at) || new Date(at).getUTCDate() !== Number(text.slice(8)) ? undefined : at;
 }
 
 function instantOfMatch(match: RegExpExecArray): number | undefined {
@@ -68,14 +68,14 @@ function offsetMinutes(offset: string): number {
 }
 
 function normalised(text: string, zone: string | null, path: string, kept: Kept): string {
-  const fault = failed(path, 'a valid ISO 8601 date string', text);
+  const fault = () => failed(path, 'a valid ISO 8601 date string', text);
   if (DATE.test(text)) {
-    if (dayAt(text) === undefined || zone !== null) throw fault;
+    if (dayAt(text) === undefined || zone !== null) throw fault();
     return text;
   }
   const match = STAMP.exec(text);
   const at = match === null ? undefined : instantOfMatch(match);
-  if (match === null || at === undefined) throw fault;
+  if (match === null || at === undefined) throw fault();
   if (zone === null) return withOffset(at, kept.dateOffsets ? offsetMinutes(match[6] ?? 'Z') : 0, kept);
   if (match[6] !== undefined) throw failed(path, 'without an offset when time_zone is given', text);
   // The zone's offset belongs to the instant, which is only known once the offset is: two steps settle it.

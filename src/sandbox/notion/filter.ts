@@ -38,16 +38,11 @@ function timestampTest(ground: Ground, filter: JsonObject, path: string): Test {
   if (which !== 'created_time' && which !== 'last_edited_time') {
     throw failed(`${path}.timestamp`, '`"created_time"` or `"last_edited_time"`', which);
   }
-  const test = dateTest(ground.now, objectAt(filter[which], `${path}.${which}`), `${path}.${which}`);
-  const at = (page: Page): number => (which === 'created_time' ? page.createdTime : page.lastEditedTime);
-  // A query looks at all pages of a database, which share few minutes.
-  const known = new Map<number, boolean>();
-  return (page) => {
-    const minute = floorToMinute(at(page));
-    const isMet = known.get(minute) ?? test(new Date(minute).toISOString());
-    known.set(minute, isMet);
-    return isMet;
-  };
+  const condition = objectAt(filter[which], `${path}.${which}`);
+  const test = instantTest(ground.now, condition, `${path}.${which}`);
+  return which === 'created_time'
+    ? (page) => test(floorToMinute(page.createdTime))
+    : (page) => test(floorToMinute(page.lastEditedTime));
 }
 
 function propertyTest(ground: Ground, filter: JsonObject, path: string): Test {
@@ -201,9 +196,15 @@ function listTest(condition: JsonObject, path: string, spell: (raw: unknown) => 
 }
 
 function dateTest(now: number, condition: JsonObject, path: string): ValueTest {
+  const test = instantTest(now, condition, path);
+  return (value) => test(typeof value === 'string' ? instantOf(value) : undefined);
+}
+
+/** The test of a time, which is undefined where there is none. */
+function instantTest(now: number, condition: JsonObject, path: string): (at: number | undefined) => boolean {
   const [word = '', raw] = Object.entries(condition)[0] ?? [];
-  if (word === 'is_empty') return isEmpty;
-  if (word === 'is_not_empty') return (value) => !isEmpty(value);
+  if (word === 'is_empty') return (at) => at === undefined;
+  if (word === 'is_not_empty') return (at) => at !== undefined;
   const text = relativeDay(now, stringAt(raw, `${path}.${word}`));
   const from = instantOf(text);
   if (from === undefined) throw failed(`${path}.${word}`, 'a valid ISO 8601 date string', raw);
@@ -218,10 +219,7 @@ function dateTest(now: number, condition: JsonObject, path: string): ValueTest {
   };
   const test = tests[word];
   if (test === undefined) throw unknownCondition(condition, path);
-  return (value) => {
-    const at = typeof value === 'string' ? instantOf(value) : undefined;
-    return at !== undefined && test(at);
-  };
+  return (at) => at !== undefined && test(at);
 }
 
 function relativeDay(now: number, text: string): string {

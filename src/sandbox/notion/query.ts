@@ -5,7 +5,6 @@ import { floorToMinute } from './dates.ts';
 import { invalid } from './errors.ts';
 import { comparable, type Ground, parseFilter } from './filter.ts';
 import { findProperty } from './schema.ts';
-import { isReachable, isTrashed } from './sharing.ts';
 import type { Store } from './store.ts';
 import type { DataSource, JsonObject, Page } from './types.ts';
 
@@ -185,7 +184,7 @@ export const listAnswer = (
 const digest = (...parts: readonly unknown[]): string =>
   createHash('sha1').update(JSON.stringify(parts)).digest('hex');
 
-/** The part of a query's answer that its body asks for. */
+/** The part of a query's answer that its body asks for; of a data source that is shared and not in the trash. */
 export function queryPages(
   store: Store,
   cursors: Cursors,
@@ -202,11 +201,9 @@ export function queryPages(
   const archived = body.is_archived === true;
   const items = (): Page[] =>
     store.pages
-      .visible(now)
-      .filter((page) => page.parent.type === 'data_source_id' && page.parent.dataSourceId === source.id)
-      .filter((page) => isReachable(store, page) && !isTrashed(store, page) && page.isArchived === archived)
-      .filter((page) => store.pages.get(page.id) !== undefined && !cuts.blackouts.hides(page, now))
-      .filter((page) => matches(page));
+      .visibleIn(source.id, now)
+      .filter((page) => page.shared && !page.inTrash && page.isArchived === archived)
+      .filter((page) => !cuts.blackouts.hides(page, now) && matches(page));
   const rests = store.isSeen(now) && !cuts.blackouts.isAny(source.id, now);
   // Filters may speak of the present.
   const state = rests ? `${store.version()} ${cuts.cap} ${floorToMinute(now)}` : null;

@@ -100,8 +100,11 @@ function plainText(run: Run, names: Names): string {
 }
 
 /** What a reader sees of a whole text. */
-export const plainOf = (runs: readonly Run[], names: Names): string =>
-  runs.map((run) => plainText(run, names)).join('');
+export function plainOf(runs: readonly Run[], names: Names): string {
+  let text = '';
+  for (const run of runs) text += plainText(run, names);
+  return text;
+}
 
 /** The most that one run of an answer holds. */
 const RUN_LENGTH = 2000;

@@ -47,7 +47,4 @@ export function isTrashedSource(store: Store, source: DataSource, depth = 0): bo
 
 /** The pages of a data source, trashed ones included, oldest first. */
 export const pagesIn = (store: Store, dataSourceId: string): readonly Page[] =>
-  store.pages
-    .all()
-    .filter((page) => page.parent.type === 'data_source_id' && page.parent.dataSourceId === dataSourceId)
-    .sort((a, b) => a.seq - b.seq);
+  store.pages.allIn(dataSourceId).sort((a, b) => a.seq - b.seq);

@@ -8,8 +8,11 @@ type Version<E> = { readonly visibleAt: number; readonly entity: E };
 type Table<E extends { readonly id: string }> = {
   readonly get: (id: string) => E | undefined;
   readonly all: () => E[];
+  /** Those of one group; only pages have groups, which are their data sources. */
+  readonly allIn: (group: string) => E[];
   /** What readers that lag behind see at that instant. */
   readonly visible: (at: number) => E[];
+  readonly visibleIn: (group: string, at: number) => E[];
   readonly put: (entity: E) => void;
   readonly remove: (id: string) => void;
 };
@@ -59,17 +62,22 @@ type Recorder = (change: Committed, undo: () => void) => void;
 type Lag = { ms: number; mostMs: number; seenAt: number };
 type AnyTable = { load: (id: string, entity: unknown) => void; reveal: () => void; dump: () => Change[] };
 
+const sourceOf = ({ parent }: Page): string | undefined =>
+  parent.type === 'data_source_id' ? parent.dataSourceId : undefined;
+
 /** Opens the state: from its journal if a file is given, else empty and in memory. */
 export function openStore(file: string | null, now: () => number): Store {
   const lag: Lag = { ms: 0, mostMs: 0, seenAt: 0 };
   const ledger = makeLedger((changes) => journal.append(changes));
-  const make = <E extends { readonly id: string }>(name: string) =>
-    makeTable<E>(name, now, lag, ledger.record);
+  const make = <E extends { readonly id: string }>(
+    name: string,
+    groupOf: (entity: E) => string | undefined = () => undefined,
+  ) => makeTable<E>({ name, now, lag, record: ledger.record, groupOf });
   const tables = {
     users: make<User>('users'),
     databases: make<Database>('databases'),
     dataSources: make<DataSource>('dataSources'),
-    pages: make<Page>('pages'),
+    pages: make<Page>('pages', sourceOf),
     comments: make<Comment>('comments'),
   };
   const byName: { readonly [name: string]: AnyTable } = tables;
@@ -178,31 +186,59 @@ function withVersion<E>(
   return [...seen, ...unseen, { visibleAt, entity }];
 }
 
-function makeTable<E extends { readonly id: string }>(
-  name: string,
-  now: () => number,
-  lag: Lag,
-  record: Recorder,
-): Table<E> & AnyTable {
+/** The version that readers see who lag behind to that instant. */
+function seenAt<E>(versions: readonly Version<E>[], at: number): E | undefined {
+  for (let index = versions.length - 1; index >= 0; index -= 1) {
+    const version = versions[index];
+    if (version !== undefined && version.visibleAt <= at) return version.entity;
+  }
+  return undefined;
+}
+
+/** What an entity's versions give, without those that give nothing. */
+function collect<E>(
+  all: Iterable<readonly Version<E>[]>,
+  pick: (versions: readonly Version<E>[]) => E | undefined,
+): E[] {
+  const picked: E[] = [];
+  for (const versions of all) {
+    const one = pick(versions);
+    if (one !== undefined) picked.push(one);
+  }
+  return picked;
+}
+
+type TableOptions<E> = {
+  readonly name: string;
+  readonly now: () => number;
+  readonly lag: Lag;
+  readonly record: Recorder;
+  readonly groupOf: (entity: E) => string | undefined;
+};
+
+function makeTable<E extends { readonly id: string }>(options: TableOptions<E>): Table<E> & AnyTable {
+  const { name, now, lag, record, groupOf } = options;
   const rows = new Map<string, readonly Version<E>[]>();
+  const groups = makeGroups<E>(rows, groupOf);
   const restore = (id: string, versions: readonly Version<E>[] | undefined): void => {
     if (versions === undefined) rows.delete(id);
     else rows.set(id, versions);
   };
-  const newest = (versions: readonly Version<E>[]): E[] =>
-    versions.slice(-1).map((version) => version.entity);
+  const newest = (versions: readonly Version<E>[]): E | undefined => versions.at(-1)?.entity;
   const put = (entity: E): void => {
     const before = rows.get(entity.id);
     rows.set(entity.id, withVersion(before ?? [], entity, now(), lag));
+    groups.join(entity);
     record({ table: name, id: entity.id, before: before?.at(-1)?.entity, after: entity }, () =>
       restore(entity.id, before),
     );
   };
   return {
     get: (id) => rows.get(id)?.at(-1)?.entity,
-    all: () => [...rows.values()].flatMap(newest),
-    visible: (at) =>
-      [...rows.values()].flatMap((versions) => newest(versions.filter((version) => version.visibleAt <= at))),
+    all: () => collect(rows.values(), newest),
+    allIn: (group) => groups.pick(group, newest),
+    visible: (at) => collect(rows.values(), (versions) => seenAt(versions, at)),
+    visibleIn: (group, at) => groups.pick(group, (versions) => seenAt(versions, at)),
     put,
     remove: (id) => {
       const before = rows.get(id);
@@ -211,17 +247,49 @@ function makeTable<E extends { readonly id: string }>(
         restore(id, before),
       );
     },
-    load: (id, entity) =>
-      entity === null ? rows.delete(id) : rows.set(id, [{ visibleAt: 0, entity: entity as E }]),
-    reveal: () => {
-      for (const [id, versions] of rows) {
-        rows.set(
-          id,
-          newest(versions).map((entity) => ({ visibleAt: 0, entity })),
-        );
+    load: (id, entity) => {
+      if (entity === null) rows.delete(id);
+      else {
+        rows.set(id, [{ visibleAt: 0, entity: entity as E }]);
+        groups.join(entity as E);
       }
     },
+    reveal: () => {
+      for (const [id, versions] of rows) rows.set(id, revealed(versions));
+    },
     dump: () =>
-      [...rows].flatMap(([id, versions]) => newest(versions).map((entity): Change => [name, id, entity])),
+      [...rows].flatMap(([id, versions]) =>
+        versions.slice(-1).map(({ entity }): Change => [name, id, entity]),
+      ),
+  };
+}
+
+const revealed = <E>(versions: readonly Version<E>[]): readonly Version<E>[] =>
+  versions.slice(-1).map(({ entity }) => ({ visibleAt: 0, entity }));
+
+/** Finds a group's entities without looking at all others. */
+function makeGroups<E extends { readonly id: string }>(
+  rows: ReadonlyMap<string, readonly Version<E>[]>,
+  groupOf: (entity: E) => string | undefined,
+) {
+  // Whoever was in a group once stays listed: an older version may still be what a reader sees.
+  const listed = new Map<string, Set<string>>();
+  return {
+    join: (entity: E): void => {
+      const group = groupOf(entity);
+      if (group === undefined) return;
+      const ids = listed.get(group);
+      if (ids === undefined) listed.set(group, new Set([entity.id]));
+      else ids.add(entity.id);
+    },
+    pick: (group: string, pick: (versions: readonly Version<E>[]) => E | undefined): E[] => {
+      const picked: E[] = [];
+      for (const id of listed.get(group) ?? []) {
+        const versions = rows.get(id);
+        const one = versions === undefined ? undefined : pick(versions);
+        if (one !== undefined && groupOf(one) === group) picked.push(one);
+      }
+      return picked;
+    },
   };
 }
