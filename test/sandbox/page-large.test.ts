@@ -11,6 +11,7 @@ const ARGS = ['--headless', '--no-sandbox', '--disable-gpu', '--no-first-run', '
 const PAGES = 5_000;
 /** What one change may cost on the wire. */
 const MOST_BYTES = 50_000;
+const PATIENT = { timeout: 120_000 };
 const HOSTILE = '<script>document.title = "taken"</script><img src=x onerror=alert(1)>';
 const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 
@@ -74,6 +75,7 @@ describe.skipIf(path === null)('the page of a database of 5,000 pages', () => {
     work: (page: Page) => Promise<void>,
   ): Promise<void> {
     const page = await browser.newPage({ viewport: { width, height }, colorScheme });
+    page.setDefaultTimeout(PATIENT.timeout);
     const faults: string[] = [];
     page.on('pageerror', (error) => faults.push(String(error)));
     page.on('console', (message) => {
@@ -98,10 +100,9 @@ describe.skipIf(path === null)('the page of a database of 5,000 pages', () => {
     });
     await session.send('Network.enable');
     await work();
-    // Whatever else was on its way: two more answers on the same connections come behind it.
-    await page.evaluate(() => fetch('/_sandbox/page.css').then((answer) => answer.text()));
+    await expect.poll(() => bytes, PATIENT).toBeGreaterThan(0);
     await session.detach();
-    return bytes - readFileSync('src/sandbox/notion/page.css').length;
+    return bytes;
   }
 
   async function faultsOfAxe(page: Page): Promise<readonly string[]> {
@@ -143,10 +144,7 @@ describe.skipIf(path === null)('the page of a database of 5,000 pages', () => {
         await page.getByText('5,001 pages').waitFor();
         await page.locator('td.title').getByText('the newest').waitFor();
       });
-      for (const bytes of [edit, theirs, fresh]) {
-        expect(bytes).toBeGreaterThan(0);
-        expect(bytes).toBeLessThan(MOST_BYTES);
-      }
+      expect(Math.max(edit, theirs, fresh)).toBeLessThan(MOST_BYTES);
       const made = sandbox.control.table({ dataSourceId: source, offset: PAGES, limit: 1 }).rows[0];
       sandbox.control.deleteForever(made?.id ?? '');
       await page.getByText('5,000 pages').waitFor();
@@ -174,14 +172,14 @@ describe.skipIf(path === null)('the page of a database of 5,000 pages', () => {
         .first()
         .waitFor();
       await page.keyboard.press('Home');
-      await expect.poll(focused).toEqual([ids.at(-1), 'Name']);
+      await expect.poll(focused, PATIENT).toEqual([ids.at(-1), 'Name']);
       await page.keyboard.press('F2');
       await page.keyboard.type('the last');
       await page.keyboard.press('Enter');
       await at(page, ids.at(-1), 'Name').getByText('the last').waitFor();
-      await expect.poll(focused).toEqual([ids.at(-1), 'Name']);
+      await expect.poll(focused, PATIENT).toEqual([ids.at(-1), 'Name']);
       await page.keyboard.press('Control+Home');
-      await expect.poll(focused).toEqual([ids[0], 'Name']);
+      await expect.poll(focused, PATIENT).toEqual([ids[0], 'Name']);
       for (const key of ['ArrowRight', 'ArrowRight', 'ArrowRight', 'Enter']) await page.keyboard.press(key);
       await page.keyboard.type('5');
       await page.keyboard.press('Tab');
@@ -236,7 +234,7 @@ describe.skipIf(path === null)('the page of a database of 5,000 pages', () => {
       await page.getByRole('columnheader', { name: 'Quantity' }).getByRole('button').click();
       await page.getByRole('button', { name: 'Sort descending' }).click();
       await expect
-        .poll(() => page.locator('#rows tr[data-page]').first().getAttribute('data-page'))
+        .poll(() => page.locator('#rows tr[data-page]').first().getAttribute('data-page'), PATIENT)
         .toBe(ids.at(-1));
       expect(await page.getByRole('columnheader', { name: 'Quantity' }).getAttribute('aria-sort')).toBe(
         'descending',
@@ -244,6 +242,20 @@ describe.skipIf(path === null)('the page of a database of 5,000 pages', () => {
       await page.getByRole('searchbox').fill('orders/4321');
       await page.getByText('1 page', { exact: true }).waitFor();
       await at(page, ids[4321], 'Name').getByText('Order 4321').waitFor();
+    });
+  });
+
+  test('cells stay with their properties when the schema and values change at once', async () => {
+    await inPage({}, async (page) => {
+      sandbox.control.deleteProperty(source, 'Ok');
+      sandbox.control.addProperty(source, 'Colours', { multi_select: {} });
+      sandbox.control.editPage(ids[5] ?? '', {
+        Colours: { multi_select: [{ name: 'green' }] },
+        Notes: { rich_text: text('noted anew') },
+      });
+      await at(page, ids[5], 'Colours').getByText('green').waitFor();
+      await at(page, ids[5], 'Notes').getByText('noted anew').waitFor();
+      expect(await page.getByRole('columnheader', { name: 'Ok' }).count()).toBe(0);
     });
   });
 });

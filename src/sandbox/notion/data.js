@@ -7,6 +7,7 @@ export const state = {
   users: [],
   /** The schema of what is looked at. */
   properties: [],
+  schemaKey: null,
   bin: false,
   noted: false,
   search: '',
@@ -64,6 +65,8 @@ export async function load({ offset, limit, around, schema = false }) {
   const question = { dataSourceId, bin, noted, search, sort, offset, limit, around, schema };
   const answer = await call('table', question);
   if (mine !== context || number < taken) return false;
+  // The cells follow a schema that is not known yet.
+  if (!schema && answer.schemaKey !== state.schemaKey) return load({ offset, limit, around, schema: true });
   taken = number;
   take(answer);
   return true;
@@ -84,7 +87,7 @@ function take(answer) {
   state.first = answer.offset;
   state.total = answer.total;
   state.notedTotal = answer.noted;
-  if (answer.properties) state.properties = answer.properties;
+  if (answer.properties) Object.assign(state, { properties: answer.properties, schemaKey: answer.schemaKey });
   version = answer.version;
 }
 
@@ -106,6 +109,11 @@ export function listen(dataSourceId, { changed, lost, found }) {
   };
 }
 
+/** A browser opens few connections to one server: pages that nobody sees keep none. */
+export function stopListening() {
+  source?.close();
+}
+
 /** Takes in an event, and says whether the window has to be asked for again. */
 function learn(event) {
   const news = new Map(event.databases.map((one) => [one.dataSourceId, one]));
@@ -113,7 +121,8 @@ function learn(event) {
   const order = event.order ?? state.databases.map((one) => one.dataSourceId);
   state.databases = order.flatMap((id) => news.get(id) ?? old.get(id) ?? []);
   let countsMove = event.comments.length > 0;
-  for (const row of event.rows) {
+  const isOther = event.rows.length > 0 && event.schemaKey !== state.schemaKey;
+  for (const row of isOther ? [] : event.rows) {
     const known = state.rows.get(row.id);
     if (known === undefined) state.fresh.add(row.id);
     else if (known.version <= event.version) {
@@ -124,5 +133,5 @@ function learn(event) {
   const isOrdered = state.search !== '' || state.sort !== null || state.noted || state.bin;
   const stale = event.version > version;
   const reload = stale && (event.reload || countsMove || (isOrdered && event.rows.length > 0));
-  return { ...event, reload };
+  return { ...event, reload, schema: event.schema || isOther };
 }

@@ -3,7 +3,7 @@ import { namesOf } from './render.ts';
 import { plainOf } from './richtext.ts';
 import type { Committed, Store } from './store.ts';
 import { type TableRow, tableRows } from './table-rows.ts';
-import { isBinned } from './table-view.ts';
+import { isBinned, schemaKey } from './table-view.ts';
 import type { Comment, DataSource, Page } from './types.ts';
 
 /** What the page for people learns of a change: what it needs to show it, and no more. */
@@ -15,6 +15,7 @@ export type FeedEvent = {
   /** Pages came, went or moved, or too much changed to list: the window is to be asked for again. */
   readonly reload: boolean;
   readonly schema: boolean;
+  readonly schemaKey: string | null;
   /** The databases whose entry in the list changed, and all ids in order where the list itself did. */
   readonly databases: readonly DatabaseCount[];
   readonly order: readonly string[] | null;
@@ -106,6 +107,7 @@ function eventFor(store: Store, watch: Watch, changes: readonly Committed[]): Fe
     schema: changes.some(
       ({ table, id }) => table === 'users' || (table === 'dataSources' && id === source?.id),
     ),
+    schemaKey: source === undefined ? null : schemaKey(source),
     ...listNews(store, watch.known),
     comments: comments.map((comment) => ({
       pageId: comment.pageId,

@@ -1,5 +1,5 @@
 import { el } from './cells.js';
-import { call, change, listen, load, lookElsewhere, state } from './data.js';
+import { call, change, listen, load, lookElsewhere, state, stopListening } from './data.js';
 import { fetchMissing, focusAt, followPage, forgetPlace, scrollTo, windowInView } from './grid.js';
 import { activate, drawTable, lendToTable } from './table.js';
 
@@ -216,6 +216,15 @@ byId('search').addEventListener('input', ({ target }) => {
 byId('bin').addEventListener('click', () => look({ bin: !state.bin }));
 byId('noted').addEventListener('click', toggleNoted);
 byId('new').addEventListener('click', newPage);
+
+document.addEventListener('visibilitychange', () => {
+  if (document.hidden) {
+    stopListening();
+    return;
+  }
+  listen(state.current, { changed, lost, found });
+  reload(true);
+});
 
 listen(null, { changed, lost, found });
 loadUsers().catch(lost);

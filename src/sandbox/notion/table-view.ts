@@ -1,6 +1,6 @@
 import { countAt, idAt } from './check.ts';
 import { notFound } from './errors.ts';
-import { compareKeys, sortKey } from './query.ts';
+import { compareKeys, queryOf, sortKey } from './query.ts';
 import { renderProperty, titleOf } from './render.ts';
 import { pagesIn } from './sharing.ts';
 import type { Store } from './store.ts';
@@ -34,6 +34,8 @@ type TableWindow = {
   readonly offset: number;
   readonly rows: readonly TableRow[];
   readonly properties: readonly JsonObject[] | null;
+  /** Of the schema that the rows' cells follow. */
+  readonly schemaKey: string;
 };
 
 export type TableActions = {
@@ -64,6 +66,10 @@ function sourceAt(store: Store, raw: string): DataSource {
   return source;
 }
 
+/** Another one means that the cells of rows stand for other properties. */
+export const schemaKey = ({ properties }: DataSource): string =>
+  queryOf(properties.map(({ id, type }) => [id, type])).slice(0, 12);
+
 export const isBinned = (page: Page): boolean => page.inTrash || page.isArchived;
 
 function tableWindow(store: Store, query: TableQuery): TableWindow {
@@ -80,6 +86,7 @@ function tableWindow(store: Store, query: TableQuery): TableWindow {
   const offset = placeOf(ordered, query, limit);
   return {
     version: store.version(),
+    schemaKey: schemaKey(source),
     total: ordered.length,
     noted: all.filter((page) => !isBinned(page) && isNoted(page)).length,
     offset,
