@@ -199,7 +199,7 @@ begin
            concat_ws('; ', format('operation %s: %s', o.id, array_to_string(o.fields, ', ')), 'by ' || o.actor,
              'may have been ' || nullif(array_to_string(o.candidates, ', '), ''),
              'committed at ' || case o.direction when 'to-notion' then o.changed_at end, 'log ' || o.lsn,
-             'edited at ' || case o.direction when 'to-postgres' then o.changed_at end,
+             'edited since ' || case o.direction when 'to-postgres' then o.changed_at end,
              case when o.attempt > 1 then 'try ' || o.attempt end,
              round(extract(epoch from o.finished_at - o.started_at) * 1000) || ' ms', 'run ' || o.batch, o.error)
       from pgnotion.operations o

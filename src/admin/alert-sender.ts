@@ -2,29 +2,36 @@ import { messageOf } from '../model/errors.ts';
 import type { Log } from '../runtime/log.ts';
 import { keepTrying, pause } from '../runtime/retry.ts';
 import type { Wake } from '../runtime/wake.ts';
-import { type Alert, afterTelling, alertOf, type Cause, dueCauses, keyOf, type Told } from './alert-rules.ts';
+import { afterTelling, dueTellings, type Pace, type Seen, type Telling, type Told } from './alert-rules.ts';
+import { type Alert, alertOf, resolvedOf, textOf } from './alert-text.ts';
 
 type AlertOptions = {
-  /** Where alerts are posted. Such an address is a secret in itself, and is never logged. */
-  readonly url: string;
+  /** Where alerts are posted; null: nowhere. Such an address is a secret in itself, and is never logged. */
+  readonly url: string | null;
   readonly slot: string;
   readonly log: Log;
   /** Rung when there may be news. */
   readonly wake: Wake;
   /** What there is to tell of now. */
-  readonly causes: () => Promise<readonly Cause[]>;
+  readonly seen: () => Promise<Seen>;
   /** What was told before, by whichever daemon; what this one told is kept there. */
   readonly memory: { readonly read: () => Promise<Told>; readonly save: (told: Told) => Promise<void> };
+  readonly pace: Pace;
   readonly timing?: AlertTiming;
 };
 
-/** Milliseconds: between two looks, for one try, and before the second try. */
-export type AlertTiming = { readonly lookMs: number; readonly tryMs: number; readonly againMs: number };
+/** Milliseconds: between two looks, for one try, before the second try, and until a cause that is not seen counts as over. */
+export type AlertTiming = {
+  readonly lookMs: number;
+  readonly tryMs: number;
+  readonly againMs: number;
+  readonly clearedMs?: number;
+};
 
 const TIMING: AlertTiming = { lookMs: 15_000, tryMs: 5_000, againMs: 1_000 };
 const TRIES = 3;
 
-/** Tells of whatever needs a person, beside the flows and never in their way. */
+/** Tells of whatever needs a person, and that it is over, beside the flows and never in their way. */
 export function runAlerts(options: AlertOptions, signal: AbortSignal): Promise<void> {
   const { log, wake } = options;
   const { lookMs } = options.timing ?? TIMING;
@@ -39,38 +46,56 @@ export function runAlerts(options: AlertOptions, signal: AbortSignal): Promise<v
 }
 
 async function tellDue(options: AlertOptions, signal: AbortSignal): Promise<void> {
-  const told = await options.memory.read();
-  const causes = await options.causes();
+  const { memory, slot } = options;
+  const pace = { ...options.pace, clearedMs: options.timing?.clearedMs ?? options.pace.clearedMs };
+  const seen = await options.seen();
+  const told = await memory.read();
   const sent = new Map<string, boolean>();
-  for (const cause of dueCauses(causes, told, Date.now())) {
-    const alert = alertOf(cause, options.slot, new Date());
-    const arrived = await send(options, alert, signal);
+  for (const telling of dueTellings(seen, told, Date.now(), pace)) {
+    logOnce(options.log, telling);
+    const now = new Date();
+    const alert =
+      telling.kind === 'raised'
+        ? alertOf(telling.cause, slot, now)
+        : resolvedOf({ ...telling.told, key: telling.key }, slot, now);
+    // That what nobody was told of is over is no news.
+    const isNews = telling.kind === 'raised' || telling.told.arrived;
+    const arrived = isNews ? await send(options, alert, signal) : true;
     if (signal.aborted && !arrived) return;
-    sent.set(keyOf(cause), arrived);
+    sent.set(telling.key, arrived);
   }
-  await options.memory.save(afterTelling(told, causes, sent, Date.now()));
+  await memory.save(afterTelling(told, seen, sent, Date.now(), pace));
+}
+
+function logOnce(log: Log, telling: Telling): void {
+  if (!telling.isNew) return;
+  if (telling.kind === 'raised')
+    log.warn({ cause: telling.cause.kind, alert: textOf(telling.cause) }, 'an alert is raised');
+  else log.info({ cause: telling.told.kind, alert: telling.told.text }, 'an alert is resolved');
 }
 
 /** Gives whether it arrived; what did not is in the log. */
 async function send(options: AlertOptions, alert: Alert, signal: AbortSignal): Promise<boolean> {
+  const { url } = options;
+  if (url === null) return true;
   const { againMs } = options.timing ?? TIMING;
   let reason = '';
   for (let attempt = 0; attempt < TRIES && !signal.aborted; attempt += 1) {
     if (attempt > 0) await pause(againMs * 4 ** (attempt - 1), signal);
     try {
-      await post(options, alert, signal);
+      await post(options, url, alert, signal);
       return true;
     } catch (error) {
-      reason = reasonOf(error, options.url);
+      reason = reasonOf(error, url);
     }
   }
   if (!signal.aborted) options.log.warn({ reason, alert: alert.text }, 'an alert could not be sent');
   return false;
 }
 
-async function post(options: AlertOptions, alert: Alert, signal: AbortSignal): Promise<void> {
+async function post(options: AlertOptions, url: string, alert: Alert, signal: AbortSignal): Promise<void> {
   const { tryMs } = options.timing ?? TIMING;
-  const response = await fetch(options.url, {
+  const response = await fetch(url, {
     method: 'POST',
     headers: { 'content-type': 'application/json' },
     body: JSON.stringify(alert),

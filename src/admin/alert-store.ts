@@ -3,7 +3,7 @@ import type { Log } from '../runtime/log.ts';
 import { within } from '../runtime/retry.ts';
 import { readAlerts, saveAlerts } from '../state/alerts.ts';
 import type { Store } from '../state/sql.ts';
-import type { Told } from './alert-rules.ts';
+import { isOwnKnowledge, type Told, type ToldCause } from './alert-rules.ts';
 
 const ANSWER_MS = 5_000;
 
@@ -25,8 +25,8 @@ export function createAlertStore(store: () => Store | null, log: Log): AlertStor
       const now = store();
       if (now === null || now === from) return told;
       try {
-        const before = await within(ANSWER_MS, 'the alerts', readAlerts(now));
-        told = { ...before, ...told };
+        const before = await within(ANSWER_MS, 'the alerts', readAlerts<ToldCause>(now));
+        told = { ...seenNow(before), ...ownOf(told) };
         stored = gist(before);
         from = now;
       } catch (error) {
@@ -53,9 +53,22 @@ export function createAlertStore(store: () => Store | null, log: Log): AlertStor
   };
 }
 
+/** While nobody looked, nothing can have ended. */
+const seenNow = (told: Told): Told =>
+  Object.fromEntries(
+    Object.entries(told)
+      // A version before this one kept less; what lasts of it is told once more.
+      .filter(([, { kind }]) => kind !== undefined)
+      .map(([key, one]) => [key, { ...one, seenAt: Date.now() }]),
+  );
+
+/** What another daemon has told of the state since this one was at work counts more than what this one did. */
+const ownOf = (told: Told): Told =>
+  Object.fromEntries(Object.entries(told).filter(([, { kind }]) => isOwnKnowledge(kind)));
+
 const gist = (told: Told): string =>
   JSON.stringify(
     Object.entries(told)
-      .map(([key, { nextAt }]) => [key, nextAt])
+      .map(([key, { nextAt, over = false }]) => [key, nextAt, over])
       .sort(),
   );

@@ -20,6 +20,8 @@ type ApiParts = {
   readonly webhooks: Hono;
   /** What only those may see and do who have the token; null: nobody can have one. */
   readonly inside: Inside | null;
+  /** `/metrics`; null if nobody counts. */
+  readonly metrics?: Hono | null;
 };
 
 export type Inside = LoginParts & {
@@ -39,7 +41,7 @@ export const MOST_BODY = 65_536;
  * What the port answers. Health checks and webhooks need no token: they show names of tables, codes and times, and nothing
  * else. Whatever shows or changes values stands behind the check of the session.
  */
-export function createApi({ readiness, webhooks, inside }: ApiParts): Hono {
+export function createApi({ readiness, webhooks, metrics = null, inside }: ApiParts): Hono {
   const app = new Hono();
   app.use('*', securityHeaders);
   // Whoever can answer has an event loop that turns; whether the work gets on is the other question.
@@ -53,6 +55,7 @@ export function createApi({ readiness, webhooks, inside }: ApiParts): Hono {
   });
   for (const path of ['/livez', '/readyz']) app.all(path, (c) => notAllowed(c, 'GET, HEAD'));
   app.route('/', webhooks);
+  if (metrics !== null) app.route('/', metrics);
   app.all('/webhooks/notion', (c) => notAllowed(c, 'POST'));
   if (inside === null) app.all('*', (c) => refuse(c, 403, noToken()));
   else mountInside(app, inside);

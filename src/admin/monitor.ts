@@ -1,5 +1,7 @@
+import type { AlertLimits } from '../model/alert-limits.ts';
 import type { TableName } from '../model/ids.ts';
 import type { RequestInfo } from '../notion/client.ts';
+import type { RateLimit } from '../notion/throttle.ts';
 import type { Log } from '../runtime/log.ts';
 import { within } from '../runtime/retry.ts';
 import { createWake } from '../runtime/wake.ts';
@@ -7,10 +9,13 @@ import { countGuardedChanges } from '../state/guarded-changes.ts';
 import { readState, type StateReading } from '../state/readiness.ts';
 import type { Sql } from '../state/sql.ts';
 import type { Actions } from './actions.ts';
-import { type Cause, causesOf, OCCURRENCE_MS, type Occurrence } from './alert-rules.ts';
+import type { Occurrence } from './alert-causes.ts';
+import { conditionsOf, createPressure } from './alert-conditions.ts';
+import { causesOf, OCCURRENCE_MS, paceOf, type Seen } from './alert-rules.ts';
 import { type AlertTiming, runAlerts } from './alert-sender.ts';
 import { createAlertStore } from './alert-store.ts';
 import { createApi } from './api.ts';
+import { createFigures, type Figures } from './figures.ts';
 import { afterEvent, type Health, type HealthEvent, NEWBORN, readinessOf } from './health.ts';
 import { createInside, type InsideOptions } from './inside.ts';
 import { createQueries, type Queries, type QueryParts } from './queries.ts';
@@ -21,7 +26,11 @@ type MonitorOptions = Omit<InsideOptions, 'log'> & {
   /** Null for none. */
   readonly port: number | null;
   readonly alertUrl: string | null;
+  readonly otlpEndpoint: string | null;
   readonly alertTiming?: AlertTiming;
+  readonly alerts: AlertLimits;
+  /** Where requests go, and how many may leave. */
+  readonly notion: { readonly url: string; readonly limit: RateLimit };
   readonly slot: string;
   readonly limit: QueryParts['limit'];
   readonly tables: readonly TableName[];
@@ -62,24 +71,28 @@ export async function createMonitor(options: MonitorOptions): Promise<Monitor> {
   const stop = new AbortController();
   const readiness = async () => readinessOf(diary.health(), withoutReasons(await reading()), new Date());
   const webhooks = webhookRoutes(target.now, log);
+  const pressure = createPressure();
+  const figures = await createFigures({ ...options, state: () => target.now()?.store ?? null });
   const { inside, greet } = createInside(options, {
     ...insightOf(opened.now, options),
     readiness,
     stop: stop.signal,
   });
-  const app = createApi({ readiness, webhooks, inside });
+  const app = createApi({ readiness, webhooks, metrics: figures.route, inside });
   const server: AdminServer | null =
     port === null ? null : await startServer({ host: options.host, port, app, log, onListening: greet });
   const memory = createAlertStore(() => target.now()?.store ?? null, log);
-  const causes = createCauses({ target: target.now, reading, ...diary });
+  const causes = createCauses({ target: target.now, reading, figures, ...diary });
+  const seen = async (): Promise<Seen> => causes(pressure.count(performance.now()), options.alerts);
   const { alertUrl: url, slot, alertTiming: timing } = options;
-  const alerts =
-    url === null
-      ? Promise.resolve()
-      : runAlerts({ url, slot, log, wake, causes, memory, ...(timing && { timing }) }, stop.signal);
+  const telling = { url, slot, log, wake, seen, memory, pace: paceOf(options.alerts) };
+  const alerts = runAlerts({ ...telling, ...(timing && { timing }) }, stop.signal);
+  const counting = figures.run(stop.signal);
   return {
     report: diary.report,
     answered: (request) => {
+      figures.requested(request);
+      pressure.add(request, performance.now());
       const outcome = outcomeOf(request);
       if (outcome !== null) diary.report({ kind: 'notion', at: new Date(), outcome });
     },
@@ -92,7 +105,7 @@ export async function createMonitor(options: MonitorOptions): Promise<Monitor> {
     address: () => server?.address() ?? null,
     close: async () => {
       stop.abort();
-      await Promise.all([alerts, server?.close()]);
+      await Promise.all([alerts, counting, server?.close()]);
     },
   };
 }
@@ -186,28 +199,31 @@ const withoutReasons = (reading: StateReading | null) =>
 type Sources = {
   readonly target: () => WebhookTarget | null;
   readonly reading: () => Promise<StateReading | null>;
+  readonly figures: Figures;
   readonly health: () => Health;
   readonly happened: () => readonly Occurrence[];
 };
 
-/** Tables and guarded changes are the daemon's to tell of that is at work; while they cannot be read, they are as they were. */
-function createCauses({ target, reading, health, happened }: Sources): () => Promise<readonly Cause[]> {
-  let seen: Pick<Parameters<typeof causesOf>[0], 'suspended' | 'guarded' | 'refusedKinds'> = {
-    suspended: [],
-    guarded: [],
-  };
-  return async () => {
+/** What the state shows is the daemon's to tell of that is at work; while it cannot be read, nothing of it is over. */
+function createCauses({ target, reading, figures, health, happened }: Sources) {
+  return async (limited: number, limits: AlertLimits): Promise<Seen> => {
     const at = target();
-    const now = await reading();
-    if (at === null) seen = { suspended: [], guarded: [] };
-    else if (now !== null) {
-      const suspended = now.paused.filter(({ by }) => by !== 'hand');
-      seen = {
-        suspended: suspended.map(({ table, reason }) => ({ table, reason })),
-        refusedKinds: now.refused,
-        guarded: await within(ANSWER_MS, 'the guarded changes that wait', countGuardedChanges(at.store)),
-      };
-    }
-    return causesOf({ health: health(), occurrences: happened(), ...seen });
+    const now = at === null ? null : await reading();
+    const observation = at === null ? null : await figures.look();
+    const isComplete = at !== null && now !== null && observation !== null;
+    const suspended = (now?.paused ?? []).filter(({ by }) => limits.suspendedTables && by !== 'hand');
+    const guarded =
+      isComplete && limits.guardedChanges
+        ? await within(ANSWER_MS, 'the guarded changes that wait', countGuardedChanges(at.store))
+        : [];
+    const causes = causesOf({
+      health: health(),
+      occurrences: happened(),
+      suspended: suspended.map(({ table, reason }) => ({ table, reason })),
+      refusedKinds: now?.refused ?? [],
+      guarded,
+      conditions: conditionsOf(observation, limited, limits),
+    });
+    return { causes, isComplete };
   };
 }

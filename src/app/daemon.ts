@@ -92,6 +92,12 @@ function deskOptions({
     settings: settingsView(config, environment),
     limit: environment.NOTION_RATE_LIMIT,
     alertUrl: environment.ALERT_WEBHOOK_URL ?? null,
+    otlpEndpoint: environment.OTEL_EXPORTER_OTLP_ENDPOINT ?? null,
+    alerts: config.alerts,
+    notion: {
+      url: environment.NOTION_BASE_URL ?? 'https://api.notion.com',
+      limit: environment.NOTION_RATE_LIMIT,
+    },
     slot: config.slot,
     tables: config.tables.map((table) => table.name),
     log,

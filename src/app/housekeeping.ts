@@ -10,6 +10,7 @@ import { foldRecordCounts, recountRecords } from '../state/record-counts.ts';
 import { type Answer, pruneRequests, recordAnswers } from '../state/requests.ts';
 import { pruneHistory, pruneResting } from '../state/retention.ts';
 import { pruneSightings } from '../state/sightings.ts';
+import { sumUpHours } from '../state/slo.ts';
 import type { Store } from '../state/sql.ts';
 
 export type HousekeepingOptions = {
@@ -55,7 +56,9 @@ export async function housekeeping(
             await pruneSightings(sql, days);
             await endDoubts(sql, { tables, days, graceSeconds: DOUBT_SECONDS });
           });
-          const more = await pruneHistory(store, days);
+          // Before operations are forgotten, their hours have been summed up.
+          const unsummed = await store.transaction(sumUpHours);
+          const more = unsummed || (await pruneHistory(store, days));
           if (!more) pruned = performance.now();
         }
         healthy();

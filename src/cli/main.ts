@@ -105,6 +105,8 @@ program
 
 addDoctorCommand(program);
 
+type StatusOptions = { readonly watch?: string | true; readonly slo?: boolean; readonly since?: string };
+
 program
   .command('health')
   .description('whether the daemon beside this process is alive, for health checks')
@@ -116,9 +118,16 @@ program
 program
   .command('status')
   .option('--watch [seconds]', 'again and again, every 1 to 3600 seconds (2 if left out), until Ctrl-C')
+  .addOption(new Option('--slo', 'how the success criteria were met instead').conflicts('watch'))
+  .option('--since <time>', 'with --slo: 2026-03-01T12:00:00Z, or 24h, 30d ago (7d if left out)')
   .description('the daemon, Notion, the slot; a line per table: what is linked, waits, failed')
-  .action(async ({ watch }: { readonly watch?: string | true }) => {
+  .action(async ({ watch, slo, since }: StatusOptions) => {
     const loaded = await load(true);
+    if (slo === true || since !== undefined) {
+      const { text, isMet } = await (await import('./slo.ts')).sloCommand(loaded, since, json());
+      if (!isMet) process.exitCode = 2;
+      return print(text);
+    }
     if (watch === undefined) return print(await (await import('./status.ts')).statusCommand(loaded, json()));
     const { watchStatus } = await import('./status-watch.ts');
     const terminal = process.stdout.isTTY === true;

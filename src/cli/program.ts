@@ -59,7 +59,12 @@ export const EXAMPLES: Readonly<Record<string, readonly string[]>> = {
   start: ['pgnotion start', 'pgnotion start --take-over', 'pgnotion start --read-only'],
   doctor: ['pgnotion doctor', 'pgnotion doctor --json', 'pgnotion doctor --probe --out evidence.json'],
   health: ['pgnotion health', 'pgnotion health --json'],
-  status: ['pgnotion status', 'pgnotion status --watch 5', 'pgnotion status --json'],
+  status: [
+    'pgnotion status',
+    'pgnotion status --watch 5',
+    'pgnotion status --json',
+    'pgnotion status --slo --since 30d',
+  ],
   resync: ['pgnotion resync', 'pgnotion resync suppliers'],
   pause: ['pgnotion pause suppliers', 'pgnotion pause'],
   resume: ['pgnotion resume suppliers', 'pgnotion resume'],
@@ -116,7 +121,8 @@ const ARGUMENTS: Readonly<Record<string, string>> = {
   id: 'the number of the conflict, as `conflicts list` shows it',
 };
 
-export const EXIT_CODES = 'Exit codes: 0 good, 1 an error, 2 differences were found or left.';
+export const EXIT_CODES =
+  'Exit codes: 0 good, 1 an error, 2 differences were found or left, or a success criterion was missed.';
 
 /** Gives every command its examples and says what its arguments are and how it ends. */
 export function completeHelp(command: Command, path: readonly string[] = []): void {

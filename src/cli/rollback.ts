@@ -1,6 +1,6 @@
 import { unknownTable } from '../app/operator.ts';
 import { rollBackWith } from '../app/undo-operation.ts';
-import { messageOf, PgnotionError } from '../model/errors.ts';
+import { PgnotionError } from '../model/errors.ts';
 import { type RowKey, type TableName, tableName } from '../model/ids.ts';
 import { requestsFor } from '../model/rollback.ts';
 import { cutText, TEXT_LIMITS } from '../model/texts.ts';
@@ -10,6 +10,7 @@ import { currentRole } from '../state/operator.ts';
 import { createStore } from '../state/sql.ts';
 import type { UndoSelection } from '../state/undo.ts';
 import { type Loaded, within } from './commands.ts';
+import { timeOf } from './time.ts';
 
 /** As they stand on the command line. */
 export type RollbackArguments = {
@@ -84,27 +85,6 @@ export function selectionOf(given: RollbackArguments, now: Date): UndoSelection 
   if (table === undefined || key === undefined || more.length > 0) throw unclear();
   const to = given.to === undefined ? null : timeOf(given.to, now);
   return { by: 'record', table: table as TableName, key: key as RowKey, to };
-}
-
-const SECONDS: Readonly<Record<string, number>> = { s: 1, m: 60, h: 3_600, d: 86_400 };
-
-/** A time, or how long ago it was. */
-function timeOf(text: string, now: Date): Date {
-  const ago = /^(\d{1,9})([smhd])$/.exec(text);
-  const time =
-    ago === null
-      ? new Date(text)
-      : new Date(now.getTime() - Number(ago[1]) * (SECONDS[ago[2] ?? ''] ?? 0) * 1_000);
-  try {
-    time.toISOString();
-    return time;
-  } catch (error) {
-    throw new PgnotionError({
-      code: 'time_invalid',
-      message: `${JSON.stringify(text)} is not a time: ${messageOf(error)}`,
-      remedy: 'write it as 2026-03-01T12:00:00Z, or as 90s, 15m, 2h or 3d for so long ago',
-    });
-  }
 }
 
 const unclear = (): PgnotionError =>

@@ -193,6 +193,33 @@ type RetentionInput = {
   days?: number | undefined;
 };
 
+type AlertsInput = {
+  /** So many records that are set aside; the default is 1. `false` switches the alert off, here and below. */
+  failures?: number | false | undefined;
+  /** More conflicts in an hour than this share of its changes; the default is 0.01. */
+  conflictRate?: number | false | undefined;
+  /** So many outbox entries, beside first syncs and tables that stand still; the default is 10000. */
+  backlogEntries?: number | false | undefined;
+  /** Minutes that the oldest of them waits; the default is 15. */
+  backlogMinutes?: number | false | undefined;
+  /** So many requests in ten minutes that Notion put off, or that waited over 30 seconds for a live change; the default is 5. */
+  limitedRequests?: number | false | undefined;
+  /** Minutes that the reading of the log is behind; the default is 5. */
+  slotLagMinutes?: number | false | undefined;
+  /** Megabytes of the log that the slot keeps on the disk; the default is 1024. */
+  slotRetainedMegabytes?: number | false | undefined;
+  /** Notion deviates from the configuration; the default is true. */
+  drift?: boolean | undefined;
+  /** The last comparison of both sides found differences; the default is true. */
+  verifyDifferences?: boolean | undefined;
+  /** Guarded changes wait for a person; the default is true. */
+  guardedChanges?: boolean | undefined;
+  /** A table does not fit any more and stands still; the default is true. */
+  suspendedTables?: boolean | undefined;
+  /** Hours after which an alert that lasts is told again; by default each is told once. */
+  repeatHours?: number | false | undefined;
+};
+
 /** The whole configuration, as `pgnotion.config.ts` exports it. */
 export type ConfigInput = {
   /** The replication slot's name; the default is `pgnotion`. Slots belong to the whole server: each synced database needs its own. */
@@ -215,4 +242,6 @@ export type ConfigInput = {
   sync?: SyncInput | undefined;
   /** The Sync Log, a database in Notion that people read. */
   syncLog?: SyncLogInput | undefined;
+  /** When alerts are raised. */
+  alerts?: AlertsInput | undefined;
 };

@@ -1,3 +1,4 @@
+import { ALERT_DEFAULTS, type AlertLimits } from '../model/alert-limits.ts';
 import type { PropertyType } from '../model/codecs/codec.ts';
 import { codecs } from '../model/codecs/registry.ts';
 import { fold } from '../model/codecs/values.ts';
@@ -136,6 +137,32 @@ function withoutUndefined<T extends object>(value: T): T {
   return Object.fromEntries(Object.entries(value).filter(([, member]) => member !== undefined)) as T;
 }
 
+/** `false` switches an alert off. */
+function alertsOf(given: NonNullable<ParsedConfig['alerts']>): AlertLimits {
+  const limit = (name: keyof typeof given & LimitName): number | null => {
+    const value = given[name];
+    return value === undefined ? ALERT_DEFAULTS[name] : value === false ? null : value;
+  };
+  return {
+    failures: limit('failures'),
+    conflictRate: limit('conflictRate'),
+    backlogEntries: limit('backlogEntries'),
+    backlogMinutes: limit('backlogMinutes'),
+    limitedRequests: limit('limitedRequests'),
+    slotLagMinutes: limit('slotLagMinutes'),
+    slotRetainedMegabytes: limit('slotRetainedMegabytes'),
+    repeatHours: limit('repeatHours'),
+    drift: given.drift ?? ALERT_DEFAULTS.drift,
+    verifyDifferences: given.verifyDifferences ?? ALERT_DEFAULTS.verifyDifferences,
+    guardedChanges: given.guardedChanges ?? ALERT_DEFAULTS.guardedChanges,
+    suspendedTables: given.suspendedTables ?? ALERT_DEFAULTS.suspendedTables,
+  };
+}
+
+type LimitName = {
+  [Name in keyof AlertLimits]: AlertLimits[Name] extends number | null ? Name : never;
+}[keyof AlertLimits];
+
 export function toConfig(data: ParsedConfig, tables: readonly TableMapping[]): Config {
   return {
     slot: data.slot ?? 'pgnotion',
@@ -149,6 +176,7 @@ export function toConfig(data: ParsedConfig, tables: readonly TableMapping[]): C
     retentionDays: data.retention?.days ?? 90,
     rememberDays: data.sync?.rememberDays ?? 30,
     guards: guardsOf(data),
+    alerts: alertsOf(data.alerts ?? {}),
     syncLog: {
       level: data.syncLog?.level ?? 'problems',
       days: data.syncLog?.days ?? 30,

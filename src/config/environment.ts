@@ -86,6 +86,7 @@ const shape = {
   ADMIN_PORT: port.default(ADMIN_ADDRESS.port),
   ADMIN_TOKEN: text.optional(),
   ALERT_WEBHOOK_URL: address.optional(),
+  OTEL_EXPORTER_OTLP_ENDPOINT: address.optional(),
   HEAP_GROWTH_PERCENT: whole(0, 1_000).default(HEAP_GROWTH_PERCENT),
   LOG_LEVEL: oneOf(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']).default('info'),
 };
@@ -116,6 +117,7 @@ export const HELP: Readonly<Record<keyof typeof shape, string>> = {
   ADMIN_TOKEN:
     'what opens the dashboard and the API; if not set, one is made at each start and written to the log, and beyond this machine there is neither',
   ALERT_WEBHOOK_URL: 'where alerts are posted as JSON, such as an incoming webhook of Slack',
+  OTEL_EXPORTER_OTLP_ENDPOINT: 'where metrics are sent by OTLP over HTTP, such as http://localhost:4318',
   HEAP_GROWTH_PERCENT:
     'garbage is collected once the memory in use has grown by that much; more saves CPU time, 0 leaves it to Node (0 to 1000)',
   LOG_LEVEL: 'fatal, error, warn, info, debug, trace or silent',

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import type { AlertLimits } from '../model/alert-limits.ts';
 import type { PropertyType } from '../model/codecs/codec.ts';
 import { codecs } from '../model/codecs/registry.ts';
 import type { Fault } from '../model/errors.ts';
@@ -107,6 +108,8 @@ const guardBounds = {
   windowMinutes: z.number().int().min(1).optional(),
 };
 
+const above = z.union([z.number().positive(), z.literal(false)]);
+
 const config = z.strictObject({
   slot: z
     .string()
@@ -153,6 +156,22 @@ const config = z.strictObject({
       entries: z.number().int().positive().optional(),
     })
     .optional(),
+  alerts: z
+    .strictObject({
+      failures: above.optional(),
+      conflictRate: above.optional(),
+      backlogEntries: above.optional(),
+      backlogMinutes: above.optional(),
+      limitedRequests: above.optional(),
+      slotLagMinutes: above.optional(),
+      slotRetainedMegabytes: above.optional(),
+      drift: z.boolean().optional(),
+      verifyDifferences: z.boolean().optional(),
+      guardedChanges: z.boolean().optional(),
+      suspendedTables: z.boolean().optional(),
+      repeatHours: above.optional(),
+    })
+    .optional(),
 });
 
 export type { ConfigInput, FieldInput, TableInput } from './config-input.ts';
@@ -175,6 +194,7 @@ export type Config = {
   /** Between two comparisons that the daemon makes by itself; null: it makes none. */
   readonly verifyHours: number | null;
   readonly retentionDays: number;
+  readonly alerts: AlertLimits;
 };
 
 /**

@@ -69,6 +69,12 @@ export const lastOf = (edits: readonly EditInterval[]): EditInterval => ({
   to: new Date(Math.max(0, ...edits.map(({ to }) => to.getTime()))),
 });
 
+/**
+ * When the first of several edits can have been made at the earliest: what their latency counts from. Null for none.
+ */
+export const earliestOf = (edits: readonly EditInterval[]): Date | null =>
+  edits.length === 0 ? null : new Date(Math.min(...edits.map(({ from }) => from.getTime())));
+
 /** When a row's changes that wait for their delivery were committed. */
 export type ChangeTimes = {
   /** The row's last change, whatever it changed; null if none waits. */

@@ -21,6 +21,8 @@ export type RequestInfo = {
   readonly status: number | null;
   /** From leaving to the answer's end, in milliseconds. */
   readonly ms: number;
+  /** How long it waited for its place within the rate limit, in milliseconds. */
+  readonly waitedMs: number;
   readonly priority: Priority;
   /** When it was answered, by Notion's clock in whole seconds; null if there was no answer. */
   readonly date: string | null;
@@ -120,7 +122,7 @@ function createSender(options: NotionClientOptions) {
     logger: () => undefined,
     ...(baseUrl === undefined ? {} : { baseUrl: baseUrl.replace(/\/+$/, '') }),
   };
-  return async <T>(call: Call<T>, { priority, signal }: Ask): Promise<Outcome<T>> => {
+  return async <T>(call: Call<T>, { priority, signal }: Ask, waitedMs: number): Promise<Outcome<T>> => {
     using bounded = boundedFetch(timeoutMs, signal);
     const left = performance.now();
     const attempt = async (): Promise<Outcome<T>> => {
@@ -141,6 +143,7 @@ function createSender(options: NotionClientOptions) {
       method,
       status: bounded.status(),
       ms,
+      waitedMs,
       priority,
       date: bounded.date(),
       verdict,
@@ -155,6 +158,7 @@ function createAttempt(options: NotionClientOptions) {
   const send = createSender(options);
   const gate = createRefusalGate(log, keepRefusal);
   return async <T>(call: Call<T>, ask: Ask, pauses: number): Promise<Outcome<T>> => {
+    const askedAt = performance.now();
     try {
       gate.check(call.name);
       const beforeLeaving = async (): Promise<void> => {
@@ -163,7 +167,7 @@ function createAttempt(options: NotionClientOptions) {
       };
       const job = async (): Promise<Outcome<T>> => {
         const leftAt = performance.now();
-        const outcome = await send(call, ask);
+        const outcome = await send(call, ask, leftAt - askedAt);
         await gate.answered('errorClass' in outcome ? outcome.errorClass : null, leftAt);
         // Before the request gives its place to the next one, which must wait too.
         if ('errorClass' in outcome && outcome.errorClass.pausesAll) {

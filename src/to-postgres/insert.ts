@@ -20,6 +20,7 @@ import { dropEdit } from '../state/edits.ts';
 import { beginOperation, endOperation, lastDeletedRow } from '../state/operations.ts';
 import { type Failure, markDirty, markRestore } from '../state/outbox.ts';
 import { link, recordsByKey } from '../state/records.ts';
+import { dropSightings } from '../state/sightings.ts';
 import { fence, type Sql } from '../state/sql.ts';
 import { releaseWaiting } from '../state/waiting.ts';
 import { actorOf } from './actor.ts';
@@ -33,6 +34,7 @@ import {
 } from './context.ts';
 import { haveOwnKeys } from './log-read.ts';
 import { type EditFailure, editFailureOf, isOfShape, refusedValues, relatedMissing } from './rejection.ts';
+import { rowSince } from './row-since.ts';
 import { alteredFields } from './write-row.ts';
 
 type More = {
@@ -96,10 +98,10 @@ async function insertAsSeen(
         throw table.query === null ? new RowKeptError('insert', table.source) : new LeftOutError();
       await more.also?.(sql, made);
       const taken = filled.map(({ field }) => field);
-      const replaced = new Set<string>();
-      const written = { table, key: made, fields: taken, values, replaced, image, after: row, lookups };
+      const written = { table, key: made, fields: taken, values, replaced: NONE, image, after: row, lookups };
       const altered = await alteredFields(transaction, written);
-      await remember(sql, { sighting, key: made, row, filled: taken, altered, actor });
+      const since = await rowSince(sql, context, sighting, key);
+      await remember(sql, { sighting, key: made, row, filled: taken, altered, actor, since });
     });
   } catch (error) {
     if (error instanceof LeftOutError) return { kind: 'park', cause: newRowFiltered(table.name) };
@@ -113,6 +115,8 @@ async function insertAsSeen(
 
 const relationsOf = (fields: readonly ResolvedField[]): string[] =>
   fields.filter(({ relatedTable }) => relatedTable !== undefined).map(({ property }) => property);
+
+const NONE: ReadonlySet<string> = new Set();
 
 /** Takes an INSERT back whose row the table's query or condition leaves out. */
 class LeftOutError extends Error {}
@@ -252,6 +256,8 @@ async function remember(
     readonly filled: readonly ResolvedField[];
     readonly altered: readonly string[];
     readonly actor: Actor;
+    /** When the page can have been given its values at the earliest. */
+    readonly since: Date | null;
   },
 ): Promise<void> {
   const { sighting, key, row, filled } = made;
@@ -267,6 +273,7 @@ async function remember(
     pageEditedAt: page.lastEditedTime,
   });
   await dropEdit(sql, page.id);
+  await dropSightings(sql, page.id, []);
   const operation = await beginOperation(sql, {
     direction: 'to-postgres',
     table: table.name,
@@ -275,7 +282,7 @@ async function remember(
     kind: 'create',
     before: {},
     after,
-    changedAt: page.lastEditedTime,
+    changedAt: made.since,
     actor: made.actor.name,
     actorId: made.actor.id,
     candidates: made.actor.candidates ?? [],

@@ -7,6 +7,7 @@ import { sendWrite } from '../notion/create-once.ts';
 import type { FoundKey } from '../postgres/keys.ts';
 import { readRows } from '../postgres/read-rows.ts';
 import { recordResolved } from '../state/conflicts.ts';
+import { keepNewPage } from '../state/edit-times.ts';
 import { dropEdit, editsOf, parkEdit, parkUndecided, waitForEdit } from '../state/edits.ts';
 import { ADOPTION_REVIEW, contactOf, noteCarries } from '../state/first-contact.ts';
 import { creationRefused, MASS_CREATION } from '../state/guarded-changes.ts';
@@ -190,7 +191,10 @@ export async function receiveNew(
     return context.store.transaction((sql) => parkEdit(sql, edit, creationRefused));
   const quietMs = unchanged ? waiting.quietMs : 0;
   if (quietMs < context.settleMs && decisionOf(waiting) !== 'retry') {
-    await context.store.transaction((sql) => waitForEdit(sql, edit, context.settleMs - quietMs, null));
+    await context.store.transaction(async (sql) => {
+      await waitForEdit(sql, edit, context.settleMs - quietMs, null);
+      await keepNewPage(sql, context, { table: table.name, page }, digestOf(image));
+    });
     return;
   }
   const also = async (sql: Sql, made: RowKey): Promise<void> => {

@@ -12,6 +12,7 @@ import { RowKeptError } from '../postgres/row-statement-error.ts';
 import { existingKeys } from '../postgres/rows.ts';
 import { setSoftDeleted } from '../postgres/soft-delete.ts';
 import { deleteRow, lockRow, settleConstraints, type UserTransaction, writeAs } from '../postgres/write.ts';
+import { movedSince } from '../state/edit-times.ts';
 import { dropEdit, releaseRefusedDeletions, waitForEdit } from '../state/edits.ts';
 import { approveDeletions, deletionLoad, deletionToReview, massDeletion } from '../state/guarded-changes.ts';
 import { tellOnce } from '../state/notices.ts';
@@ -151,7 +152,7 @@ async function deleteRecord(
         kind: 'delete',
         before: gone.before,
         after: gone.after,
-        changedAt: left.seen?.lastEditedTime ?? null,
+        changedAt: await leftSince(sql, context, left, because),
         actor: actor.name,
         actorId: actor.id,
         candidates: actor.candidates ?? [],
@@ -163,6 +164,15 @@ async function deleteRecord(
     await notDeleted(context, left, { record, because, error });
   }
 }
+
+/** Null as well where a person has decided: how long that took says nothing of the sync. */
+const leftSince = async (
+  sql: Sql,
+  context: InboundContext,
+  { table, page, decision }: Left,
+  because: Because,
+): Promise<Date | null> =>
+  decision === null && because.by === null ? movedSince(sql, context, { table: table.name, page }) : null;
 
 /** PostgreSQL did not delete the row: it says why, or keeps it without a word, or could not do it in time. */
 async function notDeleted(

@@ -14,6 +14,7 @@ import { isLeftInSight, type Rest } from '../model/record-state.ts';
 import { leftOutAmong } from '../postgres/left-out.ts';
 import { setSoftDeleted } from '../postgres/soft-delete.ts';
 import { lockRow, settleConstraints, writeAs } from '../postgres/write.ts';
+import { movedSince } from '../state/edit-times.ts';
 import { dropEdit, editsOf, parkEdit, type WaitingEdit, waitForEdit } from '../state/edits.ts';
 import { beginOperation, endOperation } from '../state/operations.ts';
 import { markRestore } from '../state/outbox.ts';
@@ -120,7 +121,7 @@ async function takeBack(context: InboundContext, sighting: Sighting, record: Syn
           kind: 'restore',
           before: { [column]: JSON.parse(rows.before)[column] },
           after: { [column]: JSON.parse(rows.after)[column] },
-          changedAt: page.lastEditedTime,
+          changedAt: await movedSince(sql, context, { table: table.name, page: page.id }),
           actor: actor.name,
           candidates: actor.candidates ?? [],
         });

@@ -170,6 +170,7 @@ async function isSmall(context: InboundContext, table: TableName): Promise<boole
 }
 
 async function pollWhole(context: InboundContext, table: ResolvedTable, source: Source): Promise<void> {
+  const startedAt = performance.now();
   const before = await linkedPages(context.store, table.name, context.wholePollPages + 1);
   const known = await strangers(context.store, table.name);
   const { watermark, seen } = await readFrom(context, table, source, null);
@@ -178,6 +179,7 @@ async function pollWhole(context: InboundContext, table: ResolvedTable, source: 
   const others = known.filter((page) => !seen.has(page));
   for (const page of await inTime(context, others))
     await inspectAgain(context, { name: table.name, page, edit: null });
+  context.looks.readWhole(table.name, startedAt);
   await moveWatermark(context, source, watermark, IDLE_STEP_MS);
 }
 

@@ -1,10 +1,12 @@
 import type { PageImage, RowImage } from '../model/change.ts';
+import { earliestOf } from '../model/conflict.ts';
 import type { LiveConflict } from '../model/conflict-lifecycle.ts';
 import { goesToNotion, type ResolvedField } from '../model/mapping.ts';
 import { changedOnPage, rowChangeOf } from '../model/merge.ts';
 import { pick } from '../model/pick.ts';
 import { RowKeptError } from '../postgres/row-statement-error.ts';
 import type { Actor } from '../postgres/write.ts';
+import type { EditTimes } from '../state/edit-times.ts';
 import { beginOperation, endOperation } from '../state/operations.ts';
 import { markRestore } from '../state/outbox.ts';
 import { advanceBase, type SyncRecord } from '../state/records.ts';
@@ -23,6 +25,7 @@ type AppliedEdit = {
   /** The record's conflicts that are not over. */
   readonly conflicts: readonly LiveConflict[];
   readonly actor: Actor;
+  readonly times: Pick<EditTimes, 'page'>;
   /** Fields of which the row holds something else than the page says. */
   readonly altered: readonly string[];
   /** PostgreSQL gave no error, and left the row as it was. */
@@ -83,7 +86,7 @@ const showsFormer = (field: ResolvedField, image: PageImage): boolean => {
 };
 
 async function audit(sql: Sql, edit: AppliedEdit, written: readonly ResolvedField[]): Promise<void> {
-  const { sighting, record, before, after, actor } = edit;
+  const { sighting, record, before, after, actor, times } = edit;
   const edited = written.map((field) => field.property);
   const columns = sighting.table.fields.filter(({ source }) => source.kind === 'column');
   const operation = await beginOperation(sql, {
@@ -100,7 +103,7 @@ async function audit(sql: Sql, edit: AppliedEdit, written: readonly ResolvedFiel
       after,
       columns.map((field) => field.property),
     ),
-    changedAt: sighting.page.lastEditedTime,
+    changedAt: earliestOf(edited.map((name) => times.page(name, sighting.image[name] ?? null))),
     actor: actor.name,
     actorId: actor.id,
     candidates: actor.candidates ?? [],

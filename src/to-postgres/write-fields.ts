@@ -79,7 +79,8 @@ async function tryAsSeen(
       if (wrote.isKept && !(fields.length === 1 && fields.every(goesToNotion)))
         throw new RowKeptError('update', table.source);
       await concludeApplied(sql, sighting, record, { row, merged, conflicts });
-      await recordApplied(sql, { sighting, record, before: row, ...wrote, merged, conflicts, actor });
+      const applied = { ...wrote, merged, conflicts, actor, times };
+      await recordApplied(sql, { sighting, record, before: row, ...applied });
       const names = (some: readonly ResolvedField[]) => some.map(({ property }) => property);
       const told = wrote.isKept ? toldKept(fields, row) : [];
       return { failure: null, held: names(merged.held), kept: names(merged.kept), told };

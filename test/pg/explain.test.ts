@@ -162,7 +162,7 @@ test('what happened follows, newest first, with who, when, which try and how lon
   await endOperation(state.store, copy, { status: 'failed', error: 'Notion is busy' });
   expect(await whats()).toEqual(['no record', 'failed to-notion update', 'done to-postgres update']);
   expect(await line('done to-postgres update')).toMatch(
-    /^operation \d+: Name; by Ada; edited at 2026-03-01 12:00:00\S*; \d+ ms$/,
+    /^operation \d+: Name; by Ada; edited since 2026-03-01 12:00:00\S*; \d+ ms$/,
   );
   expect(await line('failed to-notion update')).toMatch(
     /^operation \d+: Name; committed at 2026-03-01 13:00:00\S*; log 0\/AB; try 2; \d+ ms; run 7; Notion is busy$/,

@@ -1,13 +1,14 @@
 import { describe, expect, test } from 'vitest';
+import type { Cause } from '../../src/admin/alert-causes.ts';
 import {
   afterTelling,
-  alertOf,
-  type Cause,
   causesOf,
-  dueCauses,
-  keyOf,
+  dueTellings,
+  type Pace,
+  type Seen,
   type Told,
 } from '../../src/admin/alert-rules.ts';
+import { alertOf } from '../../src/admin/alert-text.ts';
 import { NEWBORN } from '../../src/admin/health.ts';
 
 const HOUR = 3_600_000;
@@ -20,12 +21,22 @@ const creations = { kind: 'creations-wait', table: 'items', count: 500 } as cons
 const renewed = { kind: 'slot-renewed', reason: 'the slot was lost', at } as const;
 const takenOver = { kind: 'taken-over', from: 'host a, process 7', at } as const;
 
-/** Tells what is due at a moment; gives what was told, and the memory after it. */
-function look(told: Told, causes: readonly Cause[], now: number, arrives = true) {
-  const due = dueCauses(causes, told, now);
-  const sent = new Map(due.map((cause) => [keyOf(cause), arrives]));
-  return { due, told: afterTelling(told, causes, sent, now) };
+const CLEARED = 600_000;
+const ONCE: Pace = { repeatMs: null, clearedMs: CLEARED };
+const AGAIN: Pace = { ...ONCE, repeatMs: 6 * HOUR };
+
+/** Tells what is due at a moment; gives what was raised, what is over, and the memory after it. */
+function lookAt(told: Told, seen: Seen, now: number, { arrives = true, pace = AGAIN } = {}) {
+  const tellings = dueTellings(seen, told, now, pace);
+  const sent = new Map(tellings.map(({ key }) => [key, arrives]));
+  return {
+    due: tellings.flatMap((each) => (each.kind === 'raised' ? [each.cause] : [])),
+    over: tellings.flatMap((each) => (each.kind === 'resolved' ? [each.told.kind] : [])),
+    told: afterTelling(told, seen, sent, now, pace),
+  };
 }
+const look = (told: Told, causes: readonly Cause[], now: number, arrives = true) =>
+  lookAt(told, { causes, isComplete: true }, now, { arrives });
 
 describe('one alert for each cause', () => {
   test('until it clears, and again after hours', () => {

@@ -3,6 +3,8 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { promisify } from 'node:util';
 import { describe, expect, test } from 'vitest';
+import { CAUSES } from '../../src/admin/alert-causes.ts';
+import { METRICS } from '../../src/admin/metric-list.ts';
 import { EXAMPLES } from '../../src/cli/program.ts';
 import { OPTIONS } from '../../src/config/environment.ts';
 import { codecs } from '../../src/model/codecs/registry.ts';
@@ -158,6 +160,25 @@ describe('the reference', () => {
     const told = tableRows(reference, 'Function').map(([cell = '']) => /pgnotion\.(\w+)/.exec(cell)?.[1]);
     expect(told.sort()).toEqual(functions.sort());
   });
+});
+
+test('operations.md has every metric, a section of each alert, and the limits that the configuration has', () => {
+  const operations = read('docs/operations.md');
+  const metrics = tableRows(operations, 'Metric').map(([name = '', type, labels = '']) => [
+    names(name)[0],
+    { type, labels: names(labels) },
+  ]);
+  expect(Object.fromEntries(metrics)).toEqual(
+    Object.fromEntries(
+      Object.entries(METRICS).map(([name, metric]) => [
+        name,
+        { type: metric.type, labels: 'labels' in metric ? [...metric.labels] : [] },
+      ]),
+    ),
+  );
+  const alerts = operations.slice(operations.indexOf('\n## Alerts\n'), operations.indexOf('\n## Failures\n'));
+  const sections = [...alerts.matchAll(/^### (.+)$/gm)].flatMap(([, heading = '']) => heading.split(', '));
+  expect(sections.sort()).toEqual([...CAUSES].sort());
 });
 
 /** The numbers in `invariant 3`, `invariants 1, 3 and 4` and `invariants 1 to 9`. */
