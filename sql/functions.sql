@@ -25,6 +25,8 @@ begin
   update pgnotion.data_sources set paused_at = null, paused_reason = null, paused_by = null
    where table_name = name;
   if not found then raise exception '% is not a synced table', name; end if;
+  -- What suspends it still is noticed again.
+  delete from pgnotion.drifts where table_name = name and pauses = 'table';
 end $$;
 
 -- The same for all tables at once. Those that a person has not paused, because they cannot be synced, go on by themselves.

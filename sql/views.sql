@@ -152,8 +152,11 @@ create view pgnotion.first_sync as
                  else 'writing' end as state) as w
    order by f.table_name;
 
+-- What is noticed of either schema that is not as the sync expects, what it pauses, and what settles it. `property` is empty
+-- where it is about the table as a whole, `table_name` where it is about none.
 create view pgnotion.drift as
-  select table_name, property, kind, detail, remedy, since from pgnotion.drifts order by table_name, property, kind;
+  select table_name, property, kind, detail, remedy, since, side, pauses, remedy_kind
+    from pgnotion.drifts order by table_name, property, kind;
 
 create view pgnotion.sweep as
   select d.table_name, d.swept_at as last_finished,

@@ -2,7 +2,7 @@ import { Kysely, PostgresDialect } from 'kysely';
 import type { Pool } from 'pg';
 import { databaseVariable, type Environment } from '../config/environment.ts';
 import type { Config } from '../config/mapping-file.ts';
-import { messageOf, PgnotionError } from '../model/errors.ts';
+import { type Fault, messageOf, PgnotionError } from '../model/errors.ts';
 import { dataSourceId, type TableName } from '../model/ids.ts';
 import type { Look } from '../model/looks.ts';
 import type { ResolvedTable } from '../model/mapping.ts';
@@ -52,6 +52,8 @@ export type Installation = {
   readonly tables: readonly ResolvedTable[];
   /** The others, and why. */
   readonly unresolved: ReadonlyMap<TableName, PgnotionError>;
+  /** What speaks against the fields that a table goes without. */
+  readonly paused: ReadonlyMap<TableName, readonly Fault[]>;
   readonly log: Log;
   /** Ends all connections in the middle of whatever they do: PostgreSQL cannot be reached, or is another daemon's. */
   readonly sever: () => void;
@@ -122,9 +124,9 @@ export async function openInstallation(
     const resolution = resolveAs(resolving, briefQueries(pool), config.tables, strategy);
     // Each table may be locked, and is waited for a little.
     const patienceMs = ANSWER_MS + config.tables.length * TABLE_MS;
-    const { tables, unresolved } = await within(patienceMs, 'reading the catalog', resolution);
+    const resolved = await within(patienceMs, 'reading the catalog', resolution);
     const writer = createWriter(writing);
-    return { config, environment, pool, rawPool, db, writer, tables, unresolved, log, sever, close };
+    return { config, environment, pool, rawPool, db, writer, ...resolved, log, sever, close };
   } catch (error) {
     await close();
     throw error;

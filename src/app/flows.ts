@@ -226,6 +226,7 @@ export async function sharedContext(
     onDirty,
     schema,
     shapes,
+    suspension: shapes.suspension,
     tables: schema.tables,
     settleRelations: createSettleRelations(ends),
     people: createPeople(notion),

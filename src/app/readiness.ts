@@ -1,3 +1,4 @@
+import { type Drift, driftOf } from '../model/drift.ts';
 import { type Fault, PgnotionError } from '../model/errors.ts';
 import type { TableName } from '../model/ids.ts';
 import type { ResolvedTable } from '../model/mapping.ts';
@@ -46,6 +47,15 @@ type Looked = {
 const lineOf = ({ table }: Looked, { path, message, remedy }: Fault): string =>
   sentences(`${table.name}, ${path}: ${message}`, remedy);
 
+const driftsIn = ({ lacks, faults, marked }: Looked): readonly Drift[] => [
+  ...lacks.map((detail) =>
+    driftOf(marked === null ? 'database_missing' : 'property_lacking', { field: '', detail, remedy: APPLY }),
+  ),
+  ...faults.map(({ path, message, remedy, drift = 'property_unfit' }) =>
+    driftOf(drift, { field: drift === 'property_unfit' ? path : '', detail: `${path}: ${message}`, remedy }),
+  ),
+];
+
 /**
  * Makes sure that each table has its data source and that it fits. One that has not, or does not, stops itself alone: a poll
  * finds out when it is right. Throws one error for all that is wrong if no table was ever applied.
@@ -70,9 +80,7 @@ export async function checkNotion(
   const starts = await assertLastStart(installation, notion, claim, marked);
   const store = createStore(installation.pool, 0);
   for (const each of bad) {
-    const lacks = each.lacks.length === 0 ? [] : [`${each.lacks.join('; ')}: ${APPLY}`];
-    const reason = [...lacks, ...each.faults.map((fault) => lineOf(each, fault))].join('; ');
-    await suspendTable(store, installation.log, { table: each.table.name, reason });
+    await suspendTable(store, installation.log, { table: each.table.name, drifts: driftsIn(each) });
   }
   await markSources(installation, notion, claim, marked);
   if (starts !== null) await markStart(installation, notion, claim, starts);

@@ -3,7 +3,7 @@ import { asksPeople } from '../model/conflict.ts';
 import { conflictsDatabase } from '../model/conflict-page.ts';
 import { PgnotionError } from '../model/errors.ts';
 import type { DataSourceId } from '../model/ids.ts';
-import { DEVIATIONS } from '../model/schema/known.ts';
+import { DEVIATIONS, driftsOf } from '../model/schema/known.ts';
 import { sentences } from '../model/sentences.ts';
 import { SYNC_LOG } from '../model/sync-log.ts';
 import { seenSource } from '../notion/apply-schema.ts';
@@ -104,7 +104,7 @@ async function applyOne(
       await saveReportDatabase(sql, name, { dataSource, database, properties, known: found });
       await forgetMade(sql, { kind: 'report', name });
     });
-    await keepDrifts(store, name, DEVIATIONS, deviations);
+    await keepDrifts(store, name, DEVIATIONS, driftsOf(deviations));
     return { title: reportDatabase.title, variable, id: database ?? dataSource, created, problem: null };
   } catch (error) {
     if (!isTold(error)) throw error;

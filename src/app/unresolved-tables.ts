@@ -1,8 +1,10 @@
+import { type Drift, driftOf, driftsOfFaults, driftsOfFields } from '../model/drift.ts';
 import { PgnotionError } from '../model/errors.ts';
-import type { TableName } from '../model/ids.ts';
+import type { TableMapping } from '../model/mapping.ts';
 import { briefQueries } from '../postgres/brief-queries.ts';
 import { sampleFaults } from '../postgres/query-checks.ts';
 import { everythingWrong, resolveEach } from '../postgres/resolve-each.ts';
+import { keepFieldFaults } from '../reconcile/field-faults.ts';
 import type { Log } from '../runtime/log.ts';
 import { keepTrying, pause } from '../runtime/retry.ts';
 import type { Service } from '../runtime/service.ts';
@@ -19,18 +21,31 @@ const SAMPLE_MS = 3_000;
  * the configuration can be synced nor ever was: then the configuration is wrong, and nothing can be waited for.
  */
 export async function suspendUnresolved(installation: Installation, store: Store): Promise<void> {
-  const { tables, unresolved, pool, log } = installation;
+  const { config, tables, unresolved, paused, pool, log } = installation;
   // Their keys are set aside as they are met; whoever starts is told at once.
   for (const [table, fault] of await sampleFaults(briefQueries(pool, SAMPLE_MS), tables))
     log.warn({ table, ...fault }, 'a query does not give one row for each key');
-  if (unresolved.size === 0) return;
   const applied = await readSources(store);
-  if (tables.length === 0 && ![...unresolved.keys()].some((name) => applied.has(name))) {
-    const { config, environment } = installation;
-    const all = await everythingWrong(briefQueries(pool), config.tables, environment.SYNC_CONFLICT_STRATEGY);
-    throw all?.faults.length ? all : together([...unresolved.values()]);
+  const wrong = new Set([...unresolved.keys(), ...paused.keys()]);
+  if (wrong.size === config.tables.length && ![...wrong].some((name) => applied.has(name)))
+    throw await allThatIsWrong(installation);
+  for (const mapping of config.tables) {
+    const faults = paused.get(mapping.name) ?? [];
+    if (faults.length > 0) log.error({ table: mapping.name, faults }, 'fields of a table are paused');
+    await store.transaction((sql) => keepFieldFaults(sql, mapping.name, driftsOfFields(faults, mapping)));
+    const error = unresolved.get(mapping.name);
+    if (error !== undefined) await suspendFor(store, log, mapping, error);
   }
-  for (const [name, error] of unresolved) await suspendFor(store, log, name, error);
+}
+
+async function allThatIsWrong({
+  config,
+  environment,
+  pool,
+  unresolved,
+}: Installation): Promise<PgnotionError> {
+  const all = await everythingWrong(briefQueries(pool), config.tables, environment.SYNC_CONFLICT_STRATEGY);
+  return all?.faults.length ? all : together([...unresolved.values()]);
 }
 
 /** The tables that were left out, as a service that ends when one of them can be synced: the daemon then starts over. */
@@ -45,23 +60,25 @@ async function untilResolved(
   signal: AbortSignal,
 ): Promise<void> {
   const mappings = config.tables.filter(({ name }) => unresolved.has(name));
+  const strategy = environment.SYNC_CONFLICT_STRATEGY;
   const reasons = new Map([...unresolved].map(([name, error]) => [name, error.message]));
   await keepTrying(
     async (healthy) => {
       while (!signal.aborted) {
         await pause(LOOK_MS, signal);
         if (signal.aborted) return;
-        const now = await resolveEach(briefQueries(pool), mappings, environment.SYNC_CONFLICT_STRATEGY);
+        const now = await resolveEach(briefQueries(pool), mappings, { strategy });
         const [table] = now.tables;
         if (table !== undefined) {
           log.info({ table: table.name }, 'a suspended table can be synced; the daemon takes it up');
           return;
         }
-        for (const [name, error] of now.unresolved)
-          if (reasons.get(name) !== error.message) {
-            reasons.set(name, error.message);
-            await suspendFor(store, log, name, error);
-          }
+        for (const mapping of mappings) {
+          const error = now.unresolved.get(mapping.name);
+          if (error === undefined || reasons.get(mapping.name) === error.message) continue;
+          reasons.set(mapping.name, error.message);
+          await suspendFor(store, log, mapping, error);
+        }
         healthy();
       }
     },
@@ -69,10 +86,21 @@ async function untilResolved(
   );
 }
 
-async function suspendFor(store: Store, log: Log, table: TableName, error: PgnotionError): Promise<void> {
+async function suspendFor(
+  store: Store,
+  log: Log,
+  mapping: TableMapping,
+  error: PgnotionError,
+): Promise<void> {
+  const drifts = driftsOf(mapping, error);
+  await store.transaction((sql) => suspendTable(sql, log, { table: mapping.name, code: error.code, drifts }));
+}
+
+function driftsOf(mapping: TableMapping, { message, remedy, faults }: PgnotionError): readonly Drift[] {
+  if (faults.length > 0) return driftsOfFaults(faults, mapping);
   const oneLine = (text: string): string => text.replaceAll(/\s*\n\s*/g, ' ');
-  const reason = `${oneLine(error.message)}. What to do: ${oneLine(error.remedy)}`;
-  await store.transaction((sql) => suspendTable(sql, log, { table, code: error.code, reason }));
+  const told = { field: '', detail: oneLine(message), remedy: oneLine(remedy) };
+  return [driftOf('table_unreadable', { ...told, remedyKind: 'sql' })];
 }
 
 function together(errors: readonly PgnotionError[]): PgnotionError {

@@ -1,8 +1,8 @@
 import type { WalTuple } from '../model/change.ts';
+import type { Drift } from '../model/drift.ts';
 import { messageOf, PgnotionError } from '../model/errors.ts';
 import type { Lsn, QualifiedName, TableName } from '../model/ids.ts';
 import type { ResolvedTable } from '../model/mapping.ts';
-import { tableFailure } from '../model/table-failure.ts';
 import { type Urgency, urgencyOfMany } from '../model/urgency.ts';
 import { isConnectionLost } from '../postgres/connection-lost.ts';
 import { referringKeys } from '../postgres/references.ts';
@@ -44,6 +44,8 @@ export type CaptureOptions = {
   readonly db: UserDatabase;
   readonly tables: readonly ResolvedTable[];
   readonly slot: string;
+  /** Why nothing of a table can be synced, if that is what a failure means; null if it means something else. */
+  readonly suspension: (table: TableName, error: unknown) => Promise<readonly Drift[] | null>;
   readonly tagSecret: Buffer;
   /** Called once dirty records are stored, with the urgencies under which they wait. */
   readonly onDirty: (urgencies: readonly Urgency[]) => void;
@@ -271,14 +273,14 @@ async function compareInstead(options: CaptureOptions, table: TableName, error: 
     await options.store.transaction((sql) => compareAgain(sql, [table]));
     return [];
   }
-  const reason = tableFailure(error);
-  if (reason === null)
+  const drifts = await options.suspension(table, error);
+  if (drifts === null)
     options.log.warn(
       { table, reason: messageOf(error) },
       'its joined rows cannot be read; its rows are compared',
     );
   await options.store.transaction(async (sql) => {
-    if (reason !== null) await suspendTable(sql, options.log, { table, reason });
+    if (drifts !== null && drifts.length > 0) await suspendTable(sql, options.log, { table, drifts });
     await compareAgain(sql, [table]);
   });
   return [];

@@ -19,12 +19,11 @@ import type { TableName } from '../model/ids.ts';
 import type { ResolvedTable } from '../model/mapping.ts';
 import { editableKey, keyWarning } from '../model/plan-warnings.ts';
 import { isRemovable, type TellRemoval } from '../model/removals.ts';
-import { sentences } from '../model/sentences.ts';
 import type { NotionClient } from '../notion/client.ts';
 import type { Resolving } from '../postgres/resolve-each.ts';
 import { refusedError } from '../reconcile/publication.ts';
 import type { Log } from '../runtime/log.ts';
-import { type DriftLine, readDrift } from '../state/drift.ts';
+import { driftEntries } from '../state/drift.ts';
 import { createStore, type Sql } from '../state/sql.ts';
 import { reportLine, tableLine } from './apply-lines.ts';
 import { type ContactReport, contactLines, reportContacts } from './first-contact.ts';
@@ -105,7 +104,7 @@ async function applyAll(
     const contacts = await reportContacts(installation, notion);
     const left = allowDestructive ? removals.filter((each) => !isRemovable(each)) : removals;
     await keepLeftOver(sql, installation.config, left);
-    const drift = await readDrift(sql);
+    const drift = await driftEntries(sql);
     const refused = [...(await checkTables(installation, 'to-suspend')).values()].flat();
     if (refused.length > 0) throw refusedError(refused);
     const told = applied
@@ -125,6 +124,7 @@ async function applyAll(
     const lines = [...applied.map(tableLine), ...reports.map(reportLine)];
     for (const [table, { editableKey: own }] of keys) lines.push(`# ${table}: ${keyWarning(own)}`);
     lines.push(...removedLines(removals, allowDestructive));
+    const { driftLines } = await import('./drift.ts');
     lines.push(...driftLines(drift).map((line) => `# ${line}`));
     return [...contactLines(contacts), ...lines].join('\n');
   } finally {
@@ -166,12 +166,6 @@ const moveUnconfirmed = (price: string, moved: readonly Repointed[]): PgnotionEr
     message: `tables would be moved to other databases, and nothing was done:\n${price}`,
     remedy: `stop the daemon and run \`pgnotion apply --yes\` if that is meant; if not, take ${moved.map(({ table }) => databaseVariable(table)).join(', ')} out of the environment`,
   });
-
-/** A line for each way in which Notion deviates from the configuration. */
-export const driftLines = (drift: readonly DriftLine[]): string[] =>
-  drift.map(({ table_name: table, property, detail, remedy }) =>
-    sentences(`${[table, property].filter((name) => name !== '').join(', ')}: ${detail}`, remedy),
-  );
 
 export const retryCommand = (loaded: Loaded, table: string, key: string): Promise<string> =>
   withState(loaded, (sql) => retryNow(sql, table, key));

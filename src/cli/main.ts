@@ -177,6 +177,18 @@ failures
     await printDone(await retryCommand(await load(true), table, key));
   });
 
+const drift = program
+  .command('drift')
+  .description('what is noticed of either schema that is not as the configuration says');
+drift
+  .command('list')
+  .description('each with what it pauses, since when, and what settles it')
+  .option('--table <name>', 'that of one table')
+  .action(async ({ table = null }: { readonly table?: string | null }) => {
+    const { driftCommand } = await import('./drift.ts');
+    await print(await driftCommand(await load(true), table, json()));
+  });
+
 const guarded = program
   .command('guarded')
   .description('changes that wait for a person, because they are so many');

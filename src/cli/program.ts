@@ -70,6 +70,7 @@ export const EXAMPLES: Readonly<Record<string, readonly string[]>> = {
   resume: ['pgnotion resume suppliers', 'pgnotion resume'],
   'failures list': ['pgnotion failures list', 'pgnotion failures list --json'],
   'failures retry': ['pgnotion failures retry suppliers 42'],
+  'drift list': ['pgnotion drift list', 'pgnotion drift list --table suppliers --json'],
   'guarded list': ['pgnotion guarded list'],
   'guarded approve': [
     'pgnotion guarded approve suppliers',

@@ -1,4 +1,5 @@
 import type { Config } from '../config/mapping-file.ts';
+import { driftOf } from '../model/drift.ts';
 import { PgnotionError } from '../model/errors.ts';
 import { isRemovable, plannedRemoval, type TellRemoval } from '../model/removals.ts';
 import { keepDrifts } from '../state/drift.ts';
@@ -41,12 +42,14 @@ export async function keepLeftOver(
   for (const about of names) {
     const drifts = planned
       .filter(({ table }) => (table ?? '') === about)
-      .map(({ told: { removal }, what }) => ({
-        property: propertyOf(removal),
-        kind: LEFT_OVER,
-        detail: what,
-        remedy: REMEDY,
-      }));
+      .map(({ told: { removal }, what }) =>
+        driftOf(LEFT_OVER, {
+          field: propertyOf(removal),
+          detail: what,
+          remedy: REMEDY,
+          side: removal.kind === 'slot' ? 'postgres' : 'notion',
+        }),
+      );
     await keepDrifts(sql, about, [LEFT_OVER], drifts);
   }
 }

@@ -8,7 +8,7 @@ import type { Evidence } from '../model/probe/evidence.ts';
 import { evidenceLine } from '../model/probe/texts.ts';
 import { sentences } from '../model/sentences.ts';
 import { readSystem, type SystemStatus } from '../state/daemon-status.ts';
-import { type DriftLine, readDrift } from '../state/drift.ts';
+import { type DriftEntry, driftEntries } from '../state/drift.ts';
 import { storedEvidence } from '../state/evidence.ts';
 import { readFirstSync } from '../state/first-sync.ts';
 import { type RefusedKind, readRefusedKinds } from '../state/refused-requests.ts';
@@ -16,7 +16,8 @@ import { slotLines } from '../state/slot-notes.ts';
 import { createStore } from '../state/sql.ts';
 import { readStatus, type StatusLine } from '../state/status.ts';
 import { type LastVerification, lastVerification } from '../state/verify.ts';
-import { driftLines, type Loaded, within } from './commands.ts';
+import { type Loaded, within } from './commands.ts';
+import { driftSection } from './drift.ts';
 import { notApplied } from './first-contact.ts';
 import { firstSyncLines, firstSyncOf } from './first-sync.ts';
 import { headLines } from './status-head.ts';
@@ -28,7 +29,7 @@ type Status = {
   readonly system: SystemStatus;
   readonly rows: readonly StatusLine[];
   readonly faults: ReadonlyMap<TableName, readonly Fault[]>;
-  readonly drift: readonly DriftLine[];
+  readonly drift: readonly DriftEntry[];
   readonly slot: readonly string[];
   readonly firstSync: readonly TableProgress[];
   readonly refused: readonly RefusedKind[];
@@ -65,7 +66,7 @@ async function readAll(installation: Installation): Promise<Status> {
     system: await readSystem(sql, installation.config.slot),
     faults: await checkTables(installation, 'to-tell'),
     rows: await readStatus(sql),
-    drift: await readDrift(sql),
+    drift: await driftEntries(sql),
     slot: await slotLines(sql),
     firstSync: await readFirstSync(sql),
     refused: await readRefusedKinds(sql),
@@ -84,6 +85,7 @@ function statusData(status: Status): object {
     first_sync: progressJson(wholeOf(firstSync)),
     evidence,
     verification,
+    drift,
     tables: rows.map((row) => ({
       ...row,
       faults: faults.get(row.table_name) ?? [],
@@ -122,7 +124,7 @@ function statusText(installation: Installation, status: Status): string {
     ...(evidence === null ? [] : [evidenceLine(evidence, standingOf(installation.environment, null))]),
     ...notApplied(installation.config, rows),
     ...wrong,
-    ...driftLines(drift),
+    ...driftSection(drift),
     ...refused.map(
       ({ kind, table, code, remedy }) =>
         `\nNotion refuses to ${kind} pages${table === null ? '' : ` of ${table}`} (${code}): ${remedy}`,

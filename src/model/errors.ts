@@ -1,3 +1,4 @@
+import type { DriftKind } from './drift.ts';
 import { serverErrorOf } from './server-error.ts';
 
 /**
@@ -42,6 +43,8 @@ export type Fault = {
   readonly message: string;
   readonly remedy: string;
   readonly told?: Told;
+  /** Which kind of drift it is, where the path does not tell. */
+  readonly drift?: DriftKind;
 };
 
 /** What is wrong with a property, in words for the person who edits it in Notion. */

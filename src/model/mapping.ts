@@ -126,6 +126,8 @@ export type ResolvedTable = Omit<TableMapping, 'fields' | 'dependsOn' | 'conflic
   /** Decides deletions; each field has its own rule. */
   readonly conflict: ConflictStrategy;
   readonly fields: readonly ResolvedField[];
+  /** Properties of the configuration that it goes without, because their columns are gone or do not suit them. */
+  readonly pausedFields?: readonly string[];
   /** With the condition in it; null if every row of the source table is synced, and is read as it is. */
   readonly query: string | null;
   readonly dependsOn: readonly ResolvedDependency[];

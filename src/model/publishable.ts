@@ -12,13 +12,21 @@ export function publishFaults(
   facts: TableFacts | undefined,
   on: Publishing,
 ): readonly Fault[] {
-  const fault = (message: string, remedy: string): Fault => ({ path: wanted.name, message, remedy });
+  const fault = (message: string, remedy: string): Fault => ({
+    path: wanted.name,
+    message,
+    remedy,
+    drift: 'table_unpublishable',
+  });
   if (facts === undefined)
     return [
-      fault(
-        'there is no such table',
-        'check the name (schema.table) in the configuration, or make the table',
-      ),
+      {
+        ...fault(
+          'there is no such table',
+          'check the name (schema.table) in the configuration, or make the table',
+        ),
+        drift: 'table_missing',
+      },
     ];
   const kind = KINDS[facts.kind];
   if (kind !== undefined)
@@ -208,6 +216,7 @@ export function visibilityFaults(
   return [
     {
       path: wanted.name,
+      drift: 'rows_hidden',
       message: `row-level security decides which rows of it the role ${role} sees, and a hidden row would look deleted`,
       remedy: `as a superuser: ALTER ROLE ${role} BYPASSRLS; or ${owned}`,
     },

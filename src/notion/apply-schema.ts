@@ -66,6 +66,7 @@ function noParent(table: ResolvedTable): PgnotionError {
 /** Notion answers the same for what was deleted and for what it hides. */
 export const hiddenSource = (id: string): Fault => ({
   path: 'its database',
+  drift: 'database_hidden',
   message: `Notion shows no data source ${id}: its database was deleted, or is not shared with the connection`,
   remedy:
     'share the database with the connection (••• > Connections), or set the id of another one; ' +

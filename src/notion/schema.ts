@@ -137,6 +137,7 @@ export function planUpdate(
   );
   const trashed: Fault = {
     path: table.name,
+    drift: 'database_trashed',
     message: `the data source ${JSON.stringify(actual.title)} is in the trash`,
     remedy:
       'restore it in Notion, or run `pgnotion reset TABLE --yes` and `pgnotion apply`, which makes a new one',

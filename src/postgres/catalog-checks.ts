@@ -21,6 +21,7 @@ export function unknownTable(table: QualifiedName, others: readonly QualifiedNam
   const near = nearest(table, others);
   return {
     path: table,
+    drift: 'table_missing',
     message: 'there is no such table (or its schema is not visible to this role)',
     remedy:
       near.length > 0

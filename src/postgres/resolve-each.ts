@@ -10,24 +10,74 @@ import { type Ranked, resolveRanked, resolveTables } from './resolve.ts';
 type Resolution = {
   readonly tables: readonly ResolvedTable[];
   readonly unresolved: ReadonlyMap<TableName, PgnotionError>;
+  /** What speaks against the fields that a table goes without. */
+  readonly paused: ReadonlyMap<TableName, readonly Fault[]>;
 };
 
-/** As `resolveTables`, each table by itself: what is wrong with one keeps no other back (invariant 16). */
+type Each = {
+  readonly strategy?: ConflictStrategy;
+  readonly tolerant?: boolean;
+  /** One of them; all if left out. */
+  readonly only?: TableName;
+};
+
+/**
+ * As `resolveTables`, each table by itself: what is wrong with one keeps no other back (invariant 16), and a field whose
+ * column is gone or does not suit it is left out alone.
+ */
 export async function resolveEach(
   db: Queryable,
   mappings: readonly TableMapping[],
-  strategy: ConflictStrategy = 'lww',
-  tolerant = false,
+  { strategy = 'lww', tolerant = false, only }: Each = {},
 ): Promise<Resolution> {
   const ranks = orderTables(mappings);
   const tables: ResolvedTable[] = [];
   const unresolved = new Map<TableName, PgnotionError>();
-  for (const mapping of mappings) {
-    const found = await resolveOne(db, mapping, { strategy, ranks, all: mappings, tolerant });
-    if (found instanceof PgnotionError) unresolved.set(mapping.name, found);
-    else tables.push(...found);
+  const paused = new Map<TableName, readonly Fault[]>();
+  for (const mapping of mappings.filter(({ name }) => only === undefined || name === only)) {
+    const found = await resolveWithout(db, mapping, { strategy, ranks, all: mappings, tolerant });
+    if (found instanceof PgnotionError) {
+      unresolved.set(mapping.name, found);
+      continue;
+    }
+    tables.push(...found.tables);
+    if (found.faults.length > 0) paused.set(mapping.name, found.faults);
   }
-  return { tables, unresolved };
+  return { tables, unresolved, paused };
+}
+
+type Reduced = { readonly tables: readonly ResolvedTable[]; readonly faults: readonly Fault[] };
+
+/** The table without the fields that stand in its way; a table without its title is none. */
+async function resolveWithout(
+  db: Queryable,
+  mapping: TableMapping,
+  ranked: Ranked,
+): Promise<Reduced | PgnotionError> {
+  const faults: Fault[] = [];
+  for (let rest = mapping; ; ) {
+    const found = await resolveOne(db, rest, { ...ranked, tolerant: false });
+    const kept = new Set(rest.fields.map(({ property }) => property));
+    const pausedFields = mapping.fields.flatMap(({ property }) => (kept.has(property) ? [] : [property]));
+    const reduced = (tables: readonly ResolvedTable[]): Reduced => ({
+      tables: pausedFields.length === 0 ? tables : tables.map((table) => ({ ...table, pausedFields })),
+      faults,
+    });
+    if (!(found instanceof PgnotionError)) return reduced(found);
+    const table = rest;
+    const concerned = table.fields.filter(
+      (field) => field.type !== 'title' && found.faults.some((fault) => isAbout(fault, table, field)),
+    );
+    const isAboutFields =
+      concerned.length > 0 &&
+      found.faults.every((fault) => concerned.some((field) => isAbout(fault, table, field)));
+    if (!isAboutFields) {
+      const anyway = ranked.tolerant ? await resolveOne(db, rest, ranked) : found;
+      return anyway instanceof PgnotionError ? found : reduced(anyway);
+    }
+    faults.push(...found.faults);
+    rest = { ...rest, fields: rest.fields.filter((field) => !concerned.includes(field)) };
+  }
 }
 
 async function resolveOne(
@@ -57,11 +107,11 @@ export async function resolveAs(
 ): Promise<Resolution> {
   switch (resolving) {
     case 'all':
-      return { tables: await resolveAll(db, mappings, strategy), unresolved: new Map() };
+      return { tables: await resolveAll(db, mappings, strategy), unresolved: new Map(), paused: new Map() };
     case 'each':
-      return resolveEach(db, mappings, strategy);
+      return resolveEach(db, mappings, { strategy });
     case 'none':
-      return { tables: [], unresolved: new Map() };
+      return { tables: [], unresolved: new Map(), paused: new Map() };
     default:
       return resolving satisfies never;
   }
@@ -135,5 +185,6 @@ async function errorsOf(
 
 const isAbout = ({ path }: Fault, { name, source }: TableMapping, field: FieldMapping): boolean =>
   path === `${source} ${field.property}` ||
-  path.startsWith(`tables.${name}.fields.${field.property}`) ||
+  path === `tables.${name}.fields.${field.property}` ||
+  path.startsWith(`tables.${name}.fields.${field.property}.`) ||
   (field.source.kind === 'column' && path === `${source}.${field.source.column}`);

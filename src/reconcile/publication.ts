@@ -1,3 +1,4 @@
+import { type Drift, driftOf, driftsOfFaults, reasonOf } from '../model/drift.ts';
 import { type Fault, PgnotionError } from '../model/errors.ts';
 import type { QualifiedName, TableName } from '../model/ids.ts';
 import { sameJson } from '../model/json.ts';
@@ -5,7 +6,7 @@ import type { ResolvedTable } from '../model/mapping.ts';
 import { gapSince, type PublicationFingerprint } from '../model/publication-fingerprint.ts';
 import { visibilityFaults } from '../model/publishable.ts';
 import type { WantedTable } from '../model/publishing.ts';
-import { listed, sentences } from '../model/sentences.ts';
+import { listed } from '../model/sentences.ts';
 import { wantedTables } from '../model/wanted-tables.ts';
 import { faultsError, type Queryable } from '../postgres/pool.ts';
 import { faultsOf, mendPublication } from '../postgres/publication.ts';
@@ -14,7 +15,7 @@ import { type PublicationFacts, readPublication } from '../postgres/publication-
 import { fingerprintOf } from '../postgres/publication-fingerprint.ts';
 import type { Log } from '../runtime/log.ts';
 import { keepTrying, pause } from '../runtime/retry.ts';
-import { keepDrifts, readDrift } from '../state/drift.ts';
+import { driftEntries, keepDrifts } from '../state/drift.ts';
 import { publishedAs, readFingerprint, saveFingerprint } from '../state/publication-fingerprint.ts';
 import { compareAgain, permit, readSources, refuse } from '../state/sources.ts';
 import type { Sql, Store } from '../state/sql.ts';
@@ -129,12 +130,9 @@ export const refusedError = (faults: readonly Fault[]): PgnotionError =>
     ...new Map(faults.map((fault) => [`${fault.path} ${fault.message}`, fault])).values(),
   ]);
 
-const reasonOf = (faults: readonly Fault[]): string =>
-  listed(faults.map(({ path, message, remedy }) => sentences(`${path}: ${message}`, remedy)));
-
 /** What is to be done for one table. */
 type Action =
-  | { readonly kind: 'refuse'; readonly table: TableName; readonly reason: string }
+  | { readonly kind: 'refuse'; readonly table: TableName; readonly drifts: readonly Drift[] }
   | { readonly kind: 'permit'; readonly table: TableName }
   | { readonly kind: 'compare'; readonly table: TableName; readonly gap: string }
   | { readonly kind: 'compared'; readonly table: TableName };
@@ -147,6 +145,10 @@ async function look(context: PublicationContext): Promise<Found> {
   const published = await publishedAs(context.store, context.publication);
   return { published, facts: await readPublication(context.pool, context.publication, wantedOf(context)) };
 }
+
+/** A table that this role may not publish is in order otherwise. */
+const asPublished = (drift: Drift): Drift =>
+  drift.kind === 'table_changed' ? driftOf('table_unpublishable', drift) : drift;
 
 async function reconcile(
   context: PublicationContext,
@@ -199,20 +201,21 @@ async function actionsOf(
   gaps: ReadonlyMap<QualifiedName, string>,
 ): Promise<readonly Action[]> {
   const sources = await readSources(store);
-  const told = new Set(
-    (await readDrift(store)).filter(({ kind }) => kind === DRIFT).map((each) => each.table_name),
-  );
+  const entries = await driftEntries(store);
+  const told = new Set(entries.filter(({ kind }) => kind === DRIFT).map((each) => each.table_name));
   return [...tables.values()].flatMap((mapped): readonly Action[] => {
     const { name: table } = mapped;
     const source = sources.get(table);
     if (source === undefined) return [];
-    const own = faults.get(table);
-    const reason = own && reasonOf(own);
+    const drifts = driftsOfFaults(faults.get(table) ?? [], mapped).map(asPublished);
     const actions: Action[] = [];
-    const isTold = source.pausedBy === 'refused' && source.pausedReason === reason;
-    if (reason !== undefined && source.pausedBy !== 'hand' && !isTold)
-      actions.push({ kind: 'refuse', table, reason });
-    if (reason === undefined && source.pausedBy === 'refused') actions.push({ kind: 'permit', table });
+    const isTold =
+      source.pausedBy === 'refused' &&
+      source.pausedReason === reasonOf(drifts) &&
+      entries.some(({ table_name: name, pauses }) => name === table && pauses === 'table');
+    if (drifts.length > 0 && source.pausedBy !== 'hand' && !isTold)
+      actions.push({ kind: 'refuse', table, drifts });
+    if (drifts.length === 0 && source.pausedBy === 'refused') actions.push({ kind: 'permit', table });
     const missed = wantedTables([mapped]).flatMap(({ name }) =>
       gaps.has(name) ? [`${name}: ${gaps.get(name)}`] : [],
     );
@@ -226,8 +229,8 @@ async function carryOut(sql: Sql, log: Log, action: Action): Promise<void> {
   const { table } = action;
   switch (action.kind) {
     case 'refuse':
-      await refuse(sql, table, action.reason);
-      log.error({ table, reason: action.reason }, 'a table is suspended');
+      await refuse(sql, table, action.drifts);
+      log.error({ table, reason: reasonOf(action.drifts) }, 'a table is suspended');
       return;
     case 'permit':
       await permit(sql, table);
@@ -239,7 +242,7 @@ async function carryOut(sql: Sql, log: Log, action: Action): Promise<void> {
         sql,
         table,
         [DRIFT],
-        [{ property: '', kind: DRIFT, detail: missedText(action.gap), remedy: COMPARED }],
+        [driftOf(DRIFT, { field: '', detail: missedText(action.gap), remedy: COMPARED })],
       );
       log.warn({ table, reason: action.gap }, 'changes may be missing from the log; all rows are compared');
       return;

@@ -259,9 +259,15 @@ async function follow(watch: Watch, source: Source): Promise<void> {
   }
 }
 
-function replace({ whole, live, watched }: Watch, table: ResolvedTable): void {
+function replace({ whole, live, watched, wake }: Watch, table: ResolvedTable): void {
+  const resting = whole.get(table.name)?.pausedFields ?? [];
   whole.set(table.name, table);
   const one = watched.get(table.name);
   if (one !== undefined) one.table = table;
+  // A field that is back may have another place in Notion by now.
+  if (one !== undefined && resting.some((field) => !table.pausedFields?.includes(field))) {
+    one.asked = true;
+    wake.ring();
+  }
   live.set(table.name, one === undefined ? table : syncable(table, one.known));
 }

@@ -2,7 +2,13 @@ import type { DataSourceId } from '../model/ids.ts';
 import type { ResolvedTable } from '../model/mapping.ts';
 import type { Difference } from '../model/schema/differences.ts';
 import type { Identified } from '../model/schema/identify.ts';
-import { DEVIATIONS, type KnownProperty, type KnownSchema, ownEntry } from '../model/schema/known.ts';
+import {
+  DEVIATIONS,
+  driftsOf,
+  type KnownProperty,
+  type KnownSchema,
+  ownEntry,
+} from '../model/schema/known.ts';
 import { labelled, withOptions } from '../model/schema/options.ts';
 import { schemaDigest } from '../model/schema-digest.ts';
 import type { NotionDataSource } from '../notion/client.ts';
@@ -39,13 +45,19 @@ export async function settleSchema(
   await lockSchema(sql, table.name);
   const before = await readKnown(sql, table.name, actual.id);
   const { identified } = planUpdate(table, actual, sources, before);
-  const { ids, keys, known, moved, deviations } = identified;
+  const { keys, moved, deviations } = identified;
+  // A field that the table goes without for now is found again by what was known of it.
+  const resting = Object.fromEntries(
+    Object.entries(before).filter(([property]) => table.pausedFields?.includes(property)),
+  );
+  const known = { ...resting, ...identified.known };
+  const ids = { ...idsOf(resting), ...identified.ids };
   const { mapping } = more;
   if (mapping !== undefined)
     await saveSource(sql, { ...at, database: actual.databaseId, properties: ids, mapping });
   await moveFields(sql, table.name, moved);
   const changed = await saveKnown(sql, at, { before, known, usable: { ids, keys } });
-  await keepDrifts(sql, table.name, DEVIATIONS, deviations);
+  await keepDrifts(sql, table.name, DEVIATIONS, driftsOf(deviations));
   const interrupted = [...(more.interrupted ?? [])].filter((name) => Object.hasOwn(ids, name));
   const voided = [...new Set([...identified.voided, ...interrupted])];
   if (voided.length > 0) await voidBase(sql, table, voided);
@@ -56,6 +68,13 @@ export async function settleSchema(
   }
   return { identified, voided: voided.length > 0 };
 }
+
+const idsOf = (known: KnownSchema): Readonly<Record<string, string>> =>
+  Object.fromEntries(
+    Object.entries(known).flatMap(([property, { id, interruption }]) =>
+      interruption === null ? [[property, id]] : [],
+    ),
+  );
 
 /** The table as it can be synced now: without the fields that are out of order, and with options known by their ids. */
 export function syncable(table: ResolvedTable, known: KnownSchema): ResolvedTable {

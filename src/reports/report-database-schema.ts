@@ -1,6 +1,6 @@
 import type { Json } from '../model/change.ts';
 import { identify } from '../model/schema/identify.ts';
-import { DEVIATIONS, type KnownProperty, type WantedProperty } from '../model/schema/known.ts';
+import { DEVIATIONS, driftsOf, type KnownProperty, type WantedProperty } from '../model/schema/known.ts';
 import type { Ask, NotionClient } from '../notion/client.ts';
 import { NotionFailure } from '../notion/error-classification.ts';
 import { keepDrifts } from '../state/drift.ts';
@@ -44,7 +44,7 @@ async function refresh(
   const { ids, known, deviations } = identify(wanted, place.known, actual.properties);
   await store.transaction(async (sql) => {
     await saveReportDatabase(sql, name, { ...place, properties: ids, known });
-    await keepDrifts(sql, name, DEVIATIONS, deviations);
+    await keepDrifts(sql, name, DEVIATIONS, driftsOf(deviations));
   });
 }
 

@@ -1,6 +1,8 @@
+import { type Drift, reasonOf, SUSPENDING } from '../model/drift.ts';
 import type { DataSourceId, TableName } from '../model/ids.ts';
 import { ownEntry } from '../model/schema/known.ts';
 import type { Log } from '../runtime/log.ts';
+import { keepDrifts } from './drift.ts';
 import { retryParked } from './retry-parked.ts';
 import type { Sql } from './sql.ts';
 
@@ -129,7 +131,8 @@ export async function compareAgain(sql: Sql, tables: readonly TableName[]): Prom
 
 type Suspension = {
   readonly table: TableName;
-  readonly reason: string;
+  /** What is wrong with it, one by one. */
+  readonly drifts: readonly Drift[];
   readonly code?: string;
   /** Whether the log has said so already. */
   readonly isKnown?: boolean;
@@ -139,26 +142,30 @@ type Suspension = {
 export async function suspendTable(
   sql: Sql,
   log: Log,
-  { isKnown = false, ...suspension }: Suspension,
+  { table, drifts, code, isKnown = false }: Suspension,
 ): Promise<void> {
-  if (!isKnown) log.error(suspension, 'a table is suspended');
+  const reason = reasonOf(drifts);
+  if (!isKnown) log.error({ table, reason, ...(code !== undefined && { code }) }, 'a table is suspended');
   await sql.query(
     `update pgnotion.data_sources
         set paused_at = coalesce(paused_at, clock_timestamp()), paused_reason = $2, paused_by = 'trouble'
       where table_name = $1 and (paused_by is null or paused_by not in ('hand', 'refused'))
         and (paused_by is null or paused_reason is distinct from $2)`,
-    [suspension.table, suspension.reason],
+    [table, reason],
   );
+  const present = await readSource(sql, table);
+  if (present?.pausedBy === 'trouble') await keepDrifts(sql, table, SUSPENDING, drifts);
 }
 
 /** Stops a table that PostgreSQL cannot give whole, as its catalog says, until `permit`. What a person paused stays theirs. */
-export async function refuse(sql: Sql, table: TableName, reason: string): Promise<void> {
-  await sql.query(
+export async function refuse(sql: Sql, table: TableName, drifts: readonly Drift[]): Promise<void> {
+  const refused = await sql.query(
     `update pgnotion.data_sources
         set paused_at = coalesce(paused_at, clock_timestamp()), paused_reason = $2, paused_by = 'refused'
-      where table_name = $1 and paused_by is distinct from 'hand'`,
-    [table, reason],
+      where table_name = $1 and paused_by is distinct from 'hand' returning 1`,
+    [table, reasonOf(drifts)],
   );
+  if (refused.length > 0) await keepDrifts(sql, table, SUSPENDING, drifts);
 }
 
 /** Goes on with a table that `refuse` stopped. */
@@ -178,6 +185,7 @@ async function goOn(sql: Sql, table: TableName, by: PausedBy): Promise<void> {
     [table, by],
   );
   if (ended.length === 0) return;
+  await keepDrifts(sql, table, SUSPENDING, []);
   await compareAgain(sql, [table]);
   await retryParked(sql, table);
 }

@@ -1,3 +1,4 @@
+import type { TableName } from '../model/ids.ts';
 import { goesToNotion, type ResolvedField, type ResolvedTable } from '../model/mapping.ts';
 import type { SyncRecord } from './records.ts';
 import { compareAgain } from './sources.ts';
@@ -43,5 +44,17 @@ export async function voidRecord(
     `update pgnotion.records set base_row = base_row - $3::text[], base_page = base_page - $4::text[], synced_at = clock_timestamp()
       where table_name = $1 and key = $2`,
     [table, key, written, fields],
+  );
+}
+
+/**
+ * A field that can be synced again, which rows and pages were made without meanwhile: a row that was made from its page, and
+ * is still empty there, takes what the page shows (see `mergeField`). What has a base keeps it.
+ */
+export async function beginBase(sql: Sql, table: TableName, field: string): Promise<void> {
+  await sql.query(
+    `update pgnotion.records set base_row = base_row || jsonb_build_object($2::text, null)
+      where table_name = $1 and state = 'linked' and not base_page ? $2 and not base_row ? $2`,
+    [table, field],
   );
 }

@@ -1,4 +1,5 @@
 import type { NotionClock } from '../model/clock.ts';
+import type { Drift } from '../model/drift.ts';
 import type { TableName } from '../model/ids.ts';
 import type { ResolvedTable } from '../model/mapping.ts';
 import type { Guards } from '../model/mass-change.ts';
@@ -43,6 +44,8 @@ export type SyncContext = {
   readonly tables: ReadonlyMap<TableName, ResolvedTable>;
   readonly schema: SchemaView;
   readonly sourceOf: (table: TableName) => Promise<Source>;
+  /** Why nothing of a table can be synced, if that is what a failure means; null if it means something else. */
+  readonly suspension: (table: TableName, error: unknown) => Promise<readonly Drift[] | null>;
   readonly settleRelations: SettleRelations;
   /** One record at a time: both directions lock it before they change either side of it. */
   readonly locks: KeyLock;

@@ -1,7 +1,6 @@
 import type { TableName } from '../model/ids.ts';
 import { changedInRow } from '../model/merge.ts';
 import { isResting } from '../model/record-state.ts';
-import { tableFailure } from '../model/table-failure.ts';
 import { leftOutAmong } from '../postgres/left-out.ts';
 import { readEach } from '../postgres/read-rows.ts';
 import { isReadBlocked } from '../postgres/row-statement-error.ts';
@@ -83,9 +82,10 @@ export async function tryAfterLock(
 
 /** A table that cannot be read stops alone; the others must not wait behind it. */
 export async function suspendFor(context: DeliverContext, name: TableName, error: unknown): Promise<null> {
-  const reason = tableFailure(error);
-  if (reason === null) throw error;
-  await context.store.transaction((sql) => suspendTable(sql, context.log, { table: name, reason }));
+  const drifts = await context.suspension(name, error);
+  if (drifts === null) throw error;
+  if (drifts.length > 0)
+    await context.store.transaction((sql) => suspendTable(sql, context.log, { table: name, drifts }));
   return null;
 }
 

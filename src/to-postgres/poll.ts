@@ -1,6 +1,5 @@
 import type { PageId, TableName } from '../model/ids.ts';
 import type { ResolvedTable } from '../model/mapping.ts';
-import { tableFailure } from '../model/table-failure.ts';
 import type { UnreadablePage } from '../notion/query-response.ts';
 import { probeRows } from '../postgres/read-failure.ts';
 import { keepTrying } from '../runtime/retry.ts';
@@ -111,10 +110,11 @@ async function pollOrSuspend(
     polled = await pollOnce(context, table, source, signal);
     if (polled === 'all' && !signal.aborted) context.looks.polled(table.name, startedAt);
   } catch (error) {
-    const reason = tableFailure(error);
-    if (reason === null) throw error;
-    const suspension = { table: table.name, reason, isKnown: source.pausedBy !== null };
-    await context.store.transaction((sql) => suspendTable(sql, context.log, suspension));
+    const drifts = await context.suspension(table.name, error);
+    if (drifts === null) throw error;
+    const suspension = { table: table.name, drifts, isKnown: source.pausedBy !== null };
+    if (drifts.length > 0)
+      await context.store.transaction((sql) => suspendTable(sql, context.log, suspension));
     return 'all';
   }
   if (source.pausedBy !== 'trouble') return polled;

@@ -195,6 +195,7 @@ async function inbound(): Promise<InboundContext & { readonly close: () => Promi
     store,
     notion,
     sourceOf,
+    suspension: async () => null,
     settleRelations: createSettleRelations({ store, notion, sourceOf }),
     log,
     db: installation.db,

@@ -84,11 +84,11 @@ const databaseOf = async (name: string): Promise<string> => {
 };
 
 test('invariant 16: a start goes on with the tables that can be synced, and says of the others why not', async () => {
-  await sql('alter table renamed rename note to remark');
+  await sql('alter table renamed rename name to remark');
   await sql('alter table dropped rename to moved_away');
   stage.sandbox.control.unshare(await databaseOf('hidden'));
   await sql(`insert into renamed values (2, 'made meanwhile', 'x', 'bad')`);
-  await sql(`update renamed set name = 'renamed meanwhile' where id = 1`);
+  await sql(`update renamed set remark = 'renamed meanwhile' where id = 1`);
   await sql(`insert into fine values (2, 'child', 'x', 'bad', 2)`);
   // As a user has it in the environment after apply.
   const hidden = await databaseOf('hidden');
@@ -98,7 +98,7 @@ test('invariant 16: a start goes on with the tables that can be synced, and says
     const now = await paused();
     return Object.keys(now).length === 3 && now;
   });
-  expect(reasons.renamed).toContain('public.renamed.note: there is no such column');
+  expect(reasons.renamed).toContain('public.renamed.name: there is no such column');
   expect(reasons.renamed).not.toContain('\n');
   expect(reasons.dropped).toContain('public.dropped: there is no such table');
   expect(reasons.hidden).toMatch(/shows? no|not shared/);
@@ -124,11 +124,11 @@ test('invariant 16: every command works while tables are suspended', async () =>
   expect(early.stderr).toContain('daemon_at_work');
   const apply = await stage.run(['apply']);
   expect(apply.code).toBe(1);
-  expect(apply.stderr).toContain('public.renamed.note');
+  expect(apply.stderr).toContain('public.renamed.name');
 });
 
 test('invariant 1: a suspended table is taken up when it is mended, with all that happened to it meanwhile', async () => {
-  await sql('alter table renamed rename remark to note');
+  await sql('alter table renamed rename remark to name');
   await eventually(async () => (await shown('renamed', '1', 'Name')) === 'renamed meanwhile');
   await eventually(async () => (await shown('renamed', '2', 'Name')) === 'made meanwhile');
   await eventually(async () => JSON.stringify(await shown('fine', '2', 'Parent')) !== '[]');

@@ -64,6 +64,7 @@ test('invariant 1: TRUNCATE of a joined table has the tables that join it compar
       db,
       tables: [table('suppliers', true), table('products', true), table('others', false)],
       slot: 'pgnotion',
+      suspension: async () => null,
       tagSecret: Buffer.alloc(32),
       onDirty: () => undefined,
       log: silentLog(),

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { driftOf } from '../../src/model/drift.ts';
 import { lsn } from '../../src/model/ids.ts';
 import { LIVE } from '../../src/model/urgency.ts';
 import { silentLog } from '../../src/runtime/log.ts';
@@ -32,6 +33,8 @@ import {
   type StateStage,
   suppliers,
 } from '../support/state.ts';
+
+const told = (detail: string) => [driftOf('table_unreadable', { field: '', detail, remedy: '' })];
 
 let state: StateStage;
 let sql: Sql;
@@ -152,8 +155,8 @@ describe('suspending a table that does not fit', () => {
   });
 
   test('stops it alone, and says why; the newest reason counts', async () => {
-    await suspendTable(sql, silentLog(), { table: suppliers, reason: 'one' });
-    await suspendTable(sql, silentLog(), { table: suppliers, reason: 'two' });
+    await suspendTable(sql, silentLog(), { table: suppliers, drifts: told('one') });
+    await suspendTable(sql, silentLog(), { table: suppliers, drifts: told('two') });
     expect(await paused()).toEqual([{ paused_by: 'trouble', paused_reason: 'two', paused: true }, FREE]);
   });
 
@@ -164,7 +167,7 @@ describe('suspending a table that does not fit', () => {
       return [...(await claimDue(sql, { tables, urgency: LIVE, limit: 9, busy: [] })).values()].flat();
     };
     for (const entry of await claim()) await park(sql, entry, { code: 'c', reason: 'r', remedy: 'm' });
-    await suspendTable(sql, silentLog(), { table: suppliers, reason: 'one' });
+    await suspendTable(sql, silentLog(), { table: suppliers, drifts: told('one') });
     await recover(sql, suppliers);
     await recover(sql, products);
     expect(await paused()).toEqual([FREE, FREE]);
@@ -176,14 +179,14 @@ describe('suspending a table that does not fit', () => {
 
   test('what a person paused stays theirs', async () => {
     await sql.query(`select pgnotion.pause('suppliers')`);
-    await suspendTable(sql, silentLog(), { table: suppliers, reason: 'one' });
+    await suspendTable(sql, silentLog(), { table: suppliers, drifts: told('one') });
     await recover(sql, suppliers);
     expect((await paused())[0]).toEqual({ paused_by: 'hand', paused_reason: 'paused by hand', paused: true });
     expect(await read()).toMatchObject({ pausedBy: 'hand' });
   });
 
   test('a person may take over what failure paused', async () => {
-    await suspendTable(sql, silentLog(), { table: suppliers, reason: 'one' });
+    await suspendTable(sql, silentLog(), { table: suppliers, drifts: told('one') });
     await sql.query(`select pgnotion.pause('suppliers')`);
     await recover(sql, suppliers);
     expect(await read()).toMatchObject({ pausedBy: 'hand' });

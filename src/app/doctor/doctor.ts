@@ -1,11 +1,13 @@
 import type { Environment } from '../../config/environment.ts';
 import type { Check } from '../../model/doctor/check.ts';
+import { driftChecks } from '../../model/doctor/drift.ts';
 import type { DoctorFacts, NotionFacts } from '../../model/doctor/facts.ts';
 import { judge } from '../../model/doctor/judge.ts';
 import type { RequestInfo } from '../../notion/client.ts';
 import { createPool, severPool } from '../../postgres/pool.ts';
 import { silentLog } from '../../runtime/log.ts';
 import { within } from '../../runtime/retry.ts';
+import { driftEntries } from '../../state/drift.ts';
 import { createStore } from '../../state/sql.ts';
 import { openNotion } from '../connections.ts';
 import { probeChecks } from './evidence.ts';
@@ -59,9 +61,11 @@ export async function examine({
           connection: null,
         };
     const checks = judge({ ...settings, postgres: seen.facts, notion: notion.facts });
-    if (seen.state !== 'readable' || notion.connection === null) return checks;
+    if (seen.state !== 'readable') return checks;
     const own = { pool, store: createStore(pool, 0), environment };
-    return [...checks, ...(await probeChecks(own, notion.connection))];
+    const noticed = driftChecks(await driftEntries(own.store));
+    if (notion.connection === null) return [...checks, ...noticed];
+    return [...checks, ...noticed, ...(await probeChecks(own, notion.connection))];
   } finally {
     // What still waits for a lock, or for a server that fell silent, holds nobody up.
     await within(GOODBYE_MS, 'the good-bye', pool.end()).catch(() => severPool(pool));

@@ -163,10 +163,12 @@ async function lookAtTables(end: PostgresEnd, mayCreate: boolean) {
   const { pool, config, environment } = end;
   const db = briefQueries(pool);
   const strategy = environment.SYNC_CONFLICT_STRATEGY;
-  const { tables, unresolved } = await resolveEach(db, config.tables, strategy).catch(() => ({
-    tables: [],
-    unresolved: new Map<TableName, PgnotionError>(),
-  }));
+  const resolution = await resolveEach(db, config.tables, { strategy }).catch(() => null);
+  const {
+    unresolved = new Map<TableName, PgnotionError>(),
+    paused = new Map<TableName, readonly Fault[]>(),
+  } = resolution ?? {};
+  const tables = (resolution?.tables ?? []).filter(({ name }) => !paused.has(name));
   const byName = new Map(tables.map((table) => [table.name, table]));
   const seen: CatalogSeen = await look('the catalog', async () => ({
     publication: await readPublication(pool, config.publication, wantedTables(tables)),
@@ -174,7 +176,7 @@ async function lookAtTables(end: PostgresEnd, mayCreate: boolean) {
     doubled: await sampleFaults(db, tables),
   }));
   const looks = config.tables.map(async (mapping) => {
-    const error = unresolved.get(mapping.name);
+    const error = unresolved.get(mapping.name) ?? paused.get(mapping.name);
     return {
       table: mapping.name,
       look: await look(`the table ${mapping.source}`, () => lookAtTable(end, mapping, seen, error)),
@@ -208,14 +210,14 @@ async function lookAtTable(
   { pool, config, environment }: PostgresEnd,
   mapping: TableMapping,
   seen: CatalogSeen,
-  error: PgnotionError | undefined,
+  error: PgnotionError | readonly Fault[] | undefined,
 ): Promise<TableLook> {
   const { name, source, key, direction } = mapping;
   const about = { table: name, source, key, writes: direction !== 'to-notion' };
   if (error !== undefined) {
     const strategy = environment.SYNC_CONFLICT_STRATEGY;
     const all = await everythingWrong(briefQueries(pool), [mapping], strategy, config.tables);
-    const faults = all?.faults ?? error.faults;
+    const faults = all?.faults ?? ('faults' in error ? error.faults : error);
     if (faults.length === 0) throw error;
     return { ...about, identity: '', faults };
   }

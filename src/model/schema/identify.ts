@@ -283,6 +283,7 @@ function missingOption(want: WantedProperty, names: readonly string[], addable: 
   return {
     property: want.property,
     kind: 'option_missing',
+    ...(!addable && { remedyKind: byUse ? 'nothing' : 'click' }),
     detail: `the property lacks ${names.length === 1 ? 'the option' : 'the options'} ${shown}${more}`,
     remedy: addable
       ? `run \`pgnotion apply\`, which adds what is missing${byUse ? '; or wait for the next value, which adds its option' : ''}`

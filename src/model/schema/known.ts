@@ -1,6 +1,7 @@
 import type { Json } from '../change.ts';
 import type { NotionProperty, PropertyType } from '../codecs/codec.ts';
 import { members } from '../codecs/support.ts';
+import { type Drift, type DriftKind, driftOf, type RemedyKind } from '../drift.ts';
 import { type DataSourceId, dataSourceId, type TableName } from '../ids.ts';
 import type { ResolvedField } from '../mapping.ts';
 import { propertyId } from './property-id.ts';
@@ -78,28 +79,29 @@ export const knownByIds = (ids: Readonly<Record<string, string>>): KnownSchema =
     ]),
   );
 
-/** How Notion's schema deviates from the configuration, for people. */
-export type Deviation = {
-  readonly property: string;
-  readonly kind:
-    | 'property_renamed'
-    | 'property_missing'
-    | 'property_retyped'
-    | 'relation_retargeted'
-    | 'option_renamed'
-    | 'option_missing';
-  readonly detail: string;
-  readonly remedy: string;
-};
-
-export const DEVIATIONS: readonly Deviation['kind'][] = [
+const DEVIATION_KINDS = [
   'property_renamed',
   'property_missing',
   'property_retyped',
   'relation_retargeted',
   'option_renamed',
   'option_missing',
-];
+] as const satisfies readonly DriftKind[];
+
+/** How Notion's schema deviates from the configuration, for people. */
+export type Deviation = {
+  readonly property: string;
+  readonly kind: (typeof DEVIATION_KINDS)[number];
+  readonly detail: string;
+  readonly remedy: string;
+  /** Where another act settles it than most of its kind. */
+  readonly remedyKind?: RemedyKind;
+};
+
+export const DEVIATIONS: readonly DriftKind[] = DEVIATION_KINDS;
+
+export const driftsOf = (deviations: readonly Deviation[]): readonly Drift[] =>
+  deviations.map(({ property, kind, ...rest }) => driftOf(kind, { field: property, ...rest }));
 
 /** What a field reads, as a text by which the field is known when its property's name in the configuration changes. */
 export function sourceOf(wanted: WantedProperty): string {

@@ -104,6 +104,7 @@ export function missingDetail(want: WantedProperty, actual: readonly NamedProper
   return {
     property: want.property,
     kind: 'property_missing',
+    ...(fault !== null && { remedyKind: 'click' }),
     detail: `the property is gone${fault === null ? '' : ` (${fault.message})`}; the field is not synced meanwhile`,
     remedy:
       fault?.remedy ??

@@ -1,0 +1,146 @@
+import type { Fault } from './errors.ts';
+import type { TableMapping } from './mapping.ts';
+import { listed, sentences } from './sentences.ts';
+
+/** What settles an entry; `nothing`: it goes by itself. */
+export type RemedyKind = 'config' | 'sql' | 'click' | 'command' | 'nothing';
+
+type Traits = {
+  /** Whose schema is not what the other end, or the configuration, expects. */
+  readonly side: 'postgres' | 'notion';
+  /** What stands still for as long. Everything else goes on. */
+  readonly pauses: 'nothing' | 'field' | 'table';
+  /** What settles it as a rule; an entry may say otherwise. */
+  readonly remedy: RemedyKind;
+};
+
+/** Everything that is noticed about either schema. */
+const KINDS = {
+  property_renamed: { side: 'notion', pauses: 'nothing', remedy: 'config' },
+  property_missing: { side: 'notion', pauses: 'field', remedy: 'command' },
+  property_retyped: { side: 'notion', pauses: 'field', remedy: 'click' },
+  relation_retargeted: { side: 'notion', pauses: 'field', remedy: 'click' },
+  option_renamed: { side: 'notion', pauses: 'nothing', remedy: 'config' },
+  option_missing: { side: 'notion', pauses: 'nothing', remedy: 'command' },
+  left_over: { side: 'notion', pauses: 'nothing', remedy: 'command' },
+  database_hidden: { side: 'notion', pauses: 'table', remedy: 'click' },
+  database_trashed: { side: 'notion', pauses: 'table', remedy: 'click' },
+  database_missing: { side: 'notion', pauses: 'table', remedy: 'command' },
+  property_lacking: { side: 'notion', pauses: 'table', remedy: 'command' },
+  property_unfit: { side: 'notion', pauses: 'table', remedy: 'click' },
+  table_missing: { side: 'postgres', pauses: 'table', remedy: 'sql' },
+  table_unpublishable: { side: 'postgres', pauses: 'table', remedy: 'sql' },
+  rows_hidden: { side: 'postgres', pauses: 'table', remedy: 'sql' },
+  table_changed: { side: 'postgres', pauses: 'table', remedy: 'sql' },
+  column_missing: { side: 'postgres', pauses: 'field', remedy: 'config' },
+  column_unfit: { side: 'postgres', pauses: 'field', remedy: 'config' },
+  expression_broken: { side: 'postgres', pauses: 'field', remedy: 'config' },
+  table_unreadable: { side: 'postgres', pauses: 'table', remedy: 'config' },
+  publication: { side: 'postgres', pauses: 'nothing', remedy: 'nothing' },
+} as const satisfies Readonly<Record<string, Traits>>;
+
+export type DriftKind = keyof typeof KINDS;
+export const DRIFT_KINDS = Object.keys(KINDS) as readonly DriftKind[];
+
+/** One way in which a schema is not what the sync expects, before it is kept. */
+export type Drift = {
+  [Kind in DriftKind]: {
+    readonly kind: Kind;
+    readonly side: Traits['side'];
+    readonly pauses: (typeof KINDS)[Kind]['pauses'];
+    /** The name of a property, or what else of the table it is about; empty: the table as a whole. */
+    readonly field: string;
+    /** What is, as a sentence without its mark. */
+    readonly detail: string;
+    /** An imperative that settles it. */
+    readonly remedy: string;
+    readonly remedyKind: RemedyKind;
+  };
+}[DriftKind];
+
+/** Makes an entry; what the kind says by itself need not be said. */
+export const driftOf = (
+  kind: DriftKind,
+  given: Pick<Drift, 'field' | 'detail' | 'remedy'> & Partial<Pick<Drift, 'side' | 'remedyKind'>>,
+): Drift => {
+  const { side, pauses, remedy } = KINDS[kind];
+  return { side, remedyKind: remedy, ...given, kind, pauses } as Drift;
+};
+
+/** The kinds for which a table stands still as a whole. */
+export const SUSPENDING = DRIFT_KINDS.filter((kind) => KINDS[kind].pauses === 'table');
+
+/** The kinds for which a field stands still because of its column. */
+export const FIELD_FAULTS: readonly DriftKind[] = ['column_missing', 'column_unfit', 'expression_broken'];
+
+/** One entry for each field and kind: what several authors say about the same stands together. */
+export function merged(drifts: readonly Drift[]): readonly Drift[] {
+  const groups = Map.groupBy(drifts, ({ field, kind }) => `${kind} ${field}`);
+  return [...groups.values()].flatMap(([first, ...more]) =>
+    first === undefined
+      ? []
+      : [
+          {
+            ...first,
+            detail: listed([first, ...more].map(({ detail }) => detail)),
+            remedy: listed([first, ...more].map(({ remedy }) => remedy)),
+          },
+        ],
+  );
+}
+
+/** Why a table stands still, for those who see its line alone. */
+export const reasonOf = (drifts: readonly Drift[]): string =>
+  listed(drifts.map(({ detail, remedy }) => sentences(detail, remedy)));
+
+type TablePlaces = Pick<TableMapping, 'name' | 'source'> & {
+  readonly fields: readonly Pick<TableMapping['fields'][number], 'property' | 'source'>[];
+};
+
+/** What the catalog says against a table that cannot be synced, each in the place that its path names. */
+export const driftsOfFaults = (faults: readonly Fault[], table: TablePlaces): readonly Drift[] =>
+  driftsOfFields(faults, table).map((drift) =>
+    drift.pauses === 'table' ? drift : driftOf('table_changed', { ...drift }),
+  );
+
+/** What the catalog says against fields of a table that goes on without them. */
+export const driftsOfFields = (faults: readonly Fault[], table: TablePlaces): readonly Drift[] =>
+  faults.flatMap((fault) => driftsOfFault(fault, table));
+
+function driftsOfFault({ path, message, remedy, drift }: Fault, table: TablePlaces): readonly Drift[] {
+  const { name, source, fields } = table;
+  const detail = `${path}: ${message}`;
+  if (drift !== undefined) return [driftOf(drift, { field: '', detail, remedy })];
+  const column = path.startsWith(`${source}.`) ? path.slice(source.length + 1) : null;
+  if (column !== null) {
+    const reading = fields.filter((each) => each.source.kind === 'column' && each.source.column === column);
+    return (reading.length === 0 ? [null] : reading).map((each) =>
+      driftOf('column_missing', {
+        field: each?.property ?? '',
+        detail,
+        remedy: columnRemedy(each?.property ?? null, column, { source, remedy }),
+      }),
+    );
+  }
+  const ofConfig = `tables.${name}.fields.`;
+  const ofField = fields.find(({ property }) =>
+    [`${source} ${property}`, `${ofConfig}${property}`].some(
+      (place) => path === place || path.startsWith(`${place}.`),
+    ),
+  );
+  if (ofField === undefined) return [driftOf('table_changed', { field: '', detail, remedy })];
+  const field = ofField.property;
+  if (!path.startsWith(ofConfig)) return [driftOf('expression_broken', { field, detail, remedy })];
+  return [driftOf('column_unfit', { field, detail, remedy: `${remedy}; or change the column in SQL` })];
+}
+
+/** A renamed column looks as one that was dropped: only a person knows which it was. */
+function columnRemedy(
+  property: string | null,
+  column: string,
+  { source, remedy }: { readonly source: string; readonly remedy: string },
+): string {
+  const setting = property === null ? 'the key' : `the field ${JSON.stringify(property)}`;
+  const back = `ALTER TABLE ${source} RENAME COLUMN … TO "${column}", or ADD COLUMN "${column}" …`;
+  return `call the column of ${setting} in the configuration as it is called now (${remedy}), and run \`pgnotion start\` again; or give the table the column in SQL: ${back}`;
+}
