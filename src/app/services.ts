@@ -1,5 +1,6 @@
 import type { Monitor } from '../admin/monitor.ts';
 import type { Config } from '../config/mapping-file.ts';
+import type { Assumptions } from '../model/probe/assumptions.ts';
 import { BACKFILL, BULK, LIVE, type Urgency } from '../model/urgency.ts';
 import type { NotionClient } from '../notion/client.ts';
 import { watchEnumLabels } from '../reconcile/enum-labels.ts';
@@ -7,7 +8,7 @@ import type { ShowProgress } from '../reconcile/first-sync.ts';
 import { watchPublication } from '../reconcile/publication.ts';
 import type { Log } from '../runtime/log.ts';
 import { keepTrying, mayPass } from '../runtime/retry.ts';
-import { runTogether, type Service } from '../runtime/service.ts';
+import type { Service } from '../runtime/service.ts';
 import { createWake } from '../runtime/wake.ts';
 import type { Answer } from '../state/requests.ts';
 import type { Store } from '../state/sql.ts';
@@ -19,6 +20,7 @@ import { type HousekeepingOptions, housekeeping } from './housekeeping.ts';
 import { openOwnStream } from './open-stream.ts';
 import { captureOrRenew, streamOf } from './output-plugin.ts';
 import { assumptionsIn } from './probe/assumed.ts';
+import { runAsAssumed } from './probe/taken-over.ts';
 import { unresolvedService } from './unresolved-tables.ts';
 
 type Serving = {
@@ -87,15 +89,16 @@ export async function servicesOf(
   const flow = async (signal: AbortSignal): Promise<void> => {
     const self = await greetPatiently(options, ends, signal);
     if (self === null) return;
-    const assumed = await assumptionsIn(store, installation.environment, self.id);
+    const read = () => assumptionsIn(store, installation.environment, self.id);
+    const assumed = await read();
     log.info({ tables: config.tables.map((table) => table.name), as: self.name, assumed }, 'syncing');
     const hints = createHints();
     const hint = hinting(hints, wakeups);
     using _ = options.monitor.atWork({ store, tables: shared.tables, botId: self.id, hint });
     options.onReady?.();
-    const own = { shared: { ...shared, botId: self.id }, wakeups, hints, assumed };
-    const flows = flowsOf(options, installation, own);
-    await runTogether(flows, signal, log);
+    const own = { shared: { ...shared, botId: self.id }, wakeups, hints };
+    const flows = (now: Assumptions) => flowsOf(options, installation, { ...own, assumed: now });
+    await runAsAssumed(assumed, { read, flows, log }, signal);
   };
   return [
     // Once it has ended, however it did, nobody waits for the log to be read.

@@ -141,6 +141,7 @@ test('a failure: listed, explained, tried again; the table compared; the change 
   await sides.sql(`update items set name = 'refused' where id = 12`);
   await eventually(async () => (await sides.failures()).some(({ key, parked }) => key === '12' && parked));
   expect(await run('failures list')).toContain('Not this time');
+  expect(await run('drift list')).toContain('as the configuration says');
   stage.sandbox.control.faults.clear();
   await run('failures retry TABLE KEY', { TABLE: 'items', KEY: '12' });
   await stage.settled();
