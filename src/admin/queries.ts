@@ -8,7 +8,7 @@ import { type ActionLine, readActions } from '../state/admin-actions.ts';
 import { type ChartPoint, readCharts, requestsWithin } from '../state/charts.ts';
 import { type ConflictLine, readConflicts } from '../state/conflicts.ts';
 import { readSystem, type SystemStatus } from '../state/daemon-status.ts';
-import { type DriftLine, readDrift } from '../state/drift.ts';
+import { type DriftEntry, driftEntries } from '../state/drift.ts';
 import { storedEvidence } from '../state/evidence.ts';
 import type { ExplainLine } from '../state/explain.ts';
 import { readFirstSync } from '../state/first-sync.ts';
@@ -50,7 +50,7 @@ export type Inbox = {
   readonly failures: readonly (FailureLine & { readonly sentence: string })[];
   readonly conflicts: readonly (ConflictLine & { readonly title: string })[];
   readonly guarded: readonly (GuardedChange & { readonly sentence: string })[];
-  readonly drift: readonly DriftLine[];
+  readonly drift: readonly DriftEntry[];
   /** The kinds of which there are more than these. */
   readonly more: readonly ('failures' | 'conflicts' | 'guarded')[];
 };
@@ -108,7 +108,7 @@ async function readOverview({ sql, slot, limit }: QueryParts): Promise<Overview>
   const [system, tables, drift, notes, firstSync, refused, requests, verification] = await Promise.all([
     readSystem(sql, slot),
     readStatus(sql),
-    readDrift(sql),
+    driftEntries(sql),
     slotLines(sql),
     readFirstSync(sql),
     readRefusedKinds(sql),
@@ -139,7 +139,7 @@ async function readInbox(sql: Sql): Promise<Inbox> {
     readFailures(sql, MOST_LINES + 1),
     readConflicts(sql, false),
     readGuardedChanges(sql, MOST_LINES + 1),
-    readDrift(sql),
+    driftEntries(sql),
   ]);
   const first = <T>(lines: readonly T[]): readonly T[] => lines.slice(0, MOST_LINES);
   const more = Object.entries({ failures, conflicts, guarded }).filter(

@@ -75,3 +75,7 @@ export async function driftCounts(sql: Sql): Promise<ReadonlyMap<string, DriftCo
   );
   return new Map(rows.map(({ table, ...count }) => [table, count]));
 }
+
+/** Former names. */
+export type DriftLine = DriftEntry;
+export const readDrift = driftEntries;
