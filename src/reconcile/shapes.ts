@@ -160,6 +160,7 @@ async function keep(
     if (compares) await compareAgain(sql, [name]);
     return releaseRefusedByShape(sql, name);
   });
+  if (drifts.length > 0) log.error({ table: name, drifts }, 'fields of a table are paused');
   if (!isFirst) log.info({ table: name, released }, 'the table has changed: what was refused is tried again');
 }
 

@@ -32,7 +32,7 @@ const LABELLED = `create or replace function labelled(name text) returns text la
 const schema = `${LABELLED}
   create table goods (id integer primary key, name text not null, note text, price integer, state text);
   create table others (id integer primary key, name text not null, note text);
-  insert into goods select n, 'good ' || n, 'note ' || n, n * 10, 'open' from generate_series(1, 3) n;
+  insert into goods select n, 'good ' || n, 'note ' || n, n * 10, case n when 3 then 'done' else 'open' end from generate_series(1, 3) n;
   insert into others select n, 'other ' || n, 'note ' || n from generate_series(1, 3) n;`;
 
 type Entry = {
