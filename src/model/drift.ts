@@ -110,6 +110,8 @@ export const driftsOfFields = (faults: readonly Fault[], table: TablePlaces): re
 function driftsOfFault({ path, message, remedy, drift }: Fault, table: TablePlaces): readonly Drift[] {
   const { name, source, fields } = table;
   const detail = `${path}: ${message}`;
+  if (drift === 'table_missing')
+    return [driftOf(drift, { field: '', detail, remedy: tableRemedy(path, name, remedy) })];
   if (drift !== undefined) return [driftOf(drift, { field: '', detail, remedy })];
   const column = path.startsWith(`${source}.`) ? path.slice(source.length + 1) : null;
   if (column !== null) {
@@ -133,6 +135,10 @@ function driftsOfFault({ path, message, remedy, drift }: Fault, table: TablePlac
   if (!path.startsWith(ofConfig)) return [driftOf('expression_broken', { field, detail, remedy })];
   return [driftOf('column_unfit', { field, detail, remedy: `${remedy}; or change the column in SQL` })];
 }
+
+/** It may be called otherwise by now, stand in another schema, or be gone. */
+const tableRemedy = (path: string, name: string, remedy: string): string =>
+  `give the table its name back in SQL (ALTER TABLE … RENAME TO, or SET SCHEMA), or make it again; or, if ${path} is called otherwise for good, set the source of tables.${name} in the configuration (${remedy}), and run \`pgnotion start\` again`;
 
 /** A renamed column looks as one that was dropped: only a person knows which it was. */
 function columnRemedy(

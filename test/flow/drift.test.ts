@@ -167,7 +167,7 @@ const CASES: Readonly<Record<string, Case>> = {
   'a table that is renamed': {
     breaks: sql('alter table goods rename to wares'),
     told: ' table_missing postgres table sql',
-    remedy: /make the table|did you mean/,
+    remedy: /ALTER TABLE … RENAME TO/,
     settles: sql('alter table wares rename to goods'),
     concerns: ['name', 'Name'],
   },
