@@ -79,13 +79,15 @@ export function merged(drifts: readonly Drift[]): readonly Drift[] {
   return [...groups.values()].flatMap(([first, ...more]) =>
     first === undefined
       ? []
-      : [
-          {
-            ...first,
-            detail: listed([first, ...more].map(({ detail }) => detail)),
-            remedy: listed([first, ...more].map(({ remedy }) => remedy)),
-          },
-        ],
+      : more.length === 0
+        ? [first]
+        : [
+            {
+              ...first,
+              detail: listed([first, ...more].map(({ detail }) => detail)),
+              remedy: listed([first, ...more].map(({ remedy }) => remedy)),
+            },
+          ],
   );
 }
 

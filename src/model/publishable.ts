@@ -196,10 +196,31 @@ function keyFault({ key }: WantedTable, facts: TableFacts): Wrong | null {
   const same = (columns: readonly string[]): boolean =>
     columns.length === key.length && columns.every((column) => key.includes(column));
   if (facts.uniqueKeys.some(same)) return null;
+  const primary = facts.parts.find(({ primary }) => primary !== null)?.primary ?? null;
+  if (primary !== null) return otherKeyFault(key, primary.columns, facts);
   const columns = key.map(quote).join(', ');
   return {
     message: `nothing keeps its key (${key.join(', ')}) unique and without NULL`,
     remedy: `a record needs a key that never repeats: ALTER TABLE ${facts.quoted} ADD PRIMARY KEY (${columns});`,
+  };
+}
+
+/** The primary key is another one, or its columns are called otherwise: nobody can tell which. */
+function otherKeyFault(
+  key: readonly string[],
+  present: readonly string[],
+  { quoted }: Pick<TableFacts, 'quoted'>,
+): Wrong {
+  const gone = key.filter((column) => !present.includes(column));
+  const come = present.filter((column) => !key.includes(column));
+  const renames = gone.map(
+    (column, at) => `ALTER TABLE ${quoted} RENAME COLUMN ${quote(come[at] ?? '')} TO ${quote(column)};`,
+  );
+  const back =
+    gone.length === come.length ? `; or, if its columns were only renamed: ${renames.join(' ')}` : '';
+  return {
+    message: `nothing keeps its key (${key.join(', ')}) unique and without NULL: its primary key is (${present.join(', ')})`,
+    remedy: `set its key to ${JSON.stringify(present)} in the configuration, and run \`pgnotion start\` again${back}`,
   };
 }
 
