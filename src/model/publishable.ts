@@ -42,12 +42,18 @@ export function publishFaults(
   ].filter((each) => each !== null);
   // A primary key mends the identity too, and that of a partitioned table gives each partition one.
   const key = keyFault(wanted, facts);
-  const byKey = key !== null && (facts.kind === 'p' || faults.length === 0);
-  const all = byKey ? [...faults.filter(({ lacksKey }) => lacksKey !== true), key] : faults;
+  // What an index shows says nothing where the key's columns are not what they were.
+  const byKey = key !== null && (facts.kind === 'p' || faults.every(({ showsOther }) => showsOther === true));
+  const all = byKey ? [...faults.filter((one) => !one.lacksKey && !one.showsOther), key] : faults;
   return all.map(({ message, remedy }) => fault(message, remedy));
 }
 
-type Wrong = { readonly message: string; readonly remedy: string; readonly lacksKey?: boolean };
+type Wrong = {
+  readonly message: string;
+  readonly remedy: string;
+  readonly lacksKey?: boolean;
+  readonly showsOther?: boolean;
+};
 
 const KINDS: Readonly<Record<string, string>> = {
   v: 'a view',
@@ -157,6 +163,7 @@ function shownFault(wanted: WantedTable, part: PartFacts, index: IndexFacts, it:
   const primary = part.primary;
   const asDefault = isUsable(primary) && hidden.every((column) => primary?.columns.includes(column));
   return {
+    showsOther: true,
     message: `${whose} leaves out ${hidden.join(', ')}, so that a DELETE does not tell which row it was`,
     remedy: `ALTER TABLE ${part.name} REPLICA IDENTITY ${asDefault ? 'DEFAULT' : 'FULL'};`,
   };

@@ -146,6 +146,8 @@ export async function suspendTable(
 ): Promise<void> {
   const reason = reasonOf(drifts);
   if (!isKnown) log.error({ table, reason, ...(code !== undefined && { code }) }, 'a table is suspended');
+  // What refuses the table meanwhile says why itself.
+  await sql.query('select from pgnotion.data_sources where table_name = $1 for update', [table]);
   await sql.query(
     `update pgnotion.data_sources
         set paused_at = coalesce(paused_at, clock_timestamp()), paused_reason = $2, paused_by = 'trouble'
