@@ -41,7 +41,9 @@ $$;
 create function pgnotion.resume_all() returns bigint language sql as $$
   with resumed as (
     update pgnotion.data_sources set paused_at = null, paused_reason = null, paused_by = null
-     where paused_by = 'hand' returning 1)
+     where paused_by = 'hand' returning table_name),
+  noticed as (
+    delete from pgnotion.drifts d using resumed r where d.table_name = r.table_name and d.pauses = 'table')
   select count(*) from resumed;
 $$;
 

@@ -152,6 +152,9 @@ const drift = z.object({
   detail: z.string(),
   remedy: z.string(),
   since: time,
+  side: z.enum(['postgres', 'notion']),
+  pauses: z.enum(['nothing', 'field', 'table']),
+  remedy_kind: z.enum(['config', 'sql', 'click', 'command', 'nothing']),
 });
 export const inbox = z.object({
   failures: z.array(failure),

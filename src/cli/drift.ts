@@ -1,6 +1,7 @@
+import { unknownTable } from '../app/operator.ts';
 import { sentences } from '../model/sentences.ts';
 import { type DriftEntry, driftEntries } from '../state/drift.ts';
-import { type Loaded, unknownTable, withState } from './commands.ts';
+import { type Loaded, withState } from './commands.ts';
 import { ageText } from './units.ts';
 
 /** How many entries `status` shows; `drift list` has all. */
