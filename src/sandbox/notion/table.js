@@ -80,7 +80,9 @@ function widthOf({ kind, property }) {
   if (kind === 'comments') return 46;
   if (kind === 'actions') return NARROW.matches ? 52 : state.bin ? 200 : 110;
   if (property.type === 'title' && NARROW.matches) return 150;
-  return WIDTHS[property.type] ?? 170;
+  // Names of the usual lengths are read whole.
+  const named = Math.min(230, 46 + 8 * property.name.length);
+  return Math.max(WIDTHS[property.type] ?? 170, named);
 }
 
 /** Shows the rows in view. Rows and cells stay what they are while only their values change. */
