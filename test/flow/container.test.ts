@@ -107,7 +107,8 @@ describe.skipIf(unable !== null)('the image', () => {
     silent?.close();
     await sandbox?.close();
     await database?.drop();
-    if (group !== null) await rmdir(group);
+    const made = group;
+    if (made !== null) await eventually(() => rmdir(made).then(() => true));
     await rm(folder, { recursive: true, force: true });
   });
 

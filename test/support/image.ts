@@ -1,6 +1,6 @@
 import { execFile, spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { chmod, cp, mkdir, readFile, readlink, rm, symlink, writeFile } from 'node:fs/promises';
+import { chmod, cp, mkdir, readFile, readlink, rmdir, symlink, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { promisify } from 'node:util';
 import { type Dockerfile, parseDockerfile, type Stage, type Step } from './dockerfile.ts';
@@ -240,10 +240,11 @@ export async function memoryGroup(name: string, bytes: number): Promise<string |
     const group = join(parent, name);
     try {
       await mkdir(group);
-      await writeFile(join(group, limit), `${bytes}`);
+      // The file is the kernel's: where it is missing, this is an ordinary folder.
+      await writeFile(join(group, limit), `${bytes}`, { flag: 'r+' });
       return group;
     } catch {
-      await rm(group, { recursive: true, force: true }).catch(() => undefined);
+      await rmdir(group).catch(() => undefined);
     }
   }
   return null;
