@@ -178,8 +178,8 @@ function conditionTexts(cause: Condition): readonly string[] {
     case 'drift': {
       const many = cause.count === 1 ? 'in one respect' : `in ${cause.count} respects`;
       return [
-        `Notion deviates from the configuration ${many} (${cause.tables})`,
-        'look at `pgnotion status`',
+        `a schema deviates from the configuration ${many} (${cause.tables})`,
+        'look at `pgnotion drift list`',
       ];
     }
     case 'verify-differences': {

@@ -69,7 +69,7 @@ export const METRICS = {
     type: 'gauge',
     help: 'Changes that wait for a person because they are so many, or because only a person knows.',
   },
-  pgnotion_drift: { type: 'gauge', help: 'Where Notion deviates from the configuration.' },
+  pgnotion_drift: { type: 'gauge', help: 'What is noticed of either schema, beside what suspends a table.' },
   pgnotion_verify_differences: {
     type: 'gauge',
     help: 'Differences that the last comparison of both sides found; NaN if there was none.',

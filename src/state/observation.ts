@@ -81,8 +81,8 @@ export async function readObservation(sql: Sql, slot: string, windowMs: number):
                                     where started_at > clock_timestamp() - interval '1 hour' and status = 'done'
                                     order by started_at desc limit least(clashed.n * 200, 20000)) as recent)::float8 as "changesOfHour",
             coalesce((select sum(changes) from pgnotion.guarded_changes), 0)::float8 as guarded,
-            (select count(*) from pgnotion.drift)::float8 as drift,
-            array(select distinct table_name from pgnotion.drift order by 1 limit 3) as drifting,
+            (select count(*) from pgnotion.drift where pauses <> 'table')::float8 as drift,
+            array(select distinct table_name from pgnotion.drift where pauses <> 'table' order by 1 limit 3) as drifting,
             verified.run, verified.differences::float8,
             (select extract(epoch from finished_at)::float8 from pgnotion.operations
               where status = 'done' order by id desc limit 1) as "lastSuccess",

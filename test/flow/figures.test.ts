@@ -177,8 +177,8 @@ test('conflicts, drift and differences are shown as the state has them', async (
              values ('CONCURRENT_UPDATE', 'items', '1', 'manual', 'open')`);
   await becomes('pgnotion_conflicts ', (now) => now === 1);
   await becomes('pgnotion_conflicts_ratio', (now) => now > 0);
-  await sql(`insert into pgnotion.drifts (table_name, property, kind, detail, remedy)
-             values ('elsewhere', 'X', 'x', 'x', 'x')`);
+  await sql(`insert into pgnotion.drifts (table_name, property, kind, detail, remedy, side, pauses, remedy_kind)
+             values ('elsewhere', 'X', 'x', 'x', 'x', 'notion', 'nothing', 'config')`);
   await becomes('pgnotion_drift', (now) => now === 1);
   await sql(`insert into pgnotion.runs (kind, started_at, finished_at, result, counts)
              values ('verify', clock_timestamp(), clock_timestamp(), 'differences', '{"differences": 2}')`);
