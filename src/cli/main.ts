@@ -2,7 +2,16 @@
 import { Option } from 'commander';
 import { HEAP_GROWTH_PERCENT, limitHeapGrowth } from '../runtime/heap.ts';
 import type { ResolveOptions } from './conflicts.ts';
-import { addGuardedCommands, completeHelp, configFile, json, load, printDone, program } from './program.ts';
+import {
+  addDriftCommand,
+  addGuardedCommands,
+  completeHelp,
+  configFile,
+  json,
+  load,
+  printDone,
+  program,
+} from './program.ts';
 import type { RollbackArguments } from './rollback.ts';
 import { addDoctorCommand, addSetupCommands } from './setup-commands.ts';
 import { ask, endQuietlyWithReader, print, report, stopSignal, tell } from './terminal.ts';
@@ -180,14 +189,7 @@ failures
 const drift = program
   .command('drift')
   .description('what is noticed of either schema that is not as the configuration says');
-drift
-  .command('list')
-  .description('each with what it pauses, since when, and what settles it')
-  .option('--table <name>', 'that of one table')
-  .action(async ({ table = null }: { readonly table?: string | null }) => {
-    const { driftCommand } = await import('./drift.ts');
-    await print(await driftCommand(await load(true), table, json()));
-  });
+addDriftCommand(drift);
 
 const guarded = program
   .command('guarded')
