@@ -2,18 +2,9 @@
 import { Option } from 'commander';
 import { HEAP_GROWTH_PERCENT, limitHeapGrowth } from '../runtime/heap.ts';
 import type { ResolveOptions } from './conflicts.ts';
-import {
-  addDriftCommand,
-  addGuardedCommands,
-  completeHelp,
-  configFile,
-  json,
-  load,
-  printDone,
-  program,
-} from './program.ts';
+import { addGuardedCommands, completeHelp, configFile, json, load, printDone, program } from './program.ts';
 import type { RollbackArguments } from './rollback.ts';
-import { addDoctorCommand, addSetupCommands } from './setup-commands.ts';
+import { addDoctorCommand, addDriftCommand, addSetupCommands } from './setup-commands.ts';
 import { ask, endQuietlyWithReader, print, report, stopSignal, tell } from './terminal.ts';
 import { addVerifyCommand } from './verify-command.ts';
 
@@ -186,9 +177,7 @@ failures
     await printDone(await retryCommand(await load(true), table, key));
   });
 
-const drift = program
-  .command('drift')
-  .description('what is noticed of either schema that is not as the configuration says');
+const drift = program.command('drift').description('what is noticed of either schema');
 addDriftCommand(drift);
 
 const guarded = program

@@ -136,18 +136,6 @@ export function completeHelp(command: Command, path: readonly string[] = []): vo
   for (const inner of command.commands) completeHelp(inner, [...path, inner.name()]);
 }
 
-/** What is noticed of either schema. */
-export function addDriftCommand(drift: Command): void {
-  drift
-    .command('list')
-    .description('each with what it pauses, since when, and what settles it')
-    .option('--table <name>', 'that of one table')
-    .action(async ({ table = null }: { readonly table?: string | null }) => {
-      const { driftCommand } = await import('./drift.ts');
-      await print(await driftCommand(await load(true), table, json()));
-    });
-}
-
 /** What a person does with the changes that wait; `deletes` is the group's former name. */
 export function addGuardedCommands(guarded: Command, deletes: Command): void {
   for (const command of [guarded, deletes]) {

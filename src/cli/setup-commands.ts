@@ -68,3 +68,15 @@ async function probeWorkspace(out: string): Promise<void> {
   const { probeCommand } = await import('./probe.ts');
   await print(await probeCommand(await load(true), { json: json(), out, signal: stopSignal(), tell }));
 }
+
+/** What is noticed of either schema. */
+export function addDriftCommand(drift: Command): void {
+  drift
+    .command('list')
+    .description('each with what it pauses, since when, and what settles it')
+    .option('--table <name>', 'that of one table')
+    .action(async ({ table = null }: { readonly table?: string | null }) => {
+      const { driftCommand } = await import('./drift.ts');
+      await print(await driftCommand(await load(true), table, json()));
+    });
+}
