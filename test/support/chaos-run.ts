@@ -165,7 +165,11 @@ export async function runChaos(name: string, steps: readonly Command[]): Promise
   }
   const died = world.daemon.died();
   if (died !== null) faults.push(`the daemon ended by itself:\n${died}`);
-  const verdict = await judge(world);
+  // Whatever is wrong with the judging itself, the evidence is kept.
+  const verdict = await judge(world).catch((error: unknown) => ({
+    faults: [error instanceof Error ? (error.stack ?? error.message) : String(error)],
+    counts: {},
+  }));
   faults.push(...verdict.faults);
   if (faults.length > 0)
     throw new Error(`${faults.join('\n')}\nevidence: ${await keepEvidence(world, name, steps)}`);

@@ -68,7 +68,9 @@ export const chaosSchema = `
   -- Whoever changes a row: the daemon's role has no other right to the audit.
   create function keep_audit() returns trigger language plpgsql security definer as $$
   begin
-    insert into audit (depth, source, op, old, new) values (pg_trigger_depth(), tg_table_name, tg_op,
+    insert into audit (depth, source, op, old, new) values (pg_trigger_depth(),
+      -- A table that is renamed away is still the same one.
+      replace(tg_table_name, 'away_', ''), tg_op,
       case when tg_op <> 'INSERT' then to_jsonb(old) end, case when tg_op <> 'DELETE' then to_jsonb(new) end);
     return null;
   end $$;
