@@ -250,7 +250,9 @@ begin
     if captured and not exists (
       select from pgnotion.settings where pgnotion.settings.name = 'publication' and value ? 'published'
          and value ->> 'published' is distinct from pgnotion.published_as((value ->> 'made')::oid))
-    and exists (select from pgnotion.data_sources where table_name = name and backfilled_at is not null) then
+    -- A suspended table may be one that the daemon does not read at all.
+    and exists (select from pgnotion.data_sources
+                 where table_name = name and backfilled_at is not null and (paused_at is null or paused_by = 'hand')) then
       select o.key is not null as waits, o.parked_at, o.reason, o.remedy into line
         from (select) as one left join pgnotion.outbox o on o.table_name = name and o.key = record_key;
       if line.parked_at is not null then
@@ -289,6 +291,9 @@ begin
           select from pgnotion.first_contacts f left join pgnotion.records r on r.table_name = name and r.key = record_key
            where f.table_name = name and f.over_at is null and r.page_id is null)
         then 'its database is being read for the first time: no row gets a page before it is known'
+        when captured and exists (select from pgnotion.data_sources
+                                   where table_name = name and paused_at is not null and paused_by is distinct from 'hand')
+          then (select 'its table is suspended: ' || paused_reason from pgnotion.data_sources where table_name = name)
         when captured then 'its delivery is not over' else 'the log has not been read up to the call' end;
       remedy := format('see pgnotion.explain(%L, %L) and pgnotion.slot', name, record_key);
       return;

@@ -32,6 +32,9 @@ async function capture(): Promise<void> {
 
 const moveSlot = () => rows('select pg_replication_slot_advance($1, pg_current_wal_flush_lsn())', [slot]);
 
+/** All that is committed from now on too. */
+const captureAll = () => rows(`update pgnotion.checkpoint set acknowledged = 'FFFFFFFF/0'`);
+
 const dirty = (parked: boolean) =>
   rows(
     `insert into pgnotion.outbox (table_name, key, kind, parked_at, code, reason, remedy)
@@ -68,10 +71,12 @@ test('a record at rest is there at once, after the log up to the call has been r
 });
 
 test('a slot that somebody else moved tells nothing of what has been read', async () => {
-  const answer = waitFor('300 ms');
+  const answer = waitFor();
   await isWaiting();
   await moveSlot();
-  expect(await answer).toBe(false);
+  expect(await Promise.race([answer, waitFor('300 ms')])).toBe(false);
+  await capture();
+  expect(await answer).toBe(true);
 });
 
 test('a change that the publication left out is waited for until all rows have been compared', async () => {
@@ -83,8 +88,7 @@ test('a change that the publication left out is waited for until all rows have b
                   from pg_publication where pubname = 'watched'`);
     await rows('alter publication watched drop table watched');
     await rows('alter publication watched add table watched');
-    const answer = waitFor('20 seconds');
-    await capture();
+    await captureAll();
     expect(await waitFor('300 ms')).toBe(false);
     // As the daemon does in one transaction; the comparison that it asks for is what is waited for from then on.
     await rows(`with noted as (update pgnotion.settings set value = value || jsonb_build_object('published',
@@ -93,12 +97,30 @@ test('a change that the publication left out is waited for until all rows have b
                 update pgnotion.data_sources set backfilled_at = null`);
     expect(await waitFor('300 ms')).toBe(false);
     await rows('update pgnotion.data_sources set backfilled_at = now()');
-    expect(await answer).toBe(true);
+    expect(await waitFor()).toBe(true);
   } finally {
     await rows('drop publication watched');
     await rows('drop table watched');
     await rows(`delete from pgnotion.settings where name = 'publication'`);
   }
+});
+
+test('a suspended table, whose changes nobody may have read, is waited for', async () => {
+  const suspend = (by: string | null) =>
+    rows(
+      `update pgnotion.data_sources set paused_by = $1::text, paused_reason = 'it is gone',
+              paused_at = case when $1 is not null then now() end`,
+      [by],
+    );
+  await suspend('trouble');
+  await captureAll();
+  expect(await statusOf('300 ms')).toMatchObject({
+    status: 'timeout',
+    reason: expect.stringContaining('its table is suspended: it is gone'),
+  });
+  // What a person paused is read all the same.
+  await suspend('hand');
+  expect(await waitFor()).toBe(true);
 });
 
 test('a change that was captured in time is waited for until it has left the outbox', async () => {
