@@ -5,10 +5,11 @@ import type { RefusedField } from '../model/refused-field.ts';
 import type { Unshown } from '../model/relation-targets.ts';
 import { liveConflictsJson } from './conflicts.ts';
 import { closingDoubts, doubtSeconds, type OperationId } from './operations.ts';
-import { type SettledEntry, settling } from './outbox.ts';
+import { type OutboxEntry, type SettledEntry, settling } from './outbox.ts';
 import { RECORD_COLUMNS, type RecordRow, type SyncRecord, toRecord } from './records.ts';
 import { refusedFieldsJson } from './refused-fields.ts';
 import type { Sql, Store } from './sql.ts';
+import { releasing, shareWaiting } from './waiting.ts';
 
 /** What is known of the records of a batch before any of them is delivered. */
 export type KnownBatch = {
@@ -78,36 +79,64 @@ export type MadePage = {
 };
 
 /**
- * Ties a page that was just made to its record and ends the operation, in one statement, because every page of a first sync
- * passes here. Nothing can have pointed to the page before.
+ * Ties a page that was just made to its record and ends the operation, in one statement. Nothing can have pointed to the page
+ * before.
  */
 export async function linkMade(sql: Sql, made: MadePage): Promise<void> {
-  const unshown = Object.entries(made.unshown).filter(([, pages]) => pages.length > 0);
+  await sql.query(`with ${tying(2)} select`, [made.table, made.key, ...tied(made)]);
+}
+
+/**
+ * The same of a page that waits for no other, with the end of what waits for it and of its entry: every page of a first sync
+ * passes here. The transaction has nothing else to do.
+ */
+export async function finishMade(
+  sql: Sql,
+  {
+    entry,
+    made,
+    settles,
+  }: { readonly entry: OutboxEntry; readonly made: MadePage; readonly settles: boolean },
+): Promise<void> {
+  await shareWaiting(sql);
   await sql.query(
-    `with done as (
-       update pgnotion.operations
-          set status = 'done', error = null, finished_at = clock_timestamp(), page_id = $3 where id = $9)
-     insert into pgnotion.records
-       (table_name, key, page_id, state, base_row, base_page, page_edited_at, agreed_at, synced_at, extras, unshown)
-     values ($1, $2, $3::uuid, 'linked', $4, $5, $6, $6, clock_timestamp(), $7::text[], $8)
-     on conflict (table_name, key) do update
-       set page_id = excluded.page_id, state = 'linked', base_row = excluded.base_row, rested_at = null,
-           base_page = excluded.base_page, intent_at = null, page_edited_at = excluded.page_edited_at,
-           agreed_at = excluded.agreed_at, synced_at = excluded.synced_at, extras = excluded.extras,
-           unshown = excluded.unshown`,
-    [
-      made.table,
-      made.key,
-      made.page,
-      JSON.stringify(made.baseRow),
-      JSON.stringify(made.basePage),
-      made.pageEditedAt,
-      made.extras,
-      JSON.stringify(Object.fromEntries(unshown)),
-      made.operation,
-    ],
+    `with ${tying(6)},
+     ${releasing({ waitsForNothing: 'true', urgency: '$5' })},
+     ${settling('$6::boolean and (select count(*) from released) >= 0')}
+     select count(*) from released`,
+    [entry.table, entry.key, entry.version, entry.restore, entry.urgency, settles, ...tied(made)],
   );
 }
+
+/** Common table expressions that tie a page to the record of table $1 and key $2, with parameters of their own (`tied`). */
+const tying = (before: number): string => {
+  const [page, row, image, edited, extras, unshown, operation] = [1, 2, 3, 4, 5, 6, 7].map(
+    (n) => `$${before + n}`,
+  );
+  return `
+     done as (
+       update pgnotion.operations
+          set status = 'done', error = null, finished_at = clock_timestamp(), page_id = ${page} where id = ${operation}),
+     linked as (
+       insert into pgnotion.records
+         (table_name, key, page_id, state, base_row, base_page, page_edited_at, agreed_at, synced_at, extras, unshown)
+       values ($1, $2, ${page}::uuid, 'linked', ${row}, ${image}, ${edited}, ${edited}, clock_timestamp(), ${extras}::text[], ${unshown})
+       on conflict (table_name, key) do update
+         set page_id = excluded.page_id, state = 'linked', base_row = excluded.base_row, rested_at = null,
+             base_page = excluded.base_page, intent_at = null, page_edited_at = excluded.page_edited_at,
+             agreed_at = excluded.agreed_at, synced_at = excluded.synced_at, extras = excluded.extras,
+             unshown = excluded.unshown)`;
+};
+
+const tied = ({ page, baseRow, basePage, pageEditedAt, extras, unshown, operation }: MadePage): unknown[] => [
+  page,
+  JSON.stringify(baseRow),
+  JSON.stringify(basePage),
+  pageEditedAt,
+  extras,
+  JSON.stringify(Object.fromEntries(Object.entries(unshown).filter(([, pages]) => pages.length > 0))),
+  operation,
+];
 
 /** What an update of a page leaves behind. */
 export type FinishedUpdate = {

@@ -38,6 +38,7 @@ export async function recordsByKey(
   table: TableName,
   keys: readonly RowKey[],
 ): Promise<Map<RowKey, SyncRecord>> {
+  if (keys.length === 0) return new Map();
   const rows = await sql.query<RecordRow>(`${SELECT} where table_name = $1 and key = any($2::text[])`, [
     table,
     keys,
@@ -64,6 +65,7 @@ export const livingBase = (record: SyncRecord | undefined): RowImage | undefined
   record === undefined || isResting(record.state) ? undefined : record.baseRow;
 
 export async function recordsByPage(sql: Sql, pages: readonly PageId[]): Promise<Map<PageId, SyncRecord>> {
+  if (pages.length === 0) return new Map();
   const rows = await sql.query<RecordRow>(`${SELECT} where page_id = any($1::uuid[])`, [pages]);
   return new Map(
     rows.flatMap((row) => (row.page_id === null ? [] : [[row.page_id, toRecord(row)] as const])),

@@ -17,7 +17,7 @@ export async function releaseWaiting(sql: Sql, table: TableName, key: RowKey): P
   await release(sql, { table, key, urgency: BACKFILL }, false);
 }
 
-/** The same for a page that was just made, together with what it waits for itself: see `awaitTargets`. */
+/** The same for a page that was just made and waits for others itself: see `awaitTargets`. */
 export async function releaseMade(
   sql: Sql,
   { table, key, urgency }: Waiter,
@@ -30,17 +30,17 @@ export async function releaseMade(
 }
 
 /**
- * One statement, because every page of a first sync passes here with the lock. Each of those that waited is as urgent as
- * it was, or as its target, unless there are many of them. `waitsForNothing`: nor does the record wait for others any more.
+ * Common table expressions that end what waits for the record of table $1 and key $2. Each of those that waited is as urgent
+ * as it was, or as its target, unless there are many of them. `waitsForNothing`: nor does the record wait for others any more.
+ * `released` has to be read for it to happen.
  */
-const release = (sql: Sql, { table, key, urgency }: Waiter, waitsForNothing: boolean): Promise<object[]> =>
-  sql.query(
-    `with dropped as (
-       delete from pgnotion.waiting where $3 and table_name = $1 and key = $2),
+export const releasing = (at: { readonly waitsForNothing: string; readonly urgency: string }): string => `
+     dropped as (
+       delete from pgnotion.waiting where ${at.waitsForNothing} and table_name = $1 and key = $2),
      freed as (
        delete from pgnotion.waiting
-        where target_table = $1 and target_key = $2 and not ($3 and table_name = $1 and key = $2)
-       returning table_name, key, least(urgency, $4::smallint) as wanted),
+        where target_table = $1 and target_key = $2 and not (${at.waitsForNothing} and table_name = $1 and key = $2)
+       returning table_name, key, least(urgency, ${at.urgency}::smallint) as wanted),
      -- Locked in order, here and below, since pages are tied side by side.
      locked as materialized (
        select from pgnotion.outbox o join freed using (table_name, key) order by table_name, key for update of o),
@@ -48,11 +48,16 @@ const release = (sql: Sql, { table, key, urgency }: Waiter, waitsForNothing: boo
        update pgnotion.edits set next_at = clock_timestamp()
         where page_id in (select page_id from pgnotion.edits
                            where code = 'related_page_unknown' and next_at > clock_timestamp()
-                           order by page_id for update))
-     select pgnotion.enqueue(
-              array_agg(table_name), array_agg(key), 'write', lifts => false,
-              urgency => case when count(*) > ${MOST_ALONE} then greatest(wanted, ${BULK}::smallint) else wanted end)
-       from freed, (select count(*) from locked) as held group by wanted`,
+                           order by page_id for update)),
+     released as materialized (
+       select pgnotion.enqueue(
+                array_agg(table_name), array_agg(key), 'write', lifts => false,
+                urgency => case when count(*) > ${MOST_ALONE} then greatest(wanted, ${BULK}::smallint) else wanted end)
+         from freed, (select count(*) from locked) as held group by wanted)`;
+
+const release = (sql: Sql, { table, key, urgency }: Waiter, waitsForNothing: boolean): Promise<object[]> =>
+  sql.query(
+    `with ${releasing({ waitsForNothing: '$3::boolean', urgency: '$4' })} select count(*) from released`,
     [table, key, waitsForNothing, urgency],
   );
 
@@ -61,7 +66,7 @@ export const lockWaiting = (sql: Sql): Promise<object[]> =>
   sql.query('select pg_advisory_xact_lock($1)', [LOCKS.waiting]);
 
 /** The same for who only links: the pages of a first sync need not see each other, and are tied side by side. */
-const shareWaiting = (sql: Sql): Promise<object[]> =>
+export const shareWaiting = (sql: Sql): Promise<object[]> =>
   sql.query('select pg_advisory_xact_lock_shared($1)', [LOCKS.waiting]);
 
 /**

@@ -44,7 +44,9 @@ export async function findClaims(
   const keys = entries
     .filter(({ urgency, changedAt }) => all || (urgency !== BACKFILL && changedAt.getTime() < oldest))
     .map(({ key }) => key);
-  const found = new Map<RowKey, NotionPage[]>(keys.map((key) => [key, []]));
+  // None is asked for one by one of those that a first sync makes in a database of ours.
+  const settled = entries.filter(({ urgency }) => urgency === BACKFILL).map(({ key }) => key);
+  const found = new Map<RowKey, NotionPage[]>([...settled, ...keys].map((key) => [key, []]));
   for (let at = 0; at < keys.length; at += KEYS_PER_QUERY) {
     const some = keys.slice(at, at + KEYS_PER_QUERY);
     const pages = await pagesWith(context, table, { source, keys: some, ask }).catch((error: unknown) => {

@@ -12,7 +12,7 @@ import { createOnce } from '../notion/create-once.ts';
 import type { NotionFailure } from '../notion/error-classification.ts';
 import { readLate, readWhole } from '../notion/pages.ts';
 import { lookAtUnshown } from '../state/away.ts';
-import { linkMade as linkMadePage, type MadePage } from '../state/deliveries.ts';
+import { finishMade, linkMade as linkMadePage, type MadePage } from '../state/deliveries.ts';
 import { type OutboxEntry, settle } from '../state/outbox.ts';
 import { forget, type SyncRecord } from '../state/records.ts';
 import { type RequestOperation, requestOperation } from '../state/request-operation.ts';
@@ -172,12 +172,17 @@ async function linkMade(
     unshown,
     operation: operation.answered(),
   };
+  const settles = plan.faults.length === 0 && !more;
   const lifts = await context.store.transaction(async (sql) => {
+    if (made.answered && plan.missing.length === 0) {
+      await finishMade(sql, { entry, made: record, settles });
+      return false;
+    }
     await linkMadePage(sql, record);
     // One that was looked for may have been there for a while.
     if (!made.answered) await lookAtUnshown(sql, page.id);
     const urgent = await releaseMade(sql, entry, plan.missing);
-    if (plan.faults.length === 0 && !more) await settle(sql, entry);
+    if (settles) await settle(sql, entry);
     return urgent;
   });
   if (lifts) await hastenTargets(context, entry);

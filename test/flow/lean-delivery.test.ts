@@ -7,6 +7,10 @@ import { createStack, type Stack } from '../support/stack.ts';
 /** From the commit of a row to its page, with what the delivery asks before it rests again. */
 const MOST_STATEMENTS = 15;
 const UPDATES = 5;
+/** Of the statements that are made for each page of a first sync, and for no batch or look. */
+const MOST_OF_A_PAGE = 10;
+/** More than anything happens that is not done for each of them. */
+const ROWS = 300;
 /** Longer than the watchers' periods. */
 const IDLE_MS = 6_000;
 /** Until the loop that delivered rests again. */
@@ -14,13 +18,23 @@ const AFTERWARDS_MS = 200;
 const OWN = '/* the test */';
 
 let stack: Stack;
+/** The statements of the first sync. */
+let first: readonly string[] = [];
 const query = vi.spyOn(pg.Client.prototype, 'query');
 
 beforeAll(async () => {
-  const schema = `${shopSchema}; insert into items (name) values ('a'), ('b')`;
+  const schema = `${shopSchema}; insert into items (name) select 'item ' || i from generate_series(1, ${ROWS}) i`;
   stack = await createStack({ config: shopConfig, schema, pollSeconds: 3_600 });
   await stack.apply();
-  await stack.start();
+  first = await statementsOf(async () => {
+    await stack.start();
+    await eventually(async () => {
+      const { rows } = await stack.database.pool.query(
+        `select count(*)::int as n from pgnotion.records where state = 'linked' ${OWN}`,
+      );
+      return rows[0]?.n === ROWS;
+    });
+  });
   await stack.settled();
 });
 afterAll(async () => {
@@ -58,6 +72,14 @@ async function update(name: string): Promise<void> {
   });
   await pause(AFTERWARDS_MS);
 }
+
+test(`a page of a first sync costs at most ${MOST_OF_A_PAGE} SQL statements`, () => {
+  const counts = Map.groupBy(first, (text) => text);
+  const often = [...counts].filter(([, { length }]) => length >= ROWS).map(([text]) => text);
+  expect(often.length, often.join('\n')).toBeLessThanOrEqual(MOST_OF_A_PAGE);
+  for (const part of ['insert into pgnotion.operations', 'insert into pgnotion.requests', "'linked'"])
+    expect(often.join('\n')).toContain(part);
+});
 
 test(`one live update costs at most ${MOST_STATEMENTS} SQL statements from its commit to its page`, {
   timeout: 60_000,

@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, test } from 'vitest';
-import { type FinishedUpdate, finishUpdate } from '../../src/state/deliveries.ts';
+import { type FinishedUpdate, finishMade, finishUpdate, type MadePage } from '../../src/state/deliveries.ts';
 import { beginOperation, type Operation } from '../../src/state/operations.ts';
 import { markDirty, markRestore, settle } from '../../src/state/outbox.ts';
 import { link, recordsByKey } from '../../src/state/records.ts';
@@ -87,6 +87,67 @@ describe('an update that is finished', () => {
     await markRestore(sql, { table: suppliers, key: A, fields: ['Unit'] });
     await finishUpdate(sql, AT_WORK, entry, finished());
     expect(await stored()).toMatchObject({ version: 3, restore: ['Unit'] });
+  });
+});
+
+describe('a page that was made', () => {
+  const B = key('b');
+  const made = (operationId: MadePage['operation'] = null): MadePage => ({
+    table: suppliers,
+    key: B,
+    page: pageOf(2),
+    baseRow: { Name: 'b' },
+    basePage: { Name: 'b' },
+    pageEditedAt: new Date(0),
+    extras: [],
+    unshown: { Items: [], Other: [pageOf(9)] },
+    operation: operationId,
+  });
+  const finish = (entry: Entry, more: MadePage, settles = true) =>
+    inTransaction(pool(), (tx) => finishMade(tx, { entry, made: more, settles }));
+  const entryOfB = async (): Promise<Entry> => {
+    await settle(sql, await only());
+    await markDirty(sql, [dirty('b')]);
+    return only();
+  };
+
+  test('is tied to its record, ends its operation and its entry, and frees what waits for it', async () => {
+    const entry = await entryOfB();
+    await sql.query(
+      `insert into pgnotion.waiting values ('products', 'p', 'suppliers', 'b'), ('suppliers', 'b', 'suppliers', 'b')`,
+    );
+    const id = await beginOperation(sql, { ...operation, key: B, page: null, kind: 'create' }, null, true);
+    await finish(entry, made(id));
+    expect((await recordsByKey(sql, suppliers, [B])).get(B)).toMatchObject({
+      state: 'linked',
+      page: pageOf(2),
+      baseRow: { Name: 'b' },
+      unshown: { Other: [pageOf(9)] },
+      intentAgeMs: null,
+    });
+    expect(await operations()).toEqual([{ status: 'done', error: null }]);
+    expect(await stored('b')).toBe(undefined);
+    expect(await stored('p')).toMatchObject({ kind: 'write', due: true });
+    expect(await waiting()).toEqual([{ target_key: 'p' }]);
+  });
+
+  test('frees what waits for it also where its own entry stays, or is gone', async () => {
+    const entry = await entryOfB();
+    await sql.query(`insert into pgnotion.waiting values ('products', 'p', 'suppliers', 'b')`);
+    await finish(entry, made(), false);
+    expect(await stored('b')).toMatchObject({ version: 1 });
+    expect(await stored('p')).toMatchObject({ due: true });
+    await settle(sql, entry);
+    await sql.query(`insert into pgnotion.waiting values ('products', 'q', 'suppliers', 'b')`);
+    await finish(entry, made());
+    expect(await stored('q')).toMatchObject({ due: true });
+  });
+
+  test('invariant 1: a change that came since the claim stays', async () => {
+    const entry = await entryOfB();
+    await markDirty(sql, [dirty('b')]);
+    await finish(entry, made());
+    expect(await stored('b')).toMatchObject({ version: 2 });
   });
 });
 
