@@ -3,6 +3,7 @@ import type { Log } from '../runtime/log.ts';
 import type { Actions } from './actions.ts';
 import { isLoopback } from './addresses.ts';
 import type { Inside } from './api.ts';
+import { dashboardPages } from './dashboard.ts';
 import type { DashboardParts, SettingsView } from './dashboard-parts.ts';
 import { createLoginLimit } from './login-limit.ts';
 import type { Queries } from './queries.ts';
@@ -41,15 +42,16 @@ export function createInside(
     return { inside: null, greet: () => log.warn({ code, remedy }, message) };
   }
   const made = token ?? randomBytes(24).toString('base64url');
+  const parts = { queries, settings, readiness };
   const inside: Inside = {
     host,
     sessions: createSessions(made, { readOnly }),
     limit: createLoginLimit(),
     logSaysToken: token === null,
     log,
-    parts: { queries, settings, readiness },
+    parts,
     actions,
-    pages: null,
+    pages: dashboardPages(parts, log),
     stop,
   };
   const greet = (address: string): void => {

@@ -5,7 +5,7 @@ import { siteSafe } from './back.ts';
 import { dropSessionCookie, sessionCookie, setSessionCookie } from './cookie.ts';
 import { readFields } from './fields.ts';
 import type { LoginLimit } from './login-limit.ts';
-import { loginPage } from './login-page.ts';
+import { loginPage } from './pages/login.ts';
 import type { Sessions } from './session.ts';
 
 export type LoginParts = {

@@ -1,16 +1,19 @@
 import type { RowImage } from '../model/change.ts';
 import { conflictTitle } from '../model/conflict-page.ts';
 import { failureSentence } from '../model/failure-sentence.ts';
-import { progressJson, wholeOf } from '../model/first-sync.ts';
+import { type Progress, progressJson, wholeOf } from '../model/first-sync.ts';
+import { pageId } from '../model/ids.ts';
+import { notionIdIn } from '../model/notion-address.ts';
 import type { Evidence } from '../model/probe/evidence.ts';
 import { type ActivityFilter, type Listing, type OperationLine, readActivity } from '../state/activity.ts';
 import { type ActionLine, readActions } from '../state/admin-actions.ts';
 import { type ChartPoint, readCharts, requestsWithin } from '../state/charts.ts';
-import { type ConflictLine, readConflicts } from '../state/conflicts.ts';
+import { type ConflictLine, readConflicts, readRecordConflicts } from '../state/conflicts.ts';
 import { readSystem, type SystemStatus } from '../state/daemon-status.ts';
 import { type DriftEntry, driftEntries } from '../state/drift.ts';
 import { storedEvidence } from '../state/evidence.ts';
 import type { ExplainLine } from '../state/explain.ts';
+import { type FoundRecord, findRecords } from '../state/find-records.ts';
 import { readFirstSync } from '../state/first-sync.ts';
 import { type GuardedChange, readGuardedChanges } from '../state/guarded-changes.ts';
 import { type RecordLine, readRecordLine } from '../state/record-view.ts';
@@ -75,9 +78,16 @@ export type QueryParts = {
 
 export type Queries = {
   readonly overview: () => Promise<Overview>;
-  readonly inbox: () => Promise<Inbox>;
+  /** Of one table, or of all for null. */
+  readonly inbox: (table?: string | null) => Promise<Inbox>;
   /** Null if there is no such record. */
   readonly record: (table: string, key: string) => Promise<RecordView | null>;
+  /** The conflicts of a record that are not over. */
+  readonly conflicts: (table: string, key: string) => Promise<readonly ConflictLine[]>;
+  /** Records of these tables by their key, page id or address in Notion. */
+  readonly find: (text: string, tables: readonly string[]) => Promise<readonly FoundRecord[]>;
+  /** The first sync, or the comparison of all rows, that is under way. */
+  readonly progress: () => Promise<Progress | null>;
   readonly operations: (filter: ActivityFilter) => Promise<Listing<OperationLine>>;
   readonly runs: (before: string | null) => Promise<Listing<RunLine>>;
   readonly charts: (span: ChartSpan) => Promise<readonly ChartPoint[]>;
@@ -94,8 +104,14 @@ export function createQueries(parts: QueryParts): Queries {
   const { sql } = parts;
   return {
     overview: () => readOverview(parts),
-    inbox: () => readInbox(sql),
+    inbox: (table = null) => readInbox(sql, table),
     record: (table, key) => readRecord(parts, table, key),
+    conflicts: (table, key) => readRecordConflicts(sql, table, key),
+    find: (text, tables) => {
+      const page = notionIdIn(text, 'page');
+      return findRecords(sql, { key: text, page: page === null ? null : pageId(page) }, tables);
+    },
+    progress: async () => wholeOf(await readFirstSync(sql)),
     operations: (filter) => readActivity(sql, filter, OPERATIONS),
     runs: (before) => readRuns(sql, before, RUNS),
     charts: (span) => (span === 'hour' ? readCharts(sql, 1, 60) : readCharts(sql, 24, 1_800)),
@@ -134,11 +150,11 @@ async function readOverview({ sql, slot, limit }: QueryParts): Promise<Overview>
   };
 }
 
-async function readInbox(sql: Sql): Promise<Inbox> {
+async function readInbox(sql: Sql, table: string | null): Promise<Inbox> {
   const [failures, conflicts, guarded, drift] = await Promise.all([
-    readFailures(sql, MOST_LINES + 1),
-    readConflicts(sql, false),
-    readGuardedChanges(sql, MOST_LINES + 1),
+    readFailures(sql, MOST_LINES + 1, table),
+    readConflicts(sql, false, table),
+    readGuardedChanges(sql, MOST_LINES + 1, table),
     driftEntries(sql),
   ]);
   const first = <T>(lines: readonly T[]): readonly T[] => lines.slice(0, MOST_LINES);
@@ -152,7 +168,7 @@ async function readInbox(sql: Sql): Promise<Inbox> {
       ...line,
       sentence: failureSentence({ shown: null, reason: line.reason }),
     })),
-    drift,
+    drift: drift.filter(({ table_name: name }) => table === null || name === table),
     more: more.map(([kind]) => kind as Inbox['more'][number]),
   };
 }

@@ -1,7 +1,7 @@
 import { failureSentence } from '../model/failure-sentence.ts';
+import { ageText } from '../model/units.ts';
 import { type FailureLine, readFailures } from '../state/status.ts';
 import { type Loaded, withState } from './commands.ts';
-import { ageText } from './units.ts';
 
 /** What failed, each with the sentence that its page shows, its remedy and its times. */
 export function failuresCommand(loaded: Loaded, asJson: boolean): Promise<string> {

@@ -1,6 +1,6 @@
 import { sentences } from '../model/sentences.ts';
+import { ageText, bytesText } from '../model/units.ts';
 import type { DaemonStatus, NotionStatus, SlotStatus, SystemStatus } from '../state/daemon-status.ts';
-import { ageText, bytesText } from './units.ts';
 
 /** What `status` says before it comes to the tables: who syncs, how Notion answers, how far the log has been read. */
 export function headLines({ daemon, notion, slot }: SystemStatus, now: Date): readonly string[] {

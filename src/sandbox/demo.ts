@@ -1,4 +1,5 @@
 import { execFile } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
@@ -135,6 +136,7 @@ type Running = {
 
 async function syncUntilStopped({ url, sandbox, log, print }: Running, signal: AbortSignal): Promise<void> {
   const config = parseConfig(lithiumbuy);
+  const token = randomBytes(16).toString('hex');
   const environment = readEnvironment(
     {
       DATABASE_URL: url,
@@ -145,6 +147,7 @@ async function syncUntilStopped({ url, sandbox, log, print }: Running, signal: A
       SYNC_INTERVAL_SECONDS: POLL_SECONDS,
       // A free one: a daemon of the user's own may have the usual one.
       ADMIN_PORT: '0',
+      ADMIN_TOKEN: token,
     },
     config,
   );
@@ -152,15 +155,15 @@ async function syncUntilStopped({ url, sandbox, log, print }: Running, signal: A
   if (signal.aborted) return;
   const stop = new AbortController();
   const both = AbortSignal.any([signal, stop.signal]);
-  let health = '';
+  let dashboard = '';
   const onListening = (address: string): void => {
-    health = `${address}/readyz`;
+    dashboard = address;
   };
   const daemon = runDaemon({ config, environment, log, createGraceMs: 10_000, onListening }, both);
   try {
     await Promise.race([daemon, showProgress(url, config, print, both)]);
     if (!both.aborted) {
-      print(welcome(url, sandbox, health));
+      print(welcome({ url, sandbox, dashboard, token }));
       await Promise.race([daemon, once(signal, 'abort')]);
     }
   } finally {
@@ -181,17 +184,25 @@ async function applyOnce(config: Config, environment: Environment, log: Log): Pr
   }
 }
 
-const welcome = (url: string, sandbox: Sandbox, health: string): string => `
+type Welcome = {
+  readonly url: string;
+  readonly sandbox: Sandbox;
+  readonly dashboard: string;
+  readonly token: string;
+};
+
+const welcome = ({ url, sandbox, dashboard, token }: Welcome): string => `
 Everything is in sync, and stays so.
 
   Notion (sandbox)   ${sandbox.url}
+  Dashboard          ${dashboard}  (token: ${token})
   PostgreSQL         psql '${url}'
-  Health             ${health}
 
 Try it:
   - open the sandbox in a browser, edit a cell, add a page, trash one; within ${POLL_SECONDS} s it is in PostgreSQL
   - in psql:  update suppliers set name = name || ' (edited)' where id = (select min(id::text)::uuid from suppliers);
     the sandbox shows it within a second
+  - in the dashboard's activity, undo either of them
   - in psql:  select * from pgnotion.status;  select * from pgnotion.recent_operations limit 5;
 
 Ctrl-C stops everything.

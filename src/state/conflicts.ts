@@ -208,12 +208,21 @@ const LINE = `id, type, table_name, record_id, page_id, fields, base, local_reco
   resolution, value::text as value, note, detected_at, decided_at, resolved_at, resolved_by, row_changed_at, edited_from,
   edited_to`;
 
-/** What waits for a decision, or all that is kept; the newest thousand. */
-export function readConflicts(sql: Sql, all: boolean): Promise<ConflictLine[]> {
+/** What waits for a decision, or all that is kept, of one table or of all; the newest thousand. */
+export function readConflicts(sql: Sql, all: boolean, table: string | null = null): Promise<ConflictLine[]> {
   return sql.query<ConflictLine>(
-    `select ${LINE} from pgnotion.${all ? 'conflicts' : 'open_conflicts'} order by id desc limit 1000`,
+    `select ${LINE} from pgnotion.${all ? 'conflicts' : 'open_conflicts'}
+      where $1::text is null or table_name = $1 order by id desc limit 1000`,
+    [table],
   );
 }
+
+/** The conflicts of a record that wait for a decision, or for the daemon to carry one out. */
+export const readRecordConflicts = (sql: Sql, table: string, key: string): Promise<ConflictLine[]> =>
+  sql.query<ConflictLine>(
+    `select ${LINE} from pgnotion.open_conflicts where table_name = $1 and record_id = $2 order by id desc`,
+    [table, key],
+  );
 
 /** `id` is whatever a person typed; null if there is no such conflict. */
 export async function readConflict(sql: Sql, id: string): Promise<ConflictLine | null> {

@@ -204,10 +204,15 @@ export async function noteLeaving(
 }
 
 /** All of them, or the first so many. */
-export const readGuardedChanges = (sql: Sql, limit: number | null = null): Promise<GuardedChange[]> =>
+export const readGuardedChanges = (
+  sql: Sql,
+  limit: number | null = null,
+  table: string | null = null,
+): Promise<GuardedChange[]> =>
   sql.query<GuardedChange>(
-    'select * from pgnotion.guarded_changes order by table_name, kind, field, since, key, page_id limit $1',
-    [limit],
+    `select * from pgnotion.guarded_changes where $2::text is null or table_name = $2
+      order by table_name, kind, field, since, key, page_id limit $1`,
+    [limit, table],
   );
 
 /** How many guarded changes of each kind and table wait. */

@@ -65,8 +65,14 @@ export type FailureLine = {
 };
 
 /** All of them, or the first so many. */
-export function readFailures(sql: Sql, limit: number | null = null): Promise<FailureLine[]> {
-  return sql.query<FailureLine>('select * from pgnotion.failures order by parked desc, since limit $1', [
-    limit,
-  ]);
+export function readFailures(
+  sql: Sql,
+  limit: number | null = null,
+  table: string | null = null,
+): Promise<FailureLine[]> {
+  return sql.query<FailureLine>(
+    `select * from pgnotion.failures where $2::text is null or table_name = $2
+      order by parked desc, since limit $1`,
+    [limit, table],
+  );
 }

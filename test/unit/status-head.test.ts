@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { headLines } from '../../src/cli/status-head.ts';
 import { frame } from '../../src/cli/status-watch.ts';
-import { ageText, bytesText } from '../../src/cli/units.ts';
+import { ageText, bytesText } from '../../src/model/units.ts';
 import type { DaemonStatus, NotionStatus, SlotStatus, SystemStatus } from '../../src/state/daemon-status.ts';
 
 const now = new Date('2026-03-01T12:00:00Z');
