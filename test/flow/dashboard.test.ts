@@ -105,7 +105,7 @@ describe.skipIf(chromiumPath === null)('the dashboard in a browser', () => {
     await page.getByRole('button', { name: 'Resume goods' }).click();
     await cell(page, 'goods', 'State').getByText('syncing').waitFor();
     await page.goto(stage.at('/inbox'));
-    const item = page.getByRole('listitem').filter({ hasText: `goods ${key}` });
+    const item = page.locator('li[data-key^="conflict "]').filter({ hasText: `goods ${key}` });
     await item.getByText('typed in Notion').waitFor();
     await item.getByText('set in PostgreSQL').waitFor();
     await item.getByText('as it was').waitFor();
@@ -119,7 +119,7 @@ describe.skipIf(chromiumPath === null)('the dashboard in a browser', () => {
     const { key, page: notionPage } = await stage.goods('screw');
     stage.there.edit(notionPage, { Stock: typed('number', -5) });
     const page = await open('/inbox?kind=failures');
-    const item = page.getByRole('listitem').filter({ hasText: `goods ${key}` });
+    const item = page.locator('li[data-key^="failure "]').filter({ hasText: `goods ${key}` });
     await item.getByText('set aside').waitFor();
     expect(await item.textContent()).toContain('What to do:');
     await stage.there.sql('alter table goods drop constraint stock_is_counted');
