@@ -27,7 +27,7 @@ const SIZES = `({
 const OPEN_ALL = `for (const details of document.querySelectorAll('details:not(.chart *)')) details.open = true;`;
 const violations = (
   rules: object,
-): string => `axe.run(document, ${JSON.stringify(rules)}).then(({ violations }) =>
+): string => `axe.run(document, ${JSON.stringify({ ...rules, resultTypes: ['violations'], preload: false })}).then(({ violations }) =>
   violations.map(({ id, nodes }) => id + ': ' + nodes.map(({ html }) => html).join(' ')))`;
 /** What depends on the colours alone. */
 const CONTRAST = { runOnly: ['color-contrast'] };
@@ -237,7 +237,12 @@ describe.skipIf(chromiumPath === null)('the dashboard in a browser', () => {
     const axe = await readFile(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
     for (const colorScheme of ['light', 'dark'] as const) {
       const page = await open('/', { colorScheme, bypassCSP: true });
-      for (const path of [...PATHS, '/login']) {
+      // What depends on colours stands on these.
+      const paths =
+        colorScheme === 'light'
+          ? [...PATHS.filter((path) => path !== '/?span=day'), '/login']
+          : ['/', '/inbox', '/records/goods/1', '/login'];
+      for (const path of paths) {
         await page.goto(stage.at(path));
         await page.evaluate(OPEN_ALL);
         await page.evaluate(axe);
