@@ -47,7 +47,7 @@ export function assetRoutes(): Hono<AdminVariables> {
     const asset = assetOf(c.req.param('name') ?? '');
     if (asset === null) return c.text('There is nothing here.', 404);
     const etag = `"${asset.hash}"`;
-    const lasting = c.req.query('v') === asset.hash;
+    const lasting = new URL(c.req.url).searchParams.get('v') === asset.hash;
     const headers = { etag, 'cache-control': lasting ? FOR_EVER : 'no-cache', 'content-type': asset.type };
     if (c.req.header('if-none-match') === etag) return c.body(null, 304, headers);
     return c.body(asset.body, 200, headers);

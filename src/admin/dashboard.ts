@@ -52,7 +52,7 @@ export function dashboardPages(parts: DashboardParts, log: Log): Hono<AdminVaria
       const queries = parts.queries();
       if (queries === null) return fault(c, 'PostgreSQL cannot be read now');
       try {
-        const told = c.req.query('said') !== undefined || c.req.query('failed') !== undefined;
+        const told = TOLD.some((name) => c.req.query(name) !== undefined);
         const overview = await within(READ_MS, 'the state', overviewOf(queries, told));
         const view = viewOf(c);
         const made = await within(READ_MS, 'the page', make({ c, view, queries, overview, parts }));

@@ -20,7 +20,7 @@ export function findRecords(
      union
      select r.table_name, r.key, r.base_page from pgnotion.records r
       where r.table_name = any($1::text[]) and r.page_id = $3::uuid
-      order by 1, 2 limit 50`,
+      order by table_name, key limit 50`,
     [tables, wanted.key, wanted.page],
   );
 }

@@ -128,7 +128,7 @@ function resultOf({ finished_at: finished, result, counts, kind }: RunLine): Htm
     case 'differences': {
       const count = counts?.differences;
       const text = typeof count === 'number' ? plural(count, 'difference') : 'differences';
-      return html`${badge('warn', text)}${kind === 'verify' ? html` <span class="quiet">see them with <code>select * from pgnotion.differences</code></span>` : ''}`;
+      return html`${badge('warn', text)}${kind === 'verify' ? html` <span class="quiet">each is in <code>pgnotion.differences</code></span>` : ''}`;
     }
     default:
       return result satisfies never;
