@@ -155,7 +155,7 @@ async function readInbox(sql: Sql, table: string | null): Promise<Inbox> {
     readFailures(sql, MOST_LINES + 1, table),
     readConflicts(sql, false, table),
     readGuardedChanges(sql, MOST_LINES + 1, table),
-    driftEntries(sql),
+    driftEntries(sql, table),
   ]);
   const first = <T>(lines: readonly T[]): readonly T[] => lines.slice(0, MOST_LINES);
   const more = Object.entries({ failures, conflicts, guarded }).filter(
@@ -168,7 +168,7 @@ async function readInbox(sql: Sql, table: string | null): Promise<Inbox> {
       ...line,
       sentence: failureSentence({ shown: null, reason: line.reason }),
     })),
-    drift: drift.filter(({ table_name: name }) => table === null || name === table),
+    drift,
     more: more.map(([kind]) => kind as Inbox['more'][number]),
   };
 }

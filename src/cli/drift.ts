@@ -1,8 +1,8 @@
 import { unknownTable } from '../app/operator.ts';
 import { sentences } from '../model/sentences.ts';
+import { ageText } from '../model/units.ts';
 import { type DriftEntry, driftEntries } from '../state/drift.ts';
 import { type Loaded, withState } from './commands.ts';
-import { ageText } from './units.ts';
 
 /** How many entries `status` shows; `drift list` has all. */
 const SHOWN = 10;

@@ -166,7 +166,10 @@ const inbox: Inbox = {
     {
       table_name: 'orders',
       property: 'Status',
-      kind: 'extra_option',
+      kind: 'option_renamed',
+      side: 'notion',
+      pauses: 'field',
+      remedy_kind: 'config',
       detail: 'the option "Lost" is not among the choices of the configuration',
       remedy: 'add it to `choices`, or remove it in Notion',
       since: ago(7_200),

@@ -1,7 +1,7 @@
 import { html } from 'hono/html';
 import { failureSentence } from '../../model/failure-sentence.ts';
 import type { NotionStatus } from '../../state/daemon-status.ts';
-import type { DriftLine } from '../../state/drift.ts';
+import type { DriftEntry } from '../../state/drift.ts';
 import type { FailureLine } from '../../state/status.ts';
 import { action } from './action.ts';
 import {
@@ -73,11 +73,12 @@ export const suspendedItem = (
   </li>`;
 
 /** A difference between a database in Notion and the configuration. */
-export const driftItem = (view: View, line: DriftLine): Html =>
-  html`<li data-key="drift ${line.table_name} ${line.property} ${line.kind}">
+export const driftItem = (view: View, line: DriftEntry): Html =>
+  html`<li data-key="drift ${line.table_name} ${line.property} ${line.side} ${line.kind}">
     <div class="head">
-      <h3>${content([line.table_name, line.property].filter((part) => part !== '').join(', '))}</h3>
+      <h3>${content([line.table_name, line.property].filter((part) => part !== '').join(', ') || 'The configuration')}</h3>
       ${badge('warn', line.kind.replaceAll(/[-_]/g, ' '))}
+      ${line.pauses === 'nothing' ? '' : badge('bad', `pauses the ${line.pauses}`)}
       <span class="quiet push">${timeText(line.since, view)}</span>
     </div>
     <p>${content(sentence(line.detail))}</p>

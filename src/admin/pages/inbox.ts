@@ -38,7 +38,8 @@ const EXPLAINED: Readonly<Record<InboxKind, string>> = {
   failures: 'Records that could not be synced. Everything else goes on.',
   conflicts: 'Both sides hold something else, and only one can stay. The first decision counts.',
   guarded: 'Too many changes of one kind at once, or changes that are asked about one by one.',
-  drift: 'How the databases in Notion differ from the configuration without hindering the sync.',
+  drift:
+    'How either schema differs from what the configuration expects. What it pauses goes on by itself once that is mended.',
 };
 
 /** Everything that waits for a person. */
