@@ -2,6 +2,9 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { METRICS } from '../../src/admin/metric-list.ts';
+import { sloCommand } from '../../src/cli/slo.ts';
+import { parseConfig } from '../../src/config/mapping-file.ts';
+import { silentLog } from '../../src/runtime/log.ts';
 import { readActiveAlerts } from '../../src/state/alerts.ts';
 import { createStore } from '../../src/state/sql.ts';
 import { eventually } from '../support/eventually.ts';
@@ -186,4 +189,22 @@ test('conflicts, drift and differences are shown as the state has them', async (
   await eventually(() =>
     ['conflict-rate', 'drift', 'verify-differences'].every((each) => told(each).length === 1),
   );
+});
+
+test('the success criteria are told in words and as JSON, and that one was missed', async () => {
+  const loaded = { config: parseConfig(shopConfig), environment: stack.environment, log: silentLog() };
+  const { text, isMet } = await sloCommand(loaded, '2h', false);
+  expect(text).toMatch(/^success rate +[\d.]+ % +at least 99\.9 % +(met|missed) /m);
+  expect(text).toMatch(/^latency \(p99\) +[\d.]+ s +under 5 min +met /m);
+  expect(text).toMatch(/^lost changes +2 +0 +missed +the most differences/m);
+  expect(isMet).toBe(false);
+  const told = JSON.parse((await sloCommand(loaded, undefined, true)).text) as object;
+  expect(told).toMatchObject({
+    met: false,
+    success: { rate: expect.any(Number), target: 0.999 },
+    latency: { share: 1, p50_seconds: expect.any(Number), p99_seconds: expect.any(Number) },
+    conflicts: { conflicts: 1 },
+    lost: { changes: 2, comparisons: 1, met: false },
+  });
+  await expect(sloCommand(loaded, '2999-01-01', false)).rejects.toMatchObject({ code: 'time_invalid' });
 });
