@@ -21,6 +21,8 @@ const receiver = createServer((request, response) => {
   const parts: Buffer[] = [];
   request.on('data', (part: Buffer) => parts.push(part));
   request.on('end', () => {
+    // Given up halfway, because the daemon stops.
+    if (parts.length === 0) return;
     got.push(JSON.parse(Buffer.concat(parts).toString()) as Got);
     response.writeHead(200).end();
   });
