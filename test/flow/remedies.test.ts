@@ -221,6 +221,7 @@ test('a page that stays hidden, a table, and the whole database: given up and be
 const ELSEWHERE: Readonly<Record<string, string>> = {
   'guarded pair': 'matching',
   'doctor --probe': 'probe-cli',
+  'rollback --operation': 'rollback',
   verify: 'verify',
 };
 const testOf = (command: string): string | undefined =>
