@@ -68,7 +68,7 @@ const environment = (
 const noEvidence = (): Html =>
   empty(
     'Nothing was measured in this workspace.',
-    'The daemon assumes the careful case. Run `pgnotion probe` to find out what this workspace does.',
+    'The daemon assumes the careful case. Run `pgnotion doctor --probe` to find out what this workspace does.',
   );
 
 const evidenceOf = (
