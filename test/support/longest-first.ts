@@ -3,13 +3,17 @@ import { BaseSequencer, type TestSpecification } from 'vitest/node';
 /** Files that take a minute or more, the longest first: started last, one of them would run alone at the end. */
 const LONG = [
   'crash/load',
+  'flow/container',
   'flow/tour',
+  'flow/dashboard-large',
   'matrix/wal2json-15-values',
   'protocol/protocol',
   'matrix/pgoutput-15-values',
   'matrix/wal2json-15-flows',
   'matrix/pgoutput-15-flows',
   'flow/delete-policies',
+  'flow/dashboard',
+  'flow/drift',
   'flow/property-identity',
   'flow/idle-day',
   'flow/option-identity',
