@@ -80,6 +80,7 @@ export const overview = z.object({
   ),
   budget: z.object({ requests: count, limit: count, window_ms: count }),
   waiting: z.object({ failures: count, conflicts: count, guarded: count, drift: count }),
+  alerts: z.array(z.object({ cause: z.string(), text: z.string(), since: time })),
   first_sync: maybe(z.record(z.string(), anything)),
   verification: maybe(
     z.object({

@@ -2,7 +2,7 @@ import { type Context, Hono } from 'hono';
 import { z } from 'zod';
 import { PgnotionError } from '../model/errors.ts';
 import type { DashboardParts } from './dashboard-parts.ts';
-import type { Queries } from './queries.ts';
+import { type Queries, SLO_DAYS } from './queries.ts';
 import { refuse, stateUnread } from './refusal.ts';
 import type { AdminVariables } from './session.ts';
 
@@ -19,6 +19,7 @@ export const OPERATIONS_QUERY = z.object({
   before: id.optional(),
 });
 export const RUNS_QUERY = z.object({ before: id.optional() });
+export const SLO_QUERY = z.object({ days: z.enum(SLO_DAYS).default('30') });
 export const CHARTS_QUERY = z.object({ span: z.enum(['hour', 'day']).default('hour') });
 
 /** Everything that the dashboard shows, as JSON. */
@@ -38,30 +39,23 @@ export function apiRoutes({ queries, settings }: DashboardParts): Hono<AdminVari
       return record === null ? refuse(c, 404, noRecord(table, key)) : c.json(record);
     }),
   );
-  app.get('/api/operations', (c) =>
-    reading(c, async (from) => {
-      const query = OPERATIONS_QUERY.safeParse(c.req.query());
-      return query.success
-        ? c.json(await from.operations(given(query.data)))
-        : refuse(c, 400, badQuery(query.error));
-    }),
-  );
-  app.get('/api/runs', (c) =>
-    reading(c, async (from) => {
-      const query = RUNS_QUERY.safeParse(c.req.query());
-      return query.success
-        ? c.json(await from.runs(query.data.before ?? null))
-        : refuse(c, 400, badQuery(query.error));
-    }),
-  );
-  app.get('/api/charts', (c) =>
-    reading(c, async (from) => {
-      const query = CHARTS_QUERY.safeParse(c.req.query());
-      return query.success
-        ? c.json(await from.charts(query.data.span))
-        : refuse(c, 400, badQuery(query.error));
-    }),
-  );
+  /** What takes parameters, which are refused by name. */
+  const asked = <Query extends z.ZodObject>(
+    path: string,
+    schema: Query,
+    read: (from: Queries, query: z.infer<Query>) => Promise<object>,
+  ): void => {
+    app.get(path, (c) =>
+      reading(c, async (from) => {
+        const query = schema.safeParse(c.req.query());
+        return query.success ? c.json(await read(from, query.data)) : refuse(c, 400, badQuery(query.error));
+      }),
+    );
+  };
+  asked('/api/operations', OPERATIONS_QUERY, (from, query) => from.operations(given(query)));
+  asked('/api/runs', RUNS_QUERY, (from, { before }) => from.runs(before ?? null));
+  asked('/api/charts', CHARTS_QUERY, (from, { span }) => from.charts(span));
+  asked('/api/slo', SLO_QUERY, (from, { days }) => from.slo(days));
   app.get('/api/actions', (c) => reading(c, async (from) => c.json(await from.actions())));
   app.get('/api/settings', (c) => {
     const { actor, readOnly, csrf } = c.get('session');

@@ -16,6 +16,7 @@ import { recordPage, recordsPage } from './pages/record.ts';
 import { runsPage } from './pages/runs.ts';
 import { settingsPage } from './pages/settings.ts';
 import type { ChartSpan, Overview, Queries } from './queries.ts';
+import { remembered } from './remembered.ts';
 import type { AdminVariables } from './session.ts';
 
 type Ctx = Context<AdminVariables>;
@@ -46,7 +47,7 @@ const FRESH_MS = 1_000;
 /** The pages, behind the check of the session, and the files that they load. Each is whole without a script. */
 export function dashboardPages(parts: DashboardParts, log: Log): Hono<AdminVariables> {
   const app = new Hono<AdminVariables>();
-  const overviewOf = createOverview();
+  const overviewOf = remembered(FRESH_MS, (queries: Queries) => queries.overview());
   const page = (path: string, make: Maker): void => {
     app.get(path, async (c) => {
       const queries = parts.queries();
@@ -83,21 +84,6 @@ const fault = (c: Ctx, title: string): Response | Promise<Response> =>
     ),
     503,
   );
-
-/** After an action nothing old may be shown. */
-function createOverview(): (queries: Queries, anew: boolean) => Promise<Overview> {
-  let last: { readonly at: number; readonly overview: Promise<Overview> } | null = null;
-  return (queries, anew) => {
-    if (!anew && last !== null && performance.now() - last.at <= FRESH_MS) return last.overview;
-    const overview = queries.overview();
-    last = { at: performance.now(), overview };
-    // A failure is of those who asked, and the next one asks again.
-    overview.catch(() => {
-      last = null;
-    });
-    return overview;
-  };
-}
 
 const TOLD = ['said', 'failed'];
 
@@ -139,10 +125,16 @@ const numberIn = (given: string | null): string | null =>
 const namesOf = ({ settings: { tables } }: DashboardParts): readonly string[] =>
   tables.map(({ name }) => name);
 
+const SLO_SPAN = '30';
+
 async function overview({ c, view, queries, overview: seen }: Asked): Promise<Made> {
   const span: ChartSpan = oneOf(param(c, 'span'), ['hour', 'day']) ?? 'hour';
-  const points = await queries.charts(span);
-  return { title: 'Overview', body: overviewPage(view, seen, { span, points }), charts: true };
+  const [points, slo] = await Promise.all([queries.charts(span), queries.slo(SLO_SPAN)]);
+  return {
+    title: 'Overview',
+    body: overviewPage(view, seen, { span, points, slo, days: Number(SLO_SPAN) }),
+    charts: true,
+  };
 }
 
 const ACTIONS = 5;

@@ -111,13 +111,19 @@ export async function createMonitor(options: MonitorOptions): Promise<Monitor> {
 }
 
 /** What can be asked and done while both ends are open. */
-const insightOf = (opened: () => Opened | null, { slot, limit }: MonitorOptions) => ({
-  queries: (): Queries | null => {
-    const at = opened();
-    return at === null ? null : createQueries({ sql: at.sql, readRow: at.readRow, slot, limit });
-  },
-  actions: (): Actions | null => opened()?.actions ?? null,
-});
+function insightOf(opened: () => Opened | null, { slot, limit }: MonitorOptions) {
+  let made: { readonly at: Opened; readonly queries: Queries } | null = null;
+  return {
+    queries: (): Queries | null => {
+      const at = opened();
+      if (at === null) return null;
+      if (made?.at !== at)
+        made = { at, queries: createQueries({ sql: at.sql, readRow: at.readRow, slot, limit }) };
+      return made.queries;
+    },
+    actions: (): Actions | null => opened()?.actions ?? null,
+  };
+}
 
 const MOST_OCCURRENCES = 20;
 

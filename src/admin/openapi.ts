@@ -1,7 +1,8 @@
 import { z } from 'zod';
 import { ACTIONS } from './actions.ts';
 import * as answers from './answers.ts';
-import { CHARTS_QUERY, OPERATIONS_QUERY, RUNS_QUERY } from './api-routes.ts';
+import { CHARTS_QUERY, OPERATIONS_QUERY, RUNS_QUERY, SLO_QUERY } from './api-routes.ts';
+import { slo } from './slo-answer.ts';
 
 const schemaOf = (schema: z.ZodType, io: 'input' | 'output' = 'output'): object => {
   const { $schema: _, ...rest } = z.toJSONSchema(schema, { io, unrepresentable: 'any' });
@@ -53,6 +54,11 @@ const READINGS: Readonly<Record<string, Reading>> = {
     summary: 'The last hour by minutes, or the last day by half hours',
     answer: answers.charts,
     query: CHARTS_QUERY,
+  },
+  '/api/slo': {
+    summary: 'How the success criteria were met in the last days; read once a minute at most',
+    answer: slo,
+    query: SLO_QUERY,
   },
   '/api/settings': {
     summary: 'The configuration as it was understood, without secrets',

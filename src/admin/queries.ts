@@ -5,8 +5,10 @@ import { type Progress, progressJson, wholeOf } from '../model/first-sync.ts';
 import { pageId } from '../model/ids.ts';
 import { notionIdIn } from '../model/notion-address.ts';
 import type { Evidence } from '../model/probe/evidence.ts';
+import type { Slo } from '../model/slo.ts';
 import { type ActivityFilter, type Listing, type OperationLine, readActivity } from '../state/activity.ts';
 import { type ActionLine, readActions } from '../state/admin-actions.ts';
+import { type ActiveAlert, readActiveAlerts } from '../state/alerts.ts';
 import { type ChartPoint, readCharts, requestsWithin } from '../state/charts.ts';
 import { type ConflictLine, readConflicts, readRecordConflicts } from '../state/conflicts.ts';
 import { readSystem, type SystemStatus } from '../state/daemon-status.ts';
@@ -19,10 +21,12 @@ import { type GuardedChange, readGuardedChanges } from '../state/guarded-changes
 import { type RecordLine, readRecordLine } from '../state/record-view.ts';
 import { type RefusedKind, readRefusedKinds } from '../state/refused-requests.ts';
 import { type RunLine, readRuns } from '../state/run-list.ts';
+import { readSlo } from '../state/slo.ts';
 import { slotLines } from '../state/slot-notes.ts';
 import type { Sql } from '../state/sql.ts';
 import { type FailureLine, readFailures, readStatus, type StatusLine } from '../state/status.ts';
 import { type LastVerification, lastVerification } from '../state/verify.ts';
+import { remembered } from './remembered.ts';
 
 // What the dashboard shows and the API answers, as both ask for it.
 
@@ -37,6 +41,8 @@ export type Overview = SystemStatus & {
   readonly budget: { readonly requests: number; readonly limit: number; readonly window_ms: number };
   /** How much waits for a person. */
   readonly waiting: Waiting;
+  /** What the daemon has raised and not resolved, the oldest first. */
+  readonly alerts: readonly ActiveAlert[];
   readonly first_sync: object | null;
   readonly verification: LastVerification | null;
 };
@@ -66,6 +72,8 @@ export type RecordView = RecordLine & {
 };
 
 export type ChartSpan = 'hour' | 'day';
+export const SLO_DAYS = ['1', '7', '30'] as const;
+export type SloDays = (typeof SLO_DAYS)[number];
 
 /** Where queries go, and what they need to know of the configuration. */
 export type QueryParts = {
@@ -91,17 +99,25 @@ export type Queries = {
   readonly operations: (filter: ActivityFilter) => Promise<Listing<OperationLine>>;
   readonly runs: (before: string | null) => Promise<Listing<RunLine>>;
   readonly charts: (span: ChartSpan) => Promise<readonly ChartPoint[]>;
+  /** How the success criteria were met in the last days; read once a minute at most. */
+  readonly slo: (days: SloDays) => Promise<Slo>;
   /** What people had done through the port. */
   readonly actions: () => Promise<readonly ActionLine[]>;
   readonly evidence: () => Promise<Evidence | null>;
 };
 
+const DAY_MS = 86_400_000;
+const SLO_FRESH_MS = 60_000;
 const MOST_LINES = 200;
 const OPERATIONS = 50;
 const RUNS = 50;
 
 export function createQueries(parts: QueryParts): Queries {
   const { sql } = parts;
+  const slo = { '1': sloOfDays(1), '7': sloOfDays(7), '30': sloOfDays(30) } satisfies Record<
+    SloDays,
+    unknown
+  >;
   return {
     overview: () => readOverview(parts),
     inbox: (table = null) => readInbox(sql, table),
@@ -115,22 +131,32 @@ export function createQueries(parts: QueryParts): Queries {
     operations: (filter) => readActivity(sql, filter, OPERATIONS),
     runs: (before) => readRuns(sql, before, RUNS),
     charts: (span) => (span === 'hour' ? readCharts(sql, 1, 60) : readCharts(sql, 24, 1_800)),
+    slo: (days) => slo[days](sql),
     actions: () => readActions(sql, MOST_LINES),
     evidence: () => storedEvidence(sql),
   };
 }
 
+/** Hours that the daemon has not summed up yet are counted from their operations, which may take a second. */
+const sloOfDays = (days: number) =>
+  remembered(SLO_FRESH_MS, (sql: Sql) => {
+    const now = new Date();
+    return readSlo(sql, new Date(now.getTime() - days * DAY_MS), now);
+  });
+
 async function readOverview({ sql, slot, limit }: QueryParts): Promise<Overview> {
-  const [system, tables, drift, notes, firstSync, refused, requests, verification] = await Promise.all([
-    readSystem(sql, slot),
-    readStatus(sql),
-    driftEntries(sql),
-    slotLines(sql),
-    readFirstSync(sql),
-    readRefusedKinds(sql),
-    requestsWithin(sql, limit.windowMs),
-    lastVerification(sql),
-  ]);
+  const [system, tables, drift, notes, firstSync, refused, requests, verification, alerts] =
+    await Promise.all([
+      readSystem(sql, slot),
+      readStatus(sql),
+      driftEntries(sql),
+      slotLines(sql),
+      readFirstSync(sql),
+      readRefusedKinds(sql),
+      requestsWithin(sql, limit.windowMs),
+      lastVerification(sql),
+      readActiveAlerts(sql),
+    ]);
   const total = (of: (line: StatusLine) => number): number => tables.reduce((sum, line) => sum + of(line), 0);
   return {
     at: new Date(),
@@ -145,6 +171,7 @@ async function readOverview({ sql, slot, limit }: QueryParts): Promise<Overview>
       guarded: total(({ guarded }) => guarded),
       drift: drift.length,
     },
+    alerts,
     first_sync: progressJson(wholeOf(firstSync)),
     verification,
   };

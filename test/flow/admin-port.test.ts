@@ -227,6 +227,7 @@ describe('what can be read', () => {
       '/api/runs': '/api/runs',
       '/api/actions': '/api/actions',
       '/api/charts': '/api/charts?span=day',
+      '/api/slo': '/api/slo?days=7',
       '/api/settings': '/api/settings',
     };
     const told = Object.entries(document.paths).filter(([, item]) => item.get !== undefined);
@@ -263,6 +264,7 @@ describe('what can be read', () => {
       '/api/operations?status=odd',
       '/api/runs?before=-1',
       '/api/charts?span=year',
+      '/api/slo?days=365',
     ])
       expect(await api(path), path).toMatchObject({ status: 400, body: { code: 'admin_query_invalid' } });
     expect(await api('/api/records/notes/nobody')).toMatchObject({

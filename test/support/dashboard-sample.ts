@@ -1,6 +1,7 @@
 import type { DashboardParts, SettingsView } from '../../src/admin/dashboard-parts.ts';
 import type { Inbox, Overview, Queries, RecordView } from '../../src/admin/queries.ts';
 import { type PageId, pageId, type RowKey, type TableName, tableName } from '../../src/model/ids.ts';
+import { sloOf } from '../../src/model/slo.ts';
 import type { OperationLine } from '../../src/state/activity.ts';
 import type { ConflictLine } from '../../src/state/conflicts.ts';
 import type { StatusLine } from '../../src/state/status.ts';
@@ -124,6 +125,7 @@ const overview: Overview = {
   refused: [],
   budget: { requests: 66, limit: 180, window_ms: 60_000 },
   waiting: { failures: 1, conflicts: 1, guarded: 40, drift: 1 },
+  alerts: [{ cause: 'backlog-old', text: 'A change of notes has waited for 12 minutes', since: ago(720) }],
   first_sync: null,
   verification: { run: '3', finishedAt: ago(3_000), result: 'same', differences: 0 },
 };
@@ -300,6 +302,20 @@ export const sampleQueries = (more: Partial<Queries> = {}): Queries => ({
     next: null,
   }),
   charts: async () => points,
+  slo: async (days) =>
+    sloOf(
+      {
+        done: 1_999,
+        failed: 1,
+        prompt: 1_999,
+        latencies: new Map([[0, 1_999]]),
+        conflicts: 2,
+        comparisons: 0,
+        differences: 0,
+      },
+      ago(Number(days) * 86_400),
+      NOW,
+    ),
   actions: async () => [
     {
       id: '4',

@@ -133,6 +133,13 @@ test('masses of one kind are decided together, whatever their number', async () 
   expect(more).not.toContain('Approve all 40');
 });
 
+test('the success criteria are told with their targets', async () => {
+  const page = await textOf('/');
+  expect(page).toContain('99.95 % of 2,000 changes');
+  expect(page).toContain('at least 99.9 %');
+  expect(page).toContain('both sides were not compared');
+});
+
 test('a record that is found alone is gone to, and one that is not there is told so', async () => {
   const found = { table_name: sampleRecord.table_name, key: sampleRecord.key, base_page: {} };
   const one = await dashboard(sampleQueries({ find: async () => [found] })).request('/records?find=x');

@@ -1,4 +1,5 @@
 import { html } from 'hono/html';
+import type { Slo } from '../../model/slo.ts';
 import { bytesText } from '../../model/units.ts';
 import type { ChartPoint } from '../../state/charts.ts';
 import type { SlotStatus } from '../../state/daemon-status.ts';
@@ -22,9 +23,16 @@ import {
   timeText,
   type View,
 } from './parts.ts';
+import { sloCard } from './slo-card.ts';
 
 /** The last hour, or the last day. */
-type Charted = { readonly span: ChartSpan; readonly points: readonly ChartPoint[] };
+type Charted = {
+  readonly span: ChartSpan;
+  readonly points: readonly ChartPoint[];
+  readonly slo: Slo;
+  /** What the success criteria are measured over. */
+  readonly days: number;
+};
 
 /** At a glance: whether all is well, and where it is not. */
 export function overviewPage(view: View, overview: Overview, charted: Charted): Html {
@@ -32,6 +40,7 @@ export function overviewPage(view: View, overview: Overview, charted: Charted): 
   return html`<h1>Overview</h1>
     ${notes.map((note) => html`<p class="message warn">${marked(sentence(note))}</p>`)}
     ${refused.map((kind) => html`<p class="message bad">${refusalOf(kind)}</p>`)}
+    ${alertList(view, overview)}
     ${figures(view, overview)}
     ${
       tables.length === 0
@@ -41,8 +50,18 @@ export function overviewPage(view: View, overview: Overview, charted: Charted): 
           )
         : tableOfTables(view, tables)
     }
+    ${sloCard(charted.slo, charted.days)}
     ${charts(overview, charted)}`;
 }
+
+const alertList = (view: View, { alerts }: Overview): Html | string =>
+  alerts.length === 0
+    ? ''
+    : html`<section aria-labelledby="alerts"><h2 id="alerts">Alerts</h2>
+      <ul class="plain">${alerts.map(
+        ({ cause, text, since }) =>
+          html`<li class="message bad" data-key="${cause}">${marked(text)} <span class="quiet">${timeText(since, view)}</span></li>`,
+      )}</ul></section>`;
 
 const refusalOf = ({ kind, table, code, remedy }: RefusedKind): Html =>
   html`Notion refuses to ${kind} pages${table === null ? '' : html` of ${content(table)}`} (<code>${code}</code>). ${marked(sentence(remedy))}`;
