@@ -25,6 +25,7 @@ describe('what goes out', () => {
         method: 'GET',
         status: 200,
         ms: expect.any(Number),
+        waitedMs: expect.any(Number),
         priority: 'poll',
         date: expect.any(String),
         verdict: null,

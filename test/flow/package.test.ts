@@ -334,7 +334,7 @@ describe('the command line', () => {
         retryable: false,
       },
     });
-    const usage = await npx('pause', '--json');
+    const usage = await npx('explain', '--json');
     expect(JSON.parse(usage.stderr)).toMatchObject({
       error: { code: 'command_line_invalid', message: expect.stringContaining("'table'") },
     });
