@@ -2,6 +2,7 @@ import { messageOf } from '../model/errors.ts';
 import type { Log } from '../runtime/log.ts';
 import { keepTrying, pause } from '../runtime/retry.ts';
 import type { Wake } from '../runtime/wake.ts';
+import type { Cause } from './alert-causes.ts';
 import { afterTelling, dueTellings, type Pace, type Seen, type Telling, type Told } from './alert-rules.ts';
 import { type Alert, alertOf, resolvedOf, textOf } from './alert-text.ts';
 
@@ -30,6 +31,14 @@ export type AlertTiming = {
 
 const TIMING: AlertTiming = { lookMs: 15_000, tryMs: 5_000, againMs: 1_000 };
 const TRIES = 3;
+/** Whoever notices these has them in the log, once and with their level: a second line would be counted as a second fault. */
+const IN_THE_LOG: ReadonlySet<Cause['kind']> = new Set([
+  'notion-refuses',
+  'requests-refused',
+  'table-suspended',
+  'slot-renewed',
+  'taken-over',
+]);
 
 /** Tells of whatever needs a person, and that it is over, beside the flows and never in their way. */
 export function runAlerts(options: AlertOptions, signal: AbortSignal): Promise<void> {
@@ -69,9 +78,13 @@ async function tellDue(options: AlertOptions, signal: AbortSignal): Promise<void
 
 function logOnce(log: Log, telling: Telling): void {
   if (!telling.isNew) return;
-  if (telling.kind === 'raised')
-    log.warn({ cause: telling.cause.kind, alert: textOf(telling.cause) }, 'an alert is raised');
-  else log.info({ cause: telling.told.kind, alert: telling.told.text }, 'an alert is resolved');
+  if (telling.kind === 'raised') {
+    const { kind } = telling.cause;
+    log[IN_THE_LOG.has(kind) ? 'info' : 'warn'](
+      { cause: kind, alert: textOf(telling.cause) },
+      'an alert is raised',
+    );
+  } else log.info({ cause: telling.told.kind, alert: telling.told.text }, 'an alert is resolved');
 }
 
 /** Gives whether it arrived; what did not is in the log. */

@@ -101,7 +101,7 @@ test('invariant 14: /readyz says why the work stands still, and holds no secret 
     },
   });
   await eventually(async () => (await readyz(stack.admin())).checks.notion.refused !== null);
-  await stack.database.pool.query(`alter table items rename note to hunter2`);
+  await stack.database.pool.query(`alter table items rename name to hunter2`);
   const refused = await eventually(async () => {
     const now = await readyz(stack.admin());
     return now.checks.paused?.length === 1 && now;
@@ -118,7 +118,7 @@ test('invariant 14: /readyz says why the work stands still, and holds no secret 
   for (const secret of ['hunter2', stack.sandbox.token, stack.database.url, password])
     if (secret !== '') expect(text).not.toContain(secret);
   faults.clear();
-  await stack.database.pool.query(`alter table items rename hunter2 to note`);
+  await stack.database.pool.query(`alter table items rename hunter2 to name`);
   await eventually(async () => (await readyz(stack.admin())).status === 200);
 });
 

@@ -88,12 +88,12 @@ test('a suspended table, waiting deletions and a new slot alert, and a restart r
   await stack.database.pool.query('delete from items where id <= 8');
   await eventually(() => causes(got).includes('deletions-wait'));
   expect(got[0]).toMatchObject({ table: 'items', count: expect.any(Number) });
-  await stack.database.pool.query('alter table items rename stock to stored');
+  await stack.database.pool.query('alter table items rename name to called');
   await eventually(() => causes(got).includes('table-suspended'));
   expect(got[1]?.text).toContain('items is suspended');
   await stack.stop();
   await stack.database.pool.query('select pg_drop_replication_slot(slot) from pgnotion.checkpoint');
-  await stack.database.pool.query('alter table items rename stored to stock');
+  await stack.database.pool.query('alter table items rename called to name');
   await stack.start();
   await eventually(() => causes(got).includes('slot-renewed'));
   expect(got[2]?.text).toContain('there is no slot');

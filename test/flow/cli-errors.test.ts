@@ -187,7 +187,7 @@ describe('the command line', () => {
 
   test('an argument or an option is wrong', async () => {
     for (const [args, says] of [
-      [['pause'], /missing required argument 'table'/],
+      [['explain'], /missing required argument 'table'/],
       [['start', '--port', '3'], /unknown option '--port'/],
       [['failures', 'retry', 'items'], /missing required argument 'key'/],
     ] as const) {

@@ -22,6 +22,7 @@ type Scenario = {
   /** It needs neither a configuration nor a database, so it does not fail for want of them. */
   readonly standsAlone?: boolean;
   readonly config?: string;
+  readonly variables?: Readonly<Record<string, string>>;
 };
 
 const document = (...args: string[]): Scenario => ({ args, code: 0, prints: 'document' });
@@ -36,6 +37,8 @@ const SCENARIOS: Readonly<Record<string, Scenario>> = {
   doctor: { ...document('doctor'), code: 2 },
   start: { args: ['start'], code: 0, prints: 'nothing', until: /"msg":"syncing"/ },
   status: document('status'),
+  'drift list': document('drift', 'list'),
+  health: { ...document('health'), variables: { ADMIN_PORT: 'off' }, standsAlone: true },
   resync: document('resync', 'items'),
   pause: document('pause', 'items'),
   resume: document('resume', 'items'),
@@ -116,9 +119,12 @@ const anError = {
   },
 };
 
-async function ran({ args, until, config }: Scenario, more: readonly string[] = []): Promise<Outcome> {
+async function ran(
+  { args, until, config, variables }: Scenario,
+  more: readonly string[] = [],
+): Promise<Outcome> {
   const given = config === undefined ? [] : ['--config', config];
-  const child = stage.spawn([...args, ...given, ...more], { NO_COLOR: '1' });
+  const child = stage.spawn([...args, ...given, ...more], { NO_COLOR: '1', ...variables });
   if (until !== undefined) {
     await child.says(until);
     child.signal('SIGTERM');
@@ -183,10 +189,13 @@ test('a warning is JSON too', async () => {
 const MAIN = fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url));
 
 /** Runs a command whose reader goes before a word has been said. */
-function unread(args: readonly string[]): Promise<{ readonly code: number | null; readonly stderr: string }> {
+function unread(
+  args: readonly string[],
+  variables: Scenario['variables'] = {},
+): Promise<{ readonly code: number | null; readonly stderr: string }> {
   const child = spawn(process.execPath, [MAIN, ...args], {
     cwd: stage.folder,
-    env: { ...process.env, ...stage.variables },
+    env: { ...process.env, ...stage.variables, ...variables },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   child.stdout.destroy();
@@ -207,9 +216,9 @@ const printing = tried.filter(
 
 test.each(printing)(
   '%s: a reader that has gone is no error',
-  async (name, { args, config, code, orElse = code }) => {
+  async (name, { args, config, variables, code, orElse = code }) => {
     const given = config === undefined ? [] : ['--config', config];
-    const seen = await unread([...args, ...given]);
+    const seen = await unread([...args, ...given], variables);
     expect(seen.stderr).not.toMatch(/EPIPE|^\s+at /m);
     expect([0, code, orElse]).toContain(seen.code);
     expect(name).not.toBe('');
