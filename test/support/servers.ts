@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { existsSync } from 'node:fs';
+import { existsSync, statfsSync } from 'node:fs';
 import { request } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -37,7 +37,19 @@ export async function startTestServer(): Promise<TestServer> {
   return { url: server.url, kind: 'embedded', stop: server.stop };
 }
 
-const temporary = (): string => join(tmpdir(), `pgnotion-test-${randomBytes(6).toString('hex')}`);
+const MEMORY = '/dev/shm';
+/** What a run's servers take at most is about a gigabyte each, its log included. */
+const LEAST_FREE_BYTES = 6 * 1024 ** 3;
+
+/** Where there is a file system in memory, and room in it: a run makes some thousand databases, and none outlives it. */
+function roomInMemory(): boolean {
+  if (!existsSync(MEMORY)) return false;
+  const { bavail, bsize } = statfsSync(MEMORY);
+  return bavail * bsize >= LEAST_FREE_BYTES;
+}
+
+const temporary = (): string =>
+  join(roomInMemory() ? MEMORY : tmpdir(), `pgnotion-test-${randomBytes(6).toString('hex')}`);
 
 /** Asks the socket itself: the command may be installed where no engine runs. */
 function dockerAnswers(): Promise<boolean> {
