@@ -9,7 +9,7 @@ type Criterion = {
   readonly isMet: boolean | null;
 };
 
-/** How the success criteria were met, as `pgnotion status --slo` tells it. */
+/** How the success criteria were met, as the command `status` tells it with `--slo`. */
 export function sloCard(slo: Slo, days: number): Html {
   return html`<h2 id="criteria">Success criteria</h2>
     <div class="scroll" role="region" aria-labelledby="criteria" tabindex="0"><table class="stack">
