@@ -1,5 +1,5 @@
 /** How many rows the largest table has. TOUR_ROWS sets another number: 20,000 take some minutes. */
-export const READINGS = Number(process.env.TOUR_ROWS ?? 4_000);
+export const READINGS = Number(process.env.TOUR_ROWS ?? 3_000);
 /** And all others that can be synced. */
 export const CLINIC_ROWS = 60;
 
