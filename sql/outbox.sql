@@ -5,7 +5,7 @@
 -- least as urgent. Returns how many entries there are by it. No record may be named twice.
 create function pgnotion.enqueue(
   names text[], keys text[], as_kind text, urgency smallint default 0, lifts boolean default true,
-  restored text[] default '{}', approves boolean default false)
+  restored text[] default '{}', approves boolean default false, keeps boolean default false)
   returns bigint language sql as $$
   with queued as (
     insert into pgnotion.outbox as o (table_name, key, kind, priority, restore, approved)
@@ -15,8 +15,14 @@ create function pgnotion.enqueue(
           restore = (select coalesce(array_agg(distinct f), '{}') from unnest(o.restore || excluded.restore) f),
           approved = o.approved or excluded.approved,
           priority = case when lifts then least(o.priority, excluded.priority) else o.priority end,
-          version = o.version + 1, next_at = clock_timestamp(), attempts = 0, parked_at = null,
-          code = null, reason = null, remedy = null, cause = null
+          version = o.version + 1,
+          next_at = case when keeps and o.parked_at is null then o.next_at else clock_timestamp() end,
+          attempts = case when keeps and o.parked_at is null then o.attempts else 0 end,
+          parked_at = null,
+          code = case when keeps and o.parked_at is null then o.code end,
+          reason = case when keeps and o.parked_at is null then o.reason end,
+          remedy = case when keeps and o.parked_at is null then o.remedy end,
+          cause = case when keeps and o.parked_at is null then o.cause end
     returning 1)
   select count(*) from queued;
 $$;

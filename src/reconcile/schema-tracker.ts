@@ -64,6 +64,7 @@ type Watch = WatchOptions & {
   readonly watched: Map<TableName, Watched>;
   readonly wake: Wake;
   readonly reading: Map<TableName, Promise<void>>;
+  readonly following: Map<TableName, Promise<void>>;
   /** The deviations that the log has told, by table. */
   readonly told: Map<TableName, string>;
 };
@@ -85,6 +86,7 @@ export function createSchemaTracker(options: WatchOptions): SchemaTracker {
     watched: new Map(),
     wake: createWake(),
     reading: new Map(),
+    following: new Map(),
     told: new Map(),
   };
   return {
@@ -180,28 +182,38 @@ function readAgain(watch: Watch, name: TableName): Promise<void> {
 async function read(watch: Watch, name: TableName): Promise<void> {
   const one = watch.watched.get(name);
   if (one === undefined) return;
-  const { store, notion } = watch;
-  const askedAt = performance.now();
   one.asked = false;
   one.refused = false;
-  const interrupted = new Set(one.interrupted);
-  const actual = await notion.retrieveDataSource(one.dataSource, ASK).catch((error: unknown) => {
-    one.asked = true;
+  try {
+    await settle(watch, name, one);
+  } catch (error) {
+    // What asked for it may not show again, and `follow` may have replaced the entry.
+    const now = watch.watched.get(name);
+    if (now !== undefined) now.asked = true;
     throw error;
-  });
+  }
+  watch.onDirty();
+}
+
+async function settle(watch: Watch, name: TableName, one: Watched): Promise<void> {
+  const { store, notion } = watch;
+  const askedAt = performance.now();
+  const interrupted = new Set(one.interrupted);
+  const actual = await notion.retrieveDataSource(one.dataSource, ASK);
   const stored = await readSources(store);
   const sources = new Map([...stored.values()].map((source) => [source.table, source.dataSource]));
   const settled = await store.transaction((sql) =>
     settleSchema(sql, { table: one.table, actual, sources }, { interrupted }),
   );
-  for (const field of interrupted) one.interrupted.delete(field);
-  one.readAt = askedAt;
-  one.digest = schemaDigest(actual);
-  if (settled.voided) one.voidedAt = performance.now();
+  // Another flow may have followed what was just settled: the entry is another one then.
+  const now = watch.watched.get(name) ?? one;
+  for (const field of interrupted) now.interrupted.delete(field);
+  now.readAt = askedAt;
+  now.digest = schemaDigest(actual);
+  if (settled.voided) now.voidedAt = performance.now();
   const source = await readSource(store, name);
   if (source !== null) await follow(watch, source);
   tell(watch, name, settled.identified.deviations);
-  watch.onDirty();
 }
 
 /** Each state of affairs once. */
@@ -227,16 +239,34 @@ async function learn(watch: Watch, name: TableName): Promise<void> {
   if (source !== null) await follow(watch, source);
 }
 
-/** Takes over what state knows. A field that can be synced again has its rows compared. */
+/** Takes over what state knows, one at a time for each table: a slower one would put back what the other has replaced. */
 async function follow(watch: Watch, source: Source): Promise<void> {
+  const { table: name } = source;
+  while (isNews(watch.watched.get(name), source) && watch.whole.has(name)) {
+    const under =
+      watch.following.get(name) ?? takeOver(watch, source).finally(() => watch.following.delete(name));
+    watch.following.set(name, under);
+    await under;
+  }
+}
+
+/** Who read the source before another one did has nothing new to say. */
+const isNews = (known: Watched | undefined, { dataSource, schemaVersion }: Source): boolean =>
+  known === undefined || known.dataSource !== dataSource || known.version < schemaVersion;
+
+/** A field that can be synced again has its rows compared. */
+async function takeOver(watch: Watch, source: Source): Promise<void> {
   const { table: name, dataSource, schemaVersion: version } = source;
+  const known = await readKnown(watch.store, name, dataSource);
   const before = watch.watched.get(name);
-  if (before?.version === version && before.dataSource === dataSource) return;
   const table = watch.whole.get(name);
   if (table === undefined) return;
-  const known = await readKnown(watch.store, name, dataSource);
+  const had = new Set(watch.live.get(name)?.fields.map(({ property }) => property));
+  // What was delivered while the field was out of order went without it. Before this is known, nothing is taken over.
+  const isBack = syncable(table, known).fields.some(({ property }) => !had.has(property));
+  if (before !== undefined && isBack) await watch.store.transaction((sql) => compareAgain(sql, [name]));
   watch.watched.set(name, {
-    table,
+    table: watch.whole.get(name) ?? table,
     dataSource,
     known,
     version,
@@ -249,14 +279,8 @@ async function follow(watch: Watch, source: Source): Promise<void> {
     refused: before?.refused ?? false,
     digest: before?.digest ?? '',
   });
-  const next = syncable(table, known);
-  const had = new Set(watch.live.get(name)?.fields.map(({ property }) => property));
-  watch.live.set(name, next);
-  // What was delivered while the field was out of order went without it.
-  if (before !== undefined && next.fields.some(({ property }) => !had.has(property))) {
-    await watch.store.transaction((sql) => compareAgain(sql, [name]));
-    watch.onDirty();
-  }
+  watch.live.set(name, syncable(watch.whole.get(name) ?? table, known));
+  if (before !== undefined && isBack) watch.onDirty();
 }
 
 function replace({ whole, live, watched, wake }: Watch, table: ResolvedTable): void {

@@ -115,9 +115,10 @@ export async function markDirty(
 }
 
 /**
- * Adds records to the outbox that a walk over a table found. What already waits there is newer than the walk; only what
- * was set aside is tried again. That a row is gone is noted whatever waits: a write that an earlier walk left behind would
- * wait for the row, and one that is newer finds its row when it is delivered.
+ * Adds records to the outbox that a walk over a table found. What already waits there is newer than the walk, and keeps its
+ * time; only what was set aside is tried again. A delivery may have it in hand, though, and go by what was known before the
+ * walk was asked for: then it is compared once more. That a row is gone is noted whatever waits: a write that an earlier walk
+ * left behind would wait for the row, and one that is newer finds its row when it is delivered.
  */
 export async function markFound(
   sql: Sql,
@@ -127,10 +128,10 @@ export async function markFound(
 ): Promise<void> {
   if (keys.length === 0) return;
   await sql.query(
-    `select pgnotion.enqueue(array_agg($1::text), array_agg(k), $3, urgency => ${BACKFILL}::smallint)
+    `select pgnotion.enqueue(array_agg($1::text), array_agg(k), $3, urgency => ${BACKFILL}::smallint, keeps => $3 = 'write')
        from unnest($2::text[]) as k
        left join pgnotion.outbox o on o.table_name = $1 and o.key = k
-      where o.key is null or o.parked_at is not null or ($3 = 'delete' and o.kind <> 'delete')`,
+      where $3 = 'write' or o.key is null or o.parked_at is not null or o.kind <> 'delete'`,
     [table, keys, kind],
   );
 }

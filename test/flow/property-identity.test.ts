@@ -150,10 +150,7 @@ describe.each(['running', 'restarted', 'applied'] as const)('while it is %s', (w
     expect(now.map(({ notes }) => notes)).toEqual(
       before.map(({ id, notes }) => (id === 2 && when !== 'applied' ? 'changed meanwhile' : notes)),
     );
-    for (const { id, notes } of now) {
-      const page = await sides.pageOf('items', String(id));
-      await soon(() => sides.shown(page, 'Notes') === notes);
-    }
+    for (const { id, notes } of now) await sides.shows('items', String(id), 'Notes', notes);
     await sides.rest();
     expect(await rows()).toEqual(now);
     expect(await drift()).toEqual([]);
@@ -167,10 +164,7 @@ describe.each(['running', 'restarted', 'applied'] as const)('while it is %s', (w
     expect(await rows()).toEqual(before);
     await act(() => control().retypeProperty(source, 'Notes', { rich_text: {} }));
     await soon(async () => (await drift()).length === 0);
-    for (const { id, notes } of before) {
-      const page = await sides.pageOf('items', String(id));
-      await soon(() => sides.shown(page, 'Notes') === notes);
-    }
+    for (const { id, notes } of before) await sides.shows('items', String(id), 'Notes', notes);
     await sides.rest();
     expect(await rows()).toEqual(before);
   });
@@ -194,8 +188,7 @@ describe.each(['running', 'restarted', 'applied'] as const)('while it is %s', (w
       before.map(({ maker_id: maker }) => sides.pageOf('makers', String(maker))),
     );
     for (const [at, { id }] of before.entries()) {
-      const item = await sides.pageOf('items', String(id));
-      await soon(() => JSON.stringify(sides.shown(item, 'Maker')) === JSON.stringify([makerPages[at]]));
+      await sides.shows('items', String(id), 'Maker', [makerPages[at] ?? '']);
     }
     expect((await rows()).map((row) => row.maker_id)).toEqual(before.map((row) => row.maker_id));
     expect(await drift()).toEqual([]);

@@ -1,7 +1,15 @@
 import { describe, expect, test } from 'vitest';
 import { lsn } from '../../src/model/ids.ts';
 import { BACKFILL } from '../../src/model/urgency.ts';
-import { markAllDeleted, markDirty, markFound, markRestore, park, settle } from '../../src/state/outbox.ts';
+import {
+  markAllDeleted,
+  markDirty,
+  markFound,
+  markRestore,
+  park,
+  reschedule,
+  settle,
+} from '../../src/state/outbox.ts';
 import { link } from '../../src/state/records.ts';
 import { inTransaction, type Sql } from '../../src/state/sql.ts';
 import { awaitTargets, releaseWaiting } from '../../src/state/waiting.ts';
@@ -22,8 +30,27 @@ describe('what a walk over a table finds', () => {
     await markDirty(sql, [dirty('a', { kind: 'delete', lsn: lsn(16n) })]);
     const entry = await only();
     await markFound(sql, suppliers, [key('a'), key('b')], 'write');
-    expect(await only()).toEqual(entry);
+    expect(await only()).toEqual({ ...entry, version: '2' });
     expect(names(await claim({ urgency: BACKFILL }))).toEqual(['suppliers/b']);
+  });
+
+  test('an entry that waits to be tried again keeps its time and its reason', async () => {
+    await markDirty(sql, [dirty('a')]);
+    await reschedule(sql, await only(), 60_000, failure);
+    const before = await stored();
+    await markFound(sql, suppliers, [key('a')], 'write');
+    expect(await stored()).toEqual({ ...before, version: 2 });
+    expect(before).toMatchObject({ attempts: 1, code: failure.code, due: false });
+  });
+
+  test('invariant 1: what a delivery has in hand, which may not know why the walk was asked for, is compared again', async () => {
+    await markFound(sql, suppliers, [key('a')], 'write');
+    const inHand = await only(BACKFILL);
+    await markFound(sql, suppliers, [key('a')], 'write');
+    await settle(sql, inHand);
+    expect(await only(BACKFILL)).toMatchObject({ kind: 'write', version: '2', attempts: 0 });
+    await settle(sql, await only(BACKFILL));
+    expect(await pendingCount(sql)).toBe(0);
   });
 
   test('tries again what was set aside', async () => {

@@ -30,6 +30,8 @@ export type Sides = {
   readonly property: (page: string, name: string) => JsonObject;
   /** What a reader sees of a property: text, number, option names, ids, the start of a date. */
   readonly shown: (page: string, name: string) => Json;
+  /** Resolves once the page of a record shows this. If it never does, says what either side and the state hold. */
+  readonly shows: (table: string, key: string, name: string, value: Json) => Promise<void>;
   readonly edit: (page: string, properties: JsonObject) => PageView;
   readonly failures: () => Promise<Failure[]>;
   /** Requests that change something in Notion, but for what is reported to people in the background. */
@@ -59,6 +61,14 @@ export function sidesOf(stack: Staged): Sides {
     if (found === undefined) throw new Error(`no property ${name}`);
     return found;
   };
+  const pageOf: Sides['pageOf'] = (table, key) =>
+    soon(async () => {
+      const [row] = await sql<{ id: string | null }>(
+        `select page_id as id from pgnotion.records where table_name = $1 and key = $2 and state <> 'creating'`,
+        [table, key],
+      );
+      return row?.id;
+    });
   return {
     sql,
     property,
@@ -70,19 +80,32 @@ export function sidesOf(stack: Staged): Sides {
       if (row === undefined) throw new Error(`no data source of ${table}`);
       return row.id;
     },
-    pageOf: (table, key) =>
-      soon(async () => {
-        const [row] = await sql<{ id: string | null }>(
-          `select page_id as id from pgnotion.records where table_name = $1 and key = $2 and state <> 'creating'`,
-          [table, key],
-        );
-        return row?.id;
-      }),
+    pageOf,
     keyOf: async (page) => {
       const [row] = await sql<{ key: string }>('select key from pgnotion.records where page_id = $1', [page]);
       return row?.key ?? null;
     },
     shown: (page, name) => shownIn(property(page, name)),
+    shows: async (table, key, name, value) => {
+      const page = await pageOf(table, key);
+      try {
+        await soon(() => JSON.stringify(shownIn(property(page, name))) === JSON.stringify(value));
+      } catch (cause) {
+        const state = await sql(
+          `select (select to_jsonb(r) from pgnotion.records r where table_name = $1 and key = $2) as record,
+                  (select to_jsonb(o) from pgnotion.outbox o where table_name = $1 and key = $2) as entry,
+                  (select to_jsonb(d) from pgnotion.data_sources d where table_name = $1) as source,
+                  (select jsonb_agg(to_jsonb(f)) from pgnotion.failures f where table_name = $1 and key = $2) as failures,
+                  (select jsonb_agg(to_jsonb(p)) from pgnotion.operations p where table_name = $1 and key = $2) as operations`,
+          [table, key],
+        );
+        const shown = JSON.stringify(shownIn(property(page, name)));
+        throw new Error(
+          `${table}/${key} shows ${shown} for ${JSON.stringify(value)}: ${JSON.stringify(state)}`,
+          { cause },
+        );
+      }
+    },
     edit: (page, properties) => control.editPage(page, properties),
     failures: () => sql<Failure>('select * from pgnotion.failures'),
     writes: () => requestsOfTables(control).filter(isWrite),
