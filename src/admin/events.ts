@@ -17,7 +17,10 @@ const LOOK_MS = 1_000;
 /** Looking takes no more than this part of the time, however long a look takes. */
 const SHARE = 0.1;
 
-/** `GET /api/events`: an event `overview` when a number of it has changed, and a comment now and then that keeps it alive. */
+/**
+ * `GET /api/events`: an event `overview` when a number of it has changed, and a comment now and then that keeps it alive. It
+ * ends with the session that asked for it: at once at a logout, with the next comment when the session is too old.
+ */
 export function eventRoutes(parts: EventParts): Hono<AdminVariables> {
   const app = new Hono<AdminVariables>();
   const news = createNews(parts);
@@ -39,11 +42,12 @@ export function eventRoutes(parts: EventParts): Hono<AdminVariables> {
     return streamSSE(c, async (stream) => {
       const gone = new AbortController();
       stream.onAbort(() => gone.abort());
-      const signal = AbortSignal.any([gone.signal, parts.stop]);
+      const session = c.get('session');
+      const signal = AbortSignal.any([gone.signal, parts.stop, session.ended]);
       using _ = leaving;
       using heard = news.subscribe();
       let sent = '';
-      for (let beat = performance.now(); !signal.aborted; ) {
+      for (let beat = performance.now(); !signal.aborted && !session.isOver(); ) {
         const next = await heard.next(sent, HEARTBEAT_MS, signal);
         if (signal.aborted) return;
         if (next !== null && next.mark !== sent) {

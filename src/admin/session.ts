@@ -12,6 +12,10 @@ export type Session = {
   readonly actor: string;
   /** Whether a browser holds it; a program that sends the token with each request needs no CSRF token. */
   readonly by: 'cookie' | 'bearer';
+  /** Comes when whoever holds it logs out. */
+  readonly ended: AbortSignal;
+  /** Whether it has ended, by that or by its age. */
+  readonly isOver: () => boolean;
 };
 
 /** What the context of a request holds behind the check of the session. */
@@ -30,7 +34,7 @@ export const SESSION_MS = 12 * 3_600_000;
 const MOST_SESSIONS = 200;
 const MOST_NAME = 60;
 
-type Kept = { readonly session: Session; readonly until: number };
+type Kept = { readonly session: Session; readonly until: number; readonly end: () => void };
 
 /**
  * Sessions live in memory, by the digest of their random name, so a restart ends them, and they end by themselves.
@@ -41,12 +45,16 @@ export function createSessions(
   { readOnly = false, now = Date.now }: { readonly readOnly?: boolean; readonly now?: () => number } = {},
 ): Sessions {
   const kept = new Map<string, Kept>();
+  const close = (id: string): void => {
+    kept.get(id)?.end();
+    kept.delete(id);
+  };
   const tidy = (): void => {
-    for (const [id, { until }] of kept) if (until <= now()) kept.delete(id);
+    for (const [id, { until }] of kept) if (until <= now()) close(id);
     // The oldest are the first.
     for (const id of kept.keys()) {
       if (kept.size < MOST_SESSIONS) return;
-      kept.delete(id);
+      close(id);
     }
   };
   return {
@@ -54,8 +62,16 @@ export function createSessions(
       if (!isSameSecret(given, token)) return null;
       tidy();
       const value = randomName();
-      const session: Session = { csrf: randomName(), readOnly, actor: actorOf(name), by: 'cookie' };
-      kept.set(digestOf(value), { session, until: now() + SESSION_MS });
+      const [until, ending] = [now() + SESSION_MS, new AbortController()];
+      const session: Session = {
+        csrf: randomName(),
+        readOnly,
+        actor: actorOf(name),
+        by: 'cookie',
+        ended: ending.signal,
+        isOver: () => ending.signal.aborted || until <= now(),
+      };
+      kept.set(digestOf(value), { session, until, end: () => ending.abort() });
       return value;
     },
     ofCookie: (value) => {
@@ -63,8 +79,17 @@ export function createSessions(
       return found === undefined || found.until <= now() ? null : found.session;
     },
     ofBearer: (given) =>
-      isSameSecret(given, token) ? { csrf: '', readOnly, actor: actorOf('API'), by: 'bearer' } : null,
-    close: (value) => void kept.delete(digestOf(value)),
+      isSameSecret(given, token)
+        ? {
+            csrf: '',
+            readOnly,
+            actor: actorOf('API'),
+            by: 'bearer',
+            ended: new AbortController().signal,
+            isOver: () => false,
+          }
+        : null,
+    close: (value) => close(digestOf(value)),
   };
 }
 

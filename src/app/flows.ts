@@ -13,6 +13,7 @@ import { runBackfill } from '../reconcile/backfill.ts';
 import { runFirstSync, type ShowProgress } from '../reconcile/first-sync.ts';
 import { createSchemaTracker } from '../reconcile/schema-tracker.ts';
 import { createShapes } from '../reconcile/shapes.ts';
+import { withTrash } from '../reconcile/trashed-database.ts';
 import { type ConflictPagesContext, runConflictPages } from '../reports/conflict-pages.ts';
 import { runNotices } from '../reports/refusal-notices.ts';
 import { runSyncLog, type SyncLogContext } from '../reports/sync-log.ts';
@@ -226,7 +227,7 @@ export async function sharedContext(
     onDirty,
     schema,
     shapes,
-    suspension: shapes.suspension,
+    suspension: async (name, error) => withTrash(ends, name, await shapes.suspension(name, error)),
     tables: schema.tables,
     settleRelations: createSettleRelations(ends),
     people: createPeople(notion),

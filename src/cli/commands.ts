@@ -6,7 +6,6 @@ import {
   openNotion,
 } from '../app/connections.ts';
 import { ownInstallation } from '../app/installation-identity.ts';
-import { pauseOrResume, resyncNow, retryNow } from '../app/operator.ts';
 import { checkTables } from '../app/readiness.ts';
 import { carryOut } from '../app/removals.ts';
 import { moveTables, priceOf, type Repointed, repointedTables } from '../app/repoint.ts';
@@ -166,16 +165,3 @@ const moveUnconfirmed = (price: string, moved: readonly Repointed[]): PgnotionEr
     message: `tables would be moved to other databases, and nothing was done:\n${price}`,
     remedy: `stop the daemon and run \`pgnotion apply --yes\` if that is meant; if not, take ${moved.map(({ table }) => databaseVariable(table)).join(', ')} out of the environment`,
   });
-
-export const retryCommand = (loaded: Loaded, table: string, key: string): Promise<string> =>
-  withState(loaded, (sql) => retryNow(sql, table, key));
-
-export const resyncCommand = (loaded: Loaded, table: string | null): Promise<string> =>
-  withState(loaded, (sql) => resyncNow(sql, loaded.config, table));
-
-/** Of one table, or of all for null. */
-export const pauseCommand = (
-  loaded: Loaded,
-  what: 'pause' | 'resume',
-  table: string | null,
-): Promise<string> => withState(loaded, (sql) => pauseOrResume(sql, loaded.config, what, table));

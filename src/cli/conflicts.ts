@@ -1,4 +1,3 @@
-import { userInfo } from 'node:os';
 import type { Installation } from '../app/connections.ts';
 import { assertChoice, resolveNow, unknownConflict } from '../app/operator.ts';
 import type { Json } from '../model/change.ts';
@@ -6,7 +5,9 @@ import { conflictTitle } from '../model/conflict-page.ts';
 import { cutText, TEXT_LIMITS } from '../model/texts.ts';
 import { type ConflictLine, readConflict, readConflicts } from '../state/conflicts.ts';
 import { createStore, type Sql } from '../state/sql.ts';
+import { accountName } from './account.ts';
 import { type Loaded, within } from './commands.ts';
+import { noted } from './noted.ts';
 import { formatTable } from './table.ts';
 
 const stateOf = ({ pool }: Installation): Sql => createStore(pool, 0);
@@ -101,10 +102,12 @@ export type ResolveOptions = {
 export async function resolveConflictCommand(
   loaded: Loaded,
   id: string,
-  { keep, value, by = userInfo().username }: ResolveOptions,
+  { keep, value, by = accountName() }: ResolveOptions,
 ): Promise<string> {
   assertChoice({ keep, value });
   return within(loaded, (installation) =>
-    resolveNow(stateOf(installation), installation.tables, id, { keep, value, by }),
+    noted(installation, { action: 'resolve', input: { id, keep, value }, actor: by }, (sql) =>
+      resolveNow(sql, installation.tables, id, { keep, value, by }),
+    ),
   );
 }

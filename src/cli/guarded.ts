@@ -4,6 +4,7 @@ import type { ListedKind } from '../model/mass-change.ts';
 import { sentences } from '../model/sentences.ts';
 import { type GuardedChange, readGuardedChanges } from '../state/guarded-changes.ts';
 import { type Loaded, withState } from './commands.ts';
+import { notedState } from './noted.ts';
 import { formatTable } from './table.ts';
 
 export type GuardedOptions = { readonly kind?: ListedKind; readonly field?: string };
@@ -64,7 +65,7 @@ export const decideGuardedCommand = (
   decision: 'approve' | 'reject',
   { table, key, kind, field }: GuardedOptions & { readonly table: string; readonly key: string | null },
 ): Promise<string> =>
-  withState(loaded, (sql) =>
+  notedState(loaded, { action: decision, input: { table, key: key ?? undefined, kind, field } }, (sql) =>
     decideWaiting(sql, decision, { table, key, kind: kind ?? null, field: field ?? null }),
   );
 
@@ -72,4 +73,5 @@ export const decideGuardedCommand = (
 export const pairCommand = (
   loaded: Loaded,
   pair: { readonly table: string; readonly key: string; readonly page: string },
-): Promise<string> => withState(loaded, (sql) => pairNow(sql, loaded.config, pair));
+): Promise<string> =>
+  notedState(loaded, { action: 'pair', input: pair }, (sql) => pairNow(sql, loaded.config, pair));

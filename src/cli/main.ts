@@ -139,7 +139,7 @@ program
   .argument('[table]', 'one table; all if left out')
   .description('compare every row and page again, and write what differs')
   .action(async (table?: string) => {
-    const { resyncCommand } = await import('./commands.ts');
+    const { resyncCommand } = await import('./operator.ts');
     await printDone(await resyncCommand(await load(true), table ?? null));
   });
 
@@ -152,7 +152,7 @@ for (const [name, description] of [
     .argument('[table]', 'one table; all if left out')
     .description(description)
     .action(async (table?: string) => {
-      const { pauseCommand } = await import('./commands.ts');
+      const { pauseCommand } = await import('./operator.ts');
       await printDone(await pauseCommand(await load(true), name, table ?? null));
     });
 }
@@ -173,7 +173,7 @@ failures
   .argument('<table>')
   .argument('<key>')
   .action(async (table: string, key: string) => {
-    const { retryCommand } = await import('./commands.ts');
+    const { retryCommand } = await import('./operator.ts');
     await printDone(await retryCommand(await load(true), table, key));
   });
 

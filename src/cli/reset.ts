@@ -1,4 +1,3 @@
-import { userInfo } from 'node:os';
 import { type Installation, openNotion } from '../app/connections.ts';
 import { forgetAll, whatIsKnown } from '../app/forget-installation.ts';
 import { unknownTable } from '../app/operator.ts';
@@ -12,6 +11,7 @@ import { madeSources } from '../state/made-databases.ts';
 import { awayCode, forgetSource, isDaemonAtWork, pairsOf, remake, unlinkRecord } from '../state/reset.ts';
 import { readSources } from '../state/sources.ts';
 import { createStore, inCommandTransaction } from '../state/sql.ts';
+import { accountName } from './account.ts';
 import { type Confirm, type Loaded, within } from './commands.ts';
 import { forgetQuestion, forgottenLines, stepsAfter } from './forgotten.ts';
 
@@ -114,7 +114,7 @@ async function resetRecord(
   const mapping = tables.find((each) => each.name === table);
   const isThere = mapping !== undefined && (await readRows(db, mapping, [key])).size > 0;
   await inCommandTransaction(pool, async (inner) => {
-    await unlinkRecord(inner, table, key, userInfo().username);
+    await unlinkRecord(inner, table, key, accountName());
     if (isThere) await remake(inner, table, key);
   });
   return {

@@ -1,5 +1,4 @@
 import { writeFile } from 'node:fs/promises';
-import { userInfo } from 'node:os';
 import { withVerify } from '../app/open-verify.ts';
 import { runVerify, tablesMeant } from '../app/verify.ts';
 import { messageOf, PgnotionError } from '../model/errors.ts';
@@ -9,6 +8,7 @@ import { verifyHtml } from '../model/verify-html.ts';
 import { shownFinding, type VerifyReport, verifyText } from '../model/verify-report.ts';
 import { type HealResult, heal, stepName } from '../reconcile/heal.ts';
 import type { KeptFinding } from '../state/verify.ts';
+import { accountName } from './account.ts';
 import { type Loaded, within } from './commands.ts';
 import { formatTable } from './table.ts';
 
@@ -37,7 +37,7 @@ export function verifyCommand(
     const tables = tablesMeant(installation, options.table ?? []);
     const scope = { tables, where: options.where ?? null, sample: sampleOf(options.sample) };
     if (scope.where !== null && tables.length > 1) throw whereOfMany();
-    const task = { scope, actor: userInfo().username, unresolved: installation.unresolved };
+    const task = { scope, actor: accountName(), unresolved: installation.unresolved };
     return withVerify(installation, options.tell, async (context) => {
       const report = await runVerify(context, task);
       if (options.html !== undefined) await writeHtml(options.html, report);

@@ -1,4 +1,5 @@
 import type { Json } from '../model/change.ts';
+import { UNDOABLE } from './activity.ts';
 import type { Sql } from './sql.ts';
 
 /** What a person had done through the admin port. */
@@ -18,12 +19,28 @@ export async function noteAction(sql: Sql, { actor, action, input, message }: Ac
 }
 
 /** A line of the view `actions`. */
-export type ActionLine = ActionNote & { readonly id: string; readonly at: Date };
+export type ActionLine = ActionNote & {
+  readonly id: string;
+  readonly at: Date;
+  /** The latest operation that carried a decision out, if `undo` can take it back; null for all other actions. */
+  readonly operation: string | null;
+};
 
 /** The newest first. */
 export const readActions = (sql: Sql, limit: number): Promise<ActionLine[]> =>
   sql.query<ActionLine>(
-    'select id::text as id, at, actor, action, input, message from pgnotion.actions a order by a.id desc limit $1',
+    `with latest as materialized (
+       select a.id, a.at, a.actor, a.action, a.input, a.message, coalesce(a.input->>'table', c.table_name) as name,
+              coalesce(a.input->>'key', c.record_id) as key
+         from pgnotion.actions a
+         left join pgnotion.conflict_entries c on a.action = 'resolve' and c.id::text = a.input->>'id'
+        order by a.id desc limit $1)
+     select l.id::text as id, l.at, l.actor, l.action, l.input, l.message,
+            case when l.action in ('resolve', 'approve', 'reject') then (
+              select o.id::text from pgnotion.operations o
+               where o.table_name = l.name and o.key = l.key and o.actor = l.actor and o.started_at >= l.at and ${UNDOABLE}
+               order by o.id desc limit 1) end as operation
+       from latest l order by l.id desc`,
     [limit],
   );
 

@@ -1,4 +1,5 @@
 import { PgnotionError } from '../model/errors.ts';
+import { isInTrash } from '../notion/in-trash.ts';
 import type { SyncContext } from '../sync/context.ts';
 import type { Sighting } from './context.ts';
 
@@ -8,11 +9,7 @@ export async function assertNotWithDatabase(
   { table, source }: Pick<Sighting, 'table' | 'source'>,
 ): Promise<void> {
   const ask = { priority: 'poll' } as const;
-  const found = await notion.retrieveDataSource(source.dataSource, ask);
-  const isTrashed =
-    found.inTrash ||
-    (found.databaseId !== null && (await notion.retrieveDatabase(found.databaseId, ask)).inTrash);
-  if (!isTrashed) return;
+  if (!(await isInTrash(notion, source.dataSource, ask))) return;
   throw new PgnotionError({
     code: 'notion_database_in_trash',
     message: `the database of ${table.name} is in the trash, and its pages with it`,

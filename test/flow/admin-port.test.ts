@@ -2,6 +2,7 @@ import { connect } from 'node:net';
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { ACTIONS } from '../../src/admin/actions.ts';
+import { MOST_STREAMS } from '../../src/admin/events.ts';
 import type { ConfigInput } from '../../src/config/mapping-file.ts';
 import { eventually } from '../support/eventually.ts';
 import { type Sides, sidesOf, typed } from '../support/sides.ts';
@@ -280,25 +281,73 @@ describe('what can be read', () => {
     expect(text).toContain('"name":"ADMIN_TOKEN","value":null,"isSet":true');
   });
 
-  test('a change is told at once to those who listen, and they are cut off by the stop', async () => {
-    const answer = await fetch(at('/api/events'), { headers: bearer });
-    expect(answer.headers.get('content-type')).toContain('text/event-stream');
+  /** What a listener hears. `until` resolves once that has come since the last one, and with false if the stream ends before. */
+  const listen = async (headers: Record<string, string>) => {
+    const answer = await fetch(at('/api/events'), { headers });
     const reader = answer.body?.pipeThrough(new TextDecoderStream()).getReader();
     let text = '';
-    const until = async (wanted: RegExp): Promise<void> => {
+    const until = async (wanted: RegExp): Promise<boolean> => {
       while (!wanted.test(text)) {
         const { value, done } = (await reader?.read()) ?? { done: true, value: undefined };
-        if (done) throw new Error(`the stream ended after ${text}`);
+        if (done) return false;
         text += value;
       }
+      text = '';
+      return true;
     };
-    await until(/event: overview\ndata: \{.*\}\n\n/);
-    text = '';
+    return { answer, until, cancel: async () => await reader?.cancel() };
+  };
+  const OVERVIEW = /event: overview\ndata: \{.*\}\n\n/;
+  const NEVER = /never said/;
+
+  test('a change is told at once to those who listen', async () => {
+    const { answer, until, cancel } = await listen(bearer);
+    expect(answer.headers.get('content-type')).toContain('text/event-stream');
+    expect(await until(OVERVIEW)).toBe(true);
     await act('pause', { table: 'notes' });
-    await until(/"paused":true/);
+    expect(await until(/"paused":true/)).toBe(true);
     await act('resume', {});
-    await until(/"paused":false/);
-    await reader?.cancel();
+    expect(await until(/"paused":false/)).toBe(true);
+    await cancel();
+  });
+
+  test('who logs out hears no more, and others do', async () => {
+    const { cookie } = await loggedIn();
+    const [one, other] = [await listen({ cookie }), await listen(bearer)];
+    expect([await one.until(OVERVIEW), await other.until(OVERVIEW)]).toEqual([true, true]);
+    await fetch(at('/logout'), { ...form({}, { cookie }), redirect: 'manual' });
+    expect(await one.until(NEVER)).toBe(false);
+    await act('pause', { table: 'notes' });
+    expect(await other.until(/"paused":true/)).toBe(true);
+    await act('resume', {});
+    await other.cancel();
+  });
+
+  test('a stop waits for nobody who listens', async () => {
+    const { until } = await listen(bearer);
+    expect(await until(OVERVIEW)).toBe(true);
+    const begun = performance.now();
+    await stack.stop();
+    expect(await until(NEVER)).toBe(false);
+    // Less than a heartbeat, by which it would notice anyway.
+    expect(performance.now() - begun).toBeLessThan(9_000);
+    await stack.start();
+  });
+
+  test('no more than so many listen at once, and whoever leaves makes room', async () => {
+    const heard = await Promise.all(Array.from({ length: MOST_STREAMS }, () => listen(bearer)));
+    expect(heard.map(({ answer }) => answer.status)).toEqual(heard.map(() => 200));
+    const refused = await api('/api/events');
+    expect(refused).toMatchObject({ status: 503, body: { code: 'admin_streams_limited' } });
+    await Promise.all(heard.map(({ cancel }) => cancel()));
+    const { until, cancel } = await eventually(async () => {
+      const next = await listen(bearer);
+      if (next.answer.status === 200) return next;
+      await next.cancel();
+      return null;
+    });
+    expect(await until(OVERVIEW)).toBe(true);
+    await cancel();
   });
 });
 

@@ -113,6 +113,16 @@ describe.skipIf(chromiumPath === null)('the dashboard in a browser', () => {
     await page.getByRole('status').waitFor();
     await item.waitFor({ state: 'detached' });
     await eventually(async () => (await columnOf(key, 'note')) === 'typed in Notion');
+    // What the decision replaced is given back from the line that tells of it.
+    const done = page.locator('li[data-key^="action "]').first();
+    await eventually(async () => {
+      await page.goto(stage.at('/inbox'));
+      return await done.getByRole('button', { name: 'Undo' }).isVisible();
+    });
+    await done.getByRole('button', { name: 'Undo' }).click();
+    await page.getByRole('status').waitFor();
+    expect(await columnOf(key, 'note')).toBe('set in PostgreSQL');
+    await eventually(() => stage.there.shown(notionPage, 'Note') === 'set in PostgreSQL');
   });
 
   test('a failure tells its reason, and goes once it is retried', async () => {

@@ -24,16 +24,18 @@ const config: ConfigInput = {
       Price: { column: 'price', type: 'number' },
       State: { column: 'state', type: 'status', values: { open: 'Open', done: 'Done' } },
       Label: { expression: 'labelled(name)', type: 'rich_text' },
+      Other: { column: 'other_id', type: 'relation', relatedTable: 'others' },
     }),
     others: table('others'),
   },
 };
 const LABELLED = `create or replace function labelled(name text) returns text language sql immutable as $$ select '<' || name || '>' $$;`;
 const schema = `${LABELLED}
-  create table goods (id integer primary key, name text not null, note text, price integer, state text);
   create table others (id integer primary key, name text not null, note text);
-  insert into goods select n, 'good ' || n, 'note ' || n, n * 10, case n when 3 then 'done' else 'open' end from generate_series(1, 3) n;
-  insert into others select n, 'other ' || n, 'note ' || n from generate_series(1, 3) n;`;
+  create table goods (id integer primary key, name text not null, note text, price integer, state text,
+                      other_id integer references others);
+  insert into others select n, 'other ' || n, 'note ' || n from generate_series(1, 3) n;
+  insert into goods select n, 'good ' || n, 'note ' || n, n * 10, case n when 3 then 'done' else 'open' end, n from generate_series(1, 3) n;`;
 
 type Entry = {
   readonly table_name: string;
@@ -151,6 +153,27 @@ const CASES: Readonly<Record<string, Case>> = {
     remedy: /share/,
     settles: () => control().share(database),
     concerns: ['name', 'Name'],
+  },
+  'a database in the trash': {
+    breaks: () => control().trashDatabase(database),
+    told: ' database_trashed notion table click',
+    remedy: /restore it in Notion/,
+    settles: () => control().restoreDatabase(database),
+    concerns: ['name', 'Name'],
+  },
+  'a relation that points elsewhere': {
+    breaks: () =>
+      control().retypeProperty(source, 'Other', {
+        relation: { data_source_id: source, single_property: {} },
+      }),
+    told: 'Other relation_retargeted notion field click',
+    remedy: /delete the property in Notion and run `pgnotion apply`/,
+    settles: async () => {
+      control().deleteProperty(source, 'Other');
+      await stack.apply();
+      await sides.shows('goods', '2', 'Other', [await sides.pageOf('others', '2')]);
+    },
+    concerns: null,
   },
   'a column that is gone': {
     breaks: sql('alter table goods drop note'),

@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import lithiumbuy from '../../examples/lithiumbuy/pgnotion.config.ts';
 import type { Json } from '../../src/model/change.ts';
 import {
@@ -59,6 +59,11 @@ const names = tables.map((table) => table.name as string);
 const columns = cases((field, key) => isColumn(field) && !isKey(field, key));
 const expressions = cases((field) => field.source.kind === 'expression');
 const ways = cases((field, key) => goesToPostgres(field) && !isKey(field, key));
+
+const ONE_BY_ONE = { concurrent: false };
+/** What is tried of one table follows one another, and the tables go side by side: each takes no longer for the others. */
+const byTable = (all: readonly (readonly [string, string])[]): [string, string[]][] =>
+  names.map((name) => [name, all.filter(([table]) => table === name).map(([, property]) => property)]);
 
 /** The first row of a table and its page. */
 async function subject(name: string, property: string) {
@@ -125,16 +130,20 @@ test('invariant 1: a change of an idle row is in Notion within a second of its c
   expect(Math.min(...took)).toBeLessThan(1_000);
 });
 
-test.each(columns)('%s, %s: a changed column shows on the page, NULL as empty', async (name, property) => {
-  const { table, field, key, page } = await subject(name, property);
-  for (const turn of [2, 1]) {
-    const sample = await sampleOf(sides, table, field, turn);
-    await setColumn(table, field, key, sample.column);
-    await shows(page, property, sample.page);
-  }
-  if (!field.shape.nullable) return;
-  await setColumn(table, field, key, null);
-  await shows(page, property, emptyOf(field));
+describe('a changed column', () => {
+  describe.concurrent.each(byTable(columns))('of %s', (name, properties) => {
+    test.each(properties)('%s: shows on the page, NULL as empty', ONE_BY_ONE, async (property) => {
+      const { table, field, key, page } = await subject(name, property);
+      for (const turn of [2, 1]) {
+        const sample = await sampleOf(sides, table, field, turn);
+        await setColumn(table, field, key, sample.column);
+        await shows(page, property, sample.page);
+      }
+      if (!field.shape.nullable) return;
+      await setColumn(table, field, key, null);
+      await shows(page, property, emptyOf(field));
+    });
+  });
 });
 
 test.each(expressions)(
@@ -148,52 +157,62 @@ test.each(expressions)(
   },
 );
 
-test.each(names)('%s: an inserted row gets a page with its key, and a deleted row loses it', async (name) => {
-  const { table, key, values } = await freshRow(name);
-  const columns = Object.keys(values);
-  await sides.sql(
-    `insert into ${table.source} (${columns.join(', ')}) values (${columns.map((_, at) => `$${at + 1}`).join(', ')})`,
-    Object.values(values),
-  );
-  const page = await sides.pageOf(name, key);
-  for (const field of table.fields.filter((each) => isKey(each, table.key)))
-    await shows(page, field.property, key);
-  for (const { field, sample } of await required(table)) await shows(page, field.property, sample.page);
-  await sides.sql(`delete from ${table.source} where "${table.key[0]}" = $1`, [key]);
-  await soon(() => stack.sandbox.control.page(page).in_trash);
+test.concurrent.each(names)(
+  '%s: an inserted row gets a page with its key, and a deleted row loses it',
+  async (name) => {
+    const { table, key, values } = await freshRow(name);
+    const columns = Object.keys(values);
+    await sides.sql(
+      `insert into ${table.source} (${columns.join(', ')}) values (${columns.map((_, at) => `$${at + 1}`).join(', ')})`,
+      Object.values(values),
+    );
+    const page = await sides.pageOf(name, key);
+    for (const field of table.fields.filter((each) => isKey(each, table.key)))
+      await shows(page, field.property, key);
+    for (const { field, sample } of await required(table)) await shows(page, field.property, sample.page);
+    await sides.sql(`delete from ${table.source} where "${table.key[0]}" = $1`, [key]);
+    await soon(() => stack.sandbox.control.page(page).in_trash);
+  },
+);
+
+describe("a person's edit", () => {
+  describe.concurrent.each(byTable(ways))('in %s', (name, properties) => {
+    test.each(properties)('of %s: reaches the column, clearing gives NULL', ONE_BY_ONE, async (property) => {
+      const { table, field, key, page } = await subject(name, property);
+      for (const turn of [3, 2]) {
+        const sample = await sampleOf(sides, table, field, turn);
+        sides.edit(page, { [property]: typed(field.type, sample.page) });
+        await holds(table, field, key, sample.column);
+      }
+      if (!field.shape.nullable) return;
+      sides.edit(page, { [property]: typed(field.type, null) });
+      await holds(table, field, key, null);
+    });
+  });
 });
 
-test.each(ways)("%s, %s: a person's edit reaches the column, clearing gives NULL", async (name, property) => {
-  const { table, field, key, page } = await subject(name, property);
-  for (const turn of [3, 2]) {
-    const sample = await sampleOf(sides, table, field, turn);
-    sides.edit(page, { [property]: typed(field.type, sample.page) });
-    await holds(table, field, key, sample.column);
-  }
-  if (!field.shape.nullable) return;
-  sides.edit(page, { [property]: typed(field.type, null) });
-  await holds(table, field, key, null);
-});
-
-test.each(names)("%s: a person's new page becomes one row, and trashing it deletes the row", async (name) => {
-  const table = tableOf(name);
-  const samples = await required(table, 'page');
-  const properties: JsonObject = Object.fromEntries(
-    samples.map(({ field, sample }) => [field.property, typed(field.type, sample.page)]),
-  );
-  const count = await rowsOf(table);
-  const page = stack.sandbox.control.createPage(await sides.source(name), properties).id;
-  const key = await sides.pageOf(name, await soon(() => sides.keyOf(page))).then(() => sides.keyOf(page));
-  if (key === null) throw new Error('no key');
-  await shows(page, 'Supabase ID', key);
-  for (const { field, sample } of samples) await holds(table, field, key, sample.column);
-  for (const field of table.fields.filter(({ source }) => source.kind === 'expression'))
-    await soon(() => sides.shown(page, field.property) !== emptyOf(field));
-  await sides.rest();
-  expect(await rowsOf(table), 'invariant 3: made once').toBe(count + 1);
-  stack.sandbox.control.trashPage(page);
-  await soon(async () => (await rowsOf(table)) === count);
-});
+test.concurrent.each(names)(
+  "%s: a person's new page becomes one row, and trashing it deletes the row",
+  async (name) => {
+    const table = tableOf(name);
+    const samples = await required(table, 'page');
+    const properties: JsonObject = Object.fromEntries(
+      samples.map(({ field, sample }) => [field.property, typed(field.type, sample.page)]),
+    );
+    const count = await rowsOf(table);
+    const page = stack.sandbox.control.createPage(await sides.source(name), properties).id;
+    const key = await sides.pageOf(name, await soon(() => sides.keyOf(page))).then(() => sides.keyOf(page));
+    if (key === null) throw new Error('no key');
+    await shows(page, 'Supabase ID', key);
+    for (const { field, sample } of samples) await holds(table, field, key, sample.column);
+    for (const field of table.fields.filter(({ source }) => source.kind === 'expression'))
+      await soon(() => sides.shown(page, field.property) !== emptyOf(field));
+    await sides.rest();
+    expect(await rowsOf(table), 'invariant 3: made once').toBe(count + 1);
+    stack.sandbox.control.trashPage(page);
+    await soon(async () => (await rowsOf(table)) === count);
+  },
+);
 
 test('invariant 4: the page of a row that others need is trashed in vain, and says why', async () => {
   const key = keyOf('suppliers', 3);

@@ -9,10 +9,14 @@ const TARGETS = {
 } as const;
 
 let server: PostgresServer | null = null;
+let template: string | null = null;
 let plugin: 'pgoutput' | 'wal2json' = 'pgoutput';
 
 /** The superuser's URL of the server that this file's tests run on. */
 export const serverUrlUnderTest = (): string => server?.url ?? inject('postgresUrl');
+
+/** A database of that server that has our schema and nothing else, to be copied: a fifth of what the migrations take. */
+export const stateTemplateUnderTest = (): string => template ?? inject('stateTemplate');
 
 /** The plug-in of this file's tests. */
 export const pluginUnderTest = (): 'pgoutput' | 'wal2json' => plugin;
@@ -25,12 +29,17 @@ export function runOn(
   const { plugin: wanted, there } = TARGETS[target];
   describe.runIf(there())(target, () => {
     beforeAll(async () => {
-      server = await startDebianPostgres15();
+      const started = await startDebianPostgres15();
+      server = started;
+      // It needs this file itself.
+      const { createStateTemplate } = await import('./state-template.ts');
+      if (started !== null) template = (await createStateTemplate(started.url)).name;
       plugin = wanted;
     });
     afterAll(async () => {
       await server?.stop();
       server = null;
+      template = null;
       plugin = 'pgoutput';
     });
     for (const [name, load] of Object.entries(files))

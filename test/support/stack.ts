@@ -13,7 +13,7 @@ import { duePages } from '../../src/state/conflict-pages.ts';
 import { readReportDatabase } from '../../src/state/report-databases.ts';
 import { createStore } from '../../src/state/sql.ts';
 import { eventually } from './eventually.ts';
-import { pluginUnderTest } from './matrix.ts';
+import { pluginUnderTest, stateTemplateUnderTest } from './matrix.ts';
 import { createDatabase, type TestDatabase } from './postgres.ts';
 
 /** A database of its own, a sandbox, and a daemon in this process between them. */
@@ -54,7 +54,13 @@ export type StackOptions = {
 };
 
 export async function createStack(options: StackOptions): Promise<Stack> {
-  const database = await createDatabase(undefined, options.serverUrl);
+  // A role of its own has to make our schema itself.
+  const isCopy = options.serverUrl === undefined && options.login === undefined;
+  const database = await createDatabase(
+    undefined,
+    options.serverUrl,
+    isCopy ? stateTemplateUnderTest() : undefined,
+  );
   await database.pool.query(options.schema);
   const sandbox = await startSandbox({ limit: null, ...options.sandbox });
   // Slots belong to the whole server, and other stacks may run on it.

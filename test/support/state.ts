@@ -1,5 +1,4 @@
 import type pg from 'pg';
-import { inject } from 'vitest';
 import {
   type DataSourceId,
   dataSourceId,
@@ -9,11 +8,10 @@ import {
   type TableName,
   tableName,
 } from '../../src/model/ids.ts';
-import { migrate } from '../../src/state/migrate.ts';
 import type { DirtyRecord } from '../../src/state/outbox.ts';
 import { markBackfilled, markSwept, saveSource, saveWatermark } from '../../src/state/sources.ts';
 import { createStore, type Sql, type Store } from '../../src/state/sql.ts';
-import { serverUrlUnderTest } from './matrix.ts';
+import { serverUrlUnderTest, stateTemplateUnderTest } from './matrix.ts';
 import { createDatabase, type TestDatabase } from './postgres.ts';
 
 /** A database that has our schema and no tables of a user's. */
@@ -28,12 +26,8 @@ export type StateStage = {
 };
 
 export async function createState(): Promise<StateStage> {
-  const url = serverUrlUnderTest();
-  const template = url === inject('postgresUrl') ? inject('stateTemplate') : undefined;
-  const database = await createDatabase(undefined, url, template);
+  const database = await createDatabase(undefined, serverUrlUnderTest(), stateTemplateUnderTest());
   const { pool } = database;
-  // Another server has no template; after a copy there is nothing left to do.
-  await migrate(pool);
   const store = createStore(pool, 0);
   return {
     database,

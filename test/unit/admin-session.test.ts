@@ -14,16 +14,24 @@ test('a session is opened by the token alone, ends by itself, and is not found b
   expect(sessions.ofCookie(value)).toMatchObject({ actor: 'admin (Ada)', readOnly: false, by: 'cookie' });
   expect(sessions.ofCookie(`${value}x`)).toBeNull();
   now += SESSION_MS - 1;
-  expect(sessions.ofCookie(value)).not.toBeNull();
+  const held = sessions.ofCookie(value);
+  expect(held?.isOver()).toBe(false);
   now += 1;
   expect(sessions.ofCookie(value)).toBeNull();
+  expect(held?.isOver()).toBe(true);
 });
 
 test('sessions end at a logout, and the oldest where there are too many', () => {
   const sessions = createSessions('right');
   const first = sessions.open('right', '') ?? '';
   const second = sessions.open('right', '') ?? '';
+  const held = [first, second].map((value) => sessions.ofCookie(value));
+  expect(held.map((session) => session?.isOver())).toEqual([false, false]);
   sessions.close(second);
+  expect(held.map((session) => [session?.isOver(), session?.ended.aborted])).toEqual([
+    [false, false],
+    [true, true],
+  ]);
   expect(sessions.ofCookie(second)).toBeNull();
   expect(sessions.ofCookie(first)).not.toBeNull();
   for (let at = 0; at < 300; at += 1) sessions.open('right', '');

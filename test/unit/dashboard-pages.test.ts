@@ -33,7 +33,14 @@ const PAGES = [
 function dashboard(queries: Queries | null = sampleQueries(), readOnly = false) {
   const app = new Hono<AdminVariables>();
   app.use('*', (c, next) => {
-    c.set('session', { csrf: 'the-csrf-token', readOnly, actor: 'admin (Ada)', by: 'cookie' });
+    c.set('session', {
+      csrf: 'the-csrf-token',
+      readOnly,
+      actor: 'admin (Ada)',
+      by: 'cookie',
+      ended: new AbortController().signal,
+      isOver: () => false,
+    });
     return next();
   });
   app.route('/', dashboardPages(sampleParts(queries), silentLog()));

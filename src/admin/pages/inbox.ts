@@ -3,6 +3,7 @@ import type { ActionLine } from '../../state/admin-actions.ts';
 import type { NotionStatus } from '../../state/daemon-status.ts';
 import type { StatusLine } from '../../state/status.ts';
 import type { Inbox, Waiting } from '../queries.ts';
+import { action } from './action.ts';
 import { conflictItem } from './conflict-item.ts';
 import { driftItem, failureItem, refusalItem, suspendedItem } from './failure-item.ts';
 import { guardedGroups, guardedItem } from './guarded-item.ts';
@@ -130,14 +131,18 @@ function lately(view: View, actions: readonly ActionLine[]): Html {
   if (actions.length === 0) return html``;
   return html`<section aria-labelledby="lately">
     <h2 id="lately">Done here lately</h2>
-    <p class="quiet">Each change that came of it can be undone in the <a href="/activity">activity</a>, or on the page of its record.</p>
+    <p class="quiet">A decision about one record can be undone here, once it is carried out; each change of a record in the <a href="/activity">activity</a>, too, or on the page of its record.</p>
     <ul class="items">${actions.map(
-      ({ id, at, actor, message, input }) => html`<li data-key="action ${id}"><div class="head">
+      ({ id, at, actor, message, input, operation }) => html`<li data-key="action ${id}"><div class="head">
         <span>${content(sentence(message))}</span> ${recordOf(input)}
-        <span class="quiet push">${content(actor)}, ${timeText(at, view)}</span></div></li>`,
+        <span class="quiet push">${content(actor)}, ${timeText(at, view)}</span>${operation === null ? '' : undo(view, operation, message)}</div></li>`,
     )}</ul>
   </section>`;
 }
+
+/** Takes back what a decision has brought about. */
+const undo = (view: View, operation: string, message: string): Html =>
+  action(view, { name: 'undo', label: 'Undo', about: sentence(message), parameters: { operation } });
 
 const recordOf = ({ table, key }: ActionLine['input']): Html | string =>
   typeof table === 'string' && typeof key === 'string' ? recordLink(table, key) : '';
