@@ -63,14 +63,9 @@ export function createSessions(
       tidy();
       const value = randomName();
       const [until, ending] = [now() + SESSION_MS, new AbortController()];
-      const session: Session = {
-        csrf: randomName(),
-        readOnly,
-        actor: actorOf(name),
-        by: 'cookie',
-        ended: ending.signal,
-        isOver: () => ending.signal.aborted || until <= now(),
-      };
+      const isOver = (): boolean => ending.signal.aborted || until <= now();
+      const who = { csrf: randomName(), actor: actorOf(name), by: 'cookie' } as const;
+      const session: Session = { ...who, readOnly, ended: ending.signal, isOver };
       kept.set(digestOf(value), { session, until, end: () => ending.abort() });
       return value;
     },
@@ -78,20 +73,19 @@ export function createSessions(
       const found = kept.get(digestOf(value));
       return found === undefined || found.until <= now() ? null : found.session;
     },
-    ofBearer: (given) =>
-      isSameSecret(given, token)
-        ? {
-            csrf: '',
-            readOnly,
-            actor: actorOf('API'),
-            by: 'bearer',
-            ended: new AbortController().signal,
-            isOver: () => false,
-          }
-        : null,
+    ofBearer: (given) => (isSameSecret(given, token) ? { ...BEARER, readOnly } : null),
     close: (value) => close(digestOf(value)),
   };
 }
+
+/** A program sends the token with each request, so that there is nothing that could end. */
+const BEARER = {
+  csrf: '',
+  actor: 'admin (API)',
+  by: 'bearer',
+  ended: new AbortController().signal,
+  isOver: () => false,
+} as const;
 
 const randomName = (): string => randomBytes(32).toString('base64url');
 

@@ -5,7 +5,7 @@ import type { ResolveOptions } from './conflicts.ts';
 import { addGuardedCommands, completeHelp, configFile, json, load, printDone, program } from './program.ts';
 import type { RollbackArguments } from './rollback.ts';
 import { addDoctorCommand, addDriftCommand, addSetupCommands } from './setup-commands.ts';
-import { ask, endQuietlyWithReader, print, report, stopSignal, tell } from './terminal.ts';
+import { ask, end, endQuietlyWithReader, print, report, stopSignal, tell } from './terminal.ts';
 import { addVerifyCommand } from './verify-command.ts';
 
 // What a command works with is loaded when it runs: help needs nothing of it, and a daemon nothing of the others.
@@ -292,8 +292,8 @@ endQuietlyWithReader();
 try {
   await program.parseAsync();
   // A pool or a timer that was left behind must not keep a finished command alive.
-  process.exit(process.exitCode ?? 0);
+  await end(process.exitCode ?? 0);
 } catch (error) {
   report(error, json());
-  process.exit(1);
+  await end(1);
 }

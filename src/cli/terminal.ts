@@ -53,10 +53,21 @@ export async function ask(question: string): Promise<boolean> {
 
 /** Whoever reads the output may have had enough of it, as `head` does: that is no error. */
 export function endQuietlyWithReader(): void {
-  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-    if (error.code !== 'EPIPE') throw error;
-    process.exit(process.exitCode ?? 0);
-  });
+  for (const stream of [process.stdout, process.stderr])
+    stream.on('error', (error: NodeJS.ErrnoException) => {
+      if (error.code !== 'EPIPE') throw error;
+      process.exit(process.exitCode ?? 0);
+    });
+}
+
+/** Ends the process once whoever reads has taken all that was said: a pipe has room for 64 kB, and the rest would be lost. */
+export async function end(code: number | string): Promise<void> {
+  process.exitCode = code;
+  const taken = [process.stdout, process.stderr].map(
+    (stream) => new Promise<void>((done) => void stream.write('', () => done())),
+  );
+  await Promise.all(taken);
+  process.exit();
 }
 
 /** One clear message: what happened, and what to do; under `--json` one line of JSON. */

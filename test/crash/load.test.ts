@@ -6,9 +6,9 @@ import { startDebianPostgres15, startOwnPostgres } from '../support/servers.ts';
 const given = process.env.KILLS === undefined ? null : Number(process.env.KILLS);
 
 const servers = [
-  ['the embedded PostgreSQL', startOwnPostgres, 'pgoutput', true, given ?? 24],
-  ['PostgreSQL 15', startDebianPostgres15, 'pgoutput', inject('hasPostgres15'), given ?? 10],
-  ['PostgreSQL 15 and wal2json', startDebianPostgres15, 'wal2json', inject('hasWal2json'), given ?? 10],
+  ['the embedded PostgreSQL', startOwnPostgres, 'pgoutput', true, given ?? 14],
+  ['PostgreSQL 15', startDebianPostgres15, 'pgoutput', inject('hasPostgres15'), given ?? 6],
+  ['PostgreSQL 15 and wal2json', startDebianPostgres15, 'wal2json', inject('hasWal2json'), given ?? 6],
 ] as const;
 
 for (const [name, start, plugin, there, kills] of servers) {

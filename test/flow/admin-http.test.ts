@@ -68,6 +68,7 @@ test('a daemon that syncs is alive and ready, and says what it found', async () 
 
 test('only GET and HEAD are answered, nothing is kept, and whatever else there is needs a login', async () => {
   const stack = await synced();
+  await eventually(async () => (await readyz(stack.admin())).ready);
   for (const path of ['/livez', '/readyz']) {
     for (const method of ['POST', 'PUT', 'DELETE', 'PATCH']) {
       const response = await fetch(`${stack.admin()}${path}`, { method });

@@ -1,3 +1,4 @@
+import { userInfo } from 'node:os';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { remoteControl } from '../../src/sandbox/notion/remote.ts';
 import { type CliStage, createCliStage } from '../support/cli-stage.ts';
@@ -224,4 +225,18 @@ test('help names every command and global options may stand before or after the 
   const before = await printed(['--config', 'pgnotion.config.ts', '--json', 'status']);
   const after = await printed(['status', '--json', '--config', 'pgnotion.config.ts']);
   expect(Object.keys(JSON.parse(after))).toEqual(Object.keys(JSON.parse(before)));
+});
+
+test('what a command changes is noted with the account that ran it, and what is refused is not', async () => {
+  await printed(['pause', 'items']);
+  await printed(['resume']);
+  expect((await stage.run(['pause', 'nobody'])).code).toBe(1);
+  const { rows } = await stage.database.pool.query<{ actor: string; action: string; input: object }>(
+    'select actor, action, input, message from pgnotion.actions order by id desc limit 2',
+  );
+  const actor = userInfo().username;
+  expect(rows).toEqual([
+    { actor, action: 'resume', input: {}, message: '1 paused tables go on' },
+    { actor, action: 'pause', input: { table: 'items' }, message: 'items is paused' },
+  ]);
 });

@@ -9,8 +9,8 @@ import { createStack, type Stack } from '../support/stack.ts';
 
 const HOUR_MS = 3_600_000;
 const given = process.env.IDLE_HOURS;
-/** Two times twenty minutes, of which the second must be as the first. IDLE_HOURS sets a number of hours: 24 take some minutes. */
-const [PERIODS, PERIOD_MS] = given === undefined ? [2, HOUR_MS / 3] : [Number(given), HOUR_MS];
+/** Two times ten minutes, of which the second must be as the first. IDLE_HOURS sets a number of hours: 24 take some minutes. */
+const [PERIODS, PERIOD_MS] = given === undefined ? [2, HOUR_MS / 6] : [Number(given), HOUR_MS];
 const HOURS = (PERIODS * PERIOD_MS) / HOUR_MS;
 const POLL_SECONDS = 15;
 /** PostgreSQL's own default. What changes after a checkpoint is written to the log as a whole page. */

@@ -1,4 +1,4 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
@@ -12,10 +12,12 @@ beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'pgnotion-loaded-'));
   await writeFile(
     join(folder, 'hook.mjs'),
-    `import { registerHooks } from 'node:module';
+    // Into a file: what a pipe has no room for is lost when the process ends.
+    `import { appendFileSync } from 'node:fs';
+     import { registerHooks } from 'node:module';
      registerHooks({
        load(url, context, next) {
-         if (url.startsWith('file:')) process.stderr.write('loaded ' + url + '\\n');
+         if (url.startsWith('file:')) appendFileSync(process.env.LOADED_FILES, url + '\\n');
          return next(url, context);
        },
      });`,
@@ -35,16 +37,18 @@ afterAll(() => rm(folder, { recursive: true, force: true }));
 
 /** What the command has loaded before it finds that PostgreSQL does not answer: files of `src`, and packages. */
 async function loadedBy(...args: readonly string[]): Promise<{ own: string[]; packages: string[] }> {
-  const { stderr } = await runCli(args, {
+  const file = join(folder, `loaded by ${args.join(' ')}`);
+  await runCli(args, {
     cwd: folder,
     variables: {
       NODE_OPTIONS: `--import ${join(folder, 'hook.mjs')}`,
       DATABASE_URL: 'postgres://nobody:nothing@127.0.0.1:1/nowhere',
       NOTION_API_KEY: 'none',
       ADMIN_PORT: '0',
+      LOADED_FILES: file,
     },
   });
-  const urls = [...stderr.matchAll(/^loaded (.+)$/gm)].map(([, url = '']) => url);
+  const urls = (await readFile(file, 'utf8')).split('\n');
   const own = urls.flatMap((url) => /\/src\/((?!.*node_modules).+)$/.exec(url)?.[1] ?? []);
   const packages = urls.flatMap((url) => /.*\/node_modules\/((?:@[^/]+\/)?[^/]+)/.exec(url)?.[1] ?? []);
   return { own: own.sort(), packages: [...new Set(packages)].sort() };
