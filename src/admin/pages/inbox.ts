@@ -21,7 +21,7 @@ type Shown = {
   readonly notion: NotionStatus;
   /** How many there are of each kind, in all tables. */
   readonly waiting: Waiting;
-  /** What people have had done here of late. */
+  /** What people have had done of late, here and by commands. */
   readonly actions: readonly ActionLine[];
 };
 
@@ -130,7 +130,7 @@ function itemsOf(view: View, inbox: Inbox, kind: InboxKind): readonly Html[] {
 function lately(view: View, actions: readonly ActionLine[]): Html {
   if (actions.length === 0) return html``;
   return html`<section aria-labelledby="lately">
-    <h2 id="lately">Done here lately</h2>
+    <h2 id="lately">Done lately</h2>
     <p class="quiet">A decision about one record can be undone here, once it is carried out; each change of a record in the <a href="/activity">activity</a>, too, or on the page of its record.</p>
     <ul class="items">${actions.map(
       ({ id, at, actor, message, input, operation }) => html`<li data-key="action ${id}"><div class="head">
