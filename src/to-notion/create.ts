@@ -13,14 +13,15 @@ import type { NotionFailure } from '../notion/error-classification.ts';
 import { readLate, readWhole } from '../notion/pages.ts';
 import { lookAtUnshown } from '../state/away.ts';
 import { finishMade, linkMade as linkMadePage, type MadePage } from '../state/deliveries.ts';
-import { type OutboxEntry, settle } from '../state/outbox.ts';
+import { settle } from '../state/outbox.ts';
 import { forget, type SyncRecord } from '../state/records.ts';
 import { type RequestOperation, requestOperation } from '../state/request-operation.ts';
-import { releaseMade, releaseWaiting } from '../state/waiting.ts';
+import { releaseMade } from '../state/waiting.ts';
 import { refusedForPage } from './away.ts';
 import { type DeliverContext, type Delivered, type Delivery, SETTLED } from './context.ts';
 import { failureOf, parkedBy, urgencyOf } from './failure.ts';
-import { findCreated, linkWithoutBase, type Made } from './find-created.ts';
+import { findCreated, type Made } from './find-created.ts';
+import { linkFound } from './link-found.ts';
 import { afterKindRefused, kindPassed } from './refused-requests.ts';
 import { afterRefusedCreate, codeOf, recordName } from './refused-update.ts';
 import { type PageRequest, propertiesOf, requestFor } from './request.ts';
@@ -64,7 +65,7 @@ export async function createPage(
     case 'made':
       return afterCreate(context, delivery, request, { made: created.thing, operation });
     case 'found':
-      return linkFound(context, delivery.entry, created.thing.page);
+      return linkFound(context, delivery, created.thing.page);
     case 'waits':
       return { kind: 'postponed', ms: created.ms };
     case 'unsent':
@@ -104,19 +105,6 @@ async function afterCreate(
   // What did not go with the page itself follows by updates.
   if (request.more) return { kind: 'postponed', ms: 0 };
   return plan.faults.length === 0 ? SETTLED : parkedBy(plan.faults, codeOf(delivery, plan.faults));
-}
-
-/** The page is as somebody may have left it since: what it is to hold is compared with it by an update. */
-async function linkFound(
-  context: DeliverContext,
-  { table, key }: OutboxEntry,
-  page: NotionPage,
-): Promise<Delivered> {
-  await context.store.transaction(async (sql) => {
-    await linkWithoutBase(sql, { table, key }, page);
-    await releaseWaiting(sql, table, key);
-  });
-  return { kind: 'postponed', ms: 0 };
 }
 
 /** Without a page the record is nothing; while one may still appear, the record stands for it. */

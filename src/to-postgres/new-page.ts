@@ -14,10 +14,10 @@ import { creationRefused, MASS_CREATION } from '../state/guarded-changes.ts';
 import { matchOf, noteContactPage } from '../state/matches.ts';
 import { lostCreate, wasDeletedHere } from '../state/operations.ts';
 import { type Failure, markRestore } from '../state/outbox.ts';
-import { isAnyCreating, link, recordsByPage } from '../state/records.ts';
+import { isAnyCreating, recordsByPage } from '../state/records.ts';
 import { requestOperation } from '../state/request-operation.ts';
 import type { Sql } from '../state/sql.ts';
-import { releaseWaiting } from '../state/waiting.ts';
+import { adopt } from './adopt-page.ts';
 import { editClash } from './conflict.ts';
 import type { InboundContext, Sighting } from './context.ts';
 import { firstLinks, linkFirst } from './first-link.ts';
@@ -84,7 +84,7 @@ async function receiveKeyed(context: InboundContext, sighting: Sighting, key: Ro
   switch (judged.verdict) {
     case 'adopt':
       return sighting.page.createdBy === context.botId
-        ? adopt(context, sighting, key)
+        ? adopt(context, sighting, key, judged.row)
         : adoptFirst(context, sighting, key, judged.row);
     case 'review':
       return setAside(context, sighting, { key, failure: lostRecord(sighting, key, judged) });
@@ -128,24 +128,6 @@ export const rowExists = async (
 /** Until the first contact is over, which has all that waits for it looked at. */
 const CONTACT_WAIT_MS = 3_600_000;
 
-/** The page is its row's: without a base, the first delivery makes them agree, and PostgreSQL wins what differs. */
-export async function adopt(context: InboundContext, { table, page }: Sighting, key: RowKey): Promise<void> {
-  await context.store.transaction(async (sql) => {
-    await link(sql, {
-      table: table.name,
-      key,
-      page: page.id,
-      baseRow: {},
-      basePage: {},
-      pageEditedAt: page.lastEditedTime,
-    });
-    await dropEdit(sql, page.id);
-    await releaseWaiting(sql, table.name, key);
-    await markRestore(sql, { table: table.name, key, fields: [] });
-  });
-  context.onDirty();
-}
-
 /** A page of a person's becomes the page of the row whose key it shows; both may hold values. */
 async function adoptFirst(
   context: InboundContext,
@@ -155,7 +137,7 @@ async function adoptFirst(
 ): Promise<void> {
   const rows = new Map(row === null ? [] : [[key, row]]);
   const [linked] = await firstLinks(context, sighting.table, [{ sighting, key }], { rows, by: 'key' });
-  if (linked === undefined) return adopt(context, sighting, key);
+  if (linked === undefined) return adopt(context, sighting, key, row);
   await context.store.transaction((sql) => linkFirst(sql, sighting, key, linked));
   context.onDirty();
 }

@@ -22,8 +22,9 @@ import { markLinked, type SyncRecord } from '../state/records.ts';
 import { fence } from '../state/sql.ts';
 import { releaseWaiting } from '../state/waiting.ts';
 import { actorOf } from './actor.ts';
+import { adopt } from './adopt-page.ts';
 import { type InboundContext, type Sighting, stateOn } from './context.ts';
-import { adopt, receiveNew, rowExists } from './new-page.ts';
+import { receiveNew, rowExists } from './new-page.ts';
 import { editFailureOf, editWaitMs } from './rejection.ts';
 
 /** A record that rests, and how. */
@@ -65,7 +66,7 @@ export async function pageRestored(
     return takeBack(context, sighting, record);
   if (rest.because === 'filtered') return keepFiltered(context, sighting, resting);
   // The row came back as well, or first.
-  if (await rowExists(context, sighting, record.key)) return adopt(context, sighting, record.key);
+  if (await rowExists(context, sighting, record.key)) return adopt(context, sighting, record.key, null);
   return receiveNew(context, sighting, record.key);
 }
 

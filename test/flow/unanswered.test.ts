@@ -24,11 +24,11 @@ const config: ConfigInput = {
   },
 };
 
-async function synced(more: Partial<ConfigInput> = {}): Promise<void> {
+async function synced(more: Partial<ConfigInput> = {}, pollSeconds = 0.2): Promise<void> {
   stack = await createStack({
     config: { ...config, ...more },
     schema: shopSchema,
-    pollSeconds: 0.2,
+    pollSeconds,
     createGraceMs: GRACE_MS,
   });
   sides = sidesOf(stack);
@@ -92,6 +92,39 @@ test("invariants 3 and 9: a record's page", async () => {
   expect(titles('Items', 'Name').filter((name) => name === 'new')).toEqual(['new']);
   expect(await sides.failures()).toEqual([]);
 });
+
+test.each([
+  ['a poll', 0.2],
+  ['the delivery', 60],
+])(
+  'invariant 4: what a person types on a page before it is found stays, whichever finds it: %s',
+  async (_, pollSeconds) => {
+    await synced({}, pollSeconds);
+    const isLost = loseNextCreate();
+    await sides.sql(
+      `insert into items (id, name, note) overriding system value values (50, 'new', 'of the row')`,
+    );
+    await eventually(isLost);
+    const source = sourceOf('Items');
+    const made = stack.sandbox.control.pages(source).find(({ id }) => sides.shown(id, 'Name') === 'new');
+    if (made === undefined) throw new Error('not made');
+    await stack.stop();
+    sides.edit(made.id, { Name: typed('title', 'renamed by a person') });
+    await sides.sql('update items set stock = 50 where id = 50');
+    await stack.start();
+    await eventually(async () => (await sides.keyOf(made.id)) === '50');
+    await eventually(() => sides.shown(made.id, 'Stock') === 50);
+    const named = () => sides.sql(`select from items where id = 50 and name = 'renamed by a person'`);
+    await eventually(async () => {
+      stack.pollNow();
+      return (await named()).length === 1;
+    });
+    expect(sides.shown(made.id, 'Name')).toBe('renamed by a person');
+    expect(sides.shown(made.id, 'Note')).toBe('of the row');
+    expect(await sides.sql('select from pgnotion.conflicts')).toEqual([]);
+    expect(await sides.failures()).toEqual([]);
+  },
+);
 
 test('invariants 3 and 9: an entry of the sync log, although the look for it fails at first', async () => {
   await synced({ syncLog: { level: 'all' } });

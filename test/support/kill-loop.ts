@@ -220,7 +220,10 @@ async function expectWritten({ stage, written }: Scene): Promise<void> {
     new Map([...of.keys()].map((id) => [id, read(id)]));
   expect(holds(written.stock, (id) => byId.get(id)?.stock)).toEqual(written.stock);
   expect(holds(written.stock, (id) => Number(byId.get(id)?.price))).toEqual(written.stock);
-  expect(holds(written.name, (id) => byId.get(id)?.name)).toEqual(written.name);
+  const lost = [...written.name]
+    .filter(([id, name]) => byId.get(id)?.name !== name)
+    .map(([id]) => String(id));
+  expect(lost, await journeyOf(stage, lost)).toEqual([]);
   const old = Array.from({ length: ROWS + VICTIMS }, (_, at) => at + 1);
   expect(
     rows
@@ -234,6 +237,18 @@ async function expectWritten({ stage, written }: Scene): Promise<void> {
       .map(({ name }) => name)
       .sort(),
   ).toEqual([...written.added].sort());
+}
+
+/** Everything that was done to these rows, for whoever asks how an edit was lost. */
+async function journeyOf({ database }: CliStage, keys: readonly string[]): Promise<string> {
+  if (keys.length === 0) return '';
+  const { rows } = await database.pool.query<{ line: string }>(
+    `select row_to_json(o)::text as line from pgnotion.operations o where key = any($1::text[])
+     union all select row_to_json(r)::text from pgnotion.records r where key = any($1::text[])
+     union all select row_to_json(e)::text from pgnotion.edits e where key = any($1::text[])`,
+    [keys],
+  );
+  return rows.map(({ line }) => line).join('\n');
 }
 
 /** Keys that more than one page has ever shown, those in the trash included: not even one was made twice and cleared away. */

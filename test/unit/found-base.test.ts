@@ -1,0 +1,31 @@
+import { expect, test } from 'vitest';
+import { foundBase } from '../../src/model/found-base.ts';
+import { lookupsOver } from '../../src/model/page.ts';
+import { resolvedField } from '../support/fields.ts';
+
+const field = (property: string, type: 'title' | 'number') =>
+  resolvedField(property, type, { source: { kind: 'column', column: property.toLowerCase() } });
+const fields = [field('Name', 'title'), field('Note', 'title'), field('Price', 'number')];
+const lookups = lookupsOver({ pairs: [], users: new Map() });
+const sent = { Name: 'made', Note: 'as sent', Price: 1 };
+
+test('what was sent is the base of a page that is as it was made', () => {
+  const row = { Name: 'made', Note: 'as sent', Price: '1' };
+  const sides = { sent, shown: { ...sent }, row, lookups };
+  expect(foundBase(fields, sides)).toEqual({ baseRow: row, basePage: sent, isEdited: false });
+});
+
+test('invariant 4: what the page shows instead is an edit, and what the row holds instead has changed', () => {
+  const row = { Name: 'made', Note: 'changed', Price: '1' };
+  const shown = { Name: 'typed', Note: 'as sent', Price: 1 };
+  expect(foundBase(fields, { sent, shown, row, lookups })).toEqual({
+    baseRow: { Name: 'made', Price: '1' },
+    basePage: sent,
+    isEdited: true,
+  });
+});
+
+test('what was not sent, or is not shown, has no base, and neither has a row that is gone', () => {
+  const sides = { sent: { Name: 'made', Price: 1 }, shown: { Name: 'made', Note: 'x' }, row: null, lookups };
+  expect(foundBase(fields, sides)).toEqual({ baseRow: {}, basePage: { Name: 'made' }, isEdited: false });
+});
