@@ -4,6 +4,8 @@ import { startDebianPostgres15, startOwnPostgres } from '../support/servers.ts';
 
 /** KILLS sets another number for all servers, and has the run told. */
 const given = process.env.KILLS === undefined ? null : Number(process.env.KILLS);
+/** Another order of moments, and other requests that hang. */
+const SEED = Number(process.env.KILL_SEED ?? 0);
 
 const servers = [
   ['the embedded PostgreSQL', startOwnPostgres, 'pgoutput', true, given ?? 14],
@@ -18,7 +20,7 @@ for (const [name, start, plugin, there, kills] of servers) {
       const server = await start();
       if (server === null) throw new Error('no server');
       try {
-        const report = await killLoop(kills, server.url, plugin);
+        const report = await killLoop(kills, server.url, plugin, SEED);
         if (given !== null) process.stderr.write(`${name}: ${JSON.stringify(report)}\n`);
         // Without this, the kills would have shown nothing.
         expect(report.cut).toBeGreaterThan(kills / 3);

@@ -160,6 +160,7 @@ export async function killLoop(
   kills: number,
   serverUrl: string,
   plugin: 'pgoutput' | 'wal2json',
+  seed: number,
 ): Promise<KillReport> {
   const started = performance.now();
   await using stage = await createCliStage({
@@ -176,11 +177,11 @@ export async function killLoop(
   });
   await stage.apply();
   const written: Written = { stock: new Map(), name: new Map(), added: [], gone: [] };
-  const scene: Scene = { stage, written, random: numbers(kills), n: 0 };
+  const scene: Scene = { stage, written, random: numbers(seed), n: 0 };
   const counts = Object.fromEntries(MOMENTS.map((moment) => [moment, 0])) as Record<Moment, number>;
   let cut = 0;
   for (let kill = 0; kill < kills; kill += 1) {
-    const moment = MOMENTS[kill % MOMENTS.length] ?? 'busy';
+    const moment = MOMENTS[(kill + seed) % MOMENTS.length] ?? 'busy';
     stage.sandbox.control.clearRequests();
     const daemon = stage.spawn(['start']);
     await workOften(scene, 2);
