@@ -39,3 +39,10 @@ export function foundBase(
         );
   return { baseRow, basePage, isEdited: changedOnPage(wrote, basePage, shown).length > 0 };
 }
+
+/** Whether a page shows what was sent, as far as it shows it: nobody has written in it since. */
+export const isAsSent = (fields: readonly ResolvedField[], sent: PageImage, shown: PageImage): boolean =>
+  fields.every(
+    ({ property, codec }) =>
+      !(property in sent && property in shown) || codec.same(sent[property] ?? null, shown[property] ?? null),
+  );

@@ -1,4 +1,6 @@
+import { isAsSent } from '../model/found-base.ts';
 import type { RowKey, TableName } from '../model/ids.ts';
+import { readPage } from '../model/page.ts';
 import { ABSENT, NOT_VISIBLE, type Seen } from '../model/unanswered.ts';
 import type { NotionPage } from '../notion/client.ts';
 import { sendWrite } from '../notion/create-once.ts';
@@ -56,7 +58,10 @@ export async function findCreated(
     );
   const [first, ...others] = twins;
   if (first === undefined) return ABSENT;
-  for (const twin of others) await trashTwin(context, delivery, twin);
+  // One that a person has written in stays: the way back meets it, and says so.
+  const isOurs = ({ properties }: NotionPage): boolean =>
+    sent !== null && isAsSent(table.fields, sent, readPage(table, source.properties, properties).image);
+  for (const twin of others.filter(isOurs)) await trashTwin(context, delivery, twin);
   return foundLater(first);
 }
 

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { foundBase } from '../../src/model/found-base.ts';
+import { foundBase, isAsSent } from '../../src/model/found-base.ts';
 import { lookupsOver } from '../../src/model/page.ts';
 import { resolvedField } from '../support/fields.ts';
 
@@ -28,4 +28,11 @@ test('invariant 4: what the page shows instead is an edit, and what the row hold
 test('what was not sent, or is not shown, has no base, and neither has a row that is gone', () => {
   const sides = { sent: { Name: 'made', Price: 1 }, shown: { Name: 'made', Note: 'x' }, row: null, lookups };
   expect(foundBase(fields, sides)).toEqual({ baseRow: {}, basePage: { Name: 'made' }, isEdited: false });
+});
+
+test('a page is as it was sent as long as nobody has written in what was sent', () => {
+  expect(isAsSent(fields, sent, { ...sent })).toBe(true);
+  expect(isAsSent(fields, { Name: 'made' }, { Name: 'made', Note: 'of a formula' })).toBe(true);
+  expect(isAsSent(fields, sent, { Name: 'made' })).toBe(true);
+  expect(isAsSent(fields, sent, { ...sent, Price: null })).toBe(false);
 });
