@@ -112,6 +112,13 @@ test.each([
     },
   });
   if (isEdited) sides.edit(second.id, { Name: typed('title', 'worth keeping') });
+  await eventually(async () => {
+    const { results } = await client(stack.sandbox).dataSources.query({
+      data_source_id: source,
+      filter: { property: 'Supabase ID', rich_text: { equals: '50' } },
+    });
+    return results.length === 2;
+  });
   await stack.start();
   await eventually(async () => (await sides.keyOf(first.id)) === '50');
   if (isEdited) {
