@@ -177,7 +177,8 @@ export function runImage(image: Image, options: ContainerOptions): Container {
     child.once('error', fail);
     child.once('close', (code) => done({ code, ...output }));
   });
-  const pid = (): Promise<number> => firstProcess(child.pid ?? 0);
+  const pid = (): Promise<number> =>
+    firstProcess(child.pid ?? 0, () => `${output.stdout}${output.stderr}` || 'it says nothing');
   return {
     pid,
     signal: async (signal) => void process.kill(await pid(), signal),
@@ -208,10 +209,10 @@ const initOf = ({ entrypoint, hasInit }: Image): readonly string[] =>
 const ON_THE_WAY = ['unshare', 'sh', 'mount', 'chroot', 'setpriv'];
 
 /** The child of `unshare`, once it runs what it is to run. */
-const firstProcess = (parent: number): Promise<number> =>
+const firstProcess = (parent: number, said: () => string): Promise<number> =>
   eventually(async () => {
     const [found] = await childrenOf(parent);
-    if (found === undefined) throw new Error('the container has no first process');
+    if (found === undefined) throw new Error(`the container has no first process: ${said()}`);
     const command = await readFile(`/proc/${found}/comm`, 'utf8');
     return ON_THE_WAY.includes(command.trim()) ? null : found;
   });
