@@ -2,7 +2,8 @@
 
 -- An entry that is there already wakes: it is due now, and what it failed of before is over, so that `queue` never shows
 -- the reason of a former failure. A deletion replaces a write, and never the other way about. `lifts`: an entry becomes at
--- least as urgent. Returns how many entries there are by it. No record may be named twice.
+-- least as urgent. `keeps`: one that waits, and is not set aside, keeps its time and its reason, and is delivered once more if
+-- it is just being delivered. Returns how many entries there are by it. No record may be named twice.
 create function pgnotion.enqueue(
   names text[], keys text[], as_kind text, urgency smallint default 0, lifts boolean default true,
   restored text[] default '{}', approves boolean default false, keeps boolean default false)

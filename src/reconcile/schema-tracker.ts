@@ -262,7 +262,7 @@ async function takeOver(watch: Watch, source: Source): Promise<void> {
   const table = watch.whole.get(name);
   if (table === undefined) return;
   const had = new Set(watch.live.get(name)?.fields.map(({ property }) => property));
-  // What was delivered while the field was out of order went without it. Before this is known, nothing is taken over.
+  // What was delivered while the field was out of order went without it. Until that is asked for, nothing is taken over.
   const isBack = syncable(table, known).fields.some(({ property }) => !had.has(property));
   if (before !== undefined && isBack) await watch.store.transaction((sql) => compareAgain(sql, [name]));
   watch.watched.set(name, {

@@ -29,18 +29,16 @@ export type ActionLine = ActionNote & {
 /** The newest first. */
 export const readActions = (sql: Sql, limit: number): Promise<ActionLine[]> =>
   sql.query<ActionLine>(
-    `with latest as materialized (
-       select a.id, a.at, a.actor, a.action, a.input, a.message, coalesce(a.input->>'table', c.table_name) as name,
-              coalesce(a.input->>'key', c.record_id) as key
-         from pgnotion.actions a
-         left join pgnotion.conflict_entries c on a.action = 'resolve' and c.id::text = a.input->>'id'
-        order by a.id desc limit $1)
+    `with latest as materialized (select * from pgnotion.actions order by id desc limit $1)
      select l.id::text as id, l.at, l.actor, l.action, l.input, l.message,
             case when l.action in ('resolve', 'approve', 'reject') then (
               select o.id::text from pgnotion.operations o
-               where o.table_name = l.name and o.key = l.key and o.actor = l.actor and o.started_at >= l.at and ${UNDOABLE}
+               where o.table_name = coalesce(l.input->>'table', c.table_name) and o.key = coalesce(l.input->>'key', c.record_id)
+                 and o.actor = l.actor and o.started_at >= l.at and ${UNDOABLE}
                order by o.id desc limit 1) end as operation
-       from latest l order by l.id desc`,
+       from latest l
+       left join pgnotion.conflict_entries c on c.id = case l.action when 'resolve' then (l.input->>'id')::bigint end
+      order by l.id desc`,
     [limit],
   );
 
