@@ -1,5 +1,4 @@
 import { expect, test } from 'vitest';
-import { client } from '../sandbox/support.ts';
 import { agreed } from '../support/agreement.ts';
 import { eventually } from '../support/eventually.ts';
 import { shopConfig, shopRows, shopSchema } from '../support/shop.ts';
@@ -70,64 +69,5 @@ test('invariants 3 and 4: a second page that a person has written in stays, and 
   await stack.start();
   await eventually(async () => (await sides.failures())[0]?.code === 'second_page');
   expect(pages().filter((page) => page.inTrash)).toEqual([]);
-  expect(await sides.sql('select count(*)::int as n from items')).toEqual([{ n: 3 }]);
-});
-
-test.each([
-  ['goes to the trash', false],
-  ['stays if a person has written in it, and stands in the failures', true],
-])('invariants 3 and 4: of two pages that are found together the second %s', async (_, isEdited) => {
-  await using stack = await createStack({
-    config: shopConfig,
-    schema: shopSchema,
-    // The delivery is to find them, and not a poll.
-    pollSeconds: 60,
-    createGraceMs: 4_500,
-  });
-  const sides = sidesOf(stack);
-  await sides.sql(shopRows(2));
-  await stack.apply();
-  await stack.start();
-  await agreed(stack);
-  const { control } = stack.sandbox;
-  const source = await sides.source('items');
-  control.setQueryLag(2_000);
-  const lost = {
-    match: { operation: 'pages.create' },
-    times: 1,
-    action: { kind: 'reset', when: 'after' },
-  } as const;
-  const rule = control.faults.add(lost);
-  await sides.sql(`insert into items (id, name) overriding system value values (50, 'twice')`);
-  await eventually(() => control.faults.list().some(({ id, struck }) => id === rule && struck === 1));
-  await stack.stop();
-  const [first] = control.pages(source).filter(({ id }) => sides.shown(id, 'Name') === 'twice');
-  if (first === undefined) throw new Error('not made');
-  // What a request that left earlier makes of the same row.
-  const second = await client(stack.sandbox).pages.create({
-    parent: { type: 'data_source_id', data_source_id: source },
-    properties: {
-      Name: { title: [{ text: { content: 'twice' } }] },
-      'Supabase ID': { rich_text: [{ text: { content: '50' } }] },
-    },
-  });
-  if (isEdited) sides.edit(second.id, { Name: typed('title', 'worth keeping') });
-  await eventually(async () => {
-    const { results } = await client(stack.sandbox).dataSources.query({
-      data_source_id: source,
-      filter: { property: 'Supabase ID', rich_text: { equals: '50' } },
-    });
-    return results.length === 2;
-  });
-  await stack.start();
-  await eventually(async () => (await sides.keyOf(first.id)) === '50');
-  if (isEdited) {
-    await eventually(async () => {
-      stack.pollNow();
-      return (await sides.failures())[0]?.code === 'second_page';
-    });
-    expect(control.page(second.id).in_trash).toBe(false);
-  } else await eventually(() => control.page(second.id).in_trash);
-  expect(control.page(first.id).in_trash).toBe(false);
   expect(await sides.sql('select count(*)::int as n from items')).toEqual([{ n: 3 }]);
 });
