@@ -2,7 +2,7 @@ import type { AlertTiming } from '../admin/alert-sender.ts';
 import { createMonitor, type Monitor } from '../admin/monitor.ts';
 import type { Environment } from '../config/environment.ts';
 import type { Config } from '../config/mapping-file.ts';
-import { PgnotionError } from '../model/errors.ts';
+import { knownError } from '../model/connection-lost.ts';
 import { preflight } from '../postgres/preflight.ts';
 import { assertSameDatabase, hasSameRole } from '../postgres/server-identity.ts';
 import type { ShowProgress } from '../reconcile/first-sync.ts';
@@ -107,6 +107,8 @@ function deskOptions({
 
 async function runUntilStopped(options: DaemonOptions, monitor: Monitor, signal: AbortSignal): Promise<void> {
   let ready = false;
+  // From here on nobody is looking: it syncs, or waits behind another for as long as that one lives.
+  let unattended = false;
   // Once what was taken over is ours, it is so by itself.
   const claims: Claims = { slot: options.takeOver === true, sources: options.takeOver === true };
   // At the start a person is looking, and an answer now beats a patient retry; later nobody is, and whatever is
@@ -115,22 +117,28 @@ async function runUntilStopped(options: DaemonOptions, monitor: Monitor, signal:
     name: 'the daemon',
     log: options.log,
     signal,
-    mayPass: (error: unknown) => ready || isMendedByStartingOver(error),
+    mayPass: (error: unknown) => unattended || isMendedByStartingOver(error),
   };
   await keepTrying(async (healthy) => {
     const onReady = (): void => {
       ready = true;
+      unattended = true;
       healthy();
       monitor.report({ kind: 'syncing' });
       options.onReady?.();
     };
-    do await runOnce({ ...options, monitor, onReady, wasReady: () => ready, claims }, signal);
+    const onStandby = (): void => {
+      unattended = true;
+      healthy();
+    };
+    do await runOnce({ ...options, monitor, onReady, onStandby, wasReady: () => ready, claims }, signal);
     while (!signal.aborted);
   }, retry);
 }
 
 /** One of the runs of a daemon, and whether one of them has been as far as to sync. */
 type Run = DaemonOptions & {
+  readonly onStandby: () => void;
   readonly wasReady: () => boolean;
   readonly monitor: Monitor;
   readonly claims: Claims;
@@ -145,7 +153,7 @@ async function runOnce(options: Run, signal: AbortSignal): Promise<void> {
   try {
     await takeTurn(options, signal);
   } catch (error) {
-    monitor.report({ kind: 'failed', code: error instanceof PgnotionError ? error.code : 'unexpected' });
+    monitor.report({ kind: 'failed', code: knownError(error)?.code ?? 'unexpected' });
     throw error;
   }
 }
@@ -166,6 +174,7 @@ async function takeTurn(options: Run, signal: AbortSignal): Promise<void> {
     let before: { readonly holder: Holder | null } | null = null;
     const onStandby = (holder: Holder | null): void => {
       before = { holder };
+      options.onStandby();
       monitor.report({ kind: 'standby', holder });
     };
     const lease = await takeLease({ pool, log, onStandby }, signal);

@@ -1,3 +1,4 @@
+import { knownError } from '../model/connection-lost.ts';
 import { messageOf, PgnotionError } from '../model/errors.ts';
 import { sentences } from '../model/sentences.ts';
 import { pause } from '../runtime/retry.ts';
@@ -66,15 +67,15 @@ const errorJson = (error: unknown): string =>
   JSON.stringify({
     at: new Date(),
     error: {
-      code: error instanceof PgnotionError ? error.code : 'unexpected',
+      code: knownError(error)?.code ?? 'unexpected',
       message: messageOf(error),
-      remedy: error instanceof PgnotionError ? error.remedy : null,
+      remedy: knownError(error)?.remedy ?? null,
     },
   });
 
 const errorText = (error: unknown): string =>
   sentences(
     `the state cannot be read: ${messageOf(error)}`,
-    error instanceof PgnotionError ? error.remedy : null,
+    knownError(error)?.remedy ?? null,
     'it is tried again',
   );

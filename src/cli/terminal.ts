@@ -1,5 +1,6 @@
 import { createInterface } from 'node:readline/promises';
-import { type Fault, framesOf, messageOf, PgnotionError } from '../model/errors.ts';
+import { knownError } from '../model/connection-lost.ts';
+import { type Fault, framesOf, messageOf } from '../model/errors.ts';
 
 /** Whether everything is to be JSON; asked of the words themselves, because it counts before they have been understood. */
 export const wantsJson = (): boolean => process.argv.includes('--json');
@@ -72,7 +73,7 @@ export async function end(code: number | string): Promise<void> {
 
 /** One clear message: what happened, and what to do; under `--json` one line of JSON. */
 export function report(error: unknown, asJson: boolean): void {
-  const { code, message, remedy, retryable } = error instanceof PgnotionError ? error : unforeseen(error);
+  const { code, message, remedy, retryable } = knownError(error) ?? unforeseen(error);
   process.stderr.write(
     asJson
       ? `${JSON.stringify({ error: { code, message, remedy, retryable } })}\n`

@@ -16,16 +16,28 @@ export function pause(ms: number, signal: AbortSignal): Promise<void> {
   });
 }
 
-/** What `work` gives, or a failure if it takes longer than `ms`; `work` itself goes on. */
+/**
+ * What `work` gives; `work` itself goes on if it takes longer than `ms`. Throws PgnotionError `no_answer` (retryable)
+ * then.
+ */
 export async function within<T>(ms: number, what: string, work: Promise<T>): Promise<T> {
   const { promise, reject } = Promise.withResolvers<never>();
-  const timer = setTimeout(() => reject(new Error(`${what}: no answer within ${ms} ms`)), ms);
+  const timer = setTimeout(() => reject(noAnswer(what, ms)), ms);
   try {
     return await Promise.race([work, promise]);
   } finally {
     clearTimeout(timer);
   }
 }
+
+const noAnswer = (what: string, ms: number): PgnotionError =>
+  new PgnotionError({
+    code: 'no_answer',
+    message: `${what}: no answer within ${ms} ms`,
+    remedy:
+      'try again once it answers: the server is busy or gone, the network has fallen silent, or another session holds a lock that this one waits for (see pg_stat_activity)',
+    retryable: true,
+  });
 
 /** The wait before try number `attempt` (from 1): doubling from `firstMs`, capped, with half of it random. */
 export function backoff(

@@ -78,15 +78,42 @@ async function nameSession(client: PoolClient, name: string): Promise<void> {
   await within(ANSWER_MS, 'naming the session', set);
 }
 
+type Turn = {
+  readonly got: boolean;
+  readonly pid: number | null;
+  readonly silent_ms: number | null;
+  readonly holder: Holder | null;
+};
+
+/** The session that holds the lock, and when it was first seen to; the clock is this process's own. */
+type Watched = { readonly pid: number; readonly sinceMs: number };
+
+/**
+ * The last sign of life may be a former holder's: each is given the same time, from the moment at which it is first seen.
+ */
+function watch(before: Watched | null, pid: number | null): Watched | null {
+  if (pid === null) return null;
+  return before?.pid === pid ? before : { pid, sinceMs: performance.now() };
+}
+
+const watchedMs = (watched: Watched | null): number =>
+  watched === null ? 0 : performance.now() - watched.sinceMs;
+
+/** The session that holds the lock `$1`. */
+const LOCK_PID = `select pid from pg_locks
+  where locktype = 'advisory' and objid = $1 and objsubid = 1 and granted
+    and database = (select oid from pg_database where datname = current_database())`;
+
 async function waitForTurn(
   client: PoolClient,
   { log, onStandby }: LeaseOptions,
   timing: LeaseTiming,
   signal: AbortSignal,
 ): Promise<boolean> {
+  let watched: Watched | null = null;
   for (let told: string | null = null; !signal.aborted; ) {
-    const asked = client.query<{ got: boolean; silent_ms: number | null; holder: Holder | null }>(
-      `select pg_try_advisory_lock($1) as got,
+    const asked = client.query<Turn>(
+      `select pg_try_advisory_lock($1) as got, (${LOCK_PID}) as pid,
               (extract(epoch from clock_timestamp() - seen_at) * 1000)::float8 as silent_ms,
               case when host is not null
                 then jsonb_build_object('host', host, 'process', process, 'since', since) end as holder
@@ -102,8 +129,9 @@ async function waitForTurn(
       onStandby?.(holder);
       await nameSession(client, `pgnotion (standby) ${process.pid} on ${hostname()}`);
     }
-    const silentMs = rows[0]?.silent_ms ?? 0;
-    if (silentMs > timing.staleMs) await evict(client, log, silentMs);
+    watched = watch(watched, rows[0]?.pid ?? null);
+    const silentMs = Math.min(rows[0]?.silent_ms ?? 0, watchedMs(watched));
+    if (watched !== null && silentMs > timing.staleMs) await evict(client, log, { ...watched, silentMs });
     await pause(ASK_AGAIN_MS, signal);
   }
   return false;
@@ -151,15 +179,17 @@ async function endBlockers(pool: Pool, pid: number, log: Log): Promise<void> {
   if (rows.length > 0) log.warn({ pids: rows.map((row) => row.pid) }, 'ended what a former daemon left open');
 }
 
-/** Ends the session that holds the lock: its daemon has shown no life for longer than it may. */
-async function evict(client: PoolClient, log: Log, silentMs: number): Promise<void> {
-  log.warn({ silentMs }, 'the daemon at work shows no sign of life; taking over');
-  await client.query(
-    `select pg_terminate_backend(pid) from pg_locks
-      where locktype = 'advisory' and objid = $1 and granted
-        and database = (select oid from pg_database where datname = current_database())`,
-    [LOCKS.lease],
-  );
+/** Ends the session that holds the lock, if it still does: its daemon has shown no life for longer than it may. */
+async function evict(
+  client: PoolClient,
+  log: Log,
+  { pid, silentMs }: { readonly pid: number; readonly silentMs: number },
+): Promise<void> {
+  log.warn({ pid, silentMs }, 'the daemon at work shows no sign of life; taking over');
+  await client.query(`select pg_terminate_backend(pid) from (${LOCK_PID}) as holder where pid = $2`, [
+    LOCKS.lease,
+    pid,
+  ]);
 }
 
 /**

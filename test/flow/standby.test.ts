@@ -53,3 +53,46 @@ test('a daemon that stops in order hands over at once (invariant 11)', async () 
   await stage.settled();
   expect(await differences(stage)).toEqual([]);
 });
+
+test('a daemon that stands by outlives the loss of its connection, and takes over later (invariant 11)', async () => {
+  await using stage = await createCliStage({ config: shopConfig, schema: `${shopSchema};${shopRows(2)}` });
+  await stage.apply();
+  const first = await stage.start();
+  const second = stage.spawn(['start']);
+  await second.says('standing by');
+  const { pool } = stage.database;
+  const ended = await pool.query(
+    `select pg_terminate_backend(pid) from pg_stat_activity
+      where datname = current_database() and application_name like 'pgnotion (standby)%'`,
+  );
+  expect(ended.rowCount).toBe(1);
+  await eventually(() => second.stderr().split('standing by').length > 2);
+  expect(await takesOver(second, () => first.kill9())).toBeLessThan(TAKE_OVER_MS);
+  await stage.settled();
+  expect(await differences(stage)).toEqual([]);
+});
+
+test('a start that loses its connection says so, and that it may be run again', async () => {
+  await using stage = await createCliStage({ config: shopConfig, schema: `${shopSchema};${shopRows(2)}` });
+  await stage.apply();
+  const { pool } = stage.database;
+  // It gets no further than its epoch, which another session keeps.
+  const other = await pool.connect();
+  await other.query(`begin`);
+  await other.query(`lock table pgnotion.daemon_at_work in access exclusive mode`);
+  const daemon = stage.spawn(['start', '--json']);
+  await eventually(async () => {
+    const { rowCount } = await pool.query(
+      `select pg_terminate_backend(pid) from pg_stat_activity
+        where datname = current_database() and application_name like 'pgnotion%' and wait_event_type = 'Lock'`,
+    );
+    return rowCount === 1;
+  });
+  const { code, stderr } = await daemon.exit;
+  await other.query('rollback');
+  other.release();
+  expect(code).toBe(1);
+  expect(JSON.parse(stderr.trim().split('\n').at(-1) ?? '')).toMatchObject({
+    error: { code: 'postgres_lost', retryable: true },
+  });
+});

@@ -1,5 +1,6 @@
+import { knownError } from '../../model/connection-lost.ts';
 import type { Look } from '../../model/doctor/facts.ts';
-import { messageOf, PgnotionError } from '../../model/errors.ts';
+import { messageOf } from '../../model/errors.ts';
 import { within } from '../../runtime/retry.ts';
 
 /** Longer than a window of Notion's rate limit, which a daemon at work may have used up. */
@@ -10,7 +11,7 @@ export async function look<T>(what: string, work: () => Promise<T>): Promise<Loo
   try {
     return { kind: 'seen', value: await within(PATIENCE_MS, what, work()) };
   } catch (error) {
-    const known = error instanceof PgnotionError ? error : null;
+    const known = knownError(error);
     return {
       kind: 'failed',
       code: known?.code ?? 'unexpected',
