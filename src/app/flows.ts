@@ -1,7 +1,7 @@
 import type { Config } from '../config/mapping-file.ts';
 import { createNotionClock } from '../model/clock.ts';
 import { asksPeople } from '../model/conflict.ts';
-import { messageOf, PgnotionError } from '../model/errors.ts';
+import { messageOf } from '../model/errors.ts';
 import type { PageId, TableName } from '../model/ids.ts';
 import type { Assumptions } from '../model/probe/assumptions.ts';
 import { BACKFILL, BULK, LIVE } from '../model/urgency.ts';
@@ -39,6 +39,7 @@ import { createSchemaWatch } from '../to-postgres/watch-schema.ts';
 import type { Installation } from './connections.ts';
 import { createReadLog } from './log-read.ts';
 import { createSettleRelations } from './settle-relations.ts';
+import { sourceUnknown } from './source-unknown.ts';
 import { noticedMs, pageLister } from './verify.ts';
 import { runVerifySchedule } from './verify-schedule.ts';
 
@@ -244,9 +245,5 @@ export async function sharedContext(
 async function sourceOf(store: Store, name: TableName): Promise<Source> {
   const source = await readSource(store, name);
   if (source !== null) return source;
-  throw new PgnotionError({
-    code: 'source_unknown',
-    message: `the view pgnotion.data_sources has no state of ${name} any more`,
-    remedy: 'run `pgnotion apply` and start again',
-  });
+  throw sourceUnknown(name);
 }

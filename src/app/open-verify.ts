@@ -1,4 +1,3 @@
-import { PgnotionError } from '../model/errors.ts';
 import type { TableName } from '../model/ids.ts';
 import { createPeople } from '../notion/people.ts';
 import type { VerifyContext } from '../reconcile/verify-context.ts';
@@ -8,6 +7,7 @@ import { createStore, inCommandTransaction, type Store } from '../state/sql.ts';
 import { type Installation, openNotion } from './connections.ts';
 import { createReadLog } from './log-read.ts';
 import { createSettleRelations } from './settle-relations.ts';
+import { sourceUnknown } from './source-unknown.ts';
 import { noticedMs, pageLister } from './verify.ts';
 
 /** What a command compares with, beside a daemon or without one. Gives it to `work` and closes it. */
@@ -27,7 +27,7 @@ export async function withVerify<T>(
     };
     const sourceOf = async (name: TableName): Promise<Source> => {
       const source = await readSource(store, name);
-      if (source === null) throw notApplied(name);
+      if (source === null) throw sourceUnknown(name);
       return source;
     };
     return await work({
@@ -50,10 +50,3 @@ export async function withVerify<T>(
     await throttle.stop();
   }
 }
-
-const notApplied = (table: TableName): PgnotionError =>
-  new PgnotionError({
-    code: 'source_unknown',
-    message: `the view pgnotion.data_sources has no state of ${table} any more`,
-    remedy: 'run `pgnotion apply` and start again',
-  });

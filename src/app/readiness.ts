@@ -102,8 +102,11 @@ async function look(
   const actual = await seenSource(notion, id, ASK);
   if (actual === null) return { table, lacks: [], faults: [hiddenSource(id)], marked: null };
   assertOwnSource(installation, claim, { table: table.name, actual });
-  const { faults, identified } = planUpdate(table, actual, sources, known);
-  const missing = [...new Set(identified.lacking)];
+  const { faults: all, identified } = planUpdate(table, actual, sources, known);
+  // Of a database that is known, a property that is not as it must be stops its field alone, and is told as a deviation.
+  const isFirst = Object.keys(known ?? {}).length === 0;
+  const faults = isFirst ? all : all.filter(({ drift }) => drift !== undefined);
+  const missing = isFirst ? [...new Set(identified.lacking)] : [];
   const lacks = missing.length > 0 ? [`the database of ${table.name} lacks ${missing.join(', ')}`] : [];
   // What nobody has seen whole yet is not kept: it is no first contact that could be told from later ones.
   const marked = markedOf(table, actual, identified);

@@ -10,6 +10,7 @@ import { keepTrying, pause } from '../runtime/retry.ts';
 import type { Service } from '../runtime/service.ts';
 import { readSources, suspendTable } from '../state/sources.ts';
 import type { Store } from '../state/sql.ts';
+import { forgetUnmapped } from '../state/unmapped.ts';
 import type { Installation } from './connections.ts';
 
 const LOOK_MS = 2_000;
@@ -29,6 +30,10 @@ export async function suspendUnresolved(installation: Installation, store: Store
   const wrong = new Set([...unresolved.keys(), ...paused.keys()]);
   if (wrong.size === config.tables.length && ![...wrong].some((name) => applied.has(name)))
     throw await allThatIsWrong(installation);
+  await forgetUnmapped(
+    store,
+    config.tables.map(({ name }) => name),
+  );
   for (const mapping of config.tables) {
     const faults = paused.get(mapping.name) ?? [];
     if (faults.length > 0) log.error({ table: mapping.name, faults }, 'fields of a table are paused');

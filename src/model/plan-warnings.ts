@@ -1,7 +1,7 @@
 import { fold } from './codecs/values.ts';
 import { goesToPostgres, type ResolvedTable } from './mapping.ts';
-import { MOST_OPTIONS } from './schema/identify.ts';
-import { hasOptions, optionsOf } from './schema/options.ts';
+
+import { hasOptions, MOST_OPTIONS, optionsOf } from './schema/options.ts';
 
 /** How many results one query of Notion gives, and how many pages a data source takes before Notion refuses more. */
 const MOST_RESULTS = 10_000;

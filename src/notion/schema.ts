@@ -3,9 +3,9 @@ import { members } from '../model/codecs/support.ts';
 import type { Fault } from '../model/errors.ts';
 import type { DataSourceId, TableName } from '../model/ids.ts';
 import { filterMark, markProperty, type ResolvedField, type ResolvedTable } from '../model/mapping.ts';
-import { type Identified, identify, MOST_OPTIONS } from '../model/schema/identify.ts';
+import { type Identified, identify } from '../model/schema/identify.ts';
 import type { KnownSchema, WantedProperty } from '../model/schema/known.ts';
-import { newOption, optionsOf } from '../model/schema/options.ts';
+import { MOST_OPTIONS, newOption, optionsOf } from '../model/schema/options.ts';
 import { absent } from '../model/schema/remedies.ts';
 import type { NotionDataSource } from './response-schemas.ts';
 

@@ -11,7 +11,7 @@ import { readKnown } from '../state/properties.ts';
 import { compareAgain, readSource, readSources, type Source } from '../state/sources.ts';
 import type { Store } from '../state/sql.ts';
 import type { SchemaView } from '../sync/context.ts';
-import { learnOptions, settleSchema, syncable } from './schema.ts';
+import { isIncomplete, learnOptions, settleSchema, syncable } from './schema.ts';
 import { observing } from './schema-client.ts';
 
 /** What pages and writes show of Notion's schema, and what follows from it. */
@@ -151,9 +151,9 @@ async function readAll(watch: Watch, signal: AbortSignal, healthy: () => void): 
   while (!signal.aborted) {
     for (const [name, one] of watch.watched) {
       if (signal.aborted) return;
-      const interrupted = Object.values(one.known).some(({ interruption }) => interruption !== null);
       const age = performance.now() - one.readAt;
-      const due = (interrupted && age > INTERRUPTED_MS) || (one.refused && age > REFUSED_MS);
+      const due =
+        (isIncomplete(one.table, one.known) && age > INTERRUPTED_MS) || (one.refused && age > REFUSED_MS);
       if (one.asked || due) await readAgain(watch, name);
       else if (one.learned.size > 0) await learn(watch, name);
     }

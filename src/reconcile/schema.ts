@@ -1,3 +1,4 @@
+import { SUSPENDING } from '../model/drift.ts';
 import type { DataSourceId } from '../model/ids.ts';
 import type { ResolvedTable } from '../model/mapping.ts';
 import type { Difference } from '../model/schema/differences.ts';
@@ -53,8 +54,12 @@ export async function settleSchema(
   const known = { ...resting, ...identified.known };
   const ids = { ...idsOf(resting), ...identified.ids };
   const { mapping } = more;
-  if (mapping !== undefined)
+  if (mapping !== undefined) {
     await saveSource(sql, { ...at, database: actual.databaseId, properties: ids, mapping });
+    // What was said of it before it had a database.
+    if ((await readSource(sql, table.name))?.pausedBy === null)
+      await keepDrifts(sql, table.name, SUSPENDING, []);
+  }
   await moveFields(sql, table.name, moved);
   const changed = await saveKnown(sql, at, { before, known, usable: { ids, keys } });
   await keepDrifts(sql, table.name, DEVIATIONS, driftsOf(deviations));
@@ -89,6 +94,16 @@ export function syncable(table: ResolvedTable, known: KnownSchema): ResolvedTabl
     lastSyncedProperty: usable(table.lastSyncedProperty),
     statusProperty: usable(table.statusProperty),
   };
+}
+
+/** Whether something stands still: a property is out of order, or was never there, as the mapping may have gained its field. */
+export function isIncomplete(table: ResolvedTable, known: KnownSchema): boolean {
+  const own = [table.lastSyncedProperty, table.statusProperty].filter((property) => property !== null);
+  const wanted = [...table.fields.map(({ property }) => property), ...own];
+  return (
+    Object.values(known).some(({ interruption }) => interruption !== null) ||
+    wanted.some((property) => ownEntry(known, property) === undefined)
+  );
 }
 
 /**

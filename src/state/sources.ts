@@ -155,8 +155,9 @@ export async function suspendTable(
         and (paused_by is null or paused_reason is distinct from $2)`,
     [table, reason],
   );
+  // A table without a database has no state that could say so.
   const present = await readSource(sql, table);
-  if (present?.pausedBy === 'trouble') await keepDrifts(sql, table, SUSPENDING, drifts);
+  if (present === null || present.pausedBy === 'trouble') await keepDrifts(sql, table, SUSPENDING, drifts);
 }
 
 /** Stops a table that PostgreSQL cannot give whole, as its catalog says, until `permit`. What a person paused stays theirs. */

@@ -2,6 +2,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { ConfigInput } from '../../src/config/mapping-file.ts';
 import { driftCounts } from '../../src/state/drift.ts';
 import { createStore } from '../../src/state/sql.ts';
+import { driftEntries, driftLine, pausedTables } from '../support/drift-entries.ts';
 import { type Sides, sidesOf, soon, typed } from '../support/sides.ts';
 import { createStack, type Stack } from '../support/stack.ts';
 
@@ -37,27 +38,12 @@ const schema = `${LABELLED}
   insert into others select n, 'other ' || n, 'note ' || n from generate_series(1, 3) n;
   insert into goods select n, 'good ' || n, 'note ' || n, n * 10, case n when 3 then 'done' else 'open' end, n from generate_series(1, 3) n;`;
 
-type Entry = {
-  readonly table_name: string;
-  readonly property: string;
-  readonly kind: string;
-  readonly side: string;
-  readonly pauses: string;
-  readonly detail: string;
-  readonly remedy: string;
-  readonly remedy_kind: string;
-  readonly since: Date;
-};
-
 let stack: Stack;
 let sides: Sides;
 let source: string;
 let database: string;
 const control = () => stack.sandbox.control;
-// That the publication is corrected goes by itself: test/flow/publication-watch.test.ts.
-const entries = () => sides.sql<Entry>(`select * from pgnotion.drift where kind <> 'publication'`);
-const shortly = ({ property, kind, side, pauses, remedy_kind: remedy }: Entry): string =>
-  [property, kind, side, pauses, remedy].join(' ');
+const entries = () => driftEntries(sides);
 
 beforeAll(async () => {
   stack = await createStack({ config, schema, pollSeconds: 0.1 });
@@ -226,7 +212,7 @@ test.each(Object.entries(CASES))(
     const found = await soon(async () => {
       const [entry, ...more] = await entries();
       expect(more).toEqual([]);
-      expect(entry && shortly(entry)).toBe(told);
+      expect(entry && driftLine(entry)).toBe(told);
       return entry;
     });
     expect(found).toMatchObject({ table_name: 'goods', remedy: expect.stringMatching(remedy) });
@@ -249,10 +235,7 @@ test.each(Object.entries(CASES))(
   },
 );
 
-const paused = async (): Promise<string[]> =>
-  (await sides.sql<{ table_name: string }>('select table_name from pgnotion.status where paused')).map(
-    ({ table_name: name }) => name,
-  );
+const paused = () => pausedTables(sides);
 
 test('invariant 15: entries survive a restart with their time, and what happens meanwhile is noticed by it', async () => {
   control().renameProperty(source, 'Price', 'Cost');
@@ -266,7 +249,7 @@ test('invariant 15: entries survive a restart with their time, and what happens 
   await soon(async () => (await entries()).length === 4);
   const now = await entries();
   expect(now).toEqual(expect.arrayContaining(before));
-  expect(now.map((entry) => `${entry.table_name} ${shortly(entry)}`).sort()).toEqual([
+  expect(now.map((entry) => `${entry.table_name} ${driftLine(entry)}`).sort()).toEqual([
     'goods Note column_missing postgres field config',
     'goods Price property_renamed notion nothing config',
     'goods State option_renamed notion nothing config',

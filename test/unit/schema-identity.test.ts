@@ -86,6 +86,29 @@ describe('a property', () => {
     expect(identify([price], retyped.known, { Price: entry('p', 'number') }).voided).toEqual(['Price']);
   });
 
+  test('invariant 16: that a field gained since the first contact has not, or not so, is told as its alone', () => {
+    const known = contacted([price], { Price: entry('p', 'number') });
+    const told = (wanted: readonly WantedProperty[], actual: Record<string, NotionProperty>) => {
+      const { ids, deviations, voided } = identify(wanted, known, { Price: entry('p', 'number'), ...actual });
+      return [Object.keys(ids), voided, deviations.map(({ property, kind }) => `${property} ${kind}`)];
+    };
+    expect(told([price, cost], {})).toEqual([['Price'], [], ['Cost property_missing']]);
+    expect(told([price, cost], { Cost: entry('c', 'rich_text') })).toEqual([
+      ['Price'],
+      [],
+      ['Cost property_retyped'],
+    ]);
+    expect(told([price, cost], { Cost: entry('c', 'number') })).toEqual([['Price', 'Cost'], ['Cost'], []]);
+    const text = reading('title', 'subtitle', 'rich_text');
+    const title = { Name: entry('title', 'title') };
+    expect(told([price, text], title)).toEqual([['Price'], [], ['title property_missing']]);
+    // Nothing is known yet: the table as a whole waits for `apply`.
+    expect(identify([price, cost], {}, { Price: entry('p', 'number') })).toMatchObject({
+      lacking: ['Cost'],
+      deviations: [],
+    });
+  });
+
   test('that an older version has noted by its encoded id alone is no new one', () => {
     const known = knownByIds({ Price: '%7CCly' });
     const now = identify([price], known, { Renamed: entry('|Cly', 'number') });

@@ -16,14 +16,13 @@ import {
 } from './known.ts';
 import { type Located, locate } from './locate.ts';
 import {
+  additionOf,
   canonicalName,
   defaultOption,
   hasOptions,
   labelled,
-  newOption,
   optionsOf,
   renamedOptions,
-  type SchemaOption,
 } from './options.ts';
 import {
   absent,
@@ -33,6 +32,7 @@ import {
   nameTaken,
   renamed,
   renamedOption,
+  unusable,
 } from './remedies.ts';
 
 /** What a data source has of what the mapping needs. */
@@ -67,9 +67,6 @@ type MissingOptions = {
   readonly schemaJson: Json | null;
 };
 
-/** Notion takes no more options in one request (`maxItems` of its OpenAPI document). */
-export const MOST_OPTIONS = 100;
-
 type Draft = {
   readonly ids: Record<string, string>;
   readonly keys: Record<string, string>;
@@ -95,6 +92,7 @@ export function identify(
   properties: Readonly<Record<string, NotionProperty>>,
 ): Identified {
   const actual = named(properties);
+  const contacted = Object.keys(known).length > 0;
   const draft: Draft = {
     ids: {},
     keys: {},
@@ -111,17 +109,24 @@ export function identify(
   for (const located of locate(wanted, known, actual)) {
     if (located.formerly !== null && located.now?.id === located.was?.id)
       draft.moved[located.want.property] = located.formerly;
-    if (located.now === null) noteMissing(draft, located, actual);
-    else notePresent(draft, { ...located, now: located.now }, actual, Object.keys(known).length > 0);
+    if (located.now === null) noteMissing(draft, located, actual, contacted);
+    else notePresent(draft, { ...located, now: located.now }, actual, contacted);
   }
   return draft;
 }
 
-function noteMissing(draft: Draft, { want, was }: Located, actual: readonly NamedProperty[]): void {
+/** A field that the configuration has gained since the first contact stands still alone, like any other without a property. */
+function noteMissing(
+  draft: Draft,
+  { want, was }: Located,
+  actual: readonly NamedProperty[],
+  contacted: boolean,
+): void {
   const name = want.property;
+  if (was === null && contacted) draft.deviations.push(missingDetail(want, actual, 'new'));
   if (was !== null) {
     draft.known[name] = { ...was, source: sourceOf(want), interruption: 'missing' };
-    draft.deviations.push(missingDetail(want, actual));
+    draft.deviations.push(missingDetail(want, actual, 'known'));
   }
   if (want.waitsFor !== undefined) {
     draft.waiting.push(want);
@@ -143,12 +148,14 @@ function notePresent(
   const name = want.property;
   const misfit = misfitOf(want, now);
   if (misfit !== null) {
-    noteMisfit(draft, { want, was, now }, misfit);
+    noteMisfit(draft, { want, was, now }, misfit, contacted);
     return;
   }
   const collision = keyOf(now, actual);
   if (collision.kind === 'none') {
-    draft.faults.push(collision.fault(name));
+    const fault = collision.fault(name);
+    draft.faults.push(fault);
+    if (contacted) draft.deviations.push(unusable(fault));
     return;
   }
   draft.ids[name] = now.id;
@@ -159,16 +166,18 @@ function notePresent(
   // A field that is mapped again may have a base from before, of which nobody knows what became.
   if (was === null ? contacted : isVoid(was, next)) draft.voided.push(name);
   if (now.name !== name) draft.deviations.push(renamed(want, now.name));
-  noteOptions(draft, want, { was, now, options });
+  noteOptions(draft, want, { was, now, options }, contacted);
 }
 
 function noteMisfit(
   draft: Draft,
   { want, was, now }: Pick<Located, 'want' | 'was'> & { readonly now: NamedProperty },
   { interruption, fault, deviation }: Misfit,
+  contacted: boolean,
 ): void {
   if (was === null) {
     draft.faults.push(fault);
+    if (contacted) draft.deviations.push({ ...deviation, remedy: fault.remedy });
     return;
   }
   // Its type and target stay as they were synced: what comes back has to be told from what is new.
@@ -247,6 +256,7 @@ function noteOptions(
     readonly now: NamedProperty;
     readonly options: Readonly<Record<string, KnownOption>>;
   },
+  contacted: boolean,
 ): void {
   const { field, type, property } = want;
   if (field === undefined || !hasOptions(type)) return;
@@ -259,21 +269,8 @@ function noteOptions(
   const schemaJson = additionOf(now, type, lacking);
   draft.missingOptions.push({ property, names, schemaJson });
   if (was === null && schemaJson !== null) draft.lacking.push(property);
-  else draft.deviations.push(missingOption(want, names, schemaJson !== null));
-}
-
-/** The update that adds options. It names every existing one by its id, because leaving one out removes it. */
-function additionOf(now: NamedProperty, type: string, wanted: readonly SchemaOption[]): Json | null {
-  const existing = optionsOf(now, type);
-  const present = new Set(existing.map(({ name }) => fold(name)));
-  const added = wanted.filter(({ name }) => !present.has(fold(name)));
-  if (added.length === 0 || existing.length + added.length > MOST_OPTIONS) return null;
-  const kept = existing.map(({ id, name, color }) => ({
-    ...(id === undefined ? {} : { id }),
-    name,
-    ...(color === undefined ? {} : { color }),
-  }));
-  return { [type]: { options: [...kept, ...added.map(newOption)] } };
+  if (was !== null || contacted || schemaJson === null)
+    draft.deviations.push(missingOption(want, names, schemaJson !== null));
 }
 
 function missingOption(want: WantedProperty, names: readonly string[], addable: boolean): Deviation {

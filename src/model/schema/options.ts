@@ -2,7 +2,7 @@ import type { Json } from '../change.ts';
 import { elementOf, members } from '../codecs/support.ts';
 import { fold, knownLabels, labelOf, optionName } from '../codecs/values.ts';
 import type { ResolvedField } from '../mapping.ts';
-import { type KnownOption, type KnownSchema, ownEntry } from './known.ts';
+import { type KnownOption, type KnownSchema, type NamedProperty, ownEntry } from './known.ts';
 
 export type SchemaOption = {
   readonly id?: string;
@@ -27,6 +27,23 @@ export function optionsOf(schema: unknown, type: string): readonly SchemaOption[
   const options = members(members(schema)?.[type])?.options;
   if (!Array.isArray(options)) return [];
   return options.filter((option): option is SchemaOption => typeof members(option)?.name === 'string');
+}
+
+/** Notion takes no more options in one request (`maxItems` of its OpenAPI document). */
+export const MOST_OPTIONS = 100;
+
+/** The update that adds options. It names every existing one by its id, because leaving one out removes it. */
+export function additionOf(now: NamedProperty, type: string, wanted: readonly SchemaOption[]): Json | null {
+  const existing = optionsOf(now, type);
+  const present = new Set(existing.map(({ name }) => fold(name)));
+  const added = wanted.filter(({ name }) => !present.has(fold(name)));
+  if (added.length === 0 || existing.length + added.length > MOST_OPTIONS) return null;
+  const kept = existing.map(({ id, name, color }) => ({
+    ...(id === undefined ? {} : { id }),
+    name,
+    ...(color === undefined ? {} : { color }),
+  }));
+  return { [type]: { options: [...kept, ...added.map(newOption)] } };
 }
 
 /** The option that Notion gives a status that is not set: the first one of the first group that has any. */

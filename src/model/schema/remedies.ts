@@ -99,18 +99,35 @@ export function nameTaken({ property }: WantedProperty, actual: readonly NamedPr
   };
 }
 
-export function missingDetail(want: WantedProperty, actual: readonly NamedProperty[]): Deviation {
+/** `new`: the mapping has gained the field, and the property was never there. */
+export function missingDetail(
+  want: WantedProperty,
+  actual: readonly NamedProperty[],
+  field: 'known' | 'new',
+): Deviation {
   const fault = absent(want, actual) ?? nameTaken(want, actual);
+  const what = field === 'known' ? 'the property is gone' : 'the database has no such property yet';
   return {
     property: want.property,
     kind: 'property_missing',
     ...(fault !== null && { remedyKind: 'click' }),
-    detail: `the property is gone${fault === null ? '' : ` (${fault.message})`}; the field is not synced meanwhile`,
+    detail: `${what}${fault === null ? '' : ` (${fault.message})`}; the field is not synced meanwhile`,
     remedy:
       fault?.remedy ??
-      `run \`pgnotion apply\`, which adds it again with PostgreSQL's values, or restore it in Notion`,
+      (field === 'known'
+        ? `run \`pgnotion apply\`, which adds it again with PostgreSQL's values, or restore it in Notion`
+        : `run \`pgnotion apply\`, which adds it with PostgreSQL's values`),
   };
 }
+
+/** A property that no request can name. */
+export const unusable = ({ path, message, remedy }: Fault): Deviation => ({
+  property: path,
+  kind: 'property_missing',
+  remedyKind: 'click',
+  detail: `${message}; the field is not synced meanwhile`,
+  remedy,
+});
 
 export const renamed = (want: WantedProperty, name: string): Deviation => ({
   property: want.property,
