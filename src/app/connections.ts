@@ -36,6 +36,7 @@ import { claimSources, markedOf, markSources } from './installation-marks.ts';
 import { keepMade } from './keep-made.ts';
 import { makeOnce } from './make-database.ts';
 import { dataSourceOf } from './named-source.ts';
+import { assertOneTableEach } from './one-table-each.ts';
 import { knownSchemas, settleTable } from './table-schemas.ts';
 
 /** The two ends, opened and checked, and the mapping between them. Everything that commands and daemon share. */
@@ -215,6 +216,7 @@ export async function knownSources(
     known.set(table, found);
   }
   const names = new Set(installation.config.tables.map((table) => table.name));
+  assertOneTableEach(known, names);
   return new Map([...known].filter(([table]) => names.has(table)));
 }
 

@@ -12,6 +12,7 @@ import { rehearseSchema, type SchemaRehearsal } from '../notion/schema-rehearsal
 import type { StoredInstallation } from '../state/installation.ts';
 import { madeReports } from '../state/made-databases.ts';
 import { type ReportDatabaseName, readReportDatabase } from '../state/report-databases.ts';
+import { readSources } from '../state/sources.ts';
 import type { Sql } from '../state/sql.ts';
 import { planLooks } from './apply-looks.ts';
 import { type Installation, knownSources } from './connections.ts';
@@ -19,6 +20,7 @@ import { MAKING_REQUESTS } from './doctor/notion.ts';
 import { lookAtInstallation } from './installation-identity.ts';
 import { assertLastStart, assertOwnSource, type Claim, isMarked } from './installation-marks.ts';
 import { dataSourceOf } from './named-source.ts';
+import { assertNotRenamed } from './one-table-each.ts';
 import { findRemovals } from './removals.ts';
 import { type Repointed, repointedTables } from './repoint.ts';
 import { isTold, wantedReportDatabases } from './report-databases.ts';
@@ -62,6 +64,7 @@ export async function planSchema(
   const own = await lookAtInstallation(installation, store, takeOver);
   const counting = countingLookups(notion);
   const sources = await knownSources(installation, counting.notion, { store });
+  assertNotRenamed(tables, await readSources(store), sources);
   const lookups = counting.requests();
   const rehearsal = rehearseSchema(counting.notion);
   const claim = { own, takeOver };

@@ -8,7 +8,15 @@ import type { RowKey, TableName } from '../model/ids.ts';
 import { seenSource } from '../notion/apply-schema.ts';
 import { readRows } from '../postgres/read-rows.ts';
 import { madeSources } from '../state/made-databases.ts';
-import { awayCode, forgetSource, isDaemonAtWork, pairsOf, remake, unlinkRecord } from '../state/reset.ts';
+import {
+  awayCode,
+  forgetSource,
+  forgetTable,
+  isDaemonAtWork,
+  pairsOf,
+  remake,
+  unlinkRecord,
+} from '../state/reset.ts';
 import { readSources } from '../state/sources.ts';
 import { createStore, inCommandTransaction } from '../state/sql.ts';
 import { accountName } from './account.ts';
@@ -30,7 +38,11 @@ export function resetCommand(
 ): Promise<Done> {
   return within(loaded, async (installation) => {
     const table = installation.config.tables.find((each) => each.name === name);
-    if (table === undefined) throw unknownTable(name, loaded.config);
+    if (table === undefined) {
+      if (key === null && (await isFormer(installation, name)))
+        return resetFormer(installation, name as TableName, confirm);
+      throw unknownTable(name, loaded.config);
+    }
     return key === null
       ? resetTable(installation, table.name, confirm)
       : resetRecord(installation, table.name, key as RowKey, confirm);
@@ -83,6 +95,28 @@ async function resetTable(installation: Installation, table: TableName, confirm:
   return {
     message: `${table}: ${pairs} pairs are given up, and stand in the audit; ${next}`,
     data: { tables: { [table]: pairs }, isDatabaseGone: isGone },
+  };
+}
+
+/** Whether a table was synced that the configuration does not name any more. */
+const isFormer = async ({ pool }: Installation, name: string): Promise<boolean> =>
+  (await readSources(createStore(pool, 0))).has(name as TableName);
+
+async function resetFormer({ pool }: Installation, table: TableName, confirm: Confirm): Promise<Done> {
+  const sql = createStore(pool, 0);
+  const pairs = await pairsOf(sql, table);
+  const question = `which page is which of the ${pairs} rows of ${table} would be forgotten; rows and pages stay as they are`;
+  if (await isDaemonAtWork(sql)) throw atWork(table, [table]);
+  if (!(await confirm(question))) throw unconfirmed([table], question);
+  const forgotten = await inCommandTransaction(pool, async (inner) => {
+    if (await isDaemonAtWork(inner)) return false;
+    await forgetTable(inner, table);
+    return true;
+  });
+  if (!forgotten) throw atWork(table, [table]);
+  return {
+    message: `${table}: it is not in the configuration any more, and is forgotten; ${pairs} pairs stand in the audit`,
+    data: { tables: { [table]: pairs }, isDatabaseGone: false },
   };
 }
 

@@ -55,7 +55,8 @@ export async function settleSchema(
   const ids = { ...idsOf(resting), ...identified.ids };
   const { mapping } = more;
   if (mapping !== undefined) {
-    await saveSource(sql, { ...at, database: actual.databaseId, properties: ids, mapping });
+    const place = { ...at, database: actual.databaseId, reads: table.source, properties: ids };
+    await saveSource(sql, { ...place, mapping });
     // What was said of it before it had a database.
     if ((await readSource(sql, table.name))?.pausedBy === null)
       await keepDrifts(sql, table.name, SUSPENDING, []);

@@ -13,6 +13,8 @@ export type Source = {
   readonly table: TableName;
   readonly dataSource: DataSourceId;
   readonly database: string | null;
+  /** The table that it reads, as `schema.table`; null if it was last applied by an older version. */
+  readonly reads: string | null;
   /** Property name of the configuration -> property id (decoded), of those that can be read and written now. */
   readonly properties: Readonly<Record<string, string>>;
   /** What request bodies call a property instead of its id; only where that is another one's name. */
@@ -32,7 +34,7 @@ export type Source = {
   readonly pausedReason: string | null;
 };
 
-const SELECT = `select table_name as "table", data_source_id as "dataSource", database_id as database, properties, keys,
+const SELECT = `select table_name as "table", data_source_id as "dataSource", database_id as database, reads, properties, keys,
          schema_version as "schemaVersion", watermark, swept_at as "sweptAt", backfilled_at as "backfilledAt", compares,
          paused_by as "pausedBy", paused_reason as "pausedReason"
     from pgnotion.data_sources`;
@@ -56,16 +58,16 @@ export const propertyKey = (
 /** Keeps which data source a table has. Another data source than before starts from nothing seen. */
 export async function saveSource(
   sql: Sql,
-  source: Pick<Source, 'table' | 'dataSource' | 'database' | 'properties'> & {
+  source: Pick<Source, 'table' | 'dataSource' | 'database' | 'reads' | 'properties'> & {
     /** Tells mappings apart: a changed one means another look at every row. */
     readonly mapping: string;
   },
 ): Promise<void> {
   await sql.query(
-    `insert into pgnotion.data_sources as d (table_name, data_source_id, database_id, properties, mapping)
-     values ($1, $2, $3, $4, $5)
+    `insert into pgnotion.data_sources as d (table_name, data_source_id, database_id, properties, mapping, reads)
+     values ($1, $2, $3, $4, $5, $6)
      on conflict (table_name) do update
-       set database_id = excluded.database_id, properties = excluded.properties,
+       set database_id = excluded.database_id, reads = excluded.reads, properties = excluded.properties,
            watermark = case when d.data_source_id = excluded.data_source_id then d.watermark end,
            swept_at = case when d.data_source_id = excluded.data_source_id then d.swept_at end,
            backfilled_at = case when d.data_source_id = excluded.data_source_id and d.mapping = excluded.mapping
@@ -74,7 +76,14 @@ export async function saveSource(
              + (d.data_source_id is distinct from excluded.data_source_id or d.mapping is distinct from excluded.mapping)::int,
            mapping = excluded.mapping,
            data_source_id = excluded.data_source_id`,
-    [source.table, source.dataSource, source.database, JSON.stringify(source.properties), source.mapping],
+    [
+      source.table,
+      source.dataSource,
+      source.database,
+      JSON.stringify(source.properties),
+      source.mapping,
+      source.reads,
+    ],
   );
 }
 

@@ -50,6 +50,7 @@ const source = {
   table: suppliers,
   dataSource: dataSourceOf(1),
   database: null,
+  reads: null,
   properties: { Name: 'title' },
   mapping: 'm',
 };
@@ -61,6 +62,7 @@ test('a new data source starts from nothing seen', async () => {
     table: suppliers,
     dataSource: dataSourceOf(1),
     database: null,
+    reads: null,
     properties: { Name: 'title' },
     keys: {},
     schemaVersion: 0,

@@ -58,7 +58,14 @@ export const dataSourceOf = (number: number): DataSourceId => dataSourceId(uuid(
 
 /** A data source that was read whole and whose rows are all in the outbox. */
 export async function addSource(sql: Sql, table: TableName, number: number): Promise<void> {
-  const source = { table, dataSource: dataSourceOf(number), database: null, properties: {}, mapping: 'm' };
+  const source = {
+    table,
+    dataSource: dataSourceOf(number),
+    database: null,
+    reads: null,
+    properties: {},
+    mapping: 'm',
+  };
   await saveSource(sql, source);
   await saveWatermark(sql, table, new Date(0));
   await markSwept(sql, table);
