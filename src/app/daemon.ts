@@ -15,6 +15,7 @@ import { readInstallation } from '../state/installation.ts';
 import { type Holder, noteSyncing, takeLease } from '../state/lease.ts';
 import type { SlotWait } from '../state/slot-notes.ts';
 import { createStore, type Store } from '../state/sql.ts';
+import { followKeyColumns } from './changed-key-columns.ts';
 import { type Installation, openInstallation, openNotion } from './connections.ts';
 import { tellSession } from './doctor/session-warnings.ts';
 import { ownInstallation } from './installation-identity.ts';
@@ -241,6 +242,7 @@ async function work(
   };
   try {
     await suspendUnresolved(installation, store);
+    await followKeyColumns(installation, store);
     const url = environment.REPLICATION_URL ?? environment.DATABASE_URL;
     const onWait = (wait: SlotWait | null): void => options.monitor.report({ kind: 'waiting', wait });
     const slot = { installation, store, url, signal, onWait, takeOver: claims.slot };

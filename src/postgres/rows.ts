@@ -83,7 +83,7 @@ function amongKeys(table: ResolvedTable, keys: readonly RowKey[]): RawBuilder<un
     join (select distinct * from unnest(${sql.join(lists)})) as pgnotion_wanted(${sql.join(columns)}) on ${sql.join(same, sql` and `)}`;
 }
 
-/** When the rows of these keys were committed as they are, in milliseconds as \`at\`; null where the server does not know. */
+/** When the rows of these keys were committed as they are, in milliseconds as `at`; null where the server does not know. */
 export const committedAt = (table: ResolvedTable, keys: readonly RowKey[]): RawBuilder<TextRow> =>
   sql<TextRow>`select ${sql.join(keyColumns(table))},
       (extract(epoch from pg_xact_commit_timestamp(${alias(table)}.xmin)) * 1000)::float8 as at
@@ -117,6 +117,32 @@ export function keysAfter(
   return sql<TextRow>`
     select ${sql.join(keyColumns(table))} from ${sourceOf(table)}
      where ${sql.join([...keyed, ...from], sql` and `)}
+     order by ${order} limit ${size}`;
+}
+
+/**
+ * Each row's key, and what these columns of it hold as `o0` and so on, if no other row holds the same: a page of them,
+ * after `after` in the order of the key.
+ */
+export function keysBeside(
+  table: ResolvedTable,
+  columns: readonly string[],
+  after: readonly string[] | null,
+  size: number,
+): RawBuilder<TextRow> {
+  const keyOf = (of: RawBuilder<unknown>): RawBuilder<unknown> =>
+    sql.join(table.key.map((column) => sql`${of}.${sql.id(column)}`));
+  const order = keyOf(alias(table));
+  const beside = columns.map((column, at) => sql`${alias(table)}.${sql.id(column)} as ${sql.id(`o${at}`)}`);
+  const same = columns.map(
+    (column) => sql`pgnotion_other.${sql.id(column)} = ${alias(table)}.${sql.id(column)}`,
+  );
+  const other = sql`(select * from ${sourceOf(table)}) as pgnotion_other`;
+  const from = after === null ? sql`true` : sql`(${order}) > (${bound(table, after)})`;
+  return sql<TextRow>`
+    select ${sql.join([...keyColumns(table), ...beside])} from ${sourceOf(table)}
+     where ${from} and not exists (select from ${other}
+       where ${sql.join(same, sql` and `)} and (${keyOf(sql`pgnotion_other`)}) <> (${order}))
      order by ${order} limit ${size}`;
 }
 

@@ -15,6 +15,8 @@ export type Source = {
   readonly database: string | null;
   /** The table that it reads, as `schema.table`; null if it was last applied by an older version. */
   readonly reads: string | null;
+  /** The columns that make the keys of its records; null if it was last started by an older version. */
+  readonly keyColumns: readonly string[] | null;
   /** Property name of the configuration -> property id (decoded), of those that can be read and written now. */
   readonly properties: Readonly<Record<string, string>>;
   /** What request bodies call a property instead of its id; only where that is another one's name. */
@@ -34,7 +36,8 @@ export type Source = {
   readonly pausedReason: string | null;
 };
 
-const SELECT = `select table_name as "table", data_source_id as "dataSource", database_id as database, reads, properties, keys,
+const SELECT = `select table_name as "table", data_source_id as "dataSource", database_id as database, reads,
+         key_columns as "keyColumns", properties, keys,
          schema_version as "schemaVersion", watermark, swept_at as "sweptAt", backfilled_at as "backfilledAt", compares,
          paused_by as "pausedBy", paused_reason as "pausedReason"
     from pgnotion.data_sources`;
@@ -86,6 +89,9 @@ export async function saveSource(
     ],
   );
 }
+
+export const saveKeyColumns = (sql: Sql, table: TableName, columns: readonly string[]): Promise<unknown> =>
+  sql.query('update pgnotion.data_sources set key_columns = $2 where table_name = $1', [table, columns]);
 
 /** The synced table that has this data source; null if none has. */
 export async function tableOfSource(sql: Sql, dataSource: DataSourceId | null): Promise<TableName | null> {

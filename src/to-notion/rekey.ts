@@ -32,7 +32,8 @@ export async function applyMoves({
           for (const table of new Set<TableName>(net.map((move) => move.table))) {
             const own = net.filter((move) => move.table === table);
             await rekey(sql, table, own);
-            for (const relation of relationsTo(table, tables)) await voidRelationBases(sql, own, relation);
+            for (const relation of relationsTo(table, tables.values()))
+              await voidRelationBases(sql, own, relation);
           }
           await markApplied(
             sql,
@@ -44,8 +45,9 @@ export async function applyMoves({
   });
 }
 
-const relationsTo = (relatedTable: TableName, tables: ReadonlyMap<TableName, ResolvedTable>) =>
-  [...tables.values()].flatMap(({ name, fields }) =>
+/** The relations whose values are keys of a table. */
+export const relationsTo = (relatedTable: TableName, tables: Iterable<ResolvedTable>) =>
+  [...tables].flatMap(({ name, fields }) =>
     fields
       .filter((field) => field.relatedTable === relatedTable)
       .map(({ property }) => ({ table: name, property, relatedTable })),

@@ -63,6 +63,7 @@ test('a new data source starts from nothing seen', async () => {
     dataSource: dataSourceOf(1),
     database: null,
     reads: null,
+    keyColumns: null,
     properties: { Name: 'title' },
     keys: {},
     schemaVersion: 0,
