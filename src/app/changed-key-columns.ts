@@ -7,8 +7,8 @@ import type { Installation } from './connections.ts';
 
 /**
  * A table whose key has other columns in the configuration than its records are known by: each row keeps its page, under its
- * new key. A column
- * that is gone may only be called otherwise, and nothing is moved. To be done before anything is delivered or captured.
+ * new key. A column that is gone may only be called otherwise, so that nothing is moved. To be done before anything is
+ * delivered or captured.
  */
 export async function followKeyColumns(
   { db, tables, log }: Pick<Installation, 'db' | 'tables' | 'log'>,

@@ -64,7 +64,7 @@ export async function planSchema(
   const own = await lookAtInstallation(installation, store, takeOver);
   const counting = countingLookups(notion);
   const sources = await knownSources(installation, counting.notion, { store });
-  assertNotRenamed(tables, await readSources(store), sources);
+  assertNotRenamed(installation.config.tables, await readSources(store), sources);
   const lookups = counting.requests();
   const rehearsal = rehearseSchema(counting.notion);
   const claim = { own, takeOver };
