@@ -170,6 +170,10 @@ test('a failure is counted, alerts once, and is resolved once', async () => {
 test('guarded changes are counted, alert once, and are resolved by a decision', async () => {
   await sql('delete from items where id in (5, 6, 7)');
   await becomes('pgnotion_guarded_changes', (now) => now > 0);
+  // A decision is one about what waits by then.
+  await eventually(
+    async () => (await sql(`select from pgnotion.outbox where parked_at is null`)).rowCount === 0,
+  );
   await eventually(() => told('deletions-wait').length > 0);
   await sql(`select pgnotion.reject_guarded('items')`);
   await becomes('pgnotion_guarded_changes', (now) => now === 0);
