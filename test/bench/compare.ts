@@ -14,7 +14,7 @@ import { startEmbeddedPostgres } from '../../src/sandbox/postgres.ts';
 //   node test/bench/compare.ts CHECKOUT [CHECKOUT ...]
 //
 // Each checkout has its own node_modules. Its command line runs in a process of its own against one sandbox and one server
-// for each version, which are this checkout's. Statements are counted in the server's log, requests in the sandbox's.
+// for each version, which are this checkout's. Statements are counted by the server (`pg_stat_statements`), requests in the sandbox's log.
 
 const ROWS = 600;
 const UPDATES = 20;
@@ -40,7 +40,7 @@ const config = {
     },
   },
 };
-const SCHEMA = `create table items (id integer primary key, name text not null, price numeric, note text);
+const SCHEMA = `create table items (id integer primary key, name text not null, price numeric(12, 2), note text);
   insert into items select n, 'item ' || n, n, repeat('note ', 20) from generate_series(1, ${ROWS}) n`;
 
 const mainOf = (checkout: string): string =>
@@ -60,31 +60,33 @@ async function measure(checkout: string): Promise<Figures> {
     dir: join(folder, 'data'),
     persistent: false,
     settings: {
-      logging_collector: 'on',
-      log_directory: folder,
-      log_filename: 'statements.log',
-      log_statement: 'all',
-      log_line_prefix: '%a|',
-      log_rotation_size: '0',
+      shared_preload_libraries: 'pg_stat_statements',
+      'pg_stat_statements.max': '10000',
+      'pg_stat_statements.track': 'top',
     },
     log: silentLog(),
   });
-  const pool = new pg.Pool({ connectionString: server.url, application_name: 'bench' });
+  const pool = new pg.Pool({ connectionString: server.url });
   const sandbox = await startSandbox({ limit: null });
   let daemon: ChildProcess | null = null;
   try {
-    await pool.query(SCHEMA);
+    await pool.query(`create extension pg_stat_statements; create role measured superuser login password 'measured'; ${SCHEMA}`);
+    const url = new URL(server.url);
+    url.username = 'measured';
+    url.password = 'measured';
+    const address = url.href;
     await writeFile(join(folder, 'pgnotion.config.ts'), `export default ${JSON.stringify(config)};\n`);
     const variables = {
       PATH: process.env.PATH ?? '',
       HOME: folder,
-      DATABASE_URL: server.url,
+      DATABASE_URL: address,
       NOTION_API_KEY: sandbox.token,
       NOTION_BASE_URL: sandbox.url,
       NOTION_PARENT_PAGE_ID: sandbox.parentPageId,
       NOTION_RATE_LIMIT: LIMIT,
       SYNC_INTERVAL_SECONDS: String(POLL_S),
       ADMIN_PORT: '0',
+      LOG_LEVEL: 'error',
     };
     const run = (command: string): ChildProcess =>
       spawn(process.execPath, [mainOf(checkout), command], {
@@ -99,23 +101,23 @@ async function measure(checkout: string): Promise<Figures> {
     await until(() => shown((text) => text.includes('item ')) === ROWS);
     await settled(pool);
     const first = sandbox.control.requests().length - before;
-    const log = (): number =>
-      (
-        readFileSync(join(folder, 'statements.log'), 'utf8').match(
-          /^pgnotion.*\|LOG: {2}(statement|execute)/gm,
-        ) ?? []
-      ).length;
+    const log = async (): Promise<number> => {
+      const { rows } = await pool.query<{ calls: number }>(
+        `select coalesce(sum(calls), 0)::int as calls from pg_stat_statements join pg_roles on oid = userid where rolname = 'measured'`,
+      );
+      return rows[0]?.calls ?? 0;
+    };
     const memory = peakOf(daemon);
-    const idleFrom = [log(), performance.now()] as const;
+    const idleFrom = [await log(), performance.now()] as const;
     await sleep(IDLE_S * 1_000);
-    const idle = (log() - idleFrom[0]) / ((performance.now() - idleFrom[1]) / 1_000);
-    const [statements, from, requests] = [log(), performance.now(), writesOf(sandbox)];
+    const idle = ((await log()) - idleFrom[0]) / ((performance.now() - idleFrom[1]) / 1_000);
+    const [statements, from, requests] = [await log(), performance.now(), writesOf(sandbox)];
     for (let at = 1; at <= UPDATES; at += 1) {
       await pool.query('update items set price = price + 0.5 where id = $1', [at]);
       await until(() => writesOf(sandbox) >= requests + at);
       await settled(pool);
     }
-    const live = log() - statements - idle * ((performance.now() - from) / 1_000);
+    const live = (await log()) - statements - idle * ((performance.now() - from) / 1_000);
     const asked = sandbox.control.requests().length;
     await pool.query(`update items set note = 'changed'`);
     await until(() => shown((text) => text.includes('"changed"')) === ROWS);
