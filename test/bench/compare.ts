@@ -70,7 +70,9 @@ async function measure(checkout: string): Promise<Figures> {
   const sandbox = await startSandbox({ limit: null });
   let daemon: ChildProcess | null = null;
   try {
-    await pool.query(`create extension pg_stat_statements; create role measured superuser login password 'measured'; ${SCHEMA}`);
+    await pool.query(
+      `create extension pg_stat_statements; create role measured superuser login password 'measured'; ${SCHEMA}`,
+    );
     const url = new URL(server.url);
     url.username = 'measured';
     url.password = 'measured';
