@@ -39,13 +39,14 @@ export async function liveConflicts(
   key: RowKey,
   lock = false,
 ): Promise<LiveConflict[]> {
-  return sql.query<LiveConflict>(
-    `select c.id::text, type, fields[1] as field, resolution as choice, value::text, resolved_by as by,
-            strategy = 'review' as review
+  // The users' own connections read every value as text, so nothing but text is asked for here.
+  const rows = await sql.query<Omit<LiveConflict, 'review'> & { readonly strategy: string }>(
+    `select c.id::text, type, fields[1] as field, resolution as choice, value::text, resolved_by as by, strategy
        from pgnotion.conflict_entries c where table_name = $1 and record_id = $2 and ${LIVE}
       order by c.id ${lock ? 'for update' : ''}`,
     [table, key],
   );
+  return rows.map(({ strategy, ...conflict }) => ({ ...conflict, review: strategy === 'review' }));
 }
 
 /** Fields of these records that both sides changed and that wait for a person's decision. */

@@ -1,5 +1,9 @@
+import type { Pool } from 'pg';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import type { Clash } from '../../src/model/clash.ts';
+import { isInReview } from '../../src/model/conflict-lifecycle.ts';
+import { createPool } from '../../src/postgres/pool.ts';
+import { silentLog } from '../../src/runtime/log.ts';
 import { applyTransitions } from '../../src/state/conflict-transitions.ts';
 import {
   decideConflict,
@@ -14,6 +18,7 @@ import {
 } from '../../src/state/conflicts.ts';
 import { knownOfRecord } from '../../src/state/deliveries.ts';
 import { forget } from '../../src/state/records.ts';
+import { createStore } from '../../src/state/sql.ts';
 import { createState, key, pageOf, type StateStage, suppliers } from '../support/state.ts';
 
 let state: StateStage;
@@ -38,6 +43,21 @@ const hold = (more: Partial<Clash> = {}) => holdConflict(state.store, clash(more
 const resolve = (choice: Parameters<typeof resolveConflict>[2], id = '1', who = 'Ada') =>
   resolveConflict(state.store, id, choice, who);
 const live = () => liveConflicts(state.store, suppliers, key('a'));
+
+test('invariant 4: a conflict is the same on the users’ own connections, which read every value as text', async () => {
+  await holdConflict(state.store, clash(), 'review');
+  await hold({ field: 'Rating' });
+  await using users = disposable(
+    createPool({ url: state.database.url, max: 1, raw: true, applicationName: 'users', log: silentLog() }),
+  );
+  const sql = createStore(users.pool, 0);
+  const asText = await liveConflicts(sql, suppliers, key('a'));
+  expect(asText).toEqual(await live());
+  expect(['Name', 'Rating'].map((field) => isInReview(asText, field))).toEqual([true, false]);
+  expect((await knownOfRecord(state.store, suppliers, key('a'))).conflicts).toEqual(asText);
+});
+
+const disposable = (pool: Pool) => ({ pool, [Symbol.asyncDispose]: () => pool.end() });
 
 test('a field of a record has one conflict at a time, with the values of the last look', async () => {
   await hold();
