@@ -117,8 +117,10 @@ begin
   if record_key is null then
     update pgnotion.first_contacts set rows_held = decision where table_name = name and rows_held = 'waiting'
      returning rows_count into decided;
+    -- Those of the first sync (priority 2) that are about to be set aside as well: nobody would ask about them any more.
     perform pgnotion.wake(table_name, key) from pgnotion.outbox
-      where table_name = name and code = 'mass_creation' and parked_at is not null;
+      where table_name = name and (code = 'mass_creation' and parked_at is not null
+                                   or decided is not null and priority = 2 and parked_at is null);
   else
     -- What a person asks for by itself is no part of a mass.
     select count(pgnotion.enqueue(array[table_name], array[key], 'write')) into decided from pgnotion.outbox

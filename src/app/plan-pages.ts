@@ -28,6 +28,8 @@ export type PagesSeen = {
   readonly pages: number;
   /** Pages of records, by which it is known which records' pages are not listed. */
   readonly met: ReadonlySet<PageId>;
+  /** Pages that belong to no record and show no record id. */
+  readonly keyless: number;
   /** More pages were made in one minute than Notion lists. */
   readonly gaps: number;
 };
@@ -36,6 +38,7 @@ export type PagesSeen = {
 export async function walkPages(walk: TableWalk, place: Place): Promise<PagesSeen> {
   const met = new Set<PageId>();
   let pages = 0;
+  let keyless = 0;
   let gaps = 0;
   const listing = scan(walk.notion, {
     dataSource: place.dataSource,
@@ -49,41 +52,44 @@ export async function walkPages(walk: TableWalk, place: Place): Promise<PagesSee
       pages += 1;
     },
   });
-  const keyless: SeenPage[] = [];
+  const toMatch: SeenPage[] = [];
   for await (const batch of listing) {
     const here = batch.filter((page) => awayOf(page, place.dataSource) === null);
     pages += here.length;
-    for (const page of await meetPages(walk, place, here, keyless)) met.add(page);
+    const strangers = await meetPages(walk, place, here, met);
+    const unkeyed = strangers.filter(({ image }) => typedIn({ table: walk.table, image }) === null);
+    keyless += unkeyed.length;
+    // What they match is known once all have been read.
+    if (walk.isMatched) toMatch.push(...unkeyed);
+    const now = walk.isMatched ? strangers.filter((one) => !unkeyed.includes(one)) : strangers;
+    await meetStrangers(walk, place, now);
     walk.tell('pages read', pages);
   }
-  await meetKeyless(walk, place, keyless);
-  return { pages, met, gaps };
+  await meetKeyless(walk, place, toMatch);
+  return { pages, met, keyless, gaps };
 }
 
-/** Returns the pages that belong to records. */
+/** Adds to `met` the pages that belong to records, and returns the others. */
 async function meetPages(
   walk: TableWalk,
-  place: Place,
+  { ids: properties }: Place,
   pages: readonly NotionPage[],
-  keyless: SeenPage[],
-): Promise<PageId[]> {
+  met: Set<PageId>,
+): Promise<readonly SeenPage[]> {
   const { store, table } = walk;
   const ids = pages.map(({ id }) => id);
   const records = await recordsByPage(store, ids);
   const edits = await editsOf(store, ids);
   const strangers: SeenPage[] = [];
   for (const page of pages) {
-    const seen = { page, image: readPage(table, place.ids, page.properties).image };
+    const seen = { page, image: readPage(table, properties, page.properties).image };
     const record = records.get(page.id);
     if (record !== undefined) noteEdit(walk, seen, record, edits.get(page.id));
     // What stands in the failures or waits for a person is told there.
     else if (edits.get(page.id)?.parked !== true) strangers.push(seen);
   }
-  const isKeyless = ({ image }: SeenPage): boolean => typedIn({ table, image }) === null;
-  // What they match is known once all have been read.
-  if (walk.isMatched) keyless.push(...strangers.filter(isKeyless));
-  await meetStrangers(walk, place, walk.isMatched ? strangers.filter((one) => !isKeyless(one)) : strangers);
-  return [...records.keys()];
+  for (const page of records.keys()) met.add(page);
+  return strangers;
 }
 
 /** What people changed since both sides agreed goes to the row; what they may not change is written again. */

@@ -1,4 +1,4 @@
-import type { Contact } from '../model/first-contact.ts';
+import { type Contact, holdsRows } from '../model/first-contact.ts';
 import type { RowKey, TableName } from '../model/ids.ts';
 import type { ResolvedTable } from '../model/mapping.ts';
 import { goesToNotion } from '../model/mapping.ts';
@@ -11,7 +11,7 @@ import type { AppliedTable } from '../notion/apply-schema.ts';
 import type { NotionClient } from '../notion/client.ts';
 import type { People } from '../notion/people.ts';
 import { syncable } from '../reconcile/schema.ts';
-import { contactOf } from '../state/first-contact.ts';
+import { contactOf, wasMade } from '../state/first-contact.ts';
 import { deletionLoad } from '../state/guarded-changes.ts';
 import { readSource, type Source } from '../state/sources.ts';
 import { NO_STATE, type Store } from '../state/sql.ts';
@@ -46,7 +46,7 @@ export type PlannedTable = {
   readonly namesPeople: boolean;
 };
 
-const NOTHING_SEEN: PagesSeen = { pages: 0, met: new Set(), gaps: 0 };
+const NOTHING_SEEN: PagesSeen = { pages: 0, met: new Set(), keyless: 0, gaps: 0 };
 
 /** Reads both sides of one table, and says what would become of them. */
 export async function planTable(
@@ -82,7 +82,7 @@ export async function planTable(
     firstLink: firstLinkOf(table, written),
     fields: written.fields,
     onPostgresDelete: policyName(table.onPostgresDelete),
-    guarded: await guardedOf(planning, walk, { rows, contact, pages: seen.pages }),
+    guarded: await guardedOf(planning, walk, { rows, contact, seen }),
     faults: [...faultsOf(applied), ...(planning.refused.get(table.name) ?? [])],
   };
   const warned = {
@@ -160,7 +160,7 @@ function walkOf(
 /** How often somebody who waits is told how far it has come. */
 const TELL_MS = 2_000;
 
-type Met = Pick<Contact, 'origin' | 'knownBefore'>;
+type Met = Pick<Contact, 'origin' | 'knownBefore'> & { readonly made: boolean };
 
 /** How the daemon meets a data source after `apply`; null if it is known. */
 async function contactAfter(
@@ -168,28 +168,33 @@ async function contactAfter(
   { name }: ResolvedTable,
   { created, changed, dataSourceId }: AppliedTable,
 ): Promise<Met | null> {
-  if (created) return { origin: 'made', knownBefore: false };
+  if (created) return { origin: 'made', knownBefore: false, made: true };
   const source = await readSource(store, name);
-  if (source?.dataSource !== dataSourceId) return { origin: 'found', knownBefore: false };
+  if (source?.dataSource !== dataSourceId) return { origin: 'found', knownBefore: false, made: false };
   const contact = await contactOf(store, name);
+  const made = await wasMade(store, name);
   if (changed.length > 0 || schema.marked.has(name))
-    return { origin: 'found', knownBefore: contact?.knownBefore ?? true };
-  return contact === null ? null : { origin: 'found', knownBefore: contact.knownBefore };
+    return { origin: 'found', knownBefore: contact?.knownBefore ?? true, made };
+  return contact === null ? null : { origin: 'found', knownBefore: contact.knownBefore, made };
 }
 
 async function guardedOf(
   { installation }: Planning,
   { store, table, counter, isMatched }: TableWalk,
-  { rows, contact, pages }: { readonly rows: number; readonly contact: Met | null; readonly pages: number },
+  { rows, contact, seen }: { readonly rows: number; readonly contact: Met | null; readonly seen: PagesSeen },
 ): Promise<TablePlan['guarded']> {
   const { deletion, creation } = installation.config.guards;
   const load = await deletionLoad(store, table.name, 'to-notion', deletion.windowMinutes);
   // What waits already is among those that are counted here.
   const leaving = { ...load, waiting: 0, coming: counter.countOf('trash') };
   const coming = { crossed: 0, waiting: 0, coming: counter.countOf('become'), records: rows };
-  const made = { ...coming, coming: counter.countOf('create') };
+  const unlinked =
+    seen.keyless + counter.countOf('unknown') + counter.countOf('duplicate') + counter.countOf('review');
+  const sides = { isMatched, pages: seen.pages, unlinked, rows, coming: counter.countOf('create') };
   return [
-    ...(isMatched && pages > 0 && isMassChange(made, creation) ? (['create'] as const) : []),
+    ...(contact !== null && !contact.knownBefore && holdsRows({ ...sides, made: contact.made }, creation)
+      ? (['create'] as const)
+      : []),
     ...(leaving.coming > 0 && isMassChange(leaving, deletion) ? (['trash'] as const) : []),
     // Once a database is known, people make pages one by one.
     ...(contact !== null && isMassChange(coming, creation) ? (['become'] as const) : []),

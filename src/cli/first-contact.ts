@@ -1,10 +1,11 @@
 import type { Installation } from '../app/connections.ts';
+import { holdsRows } from '../model/first-contact.ts';
 import type { TableName } from '../model/ids.ts';
 import type { ResolvedTable } from '../model/mapping.ts';
 import { isMassChange } from '../model/mass-change.ts';
 import type { NotionClient } from '../notion/client.ts';
 import { countRows } from '../postgres/read-rows.ts';
-import { contactOf } from '../state/first-contact.ts';
+import { contactOf, wasMade } from '../state/first-contact.ts';
 import { linkedCount } from '../state/records.ts';
 import { readSources, type Source } from '../state/sources.ts';
 import { createStore } from '../state/sql.ts';
@@ -18,6 +19,8 @@ export type ContactReport = {
   readonly guarded: boolean;
   /** Rows without a page: each gets one, unless a page shows its key. */
   readonly newRows: number;
+  /** They are so many that they will wait for a person, because pages may be theirs. */
+  readonly rowsGuarded: boolean;
   /** Columns by which pages and rows are joined. */
   readonly match: readonly string[];
 };
@@ -36,15 +39,22 @@ export async function reportContacts(
     if (source === undefined || contact === null || contact.origin === 'made') continue;
     if (!(await hasPages(notion, source))) continue;
     const rows = await countRows(installation.db, table);
-    const newPages = table.direction === 'to-notion' ? 0 : await countWithoutKey(notion, table, source);
+    const unlinked = await countWithoutKey(notion, table, source);
+    const newPages = table.direction === 'to-notion' ? 0 : unlinked;
     const load = { crossed: 0, waiting: 0, coming: newPages, records: rows };
     const linked = await linkedCount(store, table.name, rows);
+    const newRows = table.direction === 'to-postgres' ? 0 : Math.max(0, rows - linked);
+    const match = contact.knownBefore ? [] : table.match;
+    const { creation } = installation.config.guards;
+    const made = await wasMade(store, table.name);
+    const met = { made, isMatched: match.length > 0, pages: unlinked, unlinked, rows, coming: newRows };
     reports.push({
       table: table.name,
       newPages,
-      guarded: isMassChange(load, installation.config.guards.creation),
-      match: contact.knownBefore ? [] : table.match,
-      newRows: table.direction === 'to-postgres' ? 0 : Math.max(0, rows - linked),
+      guarded: isMassChange(load, creation),
+      match,
+      newRows,
+      rowsGuarded: !contact.knownBefore && holdsRows(met, creation),
     });
   }
   return reports;
@@ -74,16 +84,16 @@ async function countWithoutKey(notion: NotionClient, table: ResolvedTable, sourc
 
 /** Comment lines for what `apply` prints, which may be kept as an `.env` file. */
 export function contactLines(reports: readonly ContactReport[]): string[] {
-  return reports.flatMap(({ table, newPages, guarded, newRows, match }) => {
+  return reports.flatMap(({ table, newPages, guarded, newRows, rowsGuarded, match }) => {
     if (match.length > 0) return matchLines({ table, newPages, newRows, match });
-    const becomes = guarded
-      ? `they wait for \`pgnotion guarded approve ${table} --kind creation\``
-      : 'each becomes a row at `start`';
+    const waits = `they wait for \`pgnotion guarded approve ${table} --kind creation\``;
+    const becomes = guarded ? waits : 'each becomes a row at `start`';
+    const gets = rowsGuarded
+      ? `${waits}, but for those whose key a page shows`
+      : 'each gets one, unless a page shows its key';
     return [
       ...(newPages === 0 ? [] : [`# ${table}: ${newPages} pages without a record id; ${becomes}`]),
-      ...(newRows === 0
-        ? []
-        : [`# ${table}: ${newRows} rows without a page; each gets one, unless a page shows its key`]),
+      ...(newRows === 0 ? [] : [`# ${table}: ${newRows} rows without a page; ${gets}`]),
     ];
   });
 }
@@ -93,7 +103,7 @@ const matchLines = ({
   newPages,
   newRows,
   match,
-}: Omit<ContactReport, 'guarded'>): readonly string[] => [
+}: Omit<ContactReport, 'guarded' | 'rowsGuarded'>): readonly string[] => [
   ...(newPages === 0
     ? []
     : [

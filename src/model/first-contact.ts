@@ -1,3 +1,4 @@
+import { type Guard, isMassChange } from './mass-change.ts';
 import { CAUTIOUS } from './probe/assumptions.ts';
 
 /** How a data source was met: made by `apply` a moment ago, or found, with pages that may be anybody's. */
@@ -69,4 +70,34 @@ export function contactVerdict(
   if ((contact.origin === 'made' && reading.pages === 0) || lagMs === 0) return 'over';
   if (contact.readings > 1 && reading.differences === 0 && beganAt >= lagMs) return 'over';
   return contact.ageMs > PATIENCE * lagMs ? 'over-without-agreement' : 'read-again';
+}
+
+/** What a first contact found, as far as it decides about rows that have no page. */
+export type MetSides = {
+  /** `apply` made the database: its pages are no older than pgnotion. */
+  readonly made: boolean;
+  readonly isMatched: boolean;
+  /** Pages of the database. */
+  readonly pages: number;
+  /** Those of them that belong to no record. */
+  readonly unlinked: number;
+  readonly rows: number;
+  /** Rows that have no page, and match none. */
+  readonly coming: number;
+};
+
+/**
+ * Whether the new pages that the first sync would make wait for a person (invariant 10). Without `match` any page without a
+ * record may be the page of any row, and each new page a second one; where all pages are those of records, rows without one
+ * are new. Pages that people put into a database of `apply`'s are theirs, unless there are so many that they were brought.
+ */
+export function holdsRows(
+  { made, isMatched, pages, unlinked, rows, coming }: MetSides,
+  guard: Guard,
+): boolean {
+  const load = { crossed: 0, waiting: 0, records: rows };
+  const mayBeTheirs = isMatched
+    ? pages > 0
+    : unlinked > 0 && (!made || isMassChange({ ...load, coming: unlinked }, guard));
+  return mayBeTheirs && isMassChange({ ...load, coming }, guard);
 }

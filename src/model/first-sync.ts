@@ -169,7 +169,10 @@ export function outcomeText(
   { rows, setAside, pagesCreated, pagesUpdated, requests, seconds }: Outcome,
 ): string {
   const written = `${counted(rows - setAside)} of ${counted(rows)} rows are written to Notion`;
-  const aside = setAside === 0 ? '' : ` and ${counted(setAside)} set aside (see \`pgnotion failures list\`)`;
+  const aside =
+    setAside === 0
+      ? ''
+      : ` and ${counted(setAside)} set aside (see \`pgnotion failures list\` and \`pgnotion guarded list\`)`;
   const pages = `${counted(pagesCreated)} pages created, ${counted(pagesUpdated)} updated`;
   return `the ${name} is done: ${written}${aside}; ${pages}, ${counted(requests)} requests, ${durationText(seconds)}`;
 }

@@ -28,12 +28,21 @@ export async function meetSource(
     await sql.query(`update pgnotion.first_contacts set origin = 'found' where table_name = $1`, [table]);
 }
 
+/** What was known of a table's pages is given up: they may be anybody's again, and are met as for the first time. */
+export async function meetAgain(sql: Sql, table: TableName): Promise<void> {
+  const [known] = await sql.query<{ data_source_id: DataSourceId }>(
+    'select data_source_id from pgnotion.first_contacts where table_name = $1',
+    [table],
+  );
+  if (known !== undefined) await begin(sql, table, known.data_source_id, 'seen');
+}
+
 async function begin(sql: Sql, table: TableName, dataSource: DataSourceId, meeting: Meeting): Promise<void> {
   await sql.query('delete from pgnotion.contact_pages where table_name = $1', [table]);
   await sql.query(
-    `insert into pgnotion.first_contacts (table_name, data_source_id, origin) values ($1, $2, $3)
+    `insert into pgnotion.first_contacts (table_name, data_source_id, origin, made) values ($1, $2, $3, $3 = 'made')
      on conflict (table_name) do update
-       set data_source_id = excluded.data_source_id, origin = excluded.origin, since = clock_timestamp(),
+       set data_source_id = excluded.data_source_id, origin = excluded.origin, made = excluded.made, since = clock_timestamp(),
            known_before = false, reading = 0, began_at = null, ended_at = null, over_at = null,
            rows_held = null, rows_count = null, rows_reason = null, rows_cause = null`,
     [table, dataSource, meeting === 'made' ? 'made' : 'found'],
@@ -72,6 +81,15 @@ export async function originOf(sql: Sql, table: TableName): Promise<Origin> {
     [table],
   );
   return row?.origin ?? 'found';
+}
+
+/** Whether `apply` made the table's database, however long ago. */
+export async function wasMade(sql: Sql, table: TableName): Promise<boolean> {
+  const [row] = await sql.query<{ made: boolean }>(
+    'select made from pgnotion.first_contacts where table_name = $1',
+    [table],
+  );
+  return row?.made === true;
 }
 
 /**

@@ -44,6 +44,10 @@ export const MASS_CLEARING = 'mass_clearing';
 export const MASS_CREATION = 'mass_creation';
 const DELETE_REVIEW = 'delete_review';
 
+/** Whether a record waits because so many do. */
+export const isOfMass = (code: string): boolean =>
+  [MASS_DELETION, MASS_CLEARING, MASS_CREATION].includes(code);
+
 const REMEDY =
   'look at `pgnotion guarded list`, then run `pgnotion guarded approve TABLE` or `pgnotion guarded reject TABLE`, with the key as well to decide about one record';
 

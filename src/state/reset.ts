@@ -1,4 +1,5 @@
 import type { RowKey, TableName } from '../model/ids.ts';
+import { meetAgain } from './first-contact.ts';
 import { LOCKS } from './locks.ts';
 import { markDirty } from './outbox.ts';
 import { forget, recordsByKey } from './records.ts';
@@ -73,6 +74,7 @@ export async function unlinkTable(sql: Sql, table: TableName, actor: string): Pr
   ])
     await sql.query(`delete from pgnotion.${name} where table_name = $1`, [table]);
   await sql.query(`delete from pgnotion.outbox where table_name = $1 and kind = 'delete'`, [table]);
+  await meetAgain(sql, table);
   // Nothing is delivered before the data source has been read whole, so that pages with a row's key are found first.
   await sql.query(
     `update pgnotion.data_sources

@@ -7,6 +7,7 @@ import { isReadBlocked } from '../postgres/row-statement-error.ts';
 import { failpoint } from '../runtime/failpoints.ts';
 import { backoff } from '../runtime/retry.ts';
 import { knownOfRecord } from '../state/deliveries.ts';
+import { isOfMass } from '../state/guarded-changes.ts';
 import { type OutboxEntry, park, postpone, reschedule, settle } from '../state/outbox.ts';
 import type { SyncRecord } from '../state/records.ts';
 import { suspendTable } from '../state/sources.ts';
@@ -217,6 +218,8 @@ async function record(context: DeliverContext, entry: OutboxEntry, outcome: Deli
     );
   }
   if (outcome.kind === 'parked') {
-    context.log.warn({ table: entry.table, key: entry.key, ...outcome.failure }, 'a record was set aside');
+    // A mass is told once, by its alert and in `guarded list`: as many lines would hide all others.
+    const level = isOfMass(outcome.failure.code) ? 'debug' : 'warn';
+    context.log[level]({ table: entry.table, key: entry.key, ...outcome.failure }, 'a record was set aside');
   }
 }

@@ -4,12 +4,15 @@ import { rowsHeld } from '../state/guarded-changes.ts';
 import { pagesHolding, reopenRow } from '../state/matches.ts';
 import type { Deletion, DeliverContext, Delivered, Delivery } from './context.ts';
 
-/** Whether the row has to wait because a page may be its page that matches it; null if it may get a new one. */
+/**
+ * Whether the row has to wait because a page may be its page: one that it matches, or any of a database that was met with
+ * pages. Null if it may get a new one.
+ */
 export async function waitForMatch(
   { store }: DeliverContext,
   { entry, table }: Pick<Delivery, 'entry' | 'table'>,
 ): Promise<Delivered | null> {
-  if (table.match.length === 0) return null;
+  if (table.match.length === 0) return waitForGuard({ store }, { entry, table });
   const pages = await pagesHolding(store, table.name, entry.key);
   if (pages.length === 0) return waitForGuard({ store }, { entry, table });
   // What the row holds by now may match something else, or nothing.

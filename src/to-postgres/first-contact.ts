@@ -1,5 +1,5 @@
 import { matchValuesOf } from '../model/adoption.ts';
-import { contactVerdict, MADE_JUST_NOW_MS, readingDueMs } from '../model/first-contact.ts';
+import { contactVerdict, holdsRows, MADE_JUST_NOW_MS, readingDueMs } from '../model/first-contact.ts';
 import type { PageId } from '../model/ids.ts';
 import type { ResolvedTable } from '../model/mapping.ts';
 import { isMassChange } from '../model/mass-change.ts';
@@ -7,7 +7,14 @@ import { readPage } from '../model/page.ts';
 import type { NotionPage } from '../notion/client.ts';
 import { countRows } from '../postgres/read-rows.ts';
 import { strangers } from '../state/edits.ts';
-import { beginReading, contactOf, endContact, endReading, noteReading } from '../state/first-contact.ts';
+import {
+  beginReading,
+  contactOf,
+  endContact,
+  endReading,
+  noteReading,
+  wasMade,
+} from '../state/first-contact.ts';
 import {
   holdCreations,
   holdRows,
@@ -72,7 +79,7 @@ export async function pursueContact(
     if (matched !== null) await saveMatches(sql, table.name, matched);
     const pages = await massOfPages(context, sql, table);
     if (pages !== null) await holdCreations(sql, table.name, pages);
-    if (matched !== null && seen.pages > 0) await holdMassOfRows(context, sql, table, seen.pages);
+    if (!contact.knownBefore) await holdMassOfRows(context, sql, table, seen.pages);
     await endContact(sql, table.name);
   });
   const joined = matched === null ? {} : { joined: matched.pairs.length, held: matched.heldPages.length };
@@ -124,19 +131,24 @@ async function massOfPages(
   return massCreation(load, `the database had ${coming} pages without a record id when pgnotion came to it`);
 }
 
-/** Has the rows that match no page wait for a person, if too many pages would be made for them at once. */
+/** Has the rows that have no page wait for a person, if too many would be made for them at once beside pages that may be theirs. */
 async function holdMassOfRows(
   { db, guards }: InboundContext,
   sql: Sql,
   table: ResolvedTable,
   pages: number,
 ): Promise<void> {
-  if (table.direction === 'to-postgres') return;
-  const records = await countRows(db, table);
-  const coming = await rowsToMake(sql, table.name, records);
-  const load = { crossed: 0, waiting: 0, coming, records };
-  if (!isMassChange(load, guards.creation)) return;
-  const cause = `${coming} rows match none of the ${pages} pages that the database had when pgnotion came to it`;
+  if (table.direction === 'to-postgres' || pages === 0) return;
+  const isMatched = table.match.length > 0;
+  const unlinked = (await strangers(sql, table.name)).length;
+  const rows = await countRows(db, table);
+  const coming = await rowsToMake(sql, table.name, rows);
+  const made = await wasMade(sql, table.name);
+  if (!holdsRows({ made, isMatched, pages, unlinked, rows, coming }, guards.creation)) return;
+  const cause = isMatched
+    ? `${coming} rows match none of the ${pages} pages that the database had when pgnotion came to it`
+    : `${coming} rows have no page, and nothing says which of the ${unlinked} pages without a record may be theirs: to join them by what they hold, set \`match\` for ${table.name} and run \`pgnotion reset ${table.name}\` before the next start`;
+  const load = { crossed: 0, waiting: 0, coming, records: rows };
   await holdRows(sql, table.name, coming, massPages(load, cause));
 }
 

@@ -193,7 +193,7 @@ test.each<[FirstLinkRule, string | null, string]>([
 });
 
 test('invariant 10: pages of a database are imported into an empty table by one approval, refusals named by page', async () => {
-  const count = 120;
+  const count = 500;
   await begin(`alter table people add check (city <> 'nowhere')`, { match: undefined });
   const pages = Array.from({ length: count }, (_, n) =>
     page({ name: `p${n}`, email: `p${n}@x`, city: 'here' }),

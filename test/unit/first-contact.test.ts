@@ -1,5 +1,11 @@
 import { expect, test } from 'vitest';
-import { type Contact, contactVerdict, readingDueMs } from '../../src/model/first-contact.ts';
+import {
+  type Contact,
+  contactVerdict,
+  holdsRows,
+  type MetSides,
+  readingDueMs,
+} from '../../src/model/first-contact.ts';
 import { keyCandidates } from '../../src/model/key-spelling.ts';
 import { judgeKeyedPage, type KeyedPage, type KeyedPageVerdict } from '../../src/model/keyed-page.ts';
 
@@ -138,4 +144,25 @@ test('a database that was known waits only for what a change of its schema hides
   expect(contactVerdict({ ...again, knownBefore: false }, { pages: 3, differences: 0 }, LAG)).toBe(
     'read-again',
   );
+});
+
+const GUARD = { number: 20, share: 0.05, windowMinutes: 10 };
+const MET: MetSides = { made: false, isMatched: false, pages: 9, unlinked: 1, rows: 60, coming: 60 };
+test.each<[string, Partial<MetSides>, boolean]>([
+  ['any page without a record may be the page of one of them', {}, true],
+  ['up to the guard’s number pages are made', { coming: 20 }, false],
+  ['one more waits', { coming: 21 }, true],
+  ['unless it is a small share', { coming: 21, rows: 1_000 }, false],
+  ['where all pages are those of records, the other rows are new', { unlinked: 0 }, false],
+  ['an empty database', { pages: 0, unlinked: 0 }, false],
+  [
+    'with `match`, pages that were joined say that more may belong together',
+    { isMatched: true, unlinked: 0 },
+    true,
+  ],
+  ['with `match`, an empty database', { isMatched: true, pages: 0, unlinked: 0 }, false],
+  ['a few pages that people put into a database of apply’s are new', { made: true, unlinked: 20 }, false],
+  ['many were brought there', { made: true, unlinked: 21 }, true],
+])('invariant 10: rows wait beside pages that may be theirs: %s', (_, more, waits) => {
+  expect(holdsRows({ ...MET, ...more }, GUARD)).toBe(waits);
 });

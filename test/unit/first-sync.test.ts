@@ -235,7 +235,7 @@ describe('what is told', () => {
       'the first sync is done: 9,000 of 9,000 rows are written to Notion; 8,990 pages created, 10 updated, 9,300 requests, 65 min',
     );
     expect(outcomeText('first sync', { ...outcome, setAside: 2 })).toContain(
-      '8,998 of 9,000 rows are written to Notion and 2 set aside (see `pgnotion failures list`);',
+      '8,998 of 9,000 rows are written to Notion and 2 set aside (see `pgnotion failures list` and `pgnotion guarded list`);',
     );
   });
 
