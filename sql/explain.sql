@@ -250,6 +250,10 @@ begin
     if captured and not exists (
       select from pgnotion.settings where pgnotion.settings.name = 'publication' and value ? 'published'
          and value ->> 'published' is distinct from pgnotion.published_as((value ->> 'made')::oid))
+    -- The same of a table that was not in it when the daemon looked: made anew, or given its name back, a moment ago.
+    and not exists (
+      select from pgnotion.settings s join pgnotion.data_sources d on d.table_name = wait_for_status.name
+       where s.name = 'publication' and jsonb_typeof(s.value -> 'tables' -> d.reads) = 'null')
     -- A suspended table may be one that the daemon does not read at all.
     and exists (select from pgnotion.data_sources
                  where table_name = name and backfilled_at is not null and (paused_at is null or paused_by = 'hand')) then

@@ -105,6 +105,28 @@ test('a change that the publication left out is waited for until all rows have b
   }
 });
 
+test('a table that was not published when the daemon last looked is waited for, and no other is', async () => {
+  await addSource(state.store, products, 2);
+  await rows(`insert into pgnotion.records (table_name, key, state) values ('products', 'a', 'linked')`);
+  const seal = (published: string) =>
+    rows(
+      `insert into pgnotion.settings (name, value) values ('publication', jsonb_build_object('tables',
+         jsonb_build_object('public.suppliers', $1::jsonb, 'public.products', '{"mark": "1"}'::jsonb)))
+       on conflict (name) do update set value = excluded.value`,
+      [published],
+    );
+  await rows(`update pgnotion.data_sources set reads = 'public.' || table_name`);
+  await captureAll();
+  try {
+    await seal('null');
+    expect([await waitFor('300 ms'), await waitFor('20 seconds', 'a', 'products')]).toEqual([false, true]);
+    await seal('{"mark": "2"}');
+    expect(await waitFor()).toBe(true);
+  } finally {
+    await rows(`delete from pgnotion.settings where name = 'publication'`);
+  }
+});
+
 test('a suspended table, whose changes nobody may have read, is waited for', async () => {
   const suspend = (by: string | null) =>
     rows(

@@ -88,7 +88,7 @@ export function changePages(world: World, step: Command): void {
     offered(() => {
       if (typed !== undefined) type(world, step.table, page.id, typed);
       else if (step.do === 'trash') control.trashPage(page.id);
-      else if (step.do === 'duplicate') control.duplicatePage(page.id);
+      else if (step.do === 'duplicate') world.copies.add(control.duplicatePage(page.id).id);
     });
   }
 }

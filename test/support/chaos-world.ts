@@ -47,6 +47,8 @@ export type World = {
   readonly cleared: Set<string>;
   /** Page -> files that a person uploaded, and that no person took out again, and when. */
   readonly uploads: Map<string, readonly { readonly file: string; readonly at: number }[]>;
+  /** Pages that a person copied from others, with all that these showed. */
+  readonly copies: Set<string>;
   /** Page -> all that a person ever related it to: a page that the connection may not see, no relation shows it. */
   readonly related: Map<string, ReadonlySet<string>>;
   /** Pages on which a person typed a key: a create in doubt whose page shows another key is not found by its own. */
@@ -171,6 +173,7 @@ export async function createWorld(name: string): Promise<World> {
     movedBack: new Set(),
     cleared: new Set(),
     uploads: new Map(),
+    copies: new Set(),
     related: new Map(),
     spelled: new Set(),
     gone: { parents: [], children: [] },
