@@ -64,6 +64,8 @@ export type Installation = {
 /** A good-bye takes no longer, even to a server that does not answer. */
 const CLOSE_MS = 3_000;
 const MAX_CONNECTIONS = 10;
+/** Bounds that a role has for its application: our own state is ours to read, and a migration takes as long as it takes. */
+const OWN_STATE = '-c statement_timeout=0 -c lock_timeout=0';
 /** A lock that an application or a migration holds on a table takes up no connection for longer. */
 const LOCK_SETTING = '-c lock_timeout=2000';
 /** A server, or a network, that falls silent on the way up is given up after this. */
@@ -95,7 +97,7 @@ export async function openInstallation(
   const { DATABASE_URL: url } = environment;
   const always = readOnly ? READ_ONLY : '';
   const state = { url, max: MAX_CONNECTIONS, raw: false, applicationName: 'pgnotion state', log };
-  const first = createPool({ ...state, settings: always });
+  const first = createPool({ ...state, settings: `${OWN_STATE} ${always}` });
   const opened = [first];
   const sever = (): void => opened.forEach(severPool);
   const close = async (): Promise<void> => {
@@ -113,7 +115,7 @@ export async function openInstallation(
     const path = await within(ANSWER_MS, 'reading the search path', searchPathOption(first));
     const settings = `${path} ${always}`;
     // The users' queries and expressions are looked at over it, too.
-    const pool = path === '' ? first : createPool({ ...state, settings });
+    const pool = path === '' ? first : createPool({ ...state, settings: `${OWN_STATE} ${settings}` });
     const theirs = { url, applicationName: 'pgnotion', settings: `${LOCK_SETTING} ${settings}`, log };
     const rawPool = createPool({ ...theirs, max: MAX_CONNECTIONS, raw: true });
     const writePool = createWritePool(theirs);

@@ -4,8 +4,9 @@ import { type QualifiedName, splitQualified } from '../model/ids.ts';
 import type { Log } from '../runtime/log.ts';
 
 /**
- * Settings that decide how PostgreSQL writes values as text. A role or a database may set others, and a
- * value that is spelled differently would look changed, so every session of ours pins them.
+ * Settings that decide how PostgreSQL writes values as text, and what a statement means. A role or a database may set others:
+ * a value that is spelled differently would look changed, and under another isolation two statements of ours would be at
+ * odds. So every session of ours pins them.
  */
 const SESSION_OPTIONS = [
   '-c datestyle=ISO',
@@ -14,6 +15,13 @@ const SESSION_OPTIONS = [
   '-c bytea_output=hex',
   '-c timezone=UTC',
   '-c client_encoding=UTF8',
+  '-c default_transaction_isolation=read\\ committed',
+  '-c default_transaction_deferrable=off',
+  '-c standard_conforming_strings=on',
+  '-c transform_null_equals=off',
+  '-c array_nulls=on',
+  '-c quote_all_identifiers=off',
+  '-c xmloption=content',
 ].join(' ');
 
 const CONNECT_TIMEOUT_MS = 10_000;
@@ -22,7 +30,7 @@ const CONNECT_TIMEOUT_MS = 10_000;
  * A process that hangs inside a transaction must not hold row locks, nor keep a slot from being made. Queries of the
  * catalog look costly to the planner, and compiling them takes a hundred times as long as running them.
  */
-const POOL_OPTIONS = `${SESSION_OPTIONS} -c idle_in_transaction_session_timeout=60000 -c jit=off`;
+const POOL_OPTIONS = `${SESSION_OPTIONS} -c idle_in_transaction_session_timeout=60000 -c idle_session_timeout=0 -c jit=off`;
 
 /** Row-level security makes a reading fail that would leave rows out: a row that policies hide is not a deleted one. */
 const WHOLE_TABLES = '-c row_security=off';

@@ -12,6 +12,8 @@ type ServerFacts = {
   readonly role: string;
   readonly walLevel: string;
   readonly standby: boolean;
+  /** What ends it that the role or the database makes every transaction a read-only one; null if neither does. */
+  readonly readOnlyFix: string | null;
   /** Superuser, the REPLICATION attribute, or a member of rds_replication. */
   readonly canReplicate: boolean;
   readonly slots: { readonly used: number; readonly most: number };
@@ -28,6 +30,16 @@ const FACTS = `
     'role', current_user,
     'walLevel', current_setting('wal_level'),
     'standby', pg_is_in_recovery(),
+    'readOnlyFix', (select case when split_part(setting, '=', 2) in ('on', 'true', 'yes', '1')
+          then concat('ALTER ', case when setrole <> 0 then format('ROLE %I', current_user) end,
+                      case when setrole <> 0 and setdatabase <> 0 then ' IN ' end,
+                      case when setdatabase <> 0 then format('DATABASE %I', current_database()) end,
+                      ' RESET default_transaction_read_only') end
+        from pg_db_role_setting, unnest(setconfig) as setting
+       where setdatabase in (0, (select oid from pg_database where datname = current_database()))
+         and setrole in (0, (select oid from pg_roles where rolname = current_user))
+         and setting like 'default_transaction_read_only=%'
+       order by setrole = 0, setdatabase = 0 limit 1),
     'canReplicate', (select rolsuper or rolreplication from pg_roles where rolname = current_user)
       or exists (select from pg_roles where rolname = 'rds_replication' and pg_has_role(oid, 'MEMBER')),
     'slots', jsonb_build_object('used', (select count(*) from pg_replication_slots),
@@ -79,6 +91,13 @@ function serverFaults(facts: ServerFacts): Fault[] {
       path: 'standby',
       message: 'the server is a standby, where nothing can be written',
       remedy: 'connect to the primary',
+    });
+  }
+  if (facts.readOnlyFix !== null) {
+    faults.push({
+      path: 'default_transaction_read_only',
+      message: 'it is on for this role or database, so that nothing can be written',
+      remedy: facts.readOnlyFix,
     });
   }
   if (facts.walLevel !== 'logical') {

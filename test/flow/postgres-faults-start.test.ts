@@ -51,6 +51,11 @@ test.concurrent('a role with short time-outs and strict isolation of its own syn
     `lock_timeout = '500ms'`,
     `default_transaction_isolation = 'serializable'`,
     `datestyle = 'German'`,
+    `idle_session_timeout = '300ms'`,
+    'standard_conforming_strings = off',
+    'transform_null_equals = on',
+    'array_nulls = off',
+    'quote_all_identifiers = on',
   ])
     await sides.sql(`alter database ${name} set ${setting}`);
   await synced(stack);
@@ -76,6 +81,46 @@ test.concurrent('a role with short time-outs and strict isolation of its own syn
   expect(await sides.sql('select note, stock from items where id = 2')).toEqual([
     { note: 'round 9', stock: 70 },
   ]);
+});
+
+test.concurrent('invariant 13: a database that takes no writes stops a start with the statement that ends it, and a daemon until it does again', async () => {
+  await using stack = await stackOf();
+  const sides = sidesOf(stack);
+  await synced(stack);
+  await stack.stop();
+  const admin = await stack.database.pool.connect();
+  try {
+    await admin.query('set default_transaction_read_only = off');
+    const [{ name } = { name: '' }] = (
+      await admin.query<{ name: string }>('select quote_ident(current_database()) as name')
+    ).rows;
+    const freeze = `alter database ${name} set default_transaction_read_only = on`;
+    const thaw = `ALTER DATABASE ${name} RESET default_transaction_read_only`;
+    await admin.query(freeze);
+    await expect(stack.start()).rejects.toMatchObject({
+      code: 'postgres_not_ready',
+      remedy: expect.stringContaining(thaw),
+    });
+    await admin.query(thaw);
+    await stack.start();
+    await agreed(stack);
+
+    await admin.query(freeze);
+    await admin.query(
+      `select pg_terminate_backend(pid) from pg_stat_activity where datname = current_database() and application_name in ('pgnotion', 'pgnotion state', 'pgnotion replication')`,
+    );
+    sides.edit(await sides.pageOf('items', '1'), { Note: typed('rich_text', 'typed meanwhile') });
+    await admin.query('set default_transaction_read_only = off');
+    await admin.query(`update items set note = 'changed meanwhile' where id = 2`);
+    await admin.query(thaw);
+    await agreed(stack);
+    expect((await admin.query('select note from items where id in (1, 2) order by id')).rows).toEqual([
+      { note: 'typed meanwhile' },
+      { note: 'changed meanwhile' },
+    ]);
+  } finally {
+    admin.release();
+  }
 });
 
 const waiting = `select from pg_stat_activity

@@ -185,6 +185,20 @@ describe('read your writes', () => {
     ]);
   });
 
+  test.each<[string, string, boolean]>([
+    ['stays beside the row’s', '["h9","s2"]', true],
+    ['does not stand for them', '["h9"]', false],
+    ['hides none that the row had before', '["h9","s1","s2"]', false],
+  ])('an element that a person put into a set %s', (_, shown, kept) => {
+    const sets = ['["s1"]', '["s2"]'].map((Tags) => ({ Tags }));
+    const pages = page([
+      ['pgnotion', { Tags: '["s1"]' }],
+      ['pgnotion', { Tags: shown }],
+    ]);
+    const waits = [{ ...wait, property: 'Tags', value: '["s2"]' }];
+    expect(judge({ rows: row(sets), pages, waits }).faults).toHaveLength(kept ? 0 : 1);
+  });
+
   test('there was no page', () => {
     expect(judge({ rows: row(named('s1', 's2')) }).faults).toHaveLength(1);
   });

@@ -24,6 +24,7 @@ export function judgePostgres(facts: PostgresFacts): readonly Check[] {
     ),
     setting('postgres.version', 'server_version', ({ version }) => `PostgreSQL ${version}`),
     setting('postgres.primary', 'standby', () => 'the server is a primary'),
+    setting('postgres.writable', 'default_transaction_read_only', () => 'transactions may write'),
     setting('postgres.wal_level', 'wal_level', ({ walLevel }) => walLevel),
     setting('postgres.replication_role', 'role', ({ role }) => `${role} may replicate`),
     setting(

@@ -1,4 +1,4 @@
-import { atomsOf, type History, type PageVersion, type RowVersion, type Wait } from './history.ts';
+import { atomsOf, type History, type PageVersion, type RowVersion, SETS, type Wait } from './history.ts';
 
 export type ReadYourWrites = {
   readonly faults: readonly string[];
@@ -47,7 +47,7 @@ function faultOf(history: History, wait: Wait): string | null {
   if (pages.some(({ page, inTrash }) => inTrash || history.taken.has(page))) return 'untold';
   const shown = pages.filter(({ values }) => wait.property in values);
   if (pages.length > 0 && shown.length === 0) return 'untold';
-  if (shown.some((page) => showsAny(later, page, wait.property))) return null;
+  if (shown.some((page) => showsAny({ all: versions, later }, page, wait.property))) return null;
   if (shown.some((page) => lastBy(history, page, wait.property) !== 'pgnotion')) return null;
   return shown.length === 0
     ? 'it had no page'
@@ -57,13 +57,22 @@ function faultOf(history: History, wait: Wait): string | null {
 const isGone = ({ values, hidden, key }: RowVersion, wait: Wait): boolean =>
   values === null || hidden || key !== wait.key;
 
-/** Whether a page shows one of these versions. */
-const showsAny = (versions: readonly RowVersion[], { values }: PageVersion, property: string): boolean =>
-  versions.some(
-    (row) =>
-      JSON.stringify(atomsOf(property, row.values?.[property])) ===
-      JSON.stringify(atomsOf(property, values[property])),
+/**
+ * Whether a page shows one of these versions. Of a set, elements that the row has never had are a person's, and stay beside
+ * those of the row; one that it had before is a version that is gone.
+ */
+function showsAny(
+  { all, later }: { readonly all: readonly RowVersion[]; readonly later: readonly RowVersion[] },
+  { values }: PageVersion,
+  property: string,
+): boolean {
+  const shown = atomsOf(property, values[property]);
+  const ever = new Set(all.flatMap((row) => atomsOf(property, row.values?.[property])));
+  const ours = shown.filter((atom) => !SETS.has(property) || ever.has(atom));
+  return later.some(
+    (row) => JSON.stringify(atomsOf(property, row.values?.[property])) === JSON.stringify(ours),
   );
+}
 
 /** Who set what a page showed. */
 const lastBy = (history: History, { page, index }: PageVersion, property: string): PageVersion['by'] =>
