@@ -2,6 +2,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { ConfigInput } from '../../src/config/mapping-file.ts';
 import type { RequestLogEntry } from '../../src/sandbox/notion/log.ts';
 import { type CliStage, createCliStage } from '../support/cli-stage.ts';
+import { eventually } from '../support/eventually.ts';
 import { fromNow } from '../support/requests.ts';
 
 // What the configuration has no place for any more is kept and told, and removed only where a person asks for it.
@@ -101,6 +102,20 @@ test('nothing is removed before a person has seen what is lost', async () => {
   expect(schemaOf('Things').map((each) => each.name)).toContain('Note');
 });
 
+test('invariants 7 and 9: a removal that is killed before or after a request is gone on with by the next run', async () => {
+  const { faults } = stage.sandbox.control;
+  for (const when of ['before', 'after'] as const) {
+    await stage.run(['plan', '--out', 'plan.json']);
+    const action = { kind: 'delay', ms: 600_000, when } as const;
+    faults.add({ match: { operation: 'dataSources.update' }, times: 1, action });
+    const child = stage.spawn(['apply', 'plan.json', '--allow-destructive']);
+    await eventually(() => child.ended() || faults.list().some(({ struck }) => struck > 0));
+    expect(child.ended(), child.stderr()).toBe(false);
+    await child.kill9();
+    faults.clear();
+  }
+});
+
 test('a plan that says so, and --allow-destructive: what can be lost is kept in the operations', async () => {
   const { code } = await stage.run(['plan', '--out', 'plan.json']);
   expect(code).toBe(0);
@@ -116,12 +131,13 @@ test('a plan that says so, and --allow-destructive: what can be lost is kept in 
   expect(schemaOf('Others').length).toBeGreaterThan(0);
   const { pool } = stage.database;
   const { rows } = await pool.query(
-    `select key, before, after from pgnotion.operations where actor = 'pgnotion apply --allow-destructive' order by fields, key`,
+    `select distinct fields, key, before, after from pgnotion.operations
+      where actor = 'pgnotion apply --allow-destructive' order by fields, key`,
   );
   expect(rows).toEqual([
-    { key: '1', before: { Note: 'keep me' }, after: { Note: null } },
-    { key: '1', before: { Size: '12' }, after: { Size: null } },
-    { key: '2', before: { Size: 'wide' }, after: { Size: null } },
+    { fields: ['Note'], key: '1', before: { Note: 'keep me' }, after: { Note: null } },
+    { fields: ['Size'], key: '1', before: { Size: '12' }, after: { Size: null } },
+    { fields: ['Size'], key: '2', before: { Size: 'wide' }, after: { Size: null } },
   ]);
   const known = await pool.query(`select from pgnotion.records where table_name = 'others'`);
   expect(known.rows).toEqual([]);
