@@ -4,11 +4,10 @@ import { type FirstLink, firstLink } from '../model/first-link.ts';
 import type { DataSourceId, RowKey } from '../model/ids.ts';
 import type { FirstLinkRule } from '../model/mapping.ts';
 import { type PagePlan, planPage } from '../model/plan.ts';
-import type { NotionPage } from '../notion/client.ts';
 import { isComing } from '../notion/schema-rehearsal.ts';
 import { commitTimes } from '../postgres/commit-times.ts';
 import { capturedTimes } from '../state/change-times.ts';
-import { NOBODY, pageSample, type TableWalk } from './plan-walk.ts';
+import { NOBODY, pageSample, type SeenPage, type TableWalk } from './plan-walk.ts';
 
 /** Where a table's pages are. */
 export type Place = {
@@ -17,9 +16,6 @@ export type Place = {
   readonly ids: Readonly<Record<string, string>>;
   readonly botId: string;
 };
-
-/** A page as a listing gave it. */
-export type SeenPage = { readonly page: NotionPage; readonly image: PageImage };
 
 export function noteNew({ table, counter }: TableWalk, { page, image }: SeenPage): void {
   if (table.direction !== 'to-notion') counter.add('become', pageSample(table, page.id, image));

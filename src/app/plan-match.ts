@@ -3,10 +3,16 @@ import type { PageId, RowKey } from '../model/ids.ts';
 import { heldPage } from '../model/match-failures.ts';
 import { readEach } from '../postgres/read-rows.ts';
 import { judgeMatches } from '../sync/matching.ts';
-import { lookupsFor } from '../sync/row-lookups.ts';
-import { linkedTo, noteLink, noteNew, type Place, rowTimesOf, type SeenPage } from './plan-link.ts';
+import { linkedTo, noteLink, noteNew, type Place, rowTimesOf } from './plan-link.ts';
 import { noteRefused } from './plan-rows.ts';
-import { newPeople, noteOptions, pageSample, type TableWalk } from './plan-walk.ts';
+import {
+  adoptionLookups,
+  newPeople,
+  noteOptions,
+  pageSample,
+  type SeenPage,
+  type TableWalk,
+} from './plan-walk.ts';
 
 const AT_ONCE = 100;
 
@@ -22,7 +28,7 @@ export async function meetKeyless(
     const values = matchValuesOf(table, image);
     return values === null ? [] : [{ page: page.id, values }];
   });
-  const groups = await judgeMatches({ db, sql: store }, table, pages, adopted);
+  const groups = await judgeMatches({ db, sql: store }, table, pages, new Set(adopted.keys()));
   const judged = new Set(groups.flatMap(({ group }) => group.pages));
   const pairs: { readonly page: PageId; readonly key: RowKey }[] = [];
   for (const one of keyless) if (!judged.has(one.page.id)) noteNew(walk, one);
@@ -34,6 +40,8 @@ export async function meetKeyless(
       if (one !== undefined) noteNew(walk, one);
     } else noteHeld(walk, group, byPage);
   }
+  // They may point to one another.
+  for (const { page, key } of pairs) adopted.set(key, page);
   for (let at = 0; at < pairs.length; at += AT_ONCE)
     await notePairs(walk, place, pairs.slice(at, at + AT_ONCE), byPage);
 }
@@ -49,7 +57,7 @@ function noteHeld(
     const note = heldPage(table, judged, page).reason;
     counter.add(kind, pageSample(table, page, byPage.get(page)?.image ?? {}, { note }));
   }
-  for (const { key } of judged.group.rows) adopted.add(key);
+  for (const { key } of judged.group.rows) adopted.set(key, null);
 }
 
 async function notePairs(
@@ -58,16 +66,15 @@ async function notePairs(
   pairs: readonly { readonly page: PageId; readonly key: RowKey }[],
   byPage: ReadonlyMap<PageId, SeenPage>,
 ): Promise<void> {
-  const { table, db, counter, written, naming, adopted } = walk;
+  const { table, db, counter, written, naming } = walk;
   const keys = pairs.map(({ key }) => key);
   const { rows } = await readEach(db, table, keys);
-  const lookups = await lookupsFor(walk, table, [...rows.values()]);
+  const lookups = await adoptionLookups(walk, [...rows.values()]);
   const times = await rowTimesOf(walk, keys);
   const equal = new Set(matchFields(table).map(({ property }) => property));
   for (const { page, key } of pairs) {
     const seen = byPage.get(page);
     const row = rows.get(key);
-    adopted.add(key);
     if (seen === undefined || row === undefined) continue;
     const rowAt = times.get(key) ?? null;
     const { plan, link } = linkedTo(walk, place, seen, { row, lookups, rule: table.firstLink, rowAt, equal });

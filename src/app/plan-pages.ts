@@ -2,7 +2,7 @@ import { awayOf } from '../model/away.ts';
 import type { RowImage } from '../model/change.ts';
 import type { PageId, RowKey } from '../model/ids.ts';
 import { judgeKeyedPage, type KeyedPageVerdict } from '../model/keyed-page.ts';
-import { goesToNotion, goesToPostgres } from '../model/mapping.ts';
+import { type FirstLinkRule, goesToNotion, goesToPostgres } from '../model/mapping.ts';
 import { changedOnPage } from '../model/merge.ts';
 import { readPage } from '../model/page.ts';
 import type { PagePlan } from '../model/plan.ts';
@@ -15,13 +15,20 @@ import { readEach } from '../postgres/read-rows.ts';
 import { editsOf, type WaitingEdit } from '../state/edits.ts';
 import { wasDeletedHere } from '../state/operations.ts';
 import { recordsByKey, recordsByPage, type SyncRecord } from '../state/records.ts';
-import { lookupsFor } from '../sync/row-lookups.ts';
 import { typedIn } from '../to-postgres/keyed-page.ts';
 import { scan } from '../to-postgres/scan.ts';
-import { linkedTo, noteLink, noteNew, type Place, rowTimesOf, type SeenPage } from './plan-link.ts';
+import { linkedTo, noteLink, noteNew, type Place, rowTimesOf } from './plan-link.ts';
 import { meetKeyless } from './plan-match.ts';
 import { noteRefused } from './plan-rows.ts';
-import { NOBODY, newPeople, noteOptions, pageSample, type TableWalk } from './plan-walk.ts';
+import {
+  adoptionLookups,
+  NOBODY,
+  newPeople,
+  noteOptions,
+  pageSample,
+  type SeenPage,
+  type TableWalk,
+} from './plan-walk.ts';
 
 /** What the pages of a data source are, all told. */
 export type PagesSeen = {
@@ -65,6 +72,7 @@ export async function walkPages(walk: TableWalk, place: Place): Promise<PagesSee
     await meetStrangers(walk, place, now);
     walk.tell('pages read', pages);
   }
+  await noteLate(walk, place);
   await meetKeyless(walk, place, toMatch);
   return { pages, met, keyless, gaps };
 }
@@ -127,7 +135,7 @@ async function meetStrangers(walk: TableWalk, place: Place, seen: readonly SeenP
   const owners = await recordsByKey(store, table.name, found);
   const existing = [...keys.values()].filter(({ exists }) => exists).map(({ key }) => key);
   const { rows } = await readEach(db, table, existing);
-  const lookups = await lookupsFor(walk, table, [...rows.values()]);
+  const lookups = await adoptionLookups(walk, [...rows.values()]);
   const times = await rowTimesOf(walk, existing);
   for (const one of seen) {
     const text = typedIn({ table, image: one.image });
@@ -136,14 +144,18 @@ async function meetStrangers(walk: TableWalk, place: Place, seen: readonly SeenP
     else if (key === null) counter.add('unknown', pageSample(table, one.page.id, one.image, { key: text }));
     else {
       const row = rows.get(key);
-      const rule = one.page.createdBy === place.botId ? null : table.firstLink;
+      const rule = ruleFor(walk, place, one);
       const rowAt = times.get(key) ?? null;
       const linked =
         row === undefined ? null : linkedTo(walk, place, one, { row, lookups, rule, rowAt, equal: NOBODY });
       const writes = linked?.plan ?? null;
       const verdict = await verdictOf(walk, place, one, { key, owner: owners.get(key), row, writes });
-      await noteKeyed(walk, one, { key, row, verdict, writes });
-      if (verdict === 'adopt' && linked !== null) noteLink(walk, linked.link);
+      noteKeyed(walk, one, { key, verdict });
+      if (verdict !== 'adopt' || linked === null || row === undefined) continue;
+      walk.adopted.set(key, one.page.id);
+      // What it points to may be adopted after it.
+      if (linked.plan.missing.length > 0) walk.late.push({ seen: one, key });
+      else noteAdopted(walk, one, { key, row, ...linked });
     }
   }
 }
@@ -169,7 +181,10 @@ async function verdictOf(
       : owner === undefined
         ? 'none'
         : 'creating';
-  const different = Object.keys(writes?.writes ?? {}).filter((name) => name !== table.idProperty);
+  // A relation to what has no page yet cannot be compared.
+  const different = Object.keys(writes?.writes ?? {}).filter(
+    (name) => name !== table.idProperty && writes?.partial.has(name) !== true,
+  );
   return judgeKeyedPage({
     ours: page.createdBy === botId,
     rowExists: row !== undefined,
@@ -193,28 +208,70 @@ const KINDS: Readonly<Record<KeyedPageVerdict, PlanKind | null>> = {
   'unknown-key': 'unknown',
 };
 
-async function noteKeyed(
+function noteKeyed(
   walk: TableWalk,
   { page, image }: SeenPage,
-  { key, row, verdict, writes }: Omit<Keyed, 'owner'> & { readonly verdict: KeyedPageVerdict },
-): Promise<void> {
-  const { table, counter, written, naming, adopted } = walk;
+  { key, verdict }: Pick<Keyed, 'key'> & { readonly verdict: KeyedPageVerdict },
+): void {
+  const { table, counter, adopted } = walk;
   const asRow =
     verdict === 'duplicate' && table.onDuplicatePage === 'new-row' && table.direction !== 'to-notion';
   const kind = asRow ? 'become' : KINDS[verdict];
-  const fields = Object.keys(writes?.writes ?? {});
-  const note = verdict === 'adopt' && fields.length > 0 ? fields.join(', ') : null;
-  if (kind !== null) counter.add(kind, pageSample(table, page.id, image, { key, note }));
+  if (verdict !== 'adopt' && kind !== null)
+    counter.add(kind, pageSample(table, page.id, image, { key, note: null }));
   // Its row gets no other page until a person has decided.
-  if (verdict === 'review') adopted.add(key);
-  if (verdict !== 'adopt' || writes === null || row === undefined) return;
-  adopted.add(key);
-  noteRefused(walk, key, row, writes);
-  if (writes.missing.some((target) => walk.adoptedOf.get(target.table)?.has(target.key) !== true))
+  if (verdict === 'review') adopted.set(key, null);
+}
+
+/** Counts a page that becomes its row's, and what is written to it. */
+function noteAdopted(
+  walk: TableWalk,
+  { page, image }: SeenPage,
+  { key, row, plan, link }: { readonly key: RowKey; readonly row: RowImage } & ReturnType<typeof linkedTo>,
+): void {
+  const { table, counter, written, naming } = walk;
+  const fields = Object.keys(plan.writes);
+  const note = fields.length > 0 ? fields.join(', ') : null;
+  counter.add('adopt', pageSample(table, page.id, image, { key, note }));
+  noteLink(walk, link);
+  noteRefused(walk, key, row, plan);
+  if (plan.missing.some((target) => walk.adoptedOf.get(target.table)?.has(target.key) !== true))
     written.adoptedLate += 1;
   if (fields.length === 0) return;
   written.adoptedWritten += 1;
   for (const field of fields) written.fields[field] = (written.fields[field] ?? 0) + 1;
-  naming.note(newPeople(table, writes.writes, image));
-  noteOptions(walk, writes.writes);
+  naming.note(newPeople(table, plan.writes, image));
+  noteOptions(walk, plan.writes);
 }
+
+/** The adopted pages that point to others, once all of these are known. */
+async function noteLate(walk: TableWalk, place: Place): Promise<void> {
+  const { table, db } = walk;
+  for (let at = 0; at < walk.late.length; at += AT_ONCE) {
+    const some = walk.late.slice(at, at + AT_ONCE);
+    const { rows } = await readEach(
+      db,
+      table,
+      some.map(({ key }) => key),
+    );
+    const lookups = await adoptionLookups(walk, [...rows.values()]);
+    const times = await rowTimesOf(walk, [...rows.keys()]);
+    for (const { seen, key } of some) {
+      const row = rows.get(key);
+      if (row === undefined) continue;
+      const rule = ruleFor(walk, place, seen);
+      const rowAt = times.get(key) ?? null;
+      noteAdopted(walk, seen, {
+        key,
+        row,
+        ...linkedTo(walk, place, seen, { row, lookups, rule, rowAt, equal: NOBODY }),
+      });
+    }
+  }
+}
+
+const AT_ONCE = 100;
+
+/** What pgnotion made itself has no values of a person's to weigh. */
+const ruleFor = ({ table }: TableWalk, { botId }: Place, { page }: SeenPage): FirstLinkRule | null =>
+  page.createdBy === botId ? null : table.firstLink;

@@ -1,5 +1,5 @@
 import { type Contact, holdsRows } from '../model/first-contact.ts';
-import type { RowKey, TableName } from '../model/ids.ts';
+import type { PageId, RowKey, TableName } from '../model/ids.ts';
 import type { ResolvedTable } from '../model/mapping.ts';
 import { goesToNotion } from '../model/mapping.ts';
 import { isMassChange } from '../model/mass-change.ts';
@@ -34,7 +34,7 @@ export type Planning = {
   /** What PostgreSQL's catalog says against each table. */
   readonly refused: ReadonlyMap<string, readonly string[]>;
   /** Keys of rows that take over pages, by table. */
-  readonly adopted: Map<TableName, Set<RowKey>>;
+  readonly adopted: Map<TableName, Map<RowKey, PageId | null>>;
   readonly tell: (text: string) => void;
 };
 
@@ -132,7 +132,7 @@ function walkOf(
   const tables = new Map(installation.tables.map((each) => [each.name, each]));
   const ordered = inTableOrder(installation.tables);
   const before = ordered.slice(0, ordered.indexOf(table)).filter(({ rank }) => rank === table.rank);
-  const adopted = new Set<RowKey>();
+  const adopted = new Map<RowKey, PageId | null>();
   adoptedOf.set(table.name, adopted);
   let told = performance.now();
   return {
@@ -147,6 +147,7 @@ function walkOf(
     counter: createCounter(),
     adopted,
     adoptedOf,
+    late: [],
     isMatched,
     written: nothingWritten(new Set(before.map(({ name }) => name))),
     tell: (what, done) => {

@@ -1,4 +1,5 @@
 import type { PageImage, RowImage } from '../model/change.ts';
+import type { Lookups } from '../model/codecs/codec.ts';
 import { optionName } from '../model/codecs/values.ts';
 import type { PageId, RowKey, TableName } from '../model/ids.ts';
 import type { ResolvedTable } from '../model/mapping.ts';
@@ -6,16 +7,20 @@ import { hasOptions, MOST_OPTIONS } from '../model/schema/options.ts';
 import type { Counter, PeoplePlan, Sample } from '../model/sync-plan.ts';
 import { MOST_SAMPLES } from '../model/sync-plan.ts';
 import { cutText, TEXT_LIMITS } from '../model/texts.ts';
-import type { NotionClient } from '../notion/client.ts';
+import type { NotionClient, NotionPage } from '../notion/client.ts';
 import type { People } from '../notion/people.ts';
 import type { UserDatabase } from '../postgres/rows.ts';
 import type { Store } from '../state/sql.ts';
+import { lookupsFor } from '../sync/row-lookups.ts';
 
 /** Who is named in pages that are written. */
 export type PeopleCounter = {
   readonly note: (users: Iterable<string>) => void;
   readonly done: () => Promise<PeoplePlan>;
 };
+
+/** A page as a listing gave it. */
+export type SeenPage = { readonly page: NotionPage; readonly image: PageImage };
 
 /** One table on its way through the plan. */
 export type TableWalk = {
@@ -28,9 +33,11 @@ export type TableWalk = {
   readonly people: People;
   readonly naming: PeopleCounter;
   readonly counter: Counter;
-  /** Keys of rows that get a page which is there, of this table and of those before it. */
-  readonly adopted: Set<RowKey>;
-  readonly adoptedOf: ReadonlyMap<TableName, ReadonlySet<RowKey>>;
+  /** Rows that get a page which is there, of this table and of those before it; null where a person has to say which. */
+  readonly adopted: Map<RowKey, PageId | null>;
+  readonly adoptedOf: ReadonlyMap<TableName, ReadonlyMap<RowKey, PageId | null>>;
+  /** Adopted pages whose rows point to pages that were not known when they were met. */
+  readonly late: { readonly seen: SeenPage; readonly key: RowKey }[];
   readonly written: WrittenValues;
   /** Pages without a key are joined with rows by what they hold. */
   readonly isMatched: boolean;
@@ -71,6 +78,15 @@ export const nothingWritten = (before: ReadonlySet<TableName>): WrittenValues =>
   made: new Set(),
   before,
 });
+
+/** Look-ups for encoding rows that take over pages: what they point to may be about to take over one too. */
+export async function adoptionLookups(walk: TableWalk, rows: readonly RowImage[]): Promise<Lookups> {
+  const lookups = await lookupsFor(walk, walk.table, rows);
+  return {
+    ...lookups,
+    pageOf: (table, key) => lookups.pageOf(table, key) ?? walk.adoptedOf.get(table)?.get(key) ?? undefined,
+  };
+}
 
 /** Never judges: whoever plans has no person's decision and no times. */
 export const NOBODY: ReadonlySet<string> = new Set();
