@@ -30,6 +30,7 @@ import { runDeliver } from '../to-notion/dispatch.ts';
 import { createInHand } from '../to-notion/in-hand.ts';
 import { createRefusedFieldSearch } from '../to-notion/refused-field-search.ts';
 import { createRefusedRequests } from '../to-notion/refused-requests.ts';
+import { applyMoves } from '../to-notion/rekey.ts';
 import type { InboundContext } from '../to-postgres/context.ts';
 import type { Hints } from '../to-postgres/hints.ts';
 import { type PollOptions, runPoll } from '../to-postgres/poll.ts';
@@ -140,13 +141,19 @@ const deliveriesOf = (
 
 /** The walk over all rows, and what tells how far it is until the last of them is written. */
 function firstSyncOf(
-  context: Parameters<typeof runFirstSync>[0] & Omit<Parameters<typeof runBackfill>[0], 'onWalk'>,
+  context: Parameters<typeof runFirstSync>[0] &
+    Parameters<typeof applyMoves>[0] &
+    Omit<Parameters<typeof runBackfill>[0], 'onWalk' | 'followMoves'>,
   show: ShowProgress | undefined,
 ): readonly Service[] {
   const walks = createWake();
   const timing = { now: steadyMs, wait: walks.wait };
   return [
-    { name: 'backfill', run: (signal) => runBackfill({ ...context, onWalk: walks.ring }, signal) },
+    {
+      name: 'backfill',
+      run: (signal) =>
+        runBackfill({ ...context, followMoves: () => applyMoves(context), onWalk: walks.ring }, signal),
+    },
     { name: 'first sync', run: (signal) => runFirstSync(context, timing, signal, show) },
   ];
 }

@@ -23,6 +23,8 @@ type BackfillContext = {
   readonly db: UserDatabase;
   readonly tables: ReadonlyMap<TableName, ResolvedTable>;
   readonly onDirty: () => void;
+  /** Has each record follow its row to another key, as far as the log has told. */
+  readonly followMoves: () => Promise<void>;
   /** Tells whoever measures the progress: a walk over a table has begun, or is over. */
   readonly onWalk: () => void;
   readonly log: Log;
@@ -93,6 +95,8 @@ async function backfillTable(
   if (table.direction === 'to-postgres') {
     return context.store.transaction((sql) => markBackfilled(sql, table.name, compares));
   }
+  // Under its former key a record has no row in any case. What became of the row since may be in no log any more.
+  await context.followMoves();
   const total = await countRows(context.db, table);
   const run = await context.store.transaction(async (sql) => {
     await forgetLongKeys(sql, table.name);

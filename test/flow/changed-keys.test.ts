@@ -316,3 +316,24 @@ test('invariant 4: a page that is chosen while its record’s key changes is wri
   await stack.settled();
   expect(sides.shown(kit, 'Codes')).toEqual([former]);
 });
+
+test('invariant 1: a row that got another key and then went, where no log tells of it, loses its page', async () => {
+  const [row] = await sides.sql<{ id: string }>('select max(id)::text as id from numbers');
+  const key = row?.id ?? '';
+  const page = await sides.pageOf('numbers', key);
+  await stack.stop();
+  // The former daemon had stored that the key changed; then its slot was lost, and with it the deletion.
+  await sides.sql(
+    `insert into pgnotion.rekeys (table_name, old_key, new_key, xid, commit_at, place)
+                   select 'numbers', $1, '900001', txid_current(), now(), 1`,
+    [key],
+  );
+  await sides.sql('delete from numbers where id = $1', [key]);
+  await sides.sql(
+    'select pg_drop_replication_slot(slot_name) from pg_replication_slots where database = current_database()',
+  );
+  await stack.start();
+  await soon(() => control().page(page).in_trash);
+  await stack.settled();
+  expect(await sides.failures()).toEqual([]);
+});
