@@ -28,6 +28,9 @@ create function pgnotion.resolve_conflict(
   out accepted boolean, out message text) language plpgsql as $$
 declare
   line pgnotion.conflict_entries;
+  -- What is no choice may be a value.
+  input constant jsonb := jsonb_build_object(
+    'id', conflict::text, 'keep', case when keep in ('postgres', 'notion', 'value') then keep end, 'by', who);
 begin
   select * into line from pgnotion.conflict_entries where id = conflict for update;
   if not found then
@@ -42,6 +45,8 @@ begin
         format('conflict %s was decided by the rule %s: %s', conflict, line.strategy, line.resolution)
       else format('conflict %s was decided by %s at %s: %s', conflict, line.resolved_by, line.decided_at,
                   case line.resolution when 'value' then format('the value %s', line.value) else line.resolution end) end;
+    -- The message may show a value of the row.
+    perform pgnotion.note_call('resolve', input, format('conflict %s was decided already', conflict));
     return;
   end if;
   if keep is null or keep not in ('postgres', 'notion', 'value') or (keep = 'value') <> (chosen is not null) then
@@ -67,6 +72,9 @@ begin
   message := format('conflict %s: %s', conflict,
                     case keep when 'value' then format('the row and the page get %s', chosen)
                       when 'postgres' then 'PostgreSQL is kept' else 'Notion is kept' end);
+  perform pgnotion.note_call(
+    'resolve', input,
+    case keep when 'value' then format('conflict %s: the row and the page get the value that was given', conflict) else message end);
 end $$;
 
 create function pgnotion.resolve_conflict(

@@ -66,6 +66,7 @@ begin
   if coalesce(only_kind, 'clearing') = 'clearing' then
     perform pgnotion.decide_clearings('approved', name, record_key, only_field);
   end if;
+  perform pgnotion.note_decision('approve', name, record_key, only_kind, only_field, decided);
   return decided;
 end $$;
 
@@ -104,10 +105,22 @@ begin
   end if;
   -- All of a table only where they are asked for by their kind: each of them makes something new.
   if only_field is null and (only_kind = 'pairing' or only_kind is null and record_key is not null) then
-    decided := decided + pgnotion.separate_match(name, record_key);
+    decided := decided + pgnotion.separate_pairs(name, record_key);
   end if;
+  perform pgnotion.note_decision('reject', name, record_key, only_kind, only_field, decided);
   return decided;
 end $$;
+
+-- The line in `actions` of a decision about guarded changes.
+create function pgnotion.note_decision(
+  decision text, name text, record_key text, only_kind text, only_field text, decided bigint)
+  returns void language sql as $$
+  select pgnotion.note_call(
+    decision, jsonb_build_object('table', name, 'key', record_key, 'kind', only_kind, 'field', only_field),
+    case when decided = 0 then format('no change of %s waits for a decision', concat_ws(' ', name, record_key))
+         else format('%s %s of %s %s; the daemon carries it out', decided, case decided when 1 then 'change' else 'changes' end,
+                     name, case decision when 'approve' then 'approved' else 'rejected' end) end);
+$$;
 
 -- Lets the rows that wait for new pages get them, or none: all of a table, or one. Returns how many.
 create function pgnotion.decide_rows(decision text, name text, record_key text) returns bigint language plpgsql as $$
@@ -140,18 +153,31 @@ begin
      and exists (select from pgnotion.match_rows r
                   where r.table_name = name and r.key = record_key and r.group_id = p.group_id and r.verdict = 'held')
    returning group_id into grouped;
-  if grouped is null then
-    return false;
+  if grouped is not null then
+    update pgnotion.match_rows r set verdict = 'pair' where r.table_name = name and r.key = record_key;
+    update pgnotion.match_pages set verdict = 'undecided' where group_id = grouped and verdict = 'held';
+    delete from pgnotion.edits where page_id = page;
   end if;
-  update pgnotion.match_rows r set verdict = 'pair' where r.table_name = name and r.key = record_key;
-  update pgnotion.match_pages set verdict = 'undecided' where group_id = grouped and verdict = 'held';
-  delete from pgnotion.edits where page_id = page;
-  return true;
+  perform pgnotion.note_call(
+    'pair', jsonb_build_object('table', name, 'key', record_key, 'page', page),
+    case when grouped is null
+           then format('the page %s does not wait to be joined with the row %s of %s', page, record_key, name)
+         else format('the page becomes the page of %s of %s; the daemon carries it out', record_key, name) end);
+  return grouped is not null;
 end $$;
 
 -- Has pages that wait for a pair become rows of their own, and rows that do get pages of their own: all of a table, or the
 -- one of this page id or key. Returns how many.
 create function pgnotion.separate_match(name text, record_key text) returns bigint language plpgsql as $$
+declare
+  decided constant bigint := pgnotion.separate_pairs(name, record_key);
+begin
+  perform pgnotion.note_decision('reject', name, record_key, 'pairing', null, decided);
+  return decided;
+end $$;
+
+-- The same within a decision that leaves its own line.
+create function pgnotion.separate_pairs(name text, record_key text) returns bigint language plpgsql as $$
 declare
   pages bigint;
   freed bigint;

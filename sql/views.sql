@@ -246,6 +246,6 @@ create view pgnotion.differences as
   select f.run_id, f.table_name, f.kind, f.key, f.page_id, f.field, f.row_value, f.page_value, f.note
     from pgnotion.verify_findings f order by f.run_id desc, f.id;
 
--- What people had done through the admin port, in whose name.
+-- What people had done through the admin port, by commands and by the functions of this schema, and in whose name.
 create view pgnotion.actions as
   select id, at, actor, action, input, message from pgnotion.admin_actions order by id desc;

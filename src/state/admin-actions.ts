@@ -2,7 +2,7 @@ import type { Json } from '../model/change.ts';
 import { UNDOABLE } from './activity.ts';
 import type { Sql } from './sql.ts';
 
-/** What a person had done through the admin port. */
+/** What a person had done through the admin port or by a command. */
 export type ActionNote = {
   readonly actor: string;
   readonly action: string;
@@ -34,7 +34,7 @@ export const readActions = (sql: Sql, limit: number): Promise<ActionLine[]> =>
             case when l.action in ('resolve', 'approve', 'reject') then (
               select o.id::text from pgnotion.operations o
                where o.table_name = coalesce(l.input->>'table', c.table_name) and o.key = coalesce(l.input->>'key', c.record_id)
-                 and o.actor = l.actor and o.started_at >= l.at and ${UNDOABLE}
+                 and o.actor in (l.actor, l.input->>'by') and o.started_at >= l.at and ${UNDOABLE}
                order by o.id desc limit 1) end as operation
        from latest l
        left join pgnotion.conflict_entries c on c.id = case l.action when 'resolve' then (l.input->>'id')::bigint end

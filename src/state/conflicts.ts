@@ -4,6 +4,7 @@ import type { Strategy } from '../model/conflict.ts';
 import type { LiveConflict } from '../model/conflict-lifecycle.ts';
 import type { PageId, RowKey, TableName } from '../model/ids.ts';
 import type { Winner } from '../model/merge.ts';
+import { ownCall } from './own-call.ts';
 import { notFailing } from './page-failures.ts';
 import type { Sql } from './sql.ts';
 
@@ -246,9 +247,8 @@ export async function resolveConflict(
   who: string,
 ): Promise<Resolved> {
   const [row] = await sql.query<Resolved>(
-    'keep' in choice
-      ? 'select * from pgnotion.resolve_conflict($1::bigint, $2::text, $3)'
-      : 'select * from pgnotion.resolve_conflict($1::bigint, $2::jsonb, $3)',
+    `select (answer).accepted, (answer).message
+       from (${ownCall(`pgnotion.resolve_conflict($1::bigint, $2::${'keep' in choice ? 'text' : 'jsonb'}, $3)`)}) as told`,
     [id, 'keep' in choice ? choice.keep : choice.value, who],
   );
   if (row === undefined) throw new Error('resolve_conflict gave no answer');

@@ -1,6 +1,7 @@
 import type { PageId, RowKey, TableName } from '../model/ids.ts';
 import { changesIn, type GuardLoad, type ListedKind } from '../model/mass-change.ts';
 import type { Failure } from './outbox.ts';
+import { ownCall } from './own-call.ts';
 import type { Sql } from './sql.ts';
 
 export type Side = 'to-notion' | 'to-postgres';
@@ -239,11 +240,11 @@ export async function decideGuarded(
     readonly field: string | null;
   },
 ): Promise<number> {
-  const [row] = await sql.query<{ n: number }>(
-    `select pgnotion.${decision}_guarded($1, $2, $3, $4)::int as n`,
+  const [row] = await sql.query<{ answer: number }>(
+    ownCall(`pgnotion.${decision}_guarded($1, $2, $3, $4)::int`),
     [which.table, which.key, which.kind, which.field],
   );
-  return row?.n ?? 0;
+  return row?.answer ?? 0;
 }
 
 /** Makes a page the page of a row that it matches. False if the page does not wait for that, or not for this row. */
@@ -251,12 +252,12 @@ export async function pairMatch(
   sql: Sql,
   { table, key, page }: { readonly table: string; readonly key: string; readonly page: string },
 ): Promise<boolean> {
-  const [row] = await sql.query<{ done: boolean }>('select pgnotion.pair_match($1, $2, $3::uuid) as done', [
+  const [row] = await sql.query<{ answer: boolean }>(ownCall('pgnotion.pair_match($1, $2, $3::uuid)'), [
     table,
     key,
     page,
   ]);
-  return row?.done === true;
+  return row?.answer === true;
 }
 
 /** Lets the deletions of these records cross: they are a part of one that has been let through. */

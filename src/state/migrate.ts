@@ -13,6 +13,7 @@ const VIEWS = [
   'row-failures.sql',
   'record-counts.sql',
   'views.sql',
+  'actions.sql',
   'functions.sql',
   'explain.sql',
   'guarded.sql',

@@ -67,12 +67,18 @@ const api = async (path: string, init: RequestInit = {}) => {
   return { status: answer.status, body: (await answer.json()) as Record<string, unknown> };
 };
 
-const act = (name: string, input: object) =>
-  api(`/api/actions/${name}`, {
+/** What was done, in its order. */
+const done: string[] = [];
+
+const act = async (name: string, input: object) => {
+  const answer = await api(`/api/actions/${name}`, {
     method: 'POST',
     headers: { 'content-type': 'application/json' },
     body: JSON.stringify(input),
   });
+  if (answer.status === 200) done.push(name);
+  return answer;
+};
 
 describe('who may come in', () => {
   test('without the token nothing is told but that one is needed', async () => {
@@ -369,6 +375,7 @@ describe('what can be done', () => {
       form({ _csrf: csrf, table: 'notes', back: '/?x=1' }, { cookie }),
     );
     expect([answer.status, answer.headers.get('location')]).toEqual([303, '/?x=1&said=notes+is+paused']);
+    done.push('pause');
     expect(await audited('pause')).toEqual({ actor: 'admin (Ada)', input: { table: 'notes' } });
     const resumed = await fetch(
       at('/actions/resume'),
@@ -496,6 +503,15 @@ describe('what can be done', () => {
         ({ kind, actor, result }) => kind === 'verify' && actor === 'admin (API)' && result !== null,
       );
     });
+  });
+
+  test('all of it left one line each, in the name of whoever asked', async () => {
+    const lines = await there.sql<{ actor: string; action: string }>(
+      'select actor, action from pgnotion.actions order by id',
+    );
+    expect(lines.map(({ action }) => action)).toEqual(done);
+    expect(new Set(done)).toEqual(new Set(Object.keys(ACTIONS).filter((name) => name !== 'pair')));
+    expect([...new Set(lines.map(({ actor }) => actor))].sort()).toEqual(['admin (API)', 'admin (Ada)']);
   });
 });
 

@@ -240,3 +240,39 @@ test('what a command changes is noted with the account that ran it, and what is 
     { actor, action: 'pause', input: { table: 'items' }, message: 'items is paused' },
   ]);
 });
+
+const PAGE = '00000000-0000-4000-8000-000000000001';
+const deletion = (key: string) =>
+  `insert into pgnotion.outbox (table_name, key, kind, parked_at, code) values ('items', '${key}', 'delete', now(), 'mass_deletion')`;
+
+test('each command that calls a function of the schema leaves one line, and the function none beside it', async () => {
+  const { pool } = stage.database;
+  await pool.query(`
+    ${deletion('71')}; ${deletion('72')};
+    insert into pgnotion.outbox (table_name, key, kind, parked_at, code) values ('items', '70', 'write', now(), 'x');
+    insert into pgnotion.conflict_entries (type, table_name, record_id, page_id, fields, strategy, status)
+      values ('CONCURRENT_UPDATE', 'items', '73', '${PAGE}', '{Note}', 'manual', 'open');
+    insert into pgnotion.match_pages (page_id, table_name, match_values, verdict, group_id)
+      values ('${PAGE}', 'items', '{x}', 'held', '${PAGE}');
+    insert into pgnotion.match_rows (table_name, key, group_id, verdict) values ('items', '74', '${PAGE}', 'held')`);
+  const {
+    rows: [conflict],
+  } = await pool.query<{ id: string }>('select max(id)::text as id from pgnotion.conflict_entries');
+  const commands = [
+    ['retry', 'failures', 'retry', 'items', '70'],
+    ['approve', 'guarded', 'approve', 'items', '71'],
+    ['reject', 'guarded', 'reject', 'items', '72'],
+    ['pair', 'guarded', 'pair', 'items', '74', PAGE],
+    ['resolve', 'conflicts', 'resolve', conflict?.id ?? '', '--keep', 'notion'],
+    ['resync', 'resync', 'items'],
+    ['pause', 'pause'],
+    ['resume', 'resume', 'items'],
+  ] as const;
+  const actor = userInfo().username;
+  for (const [action, ...args] of commands) {
+    await pool.query('truncate pgnotion.admin_actions');
+    expect(await stage.run(args), args.join(' ')).toMatchObject({ code: 0 });
+    const { rows } = await pool.query('select actor, action from pgnotion.actions');
+    expect(rows, args.join(' ')).toEqual([{ actor, action }]);
+  }
+});

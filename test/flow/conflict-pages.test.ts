@@ -109,6 +109,8 @@ test.each([
   expect(sides.shown(shown, 'Resolved By')).toBe('Ada');
   expect(sides.shown(shown, 'Resolution')).toBe(option);
   expect(await sides.failures()).toEqual([]);
+  // It was decided in Notion: nobody called a function in SQL.
+  expect(await sides.sql('select from pgnotion.actions')).toEqual([]);
 });
 
 test('who decides in SQL first wins: the page shows it, and a choice there comes too late', async () => {
@@ -121,6 +123,9 @@ test('who decides in SQL first wins: the page shows it, and a choice there comes
   await eventually(async () => sides.shown(page, 'Note') === 'of the row');
   expect(await note()).toBe('of the row');
   expect(await conflict()).toMatchObject({ resolution: 'postgres', resolved_by: 'Grace' });
+  expect(await sides.sql('select action, input from pgnotion.actions')).toEqual([
+    { action: 'resolve', input: { id: '1', keep: 'postgres', by: 'Grace' } },
+  ]);
   expect(sides.shown(shown, 'Resolution')).toBe('Keep PostgreSQL');
   expect(sides.shown(shown, 'Resolved By')).toBe('Grace');
 });

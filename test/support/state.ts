@@ -37,7 +37,7 @@ export async function createState(): Promise<StateStage> {
     clear: async () => {
       await pool.query(`truncate pgnotion.checkpoint, pgnotion.data_sources, pgnotion.records, pgnotion.outbox,
         pgnotion.first_contacts, pgnotion.contact_pages, pgnotion.clearings, pgnotion.waiting, pgnotion.first_syncs, pgnotion.edits, pgnotion.notices, pgnotion.operations, pgnotion.sweeps, pgnotion.sync_log,
-        pgnotion.notebooks, pgnotion.conflict_pages, pgnotion.runs, pgnotion.heals, pgnotion.verify_findings, pgnotion.requests, pgnotion.conflict_entries, pgnotion.operation_hours restart identity`);
+        pgnotion.notebooks, pgnotion.conflict_pages, pgnotion.runs, pgnotion.heals, pgnotion.verify_findings, pgnotion.requests, pgnotion.conflict_entries, pgnotion.match_pages, pgnotion.match_rows, pgnotion.admin_actions, pgnotion.operation_hours restart identity`);
       await pool.query(
         `delete from pgnotion.settings where name in ('sync_log', 'rate_limit', 'hours_summed', 'alerts')`,
       );

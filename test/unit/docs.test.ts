@@ -10,6 +10,7 @@ import { OPTIONS } from '../../src/config/environment.ts';
 import { codecs } from '../../src/model/codecs/registry.ts';
 import { migrate } from '../../src/state/migrate.ts';
 import { createDatabase } from '../support/postgres.ts';
+import { INNER_FUNCTIONS } from '../support/sql-functions.ts';
 
 // What the documents say is compared with what the source does, so that neither drifts from the other.
 
@@ -135,28 +136,7 @@ describe('the reference', () => {
     const made = await database.pool.query<{ name: string }>(
       `select distinct proname::text as name from pg_proc where pronamespace = 'pgnotion'::regnamespace`,
     );
-    // The fence is the daemon's own, and the others are parts of functions of the interface, of the outbox or the edits.
-    const edits = ['command_edits', 'wake_edits', 'decide_edits'];
-    const explain = ['place_in_queue', 'standing', 'limit_text', 'hindrances', 'published_as'];
-    const guarded = ['decide_clearings', 'decide_rows'];
-    const counts = [
-      'count_records_made',
-      'count_records_gone',
-      'count_record_moved',
-      'count_no_records',
-      'recount_records',
-    ];
-    const inner = [
-      'fence',
-      'enqueue',
-      'wake',
-      'merge_field_times',
-      ...guarded,
-      ...edits,
-      ...explain,
-      ...counts,
-    ];
-    const functions = made.rows.map(({ name }) => name).filter((name) => !inner.includes(name));
+    const functions = made.rows.map(({ name }) => name).filter((name) => !INNER_FUNCTIONS.includes(name));
     const told = tableRows(reference, 'Function').map(([cell = '']) => /pgnotion\.(\w+)/.exec(cell)?.[1]);
     expect(told.sort()).toEqual(functions.sort());
   });
