@@ -221,7 +221,7 @@ $$;
 create function pgnotion.wait_for_status(
   name text, record_key text, timeout interval default '30 seconds',
   out status text, out reason text, out remedy text)
-  language plpgsql volatile security definer set search_path = pg_catalog as $$
+  language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as $$
 declare
   wanted constant pg_lsn := pg_current_wal_insert_lsn();
   deadline constant timestamptz := clock_timestamp() + timeout;
@@ -314,6 +314,6 @@ end $$;
 -- Returns true once Notion holds the record as it was committed before the call, or newer; false when the time is up,
 -- and at once where waiting is no use: `wait_for_status` says why.
 create function pgnotion.wait_for(name text, record_key text, timeout interval default '30 seconds')
-  returns boolean language sql volatile security definer set search_path = pg_catalog as $$
+  returns boolean language sql volatile security definer set search_path = pg_catalog, pg_temp as $$
   select status = 'synced' from pgnotion.wait_for_status(name, record_key, timeout);
 $$;

@@ -292,6 +292,32 @@ test('a role needs no more than usage of the schema', async () => {
   }
 });
 
+test('what a role makes for its session alone is not run with the rights of the owner', async () => {
+  const role = `waiter_${state.database.name}`;
+  await rows(`create role ${role}`);
+  await rows(`grant usage on schema pgnotion to ${role}`);
+  const client = await state.pool.connect();
+  try {
+    await client.query(`
+      set role ${role};
+      create temp table ran (as_role text);
+      grant all on ran to public;
+      create function pg_temp.run() returns text language plpgsql as
+        $$ begin insert into pg_temp.ran values (current_user); return 'slot'; end $$;
+      create temp view pg_replication_slots as select pg_temp.run() as slot_name;
+      grant all on pg_replication_slots to public`);
+    const answer = client.query<{ there: boolean }>(
+      `select pgnotion.wait_for('suppliers', 'a', '200 ms') as there`,
+    );
+    expect((await answer).rows).toEqual([{ there: false }]);
+    expect((await client.query('select as_role from ran')).rows).toEqual([]);
+  } finally {
+    client.release(true);
+    await rows(`drop owned by ${role}`);
+    await rows(`drop role ${role}`);
+  }
+});
+
 test('each table is asked for by itself', async () => {
   await addSource(state.store, products, 2);
   await rows(`insert into pgnotion.records (table_name, key, state) values ('products', 'a', 'linked')`);
