@@ -10,7 +10,7 @@ import { fallbacksOf } from './schema/options.ts';
  * What an emptied page tells of a move to another database and back that fell between two looks. Notion drops the values
  * of properties that the other database does not have by name and type.
  */
-type UnseenMove =
+export type UnseenMove =
   | { readonly kind: 'none' }
   /** The record id went with the values: nobody emptied them by hand. */
   | { readonly kind: 'certain'; readonly lost: readonly string[] }

@@ -12,6 +12,7 @@ import type { NotionFailure } from '../notion/error-classification.ts';
 import { doubtfulWrites } from '../state/operations.ts';
 import type { SyncRecord } from '../state/records.ts';
 import { type RequestOperation, requestOperation } from '../state/request-operation.ts';
+import { holdMoveLosses, withoutMoveLosses } from '../sync/move-losses.ts';
 import { moved, refusedForPage } from './away.ts';
 import { guardPlan } from './clearing.ts';
 import { conclude, type Linked, type Look, NEXT, type Seen } from './conclude.ts';
@@ -60,7 +61,8 @@ export async function updatePage(
   const { entry, table, source, conflicts } = delivery;
   if (now !== null && now.kind !== 'here')
     return pageNotFound(context, delivery, { record: known, found: now, conflicts });
-  const record = { ...known, basePage: now?.basePage ?? known.basePage };
+  const found = { ...known, basePage: now?.basePage ?? known.basePage };
+  const record = now === null ? found : await afterUnseenMove(context, delivery, found, now);
   const pageNow = { page: now?.image ?? record.basePage, seen: now !== null };
   const { page } = pageNow;
   const own = await ownFields(context, delivery, record, page);
@@ -95,6 +97,24 @@ export async function updatePage(
   if (Object.keys(plan.writes).length > 0 || isTried)
     return writePage(context, delivery, record, { whole: plan, look, judges });
   return concludeUnwritten(context, delivery, record, { plan, look, judges });
+}
+
+/**
+ * The record as a page counts that may have lost values in another database. What the row has changed is written in any case;
+ * what it has not would be taken for a person's edit afterwards.
+ */
+async function afterUnseenMove(
+  context: DeliverContext,
+  { table, source, row, entry }: Delivery,
+  record: Linked,
+  { page, image }: Extract<PrereadResult, { readonly kind: 'here' }>,
+): Promise<Linked> {
+  const seen = { table, source, page, image };
+  const intact = await withoutMoveLosses(context, seen, record);
+  const news = changedInRow(table.fields, record.baseRow, row, entry.restore);
+  const still = table.fields.filter((field) => !news.includes(field)).map(({ property }) => property);
+  await holdMoveLosses(context, seen, intact, still);
+  return intact;
 }
 
 const judgedBy = (

@@ -20,6 +20,7 @@ import { markRestore } from '../state/outbox.ts';
 import type { SyncRecord } from '../state/records.ts';
 import { dropSightings, keepSightings } from '../state/sightings.ts';
 import type { Sql } from '../state/sql.ts';
+import { withoutMoveLosses } from '../sync/move-losses.ts';
 import { valuesAt } from './actor.ts';
 import { guardEdit } from './clearing.ts';
 import { concludeEdit, isOurs, keepIdEdited } from './conflict.ts';
@@ -31,7 +32,7 @@ import { withoutOurWrites } from './own-writes.ts';
 import { reinsertRow } from './reinsert-row.ts';
 import { isBlocked, joined, parked, type Tried } from './rejected-writes.ts';
 import { type EditFailure, editWaitMs } from './rejection.ts';
-import { withoutMoveLosses, withoutSchemaLosses } from './schema-losses.ts';
+import { withoutSchemaLosses } from './schema-losses.ts';
 import { isSettling } from './settle.ts';
 
 import { tryFields } from './write-fields.ts';

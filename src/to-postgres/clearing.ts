@@ -1,11 +1,10 @@
 import { awayOf } from '../model/away.ts';
 import { clearedFields, type LikelyCause, likelyCause, lostOptions, optionNames } from '../model/clearing.ts';
-import type { PageId, TableName } from '../model/ids.ts';
+import type { PageId } from '../model/ids.ts';
 import { goesToNotion, goesToPostgres, type ResolvedField, type ResolvedTable } from '../model/mapping.ts';
 import { readPage } from '../model/page.ts';
 import { ownEntry } from '../model/schema/known.ts';
 import { canonicalName, fallbacksOf } from '../model/schema/options.ts';
-import { unseenMove } from '../model/unseen-move.ts';
 import type { NotionPage } from '../notion/client.ts';
 import {
   actorsOfClearings,
@@ -13,7 +12,6 @@ import {
   claimClearings,
   clearingName,
   dropClearings,
-  holdClearings,
   lostOnTheWay,
   massClearing,
 } from '../state/clearings.ts';
@@ -21,8 +19,8 @@ import { type Failure, markRestore } from '../state/outbox.ts';
 import { advanceBase, type SyncRecord } from '../state/records.ts';
 import type { Source } from '../state/sources.ts';
 import type { SyncContext } from '../sync/context.ts';
+import { holdMoveLosses } from '../sync/move-losses.ts';
 import type { Sighting } from './context.ts';
-import { schemasOf } from './schema-losses.ts';
 
 type Seen = Pick<Sighting, 'page' | 'image'> & { readonly record: SyncRecord };
 
@@ -63,7 +61,7 @@ export async function guardEdit(
   await dropClearings(context.store, record, 'to-postgres', names);
   if (cleared.length === 0) return { free: changed, failure: null, waiting: [], actors: new Map() };
   const seen = { page: sighting.page, image: sighting.image, record };
-  const through = await holdLosses(context, sighting, record, names);
+  const through = await holdMoveLosses(context, sighting, record, names);
   const states = await claim(context, sighting.table, {
     source: sighting.source,
     seen: [seen],
@@ -81,28 +79,6 @@ export async function guardEdit(
     waiting,
     actors: await actorsOfClearings(context.store, record),
   };
-}
-
-/**
- * Has what a page may have lost on its way through the database of another table wait for a person. Gives that table.
- */
-async function holdLosses(
-  context: SyncContext,
-  { table, source, page, image }: Sighting,
-  record: SyncRecord & { readonly page: PageId },
-  cleared: readonly string[],
-): Promise<TableName | null> {
-  const shown = readPage(table, source.properties, page.properties).image;
-  const move = unseenMove(table, record.basePage, { image, shown }, schemasOf(context));
-  if (move.kind !== 'likely') return null;
-  const { lost, through } = move;
-  const held = lost
-    .filter((field) => cleared.includes(field))
-    .map((field) => ({ key: record.key, page: record.page, field }));
-  const { reason } = lostOnTheWay(lost, through);
-  const cause = `the page was moved to the database of ${through} and back`;
-  await holdClearings(context.store, table.name, held, { reason, cause });
-  return through;
 }
 
 /** The page's empty value becomes its base, so that the row's value is written over nothing that a person typed. */

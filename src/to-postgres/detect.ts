@@ -4,6 +4,7 @@ import type { PageId, TableName } from '../model/ids.ts';
 import type { ResolvedTable } from '../model/mapping.ts';
 import { changedOnPage } from '../model/merge.ts';
 import { editDigest, readPage } from '../model/page.ts';
+import { without } from '../model/pick.ts';
 import { isAway, isResting, restOf } from '../model/record-state.ts';
 import { showsAgain, withUnshown } from '../model/relation-targets.ts';
 import type { NotionPage } from '../notion/client.ts';
@@ -30,7 +31,7 @@ import { lookOnItsOwn, onItsOwn, waitsForItsTime } from './page-failure.ts';
 import { pageRestored, type Resting, restsQuietly } from './page-restored.ts';
 import { type Beforehand, type Inspection, readListed } from './read-listed.ts';
 import { relink } from './relink.ts';
-import { lostByMove, without } from './schema-losses.ts';
+import { lostByMove } from './schema-losses.ts';
 
 const ASK = { priority: 'poll' } as const;
 

@@ -1,12 +1,10 @@
 import type { PageImage, PageValue } from '../model/change.ts';
 import { fold } from '../model/codecs/values.ts';
-import type { TableName } from '../model/ids.ts';
 import { goesToPostgres, type ResolvedField } from '../model/mapping.ts';
 import { changedOnPage } from '../model/merge.ts';
-import { readPage } from '../model/page.ts';
+import { without } from '../model/pick.ts';
 import { type KnownSchema, ownEntry } from '../model/schema/known.ts';
 import { canonicalName, hasOptions } from '../model/schema/options.ts';
-import { unseenMove } from '../model/unseen-move.ts';
 import { lookSoon } from '../state/edits.ts';
 import type { SyncRecord } from '../state/records.ts';
 import { voidRecord } from '../state/void-base.ts';
@@ -45,30 +43,6 @@ export async function withoutSchemaLosses(
   return { ...record, basePage: without(record.basePage, dead) };
 }
 
-/** What is known of the data sources of all tables. */
-export const schemasOf = ({ tables, schema }: SyncContext): ReadonlyMap<TableName, KnownSchema> =>
-  new Map([...tables.keys()].map((name) => [name, schema.known(name)]));
-
-/**
- * The record without the base of what its page lost together with its record id, on its way through a database that nobody
- * saw it in: that is no person's edit, and the row's values are written again. What is not empty counts as before.
- */
-export async function withoutMoveLosses(
-  context: SyncContext,
-  { table, source, page, image }: Sighting,
-  record: Linked,
-): Promise<Linked> {
-  const shown = readPage(table, source.properties, page.properties).image;
-  const move = unseenMove(table, record.basePage, { image, shown }, schemasOf(context));
-  if (move.kind !== 'certain') return record;
-  context.log.info(
-    { table: table.name, key: record.key, page: page.id, fields: move.lost },
-    'a page lost its record id with other values, as by a move to another database and back',
-  );
-  await context.store.transaction((sql) => voidRecord(sql, record, table.fields, move.lost));
-  return { ...record, basePage: without(record.basePage, move.lost) };
-}
-
 /**
  * The fields that a page lost on its way through another database: Notion drops what has no property there, which is no
  * person's edit. What the page still shows there counts as before.
@@ -84,10 +58,6 @@ export const lostByMove = (
 
 const isEmpty = (value: PageValue): boolean =>
   value === null || value === '' || (Array.isArray(value) && value.length === 0);
-
-/** The image without these fields. */
-export const without = (image: PageImage, fields: readonly string[]): PageImage =>
-  Object.fromEntries(Object.entries(image).filter(([property]) => !fields.includes(property)));
 
 /** The options or related pages that the base shows and the page does not. */
 function lostIn({ property, type }: ResolvedField, base: PageImage, image: PageImage): readonly PageValue[] {

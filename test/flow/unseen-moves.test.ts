@@ -157,6 +157,35 @@ test('invariant 15: what a page lost on its way through another synced table’s
   await soon(async () => (await sides.failures()).length === 0);
 });
 
+test('invariant 15: the same where the row changes some of it before anybody looks: the rest is nobody’s edit either', async () => {
+  const [page, other] = [await sides.pageOf('orders', '7'), await sides.pageOf('orders', '8')];
+  // Notion's lists are not to be had, so that what PostgreSQL changed comes first.
+  const { faults } = control();
+  faults.add({
+    match: { operation: 'dataSources.query' },
+    times: null,
+    action: { kind: 'status', status: 503, when: 'before' },
+  });
+  awayAndBack(page, parts);
+  awayAndBack(other, elsewhere);
+  await sides.sql(`update orders set notes = 'changed in SQL', due = '2027-01-01' where id in (7, 8)`);
+  await shows(page, { Notes: 'changed in SQL', Due: '2027-01-01' });
+  await shows(other, { Amount: 8, Notes: 'changed in SQL', Due: '2027-01-01' });
+  faults.clear();
+  await shows(other, { 'Supabase ID': '8' });
+  const waits = async () =>
+    (await sides.sql<{ field: string }>(`select field from pgnotion.guarded_changes where key = '7'`)).map(
+      ({ field }) => field,
+    );
+  await soon(async () => (await waits()).includes('Amount'));
+  await rest();
+  expect(await waits()).toEqual(['Amount']);
+  expect([await row(7), await row(8)]).toMatchObject([{ amount: 7 }, { amount: 8 }]);
+  await sides.sql(`select pgnotion.reject_guarded('orders', '7')`);
+  await shows(page, { Amount: 7, Notes: 'changed in SQL', Due: '2027-01-01' });
+  await soon(async () => (await sides.failures()).length === 0);
+});
+
 test('invariant 4: a person who empties some properties, or the record id alone, is taken at their word', async () => {
   const [some, id] = [await sides.pageOf('orders', '5'), await sides.pageOf('orders', '6')];
   sides.edit(some, { Notes: typed('rich_text', null), Due: typed('date', null) });

@@ -1,0 +1,86 @@
+import type { PageImage } from '../model/change.ts';
+import { clearedFields } from '../model/clearing.ts';
+import type { TableName } from '../model/ids.ts';
+import { goesToPostgres, type ResolvedTable } from '../model/mapping.ts';
+import { readPage } from '../model/page.ts';
+import { without } from '../model/pick.ts';
+import type { KnownSchema } from '../model/schema/known.ts';
+import { fallbacksOf } from '../model/schema/options.ts';
+import { type UnseenMove, unseenMove } from '../model/unseen-move.ts';
+import type { NotionPage } from '../notion/client.ts';
+import { holdClearings, lostOnTheWay } from '../state/clearings.ts';
+import type { SyncRecord } from '../state/records.ts';
+import type { Source } from '../state/sources.ts';
+import { voidRecord } from '../state/void-base.ts';
+import type { SyncContext } from './context.ts';
+
+// Whichever direction sees a page first that was in another database since its last look: its own write would hide what the
+// page has lost there, and leave the rest as a person's edit.
+
+type Linked = SyncRecord & { readonly page: NonNullable<SyncRecord['page']> };
+
+/** A page of the record as it was just seen. `image` holds what it is taken to relate to. */
+type Seen = {
+  readonly table: ResolvedTable;
+  readonly source: Source;
+  readonly page: NotionPage;
+  readonly image: PageImage;
+};
+
+/** What is known of the data sources of all tables. */
+export const schemasOf = ({
+  tables,
+  schema,
+}: Pick<SyncContext, 'tables' | 'schema'>): ReadonlyMap<TableName, KnownSchema> =>
+  new Map([...tables.keys()].map((name) => [name, schema.known(name)]));
+
+/** What a page tells of a move to another database and back that nobody saw. */
+const moveOf = (context: SyncContext, { table, source, page, image }: Seen, record: Linked): UnseenMove => {
+  const shown = readPage(table, source.properties, page.properties).image;
+  return unseenMove(table, record.basePage, { image, shown }, schemasOf(context));
+};
+
+/**
+ * The record without the base of what its page lost together with its record id, on its way through a database that nobody
+ * saw it in: that is no person's edit, and the row's values are written again. What is not empty counts as before.
+ */
+export async function withoutMoveLosses(context: SyncContext, seen: Seen, record: Linked): Promise<Linked> {
+  const { table, page } = seen;
+  const move = moveOf(context, seen, record);
+  if (move.kind !== 'certain') return record;
+  context.log.info(
+    { table: table.name, key: record.key, page: page.id, fields: move.lost },
+    'a page lost its record id with other values, as by a move to another database and back',
+  );
+  await context.store.transaction((sql) => voidRecord(sql, record, table.fields, move.lost));
+  return { ...record, basePage: without(record.basePage, move.lost) };
+}
+
+/**
+ * Has what a page may have lost on its way through the database of another table wait for a person, as far as it is among
+ * `names`. Gives that table.
+ */
+export async function holdMoveLosses(
+  context: SyncContext,
+  seen: Seen,
+  record: Linked,
+  names: readonly string[],
+): Promise<TableName | null> {
+  const { table, page, image } = seen;
+  const move = moveOf(context, seen, record);
+  if (move.kind !== 'likely') return null;
+  const { lost, through } = move;
+  const fields = table.fields.filter(
+    (field) => goesToPostgres(field) && lost.includes(field.property) && names.includes(field.property),
+  );
+  const fallbacks = fallbacksOf(table.fields, context.schema.known(table.name));
+  const held = clearedFields(fields, record.basePage, image, fallbacks).map(({ property }) => ({
+    key: record.key,
+    page: page.id,
+    field: property,
+  }));
+  const { reason } = lostOnTheWay(lost, through);
+  const cause = `the page was moved to the database of ${through} and back`;
+  await holdClearings(context.store, table.name, held, { reason, cause });
+  return through;
+}
