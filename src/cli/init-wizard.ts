@@ -3,19 +3,24 @@ import {
   confirm,
   intro,
   isCancel,
+  log,
   multiselect,
   note,
   password,
   text,
+  updateSettings,
 } from '@clack/prompts';
-import { messageOf } from '../model/errors.ts';
+import { wrapAnsi } from 'fast-wrap-ansi';
+import { knownError } from '../model/connection-lost.ts';
+import { notionIdIn } from '../model/notion-address.ts';
+import { PERCENT_ENCODING, readPostgresUrl } from '../model/postgres-url.ts';
+import { sentences } from '../model/sentences.ts';
 import { rowsText } from '../model/suggestion/config-text.ts';
 import type { Suggestion } from '../model/suggestion/facts.ts';
 import { cutText, TEXT_LIMITS } from '../model/texts.ts';
 import { cancelled, pageIdIn, type Questions } from './init.ts';
-import { databaseUrl } from './introspect.ts';
 
-/** What was answered; Ctrl-C ends the command. */
+/** What was answered; Ctrl-C, Ctrl-D and Escape end the command. */
 function answered<T>(answer: T): Exclude<T, symbol> {
   if (isCancel(answer)) throw cancelled();
   return answer as Exclude<T, symbol>;
@@ -24,43 +29,76 @@ function answered<T>(answer: T): Exclude<T, symbol> {
 /** The terminal's own streams unless others are given. */
 type Streams = Pick<CommonOptions, 'input' | 'output'>;
 
+type Connect = Parameters<Questions['settings']>[1];
+
 /** The questions of `init` on a terminal. What is known already is not asked. */
 export function wizard(on: Streams = {}): Questions {
-  intro('pgnotion init', on);
+  // Ctrl-D ends the input, and a question that is left without an answer would wait for ever.
+  updateSettings({ aliases: { '\x04': 'cancel' } });
   return {
-    settings: async ({ url, token, parent }) => ({
-      url: url || (await askUrl(on)),
-      token: token || (await askToken(on)),
-      parent: parent || (await askParent(on)),
-    }),
+    settings: async ({ url, token, parent }, connect) => {
+      intro('pgnotion init', on);
+      // What was given is tried too, before anything is asked in vain.
+      if (url !== '') await connect(url);
+      return {
+        url: url || (await askUrl(connect, on)),
+        token: token || (await askToken(on)),
+        parent: parent || (await askParent(on)),
+      };
+    },
     tables: async ({ suggest }) => askTables((await suggest(null)).suggestion, on),
     mayWrite: async (files) => answered(await confirm({ ...on, message: `Write ${files.join(' and ')}?` })),
   };
 }
 
-const askUrl = async (on: Streams): Promise<string> =>
-  answered(
-    await text({
-      ...on,
-      message: 'PostgreSQL: the address of the database',
-      placeholder: 'postgres://pgnotion_sync:password@localhost:5432/app',
-      validate: (value) => {
-        try {
-          databaseUrl(value);
-          return undefined;
-        } catch (error) {
-          return messageOf(error);
-        }
-      },
-    }),
-  );
+/** Asks until it connects; what was typed is there to be corrected. */
+async function askUrl(connect: Connect, on: Streams): Promise<string> {
+  for (let initialValue = ''; ; ) {
+    const url = answered(
+      await text({
+        ...on,
+        message: 'PostgreSQL: the address of the database',
+        placeholder: 'postgres://pgnotion_sync:password@localhost:5432/app',
+        initialValue,
+        validate: urlFault,
+      }),
+    ).trim();
+    try {
+      await connect(url);
+      return url;
+    } catch (error) {
+      const known = knownError(error);
+      if (known === null) throw error;
+      tellFault(sentences(known.message, known.remedy), on);
+      initialValue = url;
+    }
+  }
+}
+
+function urlFault(value: string | undefined): string | undefined {
+  const read = readPostgresUrl(value?.trim() ?? '');
+  if ('url' in read) return undefined;
+  return `the address ${read.encoding ? sentences(read.message, PERCENT_ENCODING) : read.message}`;
+}
+
+function tellFault(fault: string, on: Streams): void {
+  const output = on.output ?? process.stdout;
+  const columns = 'columns' in output && typeof output.columns === 'number' ? output.columns : 80;
+  log.error(wrapAnsi(fault, Math.max(20, columns - 4)), on);
+}
 
 const askToken = async (on: Streams): Promise<string> =>
-  answered(await password({ ...on, message: "Notion: the connection's token (empty: later)" })) ?? '';
+  (
+    answered(await password({ ...on, message: "Notion: the connection's token (empty: later)" })) ?? ''
+  ).trim();
 
 async function askParent(on: Streams): Promise<string> {
   const message = 'Notion: the page under which databases are created, its address (empty: later)';
-  return pageIdIn(answered(await text({ ...on, message })) ?? '');
+  const validate = (value: string | undefined): string | undefined =>
+    (value ?? '').trim() === '' || notionIdIn(value ?? '', 'page') !== null
+      ? undefined
+      : 'this is neither the id of a page (32 hexadecimal digits) nor its address in Notion';
+  return pageIdIn(answered(await text({ ...on, message, validate })) ?? '');
 }
 
 async function askTables({ tables, unsuitable }: Suggestion, on: Streams): Promise<readonly string[] | null> {

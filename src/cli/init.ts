@@ -25,7 +25,8 @@ export type InitOptions = {
 
 /** What a person is asked; without a terminal, the answers are those that were given. */
 export type Questions = {
-  readonly settings: (given: Settings) => Promise<Settings>;
+  /** `connect` tries an address, and throws what is wrong with it. */
+  readonly settings: (given: Settings, connect: (url: string) => Promise<void>) => Promise<Settings>;
   /** The tables that are wanted; null takes all that can be synced. */
   readonly tables: (catalog: Catalog) => Promise<readonly string[] | null>;
   readonly mayWrite: (files: readonly string[]) => Promise<boolean>;
@@ -59,7 +60,7 @@ export async function initCommand(
   place: InitPlace,
 ): Promise<Outcome> {
   if (existsSync(place.file)) return compare(options, place);
-  const given = await questions.settings(settingsOf(options, place));
+  const given = await questions.settings(settingsOf(options, place), connect);
   const url = databaseUrl(given.url);
   // With what an address cannot hold percent-encoded.
   const settings = { ...given, url };
@@ -74,6 +75,9 @@ export async function initCommand(
     return write(found, questions, { place, settings, ties, notChosen: notChosen(catalog, found) });
   });
 }
+
+const connect = (url: string): Promise<void> =>
+  withCatalog(databaseUrl(url), silentLog(), () => Promise.resolve());
 
 const namesIn = (tables: string): readonly string[] =>
   tables

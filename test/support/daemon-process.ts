@@ -39,12 +39,21 @@ export type CliOptions = {
   readonly cwd?: string;
 };
 
-export function spawnCli(args: readonly string[], options: CliOptions = {}): CliProcess {
+/** The program and its arguments. */
+export const cliCommand = (args: readonly string[]): readonly string[] => [process.execPath, CLI, ...args];
+
+/** What it sees beside what a test gives it. */
+export function cliVariables(args: readonly string[]): Readonly<Record<string, string>> {
   const { PATH = '', HOME = '/', TMPDIR = '/tmp' } = process.env;
   const watched = watchedProcess(WITH_SANDBOX.includes(args[0] ?? ''));
-  const child = spawn(process.execPath, [CLI, ...args], {
+  return { PATH, HOME, TMPDIR, NODE_COMPILE_CACHE: COMPILED, ...watched };
+}
+
+export function spawnCli(args: readonly string[], options: CliOptions = {}): CliProcess {
+  const [program = '', ...words] = cliCommand(args);
+  const child = spawn(program, words, {
     cwd: options.cwd,
-    env: { PATH, HOME, TMPDIR, NODE_COMPILE_CACHE: COMPILED, ...watched, ...options.variables },
+    env: { ...cliVariables(args), ...options.variables },
     stdio: ['ignore', 'pipe', 'pipe'],
     // The leader of a group of its own.
     detached: true,
@@ -99,7 +108,7 @@ async function says(
 }
 
 /** Ends the child when this process ends, a kill -9 of it included: the pipe to the shell closes then. */
-function guard(child: ChildProcess): () => void {
+export function guard(child: ChildProcess): () => void {
   const watcher = spawn('/bin/sh', ['-c', 'cat > /dev/null; kill -9 "$1"', 'guard', String(child.pid)], {
     detached: true,
     stdio: ['pipe', 'ignore', 'ignore'],

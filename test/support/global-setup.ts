@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import type { TestProject } from 'vitest/node';
@@ -19,6 +20,8 @@ declare module 'vitest' {
     hasPostgres15: boolean;
     /** Whether the protocol's model can be checked: Spin, and the C compiler that it needs. */
     hasSpin: boolean;
+    /** Whether commands can be run on a pseudo-terminal (`onTerminal`). */
+    hasTerminals: boolean;
     /** A database of the shared server that has our schema and nothing else, to be copied. */
     stateTemplate: string;
   }
@@ -26,6 +29,13 @@ declare module 'vitest' {
 
 const onPath = (program: string): boolean =>
   (process.env.PATH ?? '').split(delimiter).some((folder) => existsSync(join(folder, program)));
+
+/** Whether there is a `script` that runs one command and ends as it does: that of util-linux, since 2.35. */
+const hasScript = (): boolean =>
+  spawnSync('script', ['-qefc', 'stty rows 24 cols 80 && exit 7', '/dev/null'], {
+    input: '',
+    timeout: 60_000,
+  }).status === 7;
 
 const leftOut = (what: string): void => void process.stderr.write(`left out: ${what}\n`);
 
@@ -41,6 +51,8 @@ export default async function setup(project: TestProject): Promise<() => Promise
   if (!wal2json) leftOut('wal2json tests (apt-get install postgresql-15-wal2json)');
   const spin = onPath('spin') && onPath('cc');
   if (!spin) leftOut("the check of the protocol's model (apt-get install spin gcc)");
+  const terminals = hasScript();
+  if (!terminals) leftOut('commands on a terminal (no `script` of util-linux 2.35 or later)');
   if (!hasNotionDocument())
     leftOut(
       "the check of the sandbox against Notion's document (notion-openapi-2026-03-15.json in ../shared/facts)",
@@ -53,6 +65,7 @@ export default async function setup(project: TestProject): Promise<() => Promise
   project.provide('hasWal2json', wal2json);
   project.provide('hasPostgres15', postgres15 !== null);
   project.provide('hasSpin', spin);
+  project.provide('hasTerminals', terminals);
   return async () => {
     await template.drop();
     await server.stop();

@@ -2,6 +2,7 @@ import { PassThrough } from 'node:stream';
 import { expect, test } from 'vitest';
 import type { Catalog } from '../../src/app/introspect.ts';
 import { wizard } from '../../src/cli/init-wizard.ts';
+import { PgnotionError } from '../../src/model/errors.ts';
 import { suggestMapping } from '../../src/model/suggestion/suggest-mapping.ts';
 import { sourceFacts } from '../support/source-facts.ts';
 
@@ -41,6 +42,8 @@ function terminal(...answers: readonly (readonly [question: string, ...keys: str
   return { input, output: Object.assign(output, { columns: 100, rows: 40 }) };
 }
 
+const connects = async (): Promise<void> => undefined;
+
 const URL = 'postgres://me:secret@localhost/app';
 
 test('what is not known is asked, and the answers are taken', async () => {
@@ -53,7 +56,7 @@ test('what is not known is asked, and the answers are taken', async () => {
       ['Write', '\r'],
     ),
   );
-  expect(await questions.settings({ url: '', token: '', parent: '' })).toEqual({
+  expect(await questions.settings({ url: '', token: '', parent: '' }, connects)).toEqual({
     url: URL,
     token: 'ntn_1',
     parent: '5a4db00000004000800000000000face',
@@ -65,6 +68,25 @@ test('what is not known is asked, and the answers are taken', async () => {
 test('what is known is not asked, and Ctrl-C ends it', async () => {
   const questions = wizard(terminal(['Which tables', '\x03']));
   const known = { url: URL, token: 't', parent: 'p' };
-  expect(await questions.settings(known)).toEqual(known);
+  expect(await questions.settings(known, connects)).toEqual(known);
   await expect(questions.tables(catalog)).rejects.toMatchObject({ code: 'init_cancelled' });
+});
+
+test('an address that does not connect is asked for again, with what was typed', async () => {
+  const tried: string[] = [];
+  const questions = wizard(
+    terminal(
+      ['address of the database', URL, '\r'],
+      ['nobody answers', '2', '\r'],
+      ['token', '\r'],
+      ['the page', '\r'],
+    ),
+  );
+  const settings = await questions.settings({ url: '', token: '', parent: '' }, async (url) => {
+    tried.push(url);
+    if (tried.length === 1)
+      throw new PgnotionError({ code: 'postgres_refused', message: 'nobody answers', remedy: 'look' });
+  });
+  expect(settings).toEqual({ url: `${URL}2`, token: '', parent: '' });
+  expect(tried).toEqual([URL, `${URL}2`]);
 });
