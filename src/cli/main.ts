@@ -4,8 +4,8 @@ import { HEAP_GROWTH_PERCENT, limitHeapGrowth } from '../runtime/heap.ts';
 import type { ResolveOptions } from './conflicts.ts';
 import { addGuardedCommands, completeHelp, configFile, json, load, printDone, program } from './program.ts';
 import type { RollbackArguments } from './rollback.ts';
-import { addDoctorCommand, addDriftCommand, addSetupCommands } from './setup-commands.ts';
-import { ask, end, endQuietlyWithReader, print, report, stopSignal, tell } from './terminal.ts';
+import { addApplyCommands, addDoctorCommand, addDriftCommand, addSetupCommands } from './setup-commands.ts';
+import { ask, end, endQuietlyWithReader, print, report, stopSignal } from './terminal.ts';
 import { addVerifyCommand } from './verify-command.ts';
 
 // What a command works with is loaded when it runs: help needs nothing of it, and a daemon nothing of the others.
@@ -14,45 +14,7 @@ limitHeapGrowth(HEAP_GROWTH_PERCENT);
 
 addSetupCommands(program);
 
-const takeOverOption = (): Option =>
-  new Option(
-    '--take-over',
-    'go on with the databases of an installation that is gone: restored, moved, upgraded',
-  );
-
-program
-  .command('plan')
-  .option('--out <file>', 'keep it in this file, for `apply`')
-  .description('tell what apply and the first sync would do, and what they cost; nothing is changed')
-  .action(async ({ out = null }: { readonly out?: string | null }) => {
-    const { planCommand } = await import('./plan.ts');
-    const plan = await planCommand(await load(true), { json: json(), out, tell });
-    await print(plan.text);
-    if (!plan.inSync) process.exitCode = 2;
-  });
-
-type ApplyOptions = {
-  readonly yes?: boolean;
-  readonly takeOver?: boolean;
-  readonly allowDestructive?: boolean;
-};
-
-program
-  .command('apply')
-  .argument('[plan]', 'the file of a plan, which must still hold')
-  .description('create what is missing in Notion, and print the ids of the databases')
-  .option('--yes', 'move tables whose database is another one now: their pages are made anew')
-  .option('--allow-destructive', 'remove what the plan lists as kept; otherwise nothing is ever removed')
-  .addOption(takeOverOption())
-  .action(async (plan: string | undefined, { yes = false, ...flags }: ApplyOptions) => {
-    const { applyCommand } = await import('./commands.ts');
-    const loaded = await load(true);
-    if (plan !== undefined) await (await import('./plan.ts')).assertPlanHolds(loaded, plan, tell);
-    const confirm = async (question: string): Promise<boolean> => yes || ask(question);
-    await print(
-      await applyCommand(loaded, json(), confirm, { ...flags, isPlanned: plan !== undefined, tell }),
-    );
-  });
+addApplyCommands(program);
 
 program
   .command('reset')
@@ -97,10 +59,18 @@ program
       process.stderr.isTTY && !json() ? (await import('./first-sync.ts')).createBar(process.stderr) : null;
     const loaded = await load(false, bar?.lines ?? null);
     const { runDaemon } = await import('../app/daemon.ts');
-    await runDaemon(
-      { ...loaded, takeOver, readOnlyPort: readOnly, ...(bar && { showProgress: bar.show }) },
-      stopSignal(),
-    );
+    const { onAbort } = await import('../runtime/signal.ts');
+    const stop = stopSignal();
+    // What is told while it stops, and an error at its end, stand on lines of their own.
+    using _ = bar && onAbort(stop, bar.end);
+    try {
+      await runDaemon(
+        { ...loaded, takeOver, readOnlyPort: readOnly, ...(bar && { showProgress: bar.show }) },
+        stop,
+      );
+    } finally {
+      bar?.end();
+    }
   });
 
 addDoctorCommand(program);

@@ -2,7 +2,7 @@ import { type Command, Option } from 'commander';
 import type { InitOptions } from './init.ts';
 import type { IntrospectOptions } from './introspect.ts';
 import { configFile, json, load } from './program.ts';
-import { print, stopSignal, tell } from './terminal.ts';
+import { ask, print, stopSignal, tell } from './terminal.ts';
 
 type Globals = { readonly config: string; readonly json?: boolean };
 
@@ -41,6 +41,48 @@ const fromNotion = (): Option =>
     '--from-notion',
     'take over the names and types of the databases that are below the page already',
   );
+
+const takeOverOption = (): Option =>
+  new Option(
+    '--take-over',
+    'go on with the databases of an installation that is gone: restored, moved, upgraded',
+  );
+
+type ApplyOptions = {
+  readonly yes?: boolean;
+  readonly takeOver?: boolean;
+  readonly allowDestructive?: boolean;
+};
+
+export function addApplyCommands(program: Command): void {
+  program
+    .command('plan')
+    .option('--out <file>', 'keep it in this file, for `apply`')
+    .description('tell what apply and the first sync would do, and what they cost; nothing is changed')
+    .action(async ({ out = null }: { readonly out?: string | null }) => {
+      const { planCommand } = await import('./plan.ts');
+      const plan = await planCommand(await load(true), { json: json(), out, tell });
+      await print(plan.text);
+      if (!plan.inSync) process.exitCode = 2;
+    });
+
+  program
+    .command('apply')
+    .argument('[plan]', 'the file of a plan, which must still hold')
+    .description('create what is missing in Notion, and print the ids of the databases')
+    .option('--yes', 'move tables whose database is another one now: their pages are made anew')
+    .option('--allow-destructive', 'remove what the plan lists as kept; otherwise nothing is ever removed')
+    .addOption(takeOverOption())
+    .action(async (plan: string | undefined, { yes = false, ...flags }: ApplyOptions) => {
+      const { applyCommand } = await import('./commands.ts');
+      const loaded = await load(true);
+      if (plan !== undefined) await (await import('./plan.ts')).assertPlanHolds(loaded, plan, tell);
+      const confirm = async (question: string): Promise<boolean> => yes || ask(question);
+      await print(
+        await applyCommand(loaded, json(), confirm, { ...flags, isPlanned: plan !== undefined, tell }),
+      );
+    });
+}
 
 type DoctorOptions = { readonly probe?: boolean; readonly out: string };
 

@@ -12,13 +12,16 @@ const aside = (kind: 'note' | 'progress' | 'warning', json: unknown, text: strin
 /** The first signal asks for an orderly stop; a second one, or ten seconds, ends the process as it is. */
 export function stopSignal(): AbortSignal {
   const stop = new AbortController();
+  const endAtOnce = (why: string): void => {
+    // The terminal has written `^C` there.
+    if (process.stderr.isTTY) process.stderr.write('\r\x1b[K');
+    note(`${why}; what was in flight is found at the next start`);
+    process.exit(1);
+  };
   const onSignal = (): void => {
-    if (stop.signal.aborted) process.exit(1);
+    if (stop.signal.aborted) endAtOnce('ended at once');
     stop.abort();
-    setTimeout(() => {
-      note('could not finish within 10 s; what was in flight is found at the next start');
-      process.exit(1);
-    }, 9_500).unref();
+    setTimeout(endAtOnce, 9_500, 'could not finish within 10 s').unref();
   };
   process.on('SIGINT', onSignal);
   process.on('SIGTERM', onSignal);

@@ -237,11 +237,28 @@ const numbersJson = ({
   seconds_left: secondsLeft,
 });
 
-const BAR = 30;
+const BAR = { most: 30, least: 10 } as const;
 
-/** The same with a bar, in at most `columns` characters. */
+/**
+ * The same with a bar, in at most `columns` characters. The numbers come first: what has no room beside them is made shorter
+ * or left out, the bar, the name, and at last the words.
+ */
 export function progressBar(progress: Progress, columns: number): string {
+  const amount = amountText(progress);
   const share = progress.total === 0 ? 0 : progress.done / progress.total;
-  const bar = '#'.repeat(Math.min(BAR, Math.floor(share * BAR))).padEnd(BAR, '.');
-  return `${nameOf(progress)} [${bar}] ${amountText(progress)}`.slice(0, columns).trimEnd();
+  for (const name of [`${nameOf(progress)} `, '']) {
+    const room = Math.min(BAR.most, columns - `${name}[] ${amount}`.length);
+    if (room < BAR.least) continue;
+    const bar = '#'.repeat(Math.min(room, Math.floor(share * room)));
+    return `${name}[${bar.padEnd(room, '.')}] ${amount}`;
+  }
+  return amount.length <= columns ? amount : shortAmount(progress).slice(0, Math.max(0, columns)).trimEnd();
 }
+
+/** `1,234/9,000, 2.4/s, 54 min left`. */
+const shortAmount = ({ done, total, rowsPerSecond, secondsLeft }: Progress): string =>
+  [
+    `${counted(done)}/${counted(total)}`,
+    ...(rowsPerSecond === null ? [] : [`${rowsPerSecond.toFixed(1)}/s`]),
+    ...(secondsLeft === null || secondsLeft === 0 ? [] : [`${durationText(Math.ceil(secondsLeft))} left`]),
+  ].join(', ');

@@ -22,7 +22,9 @@ export function createLog(options: { readonly level: string; readonly pretty?: b
 /** Lines for a person, through a stream of this process: to a terminal that shows something else as well. */
 export async function createTerminalLog(level: string, destination: Writable): Promise<Log> {
   const { default: pretty } = await import('pino-pretty');
-  return pino(settingsOf(level), pretty({ destination, ignore: 'pid,hostname', colorize: true }));
+  // It knows NO_COLOR too, and what kind of terminal it is.
+  const colorize = process.stderr.isTTY && process.stderr.hasColors();
+  return pino(settingsOf(level), pretty({ destination, ignore: 'pid,hostname', colorize }));
 }
 
 const settingsOf = (level: string) => ({

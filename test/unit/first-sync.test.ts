@@ -241,18 +241,45 @@ describe('what is told', () => {
 
   test('a bar stays below the lines of the log, within the terminal, and goes away', () => {
     const written: string[] = [];
-    const bar = createBar({ write: (text) => written.push(text), columns: 60 });
+    let resized = (): void => undefined;
+    const terminal = {
+      write: (text: string) => written.push(text),
+      columns: 60,
+      on: (_event: 'resize', react: () => void) => {
+        resized = react;
+      },
+    };
+    const bar = createBar(terminal);
     bar.lines.write('a line\n');
     expect(written.splice(0)).toEqual(['a line\n']);
-    const whole = wholeOf([line(orders, { done: 4_500 })]);
-    if (whole !== null) bar.show(whole);
-    expect(written.splice(0).join('')).toBe('first sync [###############...............] 4,500 of 9,000');
+    bar.show(wholeOf([line(orders, { done: 4_500 })]));
+    const drawn = written.splice(0).join('');
+    expect(drawn).toBe('4,500 of 9,000 rows, 1.4 a second, about 54 min left');
     bar.lines.write('another\n');
-    expect(written.splice(0)).toEqual(['\r\u001b[K', 'another\n', expect.stringMatching(/^first sync \[/)]);
+    expect(written.splice(0)).toEqual(['\r\u001b[J', 'another\n', drawn]);
+    // The terminal has broken it into two rows.
+    terminal.columns = 40;
+    resized();
+    expect(written.splice(0)[0]).toBe('\r\u001b[1A\u001b[J');
     bar.show(null);
-    expect(written.splice(0)).toEqual(['\r\u001b[K']);
+    expect(written.splice(0)).toEqual(['\r\u001b[J']);
     bar.lines.write('last\n');
-    expect(written).toEqual(['last\n']);
-    expect(whole === null ? 0 : progressBar(whole, 40).length).toBeLessThanOrEqual(40);
+    expect(written.splice(0)).toEqual(['last\n']);
+    bar.end();
+    bar.show(wholeOf([line(orders, { done: 4_500 })]));
+    expect(written).toEqual(['\r\u001b[K']);
+  });
+
+  test('the numbers have their room before the bar and the name', () => {
+    const whole = wholeOf([line(orders, { done: 4_500, rowsPerSecond: 2.4, secondsLeft: 1_875 })]);
+    if (whole === null) throw new Error('nothing is under way');
+    const numbers = '4,500 of 9,000 rows, 2.4 a second, about 31 min left';
+    expect(progressBar(whole, 200)).toBe(`first sync [###############...............] ${numbers}`);
+    expect(progressBar(whole, 77)).toBe(`first sync [#####......] ${numbers}`);
+    expect(progressBar(whole, 70)).toBe(`[#######........] ${numbers}`);
+    expect(progressBar(whole, 60)).toBe(numbers);
+    expect(progressBar(whole, 37)).toBe('4,500/9,000, 2.4/s, 31 min left');
+    for (let columns = 0; columns < 100; columns += 1)
+      expect(progressBar(whole, columns).length).toBeLessThanOrEqual(columns);
   });
 });
