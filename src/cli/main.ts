@@ -87,7 +87,7 @@ program
 
 program
   .command('status')
-  .option('--watch [seconds]', 'again and again, every 1 to 3600 seconds (2 if left out), until Ctrl-C')
+  .option('--watch [seconds]', 'again and again, every 1 to 3600 seconds (2 if left out), until q or Ctrl-C')
   .addOption(new Option('--slo', 'how the success criteria were met instead').conflicts('watch'))
   .option('--since <time>', 'with --slo: 2026-03-01T12:00:00Z, or 24h, 30d ago (7d if left out)')
   .description('the daemon, Notion, the slot; a line per table: what is linked, waits, failed')
@@ -100,9 +100,18 @@ program
     }
     if (watch === undefined) return print(await (await import('./status.ts')).statusCommand(loaded, json()));
     const { watchStatus } = await import('./status-watch.ts');
-    const terminal = process.stdout.isTTY === true;
-    await watchStatus(loaded, { seconds: watch, json: json(), terminal, print }, stopSignal());
+    const stop = stopSignal();
+    const screen = json() ? null : await terminalScreen();
+    await watchStatus(loaded, { seconds: watch, json: json(), screen, print }, stop);
   });
+
+/** Null where the output goes elsewhere than to a terminal. */
+async function terminalScreen() {
+  if (!process.stdout.isTTY) return null;
+  const { createScreen } = await import('./screen.ts');
+  const input = process.stdin.isTTY ? process.stdin : null;
+  return createScreen({ input, output: process.stdout }, () => process.emit('SIGINT', 'SIGINT'));
+}
 
 program
   .command('resync')

@@ -21,7 +21,7 @@ import { driftSection } from './drift.ts';
 import { notApplied } from './first-contact.ts';
 import { firstSyncLines, firstSyncOf } from './first-sync.ts';
 import { headLines } from './status-head.ts';
-import { formatTable } from './table.ts';
+import { formatTable, narrowTable } from './table.ts';
 
 /** Everything that `status` tells. */
 type Status = {
@@ -39,24 +39,29 @@ type Status = {
   readonly verification: LastVerification | null;
 };
 
-/** How status is told: lines for a person, a document, or a document on one line. */
-export type StatusForm = 'text' | 'json' | 'json-line';
+/** How status is told. */
+export type StatusTexts = {
+  /** For a person: in so many columns, or with each line as long as it is. */
+  readonly text: (columns: number | null) => string;
+  /** A document. */
+  readonly document: () => string;
+  /** A document on one line. */
+  readonly line: () => string;
+};
 
 export const statusCommand = (loaded: Loaded, asJson: boolean): Promise<string> =>
-  within(loaded, (installation) => statusOf(installation, asJson ? 'json' : 'text'));
+  within(loaded, async (installation) => {
+    const texts = await statusTexts(installation);
+    return asJson ? texts.document() : texts.text(null);
+  });
 
-export async function statusOf(installation: Installation, form: StatusForm): Promise<string> {
+export async function statusTexts(installation: Installation): Promise<StatusTexts> {
   const status = await readAll(installation);
-  switch (form) {
-    case 'text':
-      return statusText(installation, status);
-    case 'json':
-      return JSON.stringify(statusData(status), null, 2);
-    case 'json-line':
-      return JSON.stringify(statusData(status));
-    default:
-      return form satisfies never;
-  }
+  return {
+    text: (columns) => statusText(installation, status, columns),
+    document: () => JSON.stringify(statusData(status), null, 2),
+    line: () => JSON.stringify(statusData(status)),
+  };
 }
 
 async function readAll(installation: Installation): Promise<Status> {
@@ -95,30 +100,15 @@ function statusData(status: Status): object {
   };
 }
 
-function statusText(installation: Installation, status: Status): string {
+function statusText(installation: Installation, status: Status, columns: number | null): string {
   const { now, system, rows, faults, drift, slot, firstSync, refused, evidence } = status;
-  const lines = formatTable(
-    ['table', 'records', 'linked', 'pending', 'oldest', 'failed', 'conflicts', 'p95', 'last success', ''],
-    rows.map((row) => [
-      row.table_name,
-      row.records,
-      row.linked,
-      row.pending,
-      seconds(row.oldest_pending_seconds),
-      row.failed,
-      row.conflicts,
-      seconds(row.latency_p95_seconds),
-      row.last_success?.toISOString() ?? '-',
-      notesOf(row).join('; '),
-    ]),
-  );
   // Of a table that stands still for that reason, its own line tells.
   const untold = rows.filter(({ paused }) => !paused).flatMap((row) => faults.get(row.table_name) ?? []);
   const wrong = untold.map(({ path, message, remedy }) => sentences(`${path}: ${message}`, remedy));
   return [
     ...headLines(system, now),
     '',
-    lines,
+    tableText(rows, columns),
     ...firstSyncLines(firstSync),
     ...slot,
     ...(evidence === null ? [] : [evidenceLine(evidence, standingOf(installation.environment, null))]),
@@ -131,6 +121,53 @@ function statusText(installation: Installation, status: Status): string {
     ),
     ...verificationLines(status.verification),
   ].join('\n');
+}
+
+const HEADINGS = [
+  'table',
+  'records',
+  'linked',
+  'pending',
+  'oldest',
+  'failed',
+  'conflicts',
+  'p95',
+  'last success',
+] as const;
+/** Those that there is always room for stand first. */
+const IMPORTANCE: readonly (typeof HEADINGS)[number][] = [
+  'table',
+  'pending',
+  'failed',
+  'conflicts',
+  'oldest',
+  'linked',
+  'p95',
+  'records',
+  'last success',
+];
+
+function tableText(rows: readonly StatusLine[], columns: number | null): string {
+  const table = rows.map((row) => ({
+    cells: [
+      row.table_name,
+      row.records,
+      row.linked,
+      row.pending,
+      seconds(row.oldest_pending_seconds),
+      row.failed,
+      row.conflicts,
+      seconds(row.latency_p95_seconds),
+      row.last_success?.toISOString() ?? '-',
+    ],
+    remark: notesOf(row).join('; '),
+  }));
+  if (columns === null)
+    return formatTable(
+      [...HEADINGS, ''],
+      table.map(({ cells, remark }) => [...cells, remark]),
+    );
+  return narrowTable({ headings: HEADINGS, importance: IMPORTANCE, rows: table }, columns);
 }
 
 /** What the last comparison of both sides found; nothing if they were the same. */

@@ -1,6 +1,5 @@
 import { expect, test } from 'vitest';
 import { headLines } from '../../src/cli/status-head.ts';
-import { frame } from '../../src/cli/status-watch.ts';
 import { ageText, bytesText } from '../../src/model/units.ts';
 import type { DaemonStatus, NotionStatus, SlotStatus, SystemStatus } from '../../src/state/daemon-status.ts';
 
@@ -137,13 +136,4 @@ test('ages and sizes are as exact as somebody who looks wants them', () => {
     '1.5 GB',
     '1024 TB',
   ]);
-});
-
-test('a look is drawn over the last one on a terminal, and stands for itself elsewhere', () => {
-  const text = 'one\ntwo';
-  expect(frame(text, { json: false, terminal: false }, now)).toBe('2026-03-01T12:00:00.000Z\none\ntwo\n\n');
-  expect(frame(text, { json: false, terminal: true }, now)).toBe(
-    '\x1b[H2026-03-01T12:00:00.000Z\x1b[K\none\x1b[K\ntwo\x1b[K\n\x1b[J',
-  );
-  expect(frame('{}', { json: true, terminal: true }, now)).toBe('{}');
 });
