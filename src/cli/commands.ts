@@ -47,7 +47,7 @@ export async function within<T>(
 export const withState = <T>(loaded: Loaded, work: (sql: Sql) => Promise<T>): Promise<T> =>
   within(loaded, ({ pool }) => work(createStore(pool, 0)), 'none');
 
-/** Asks a person; false where there is no terminal to ask on. */
+/** Asks a person, and throws unless the answer is yes; false where there is no terminal to ask on. */
 export type Confirm = (question: string) => Promise<boolean>;
 
 /**

@@ -1,6 +1,6 @@
 import { createInterface } from 'node:readline/promises';
 import { knownError } from '../model/connection-lost.ts';
-import { type Fault, framesOf, messageOf } from '../model/errors.ts';
+import { type Fault, framesOf, messageOf, PgnotionError } from '../model/errors.ts';
 
 /** Whether everything is to be JSON; asked of the words themselves, because it counts before they have been understood. */
 export const wantsJson = (): boolean => process.argv.includes('--json');
@@ -44,15 +44,25 @@ export const note = (line: string): void => aside('note', line, `pgnotion: ${lin
 export const warn = ({ path, message, remedy }: Fault, text: string): void =>
   aside('warning', { path, message, remedy }, `pgnotion: warning: ${text}`);
 
-/** Asks on a terminal; where there is none, nobody can say yes. */
+/** Asks on a terminal, and throws `not_confirmed` unless the answer is yes; where there is none, nobody can say yes. */
 export async function ask(question: string): Promise<boolean> {
   if (!process.stdin.isTTY || !process.stderr.isTTY) return false;
   const terminal = createInterface({ input: process.stdin, output: process.stderr });
   try {
-    return /^y(es)?$/i.test((await terminal.question(`${question}\nGo on? (yes/no) `)).trim());
+    const answer = await terminal.question(`${question}\nGo on? (yes/no) `);
+    if (/^y(es)?$/i.test(answer.trim())) return true;
+  } catch (error) {
+    // Ctrl-C, and Ctrl-D for the end of the input, leave the cursor behind the question.
+    if (!(error instanceof Error && error.name === 'AbortError')) throw error;
+    process.stderr.write('\n');
   } finally {
     terminal.close();
   }
+  throw new PgnotionError({
+    code: 'not_confirmed',
+    message: 'it was not confirmed, and is not done',
+    remedy: 'run the command again and answer yes, if it is meant',
+  });
 }
 
 /** Whoever reads the output may have had enough of it, as `head` does: that is no error. */
