@@ -1,4 +1,5 @@
 import { matchValuesOf } from '../model/adoption.ts';
+import { commandOf } from '../model/command-line.ts';
 import { contactVerdict, holdsRows, MADE_JUST_NOW_MS, readingDueMs } from '../model/first-contact.ts';
 import type { PageId } from '../model/ids.ts';
 import type { ResolvedTable } from '../model/mapping.ts';
@@ -147,7 +148,7 @@ async function holdMassOfRows(
   if (!holdsRows({ made, isMatched, pages, unlinked, rows, coming }, guards.creation)) return;
   const cause = isMatched
     ? `${coming} rows match none of the ${pages} pages that the database had when pgnotion came to it`
-    : `${coming} rows have no page, and nothing says which of the ${unlinked} pages without a record may be theirs: to join them by what they hold, set \`match\` for ${table.name} and run \`pgnotion reset ${table.name}\` before the next start`;
+    : `${coming} rows have no page, and nothing says which of the ${unlinked} pages without a record may be theirs: to join them by what they hold, set \`match\` for ${table.name} and run ${commandOf('reset', table.name, '--yes')} before the next start`;
   const load = { crossed: 0, waiting: 0, coming, records: rows };
   await holdRows(sql, table.name, coming, massPages(load, cause));
 }

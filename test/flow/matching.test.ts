@@ -208,7 +208,7 @@ test('invariant 10: pages of a database are imported into an empty table by one 
   await sides.rest();
   expect([await lines(), await people()]).toEqual([[{ kind: 'creation', changes: count + 2 }], []]);
   await sides.sql(`select pgnotion.approve_guarded('people', null, 'creation')`);
-  await eventually(async () => (await people()).length === count, { timeoutMs: 120_000 });
+  await eventually(async () => (await people()).length === count, { timeoutMs: 240_000 });
   await sides.rest();
   const ids = (await people()).map(({ id }) => id);
   expect(new Set(ids).size).toBe(count);

@@ -7,8 +7,8 @@ import { shopConfig, shopRows, shopSchema } from '../support/shop.ts';
 import { type Sides, sidesOf, soon, typed } from '../support/sides.ts';
 
 // A database that a person made, whose pages carry no record id, and a table with rows: nothing says what belongs together.
-const ROWS = 120;
-const PAGES = 60;
+const ROWS = 60;
+const PAGES = 30;
 
 let cli: CliStage;
 let sides: Sides;
@@ -75,7 +75,7 @@ test('invariant 10: rows and pages that may be each other’s wait on both sides
   expect([pagesNow(), await rowsNow()]).toEqual([PAGES + 1, ROWS]);
   await cli.run(['guarded', 'approve', 'items', '--kind', 'creation']);
   await eventually(async () => pagesNow() === ROWS + PAGES && (await rowsNow()) === ROWS + PAGES, {
-    timeoutMs: 120_000,
+    timeoutMs: 240_000,
   });
   await soon(async () => (await lines()).length === 0);
   expect(await sides.failures()).toEqual([]);
@@ -112,5 +112,5 @@ test('an approval while rows are being set aside reaches all of them', async () 
     everyMs: 5,
   });
   await sides.sql(`select pgnotion.approve_guarded('items', null, 'creation')`);
-  await eventually(() => pagesNow() >= ROWS + PAGES, { timeoutMs: 120_000 });
+  await eventually(() => pagesNow() >= ROWS + PAGES, { timeoutMs: 240_000 });
 });
