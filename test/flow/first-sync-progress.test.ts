@@ -106,9 +106,11 @@ test('invariant 9: the first sync is told of alike everywhere, goes on after kil
   expect(again).toMatchObject({ total: ROWS });
   expect(again?.done).toBeGreaterThanOrEqual(kept?.done ?? ROWS);
   await second.says('the first sync is done', 120_000);
-  expect(told(second, 'the first sync is done')).toMatchObject([
-    { rows: ROWS, pagesCreated: ROWS, setAside: 0 },
-  ]);
+  const [outcome, ...more] = told(second, 'the first sync is done');
+  expect([outcome, more]).toMatchObject([{ rows: ROWS, setAside: 0 }, []]);
+  // Pages whose requests were under way when it was killed are found instead of made; four are under way at most.
+  expect(outcome?.pagesCreated).toBeGreaterThanOrEqual(ROWS - 4);
+  expect(outcome?.pagesCreated).toBeLessThanOrEqual(ROWS);
   // It is told once everything is in Notion, and not before.
   const pages = stage.sandbox.control.listDatabases().reduce((sum, each) => sum + each.pages, 0);
   expect(pages).toBe(ROWS);
