@@ -208,16 +208,7 @@ export async function sharedContext(
   const { log, config, db, writer, tables } = installation;
   const secret = await tagSecret(store);
   const schema = createSchemaTracker({ store, notion, tables, onDirty, log });
-  const shapes = createShapes({
-    store,
-    db: briefQueries(installation.pool),
-    mappings: config.tables,
-    strategy: installation.environment.SYNC_CONFLICT_STRATEGY,
-    tables: schema.tables,
-    replace: schema.replace,
-    onDirty,
-    log,
-  });
+  const shapes = shapesOf(installation, store, schema, onDirty);
   const ends = {
     store,
     notion: schema.notion,
@@ -248,6 +239,24 @@ export async function sharedContext(
     readLog: createReadLog(db, store, secret, unread),
   };
 }
+
+const shapesOf = (
+  { pool, db, config, environment, log }: Installation,
+  store: Store,
+  { tables, replace }: ReturnType<typeof createSchemaTracker>,
+  onDirty: () => void,
+): ReturnType<typeof createShapes> =>
+  createShapes({
+    store,
+    db: briefQueries(pool),
+    rows: db,
+    mappings: config.tables,
+    strategy: environment.SYNC_CONFLICT_STRATEGY,
+    tables,
+    replace,
+    onDirty,
+    log,
+  });
 
 async function sourceOf(store: Store, name: TableName): Promise<Source> {
   const source = await readSource(store, name);

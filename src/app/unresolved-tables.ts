@@ -1,11 +1,12 @@
-import { type Drift, driftOf, driftsOfFaults, driftsOfFields } from '../model/drift.ts';
+import { type Drift, driftOf, driftsOfFaults } from '../model/drift.ts';
 import { PgnotionError } from '../model/errors.ts';
+import type { NamedNow } from '../model/known-columns.ts';
 import type { TableMapping } from '../model/mapping.ts';
 import { briefQueries } from '../postgres/brief-queries.ts';
 import { sampleFaults } from '../postgres/query-checks.ts';
 import { everythingWrong, resolveEach } from '../postgres/resolve-each.ts';
-import { keepFieldFaults } from '../reconcile/field-faults.ts';
-import type { Log } from '../runtime/log.ts';
+import { keepShapeFaults } from '../reconcile/field-faults.ts';
+import { namesFor } from '../reconcile/named-now.ts';
 import { keepTrying, pause } from '../runtime/retry.ts';
 import type { Service } from '../runtime/service.ts';
 import { readSources, suspendTable } from '../state/sources.ts';
@@ -37,9 +38,11 @@ export async function suspendUnresolved(installation: Installation, store: Store
   for (const mapping of config.tables) {
     const faults = paused.get(mapping.name) ?? [];
     if (faults.length > 0) log.error({ table: mapping.name, faults }, 'fields of a table are paused');
-    await store.transaction((sql) => keepFieldFaults(sql, mapping.name, driftsOfFields(faults, mapping)));
+    const denied = tables.find(({ name }) => name === mapping.name)?.denied ?? [];
+    const now = await namesFor(store, pool, mapping, faults);
+    await store.transaction((sql) => keepShapeFaults(sql, mapping, { paused: faults, denied, now }));
     const error = unresolved.get(mapping.name);
-    if (error !== undefined) await suspendFor(store, log, mapping, error);
+    if (error !== undefined) await suspendFor({ store, log, pool }, mapping, error);
   }
 }
 
@@ -82,7 +85,7 @@ async function untilResolved(
           const error = now.unresolved.get(mapping.name);
           if (error === undefined || reasons.get(mapping.name) === error.message) continue;
           reasons.set(mapping.name, error.message);
-          await suspendFor(store, log, mapping, error);
+          await suspendFor({ store, log, pool }, mapping, error);
         }
         healthy();
       }
@@ -91,18 +94,23 @@ async function untilResolved(
   );
 }
 
+type Suspending = Pick<Installation, 'log' | 'pool'> & { readonly store: Store };
+
 async function suspendFor(
-  store: Store,
-  log: Log,
+  { store, log, pool }: Suspending,
   mapping: TableMapping,
   error: PgnotionError,
 ): Promise<void> {
-  const drifts = driftsOf(mapping, error);
+  const drifts = driftsOf(mapping, error, await namesFor(store, pool, mapping, error.faults));
   await store.transaction((sql) => suspendTable(sql, log, { table: mapping.name, code: error.code, drifts }));
 }
 
-function driftsOf(mapping: TableMapping, { message, remedy, faults }: PgnotionError): readonly Drift[] {
-  if (faults.length > 0) return driftsOfFaults(faults, mapping);
+function driftsOf(
+  mapping: TableMapping,
+  { message, remedy, faults }: PgnotionError,
+  now: NamedNow,
+): readonly Drift[] {
+  if (faults.length > 0) return driftsOfFaults(faults, mapping, now);
   const oneLine = (text: string): string => text.replaceAll(/\s*\n\s*/g, ' ');
   const told = { field: '', detail: oneLine(message), remedy: oneLine(remedy) };
   return [driftOf('table_unreadable', { ...told, remedyKind: 'sql' })];

@@ -1,4 +1,6 @@
 import type { Fault } from './errors.ts';
+import { type QualifiedName, splitQualified } from './ids.ts';
+import { type NamedNow, NOTHING_KNOWN } from './known-columns.ts';
 import type { TableMapping } from './mapping.ts';
 import { listed, sentences } from './sentences.ts';
 
@@ -34,8 +36,10 @@ const KINDS = {
   table_changed: { side: 'postgres', pauses: 'table', remedy: 'sql' },
   column_missing: { side: 'postgres', pauses: 'field', remedy: 'config' },
   column_unfit: { side: 'postgres', pauses: 'field', remedy: 'config' },
+  column_unreadable: { side: 'postgres', pauses: 'field', remedy: 'sql' },
   expression_broken: { side: 'postgres', pauses: 'field', remedy: 'config' },
   table_unreadable: { side: 'postgres', pauses: 'table', remedy: 'config' },
+  write_denied: { side: 'postgres', pauses: 'nothing', remedy: 'sql' },
   publication: { side: 'postgres', pauses: 'nothing', remedy: 'nothing' },
 } as const satisfies Readonly<Record<string, Traits>>;
 
@@ -71,7 +75,12 @@ export const driftOf = (
 export const SUSPENDING = DRIFT_KINDS.filter((kind) => KINDS[kind].pauses === 'table');
 
 /** The kinds for which a field stands still because of its column. */
-export const FIELD_FAULTS: readonly DriftKind[] = ['column_missing', 'column_unfit', 'expression_broken'];
+export const FIELD_FAULTS: readonly DriftKind[] = [
+  'column_missing',
+  'column_unfit',
+  'column_unreadable',
+  'expression_broken',
+];
 
 /** One entry for each field and kind: what several authors say about the same stands together. */
 export function merged(drifts: readonly Drift[]): readonly Drift[] {
@@ -100,32 +109,39 @@ type TablePlaces = Pick<TableMapping, 'name' | 'source'> & {
 };
 
 /** What the catalog says against a table that cannot be synced, each in the place that its path names. */
-export const driftsOfFaults = (faults: readonly Fault[], table: TablePlaces): readonly Drift[] =>
-  driftsOfFields(faults, table).map((drift) =>
+export const driftsOfFaults = (
+  faults: readonly Fault[],
+  table: TablePlaces,
+  now: NamedNow = NOTHING_KNOWN,
+): readonly Drift[] =>
+  driftsOfFields(faults, table, now).map((drift) =>
     drift.pauses === 'table' ? drift : driftOf('table_changed', { ...drift }),
   );
 
 /** What the catalog says against fields of a table that goes on without them. */
-export const driftsOfFields = (faults: readonly Fault[], table: TablePlaces): readonly Drift[] =>
-  faults.flatMap((fault) => driftsOfFault(fault, table));
+export const driftsOfFields = (
+  faults: readonly Fault[],
+  table: TablePlaces,
+  now: NamedNow = NOTHING_KNOWN,
+): readonly Drift[] => faults.flatMap((fault) => driftsOfFault(fault, table, now));
 
-function driftsOfFault({ path, message, remedy, drift }: Fault, table: TablePlaces): readonly Drift[] {
+function driftsOfFault(fault: Fault, table: TablePlaces, now: NamedNow): readonly Drift[] {
+  const { path, message, remedy, drift } = fault;
   const { name, source, fields } = table;
   const detail = `${path}: ${message}`;
   if (drift === 'table_missing')
-    return [driftOf(drift, { field: '', detail, remedy: tableRemedy(path, name, remedy) })];
-  if (drift !== undefined) return [driftOf(drift, { field: '', detail, remedy })];
+    return [driftOf(drift, { field: '', detail, remedy: tableRemedy(fault, table, now) })];
   const column = path.startsWith(`${source}.`) ? path.slice(source.length + 1) : null;
   if (column !== null) {
     const reading = fields.filter((each) => each.source.kind === 'column' && each.source.column === column);
-    return (reading.length === 0 ? [null] : reading).map((each) =>
-      driftOf('column_missing', {
-        field: each?.property ?? '',
-        detail,
-        remedy: columnRemedy(each?.property ?? null, column, { source, remedy }),
-      }),
-    );
+    return (reading.length === 0 ? [null] : reading).map((each) => {
+      const field = each?.property ?? '';
+      if (drift !== undefined) return driftOf(drift, { field, detail, remedy });
+      const told = columnRemedy(each?.property ?? null, column, { source, remedy, now });
+      return driftOf('column_missing', { field, detail, ...told });
+    });
   }
+  if (drift !== undefined) return [driftOf(drift, { field: '', detail, remedy })];
   const ofConfig = `tables.${name}.fields.`;
   const ofField = fields.find(({ property }) =>
     [`${source} ${property}`, `${ofConfig}${property}`].some(
@@ -138,17 +154,56 @@ function driftsOfFault({ path, message, remedy, drift }: Fault, table: TablePlac
   return [driftOf('column_unfit', { field, detail, remedy: `${remedy}; or change the column in SQL` })];
 }
 
-/** It may be called otherwise by now, stand in another schema, or be gone. */
-const tableRemedy = (path: string, name: string, remedy: string): string =>
-  `give the table its name back in SQL (ALTER TABLE … RENAME TO, or SET SCHEMA), or make it again; or, if ${path} is called otherwise for good, set the source of tables.${name} in the configuration (${remedy}), and run \`pgnotion start\` again`;
+const AGAIN = 'and run `pgnotion start` again';
 
-/** A renamed column looks as one that was dropped: only a person knows which it was. */
+/** It may be called otherwise by now, stand in another schema, or be gone. */
+function tableRemedy({ path, remedy }: Fault, { name, source }: TablePlaces, now: NamedNow): string {
+  if (path !== source)
+    return `give the table its name back in SQL (ALTER TABLE … RENAME TO, or SET SCHEMA), or make it again; or, if ${path} is called otherwise for good, name it so in the query and in dependsOn of tables.${name} in the configuration, ${AGAIN}`;
+  if (now.table !== null)
+    return `give the table its name back in SQL: ${renaming(now.table, source)} or, if it is to be called ${now.table}, set source: ${quote(now.table)} of tables.${name} in the configuration, ${AGAIN}`;
+  return `give the table its name back in SQL (ALTER TABLE … RENAME TO, or SET SCHEMA), or make it again; or, if ${path} is called otherwise for good, set the source of tables.${name} in the configuration (${remedy}), ${AGAIN}`;
+}
+
+function renaming(from: QualifiedName, to: QualifiedName): string {
+  const [[schema, relation], [wanted, name]] = [splitQualified(from), splitQualified(to)];
+  const at = (place: string): string => `ALTER TABLE ${quote(place)}.${quote(relation)}`;
+  return [
+    ...(schema === wanted ? [] : [`${at(schema)} SET SCHEMA ${quote(wanted)};`]),
+    ...(relation === name ? [] : [`${at(wanted)} RENAME TO ${quote(name)};`]),
+  ].join(' ');
+}
+
+/** Without what was known of the column, a renamed one looks as one that was dropped. */
 function columnRemedy(
   property: string | null,
   column: string,
-  { source, remedy }: { readonly source: string; readonly remedy: string },
-): string {
+  {
+    source,
+    remedy,
+    now,
+  }: { readonly source: QualifiedName; readonly remedy: string; readonly now: NamedNow },
+): Pick<Drift, 'remedy'> & Partial<Pick<Drift, 'remedyKind'>> {
   const setting = property === null ? 'the key' : `the field ${JSON.stringify(property)}`;
-  const back = `ALTER TABLE ${source} RENAME COLUMN … TO "${column}", or ADD COLUMN "${column}" …`;
-  return `call the column of ${setting} in the configuration as it is called now (${remedy}), and run \`pgnotion start\` again; or give the table the column in SQL: ${back}`;
+  const known = now.columns[column];
+  const alter = `ALTER TABLE ${splitQualified(now.table ?? source)
+    .map(quote)
+    .join('.')}`;
+  if (known === undefined) {
+    const back = `ALTER TABLE ${source} RENAME COLUMN … TO "${column}", or ADD COLUMN "${column}" …`;
+    return {
+      remedy: `call the column of ${setting} in the configuration as it is called now (${remedy}), ${AGAIN}; or give the table the column in SQL: ${back}`,
+    };
+  }
+  if (known.name !== null)
+    return {
+      remedy: `call the column of ${setting} in the configuration ${quote(known.name)}, as it is called now, ${AGAIN}; or give it its name back in SQL: ${alter} RENAME COLUMN ${quote(known.name)} TO ${quote(column)};`,
+    };
+  const leave = property === null ? '' : `; or take ${setting} out of the configuration, ${AGAIN}`;
+  return {
+    remedyKind: 'sql',
+    remedy: `give the table the column again in SQL, whose rows then take what their pages show: ${alter} ADD COLUMN ${quote(column)} ${known.type};${leave}`,
+  };
 }
+
+const quote = (name: string): string => `"${name.replaceAll('"', '""')}"`;

@@ -1,5 +1,6 @@
 import type { SqlText } from './change.ts';
 import type { Codec, CodecOptions, ColumnShape, PropertyType, SchemaOptions } from './codecs/codec.ts';
+import type { Fault } from './errors.ts';
 import type { QualifiedName, TableName } from './ids.ts';
 
 /** Which way changes of a table or a field travel. */
@@ -128,6 +129,8 @@ export type ResolvedTable = Omit<TableMapping, 'fields' | 'dependsOn' | 'conflic
   readonly fields: readonly ResolvedField[];
   /** Properties of the configuration that it goes without, because their columns are gone or do not suit them. */
   readonly pausedFields?: readonly string[];
+  /** What the role of the connection may not write; absent if it may write all. */
+  readonly denied?: readonly Fault[];
   /** With the condition in it; null if every row of the source table is synced, and is read as it is. */
   readonly query: string | null;
   readonly dependsOn: readonly ResolvedDependency[];

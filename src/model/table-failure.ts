@@ -19,7 +19,8 @@ export function tableFailure(error: unknown): Drift | null {
   return driftOf('table_unreadable', {
     field: '',
     detail: answer.text,
-    remedy: 'bring the table and the configuration back in line, and restart if the mapping changed',
+    remedy:
+      'give back in SQL what the message names; or correct the query or the expressions of the table in the configuration, and run `pgnotion start` again',
   });
 }
 

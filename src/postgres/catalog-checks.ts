@@ -1,9 +1,10 @@
 import pg from 'pg';
 import type { Fault } from '../model/errors.ts';
-import { type QualifiedName, qualifiedName } from '../model/ids.ts';
+import type { QualifiedName } from '../model/ids.ts';
 import { nearest } from '../model/nearest.ts';
 import type { TableRequest, TableRow } from './catalog-rows.ts';
 import { quoteQualified } from './pool.ts';
+import { checkPrivileges } from './privilege-checks.ts';
 
 /** What speaks against syncing a table as it is asked for. `others` are the tables that there are. */
 export function checkTable(
@@ -108,20 +109,4 @@ function checkKey({ table, key }: TableRequest, row: TableRow): readonly Fault[]
       remedy,
     },
   ];
-}
-
-/** A privilege on the table or on each column that is used will do. */
-function checkPrivileges({ table, columns, key, writes }: TableRequest, row: TableRow): readonly Fault[] {
-  const used = row.columns.filter((column) => columns.includes(column.name) || key.includes(column.name));
-  const lacks: string[] = [];
-  if (!row.privileges.select && !used.every((column) => column.select)) lacks.push('SELECT');
-  if (writes) {
-    const writable = used.filter((column) => columns.includes(column.name) && !column.generated);
-    if (!row.privileges.insert && !writable.every((column) => column.insert)) lacks.push('INSERT');
-    if (!row.privileges.update && !writable.every((column) => column.update)) lacks.push('UPDATE');
-    if (!row.privileges.delete) lacks.push('DELETE');
-  }
-  if (lacks.length === 0) return [];
-  const remedy = `GRANT ${lacks.join(', ')} ON ${quoteQualified(qualifiedName(row.schema, row.relation))} TO the role that pgnotion connects as (and USAGE on its schema);`;
-  return [{ path: table, message: `this role has no ${lacks.join(', ')} on it`, remedy }];
 }

@@ -33,6 +33,10 @@ export type TableRow = {
   readonly identity: 'd' | 'f' | 'i' | 'n';
   readonly identityColumns: readonly string[];
   readonly primaryKey: readonly string[];
+  /** The role of the connection, quoted where it has to be. */
+  readonly role: string;
+  /** Whether that role has USAGE on the table's schema. */
+  readonly usage: boolean;
   readonly privileges: Privileges;
   readonly columns: readonly {
     readonly name: string;
@@ -111,6 +115,7 @@ export const TABLES = `
     'identity', c.relreplident,
     'identityColumns', ${INDEX_COLUMNS("case c.relreplident when 'd' then i.indisprimary when 'i' then i.indisreplident end")},
     'primaryKey', ${INDEX_COLUMNS('i.indisprimary')},
+    'role', quote_ident(current_user), 'usage', has_schema_privilege(n.oid, 'usage'),
     'privileges', json_build_object(${privilegesOf(['select', 'insert', 'update', 'delete'], (name) => `has_table_privilege(c.oid, '${name}')`)}),
     'constraints', (${CONSTRAINTS}),
     'replaced', (select coalesce(json_agg(distinct case r.ev_type when '2' then 'update' when '3' then 'insert' else 'delete' end), '[]')

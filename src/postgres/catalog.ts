@@ -6,7 +6,8 @@ import type { RowStatement, TableMapping } from '../model/mapping.ts';
 import { checkTable } from './catalog-checks.ts';
 import { type ConstraintRow, TABLES, type TableRequest, type TableRow } from './catalog-rows.ts';
 import { isConnectionLost, mayPassLater } from './connection-lost.ts';
-import { errorCode, faultsError, type Queryable, quoteQualified } from './pool.ts';
+import { grantFor } from './missing-grants.ts';
+import { faultsError, type Queryable, quoteQualified } from './pool.ts';
 import { loadTypes, type TypeResolver } from './types.ts';
 
 export type CatalogColumn = {
@@ -31,8 +32,12 @@ export type CatalogTable = {
   readonly replaced: readonly RowStatement[];
 };
 
+/** A table that was asked for, and what the role of the connection may not write of it. */
+type InspectedTable = CatalogTable & { readonly denied: readonly Fault[] };
+
 type Inspection = {
-  readonly tables: ReadonlyMap<QualifiedName, CatalogTable>;
+  readonly tables: ReadonlyMap<QualifiedName, InspectedTable>;
+  /** What else speaks against the requests. */
   readonly faults: readonly Fault[];
 };
 
@@ -69,18 +74,35 @@ async function inspectTables(db: Queryable, requests: readonly TableRequest[]): 
     requests.map((request) => request.table),
   );
   const others = requests.every((request) => found.has(request.table)) ? [] : await listTables(db);
-  const faults = requests.flatMap((request) => checkTable(request, found.get(request.table)?.row, others));
-  return { tables: new Map([...found].map(([name, { table }]) => [name, table])), faults };
+  const all = requests.flatMap((request) =>
+    checkTable(request, found.get(request.table)?.row, others).map((fault) => ({
+      name: request.table,
+      fault,
+    })),
+  );
+  const denied = all.filter(({ fault }) => fault.drift === 'write_denied');
+  const deniedOf = (table: QualifiedName): readonly Fault[] =>
+    denied.flatMap(({ name, fault }) => (name === table ? [fault] : []));
+  return {
+    tables: new Map([...found].map(([name, { table }]) => [name, { ...table, denied: deniedOf(name) }])),
+    faults: all.filter((each) => !denied.includes(each)).map(({ fault }) => fault),
+  };
 }
 
-/** As `inspectTables`. Throws PgnotionError `catalog_mismatch` that lists all that is wrong. */
+/**
+ * As `inspectTables`. Throws PgnotionError `catalog_mismatch` that lists all that is wrong; what cannot be written is wrong too,
+ * unless it is only `noted`.
+ */
 export async function readCatalog(
   db: Queryable,
   requests: readonly TableRequest[],
-): Promise<ReadonlyMap<QualifiedName, CatalogTable>> {
+  writes: 'needed' | 'noted' = 'needed',
+): Promise<ReadonlyMap<QualifiedName, InspectedTable>> {
   const { tables, faults } = await inspectTables(db, requests);
-  if (faults.length > 0)
-    throw faultsError('catalog_mismatch', 'the database does not have what the configuration names:', faults);
+  const denied = writes === 'noted' ? [] : [...tables.values()].flatMap((table) => table.denied);
+  const wrong = [...faults, ...denied];
+  if (wrong.length > 0)
+    throw faultsError('catalog_mismatch', 'the database does not have what the configuration names:', wrong);
   return tables;
 }
 
@@ -149,15 +171,15 @@ export async function describeExpressions(
   const probe = (sqls: readonly string[], remedy: string): Promise<Omit<Fault, 'path'> | null> =>
     select(sqls).then(
       () => null,
-      (error: unknown) => {
+      async (error: unknown) => {
         if (isConnectionLost(error) || mayPassLater(error)) throw error;
-        return { message: messageOf(error), remedy: errorCode(error) === '42501' ? GRANT : remedy };
+        return { message: messageOf(error), remedy: (await grantFor(db, error)) ?? remedy };
       },
     );
 
   const broken = await probe(
     [],
-    'try the query in psql: it must run by itself, without a semicolon at its end',
+    'give back in SQL what the message names, or correct the query in the configuration (in psql it must run by itself, without a semicolon at its end)',
   );
   if (broken !== null)
     throw faultsError('expression_invalid', 'PostgreSQL does not accept this source:', [
@@ -186,7 +208,3 @@ export async function describeExpressions(
     throw faultsError('expression_invalid', 'PostgreSQL does not accept these expressions:', faults);
   }
 }
-
-/** For what the role of the connection may not read, whose name PostgreSQL's message has. */
-const GRANT =
-  'as the owner of what the message names: GRANT SELECT ON it TO the role that pgnotion connects as (and USAGE on its schema, or EXECUTE if it is a function)';

@@ -35,7 +35,8 @@ export async function resolveEach(
   const unresolved = new Map<TableName, PgnotionError>();
   const paused = new Map<TableName, readonly Fault[]>();
   for (const mapping of mappings.filter(({ name }) => only === undefined || name === only)) {
-    const found = await resolveWithout(db, mapping, { strategy, ranks, all: mappings, tolerant });
+    const ranked = { strategy, ranks, all: mappings, tolerant, writes: 'noted' } as const;
+    const found = await resolveWithout(db, mapping, ranked);
     if (found instanceof PgnotionError) {
       unresolved.set(mapping.name, found);
       continue;
@@ -151,7 +152,7 @@ export async function everythingWrong(
   strategy: ConflictStrategy,
   all: readonly TableMapping[] = mappings,
 ): Promise<PgnotionError | null> {
-  const ranked = { strategy, ranks: orderTables(all), all, tolerant: false };
+  const ranked = { strategy, ranks: orderTables(all), all, tolerant: false, writes: 'needed' } as const;
   const errors: PgnotionError[] = [];
   for (const mapping of mappings) errors.push(...(await errorsOf(db, mapping, ranked)));
   const [first] = errors;

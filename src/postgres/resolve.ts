@@ -54,6 +54,7 @@ export async function resolveTables(
     ranks: orderTables(mappings),
     all: mappings,
     tolerant: false,
+    writes: 'needed',
   });
 }
 
@@ -64,21 +65,24 @@ export type Ranked = {
   readonly all: readonly TableMapping[];
   /** Takes a table too whose fields a start would refuse to map: it is synced already, and has changed. */
   readonly tolerant: boolean;
+  /** Whether a table that cannot be written to is refused; `noted`: its rows are read all the same. */
+  readonly writes: 'needed' | 'noted';
 };
 
 /** As `resolveTables`, for some tables of a configuration. */
 export async function resolveRanked(
   db: Queryable,
   mappings: readonly TableMapping[],
-  { strategy, ranks, all, tolerant }: Ranked,
+  { strategy, ranks, all, tolerant, writes }: Ranked,
 ): Promise<readonly ResolvedTable[]> {
-  const catalog = await readCatalog(db, mappings.flatMap(requestsOf));
+  const catalog = await readCatalog(db, mappings.flatMap(requestsOf), writes);
   const faults: Fault[] = [];
   const tables: ResolvedTable[] = [];
   for (const mapping of mappings) {
     const rank = ranks.get(mapping.name) ?? 0;
     const plain = await resolveTable(db, mapping, catalog, { strategy, rank });
-    const { table, refused } = withReferences(plain, mapping, all);
+    const denied = catalog.get(mapping.source)?.denied ?? [];
+    const { table, refused } = withReferences(denied.length > 0 ? { ...plain, denied } : plain, mapping, all);
     tables.push(table);
     faults.push(...refused);
     faults.push(...softDeleteFaults(mapping, catalog), ...computedFaults(mapping, catalog));

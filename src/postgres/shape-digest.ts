@@ -1,4 +1,5 @@
 import { type QualifiedName, splitQualified } from '../model/ids.ts';
+import type { KnownColumns } from '../model/known-columns.ts';
 import type { Queryable } from './pool.ts';
 
 /**
@@ -6,7 +7,7 @@ import type { Queryable } from './pool.ts';
  * checks, constraints, rules, policies, triggers with what they run, and rights. Parameters: schemas, and beside them the
  * tables' names.
  */
-const DIGESTS = `
+const SHAPES = `
   with recursive wanted as (
     select w.place, c.oid, c.relowner, c.relacl, c.relrowsecurity, c.relforcerowsecurity
       from unnest($1::text[], $2::text[]) with ordinality as w (schema, relation, place)
@@ -50,23 +51,35 @@ const DIGESTS = `
     select w.place, concat_ws(' ', 'policy', l.polname, l.polcmd, l.polpermissive, l.polroles::text,
                               pg_get_expr(l.polqual, l.polrelid), pg_get_expr(l.polwithcheck, l.polrelid))
       from wanted w join pg_policy l on l.polrelid = w.oid)
-  select place::int::text as place, md5(string_agg(part, chr(10) order by part collate "C")) as digest
-    from parts group by place`;
+  select p.place::int::text as place, md5(string_agg(p.part, chr(10) order by p.part collate "C")) as digest,
+         (select coalesce(jsonb_object_agg(a.attname, jsonb_build_object('id', w.oid || '/' || a.attnum,
+                                                             'type', format_type(a.atttypid, a.atttypmod))), '{}')
+            from wanted w join pg_attribute a on a.attrelid = w.oid and a.attnum > 0 and not a.attisdropped
+           where w.place = p.place)::text as columns
+    from parts p group by p.place`;
 
-/** A digest for each of these tables that is there: another one as soon as the catalog says something else of it. */
-export async function shapeDigests(
+/** What the catalog says of a table. */
+type TableShape = {
+  /** Another one as soon as the catalog says something else of the table. */
+  readonly digest: string;
+  readonly columns: KnownColumns;
+};
+
+/** That of each of these tables that is there. */
+export async function shapesOf(
   db: Queryable,
   tables: readonly QualifiedName[],
-): Promise<ReadonlyMap<QualifiedName, string>> {
+): Promise<ReadonlyMap<QualifiedName, TableShape>> {
   const parts = tables.map(splitQualified);
-  const { rows } = await db.query<{ place: string; digest: string }>(DIGESTS, [
+  const { rows } = await db.query<{ place: string; digest: string; columns: string }>(SHAPES, [
     parts.map(([schema]) => schema),
     parts.map(([, relation]) => relation),
   ]);
   return new Map(
-    rows.flatMap(({ place, digest }) => {
+    rows.flatMap(({ place, digest, columns }) => {
       const table = tables[Number(place) - 1];
-      return table === undefined ? [] : [[table, digest] as const];
+      if (table === undefined) return [];
+      return [[table, { digest, columns: JSON.parse(columns) as KnownColumns }] as const];
     }),
   );
 }

@@ -96,11 +96,14 @@ function sourceOf({ listing, row, columns, more, publishing }: Found): SourceFac
     foreignKeys: foreignKeysOf(row.constraints),
     checks: row.constraints.filter(({ kind }) => kind === 'c'),
     faults,
-    writeGrant: checkTable({ ...request, writes: true }, row, [])[0]?.remedy ?? null,
+    writeGrant: grantsIn(checkTable({ ...request, writes: true }, row, [])),
     rowSecurity: more?.rowSecurity ?? false,
     policies: more?.policies ?? [],
   };
 }
+
+const grantsIn = (faults: readonly Fault[]): string | null =>
+  faults.flatMap(({ drift, remedy }) => (drift === 'write_denied' ? [remedy] : [])).join(' ') || null;
 
 /** The primary key; without one, what the replica identity is. */
 const keyOf = ({ primaryKey, identity, identityColumns }: TableRow): readonly string[] =>

@@ -1,5 +1,8 @@
-import { type Drift, FIELD_FAULTS } from '../model/drift.ts';
+import { type Drift, driftsOfFields, FIELD_FAULTS } from '../model/drift.ts';
+import type { Fault } from '../model/errors.ts';
 import type { TableName } from '../model/ids.ts';
+import type { NamedNow } from '../model/known-columns.ts';
+import type { TableMapping } from '../model/mapping.ts';
 import { driftEntries, keepDrifts } from '../state/drift.ts';
 import { compareAgain } from '../state/sources.ts';
 import type { Sql } from '../state/sql.ts';
@@ -27,4 +30,20 @@ export async function keepFieldFaults(
   await askSweep(sql, table);
   await compareAgain(sql, [table]);
   return back;
+}
+
+type ShapeFaults = {
+  readonly paused?: readonly Fault[];
+  readonly denied?: readonly Fault[];
+  readonly now?: NamedNow;
+};
+
+/** The same, and what of the table cannot be written: edits of that are refused one by one, and everything else goes on. */
+export async function keepShapeFaults(
+  sql: Sql,
+  table: TableMapping,
+  { paused = [], denied = [], now }: ShapeFaults,
+): Promise<void> {
+  await keepDrifts(sql, table.name, ['write_denied'], driftsOfFields(denied, table));
+  await keepFieldFaults(sql, table.name, driftsOfFields(paused, table, now));
 }

@@ -19,6 +19,7 @@ import { driftEntries, keepDrifts } from '../state/drift.ts';
 import { publishedAs, readFingerprint, saveFingerprint } from '../state/publication-fingerprint.ts';
 import { compareAgain, permit, readSources, refuse } from '../state/sources.ts';
 import type { Sql, Store } from '../state/sql.ts';
+import { namesFor } from './named-now.ts';
 
 type PublicationContext = {
   readonly store: Store;
@@ -196,18 +197,24 @@ function gapsOf(
 }
 
 async function actionsOf(
-  { store, tables }: PublicationContext,
+  { store, pool, tables }: PublicationContext,
   faults: ReadonlyMap<TableName, readonly Fault[]>,
   gaps: ReadonlyMap<QualifiedName, string>,
 ): Promise<readonly Action[]> {
   const sources = await readSources(store);
   const entries = await driftEntries(store);
   const told = new Set(entries.filter(({ kind }) => kind === DRIFT).map((each) => each.table_name));
+  const drifted = new Map<TableName, readonly Drift[]>();
+  for (const mapped of tables.values()) {
+    const wrong = faults.get(mapped.name) ?? [];
+    const now = await namesFor(store, pool, mapped, wrong);
+    drifted.set(mapped.name, driftsOfFaults(wrong, mapped, now).map(asPublished));
+  }
   return [...tables.values()].flatMap((mapped): readonly Action[] => {
     const { name: table } = mapped;
     const source = sources.get(table);
     if (source === undefined) return [];
-    const drifts = driftsOfFaults(faults.get(table) ?? [], mapped).map(asPublished);
+    const drifts = drifted.get(table) ?? [];
     const actions: Action[] = [];
     const isTold =
       source.pausedBy === 'refused' &&

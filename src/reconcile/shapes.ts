@@ -1,24 +1,32 @@
-import { type Drift, driftsOfFaults, driftsOfFields } from '../model/drift.ts';
-import type { QualifiedName, TableName } from '../model/ids.ts';
+import { type Drift, driftsOfFaults } from '../model/drift.ts';
+import type { Fault } from '../model/errors.ts';
+import type { TableName } from '../model/ids.ts';
 import { sameJson } from '../model/json.ts';
+import type { NamedNow } from '../model/known-columns.ts';
 import type { ConflictStrategy, ResolvedTable, TableMapping } from '../model/mapping.ts';
 import { listed } from '../model/sentences.ts';
 import { tableFailure } from '../model/table-failure.ts';
+import { grantFor } from '../postgres/missing-grants.ts';
 import type { Queryable } from '../postgres/pool.ts';
 import { resolveEach } from '../postgres/resolve-each.ts';
 import { isReadBlocked } from '../postgres/row-statement-error.ts';
-import { shapeDigests } from '../postgres/shape-digest.ts';
+import type { UserDatabase } from '../postgres/rows.ts';
+import { shapesOf } from '../postgres/shape-digest.ts';
 import type { Log } from '../runtime/log.ts';
 import { keepTrying, pause } from '../runtime/retry.ts';
 import { compareAgain } from '../state/sources.ts';
 import type { Store } from '../state/sql.ts';
-import { readShapeDigests, releaseRefusedByShape, saveShapeDigest } from '../state/table-shapes.ts';
-import { keepFieldFaults } from './field-faults.ts';
+import { readShapes, releaseRefusedByShape, saveShapeDigest } from '../state/table-shapes.ts';
+import { keepShapeFaults } from './field-faults.ts';
+import { namesFor } from './named-now.ts';
+import { noteColumns } from './remade-columns.ts';
 
 /** The tables as the catalog has them now. */
 type Shapes = {
   /** Looks whether the catalog says something else of a table by now, and gives the table as it can be synced then. */
   readonly refresh: (name: TableName) => Promise<ResolvedTable | undefined>;
+  /** Looks at all tables; throws where a lock is in the way. */
+  readonly look: () => Promise<void>;
   /**
    * Why nothing of a table can be synced, if that is what a failure of reading it means, as its catalog tells it; null if it
    * means something else, empty if the table can be synced without some of its fields.
@@ -31,6 +39,8 @@ type Shapes = {
 type ShapesOptions = {
   readonly store: Store;
   readonly db: Queryable;
+  /** The same tables, whose values stay text. */
+  readonly rows: UserDatabase;
   readonly mappings: readonly TableMapping[];
   readonly strategy: ConflictStrategy;
   readonly tables: ReadonlyMap<TableName, ResolvedTable>;
@@ -64,6 +74,7 @@ export function createShapes(options: ShapesOptions): Shapes {
       }
       return options.tables.get(name);
     },
+    look,
     suspension: (name, error) => suspensionOf(options, name, error),
     run: (signal) =>
       keepTrying(
@@ -91,29 +102,40 @@ async function suspensionOf(
   const found = await resolveEach(db, mappings, { strategy, tolerant: true, only: name }).catch(() => null);
   const wrong = found?.unresolved.get(name);
   if (wrong !== undefined) {
-    const [first, ...more] = driftsOfFaults(wrong.faults, mapping);
-    return first === undefined
-      ? [failure]
-      : [{ ...first, detail: listed([failure.detail, first.detail]) }, ...more];
+    const now = await namesFor(store, db, mapping, wrong.faults);
+    const [first, ...more] = driftsOfFaults(wrong.faults, mapping, now);
+    if (first === undefined) return [failure];
+    const both = first.detail.includes(failure.detail)
+      ? first.detail
+      : listed([failure.detail, first.detail]);
+    return [{ ...first, detail: both }, ...more];
   }
   const [table] = found?.tables ?? [];
   const faults = found?.paused.get(name) ?? [];
-  if (table === undefined || faults.length === 0) return [failure];
+  if (table === undefined || faults.length === 0) {
+    const grant = await grantFor(db, error).catch(() => null);
+    return [grant === null ? failure : { ...failure, remedy: grant, remedyKind: 'sql' }];
+  }
   // It goes on without the fields that hinder it; who read it as it was reads it again.
   options.replace(table);
-  await store.transaction((sql) => keepFieldFaults(sql, name, driftsOfFields(faults, mapping)));
+  const now = await namesFor(store, db, mapping, faults);
+  const { denied = [] } = table;
+  await store.transaction((sql) => keepShapeFaults(sql, mapping, { paused: faults, denied, now }));
   return [];
 }
 
 async function lookAt(options: ShapesOptions, looked: Set<TableName>): Promise<void> {
   const { store, db, mappings, strategy, tables } = options;
-  const known = await readShapeDigests(store);
+  const known = await readShapes(store);
   const sources = [...new Set(mappings.map(({ source }) => source))];
-  const present: ReadonlyMap<QualifiedName, string> = await shapeDigests(db, sources);
+  const present = await shapesOf(db, sources);
   const isOther = ({ name, source }: TableMapping): boolean =>
-    present.has(source) && present.get(source) !== known.get(name);
+    present.has(source) && present.get(source)?.digest !== known.get(name)?.digest;
   // Of what an expression calls, the digest says nothing.
-  const isReduced = ({ name }: TableMapping): boolean => tables.get(name)?.pausedFields !== undefined;
+  const isReduced = ({ name }: TableMapping): boolean => {
+    const { pausedFields, denied } = tables.get(name) ?? {};
+    return pausedFields !== undefined || denied !== undefined;
+  };
   const concerned = mappings.filter((mapping) => isOther(mapping) || isReduced(mapping));
   let changed = false;
   for (const mapping of concerned) {
@@ -127,14 +149,22 @@ async function lookAt(options: ShapesOptions, looked: Set<TableName>): Promise<v
     const before = tables.get(name);
     // What no longer fits is suspended by whoever reads it; it is looked at again until it does.
     if (table === undefined || before === undefined) continue;
-    if (!isOther(mapping) && sameJson(before.pausedFields ?? [], table.pausedFields ?? [])) continue;
+    if (!isOther(mapping) && sameReduction(before, table)) continue;
     changed = true;
     options.replace(table);
     // What it was before this process began nobody knows.
     const compares = !looked.has(name) || !sameTypes(before, table);
-    const drifts = driftsOfFields(paused.get(name) ?? [], mapping);
     const isFirst = !known.has(name);
-    await keep(options, name, present.get(source) ?? '', { isFirst, compares, drifts });
+    const wrong = paused.get(name) ?? [];
+    const now = await namesFor(store, db, mapping, wrong);
+    const faults = { paused: wrong, denied: table.denied ?? [], now };
+    await keep(options, mapping, present.get(source)?.digest ?? '', { isFirst, compares, faults });
+  }
+  for (const mapping of mappings) {
+    const shape = present.get(mapping.source);
+    const columns = known.get(mapping.name)?.columns ?? {};
+    const of = { mapping, live: tables.get(mapping.name), known: columns };
+    if (shape !== undefined) await noteColumns(options, { ...of, present: shape.columns });
   }
   if (changed) options.onDirty();
   for (const { name } of mappings) looked.add(name);
@@ -143,29 +173,45 @@ async function lookAt(options: ShapesOptions, looked: Set<TableName>): Promise<v
 type Kept = {
   readonly isFirst: boolean;
   readonly compares: boolean;
-  readonly drifts: readonly Drift[];
+  readonly faults: {
+    readonly paused: readonly Fault[];
+    readonly denied: readonly Fault[];
+    readonly now: NamedNow;
+  };
 };
 
 async function keep(
   { store, log }: ShapesOptions,
-  name: TableName,
+  mapping: TableMapping,
   digest: string,
-  { isFirst, compares, drifts }: Kept,
+  { isFirst, compares, faults }: Kept,
 ): Promise<void> {
+  const { name } = mapping;
   const released = await store.transaction(async (sql) => {
     await saveShapeDigest(sql, name, digest);
-    await keepFieldFaults(sql, name, drifts);
+    await keepShapeFaults(sql, mapping, faults);
     if (isFirst) return 0;
     // Values may be spelled in another way now, which the log does not tell.
     if (compares) await compareAgain(sql, [name]);
     return releaseRefusedByShape(sql, name);
   });
-  if (drifts.length > 0) log.error({ table: name, drifts }, 'fields of a table are paused');
+  if (faults.paused.length > 0)
+    log.error({ table: name, faults: faults.paused }, 'fields of a table are paused');
+  if (faults.denied.length > 0)
+    log.warn({ table: name, faults: faults.denied }, 'edits of a table are refused');
   if (!isFirst) log.info({ table: name, released }, 'the table has changed: what was refused is tried again');
 }
 
-/** Whether every value is read as before. */
+/** Whether the same fields stand still, and the same cannot be written. */
+const sameReduction = (before: ResolvedTable, after: ResolvedTable): boolean =>
+  sameJson(before.pausedFields ?? [], after.pausedFields ?? []) &&
+  sameJson(before.denied ?? [], after.denied ?? []);
+
+/** Whether every value is read as before, and means the same row of another table. */
 const sameTypes = (before: ResolvedTable, after: ResolvedTable): boolean => {
-  const shapes = new Map(after.fields.map(({ property, shape }) => [property, shape]));
-  return before.fields.every(({ property, shape }) => sameJson(shape, shapes.get(property)));
+  const fields = new Map(after.fields.map((field) => [field.property, field]));
+  return before.fields.every(({ property, shape, relatedBy }) => {
+    const now = fields.get(property);
+    return now !== undefined && sameJson(shape, now.shape) && relatedBy === now.relatedBy;
+  });
 };

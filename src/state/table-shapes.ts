@@ -1,13 +1,22 @@
 import type { TableName } from '../model/ids.ts';
+import type { KnownColumns } from '../model/known-columns.ts';
 import { RELEASED } from './edits.ts';
 import type { Sql } from './sql.ts';
 
 /** What the catalog said of each table when it was last looked at. */
-export async function readShapeDigests(sql: Sql): Promise<ReadonlyMap<TableName, string>> {
-  const rows = await sql.query<{ table: TableName; digest: string }>(
-    'select table_name as "table", digest from pgnotion.table_shapes',
+type KeptShape = { readonly digest: string; readonly columns: KnownColumns };
+
+export async function readShapes(sql: Sql): Promise<ReadonlyMap<TableName, KeptShape>> {
+  // As text, because the users' own connections leave JSON as it is.
+  const rows = await sql.query<{ table: TableName; digest: string; columns: string }>(
+    'select table_name as "table", digest, columns::text from pgnotion.table_shapes',
   );
-  return new Map(rows.map(({ table, digest }) => [table, digest]));
+  return new Map(
+    rows.map(({ table, digest, columns }) => [
+      table,
+      { digest, columns: JSON.parse(columns) as KnownColumns },
+    ]),
+  );
 }
 
 export async function saveShapeDigest(sql: Sql, table: TableName, digest: string): Promise<void> {
@@ -16,6 +25,13 @@ export async function saveShapeDigest(sql: Sql, table: TableName, digest: string
      on conflict (table_name) do update set digest = excluded.digest`,
     [table, digest],
   );
+}
+
+export async function saveColumns(sql: Sql, table: TableName, columns: KnownColumns): Promise<void> {
+  await sql.query('update pgnotion.table_shapes set columns = $2 where table_name = $1', [
+    table,
+    JSON.stringify(columns),
+  ]);
 }
 
 /** Of what PostgreSQL, or the look at a column's type, has refused: it may pass now. A decision that waits stays one. */

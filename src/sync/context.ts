@@ -46,6 +46,12 @@ export type SyncContext = {
   readonly sourceOf: (table: TableName) => Promise<Source>;
   /** Why nothing of a table can be synced, if that is what a failure means; null if it means something else. */
   readonly suspension: (table: TableName, error: unknown) => Promise<readonly Drift[] | null>;
+  readonly shapes: {
+    /** Looks whether PostgreSQL's catalog says something else of a table by now, and gives the table as it is. */
+    readonly refresh: (table: TableName) => Promise<ResolvedTable | undefined>;
+    /** The same of all tables; throws where a lock is in the way. */
+    readonly look: () => Promise<void>;
+  };
   readonly settleRelations: SettleRelations;
   /** One record at a time: both directions lock it before they change either side of it. */
   readonly locks: KeyLock;

@@ -4,7 +4,7 @@ import type { Lookups } from '../model/codecs/codec.ts';
 import { deletionsBehind } from '../model/consequence.ts';
 import { encodeField } from '../model/fields.ts';
 import type { RowKey } from '../model/ids.ts';
-import { goesToNotion, type ResolvedField, type ResolvedTable } from '../model/mapping.ts';
+import { goesToNotion, goesToPostgres, type ResolvedField, type ResolvedTable } from '../model/mapping.ts';
 import { rowChanged } from '../model/merge.ts';
 import type { PagePlan } from '../model/plan.ts';
 import { goneAmong } from '../postgres/gone.ts';
@@ -68,7 +68,7 @@ export async function guardBatch(
     const row = rows.get(record.key);
     return row === undefined || record.state !== 'linked' ? [] : [{ record, row }];
   });
-  const cleared = await clearedIn(context, table, lookups, pairs);
+  const cleared = await fromSameColumns(context, table, await clearedIn(context, table, lookups, pairs));
   const batch = records.map(({ key }) => key);
   await claim(context, table, cleared, await countBehind(context, table, cleared, batch));
   for (const { record } of pairs.filter(({ record: { key } }) => clearing.has(key))) {
@@ -76,6 +76,23 @@ export async function guardBatch(
     const still = cleared.filter((each) => each.key === key).map(({ field }) => field);
     await dropClearings(context.store, { table: table.name, key }, 'to-notion', still);
   }
+}
+
+/**
+ * Those whose column is the one that their base was read from. If it is another one, the rest have no base any more, and go to the
+ * next batch: an empty cell of a column that is new empties no page (invariant 15).
+ */
+async function fromSameColumns(
+  context: SyncContext,
+  table: ResolvedTable,
+  cleared: readonly Cleared[],
+): Promise<readonly Cleared[]> {
+  const both = new Set(table.fields.filter(goesToPostgres).map(({ property }) => property));
+  const keys = cleared.flatMap(({ field, key }) => (both.has(field) ? [key] : []));
+  if (keys.length === 0) return cleared;
+  await context.shapes.look();
+  const now = await recordsByKey(context.store, table.name, [...new Set(keys)]);
+  return cleared.filter(({ field, key }) => !both.has(field) || field in (now.get(key)?.basePage ?? {}));
 }
 
 /** Lines behind a batch that are looked at, and how many of them at once. */

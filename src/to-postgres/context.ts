@@ -20,8 +20,6 @@ import type { SyncContext } from '../sync/context.ts';
 export type InboundContext = SyncContext & {
   readonly writer: Writer;
   readonly tagSecret: Buffer;
-  /** Looks whether PostgreSQL's catalog says something else of a table by now, and gives the table as it is. */
-  readonly shapes: { readonly refresh: (table: TableName) => Promise<ResolvedTable | undefined> };
   /** How long a new page must have been left alone before it becomes a row. */
   readonly settleMs: number;
   /** Data sources of at most this many pages are read whole at each poll. */

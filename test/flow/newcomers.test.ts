@@ -203,7 +203,10 @@ async function inbound(): Promise<InboundContext & { readonly close: () => Promi
     people: createPeople(notion),
     tables: new Map(installation.tables.map((table) => [table.name, table])),
     schema: { confirm: async () => true, known: () => ({}), afresh: async () => null },
-    shapes: { refresh: async (name) => installation.tables.find((table) => table.name === name) },
+    shapes: {
+      refresh: async (name) => installation.tables.find((table) => table.name === name),
+      look: async () => undefined,
+    },
     locks: createKeyLock(),
     looks: createLooks(),
     botId: stack.sandbox.control.botId,

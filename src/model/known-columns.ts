@@ -1,0 +1,59 @@
+import type { QualifiedName } from './ids.ts';
+import { type FieldMapping, goesToPostgres, type TableMapping } from './mapping.ts';
+
+/** A column as it was last seen: its table's oid and its number, which tell it from any other of its name, and its type. */
+export type KnownColumn = { readonly id: string; readonly type: string };
+
+/** By name. What is gone stays known. */
+export type KnownColumns = Readonly<Record<string, KnownColumn>>;
+
+type Reading = Pick<TableMapping, 'key' | 'query'> & { readonly fields: readonly FieldMapping[] };
+
+/** What is known of the columns that a table reads, once it has these; those that are to be looked at `later` stay as they were. */
+export function knownAfter(
+  table: Reading,
+  known: KnownColumns,
+  present: KnownColumns,
+  later: ReadonlySet<string>,
+): KnownColumns {
+  const read = new Set([...table.key, ...table.fields.flatMap((field) => columnOf(table, field) ?? [])]);
+  return Object.fromEntries(
+    [...read].flatMap((name) => {
+      const column = later.has(name) ? known[name] : (present[name] ?? known[name]);
+      return column === undefined ? [] : [[name, column] as const];
+    }),
+  );
+}
+
+/**
+ * The fields whose column is another one by now: the one that they were read from was dropped or renamed, and this one has its
+ * name. A table that was made anew has other columns throughout, and says nothing of any one.
+ */
+export const remadeFields = <Field extends FieldMapping>(
+  table: Pick<TableMapping, 'key' | 'query'> & { readonly fields: readonly Field[] },
+  known: KnownColumns,
+  present: KnownColumns,
+): readonly Field[] =>
+  table.fields.filter((field) => {
+    const column = goesToPostgres(field) ? columnOf(table, field) : null;
+    const [was, now] = column === null ? [] : [known[column]?.id, present[column]?.id];
+    return was !== undefined && now !== undefined && was !== now && tableOf(was) === tableOf(now);
+  });
+
+/** The table's own column that a field reads; with a query, it may be a joined table's, unless it is written. */
+function columnOf({ query }: Pick<TableMapping, 'query'>, field: FieldMapping): string | null {
+  if (field.source.kind !== 'column') return null;
+  return query === null || goesToPostgres(field) ? field.source.column : null;
+}
+
+const tableOf = (id: string): string | undefined => id.split('/')[0];
+
+/** What has become of a table and its columns that the configuration names, as far as the catalog tells. */
+export type NamedNow = {
+  /** Another name of the table; null if it has that of the configuration, or is gone. */
+  readonly table: QualifiedName | null;
+  /** By the names of the configuration. `name` is null of a column that was dropped. */
+  readonly columns: Readonly<Record<string, { readonly name: string | null; readonly type: string }>>;
+};
+
+export const NOTHING_KNOWN: NamedNow = { table: null, columns: {} };

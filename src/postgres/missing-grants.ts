@@ -1,0 +1,35 @@
+import { messageOf } from '../model/errors.ts';
+import { errorCode, type Queryable } from './pool.ts';
+
+/**
+ * What the role of the connection may not use and a message of PostgreSQL names, which it does without the schema and in the
+ * server's language: the catalog knows what the role lacks. The longest name is the one that is meant. $1: the message.
+ */
+const LACKING = `
+  with lacking (schema, name, grants) as (
+    select n.nspname, n.nspname, format('GRANT USAGE ON SCHEMA %I TO %I;', n.nspname, current_user)
+      from pg_namespace n where not has_schema_privilege(n.oid, 'usage')
+    union all
+    select n.nspname, c.relname, format('GRANT SELECT ON %I.%I TO %I;', n.nspname, c.relname, current_user)
+      from pg_class c join pg_namespace n on n.oid = c.relnamespace
+     where c.relkind in ('r', 'p', 'v', 'm', 'f') and not has_table_privilege(c.oid, 'select')
+    union all
+    select n.nspname, p.proname, format('GRANT EXECUTE ON ROUTINE %I.%I(%s) TO %I;', n.nspname, p.proname,
+                                        pg_get_function_identity_arguments(p.oid), current_user)
+      from pg_proc p join pg_namespace n on n.oid = p.pronamespace where not has_function_privilege(p.oid, 'execute')),
+  named as (select name, grants from lacking
+             where position(name::text in $1) > 0 and schema not like 'pg\\_%' and schema <> 'information_schema')
+  select string_agg(grants, ' ' order by grants) as grants from named
+   where length(name::text) = (select max(length(name::text)) from named)`;
+
+/** The statement that gives the role of the connection what PostgreSQL has refused it; null if the error is another one. */
+export async function grantFor(db: Queryable, error: unknown): Promise<string | null> {
+  if (errorCode(error) !== '42501') return null;
+  const { rows } = await db.query<{ grants: string | null }>(LACKING, [messageOf(error)]);
+  const grants = rows[0]?.grants ?? null;
+  return grants === null ? GENERAL : `as the owner of what the message names: ${grants}`;
+}
+
+/** Where the role has what is named, and somebody else lacks it: the owner of a view, say. */
+const GENERAL =
+  'as the owner of what the message names: GRANT it TO the role that pgnotion connects as, or, if a view or a function of another owner reads it, to that owner';
