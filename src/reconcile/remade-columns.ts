@@ -8,6 +8,7 @@ import type { Queryable } from '../postgres/pool.ts';
 import { readEach, readKeys } from '../postgres/read-rows.ts';
 import type { UserDatabase } from '../postgres/rows.ts';
 import type { Log } from '../runtime/log.ts';
+import { hasWritesFrom, timeOf } from '../state/operations.ts';
 import type { Store } from '../state/sql.ts';
 import { askSweep } from '../state/sweeps.ts';
 import { saveColumns } from '../state/table-shapes.ts';
@@ -24,8 +25,8 @@ type Noted = {
 };
 
 /**
- * Keeps which columns a table reads, once what other columns than the known ones mean has been carried out: a look that finds
- * nothing more to do says so, because what was being delivered meanwhile may still store its base.
+ * Keeps which columns a table reads, once what other columns than the known ones mean has been carried out, and nothing is under
+ * way any more that was read from those: its base would be stored afterwards.
  */
 export async function noteColumns(context: Remade, { mapping, live, known, present }: Noted): Promise<void> {
   const remade = remadeFields(mapping, known, present);
@@ -36,9 +37,21 @@ export async function noteColumns(context: Remade, { mapping, live, known, prese
   // What stands still for another reason is looked at once it goes on.
   const later = new Set(remade.filter((field) => !isLive(field)).map(columnOf));
   for (const field of fields)
-    if (live !== undefined && (await fillFromPages(context, live, field)) > 0) later.add(columnOf(field));
+    if (live !== undefined && (await isBusyWith(context, live, field))) later.add(columnOf(field));
   const next = knownAfter(mapping, known, present, later);
   if (!sameJson(known, next)) await saveColumns(context.store, mapping.name, next);
+}
+
+/** Leaves the field's empty rows to their pages. Whether they have to be looked at again. */
+async function isBusyWith(context: Remade, table: ResolvedTable, field: ResolvedField): Promise<boolean> {
+  const { store, noticed } = context;
+  const id = `${table.name} ${columnOf(field)}`;
+  const since = noticed.get(id) ?? (await timeOf(store));
+  noticed.set(id, since);
+  const isBusy = await hasWritesFrom(store, table.name, since);
+  await fillFromPages(context, table, field);
+  if (!isBusy) noticed.delete(id);
+  return isBusy;
 }
 
 const columnOf = ({ source }: FieldMapping): string => (source.kind === 'column' ? source.column : '');
@@ -48,18 +61,20 @@ type Remade = {
   readonly db: Queryable;
   readonly rows: UserDatabase;
   readonly log: Log;
+  /** When a column was first seen to be another one, in milliseconds of PostgreSQL's clock. */
+  readonly noticed: Map<string, number>;
 };
 
 /**
  * The column of a field is another one by now, which a DROP and an ADD leave behind, or two renames: what a row lacks there is
  * nobody's change, so that it takes what its page shows instead of emptying it (invariant 15). What stands in a row counts as
- * before. Returns how many rows that is about.
+ * before.
  */
 async function fillFromPages(
   { store, db, rows, log }: Remade,
   table: ResolvedTable,
   field: ResolvedField,
-): Promise<number> {
+): Promise<void> {
   const own = { ...table, query: null };
   const column = columnOf(field);
   const fill = await defaultFill(db, table.source, column);
@@ -67,13 +82,15 @@ async function fillFromPages(
   for await (const keys of readKeys(rows, own, BATCH)) {
     const read = await readEach(rows, { ...own, fields: [field] }, keys);
     for (const text of new Set([null, fill]))
-      left += await leaveToPages(store, table.name, field, { keys: holding(read.rows, field, text), text });
+      left += await leaveToPages(store, table.name, field.property, {
+        keys: holding(read.rows, field, text),
+        text,
+      });
   }
-  if (left === 0) return 0;
+  if (left === 0) return;
   await askSweep(store, table.name);
   const what = { table: table.name, field: field.property, column, rows: left };
   log.warn(what, 'the column is another one: rows that hold nothing there take what their pages show');
-  return left;
 }
 
 const holding = (

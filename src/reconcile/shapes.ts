@@ -25,8 +25,8 @@ import { noteColumns } from './remade-columns.ts';
 type Shapes = {
   /** Looks whether the catalog says something else of a table by now, and gives the table as it can be synced then. */
   readonly refresh: (name: TableName) => Promise<ResolvedTable | undefined>;
-  /** Looks at all tables; throws where a lock is in the way. */
-  readonly look: () => Promise<void>;
+  /** Looks at one table; throws where a lock is in the way. */
+  readonly look: (name: TableName) => Promise<void>;
   /**
    * Why nothing of a table can be synced, if that is what a failure of reading it means, as its catalog tells it; null if it
    * means something else, empty if the table can be synced without some of its fields.
@@ -59,9 +59,10 @@ const LOOK_MS = 3_000;
 export function createShapes(options: ShapesOptions): Shapes {
   let under: Promise<void> = Promise.resolve();
   const looked = new Set<TableName>();
+  const noticed = new Map<string, number>();
   // One look after the other: each replaces what the one before has found.
-  const look = (): Promise<void> => {
-    under = under.catch(() => undefined).then(() => lookAt(options, looked));
+  const look = (only?: TableName): Promise<void> => {
+    under = under.catch(() => undefined).then(() => lookAt({ ...options, noticed }, looked, only));
     return under;
   };
   return {
@@ -124,8 +125,13 @@ async function suspensionOf(
   return [];
 }
 
-async function lookAt(options: ShapesOptions, looked: Set<TableName>): Promise<void> {
-  const { store, db, mappings, strategy, tables } = options;
+async function lookAt(
+  options: ShapesOptions & { readonly noticed: Map<string, number> },
+  looked: Set<TableName>,
+  only?: TableName,
+): Promise<void> {
+  const { store, db, strategy, tables } = options;
+  const mappings = options.mappings.filter(({ name }) => only === undefined || name === only);
   const known = await readShapes(store);
   const sources = [...new Set(mappings.map(({ source }) => source))];
   const present = await shapesOf(db, sources);
@@ -140,7 +146,7 @@ async function lookAt(options: ShapesOptions, looked: Set<TableName>): Promise<v
   let changed = false;
   for (const mapping of concerned) {
     const { name, source } = mapping;
-    const { tables: found, paused } = await resolveEach(db, mappings, {
+    const { tables: found, paused } = await resolveEach(db, options.mappings, {
       strategy,
       tolerant: true,
       only: name,

@@ -269,3 +269,22 @@ export async function ripeDoubts(
     [settledAgeMs(WRITE_GRACE_MS) / 1_000, limit, except],
   );
 }
+
+/** PostgreSQL's clock, in milliseconds. */
+export async function timeOf(sql: Sql): Promise<number> {
+  const [row] = await sql.query<{ now: number }>(
+    'select (extract(epoch from clock_timestamp()) * 1000)::float8 as now',
+  );
+  return Number(row?.now);
+}
+
+/** Whether requests that write to pages of a table are under way that began before a time of PostgreSQL's clock. */
+export async function hasWritesFrom(sql: Sql, table: TableName, before: number): Promise<boolean> {
+  const rows = await sql.query(
+    `select from pgnotion.operations
+      where table_name = $1 and direction = 'to-notion' and status = 'started' and started_at <= to_timestamp($2 / 1000.0)
+        and started_at > clock_timestamp() - interval '5 minutes' limit 1`,
+    [table, before],
+  );
+  return rows.length > 0;
+}

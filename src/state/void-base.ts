@@ -1,6 +1,6 @@
 import type { SqlText } from '../model/change.ts';
 import type { RowKey, TableName } from '../model/ids.ts';
-import { type FieldMapping, goesToNotion, type ResolvedField, type ResolvedTable } from '../model/mapping.ts';
+import { goesToNotion, type ResolvedField, type ResolvedTable } from '../model/mapping.ts';
 import type { SyncRecord } from './records.ts';
 import { compareAgain } from './sources.ts';
 import type { Sql } from './sql.ts';
@@ -61,25 +61,24 @@ export async function beginBase(sql: Sql, table: TableName, field: string): Prom
 }
 
 /**
- * Leaves a field of these records to what their pages show, because its column is another one by now and holds nothing of theirs:
- * `text` is what the rows hold there, null or the column's default. By a base that knows it alone, or knows neither side where the
- * field only comes from Notion, `mergeField` tells that nobody has written there. A page that shows nothing is left alone.
- * Returns how many records that is about.
+ * Leaves a field of these records to what their pages show, because its column is another one by now and holds nothing of theirs.
+ * `text` is what the rows hold there, null or the column's default: by a base of it and of an empty page, what the page shows is
+ * news for the row. A page that shows nothing is left alone. Returns how many records that is about.
  */
 export async function leaveToPages(
   sql: Sql,
   table: TableName,
-  field: FieldMapping,
+  field: string,
   { keys, text }: { readonly keys: readonly RowKey[]; readonly text: SqlText },
 ): Promise<number> {
   if (keys.length === 0) return 0;
   const left = await sql.query(
     `update pgnotion.records
-        set base_row = case when $5 then base_row || jsonb_build_object($2::text, $4::text) else base_row - $2::text end,
-            base_page = base_page - $2::text
+        set base_row = base_row || jsonb_build_object($2::text, $4::text),
+            base_page = base_page || jsonb_build_object($2::text, null)
       where table_name = $1 and key = any($3::text[])
         and base_page -> $2 not in ('null', '""', '[]', 'false') returning 1`,
-    [table, field.property, keys, text, goesToNotion(field)],
+    [table, field, keys, text],
   );
   return left.length;
 }

@@ -49,8 +49,8 @@ export type SyncContext = {
   readonly shapes: {
     /** Looks whether PostgreSQL's catalog says something else of a table by now, and gives the table as it is. */
     readonly refresh: (table: TableName) => Promise<ResolvedTable | undefined>;
-    /** The same of all tables; throws where a lock is in the way. */
-    readonly look: () => Promise<void>;
+    /** The same; throws where a lock is in the way. */
+    readonly look: (table: TableName) => Promise<void>;
   };
   readonly settleRelations: SettleRelations;
   /** One record at a time: both directions lock it before they change either side of it. */

@@ -68,7 +68,7 @@ export async function guardBatch(
     const row = rows.get(record.key);
     return row === undefined || record.state !== 'linked' ? [] : [{ record, row }];
   });
-  const cleared = await fromSameColumns(context, table, await clearedIn(context, table, lookups, pairs));
+  const cleared = await clearedFromSameColumns(context, table, lookups, pairs);
   const batch = records.map(({ key }) => key);
   await claim(context, table, cleared, await countBehind(context, table, cleared, batch));
   for (const { record } of pairs.filter(({ record: { key } }) => clearing.has(key))) {
@@ -79,20 +79,23 @@ export async function guardBatch(
 }
 
 /**
- * Those whose column is the one that their base was read from. If it is another one, the rest have no base any more, and go to the
- * next batch: an empty cell of a column that is new empties no page (invariant 15).
+ * What pages would lose, once it is certain that the columns are those that the bases were read from: an empty cell of a column that
+ * is new empties no page (invariant 15). Where they are not, the bases are other ones by now, and the records go to the next batch.
  */
-async function fromSameColumns(
+async function clearedFromSameColumns(
   context: SyncContext,
   table: ResolvedTable,
-  cleared: readonly Cleared[],
+  lookups: Lookups,
+  pairs: readonly Pair[],
 ): Promise<readonly Cleared[]> {
+  const cleared = await clearedIn(context, table, lookups, pairs);
   const both = new Set(table.fields.filter(goesToPostgres).map(({ property }) => property));
-  const keys = cleared.flatMap(({ field, key }) => (both.has(field) ? [key] : []));
-  if (keys.length === 0) return cleared;
-  await context.shapes.look();
-  const now = await recordsByKey(context.store, table.name, [...new Set(keys)]);
-  return cleared.filter(({ field, key }) => !both.has(field) || field in (now.get(key)?.basePage ?? {}));
+  if (!cleared.some(({ field }) => both.has(field))) return cleared;
+  await context.shapes.look(table.name);
+  const keys = pairs.map(({ record }) => record.key);
+  const now = await recordsByKey(context.store, table.name, keys);
+  const again = pairs.map(({ record, row }) => ({ row, record: now.get(record.key) ?? record }));
+  return clearedIn(context, table, lookups, again);
 }
 
 /** Lines behind a batch that are looked at, and how many of them at once. */

@@ -32,6 +32,7 @@ import { pageRestored, type Resting, restsQuietly } from './page-restored.ts';
 import { type Beforehand, type Inspection, readListed } from './read-listed.ts';
 import { relink } from './relink.ts';
 import { lostByMove } from './schema-losses.ts';
+import { isSeenWhole } from './seen-until.ts';
 
 const ASK = { priority: 'poll' } as const;
 
@@ -53,7 +54,11 @@ export async function inspectPages(
   const edits = await editsOf(context.store, ids);
   const failures = await failuresOf(context.store, ids);
   const longs = await longValuesOf(context.store, ids);
-  await guardListed(context, table, { source, pages, records });
+  // What nobody has edited since is no part of a mass of edits: see `withoutSchemaLosses`.
+  const edited = pages.filter(
+    (page) => edits.has(page.id) || failures.has(page.id) || !isSeenWhole(context, source, page),
+  );
+  await guardListed(context, table, { source, pages: edited, records });
   const fresh = await awaitingFirstLook(context, table, records);
   await noteSeen(context, ids);
   // Of two pages with one key, the one that was made first is the record's.

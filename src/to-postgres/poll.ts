@@ -247,7 +247,7 @@ async function askForSweep(
 
 /** Notion's times tell no more than minutes; and an idle system hardly writes. */
 const STEP_MS = 60_000;
-const IDLE_STEP_MS = 3_600_000;
+const IDLE_STEP_MS = 300_000;
 
 async function moveWatermark(
   { store }: InboundContext,

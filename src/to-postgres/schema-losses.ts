@@ -1,46 +1,75 @@
 import type { PageImage, PageValue } from '../model/change.ts';
+import { clearedFields } from '../model/clearing.ts';
 import { fold } from '../model/codecs/values.ts';
 import { goesToPostgres, type ResolvedField } from '../model/mapping.ts';
 import { changedOnPage } from '../model/merge.ts';
 import { without } from '../model/pick.ts';
 import { type KnownSchema, ownEntry } from '../model/schema/known.ts';
-import { canonicalName, hasOptions } from '../model/schema/options.ts';
-import { lookSoon } from '../state/edits.ts';
+import { canonicalName, fallbacksOf, hasOptions } from '../model/schema/options.ts';
+import { editsOf, lookSoon } from '../state/edits.ts';
+import { failuresOf } from '../state/page-failures.ts';
 import type { SyncRecord } from '../state/records.ts';
 import { voidRecord } from '../state/void-base.ts';
-import type { SyncContext } from '../sync/context.ts';
-import type { Sighting } from './context.ts';
+import type { InboundContext, Sighting } from './context.ts';
+import { isSeenWhole } from './seen-until.ts';
 
 type Linked = SyncRecord & { readonly page: NonNullable<SyncRecord['page']> };
 
 /**
- * The record without the base of each field that the page shows emptied because its option was deleted: that is no person's edit
- * of this page, and the row's value is written again. Whether an option, or a relation's target, is still there is asked of
- * Notion only for an edit that takes something away. Null if the page is to be looked at again first, because the schema
+ * The record without the base of each field that the page shows emptied because its option was deleted, or whatever else was done
+ * to its property: that is no person's edit of this page, and the row's value is written again. What the schema is now is asked
+ * of Notion only for an edit that takes something away. Null if the page is to be looked at again first, because the schema
  * was found to be another one.
  */
 export async function withoutSchemaLosses(
-  context: SyncContext,
-  { table, page, image }: Sighting,
+  context: InboundContext,
+  sighting: Sighting,
   record: Linked,
 ): Promise<Linked | null> {
+  const { table, page, image } = sighting;
   const losing = changedOnPage(table.fields, record.basePage, image).filter(
     (field) => goesToPostgres(field) && lostIn(field, record.basePage, image).length > 0,
   );
-  if (losing.length === 0) return record;
+  const suspects = [...losing, ...(await emptiedByNobody(context, sighting, record))];
+  if (suspects.length === 0) return record;
   const confirmed = await context.schema.confirm(table.name, page.askedAt);
   const live = new Set(context.tables.get(table.name)?.fields.map(({ property }) => property));
-  if (!confirmed || losing.some(({ property }) => !live.has(property))) {
+  if (!confirmed || suspects.some(({ property }) => !live.has(property))) {
     await context.store.transaction((sql) => lookSoon(sql, record));
     return null;
   }
   const known = context.schema.known(table.name);
-  const dead = losing
-    .filter((field) => isLeftByDeletion(field, known, record.basePage, image))
-    .map(({ property }) => property);
+  // What a status shows where it was emptied is known for certain only now.
+  const emptied = await emptiedByNobody(context, sighting, record);
+  const deleted = losing.filter((field) => isLeftByDeletion(field, known, record.basePage, image));
+  const dead = [...new Set([...deleted, ...emptied].map(({ property }) => property))];
   if (dead.length === 0) return record;
   await context.store.transaction((sql) => voidRecord(sql, record, table.fields, dead));
   return { ...record, basePage: without(record.basePage, dead) };
+}
+
+/**
+ * The fields that a page shows emptied although nobody has edited it since it was as its record knows it: a property that was given
+ * another type and back, or an option that was deleted and made again, takes values from pages and leaves the time of their last edit
+ * (invariant 15). Relations are emptied from their other ends as well.
+ */
+async function emptiedByNobody(
+  context: InboundContext,
+  { table, source, page, image }: Sighting,
+  record: Linked,
+): Promise<readonly ResolvedField[]> {
+  const fields = table.fields.filter(
+    (field) => goesToPostgres(field) && field.codec.writable && field.type !== 'relation',
+  );
+  const fallbacks = fallbacksOf(fields, context.schema.known(table.name));
+  const emptied = clearedFields(fields, record.basePage, image, fallbacks);
+  if (emptied.length === 0 || !isSeenWhole(context, source, page)) return [];
+  // An edit that was seen, and is not taken over yet, is as old as it is.
+  const [edits, failures] = [
+    await editsOf(context.store, [page.id]),
+    await failuresOf(context.store, [page.id]),
+  ];
+  return edits.has(page.id) || failures.has(page.id) ? [] : emptied;
 }
 
 /**
