@@ -107,13 +107,14 @@ async function suspendFor(
 
 function driftsOf(
   mapping: TableMapping,
-  { message, remedy, faults }: PgnotionError,
+  { message, remedy, faults, retryable }: PgnotionError,
   now: NamedNow,
 ): readonly Drift[] {
   if (faults.length > 0) return driftsOfFaults(faults, mapping, now);
   const oneLine = (text: string): string => text.replaceAll(/\s*\n\s*/g, ' ');
   const told = { field: '', detail: oneLine(message), remedy: oneLine(remedy) };
-  return [driftOf('table_unreadable', { ...told, remedyKind: 'sql' })];
+  // A lock, which goes by itself.
+  return [driftOf('table_unreadable', { ...told, remedyKind: retryable ? 'nothing' : 'sql' })];
 }
 
 function together(errors: readonly PgnotionError[]): PgnotionError {

@@ -1,7 +1,8 @@
-import { messageOf, PgnotionError } from '../model/errors.ts';
+import { type Fault, messageOf, PgnotionError } from '../model/errors.ts';
 import type { RowKey } from '../model/ids.ts';
 import type { ResolvedField, ResolvedTable } from '../model/mapping.ts';
 import { listed } from '../model/sentences.ts';
+import { serverErrorOf } from '../model/server-error.ts';
 import { cutText, TEXT_LIMITS } from '../model/texts.ts';
 import { isConnectionLost, mayPassLater } from './connection-lost.ts';
 import { errorCode } from './pool.ts';
@@ -56,8 +57,37 @@ export async function rowFailure(
     code,
     message: `${row} cannot be read: ${where}: ${cutText(messageOf(first), TEXT_LIMITS.reason)}`,
     remedy: `correct the row in SQL, which releases it by itself; or correct ${what} in the configuration, and run \`pgnotion start\` again`,
+    faults: failing.flatMap((each) => schemaFault(table, each)),
     cause: error,
   });
+}
+
+/** What a function lacks that an expression calls is no fault of this row: it is told of the field. */
+function schemaFault({ source, name }: ResolvedTable, { field, error }: Failing): readonly Fault[] {
+  const answer = serverErrorOf(error);
+  if (answer === null || answer.raised || !answer.code.startsWith('42')) return [];
+  return [
+    {
+      path: `${source} ${field.property}`,
+      message: answer.text,
+      remedy: `give back in SQL what the message names, or correct the expression of ${JSON.stringify(field.property)} in tables.${name} in the configuration, and run \`pgnotion start\` again`,
+    },
+  ];
+}
+
+/** Whether a field of a row still fails as its schema's fault. A row that is gone says nothing any more. */
+export async function failsStill(
+  db: UserDatabase,
+  table: ResolvedTable,
+  { key, field }: { readonly key: RowKey; readonly field: ResolvedField },
+): Promise<boolean> {
+  const [error = null] = await rowsAmong({ ...table, fields: [field] }, [key])
+    .execute(db)
+    .then(
+      () => [],
+      (failure: unknown) => [failure],
+    );
+  return error !== null && schemaFault(table, { field, error }).length > 0;
 }
 
 const PASSING_REMEDIES: Readonly<Record<string, string>> = {

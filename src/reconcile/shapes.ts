@@ -1,6 +1,6 @@
 import { type Drift, driftsOfFaults } from '../model/drift.ts';
 import type { Fault } from '../model/errors.ts';
-import type { TableName } from '../model/ids.ts';
+import type { RowKey, TableName } from '../model/ids.ts';
 import { sameJson } from '../model/json.ts';
 import type { NamedNow } from '../model/known-columns.ts';
 import type { ConflictStrategy, ResolvedTable, TableMapping } from '../model/mapping.ts';
@@ -17,6 +17,7 @@ import { keepTrying, pause } from '../runtime/retry.ts';
 import { compareAgain } from '../state/sources.ts';
 import type { Store } from '../state/sql.ts';
 import { readShapes, releaseRefusedByShape, saveShapeDigest } from '../state/table-shapes.ts';
+import { type FailingExpressions, noteFailing, stillFailing, withoutFailing } from './failing-expressions.ts';
 import { keepShapeFaults } from './field-faults.ts';
 import { namesFor } from './named-now.ts';
 import { noteColumns } from './remade-columns.ts';
@@ -27,6 +28,11 @@ type Shapes = {
   readonly refresh: (name: TableName) => Promise<ResolvedTable | undefined>;
   /** Looks at one table; throws where a lock is in the way. */
   readonly look: (name: TableName) => Promise<void>;
+  /**
+   * Has a table go on without the fields that the failure of a row is about, until they do not fail over that row. False if it
+   * cannot.
+   */
+  readonly leaveOut: (name: TableName, faults: readonly Fault[], key: RowKey) => Promise<boolean>;
   /**
    * Why nothing of a table can be synced, if that is what a failure of reading it means, as its catalog tells it; null if it
    * means something else, empty if the table can be synced without some of its fields.
@@ -59,23 +65,25 @@ const LOOK_MS = 3_000;
 export function createShapes(options: ShapesOptions): Shapes {
   let under: Promise<void> = Promise.resolve();
   const looked = new Set<TableName>();
-  const noticed = new Map<string, number>();
+  const inLook: InLook = { noticed: new Map(), failing: new Map() };
   // One look after the other: each replaces what the one before has found.
   const look = (only?: TableName): Promise<void> => {
-    under = under.catch(() => undefined).then(() => lookAt({ ...options, noticed }, looked, only));
+    under = under.catch(() => undefined).then(() => lookAt({ ...options, ...inLook }, looked, only));
     return under;
   };
   return {
     refresh: async (name) => {
-      try {
-        await look();
-      } catch (error) {
-        // A lock on some table: whoever asks goes by what is known, and the watch below comes to it later.
-        if (!isReadBlocked(error)) throw error;
-      }
+      await unlessBlocked(look());
       return options.tables.get(name);
     },
     look,
+    leaveOut: async (name, faults, key) => {
+      const table = options.tables.get(name);
+      if (table === undefined || !noteFailing(inLook.failing, table, faults, key)) return false;
+      await unlessBlocked(look(name));
+      const now = options.tables.get(name);
+      return now !== undefined && withoutFailing(now, faults) === now;
+    },
     suspension: (name, error) => suspensionOf(options, name, error),
     run: (signal) =>
       keepTrying(
@@ -90,6 +98,12 @@ export function createShapes(options: ShapesOptions): Shapes {
       ),
   };
 }
+
+/** A lock on some table: whoever asks goes by what is known, and the watch comes to it later. */
+const unlessBlocked = (look: Promise<void>): Promise<void> =>
+  look.catch((error: unknown) => {
+    if (!isReadBlocked(error)) throw error;
+  });
 
 async function suspensionOf(
   options: ShapesOptions,
@@ -125,8 +139,11 @@ async function suspensionOf(
   return [];
 }
 
+/** What one look leaves for the next. */
+type InLook = { readonly noticed: Map<string, number>; readonly failing: FailingExpressions };
+
 async function lookAt(
-  options: ShapesOptions & { readonly noticed: Map<string, number> },
+  options: ShapesOptions & InLook,
   looked: Set<TableName>,
   only?: TableName,
 ): Promise<void> {
@@ -140,7 +157,7 @@ async function lookAt(
   // Of what an expression calls, the digest says nothing.
   const isReduced = ({ name }: TableMapping): boolean => {
     const { pausedFields, denied } = tables.get(name) ?? {};
-    return pausedFields !== undefined || denied !== undefined;
+    return pausedFields !== undefined || denied !== undefined || options.failing.has(name);
   };
   const concerned = mappings.filter((mapping) => isOther(mapping) || isReduced(mapping));
   let changed = false;
@@ -151,17 +168,19 @@ async function lookAt(
       tolerant: true,
       only: name,
     });
-    const [table] = found;
+    const [whole] = found;
     const before = tables.get(name);
     // What no longer fits is suspended by whoever reads it; it is looked at again until it does.
-    if (table === undefined || before === undefined) continue;
+    if (whole === undefined || before === undefined) continue;
+    const failing = await stillFailing(options.failing, options.rows, whole);
+    const table = withoutFailing(whole, failing);
     if (!isOther(mapping) && sameReduction(before, table)) continue;
     changed = true;
     options.replace(table);
     // What it was before this process began nobody knows.
     const compares = !looked.has(name) || !sameTypes(before, table);
     const isFirst = !known.has(name);
-    const wrong = paused.get(name) ?? [];
+    const wrong = [...(paused.get(name) ?? []), ...failing];
     const now = await namesFor(store, db, mapping, wrong);
     const faults = { paused: wrong, denied: table.denied ?? [], now };
     await keep(options, mapping, present.get(source)?.digest ?? '', { isFirst, compares, faults });

@@ -1,6 +1,7 @@
 import type { NotionClock } from '../model/clock.ts';
 import type { Drift } from '../model/drift.ts';
-import type { TableName } from '../model/ids.ts';
+import type { Fault } from '../model/errors.ts';
+import type { RowKey, TableName } from '../model/ids.ts';
 import type { ResolvedTable } from '../model/mapping.ts';
 import type { Guards } from '../model/mass-change.ts';
 import type { KnownSchema } from '../model/schema/known.ts';
@@ -51,6 +52,8 @@ export type SyncContext = {
     readonly refresh: (table: TableName) => Promise<ResolvedTable | undefined>;
     /** The same; throws where a lock is in the way. */
     readonly look: (table: TableName) => Promise<void>;
+    /** Has a table go on without the fields that the failure of a row is about. False if it cannot. */
+    readonly leaveOut: (table: TableName, faults: readonly Fault[], key: RowKey) => Promise<boolean>;
   };
   readonly settleRelations: SettleRelations;
   /** One record at a time: both directions lock it before they change either side of it. */

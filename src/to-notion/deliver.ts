@@ -1,3 +1,4 @@
+import { PgnotionError } from '../model/errors.ts';
 import type { TableName } from '../model/ids.ts';
 import { changedInRow } from '../model/merge.ts';
 import { isResting } from '../model/record-state.ts';
@@ -53,18 +54,32 @@ export async function deliverEntries(
     isReadBlocked(error) ? tryAfterLock(context, entries, error) : suspendFor(context, name, error),
   );
   if (batch === null) return;
+  const isReduced = await leaveOutFailing(context, name, batch);
   const outcomes = entries.map((entry) =>
     context.locks.run(`${name}/${entry.key}`, async () => {
       if (signal.aborted) return;
-      const outcome = await deliverOne(context, batch, entry).catch((error: unknown) =>
-        failureOf(error, entry),
-      );
+      const readAgain = isReduced && batch.broken.has(entry.key);
+      const outcome = readAgain
+        ? NEXT_BATCH
+        : await deliverOne(context, batch, entry).catch((error: unknown) => failureOf(error, entry));
       await record(context, entry, outcome);
     }),
   );
   // All of them, even if one cannot be recorded: none may go on behind the back of the next batch.
   const failed = (await Promise.allSettled(outcomes)).find((each) => each.status === 'rejected');
   if (failed) throw failed.reason;
+}
+
+/** What fails over rows because of what an expression calls is its field's: the rows go on without it. */
+async function leaveOutFailing(
+  { shapes }: DeliverContext,
+  name: TableName,
+  { broken }: Pick<Batch, 'broken'>,
+): Promise<boolean> {
+  for (const [key, error] of broken)
+    if (error instanceof PgnotionError && error.faults.length > 0)
+      return shapes.leaveOut(name, error.faults, key);
+  return false;
 }
 
 /** Its rows can be read once a lock on the table, or whatever takes the time, is gone; the others must not wait for it. */

@@ -15,6 +15,7 @@ import {
   type WantedProperty,
 } from './known.ts';
 import { type Located, locate } from './locate.ts';
+import { isNamed, missingOption, takenOption } from './missing-options.ts';
 import {
   additionOf,
   canonicalName,
@@ -270,22 +271,9 @@ function noteOptions(
   draft.missingOptions.push({ property, names, schemaJson });
   if (was === null && schemaJson !== null) draft.lacking.push(property);
   if (was !== null || contacted || schemaJson === null)
-    draft.deviations.push(missingOption(want, names, schemaJson !== null));
-}
-
-function missingOption(want: WantedProperty, names: readonly string[], addable: boolean): Deviation {
-  const shown = names.slice(0, 10).map(quote).join(', ');
-  const more = names.length > 10 ? ` and ${names.length - 10} more` : '';
-  const byUse = want.type !== 'status';
-  return {
-    property: want.property,
-    kind: 'option_missing',
-    ...(!addable && { remedyKind: byUse ? 'nothing' : 'click' }),
-    detail: `the property lacks ${names.length === 1 ? 'the option' : 'the options'} ${shown}${more}`,
-    remedy: addable
-      ? `run \`pgnotion apply\`, which adds what is missing${byUse ? '; or wait for the next value, which adds its option' : ''}`
-      : byUse
-        ? 'nothing to do: Notion takes 100 options in one request, and the others are added by the first page that uses them'
-        : 'add them in Notion: it takes 100 options in one request, and status options are not added by use',
-  };
+    draft.deviations.push(
+      schemaJson === null && changed.some((option) => isNamed(names, option))
+        ? takenOption(want, field, { names, renamed: changed.filter((option) => isNamed(names, option)) })
+        : missingOption(want, names, schemaJson !== null),
+    );
 }
