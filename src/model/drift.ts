@@ -161,7 +161,7 @@ function tableRemedy({ path, remedy }: Fault, { name, source }: TablePlaces, now
   if (path !== source)
     return `give the table its name back in SQL (ALTER TABLE … RENAME TO, or SET SCHEMA), or make it again; or, if ${path} is called otherwise for good, name it so in the query and in dependsOn of tables.${name} in the configuration, ${AGAIN}`;
   if (now.table !== null)
-    return `give the table its name back in SQL: ${renaming(now.table, source)} or, if it is to be called ${now.table}, set source: ${quote(now.table)} of tables.${name} in the configuration, ${AGAIN}`;
+    return `give the table its name back in SQL: ${renaming(now.table, source)} or, if it is called so for good, set the source of tables.${name} in the configuration to ${quote(now.table)}, ${AGAIN}`;
   return `give the table its name back in SQL (ALTER TABLE … RENAME TO, or SET SCHEMA), or make it again; or, if ${path} is called otherwise for good, set the source of tables.${name} in the configuration (${remedy}), ${AGAIN}`;
 }
 
@@ -199,7 +199,7 @@ function columnRemedy(
     return {
       remedy: `call the column of ${setting} in the configuration ${quote(known.name)}, as it is called now, ${AGAIN}; or give it its name back in SQL: ${alter} RENAME COLUMN ${quote(known.name)} TO ${quote(column)};`,
     };
-  const leave = property === null ? '' : `; or take ${setting} out of the configuration, ${AGAIN}`;
+  const leave = property === null ? '' : ` or take ${setting} out of the configuration, ${AGAIN}`;
   return {
     remedyKind: 'sql',
     remedy: `give the table the column again in SQL, whose rows then take what their pages show: ${alter} ADD COLUMN ${quote(column)} ${known.type};${leave}`,

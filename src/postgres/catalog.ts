@@ -202,9 +202,12 @@ export async function describeExpressions(
     if (isConnectionLost(error) || mayPassLater(error)) throw error;
     const faults: Fault[] = [];
     for (const { name, sql } of expressions) {
-      const wrong = await probe([sql], `check the column or expression: ${sql}`);
+      const wrong = await probe([sql], remedyOf(sql));
       if (wrong !== null) faults.push({ path: `${source.table} ${name}`, ...wrong });
     }
     throw faultsError('expression_invalid', 'PostgreSQL does not accept these expressions:', faults);
   }
 }
+
+const remedyOf = (expression: string): string =>
+  `give back in SQL what the message names, or correct the column or expression in the configuration: ${expression}`;

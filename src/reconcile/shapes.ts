@@ -185,14 +185,26 @@ async function lookAt(
     const faults = { paused: wrong, denied: table.denied ?? [], now };
     await keep(options, mapping, present.get(source)?.digest ?? '', { isFirst, compares, faults });
   }
-  for (const mapping of mappings) {
-    const shape = present.get(mapping.source);
-    const columns = known.get(mapping.name)?.columns ?? {};
-    const of = { mapping, live: tables.get(mapping.name), known: columns };
-    if (shape !== undefined) await noteColumns(options, { ...of, present: shape.columns });
-  }
+  for (const mapping of mappings) await noteShape(options, mapping, { known, present });
   if (changed) options.onDirty();
   for (const { name } of mappings) looked.add(name);
+}
+
+async function noteShape(
+  options: ShapesOptions & InLook,
+  mapping: TableMapping,
+  {
+    known,
+    present,
+  }: {
+    readonly known: Awaited<ReturnType<typeof readShapes>>;
+    readonly present: Awaited<ReturnType<typeof shapesOf>>;
+  },
+): Promise<void> {
+  const shape = present.get(mapping.source);
+  const columns = known.get(mapping.name)?.columns ?? {};
+  const of = { mapping, live: options.tables.get(mapping.name), known: columns };
+  if (shape !== undefined) await noteColumns(options, { ...of, present: shape.columns });
 }
 
 type Kept = {

@@ -32,7 +32,7 @@ import { pageRestored, type Resting, restsQuietly } from './page-restored.ts';
 import { type Beforehand, type Inspection, readListed } from './read-listed.ts';
 import { relink } from './relink.ts';
 import { lostByMove } from './schema-losses.ts';
-import { isSeenWhole } from './seen-until.ts';
+import { maybeEdited } from './seen-until.ts';
 
 const ASK = { priority: 'poll' } as const;
 
@@ -54,10 +54,7 @@ export async function inspectPages(
   const edits = await editsOf(context.store, ids);
   const failures = await failuresOf(context.store, ids);
   const longs = await longValuesOf(context.store, ids);
-  // What nobody has edited since is no part of a mass of edits: see `withoutSchemaLosses`.
-  const edited = pages.filter(
-    (page) => edits.has(page.id) || failures.has(page.id) || !isSeenWhole(context, source, page),
-  );
+  const edited = maybeEdited(context, source, pages, [edits, failures]);
   await guardListed(context, table, { source, pages: edited, records });
   const fresh = await awaitingFirstLook(context, table, records);
   await noteSeen(context, ids);

@@ -20,3 +20,12 @@ export function isSeenWhole(
   const until = Math.max(looked, source.watermark?.getTime() ?? Number.NEGATIVE_INFINITY) - overlapMs;
   return page.lastEditedTime.getTime() + MINUTE_MS <= until;
 }
+
+/** What nobody has edited since is no part of a mass of edits: see `withoutSchemaLosses`. `waiting` are edits that were seen. */
+export const maybeEdited = (
+  context: InboundContext,
+  source: Pick<Source, 'table' | 'watermark'>,
+  pages: readonly NotionPage[],
+  waiting: readonly Pick<ReadonlyMap<NotionPage['id'], unknown>, 'has'>[],
+): readonly NotionPage[] =>
+  pages.filter((page) => waiting.some((edits) => edits.has(page.id)) || !isSeenWhole(context, source, page));

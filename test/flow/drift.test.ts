@@ -163,9 +163,9 @@ const CASES: Readonly<Record<string, Case>> = {
   },
   'a column that is gone': {
     breaks: sql('alter table goods drop note'),
-    told: 'Note column_missing postgres field config',
-    remedy: /ALTER TABLE public\.goods .* ADD COLUMN "note"/,
-    settles: sql('alter table goods add column "note" text'),
+    told: 'Note column_missing postgres field sql',
+    remedy: /whose rows then take what their pages show/,
+    settles: asTold,
     concerns: ['note', 'Note'],
   },
   'a column of another type': {
@@ -185,8 +185,8 @@ const CASES: Readonly<Record<string, Case>> = {
   'a table that is renamed': {
     breaks: sql('alter table goods rename to wares'),
     told: ' table_missing postgres table sql',
-    remedy: /ALTER TABLE … RENAME TO/,
-    settles: sql('alter table wares rename to goods'),
+    remedy: /ALTER TABLE "public"\."wares" RENAME TO "goods";/,
+    settles: asTold,
     concerns: ['name', 'Name'],
   },
   'a lost key': {
