@@ -293,7 +293,7 @@ test('a new table whose database people have made: what it lacks or has otherwis
 test('a query whose function is gone: another query', async () => {
   await sql('drop function called(text)');
   await sql(`update picks set name = 'more' where id = 1`);
-  await told(' table_changed postgres table sql', /try the query in psql/, 'chosen');
+  await told(' table_changed postgres table sql', /correct the query in the configuration/, 'chosen');
   await restarted({
     chosen: { ...tables.chosen, query: 'select id, lower(name) as name from public.picks' } as Table,
   });

@@ -23,6 +23,7 @@ const config: ConfigInput = {
     goods: table('goods', {
       Price: { column: 'price', type: 'number' },
       Label: { expression: 'labelled(id)', type: 'rich_text' },
+      Other: { column: 'other_id', type: 'relation', relatedTable: 'others' },
     }),
     others: table('others'),
     shown: {
@@ -35,7 +36,7 @@ const config: ConfigInput = {
 };
 const schema = `
   create table others (id integer primary key, name text not null, note text);
-  create table goods (like others including all, price integer);
+  create table goods (like others including all, price integer, other_id integer references others);
   create table shown (id integer primary key, note text);
   create table hidden (id integer primary key, name text);
   create view viewed as select id, 'shown ' || id as name from hidden;
@@ -126,7 +127,9 @@ async function settled(): Promise<void> {
 }
 
 test('invariant 16: a column that the role may not read any more pauses its field alone', async () => {
-  await sides.sql(`revoke select on goods from ${role}; grant select (id, name, price) on goods to ${role}`);
+  await sides.sql(
+    `revoke select on goods from ${role}; grant select (id, name, price, other_id) on goods to ${role}`,
+  );
   await told('goods Note column_unreadable postgres field sql');
   await carries('goods', 'name');
   await carries('others');
@@ -175,6 +178,28 @@ test('invariant 4: what the role may not write pauses nothing, at the next start
   );
   await settled();
   await sides.sql(`grant all on goods to ${role}`);
+});
+
+test('invariant 1: policies that hide rows stop the table alone, and all that they hid arrives', async () => {
+  await sides.sql('alter table goods enable row level security');
+  await told('goods  rows_hidden postgres table sql');
+  await carries('others');
+  const arrives = await meanwhile('goods');
+  expect(await asTold('goods')).toBe(`ALTER ROLE ${role} BYPASSRLS;`);
+  await arrives();
+  await settled();
+  await sides.sql(`alter table goods disable row level security; alter role ${role} nobypassrls`);
+});
+
+test('invariant 1: a row that came to point to a table whose key was renamed shows its page afterwards', async () => {
+  await sides.sql('alter table others rename id to number');
+  await told('others  table_unpublishable postgres table sql');
+  await carries('goods');
+  await sides.sql(`update goods set other_id = 1, note = 'points to it' where id = 3`);
+  await sides.shows('goods', '3', 'Note', 'points to it');
+  expect(await asTold('others')).toBe('ALTER TABLE public.others RENAME COLUMN "number" TO "id";');
+  await sides.shows('goods', '3', 'Other', [await sides.pageOf('others', '1')]);
+  await settled();
 });
 
 test('invariant 16: what a function lacks that an expression calls pauses its field alone', async () => {
