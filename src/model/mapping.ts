@@ -162,6 +162,10 @@ export type ForeignKey = {
 
 /** Whether PostgreSQL's changes of a field are written to Notion. */
 export const goesToNotion = (field: FieldMapping): boolean => field.direction !== 'to-postgres';
+/** Whether a table goes without none of its fields. */
+export const isWhole = ({ pausedFields }: Pick<ResolvedTable, 'pausedFields'>): boolean =>
+  pausedFields === undefined;
+
 /** Whether a person's changes of a property are written to PostgreSQL. */
 export const goesToPostgres = (field: FieldMapping): boolean =>
   field.direction !== 'to-notion' && field.source.kind === 'column';

@@ -26,6 +26,10 @@ export async function editsOf(sql: Sql, pages: readonly PageId[]): Promise<Map<P
   return new Map(rows.map((row) => [row.page, toEdit(row)]));
 }
 
+/** Whether an entry only has its page looked at: of the page's values it says nothing. */
+export const saysNothing = ({ mark, code }: Pick<WaitingEdit, 'mark' | 'code'>): boolean =>
+  code === null && mark.kind === 'command' && mark.command === 'look';
+
 /** Pages of a table that belong to no record, or to one that rests, and stand here until they can become one. */
 export async function strangers(sql: Sql, table: TableName): Promise<PageId[]> {
   const rows = await sql.query<{ page: PageId }>(

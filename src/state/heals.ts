@@ -42,14 +42,17 @@ export const healOf = (direction: string, table: string, key: string, page: stri
        and h.asked_at > clock_timestamp() - interval '${HEAL_HOURS} hours'
      order by h.run_id desc limit 1)`;
 
-/** Moves bases by hand of a record that nobody has touched since it was looked at. False if somebody has. */
+/**
+ * Moves bases by hand of a record that nobody has touched since it was looked at: the page holds something else by them. False if
+ * somebody has.
+ */
 export async function rebase(
   sql: Sql,
   record: { readonly table: TableName; readonly key: RowKey; readonly syncedAt: Date | null },
   base: { readonly row: RowImage; readonly page: PageImage },
 ): Promise<boolean> {
   const rows = await sql.query(
-    `update pgnotion.records set base_row = base_row || $4, base_page = base_page || $5, synced_at = clock_timestamp()
+    `update pgnotion.records set base_row = base_row || $4, base_page = base_page || $5, agreed_at = null, synced_at = clock_timestamp()
       where table_name = $1 and key = $2 and state = 'linked'
         and date_trunc('milliseconds', synced_at) is not distinct from $3::timestamptz returning 1`,
     [record.table, record.key, record.syncedAt, JSON.stringify(base.row), JSON.stringify(base.page)],

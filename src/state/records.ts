@@ -114,11 +114,13 @@ export async function link(
     readonly baseRow: RowImage;
     readonly basePage: PageImage;
     readonly pageEditedAt: Date;
+    /** The page holds something else than its base says. */
+    readonly isEdited?: boolean;
   },
 ): Promise<void> {
   await sql.query(
     `insert into pgnotion.records (table_name, key, page_id, state, base_row, base_page, page_edited_at, agreed_at, synced_at)
-     values ($1, $2, $3, 'linked', $4, $5, $6, $6, clock_timestamp())
+     values ($1, $2, $3, 'linked', $4, $5, $6, $7, clock_timestamp())
      on conflict (table_name, key) do update
        set page_id = excluded.page_id, state = 'linked', base_row = excluded.base_row,
            rested_at = null, base_page = excluded.base_page, intent_at = null,
@@ -131,6 +133,7 @@ export async function link(
       JSON.stringify(record.baseRow),
       JSON.stringify(record.basePage),
       record.pageEditedAt,
+      record.isEdited === true ? null : record.pageEditedAt,
     ],
   );
   await lookAtUnshown(sql, record.page);

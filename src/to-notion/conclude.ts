@@ -1,4 +1,5 @@
 import type { PageImage } from '../model/change.ts';
+import { isWhole } from '../model/mapping.ts';
 import { changedOnPage } from '../model/merge.ts';
 import { extraFields, readPage } from '../model/page.ts';
 import { pick } from '../model/pick.ts';
@@ -59,7 +60,7 @@ export async function conclude(
   const finished = {
     row: pick(row, complete),
     page,
-    rests: changedOnPage(table.fields, base, seen.page).length === 0,
+    rests: isWhole(table) && changedOnPage(table.fields, base, seen.page).length === 0,
     written: seen.written === null ? null : writtenOf(delivery, seen.written),
     lookedAt: seen.now?.page.askedAt ?? null,
     waitsForNothing: plan.missing.length === 0,

@@ -13,6 +13,7 @@ import { doubtfulWrites } from '../state/operations.ts';
 import type { SyncRecord } from '../state/records.ts';
 import { type RequestOperation, requestOperation } from '../state/request-operation.ts';
 import { holdMoveLosses, withoutMoveLosses } from '../sync/move-losses.ts';
+import { withoutUnseenLosses } from '../sync/unseen-losses.ts';
 import { moved, refusedForPage } from './away.ts';
 import { guardPlan } from './clearing.ts';
 import { conclude, type Linked, type Look, NEXT, type Seen } from './conclude.ts';
@@ -62,7 +63,7 @@ export async function updatePage(
   if (now !== null && now.kind !== 'here')
     return pageNotFound(context, delivery, { record: known, found: now, conflicts });
   const found = { ...known, basePage: now?.basePage ?? known.basePage };
-  const record = now === null ? found : await afterUnseenMove(context, delivery, found, now);
+  const record = now === null ? found : await afterUnseenActs(context, delivery, found, now);
   const pageNow = { page: now?.image ?? record.basePage, seen: now !== null };
   const { page } = pageNow;
   const own = await ownFields(context, delivery, record, page);
@@ -100,17 +101,18 @@ export async function updatePage(
 }
 
 /**
- * The record as a page counts that may have lost values in another database. What the row has changed is written in any case;
+ * The record as a page counts that may have lost values in another database, or by an act on the schema that nobody saw. What the row has changed is written in any case;
  * what it has not would be taken for a person's edit afterwards.
  */
-async function afterUnseenMove(
+async function afterUnseenActs(
   context: DeliverContext,
   { table, source, row, entry }: Delivery,
   record: Linked,
   { page, image }: Extract<PrereadResult, { readonly kind: 'here' }>,
 ): Promise<Linked> {
   const seen = { table, source, page, image };
-  const intact = await withoutMoveLosses(context, seen, record);
+  const home = await withoutMoveLosses(context, seen, record);
+  const intact = await withoutUnseenLosses(context, seen, home);
   const news = changedInRow(table.fields, record.baseRow, row, entry.restore);
   const still = table.fields.filter((field) => !news.includes(field)).map(({ property }) => property);
   await holdMoveLosses(context, seen, intact, still);

@@ -25,6 +25,7 @@ import { type InboundContext, inLane, type Sighting } from './context.ts';
 import { awaitingFirstLook } from './first-look.ts';
 import { typedIn } from './keyed-page.ts';
 import { left, type Missed } from './left-as-typed.ts';
+import { maybeEdited, noteAgreed } from './maybe-edited.ts';
 import { receiveNewPage } from './new-page.ts';
 import { noteExtraFields } from './note-extra-fields.ts';
 import { lookOnItsOwn, onItsOwn, waitsForItsTime } from './page-failure.ts';
@@ -32,7 +33,6 @@ import { pageRestored, type Resting, restsQuietly } from './page-restored.ts';
 import { type Beforehand, type Inspection, readListed } from './read-listed.ts';
 import { relink } from './relink.ts';
 import { lostByMove } from './schema-losses.ts';
-import { maybeEdited } from './seen-until.ts';
 
 const ASK = { priority: 'poll' } as const;
 
@@ -54,7 +54,7 @@ export async function inspectPages(
   const edits = await editsOf(context.store, ids);
   const failures = await failuresOf(context.store, ids);
   const longs = await longValuesOf(context.store, ids);
-  const edited = maybeEdited(context, source, pages, [edits, failures]);
+  const edited = maybeEdited(context, source, { pages, records }, { edits, failures });
   await guardListed(context, table, { source, pages: edited, records });
   const fresh = await awaitingFirstLook(context, table, records);
   await noteSeen(context, ids);
@@ -77,6 +77,7 @@ export async function inspectPages(
     }),
   );
   await noteExtraFields(context, table, source, { pages, records });
+  await noteAgreed(context, table, source, { pages, records });
 }
 
 /** What the record ids on these pages mean, in one query. */

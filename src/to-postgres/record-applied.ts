@@ -1,7 +1,7 @@
 import type { PageImage, RowImage } from '../model/change.ts';
 import { earliestOf } from '../model/conflict.ts';
 import type { LiveConflict } from '../model/conflict-lifecycle.ts';
-import { goesToNotion, type ResolvedField } from '../model/mapping.ts';
+import { goesToNotion, isWhole, type ResolvedField } from '../model/mapping.ts';
 import { changedOnPage, rowChangeOf } from '../model/merge.ts';
 import { pick } from '../model/pick.ts';
 import { RowKeptError } from '../postgres/row-statement-error.ts';
@@ -39,7 +39,8 @@ export async function recordApplied(sql: Sql, edit: AppliedEdit): Promise<void> 
   const row = { ...pickAll(after, taken), ...Object.fromEntries(merged.merged) };
   const page = pick(sighting.image, taken);
   const base = { ...record.basePage, ...page };
-  const rests = changedOnPage(sighting.table.fields, base, sighting.image).length === 0;
+  const { table } = sighting;
+  const rests = isWhole(table) && changedOnPage(table.fields, base, sighting.image).length === 0;
   await advanceBase(sql, record, { row, page, pageEditedAt: sighting.page.lastEditedTime, rests });
   const written = merged.taken.filter(
     ({ source }) => source.kind === 'column' && source.column in merged.values,

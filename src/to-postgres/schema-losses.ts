@@ -1,17 +1,15 @@
 import type { PageImage, PageValue } from '../model/change.ts';
-import { clearedFields } from '../model/clearing.ts';
 import { fold } from '../model/codecs/values.ts';
 import { goesToPostgres, type ResolvedField } from '../model/mapping.ts';
 import { changedOnPage } from '../model/merge.ts';
 import { without } from '../model/pick.ts';
 import { type KnownSchema, ownEntry } from '../model/schema/known.ts';
-import { canonicalName, fallbacksOf, hasOptions } from '../model/schema/options.ts';
-import { editsOf, lookSoon } from '../state/edits.ts';
-import { failuresOf } from '../state/page-failures.ts';
+import { canonicalName, hasOptions } from '../model/schema/options.ts';
+import { lookSoon } from '../state/edits.ts';
 import type { SyncRecord } from '../state/records.ts';
 import { voidRecord } from '../state/void-base.ts';
+import { emptiedByNobody } from '../sync/unseen-losses.ts';
 import type { InboundContext, Sighting } from './context.ts';
-import { isSeenWhole } from './seen-until.ts';
 
 type Linked = SyncRecord & { readonly page: NonNullable<SyncRecord['page']> };
 
@@ -46,30 +44,6 @@ export async function withoutSchemaLosses(
   if (dead.length === 0) return record;
   await context.store.transaction((sql) => voidRecord(sql, record, table.fields, dead));
   return { ...record, basePage: without(record.basePage, dead) };
-}
-
-/**
- * The fields that a page shows emptied although nobody has edited it since it was as its record knows it: a property that was given
- * another type and back, or an option that was deleted and made again, takes values from pages and leaves the time of their last edit
- * (invariant 15). Relations are emptied from their other ends as well.
- */
-async function emptiedByNobody(
-  context: InboundContext,
-  { table, source, page, image }: Sighting,
-  record: Linked,
-): Promise<readonly ResolvedField[]> {
-  const fields = table.fields.filter(
-    (field) => goesToPostgres(field) && field.codec.writable && field.type !== 'relation',
-  );
-  const fallbacks = fallbacksOf(fields, context.schema.known(table.name));
-  const emptied = clearedFields(fields, record.basePage, image, fallbacks);
-  if (emptied.length === 0 || !isSeenWhole(context, source, page)) return [];
-  // An edit that was seen, and is not taken over yet, is as old as it is.
-  const [edits, failures] = [
-    await editsOf(context.store, [page.id]),
-    await failuresOf(context.store, [page.id]),
-  ];
-  return edits.has(page.id) || failures.has(page.id) ? [] : emptied;
 }
 
 /**
