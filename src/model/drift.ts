@@ -105,7 +105,7 @@ export const reasonOf = (drifts: readonly Drift[]): string =>
   listed(drifts.map(({ detail, remedy }) => sentences(detail, remedy)));
 
 type TablePlaces = Pick<TableMapping, 'name' | 'source'> & {
-  readonly fields: readonly Pick<TableMapping['fields'][number], 'property' | 'source'>[];
+  readonly fields: readonly Pick<TableMapping['fields'][number], 'property' | 'source' | 'direction'>[];
 };
 
 /** What the catalog says against a table that cannot be synced, each in the place that its path names. */
@@ -137,7 +137,7 @@ function driftsOfFault(fault: Fault, table: TablePlaces, now: NamedNow): readonl
     return (reading.length === 0 ? [null] : reading).map((each) => {
       const field = each?.property ?? '';
       if (drift !== undefined) return driftOf(drift, { field, detail, remedy });
-      const told = columnRemedy(each?.property ?? null, column, { source, remedy, now });
+      const told = columnRemedy(each, column, { source, remedy, now });
       return driftOf('column_missing', { field, detail, ...told });
     });
   }
@@ -161,22 +161,26 @@ function tableRemedy({ path, remedy }: Fault, { name, source }: TablePlaces, now
   if (path !== source)
     return `give the table its name back in SQL (ALTER TABLE … RENAME TO, or SET SCHEMA), or make it again; or, if ${path} is called otherwise for good, name it so in the query and in dependsOn of tables.${name} in the configuration, ${AGAIN}`;
   if (now.table !== null)
-    return `give the table its name back in SQL: ${renaming(now.table, source)} or, if it is called so for good, set the source of tables.${name} in the configuration to ${quote(now.table)}, ${AGAIN}`;
+    return `give the table its name back in SQL: ${renaming(now.table, source, now.isSchemaGone)} or, if it is called so for good, set the source of tables.${name} in the configuration to ${quote(now.table)}, ${AGAIN}`;
   return `give the table its name back in SQL (ALTER TABLE … RENAME TO, or SET SCHEMA), or make it again; or, if ${path} is called otherwise for good, set the source of tables.${name} in the configuration (${remedy}), ${AGAIN}`;
 }
 
-function renaming(from: QualifiedName, to: QualifiedName): string {
+function renaming(from: QualifiedName, to: QualifiedName, isSchemaGone = false): string {
   const [[schema, relation], [wanted, name]] = [splitQualified(from), splitQualified(to)];
   const at = (place: string): string => `ALTER TABLE ${quote(place)}.${quote(relation)}`;
+  // Nobody has given the schema of all users another name.
+  const isRenamed = isSchemaGone && schema !== 'public';
   return [
-    ...(schema === wanted ? [] : [`${at(schema)} SET SCHEMA ${quote(wanted)};`]),
+    ...(isRenamed ? [`ALTER SCHEMA ${quote(schema)} RENAME TO ${quote(wanted)};`] : []),
+    ...(isSchemaGone && !isRenamed ? [`CREATE SCHEMA ${quote(wanted)};`] : []),
+    ...(schema === wanted || isRenamed ? [] : [`${at(schema)} SET SCHEMA ${quote(wanted)};`]),
     ...(relation === name ? [] : [`${at(wanted)} RENAME TO ${quote(name)};`]),
   ].join(' ');
 }
 
 /** Without what was known of the column, a renamed one looks as one that was dropped. */
 function columnRemedy(
-  property: string | null,
+  reading: TablePlaces['fields'][number] | null,
   column: string,
   {
     source,
@@ -184,7 +188,7 @@ function columnRemedy(
     now,
   }: { readonly source: QualifiedName; readonly remedy: string; readonly now: NamedNow },
 ): Pick<Drift, 'remedy'> & Partial<Pick<Drift, 'remedyKind'>> {
-  const setting = property === null ? 'the key' : `the field ${JSON.stringify(property)}`;
+  const setting = reading === null ? 'the key' : `the field ${JSON.stringify(reading.property)}`;
   const known = now.columns[column];
   const alter = `ALTER TABLE ${splitQualified(now.table ?? source)
     .map(quote)
@@ -199,10 +203,17 @@ function columnRemedy(
     return {
       remedy: `call the column of ${setting} in the configuration ${quote(known.name)}, as it is called now, ${AGAIN}; or give it its name back in SQL: ${alter} RENAME COLUMN ${quote(known.name)} TO ${quote(column)};`,
     };
-  const leave = property === null ? '' : ` or take ${setting} out of the configuration, ${AGAIN}`;
+  const leave = reading === null ? '' : ` or take ${setting} out of the configuration, ${AGAIN}`;
+  // Pages give back what goes both ways; of anything else they show what the column holds, or nothing.
+  const filled =
+    reading !== null && reading.direction !== 'to-notion'
+      ? 'whose rows then take what their pages show'
+      : reading === null
+        ? 'together with its values, by which rows find their pages'
+        : 'together with its values, which pages show from then on';
   return {
     remedyKind: 'sql',
-    remedy: `give the table the column again in SQL, whose rows then take what their pages show: ${alter} ADD COLUMN ${quote(column)} ${known.type};${leave}`,
+    remedy: `give the table the column again in SQL, ${filled}: ${alter} ADD COLUMN ${quote(column)} ${known.type};${leave}`,
   };
 }
 

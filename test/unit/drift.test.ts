@@ -10,6 +10,8 @@ import {
   reasonOf,
   SUSPENDING,
 } from '../../src/model/drift.ts';
+import { type QualifiedName, qualifiedName } from '../../src/model/ids.ts';
+import type { NamedNow } from '../../src/model/known-columns.ts';
 import type { DriftEntry } from '../../src/state/drift.ts';
 import { resolvedField, resolvedTable } from '../support/fields.ts';
 
@@ -47,6 +49,52 @@ describe('what the catalog says', () => {
     const [drift] = driftsOfFields([fault('public.goods.note')], table);
     expect(drift?.remedy).toContain('ALTER TABLE public.goods RENAME COLUMN … TO "note"');
     expect(drift?.remedy).toContain('`pgnotion start`');
+  });
+});
+
+describe('remedies that go by what was known', () => {
+  const NOW = { table: null, columns: {} };
+  const missing = (now: Partial<NamedNow>, of: typeof table = table, column = 'note') =>
+    driftsOfFields([fault(`public.goods.${column}`)], of, { ...NOW, ...now })[0];
+  const gone = { note: { name: null, type: 'character varying(20)' } };
+
+  test('a renamed column: its name in the configuration, or the statement that gives it back', () => {
+    const drift = missing({ columns: { note: { name: 'My "note"', type: 'text' } } });
+    expect(drift).toMatchObject({ kind: 'column_missing', remedyKind: 'config' });
+    expect(drift?.remedy).toContain('ALTER TABLE "public"."goods" RENAME COLUMN "My ""note""" TO "note";');
+  });
+
+  test('a dropped column: the statement that adds it, of its type', () => {
+    const drift = missing({ columns: gone });
+    expect(drift).toMatchObject({ kind: 'column_missing', remedyKind: 'sql' });
+    expect(drift?.remedy).toContain('ALTER TABLE "public"."goods" ADD COLUMN "note" character varying(20);');
+    expect(drift?.remedy).toContain('take what their pages show');
+  });
+
+  test('promises nothing that the pages do not give back', () => {
+    const oneWay = resolvedTable('goods', [resolvedField('Note', 'rich_text', { direction: 'to-notion' })]);
+    expect(missing({ columns: gone }, oneWay)?.remedy).toContain(
+      'together with its values, which pages show',
+    );
+    const key = missing({ columns: { id: { name: null, type: 'integer' } } }, table, 'id');
+    expect(key?.remedy).toContain('ADD COLUMN "id" integer;');
+    expect(key?.remedy).not.toContain('take what their pages show');
+  });
+
+  test('a table that is called otherwise, or stands in another schema', () => {
+    const lost = { ...fault('public.goods'), drift: 'table_missing' as const };
+    const remedyOf = (name: string | null) =>
+      driftsOfFaults([lost], table, { ...NOW, table: name === null ? null : qualifiedName('Old', name) })[0]
+        ?.remedy;
+    expect(remedyOf('wares')).toContain(
+      'ALTER TABLE "Old"."wares" SET SCHEMA "public"; ALTER TABLE "public"."wares" RENAME TO "goods";',
+    );
+    expect(remedyOf('goods')).toContain('ALTER TABLE "Old"."goods" SET SCHEMA "public";');
+    expect(remedyOf('goods')).not.toContain('RENAME TO "');
+    expect(remedyOf(null)).toContain('or make it again');
+    const renamed = (name: string) =>
+      driftsOfFaults([lost], table, { ...NOW, table: name as QualifiedName, isSchemaGone: true })[0]?.remedy;
+    expect(renamed('shop.goods')).toContain('in SQL: ALTER SCHEMA "shop" RENAME TO "public"; or');
   });
 });
 
