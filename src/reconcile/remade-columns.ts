@@ -1,5 +1,5 @@
 import type { RowImage, SqlText } from '../model/change.ts';
-import type { RowKey } from '../model/ids.ts';
+import type { RowKey, TableName } from '../model/ids.ts';
 import { sameJson } from '../model/json.ts';
 import { type KnownColumns, knownAfter, remadeFields } from '../model/known-columns.ts';
 import type { FieldMapping, ResolvedField, ResolvedTable, TableMapping } from '../model/mapping.ts';
@@ -24,6 +24,21 @@ type Noted = {
   readonly present: KnownColumns;
 };
 
+/** Whether the columns that a table reads are those that are known. */
+export const isAsKnown = (mapping: TableMapping, known: KnownColumns, present: KnownColumns): boolean =>
+  sameJson(known, knownAfter(mapping, known, present, new Set()));
+
+/** Keeps which columns a table lacks, before anybody is told to add them. */
+export async function noteGone(
+  store: Store,
+  mapping: TableMapping,
+  known: KnownColumns,
+  present: KnownColumns,
+): Promise<void> {
+  const next = knownAfter(mapping, known, present, new Set(Object.keys(present)));
+  if (!sameJson(known, next)) await saveColumns(store, mapping.name, next);
+}
+
 /**
  * Keeps which columns a table reads, once what other columns than the known ones mean has been carried out, and nothing is under
  * way any more that was read from those: its base would be stored afterwards.
@@ -36,50 +51,73 @@ export async function noteColumns(context: Remade, { mapping, live, known, prese
   const isLive = ({ property }: FieldMapping): boolean => fields.some((field) => field.property === property);
   // What stands still for another reason is looked at once it goes on.
   const later = new Set(remade.filter((field) => !isLive(field)).map(columnOf));
-  for (const field of fields)
-    if (live !== undefined && (await isBusyWith(context, live, field))) later.add(columnOf(field));
+  for (const field of fields) {
+    const id = present[columnOf(field)]?.id ?? '';
+    if (live !== undefined && (await isBusyWith(context, live, { field, id }))) later.add(columnOf(field));
+  }
   const next = knownAfter(mapping, known, present, later);
-  if (!sameJson(known, next)) await saveColumns(context.store, mapping.name, next);
+  if (sameJson(known, next)) return;
+  await context.store.transaction(async (sql) => {
+    // All pages are read once it is over, also what a process has left to them that ended before.
+    if (fields.length > 0) await askSweep(sql, mapping.name);
+    await saveColumns(sql, mapping.name, next);
+  });
 }
 
-/** Leaves the field's empty rows to their pages. Whether they have to be looked at again. */
-async function isBusyWith(context: Remade, table: ResolvedTable, field: ResolvedField): Promise<boolean> {
-  const { store, noticed } = context;
-  const id = `${table.name} ${columnOf(field)}`;
-  const since = noticed.get(id) ?? (await timeOf(store));
-  noticed.set(id, since);
-  const isBusy = await hasWritesFrom(store, table.name, since);
-  await fillFromPages(context, table, field);
-  if (!isBusy) noticed.delete(id);
+/** Leaves the field's empty rows to their pages; `id` is that of its column. Whether they have to be looked at again. */
+async function isBusyWith(
+  context: Remade,
+  table: ResolvedTable,
+  { field, id: column }: { readonly field: ResolvedField; readonly id: string },
+): Promise<boolean> {
+  const { store, noticed, readingSince } = context;
+  const id = `${table.name} ${column}`;
+  const first = noticed.get(id) ?? { at: await timeOf(store), steadyMs: performance.now(), isFilled: false };
+  noticed.set(id, first);
+  // A delivery that has read its row and waits for its turn is on record only once its request leaves.
+  const isReading = (readingSince(table.name) ?? Number.POSITIVE_INFINITY) <= first.steadyMs;
+  const isBusy = isReading || (await hasWritesFrom(store, table.name, first.at));
+  if (isBusy && first.isFilled && !context.isAsked) return true;
+  if (!(await fillFromPages(context, table, field))) return true;
+  if (isBusy) noticed.set(id, { ...first, isFilled: true });
+  else noticed.delete(id);
   return isBusy;
 }
 
 const columnOf = ({ source }: FieldMapping): string => (source.kind === 'column' ? source.column : '');
+
+/** When a column was first seen to be another one, on PostgreSQL's clock and by `performance.now`. */
+export type Noticed = { readonly at: number; readonly steadyMs: number; readonly isFilled: boolean };
 
 type Remade = {
   readonly store: Store;
   readonly db: Queryable;
   readonly rows: UserDatabase;
   readonly log: Log;
-  /** When a column was first seen to be another one, in milliseconds of PostgreSQL's clock. */
-  readonly noticed: Map<string, number>;
+  readonly noticed: Map<string, Noticed>;
+  /** When the oldest delivery of a table that is under way began to read, by `performance.now`; null if none is. */
+  readonly readingSince: (table: TableName) => number | null;
+  /** Somebody waits for the bases to be right this moment. */
+  readonly isAsked: boolean;
+  readonly isStopping: () => boolean;
 };
 
 /**
  * The column of a field is another one by now, which a DROP and an ADD leave behind, or two renames: what a row lacks there is
  * nobody's change, so that it takes what its page shows instead of emptying it (invariant 15). What stands in a row counts as
- * before.
+ * before. False if it was stopped before its end.
  */
 async function fillFromPages(
-  { store, db, rows, log }: Remade,
+  { store, db, rows, log, isStopping }: Remade,
   table: ResolvedTable,
   field: ResolvedField,
-): Promise<void> {
+): Promise<boolean> {
   const own = { ...table, query: null };
   const column = columnOf(field);
   const fill = await defaultFill(db, table.source, column);
   let left = 0;
   for await (const keys of readKeys(rows, own, BATCH)) {
+    if (isStopping()) return false;
     const read = await readEach(rows, { ...own, fields: [field] }, keys);
     for (const text of new Set([null, fill]))
       left += await leaveToPages(store, table.name, field.property, {
@@ -87,10 +125,11 @@ async function fillFromPages(
         text,
       });
   }
-  if (left === 0) return;
+  if (left === 0) return true;
   await askSweep(store, table.name);
   const what = { table: table.name, field: field.property, column, rows: left };
   log.warn(what, 'the column is another one: rows that hold nothing there take what their pages show');
+  return true;
 }
 
 const holding = (

@@ -1,26 +1,22 @@
-import { type Drift, driftsOfFaults } from '../model/drift.ts';
-import type { Fault } from '../model/errors.ts';
+import type { Drift } from '../model/drift.ts';
+import { type Fault, messageOf } from '../model/errors.ts';
 import type { RowKey, TableName } from '../model/ids.ts';
 import { sameJson } from '../model/json.ts';
 import type { NamedNow } from '../model/known-columns.ts';
-import type { ConflictStrategy, ResolvedTable, TableMapping } from '../model/mapping.ts';
-import { listed } from '../model/sentences.ts';
-import { tableFailure } from '../model/table-failure.ts';
-import { grantFor } from '../postgres/missing-grants.ts';
-import type { Queryable } from '../postgres/pool.ts';
+import type { ResolvedTable, TableMapping } from '../model/mapping.ts';
 import { resolveEach } from '../postgres/resolve-each.ts';
 import { isReadBlocked } from '../postgres/row-statement-error.ts';
-import type { UserDatabase } from '../postgres/rows.ts';
 import { shapesOf } from '../postgres/shape-digest.ts';
-import type { Log } from '../runtime/log.ts';
-import { keepTrying, pause } from '../runtime/retry.ts';
+import { createPatience } from '../runtime/patience.ts';
+import { keepTrying, LONGEST_WAIT_MS, pause } from '../runtime/retry.ts';
 import { compareAgain } from '../state/sources.ts';
-import type { Store } from '../state/sql.ts';
 import { readShapes, releaseRefusedByShape, saveShapeDigest } from '../state/table-shapes.ts';
 import { type FailingExpressions, noteFailing, stillFailing, withoutFailing } from './failing-expressions.ts';
 import { keepShapeFaults } from './field-faults.ts';
 import { namesFor } from './named-now.ts';
-import { noteColumns } from './remade-columns.ts';
+import { isAsKnown, type Noticed, noteColumns } from './remade-columns.ts';
+import type { ShapesOptions } from './shapes-options.ts';
+import { suspensionOf } from './suspension.ts';
 
 /** The tables as the catalog has them now. */
 type Shapes = {
@@ -28,6 +24,8 @@ type Shapes = {
   readonly refresh: (name: TableName) => Promise<ResolvedTable | undefined>;
   /** Looks at one table; throws where a lock is in the way. */
   readonly look: (name: TableName) => Promise<void>;
+  /** A delivery begins to read rows of a table; what it gives is to be called once what was read is settled. */
+  readonly reading: (name: TableName) => () => void;
   /**
    * Has a table go on without the fields that the failure of a row is about, until they do not fail over that row. False if it
    * cannot.
@@ -42,41 +40,40 @@ type Shapes = {
   readonly run: (signal: AbortSignal) => Promise<void>;
 };
 
-type ShapesOptions = {
-  readonly store: Store;
-  readonly db: Queryable;
-  /** The same tables, whose values stay text. */
-  readonly rows: UserDatabase;
-  readonly mappings: readonly TableMapping[];
-  readonly strategy: ConflictStrategy;
-  readonly tables: ReadonlyMap<TableName, ResolvedTable>;
-  /** Puts a table in the place of the one that has its name. */
-  readonly replace: (table: ResolvedTable) => void;
-  readonly onDirty: () => void;
-  readonly log: Log;
-};
-
 const LOOK_MS = 3_000;
+const RETRY = { firstMs: LOOK_MS, maxMs: LONGEST_WAIT_MS };
 
 /**
  * Labels are added, columns widened, rules changed while the daemon runs: nothing is refused on account of what a table was
- * before, and what was refused then is tried again. The digests are kept, so that a change between two runs counts too.
+ * before, and what was refused then is tried again. The digests are kept, so that a change between two runs counts too. A table
+ * that takes long, or cannot be looked at, holds up no other.
  */
 export function createShapes(options: ShapesOptions): Shapes {
-  let under: Promise<void> = Promise.resolve();
-  const looked = new Set<TableName>();
-  const inLook: InLook = { noticed: new Map(), failing: new Map() };
-  // One look after the other: each replaces what the one before has found.
-  const look = (only?: TableName): Promise<void> => {
-    under = under.catch(() => undefined).then(() => lookAt({ ...options, ...inLook }, looked, only));
-    return under;
+  const under = new Map<TableName, Promise<void>>();
+  const inLook: InLook = {
+    noticed: new Map(),
+    failing: new Map(),
+    looked: new Set(),
+    readings: new Map(),
+    stopping: false,
+  };
+  const all = { ...options, inLook };
+  // One look at a table after the other: each replaces what the one before has found.
+  const look = (name: TableName, isAsked = true): Promise<void> => {
+    const next = (under.get(name) ?? Promise.resolve())
+      .catch(() => undefined)
+      .then(() => lookAt(all, name, isAsked))
+      .finally(() => under.get(name) === next && under.delete(name));
+    under.set(name, next);
+    return next;
   };
   return {
     refresh: async (name) => {
-      await unlessBlocked(look());
+      await unlessBlocked(look(name));
       return options.tables.get(name);
     },
     look,
+    reading: (name) => beginReading(inLook.readings, name),
     leaveOut: async (name, faults, key) => {
       const table = options.tables.get(name);
       if (table === undefined || !noteFailing(inLook.failing, table, faults, key)) return false;
@@ -86,16 +83,7 @@ export function createShapes(options: ShapesOptions): Shapes {
     },
     suspension: (name, error) => suspensionOf(options, name, error),
     run: (signal) =>
-      keepTrying(
-        async (healthy) => {
-          while (!signal.aborted) {
-            await look();
-            healthy();
-            await pause(LOOK_MS, signal);
-          }
-        },
-        { name: 'table shapes', log: options.log, signal, mayPass: () => true },
-      ),
+      watch(all, { look: (name) => look(name, false), isUnderWay: (name) => under.has(name) }, signal),
   };
 }
 
@@ -105,106 +93,154 @@ const unlessBlocked = (look: Promise<void>): Promise<void> =>
     if (!isReadBlocked(error)) throw error;
   });
 
-async function suspensionOf(
-  options: ShapesOptions,
-  name: TableName,
-  error: unknown,
-): Promise<readonly Drift[] | null> {
-  const { store, db, mappings, strategy } = options;
-  const failure = tableFailure(error);
-  const mapping = mappings.find((each) => each.name === name);
-  if (failure?.kind !== 'table_unreadable' || mapping === undefined) return failure && [failure];
-  const found = await resolveEach(db, mappings, { strategy, tolerant: true, only: name }).catch(() => null);
-  const wrong = found?.unresolved.get(name);
-  if (wrong !== undefined) {
-    const now = await namesFor(store, db, mapping, wrong.faults);
-    const [first, ...more] = driftsOfFaults(wrong.faults, mapping, now);
-    if (first === undefined) return [failure];
-    const both = first.detail.includes(failure.detail)
-      ? first.detail
-      : listed([failure.detail, first.detail]);
-    return [{ ...first, detail: both }, ...more];
-  }
-  const [table] = found?.tables ?? [];
-  const faults = found?.paused.get(name) ?? [];
-  if (table === undefined || faults.length === 0) {
-    const grant = await grantFor(db, error).catch(() => null);
-    return [grant === null ? failure : { ...failure, remedy: grant, remedyKind: 'sql' }];
-  }
-  // It goes on without the fields that hinder it; who read it as it was reads it again.
-  options.replace(table);
-  const now = await namesFor(store, db, mapping, faults);
-  const { denied = [] } = table;
-  await store.transaction((sql) => keepShapeFaults(sql, mapping, { paused: faults, denied, now }));
-  return [];
+type Reading = { readonly since: number };
+
+function beginReading(readings: InLook['readings'], name: TableName): () => void {
+  const reading: Reading = { since: performance.now() };
+  const some = readings.get(name) ?? new Set();
+  readings.set(name, some.add(reading));
+  return () => void some.delete(reading);
+}
+
+function readingSince(readings: InLook['readings'], name: TableName): number | null {
+  // In the order in which they began.
+  const [oldest] = readings.get(name) ?? [];
+  return oldest?.since ?? null;
 }
 
 /** What one look leaves for the next. */
-type InLook = { readonly noticed: Map<string, number>; readonly failing: FailingExpressions };
+type InLook = {
+  readonly noticed: Map<string, Noticed>;
+  readonly failing: FailingExpressions;
+  readonly looked: Set<TableName>;
+  readonly readings: Map<TableName, Set<Reading>>;
+  /** The daemon ends: what takes long is left for the next one. */
+  stopping: boolean;
+};
 
-async function lookAt(
-  options: ShapesOptions & InLook,
-  looked: Set<TableName>,
-  only?: TableName,
+type Looking = ShapesOptions & { readonly inLook: InLook };
+
+/** Looks, for ever, at the tables of which the catalog says something else than what is kept. */
+async function watch(
+  options: Looking,
+  one: {
+    readonly look: (name: TableName) => Promise<void>;
+    readonly isUnderWay: (name: TableName) => boolean;
+  },
+  signal: AbortSignal,
 ): Promise<void> {
-  const { store, db, strategy, tables } = options;
-  const mappings = options.mappings.filter(({ name }) => only === undefined || name === only);
-  const known = await readShapes(store);
-  const sources = [...new Set(mappings.map(({ source }) => source))];
-  const present = await shapesOf(db, sources);
-  const isOther = ({ name, source }: TableMapping): boolean =>
-    present.has(source) && present.get(source)?.digest !== known.get(name)?.digest;
-  // Of what an expression calls, the digest says nothing.
-  const isReduced = ({ name }: TableMapping): boolean => {
-    const { pausedFields, denied } = tables.get(name) ?? {};
-    return pausedFields !== undefined || denied !== undefined || options.failing.has(name);
+  const { log, inLook } = options;
+  const broken = createPatience<TableName>(RETRY);
+  const looks = new Set<Promise<void>>();
+  inLook.stopping = false;
+  signal.addEventListener('abort', () => {
+    inLook.stopping = true;
+  });
+  const begin = (name: TableName): void => {
+    const look = one
+      .look(name)
+      .then(() => broken.passed(name))
+      .catch((error: unknown) => {
+        const again = broken.failed(name);
+        const reason = messageOf(error);
+        log.warn({ table: name, ...again, reason }, 'a table could not be looked at; it is tried again');
+      })
+      .finally(() => looks.delete(look));
+    looks.add(look);
   };
-  const concerned = mappings.filter((mapping) => isOther(mapping) || isReduced(mapping));
-  let changed = false;
-  for (const mapping of concerned) {
-    const { name, source } = mapping;
-    const { tables: found, paused } = await resolveEach(db, options.mappings, {
-      strategy,
-      tolerant: true,
-      only: name,
-    });
-    const [whole] = found;
-    const before = tables.get(name);
-    // What no longer fits is suspended by whoever reads it; it is looked at again until it does.
-    if (whole === undefined || before === undefined) continue;
-    const failing = await stillFailing(options.failing, options.rows, whole);
-    const table = withoutFailing(whole, failing);
-    if (!isOther(mapping) && sameReduction(before, table)) continue;
-    changed = true;
-    options.replace(table);
-    // What it was before this process began nobody knows.
-    const compares = !looked.has(name) || !sameTypes(before, table);
-    const isFirst = !known.has(name);
-    const wrong = [...(paused.get(name) ?? []), ...failing];
-    const now = await namesFor(store, db, mapping, wrong);
-    const faults = { paused: wrong, denied: table.denied ?? [], now };
-    await keep(options, mapping, present.get(source)?.digest ?? '', { isFirst, compares, faults });
-  }
-  for (const mapping of mappings) await noteShape(options, mapping, { known, present });
-  if (changed) options.onDirty();
-  for (const { name } of mappings) looked.add(name);
+  await keepTrying(
+    async (healthy) => {
+      while (!signal.aborted) {
+        for (const name of await concerned(options))
+          if (!one.isUnderWay(name) && broken.mayTry(name)) begin(name);
+        await Promise.race([Promise.all(looks), pause(LOOK_MS, signal)]);
+        healthy();
+        await pause(LOOK_MS, signal);
+      }
+    },
+    { name: 'table shapes', log, signal, mayPass: () => true },
+  );
+  await Promise.all(looks);
 }
 
-async function noteShape(
-  options: ShapesOptions & InLook,
+/** The tables that the catalog says something else of, and those of which it does not say everything. */
+async function concerned(options: Looking): Promise<readonly TableName[]> {
+  const { store, db, mappings, inLook } = options;
+  const known = await readShapes(store);
+  const present = await shapesOf(db, [...new Set(mappings.map(({ source }) => source))]);
+  return mappings.flatMap((mapping) => {
+    const [kept, shape] = [known.get(mapping.name), present.get(mapping.source)];
+    if (!inLook.looked.has(mapping.name) || isReduced(options, mapping.name)) return [mapping.name];
+    if (shape === undefined) return [];
+    const isKnown = kept?.digest === shape.digest && isAsKnown(mapping, kept.columns, shape.columns);
+    return isKnown ? [] : [mapping.name];
+  });
+}
+
+/** Of what an expression calls, the digest says nothing. */
+function isReduced({ tables, inLook }: Looking, name: TableName): boolean {
+  const { pausedFields, denied } = tables.get(name) ?? {};
+  return pausedFields !== undefined || denied !== undefined || inLook.failing.has(name);
+}
+
+async function lookAt(options: Looking, name: TableName, isAsked: boolean): Promise<void> {
+  const { store, db, mappings, inLook } = options;
+  const mapping = mappings.find((each) => each.name === name);
+  if (mapping === undefined) return;
+  const known = (await readShapes(store)).get(name);
+  const present = (await shapesOf(db, [mapping.source])).get(mapping.source);
+  const isOther = present !== undefined && present.digest !== known?.digest;
+  if (isOther || isReduced(options, name)) {
+    const digest = isOther ? present.digest : null;
+    await takeOver(options, mapping, { digest, kept: known?.digest ?? '', isFirst: known === undefined });
+  }
+  if (present !== undefined) {
+    const live = options.tables.get(name);
+    const columns = { known: known?.columns ?? {}, present: present.columns };
+    const remade = {
+      ...options,
+      noticed: inLook.noticed,
+      readingSince: (of: TableName) => readingSince(inLook.readings, of),
+      isStopping: () => inLook.stopping,
+      isAsked,
+    };
+    await noteColumns(remade, { mapping, live, ...columns });
+  }
+  inLook.looked.add(name);
+}
+
+/** Puts the table as it can be synced now in the place of what it was; `digest` is that of its other shape. */
+async function takeOver(
+  options: Looking,
   mapping: TableMapping,
   {
-    known,
-    present,
-  }: {
-    readonly known: Awaited<ReturnType<typeof readShapes>>;
-    readonly present: Awaited<ReturnType<typeof shapesOf>>;
-  },
+    digest,
+    kept,
+    isFirst,
+  }: { readonly digest: string | null; readonly kept: string; readonly isFirst: boolean },
 ): Promise<void> {
-  const shape = present.get(mapping.source);
-  const columns = known.get(mapping.name)?.columns ?? {};
-  const of = { mapping, live: options.tables.get(mapping.name), known: columns };
-  if (shape !== undefined) await noteColumns(options, { ...of, present: shape.columns });
+  const { store, db, strategy, tables, inLook } = options;
+  const { name } = mapping;
+  const { tables: found, paused } = await resolveEach(db, options.mappings, {
+    strategy,
+    tolerant: true,
+    only: name,
+  });
+  const [whole] = found;
+  const before = tables.get(name);
+  // What no longer fits is suspended by whoever reads it; it is looked at again until it does.
+  if (whole === undefined || before === undefined) return;
+  const failing = await stillFailing(inLook.failing, options.rows, whole);
+  const table = withoutFailing(whole, failing);
+  if (digest === null && sameReduction(before, table)) return;
+  options.replace(table);
+  // What it was before this process began nobody knows.
+  const compares = !inLook.looked.has(name) || !sameTypes(before, table);
+  const wrong = [...(paused.get(name) ?? []), ...failing];
+  const now = await namesFor(store, db, mapping, wrong);
+  const faults = { paused: wrong, denied: table.denied ?? [], now };
+  await keep(options, mapping, digest ?? kept, { isFirst, compares, faults });
+  options.onDirty();
 }
 
 type Kept = {

@@ -211,6 +211,7 @@ async function deliverBatch(
   const nameOfEntry = ({ key }: OutboxEntry): string => `${name}/${key}`;
   const hold = new Set(entries.map(nameOfEntry));
   for (const one of hold) busy.add(one);
+  const settled = context.shapes.reading(name);
   const letGo = (some: Iterable<string>): void => {
     for (const one of some) {
       busy.delete(one);
@@ -232,6 +233,7 @@ async function deliverBatch(
     await deliverEntries(inLane, news, signal);
     return news.entries.length * 2 > size ? size * BATCHES : null;
   } finally {
+    settled();
     letGo([...hold]);
   }
 }

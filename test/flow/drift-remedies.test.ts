@@ -152,6 +152,18 @@ test('invariant 16: a table that the role may not read any more stands still alo
   await settled();
 });
 
+test('invariant 16: a column that is another one, of a table that may not be read, keeps no other table from taking what its pages show', async () => {
+  await sides.sql(
+    `begin; alter table goods drop note, add note text; revoke select on goods from ${role}; commit`,
+  );
+  await told('goods  table_changed postgres table sql');
+  await sides.sql('alter table others drop note, add note text');
+  await soon(async () => (await sides.sql('select from others where note is null')).length === 0);
+  await sides.sql(`grant select on goods to ${role}`);
+  await soon(async () => (await sides.sql('select from goods where note is null')).length === 0);
+  await settled();
+});
+
 test('invariant 4: what the role may not write pauses nothing, at the next start either, and what was refused is carried out', async () => {
   await sides.sql(
     `revoke update, delete on goods from ${role}; grant update (name, price, other_id) on goods to ${role}`,

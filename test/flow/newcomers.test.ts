@@ -206,6 +206,7 @@ async function inbound(): Promise<InboundContext & { readonly close: () => Promi
     shapes: {
       refresh: async (name) => installation.tables.find((table) => table.name === name),
       look: async () => undefined,
+      reading: () => () => undefined,
       leaveOut: async () => false,
     },
     locks: createKeyLock(),

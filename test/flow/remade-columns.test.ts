@@ -127,3 +127,44 @@ test('invariant 15: a column that takes the name of another one while no daemon 
   );
   await settled();
 });
+
+test('invariant 15: a column that a table made anew lacks, and that is added as its entry says, takes what the pages show', async () => {
+  await sides.sql(`update goods set note = 'note ' || id`);
+  await soon(() => expect(shown('Note')).toEqual(NOTES) ?? true);
+  await sides.rest();
+  await sides.sql(`begin; create table fresh (like goods including all); alter table fresh drop note;
+    insert into fresh (id, name, price, ready, tags, reply) select id, name, price, ready, tags, reply from goods;
+    alter table goods rename to former; alter table fresh rename to goods; commit`);
+  const [entry] = await soon(async () => {
+    const entries = await driftEntries(sides);
+    return entries.length === 1 && entries[0]?.remedy_kind === 'sql' && entries;
+  });
+  expect(entry).toMatchObject({ property: 'Note', kind: 'column_missing', pauses: 'field' });
+  const [statement = ''] = /ALTER TABLE [^;]*;/.exec(entry?.remedy ?? '') ?? [];
+  expect(statement).toBe('ALTER TABLE "public"."goods" ADD COLUMN "note" text;');
+  await sides.sql(statement);
+  await holds('note', NOTES);
+  await settled();
+  expect(shown('Note')).toEqual(NOTES);
+});
+
+test('invariant 15: nor is a page emptied whose request still waited for its turn with what it had read from the former column', async () => {
+  await using slow = await createStack({
+    config,
+    schema:
+      'create table goods (id integer primary key, name text not null, note text, price integer, ready boolean, tags text[], reply text)',
+    pollSeconds: 1,
+    variables: { NOTION_RATE_LIMIT: '2/2s' },
+  });
+  const both = sidesOf(slow);
+  await slow.apply();
+  await slow.start();
+  await slow.settled();
+  await both.sql(`insert into goods select n, 'good ' || n, 'note ' || n from generate_series(1, ${ROWS}) n`);
+  await both.pageOf('goods', '1');
+  await both.sql('alter table goods drop note, add note text');
+  for (const id of [1, 2, 3, 4]) await both.shows('goods', String(id), 'Note', `note ${id}`);
+  await soon(async () => (await both.sql('select from goods where note is null')).length === 0);
+  await slow.settled();
+  expect(await both.failures()).toEqual([]);
+});
