@@ -25,7 +25,7 @@ import { readSlo } from '../state/slo.ts';
 import { slotLines } from '../state/slot-notes.ts';
 import type { Sql } from '../state/sql.ts';
 import { type FailureLine, readFailures, readStatus, type StatusLine } from '../state/status.ts';
-import { type LastVerification, lastVerification } from '../state/verify.ts';
+import { type LastVerification, lastVerification } from '../state/verifications.ts';
 import { remembered } from './remembered.ts';
 
 // What the dashboard shows and the API answers, as both ask for it.

@@ -169,7 +169,8 @@ function syncLogOf(
 
 /** Comparisons that the configuration or somebody in the dashboard asks for, behind everything else and within the same budget. */
 function verifyOf(installation: Installation, shared: Flowing): readonly Service[] {
-  const { verifyHours } = installation.config;
+  const { verifyHours, tables } = installation.config;
+  const configured = tables.map(({ name }) => name);
   const everyMs = verifyHours === null ? null : verifyHours * 3_600_000;
   const { store, notion, sourceOf } = shared;
   const context = {
@@ -182,7 +183,7 @@ function verifyOf(installation: Installation, shared: Flowing): readonly Service
   return [
     {
       name: 'verify',
-      run: (signal) => runVerifySchedule({ ...context, signal }, everyMs, signal),
+      run: (signal) => runVerifySchedule({ ...context, signal }, { everyMs, configured, signal }),
     },
   ];
 }

@@ -1,19 +1,22 @@
 import { commandOf } from '../model/command-line.ts';
-import { PgnotionError } from '../model/errors.ts';
+import { messageOf, PgnotionError } from '../model/errors.ts';
 import type { TableName } from '../model/ids.ts';
 import type { ResolvedTable } from '../model/mapping.ts';
+import { serverErrorOf } from '../model/server-error.ts';
 import { inTableOrder } from '../model/table-order.ts';
 import type { FindingKind } from '../model/verify.ts';
 import { MOST_LISTED, type TableReport, type VerifyReport } from '../model/verify-report.ts';
 import { stopsAll } from '../notion/error-classification.ts';
+import { isConnectionLost, mayPassLater } from '../postgres/connection-lost.ts';
 import { verifyTable } from '../reconcile/verify.ts';
 import type { VerifyContext, VerifyScope } from '../reconcile/verify-context.ts';
 import type { Log } from '../runtime/log.ts';
 import { isDaemonAlive, syncTimes } from '../state/in-flight.ts';
 import { readSources, type Source } from '../state/sources.ts';
-import { beginVerify, countFindings, endVerify, firstFindings } from '../state/verify.ts';
+import { beginVerify, countFindings, dropFindings, endVerify, firstFindings } from '../state/verify.ts';
 import { scan } from '../to-postgres/scan.ts';
 import type { Installation } from './connections.ts';
+import { omittedFields, type PausedFields } from './omitted-fields.ts';
 
 /** Who asks for a comparison, and what of. */
 export type VerifyTask = {
@@ -21,6 +24,8 @@ export type VerifyTask = {
   readonly actor: string;
   /** Tables that cannot be read now, and why. */
   readonly unresolved: ReadonlyMap<TableName, PgnotionError>;
+  /** What speaks against the fields that tables go without, where no daemon may have noticed it yet. */
+  readonly paused: PausedFields;
 };
 
 type Skipped = VerifyReport['skipped'][number];
@@ -38,8 +43,9 @@ export async function runVerify(context: VerifyContext, task: VerifyTask): Promi
     const { compared, skipped } = await compareTables(context, task, run);
     context.signal.throwIfAborted();
     const tables = await withDifferences(context, run, compared);
+    const omitted = await omittedFields(context, compared, task.paused);
     const differences = tables.reduce((sum, one) => sum + total(one.differences), 0);
-    const result = differences + skipped.length > 0 ? 'differences' : 'same';
+    const result = differences + skipped.length + omitted.length > 0 ? 'differences' : 'same';
     const finished = new Date();
     const report: Omit<VerifyReport, 'findings'> = {
       run,
@@ -48,9 +54,10 @@ export async function runVerify(context: VerifyContext, task: VerifyTask): Promi
       seconds: (finished.getTime() - started.getTime()) / 1_000,
       result,
       daemon,
-      scope: { where, sample },
+      scope: { all: isAll(context, task), where, sample },
       tables,
       skipped,
+      omitted,
       differences,
     };
     await endVerify(store, run, {
@@ -58,12 +65,15 @@ export async function runVerify(context: VerifyContext, task: VerifyTask): Promi
       counts: report,
       total: tables.reduce((sum, { rows }) => sum + rows, 0),
     });
-    return { ...report, findings: await firstFindings(store, run, { limit: MOST_LISTED }) };
+    return { ...report, findings: await firstFindings(store, run, MOST_LISTED) };
   } catch (error) {
     await endVerify(store, run, { result: 'failed', counts: {}, total: 0 }).catch(() => undefined);
     throw error;
   }
 }
+
+const isAll = ({ tables }: VerifyContext, { scope, unresolved }: VerifyTask): boolean =>
+  [...tables.keys(), ...unresolved.keys()].every((name) => scope.tables.includes(name));
 
 const total = (counts: Partial<Record<FindingKind, number>>): number =>
   Object.values(counts).reduce((sum, count) => sum + count, 0);
@@ -99,12 +109,26 @@ async function compareTables(
       const times = { lastSynced: iso(lastSynced), lastPolled: iso(lastPolled), lastSwept: iso(lastSwept) };
       compared.push({ table: table.name, ...counts, ...times });
     } catch (error) {
-      // What is wrong with one table says nothing of the others; a condition is the caller's own mistake.
-      if (!(error instanceof PgnotionError) || stopsAll(error) || error.code === 'where_invalid') throw error;
-      skipped.push({ table: table.name, reason: error.message, remedy: error.remedy });
+      const own = failureOfTable(error);
+      if (own === null) throw error;
+      await dropFindings(context.store, run, table.name);
+      skipped.push({ table: table.name, ...own });
     }
   }
   return { compared, skipped };
+}
+
+/** What is wrong with one table says nothing of the others; null for all else. A condition is the caller's own mistake. */
+function failureOfTable(error: unknown): Omit<Skipped, 'table'> | null {
+  if (error instanceof PgnotionError)
+    return stopsAll(error) || error.code === 'where_invalid'
+      ? null
+      : { reason: error.message, remedy: error.remedy };
+  if (serverErrorOf(error) === null || isConnectionLost(error)) return null;
+  const remedy = mayPassLater(error)
+    ? 'compare it again once nobody has it locked: select pid, state, query from pg_stat_activity where cardinality(pg_blocking_pids(pid)) > 0'
+    : `give back in SQL what the message names, or correct the table in the configuration: ${commandOf('doctor')} says more`;
+  return { reason: messageOf(error), remedy };
 }
 
 const iso = (at: Date | null): string | null => at?.toISOString() ?? null;

@@ -15,7 +15,7 @@ import { type RefusedKind, readRefusedKinds } from '../state/refused-requests.ts
 import { slotLines } from '../state/slot-notes.ts';
 import { createStore } from '../state/sql.ts';
 import { readStatus, type StatusLine } from '../state/status.ts';
-import { type LastVerification, lastVerification } from '../state/verify.ts';
+import { type LastVerification, lastVerification } from '../state/verifications.ts';
 import { type Loaded, within } from './commands.ts';
 import { driftSection } from './drift.ts';
 import { notApplied } from './first-contact.ts';
@@ -175,7 +175,7 @@ const verificationLines = (last: LastVerification | null): string[] =>
   last === null || last.result === 'same'
     ? []
     : [
-        `\nthe last comparison (run ${last.run}, ${last.finishedAt.toISOString()}) found ${last.differences} differences: run \`pgnotion verify\``,
+        `\nthe last comparison (run ${last.run}, ${last.finishedAt.toISOString()}) ${last.differences === 0 ? 'could not compare everything' : `found ${last.differences} differences`}: run \`pgnotion verify\``,
       ];
 
 const notesOf = (row: StatusLine): string[] => [

@@ -1,11 +1,14 @@
-import { writeFile } from 'node:fs/promises';
+import { constants } from 'node:fs';
+import { access, stat, writeFile } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import { pausedFields } from '../app/omitted-fields.ts';
 import { withVerify } from '../app/open-verify.ts';
 import { runVerify, tablesMeant } from '../app/verify.ts';
 import { messageOf, PgnotionError } from '../model/errors.ts';
 import type { HealStep } from '../model/heal.ts';
 import type { Winner } from '../model/merge.ts';
 import { verifyHtml } from '../model/verify-html.ts';
-import { shownFinding, type VerifyReport, verifyText } from '../model/verify-report.ts';
+import { isWhole, shownFinding, type VerifyReport, verifyText } from '../model/verify-report.ts';
 import { type HealResult, heal, stepName } from '../reconcile/heal.ts';
 import type { KeptFinding } from '../state/verify.ts';
 import { accountName } from './account.ts';
@@ -37,10 +40,17 @@ export function verifyCommand(
     const tables = tablesMeant(installation, options.table ?? []);
     const scope = { tables, where: options.where ?? null, sample: sampleOf(options.sample) };
     if (scope.where !== null && tables.length > 1) throw whereOfMany();
-    const task = { scope, actor: accountName(), unresolved: installation.unresolved };
+    const { html } = options;
+    if (html !== undefined) await assertWritable(html);
+    const task = {
+      scope,
+      actor: accountName(),
+      unresolved: installation.unresolved,
+      paused: pausedFields(installation),
+    };
     return withVerify(installation, options.tell, async (context) => {
       const report = await runVerify(context, task);
-      if (options.html !== undefined) await writeHtml(options.html, report);
+      if (html !== undefined) await writeHtml(html, report);
       const { heal: winner, dryRun = false } = options;
       if (winner === undefined) return { text: shown(report, null, options), same: report.result === 'same' };
       const lines: string[] = [];
@@ -54,23 +64,36 @@ export function verifyCommand(
           if (lines.length < MOST_LINES) lines.push(stepText(finding, step));
         },
       });
-      const same = report.skipped.length === 0 && (dryRun ? report.differences : healed.left) === 0;
+      const same = isWhole(report) && (dryRun ? report.differences : healed.left) === 0;
       return { text: shown(report, { ...healed, dryRun, winner, lines }, options), same };
     });
   });
 }
 
+/** Before hours of comparing whose result nobody would get. What is there stays as it is until the report takes its place. */
+async function assertWritable(path: string): Promise<void> {
+  const there = await stat(path).catch(() => null);
+  try {
+    if (there === null) await access(dirname(path), constants.W_OK | constants.X_OK);
+    else if (there.isDirectory()) throw new Error('it is a folder');
+    else await access(path, constants.W_OK);
+  } catch (error) {
+    throw reportUnwritable(path, error);
+  }
+}
+
 const writeHtml = (path: string, report: VerifyReport): Promise<void> =>
   writeFile(path, verifyHtml(report)).catch((error: unknown) =>
-    Promise.reject(
-      new PgnotionError({
-        code: 'report_unwritable',
-        message: `the report cannot be written to ${path}: ${messageOf(error)}`,
-        remedy: 'name another file with `pgnotion verify --html FILE`',
-        cause: error,
-      }),
-    ),
+    Promise.reject(reportUnwritable(path, error)),
   );
+
+const reportUnwritable = (path: string, error: unknown): PgnotionError =>
+  new PgnotionError({
+    code: 'report_unwritable',
+    message: `the report cannot be written to ${path}: ${messageOf(error)}`,
+    remedy: 'name another file with `pgnotion verify --html FILE`',
+    cause: error,
+  });
 
 /** Of what a heal does, one by one. */
 const MOST_LINES = 1_000;

@@ -32,6 +32,8 @@ export type HealStep =
   | { readonly kind: 'restore page' }
   /** The row comes back from its page. */
   | { readonly kind: 'restore row' }
+  /** The row is no longer marked as deleted. */
+  | { readonly kind: 'unmark row' }
   /** Notion does not show the page: the row gets another one. */
   | { readonly kind: 'new page' }
   /** The poll looks at the page, and does what it does with any. */
@@ -42,9 +44,10 @@ export type HealStep =
 /** What each step is called where a heal tells what it does. */
 export const HEAL_STEPS: Readonly<Record<Exclude<HealStep['kind'], 'base' | 'left'>, string>> = {
   write: 'the row gets its page',
-  delete: 'the page is put away, as after the deletion of its row',
+  delete: 'the page is put away, as that of any row that is gone or left out',
   'restore page': 'the page comes out of the trash',
   'restore row': 'the row comes back from its page',
+  'unmark row': 'the row is no longer marked as deleted',
   'new page': 'the row gets a new page',
   look: 'the page is looked at, and handled as any that is new',
   forget: 'the record is forgotten',
@@ -72,6 +75,11 @@ export function healRecord(
     case 'missing_row':
       if (key === null || life !== 'linked') return { kind: 'look' };
       return postgres ? { kind: 'delete' } : { kind: 'restore row' };
+    case 'filtered_row':
+      // The row is there, and a page cannot bring it back: what the table's policy says is done with the page.
+      return { kind: 'delete' };
+    case 'marked_row':
+      return postgres ? { kind: 'delete' } : { kind: 'unmark row' };
     case 'page_away':
       return postgres ? { kind: 'restore page' } : { kind: 'look' };
     case 'page_back':

@@ -1,6 +1,8 @@
 import { FINDING_KINDS, IN_FLIGHT } from './verify.ts';
 import {
+  besideOf,
   countLines,
+  isWhole,
   kindsIn,
   MOST_LISTED,
   shownText,
@@ -48,11 +50,16 @@ const at = (time: string | null): string =>
 /** The report as one page that needs nothing else, for whoever has to be shown that both sides are the same. */
 export function verifyHtml(report: VerifyReport): string {
   const rows = sum(report.tables, ({ rows: count }) => count);
+  const beside = besideOf(report);
+  const but =
+    beside === 0
+      ? ''
+      : ` ${beside.toLocaleString('en')} of them ${beside === 1 ? 'is' : 'are'} on the way, or ${beside === 1 ? 'waits' : 'wait'} for a person.`;
   const verdict =
     report.result === 'same'
-      ? `PostgreSQL and Notion hold the same: ${rows.toLocaleString('en')} rows were compared.`
+      ? `PostgreSQL and Notion hold the same: ${rows.toLocaleString('en')} rows were compared.${but}`
       : report.differences === 0
-        ? 'Some tables could not be compared.'
+        ? 'Not everything could be compared.'
         : `${report.differences.toLocaleString('en')} ${report.differences === 1 ? 'difference' : 'differences'} between PostgreSQL and Notion.`;
   return `<!doctype html>
 <html lang="en">
@@ -107,12 +114,15 @@ function scopeOf({ scope, daemon }: VerifyReport): string {
   return told.map((one) => `<p>${escapeHtml(one)}</p>`).join('\n');
 }
 
-const skippedOf = ({ skipped }: VerifyReport): string =>
-  skipped.length === 0
+const skippedOf = (report: VerifyReport): string =>
+  isWhole(report)
     ? ''
     : `<h2>Not compared</h2>\n${table(
-        ['Table', 'Why', 'What to do'],
-        skipped.map((one) => [one.table, one.reason, one.remedy]),
+        ['Table', 'Property', 'Why', 'What to do'],
+        [
+          ...report.skipped.map((one) => [one.table, 'all', one.reason, one.remedy]),
+          ...report.omitted.map((one) => [one.table, one.field, one.reason, one.remedy]),
+        ],
       )}`;
 
 const kindsOf = (report: VerifyReport): string =>

@@ -22,6 +22,14 @@ export type TableReport = {
   readonly lastSwept: string | null;
 };
 
+/** A field that was compared on no record, because its column or its property does not do now. */
+export type OmittedField = {
+  readonly table: TableName;
+  readonly field: string;
+  readonly reason: string;
+  readonly remedy: string;
+};
+
 export type ReportFinding = Finding & { readonly table: TableName };
 
 /** What a comparison of both sides came to. */
@@ -33,7 +41,12 @@ export type VerifyReport = {
   readonly result: 'same' | 'differences';
   /** Whether a daemon was at work: what changes without one is not on its way. */
   readonly daemon: boolean;
-  readonly scope: { readonly where: string | null; readonly sample: number | null };
+  readonly scope: {
+    /** All tables of the configuration. */
+    readonly all: boolean;
+    readonly where: string | null;
+    readonly sample: number | null;
+  };
   readonly tables: readonly TableReport[];
   /** Tables that could not be compared, and why. */
   readonly skipped: readonly {
@@ -41,6 +54,8 @@ export type VerifyReport = {
     readonly reason: string;
     readonly remedy: string;
   }[];
+  /** Fields that could not be compared, and why. */
+  readonly omitted: readonly OmittedField[];
   readonly differences: number;
   /** The first of them; the view `verify_findings` has all. */
   readonly findings: readonly ReportFinding[];
@@ -110,6 +125,9 @@ export function verifyText(
     ...report.skipped.map(({ table: name, reason, remedy }) =>
       sentences(`${name} was not compared: ${reason}`, remedy),
     ),
+    ...report.omitted.map(({ table: name, field, reason, remedy }) =>
+      sentences(`${JSON.stringify(field)} of ${name} was not compared: ${reason}`, remedy),
+    ),
   ];
   const shown = report.findings.slice(0, MOST_ON_TERMINAL);
   for (const one of shown) lines.push(`  ${one.table} ${shownFinding(one)} (${one.note})`);
@@ -118,15 +136,26 @@ export function verifyText(
   return [...lines, ...verdictLines(report)].join('\n');
 }
 
+/** Whether everything that was meant was compared. */
+export const isWhole = ({ skipped, omitted }: Pick<VerifyReport, 'skipped' | 'omitted'>): boolean =>
+  skipped.length === 0 && omitted.length === 0;
+
+/** What a comparison says nothing of, because it is on its way or waits for a person. */
+export const besideOf = ({ tables }: Pick<VerifyReport, 'tables'>): number =>
+  tables.reduce((total, { inFlight }) => total + sumOf(inFlight), 0);
+
 function verdictLines(report: VerifyReport): readonly string[] {
   const of = `${report.seconds.toFixed(1)} s, run ${report.run}`;
   const stopped = report.daemon
     ? []
     : ['no daemon is at work: what changed since it stopped counts as different'];
-  if (report.result === 'same') return [...stopped, `both sides are the same (${of})`];
+  const beside = besideOf(report);
+  const but = beside === 0 ? '' : `, but for ${beside} that are under way or wait for a person`;
+  if (report.result === 'same') return [...stopped, `both sides are the same${but} (${of})`];
+  const part = isWhole(report) ? '' : ' in what was compared';
   return [
     ...stopped,
-    `${report.differences} differences (${of})`,
+    `${report.differences} differences${part} (${of})`,
     ...(report.differences > 0 ? [VERIFY_REMEDY] : []),
   ];
 }

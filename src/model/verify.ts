@@ -16,6 +16,8 @@ export const FINDING_KINDS = {
   stale_base: 'cells whose base is out of date',
   missing_page: 'rows without a page',
   missing_row: 'pages without a row',
+  filtered_row: 'pages of rows that are left out',
+  marked_row: 'pages of rows that are marked as deleted',
   page_away: 'pages in the trash, archived or moved',
   page_back: 'pages that are back unnoticed',
   duplicate_page: 'second pages of a row',

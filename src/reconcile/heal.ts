@@ -23,6 +23,7 @@ import type { Sql } from '../state/sql.ts';
 import { findingsOf, type KeptFinding } from '../state/verify.ts';
 import { lookupsFor } from '../sync/row-lookups.ts';
 import type { VerifyContext } from './verify-context.ts';
+import { movedOf } from './verify-judge.ts';
 
 type HealOptions = {
   /** The comparison whose findings are healed. */
@@ -71,7 +72,7 @@ export async function heal(context: VerifyContext, options: HealOptions): Promis
     for (const record of planned) {
       const isDone = run === null || (await store.transaction((sql) => carryOut(sql, run, record, actor)));
       for (const { finding, step: meant } of record.steps) {
-        const step: HealStep = isDone ? meant : { kind: 'left', why: 'it was changed since it was compared' };
+        const step = isDone ? meant : MOVED;
         steps[stepName(step)] = (steps[stepName(step)] ?? 0) + 1;
         if (step.kind === 'left') left += 1;
         await options.onStep(finding, step);
@@ -82,6 +83,12 @@ export async function heal(context: VerifyContext, options: HealOptions): Promis
   if (run !== null) await endRun(store, run);
   return { run, steps, left };
 }
+
+const MOVED: HealStep = { kind: 'left', why: 'it was changed since it was compared' };
+
+/** What was seen is out of date then: a base made of it would be one that never was. */
+const hasMoved = ({ key, moved }: KeptFinding, record: SyncRecord | undefined): boolean =>
+  key !== null && moved !== null && movedOf(record) !== moved;
 
 type PlannedRecord = {
   readonly table: TableName;
@@ -111,8 +118,9 @@ async function planAll(
       const life = record === undefined ? null : lifeOf(record.state).kind;
       const steps = own.map((finding) => {
         const field = table.fields.find(({ property }) => property === finding.field);
-        const step =
-          field === undefined
+        const step = hasMoved(finding, record)
+          ? MOVED
+          : field === undefined
             ? healRecord(finding, { winner, life, direction: table.direction })
             : healCell(field, finding, { winner, lookups });
         return { finding, step };
@@ -217,7 +225,7 @@ async function carryOutRow(
     readonly actor: string;
   },
 ): Promise<void> {
-  await note(kind === 'restore row' ? 'to-postgres' : 'to-notion');
+  await note(kind === 'restore row' || kind === 'unmark row' ? 'to-postgres' : 'to-notion');
   switch (kind) {
     case 'write':
       return deliverSoon(sql, { table, key, kind: 'write', fields: [] });
@@ -225,9 +233,12 @@ async function carryOutRow(
       await linkAgain(sql, table, key);
       return deliverSoon(sql, { table, key, kind: 'delete', fields: [] });
     case 'restore row':
-      await restAsBroughtBack(sql, table, key);
+    case 'unmark row': {
+      const state = kind === 'restore row' ? 'deleted_trashed' : 'soft_deleted';
+      await restAsBroughtBack(sql, { table, key, state });
       if (page !== null) await lookSoon(sql, { table, key, page });
       return;
+    }
     case 'new page':
       await unlinkRecord(sql, table, key, actor);
       await remake(sql, table, key);

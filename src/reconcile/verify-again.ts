@@ -16,7 +16,7 @@ import {
   type Suspect,
 } from '../state/verify.ts';
 import type { Ref, VerifyTable } from './verify-context.ts';
-import { type Judged, judgeGone, judgePages, judgeRows } from './verify-judge.ts';
+import { type Judged, judgeGone, judgePages, judgeRows, pageRead } from './verify-judge.ts';
 
 /** Each takes a request of its own. */
 const AT_ONCE = 25;
@@ -89,7 +89,7 @@ async function lookAtThese(
     if (waits || (left.length > 0 && signature !== one.signature)) again.push({ ...now, signature });
     else {
       over.push(one);
-      await keepFindings(store, run, table.name, left);
+      await keepFindings(store, run, table.name, { findings: left, moved: now.moved });
       for (const what of new Set(known.map((each) => each.what))) count(what);
     }
   }
@@ -158,6 +158,6 @@ async function judgeOne(
       ? await context.settleRelations(located, { table, at: source, record }, ask)
       : located;
   if (settled === null) return null;
-  const [judged] = await judgePages(at, [{ page: settled.page, image: settled.image }]);
+  const [judged] = await judgePages(at, [pageRead({ ...located, ...settled })]);
   return judged ?? null;
 }

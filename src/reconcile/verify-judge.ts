@@ -1,22 +1,39 @@
 import type { awayOf } from '../model/away.ts';
 import type { PageImage, RowImage } from '../model/change.ts';
 import type { Lookups } from '../model/codecs/codec.ts';
+import type { LeftOut } from '../model/filtered.ts';
 import type { PageId, RowKey } from '../model/ids.ts';
 import type { ResolvedTable } from '../model/mapping.ts';
 import { isLeftInSight, lifeOf } from '../model/record-state.ts';
 import { withUnshown } from '../model/relation-targets.ts';
 import { type Finding, type FindingKind, judgeCells, type Known, UNLIKE_NOTE } from '../model/verify.ts';
 import type { NotionPage } from '../notion/client.ts';
+import type { CompletePage } from '../notion/pages.ts';
 import { holdsAs } from '../postgres/cast-value.ts';
 import { findKeys } from '../postgres/keys.ts';
-import { readEach } from '../postgres/read-rows.ts';
+import { readUnlocked } from '../postgres/row-states.ts';
 import { softDeletedKeys } from '../postgres/soft-delete.ts';
 import { keysWithPage, recordsByKey, recordsByPage, type SyncRecord } from '../state/records.ts';
 import { lookupsFor } from '../sync/row-lookups.ts';
 import type { VerifyTable } from './verify-context.ts';
 
 /** A page as it was read; fields that the image lacks say nothing. */
-export type PageRead = { readonly page: NotionPage; readonly image: PageImage };
+export type PageRead = {
+  readonly page: NotionPage;
+  readonly image: PageImage;
+  /** Of these, those whose own request failed. */
+  readonly unread: readonly string[];
+};
+
+export const pageRead = ({
+  page,
+  image,
+  unread,
+}: Pick<CompletePage, 'page' | 'image' | 'unread'>): PageRead => ({
+  page,
+  image,
+  unread: unread.map(({ field }) => field),
+});
 
 /** What one look says of a record, or of a page that belongs to none. */
 export type Judged = {
@@ -38,7 +55,8 @@ const finding = (
   cell: Partial<Pick<Finding, 'field' | 'row' | 'value'>> = {},
 ): Finding => ({ kind, key, page, field: null, row: null, value: null, ...cell, note });
 
-const movedOf = (record: SyncRecord | undefined): string | null =>
+/** How a record is; another text once anything of it has moved. */
+export const movedOf = (record: SyncRecord | undefined): string | null =>
   record === undefined ? null : `${record.state} ${record.syncedAt?.getTime() ?? ''}`;
 
 /** Judges live pages of a table: each with its record and row, or as one that no record has. */
@@ -53,10 +71,10 @@ export async function judgePages(at: VerifyTable, reads: readonly PageRead[]): P
     return record === undefined ? [] : [{ ...read, record }];
   });
   const keys = linked.flatMap(({ record }) => (record.table === table.name ? [record.key] : []));
-  const { rows, broken } = await readEach(context.db, table, keys);
+  const { rows, broken, leftOut } = await readUnlocked(context.db, table, keys);
   const lookups = await lookupsFor(context, table, [...rows.values()]);
   const judged: Judged[] = [];
-  for (const { record, page, image } of linked) {
+  for (const { record, page, image, unread } of linked) {
     const { key } = record;
     const pair = { key, page: page.id };
     const of = {
@@ -78,7 +96,15 @@ export async function judgePages(at: VerifyTable, reads: readonly PageRead[]): P
     else
       judged.push({
         ...of,
-        ...(await judgeRecord(at, { record, page, image, row: rows.get(key), lookups })),
+        ...(await judgeRecord(at, {
+          record,
+          page,
+          image,
+          unread,
+          row: rows.get(key),
+          leftOut: leftOut.get(key),
+          lookups,
+        })),
       });
   }
   const strangers = reads.filter(({ page }) => !records.has(page.id));
@@ -88,11 +114,13 @@ export async function judgePages(at: VerifyTable, reads: readonly PageRead[]): P
 type Pair = PageRead & {
   readonly record: SyncRecord;
   readonly row: RowImage | undefined;
+  /** Why it is not synced, although it is there. */
+  readonly leftOut: LeftOut | undefined;
   readonly lookups: Lookups;
 };
 
 async function judgeRecord(at: VerifyTable, pair: Pair): Promise<Pick<Judged, 'findings' | 'known'>> {
-  const { record, page, row } = pair;
+  const { record, page, row, leftOut } = pair;
   const names = { key: record.key, page: page.id };
   const life = lifeOf(record.state);
   const one = (kind: FindingKind, note: string) => ({ findings: [finding(kind, names, note)], known: [] });
@@ -106,22 +134,33 @@ async function judgeRecord(at: VerifyTable, pair: Pair): Promise<Pick<Judged, 'f
         ? { findings: [], known: [] }
         : one('page_back', 'the page was put away with its row, and is among the live ones');
     case 'linked':
+      if (leftOut !== undefined)
+        return one(LEFT_OUT[leftOut].kind, `${LEFT_OUT[leftOut].note}, and its page is live`);
       return row === undefined
-        ? one('missing_row', 'the row is gone or left out, and its page is live')
+        ? one('missing_row', 'the row is gone, and its page is live')
         : judgeLinked(at, { ...pair, row });
     default:
       return life satisfies never;
   }
 }
 
+/** A row that is there and not to be synced: its page is not to stay as it is. */
+const LEFT_OUT = {
+  filtered: {
+    kind: 'filtered_row',
+    note: 'the query or the condition of the table leaves the row out',
+  },
+  soft: { kind: 'marked_row', note: 'the row is marked as deleted' },
+} as const satisfies Readonly<Record<LeftOut, { readonly kind: FindingKind; readonly note: string }>>;
+
 async function judgeLinked(
   { context, table }: VerifyTable,
-  { record, page, image, row, lookups }: Pair & { readonly row: RowImage },
+  { record, page, image, unread, row, lookups }: Omit<Pair, 'leftOut'> & { readonly row: RowImage },
 ): Promise<Pick<Judged, 'findings' | 'known'>> {
   const whole = withUnshown(table.fields, image, record.unshown);
   const base = { row: record.baseRow, page: record.basePage };
   const findings: Finding[] = [];
-  const known: Known[] = [];
+  const known: Known[] = unread.length === 0 ? [] : [{ what: 'failures', fields: unread }];
   for (const { field, verdict } of judgeCells(table, { base, row, page: whole, lookups })) {
     const name = field.property;
     const cell = { field: name, row: row[name] ?? null, value: whole[name] ?? null };
@@ -217,10 +256,11 @@ export async function judgeGone(
 ): Promise<Judged | null> {
   const record = (await recordsByPage(context.store, [page])).get(page);
   if (record === undefined || record.table !== table.name || record.state !== 'linked') return null;
-  const { rows, broken } = await readEach(context.db, table, [record.key]);
+  const { rows, broken, leftOut } = await readUnlocked(context.db, table, [record.key]);
   const of = { key: record.key, page };
   const isThere = rows.has(record.key) || broken.has(record.key);
-  const kind: FindingKind = !isThere ? 'lost_pair' : where === 'hidden' ? 'missing_page' : 'page_away';
+  const left = leftOut.get(record.key);
+  const kind: FindingKind = isThere ? (where === 'hidden' ? 'missing_page' : 'page_away') : 'lost_pair';
   const place =
     where === 'hidden'
       ? 'is not shown by Notion'
@@ -230,7 +270,11 @@ export async function judgeGone(
   return {
     ...of,
     key,
-    findings: [finding(kind, of, `the page ${place}`)],
+    findings: [
+      left === undefined
+        ? finding(kind, of, `the page ${place}`)
+        : finding(LEFT_OUT[left].kind, of, `${LEFT_OUT[left].note}, and the page ${place}`),
+    ],
     known: [],
     moved: movedOf(record),
   };

@@ -3,13 +3,13 @@ import type { PageId, RowKey } from '../model/ids.ts';
 import { type InFlightKind, signatureOf } from '../model/verify.ts';
 import type { NotionPage } from '../notion/client.ts';
 import { readWhole } from '../notion/pages.ts';
-import { existingAmong, sampleKeys } from '../postgres/chosen-keys.ts';
+import { checkCondition, existingAmong, sampleKeys } from '../postgres/chosen-keys.ts';
 import { readKeys } from '../postgres/read-rows.ts';
 import { recordsByKey } from '../state/records.ts';
 import { notePages, noteSuspects, unlistedRecords } from '../state/verify.ts';
 import { type InFlightCounts, lookAgain } from './verify-again.ts';
 import type { Ref, VerifyScope, VerifyTable } from './verify-context.ts';
-import { type Judged, judgePages, judgeRows } from './verify-judge.ts';
+import { type Judged, judgePages, judgeRows, type PageRead, pageRead } from './verify-judge.ts';
 
 const KEYS_AT_ONCE = 1_000;
 
@@ -30,6 +30,7 @@ export async function verifyTable(
   at: VerifyTable,
   scope: Pick<VerifyScope, 'where' | 'sample'>,
 ): Promise<TableCounts> {
+  if (scope.where !== null) await checkCondition(at.context.db, at.table, scope.where);
   const chosen =
     scope.sample === null ? null : await sampleKeys(at.context.db, at.table, scope.sample, scope.where);
   const { known, ...counts } =
@@ -118,9 +119,9 @@ async function* firstListed(at: VerifyTable): AsyncIterable<readonly NotionPage[
 
 async function readBatch({ context, table, source }: VerifyTable, pages: readonly NotionPage[]) {
   const ask = { priority: context.priority, lane: table.name };
-  const reads = [];
+  const reads: PageRead[] = [];
   for (const page of pages)
-    reads.push(await readWhole(context.notion, table, { ids: source.properties, page, ask }));
+    reads.push(pageRead(await readWhole(context.notion, table, { ids: source.properties, page, ask })));
   return reads;
 }
 

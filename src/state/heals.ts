@@ -1,5 +1,6 @@
 import type { PageImage, RowImage } from '../model/change.ts';
 import type { PageId, RowKey, TableName } from '../model/ids.ts';
+import type { RestingState } from '../model/record-state.ts';
 import { BULK } from '../model/urgency.ts';
 import type { Sql } from './sql.ts';
 
@@ -98,12 +99,18 @@ export async function lookAtPage(sql: Sql, table: TableName, page: PageId): Prom
   await sql.query('select pgnotion.wake_edits(array[$2::uuid], array[$1], array[null::text])', [table, page]);
 }
 
-/** The row is gone, and the page live: the record rests as if the page had been brought back, which brings the row back. */
-export async function restAsBroughtBack(sql: Sql, table: TableName, key: RowKey): Promise<boolean> {
+/**
+ * The row is gone or marked as deleted, and the page live: the record rests as if the page had been brought back, which
+ * brings the row back.
+ */
+export async function restAsBroughtBack(
+  sql: Sql,
+  { table, key, state }: { readonly table: TableName; readonly key: RowKey; readonly state: RestingState },
+): Promise<boolean> {
   const rows = await sql.query(
-    `update pgnotion.records set state = 'deleted_trashed', rested_at = clock_timestamp()
+    `update pgnotion.records set state = $3, rested_at = clock_timestamp()
       where table_name = $1 and key = $2 and state = 'linked' returning 1`,
-    [table, key],
+    [table, key, state],
   );
   return rows.length > 0;
 }
@@ -112,7 +119,7 @@ export async function restAsBroughtBack(sql: Sql, table: TableName, key: RowKey)
 export async function linkAgain(sql: Sql, table: TableName, key: RowKey): Promise<void> {
   await sql.query(
     `update pgnotion.records set state = 'linked', rested_at = null
-      where table_name = $1 and key = $2 and (state like 'deleted%' or state like 'filtered%')`,
+      where table_name = $1 and key = $2 and (state like 'deleted%' or state like 'filtered%' or state = 'soft_deleted')`,
     [table, key],
   );
 }

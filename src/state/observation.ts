@@ -1,5 +1,6 @@
 import { BACKFILL } from '../model/urgency.ts';
 import type { Sql } from './sql.ts';
+import { COUNTING_RUN } from './verifications.ts';
 
 /** What figures and alerts go by, read at once. Seconds and bytes; null is what nobody knows. */
 export type Observation = {
@@ -68,8 +69,7 @@ export async function readObservation(sql: Sql, slot: string, windowMs: number):
        clashed as (
          select count(*) as n from pgnotion.conflict_entries where detected_at > clock_timestamp() - interval '1 hour' and type = any(${CONFLICTS})),
        verified as (
-         select id::text as run, coalesce(differences, 0) as differences from pgnotion.verifications
-          where result in ('same', 'differences') limit 1)
+         select id::text as run, differences from (${COUNTING_RUN}) as counting)
      select coalesce((select sum(n) from waiting), 0)::float8 as entries,
             extract(epoch from clock_timestamp() - (select min(first_at) from waiting))::float8 as oldest,
             coalesce((select sum(n) from waiting where late), 0)::float8 as late,

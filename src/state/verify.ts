@@ -41,32 +41,6 @@ export async function endVerify(
   await sql.query(`delete from pgnotion.verify_suspects where ${over}`, [run]);
 }
 
-/** How long ago the last comparison that this one asked for has ended; null if there was none. */
-export async function sinceVerifiedMs(sql: Sql, actor: string): Promise<number | null> {
-  const [row] = await sql.query<{ ms: number | null }>(
-    `select (extract(epoch from clock_timestamp() - max(finished_at)) * 1000)::float8 as ms
-       from pgnotion.runs where kind = 'verify' and actor = $1 and result <> 'failed'`,
-    [actor],
-  );
-  return row?.ms ?? null;
-}
-
-export type LastVerification = {
-  readonly run: string;
-  readonly finishedAt: Date;
-  readonly result: 'same' | 'differences';
-  readonly differences: number;
-};
-
-/** The last comparison that ended well; null if there was none. */
-export async function lastVerification(sql: Sql): Promise<LastVerification | null> {
-  const [row] = await sql.query<LastVerification>(
-    `select id::text as run, finished_at as "finishedAt", result, coalesce(differences, 0)::int as differences
-       from pgnotion.verifications where result in ('same', 'differences') limit 1`,
-  );
-  return row ?? null;
-}
-
 /** Keeps which pages were listed, and returns those that were not listed before: one may be listed twice. */
 export async function notePages(
   sql: Sql,
@@ -193,12 +167,12 @@ export async function keepFindings(
   sql: Sql,
   run: string,
   table: TableName,
-  findings: readonly Finding[],
+  { findings, moved }: { readonly findings: readonly Finding[]; readonly moved: string | null },
 ): Promise<void> {
   if (findings.length === 0) return;
   await sql.query(
-    `insert into pgnotion.verify_findings (run_id, table_name, kind, key, page_id, field, row_value, page_value, note)
-     select $1::bigint, $2, k, key, p, f, r, v::jsonb, n
+    `insert into pgnotion.verify_findings (run_id, table_name, kind, key, page_id, field, row_value, page_value, note, moved)
+     select $1::bigint, $2, k, key, p, f, r, v::jsonb, n, $10
        from unnest($3::text[], $4::text[], $5::uuid[], $6::text[], $7::text[], $8::text[], $9::text[])
             as u(k, key, p, f, r, v, n)`,
     [
@@ -211,13 +185,24 @@ export async function keepFindings(
       findings.map(({ row }) => row),
       findings.map(({ value }) => (value === null ? null : JSON.stringify(value))),
       findings.map(({ note }) => note),
+      moved,
     ],
   );
 }
 
-export type KeptFinding = Finding & { readonly id: string; readonly table: TableName };
+/** Forgets what was found in a table that could not be compared to its end. */
+export async function dropFindings(sql: Sql, run: string, table: TableName): Promise<void> {
+  await sql.query('delete from pgnotion.verify_findings where run_id = $1 and table_name = $2', [run, table]);
+}
 
-/** What a run found, a chunk at a time. */
+export type KeptFinding = Finding & {
+  readonly id: string;
+  readonly table: TableName;
+  /** How its record was when it was seen; null if there was none. */
+  readonly moved: string | null;
+};
+
+/** What a run found, so many at a time or a few more: what was found of one record stays together. */
 export async function* findingsOf(
   sql: Sql,
   run: string,
@@ -225,7 +210,18 @@ export async function* findingsOf(
 ): AsyncIterable<readonly KeptFinding[]> {
   let after = '0';
   for (;;) {
-    const rows: KeptFinding[] = await firstFindings(sql, run, { after, limit: size });
+    const rows: KeptFinding[] = await sql.query<KeptFinding>(
+      `with chosen as (
+         select id, table_name, coalesce(page_id::text, 'key ' || key) as ref from pgnotion.verify_findings
+          where run_id = $1 and id > $2 order by id limit $3),
+       last as (select * from chosen order by id desc limit 1)
+       select ${FINDING}, f.moved from pgnotion.verify_findings f, last
+        where f.run_id = $1 and f.id > $2
+          and (f.id <= last.id or f.id < last.id + 1000
+                 and (f.table_name, coalesce(f.page_id::text, 'key ' || f.key)) = (last.table_name, last.ref))
+        order by f.id`,
+      [run, after, size],
+    );
     const last = rows.at(-1);
     if (last === undefined) return;
     after = last.id;
@@ -233,16 +229,17 @@ export async function* findingsOf(
   }
 }
 
+const FINDING = `f.id::text, f.table_name as "table", f.kind, f.key, f.page_id as page, f.field, f.row_value as row,
+  f.page_value as value, f.note`;
+
 export function firstFindings(
   sql: Sql,
   run: string,
-  { after = '0', limit }: { readonly after?: string; readonly limit: number },
-): Promise<KeptFinding[]> {
-  return sql.query<KeptFinding>(
-    `select f.id::text, f.table_name as "table", f.kind, f.key, f.page_id as page, f.field, f.row_value as row,
-            f.page_value as value, f.note
-       from pgnotion.verify_findings f where f.run_id = $1 and f.id > $2 order by f.id limit $3`,
-    [run, after, limit],
+  limit: number,
+): Promise<(Finding & Pick<KeptFinding, 'id' | 'table'>)[]> {
+  return sql.query(
+    `select ${FINDING} from pgnotion.verify_findings f where f.run_id = $1 order by f.id limit $2`,
+    [run, limit],
   );
 }
 

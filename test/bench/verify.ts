@@ -99,6 +99,7 @@ const verify = (url: string, tell: (text: string) => void): Promise<VerifyReport
       scope: { tables, where: null, sample: null },
       actor: 'bench',
       unresolved: installation.unresolved,
+      paused: new Map(),
     };
     return withVerify(installation, tell, (context) => runVerify(context, task));
   });

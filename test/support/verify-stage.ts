@@ -69,6 +69,8 @@ export type VerifyStage = Stack & {
   ) => Promise<VerifyReport>;
   /** Compares, and hands what differs over. */
   readonly heal: (winner: Winner, dryRun?: boolean) => Promise<HealResult>;
+  /** Hands over what an earlier comparison found. */
+  readonly healFound: (report: VerifyReport, winner: Winner) => Promise<HealResult>;
   /** Does something in Notion at an earlier time, so that no time of an edit is later than what a poll has seen. */
   readonly unnoticed: (work: () => void) => void;
   /** Has the daemon take what was committed for read. Only while it is stopped. */
@@ -80,12 +82,14 @@ export const HOUR_MS = 3_600_000;
 export async function createVerifyStage(
   count: number,
   more: Partial<ConfigInput> = {},
+  /** SQL that makes further tables. */
+  also = '',
 ): Promise<VerifyStage> {
   const input: ConfigInput = { ...verifyConfig, ...more };
   let offset = -2 * HOUR_MS;
   const stack = await createStack({
     config: input,
-    schema,
+    schema: `${schema} ${also}`,
     pollSeconds: 0.2,
     sandbox: { now: () => new Date(Date.now() + offset) },
   });
@@ -107,7 +111,7 @@ export async function createVerifyStage(
     const installation = await openInstallation(config, environment, silentLog(), { resolving: 'each' });
     try {
       const all = { tables: tablesMeant(installation, []), where: null, sample: null, ...scope };
-      const task = { scope: all, actor: 'test', unresolved: installation.unresolved };
+      const task = { scope: all, actor: 'test', unresolved: installation.unresolved, paused: new Map() };
       return await withVerify(
         installation,
         () => undefined,
@@ -127,6 +131,11 @@ export async function createVerifyStage(
         const { run: verification, differences: total } = await runVerify(context, task);
         const onStep = async (): Promise<void> => undefined;
         return heal(context, { verification, winner, dryRun, actor: 'test', total, onStep });
+      }),
+    healFound: ({ run: verification, differences: total }, winner) =>
+      within((context) => {
+        const onStep = async (): Promise<void> => undefined;
+        return heal(context, { verification, winner, dryRun: false, actor: 'test', total, onStep });
       }),
     unnoticed: (work) => {
       offset = -3 * HOUR_MS;

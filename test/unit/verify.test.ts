@@ -21,7 +21,7 @@ const report: VerifyReport = {
   seconds: 5,
   result: 'differences',
   daemon: false,
-  scope: { where: 'stock < 5', sample: null },
+  scope: { all: false, where: 'stock < 5', sample: null },
   tables: [
     {
       table: tableName('things'),
@@ -36,9 +36,15 @@ const report: VerifyReport = {
     },
   ],
   skipped: [{ table: tableName('others'), reason: 'the table is gone', remedy: 'make it again' }],
+  omitted: [
+    { table: tableName('things'), field: 'Gone', reason: 'its column is gone', remedy: 'add it again' },
+  ],
   differences: 2,
   findings: [{ ...finding, table: tableName('things') }],
 };
+
+/** Of a comparison that found nothing, and left nothing out. */
+const SAME = { result: 'same', differences: 0, findings: [], skipped: [], omitted: [] } as const;
 
 test('the page loads nothing from elsewhere, runs nothing, and shows values as text', () => {
   const html = verifyHtml(report);
@@ -48,9 +54,12 @@ test('the page loads nothing from elsewhere, runs nothing, and shows values as t
   expect(html).toContain('2 differences between PostgreSQL and Notion');
   expect(html).toContain('stock &lt; 5');
   expect(html).toContain('1,200');
-  expect(verifyHtml({ ...report, result: 'same', differences: 0, findings: [], skipped: [] })).toContain(
-    'PostgreSQL and Notion hold the same: 1,200 rows were compared.',
+  const same = verifyHtml({ ...report, ...SAME });
+  expect(same).toContain(
+    'PostgreSQL and Notion hold the same: 1,200 rows were compared. 3 of them are on the way, or wait for a person.',
   );
+  expect(same).not.toContain('Not compared');
+  expect(html).toContain('its column is gone');
 });
 
 test('the text names each kind, what is under way, what was not compared, and what to do', () => {
@@ -59,6 +68,10 @@ test('the text names each kind, what is under way, what was not compared, and wh
   expect(text).toContain('things: 1 rows without a page');
   expect(text).toContain('things, no difference: 3 changes on their way to Notion');
   expect(text).toContain('others was not compared: the table is gone');
+  expect(text).toContain('"Gone" of things was not compared: its column is gone');
+  expect(text).toContain('2 differences in what was compared');
+  const same = verifyText({ ...report, ...SAME }, () => '');
+  expect(same).toContain('both sides are the same, but for 3 that are under way or wait for a person');
   expect(text).toContain('and 1 more');
   expect(text).toContain('--heal postgres --dry-run');
 });
