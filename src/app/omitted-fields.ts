@@ -18,7 +18,14 @@ export const pausedFields = ({ paused, config }: Pick<Installation, 'paused' | '
 export async function omittedFields(
   { store, tables }: VerifyContext,
   compared: readonly { readonly table: TableName }[],
-  paused: PausedFields,
+  {
+    unseen,
+    paused,
+  }: {
+    /** What pages did not show, whether or not the daemon has noticed it. */
+    readonly unseen: ReadonlyMap<TableName, ReadonlySet<string>>;
+    readonly paused: PausedFields;
+  },
 ): Promise<readonly OmittedField[]> {
   const sources = await readSources(store);
   const omitted: OmittedField[] = [];
@@ -26,7 +33,7 @@ export async function omittedFields(
     const table = tables.get(name);
     const properties = sources.get(name)?.properties ?? {};
     const lost = table?.fields.flatMap(({ property }) => (property in properties ? [] : [property])) ?? [];
-    const fields = [...new Set([...(table?.pausedFields ?? []), ...lost])];
+    const fields = [...new Set([...(table?.pausedFields ?? []), ...lost, ...(unseen.get(name) ?? [])])];
     if (fields.length === 0) continue;
     const noticed = (await driftEntries(store, name)).map((one) => ({ ...one, field: one.property }));
     const drifts = [...noticed, ...(paused.get(name) ?? [])];

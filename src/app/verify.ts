@@ -40,10 +40,10 @@ export async function runVerify(context: VerifyContext, task: VerifyTask): Promi
   const run = await beginVerify(store, { selection: JSON.stringify(scope), table: only, actor });
   try {
     const daemon = await isDaemonAlive(store);
-    const { compared, skipped } = await compareTables(context, task, run);
+    const { compared, skipped, unseen } = await compareTables(context, task, run);
     context.signal.throwIfAborted();
     const tables = await withDifferences(context, run, compared);
-    const omitted = await omittedFields(context, compared, task.paused);
+    const omitted = await omittedFields(context, compared, { unseen, paused: task.paused });
     const differences = tables.reduce((sum, one) => sum + total(one.differences), 0);
     const result = differences + skipped.length + omitted.length > 0 ? 'differences' : 'same';
     const finished = new Date();
@@ -84,7 +84,12 @@ async function compareTables(
   context: VerifyContext,
   { scope, unresolved }: VerifyTask,
   run: string,
-): Promise<{ readonly compared: readonly Compared[]; readonly skipped: readonly Skipped[] }> {
+): Promise<{
+  readonly compared: readonly Compared[];
+  readonly skipped: readonly Skipped[];
+  readonly unseen: ReadonlyMap<TableName, ReadonlySet<string>>;
+}> {
+  const unseen = new Map<TableName, Set<string>>();
   const compared: Compared[] = [];
   const skipped: Skipped[] = [];
   const sources = await readSources(context.store);
@@ -104,7 +109,9 @@ async function compareTables(
       continue;
     }
     try {
-      const counts = await verifyTable({ context, run, table, source }, scope);
+      const missed = new Set<string>();
+      const counts = await verifyTable({ context, run, table, source, unseen: missed }, scope);
+      unseen.set(table.name, missed);
       const { lastSynced, lastPolled, lastSwept } = await syncTimes(context.store, table.name);
       const times = { lastSynced: iso(lastSynced), lastPolled: iso(lastPolled), lastSwept: iso(lastSwept) };
       compared.push({ table: table.name, ...counts, ...times });
@@ -115,7 +122,7 @@ async function compareTables(
       skipped.push({ table: table.name, ...own });
     }
   }
-  return { compared, skipped };
+  return { compared, skipped, unseen };
 }
 
 /** What is wrong with one table says nothing of the others; null for all else. A condition is the caller's own mistake. */

@@ -67,7 +67,8 @@ export function healRecord(
     readonly direction: ResolvedTable['direction'];
   },
 ): HealStep {
-  const postgres = winner === 'postgres' || direction === 'to-notion';
+  // Where records go one way only, that way decides.
+  const postgres = direction === 'both' ? winner === 'postgres' : direction === 'to-notion';
   switch (kind) {
     case 'missing_page':
       if (page === null) return { kind: 'write' };

@@ -44,6 +44,8 @@ export type VerifyTable = {
   readonly run: string;
   readonly table: ResolvedTable;
   readonly source: Source;
+  /** Fields that a page did not show, and that nothing can be said of: judging the pages fills it. */
+  readonly unseen: Set<string>;
 };
 
 export type Ref = { readonly key: RowKey | null; readonly page: PageId | null };
