@@ -118,6 +118,7 @@ const SAID = new Set([
   'notion_database_hidden',
   'notion_database_doubtful',
   'notion_parent_hidden',
+  'notion_parent_in_trash',
   'notion_parent_missing',
   'notion_schema_faults',
 ]);

@@ -19,7 +19,7 @@ import { flowsOf, sharedContext, type Wakeups } from './flows.ts';
 import { type HousekeepingOptions, housekeeping } from './housekeeping.ts';
 import { openOwnStream } from './open-stream.ts';
 import { captureOrRenew, streamOf } from './output-plugin.ts';
-import { assumptionsIn } from './probe/assumed.ts';
+import { assumptionsKept } from './probe/assumed.ts';
 import { runAsAssumed } from './probe/taken-over.ts';
 import { unresolvedService } from './unresolved-tables.ts';
 
@@ -89,7 +89,7 @@ export async function servicesOf(
   const flow = async (signal: AbortSignal): Promise<void> => {
     const self = await greetPatiently(options, ends, signal);
     if (self === null) return;
-    const read = () => assumptionsIn(store, installation.environment, self.id);
+    const read = assumptionsKept(store, installation.environment, self.id);
     const assumed = await read();
     log.info({ tables: config.tables.map((table) => table.name), as: self.name, assumed }, 'syncing');
     const hints = createHints();

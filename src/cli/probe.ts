@@ -1,4 +1,4 @@
-import { writeFile } from 'node:fs/promises';
+import { open, rm, stat, writeFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { givenBy, standingOf } from '../app/probe/assumed.ts';
 import { realClock } from '../app/probe/clock.ts';
@@ -17,22 +17,42 @@ type Options = {
   readonly out: string;
   readonly signal: AbortSignal;
   readonly tell: (text: string) => void;
+  readonly print: (text: string) => Promise<void>;
 };
 
-/** Probes the workspace, keeps what was found, and tells it. */
+/** Probes the workspace, keeps what was found, and prints it, also where the scratch page or the file makes trouble then. */
 export async function probeCommand(
   { environment, log }: Pick<Loaded, 'environment' | 'log'>,
-  { json, out, signal, tell }: Options,
-): Promise<string> {
-  const evidence = await probe({ environment, log, clock: realClock, signal, tell });
-  const text = JSON.stringify(evidence, null, 2);
-  await writeFile(resolve(out), `${text}\n`).catch((error: unknown) => {
-    throw unwritable(out, error);
+  { json, out, signal, tell, print }: Options,
+): Promise<void> {
+  const path = resolve(out);
+  // A probe takes minutes and requests: whether its file can be written is known before.
+  await assertWritable(path).catch((error: unknown) => {
+    throw unwritable(out, error, 'nothing was probed');
   });
-  return json ? text : forPerson(evidence, environment, out);
+  let unwritten: PgnotionError | null = null;
+  const onEvidence = async (evidence: Evidence): Promise<void> => {
+    const text = JSON.stringify(evidence, null, 2);
+    await writeFile(path, `${text}\n`).catch((error: unknown) => {
+      unwritten = unwritable(out, error, 'what was found is stored in the schema pgnotion');
+    });
+    await print(json ? text : forPerson(evidence, environment, unwritten === null ? out : null));
+  };
+  await probe({ environment, log, clock: realClock, signal, tell, onEvidence });
+  if (unwritten !== null) throw unwritten;
 }
 
-function forPerson(evidence: Evidence, environment: Environment, out: string): string {
+/** Opens it as it is to be opened then. What was not there is not there afterwards. */
+async function assertWritable(path: string): Promise<void> {
+  const isThere = await stat(path).then(
+    () => true,
+    () => false,
+  );
+  await (await open(path, 'a')).close();
+  if (!isThere) await rm(path, { force: true });
+}
+
+function forPerson(evidence: Evidence, environment: Environment, out: string | null): string {
   const standing = standingOf(environment, evidence.connection);
   const { workspace, plan, requests, seconds } = evidence;
   const rows = answerLines(evidence.answers).map(([question, answer]) => [question, answer]);
@@ -40,15 +60,15 @@ function forPerson(evidence: Evidence, environment: Environment, out: string): s
   return [
     formatTable(['question', 'answer'], rows),
     '',
-    `${where}${plan === null ? '' : ` (${plan} plan)`}, API ${evidence.apiVersion}: ${requests} requests in ${seconds} s, written to ${out}`,
-    `${assumptionsLine(assumptionsOf(evidence, standing, givenBy(environment)))}; a daemon at work takes it over at its next start`,
+    `${where}${plan === null ? '' : ` (${plan} plan)`}, API ${evidence.apiVersion}: ${requests} requests in ${seconds} s${out === null ? '' : `, written to ${out}`}`,
+    `${assumptionsLine(assumptionsOf(evidence, standing, givenBy(environment)))}; a daemon at work goes by it within seconds`,
   ].join('\n');
 }
 
-const unwritable = (out: string, cause: unknown): PgnotionError =>
+const unwritable = (out: string, cause: unknown, state: string): PgnotionError =>
   new PgnotionError({
     code: 'evidence_unwritable',
-    message: `the evidence is stored, but ${out} cannot be written: ${messageOf(cause)}`,
+    message: `${out} cannot be written, and ${state}: ${messageOf(cause)}`,
     remedy: 'name a file that can be written with `pgnotion doctor --probe --out FILE`',
     cause,
   });

@@ -108,7 +108,12 @@ export function addDoctorCommand(program: Command): void {
 
 async function probeWorkspace(out: string): Promise<void> {
   const { probeCommand } = await import('./probe.ts');
-  await print(await probeCommand(await load(true), { json: json(), out, signal: stopSignal(), tell }));
+  // Its removal may have to wait for a whole window of the rate limit.
+  const signal = stopSignal({
+    patienceMs: 75_000,
+    left: 'the next `pgnotion doctor` removes the scratch page',
+  });
+  await probeCommand(await load(true), { json: json(), out, signal, tell, print });
 }
 
 /** What is noticed of either schema. */

@@ -5,11 +5,11 @@ import type { Fault } from '../model/errors.ts';
 import { progressJson, type TableProgress, wholeOf } from '../model/first-sync.ts';
 import type { TableName } from '../model/ids.ts';
 import type { Evidence } from '../model/probe/evidence.ts';
-import { evidenceLine } from '../model/probe/texts.ts';
+import { evidenceLines } from '../model/probe/texts.ts';
 import { sentences } from '../model/sentences.ts';
 import { readSystem, type SystemStatus } from '../state/daemon-status.ts';
 import { type DriftEntry, driftEntries } from '../state/drift.ts';
-import { storedEvidence } from '../state/evidence.ts';
+import { type Kept, keptAssumed, storedEvidence } from '../state/evidence.ts';
 import { readFirstSync } from '../state/first-sync.ts';
 import { type RefusedKind, readRefusedKinds } from '../state/refused-requests.ts';
 import { slotLines } from '../state/slot-notes.ts';
@@ -35,6 +35,8 @@ type Status = {
   readonly refused: readonly RefusedKind[];
   /** What the last probe of Notion has found. */
   readonly evidence: Evidence | null;
+  /** What the daemon made of it, and who it was to Notion. */
+  readonly kept: Kept | null;
   /** The last comparison of both sides. */
   readonly verification: LastVerification | null;
 };
@@ -76,19 +78,21 @@ async function readAll(installation: Installation): Promise<Status> {
     firstSync: await readFirstSync(sql),
     refused: await readRefusedKinds(sql),
     evidence: await storedEvidence(sql),
+    kept: await keptAssumed(sql),
     verification: await lastVerification(sql),
   };
 }
 
 function statusData(status: Status): object {
-  const { now, system, rows, faults, drift, slot, firstSync, refused, evidence, verification } = status;
+  const { now, system, rows, faults, drift, slot, firstSync, refused, verification } = status;
   return {
     at: now,
     ...system,
     notes: slot,
     refused,
     first_sync: progressJson(wholeOf(firstSync)),
-    evidence,
+    evidence: status.evidence,
+    assumed: status.kept?.assumed ?? null,
     verification,
     drift,
     tables: rows.map((row) => ({
@@ -101,7 +105,7 @@ function statusData(status: Status): object {
 }
 
 function statusText(installation: Installation, status: Status, columns: number | null): string {
-  const { now, system, rows, faults, drift, slot, firstSync, refused, evidence } = status;
+  const { now, system, rows, faults, drift, slot, firstSync, refused, evidence, kept } = status;
   // Of a table that stands still for that reason, its own line tells.
   const untold = rows.filter(({ paused }) => !paused).flatMap((row) => faults.get(row.table_name) ?? []);
   const wrong = untold.map(({ path, message, remedy }) => sentences(`${path}: ${message}`, remedy));
@@ -111,7 +115,11 @@ function statusText(installation: Installation, status: Status, columns: number 
     tableText(rows, columns),
     ...firstSyncLines(firstSync),
     ...slot,
-    ...(evidence === null ? [] : [evidenceLine(evidence, standingOf(installation.environment, null))]),
+    ...evidenceLines(
+      evidence,
+      standingOf(installation.environment, kept?.connection ?? null),
+      kept?.assumed ?? null,
+    ),
     ...notApplied(installation.config, rows),
     ...wrong,
     ...driftSection(drift),

@@ -9,19 +9,26 @@ export const wantsJson = (): boolean => process.argv.includes('--json');
 const aside = (kind: 'note' | 'progress' | 'warning', json: unknown, text: string): void =>
   void process.stderr.write(`${wantsJson() ? JSON.stringify({ [kind]: json }) : text}\n`);
 
+type Stopping = { readonly patienceMs: number; readonly left: string };
+
 /** The first signal asks for an orderly stop; a second one, or ten seconds, ends the process as it is. */
-export function stopSignal(): AbortSignal {
+export function stopSignal(
+  { patienceMs, left }: Stopping = {
+    patienceMs: 9_500,
+    left: 'what was in flight is found at the next start',
+  },
+): AbortSignal {
   const stop = new AbortController();
   const endAtOnce = (why: string): void => {
     // The terminal has written `^C` there.
     if (process.stderr.isTTY) process.stderr.write('\r\x1b[K');
-    note(`${why}; what was in flight is found at the next start`);
+    note(`${why}; ${left}`);
     process.exit(1);
   };
   const onSignal = (): void => {
     if (stop.signal.aborted) endAtOnce('ended at once');
     stop.abort();
-    setTimeout(endAtOnce, 9_500, 'could not finish within 10 s').unref();
+    setTimeout(endAtOnce, patienceMs, `could not finish within ${Math.ceil(patienceMs / 1_000)} s`).unref();
   };
   process.on('SIGINT', onSignal);
   process.on('SIGTERM', onSignal);

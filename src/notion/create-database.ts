@@ -3,7 +3,7 @@ import { PgnotionError } from '../model/errors.ts';
 import type { DataSourceId } from '../model/ids.ts';
 import type { Ask } from './call.ts';
 import type { NotionClient } from './client.ts';
-import { NotionFailure } from './error-classification.ts';
+import { isInTrash, NotionFailure } from './error-classification.ts';
 
 export type NewDatabase = {
   readonly parentPageId: string;
@@ -44,6 +44,7 @@ export async function createDatabase(
 /** What a request that failed to make a database, or may have, is told as. */
 export function notMade(database: NewDatabase, failure: NotionFailure): PgnotionError {
   if (failure.errorClass.status === 404) return parentHidden(database.parentPageId, failure);
+  if (isInTrash(failure)) return parentInTrash(database.parentPageId, failure);
   return failure.errorClass.effect === 'none' ? failure : doubtful(database, failure);
 }
 
@@ -54,6 +55,15 @@ export const parentHidden = (id: string, cause?: NotionFailure): PgnotionError =
     message: `NOTION_PARENT_PAGE_ID is ${id}, and Notion shows the connection no such page${cause === undefined ? '' : ` (${cause.message})`}`,
     remedy:
       'share the page with the connection (••• > Connections on the page in Notion), or set NOTION_PARENT_PAGE_ID to the id or the address of a page that is shared with it',
+    cause,
+  });
+
+export const parentInTrash = (id: string, cause?: NotionFailure): PgnotionError =>
+  new PgnotionError({
+    code: 'notion_parent_in_trash',
+    message: `NOTION_PARENT_PAGE_ID is ${id}, and that page is in the trash`,
+    remedy:
+      'restore the page in Notion, or set NOTION_PARENT_PAGE_ID to another one that is shared with the connection',
     cause,
   });
 

@@ -1,4 +1,5 @@
 import type { Pool } from 'pg';
+import type { Assumptions } from '../model/probe/assumptions.ts';
 import { type Evidence, readEvidence } from '../model/probe/evidence.ts';
 import { LOCKS } from './locks.ts';
 import type { Sql } from './sql.ts';
@@ -17,6 +18,25 @@ export async function storeEvidence(sql: Sql, evidence: Evidence): Promise<void>
      on conflict (name) do update set value = excluded.value`,
     [JSON.stringify(evidence)],
   );
+}
+
+/** What the daemon goes by, and whose token it had. */
+export type Kept = { readonly connection: string; readonly assumed: Assumptions };
+
+export async function keepAssumed(sql: Sql, kept: Kept): Promise<void> {
+  await sql.query(
+    `insert into pgnotion.settings (name, value) values ('assumed', $1)
+     on conflict (name) do update set value = excluded.value`,
+    [JSON.stringify(kept)],
+  );
+}
+
+/** Null before the first start. */
+export async function keptAssumed(sql: Sql): Promise<Kept | null> {
+  const [row] = await sql.query<{ value: Kept }>(
+    `select value from pgnotion.settings where name = 'assumed'`,
+  );
+  return row?.value ?? null;
 }
 
 /** A scratch page that a probe has made, or may have made, and not removed yet. */

@@ -106,8 +106,22 @@ test('a whole run: webhooks, evidence.json, status, and what the daemon goes by'
   expect(next.stderr()).toMatch(
     /"assumed":\{"queryLagMs":30000,"blackoutMs":15000,"createGraceMs":90000,"overlapMs":12/,
   );
+  const { stdout: told } = await stage.run(['status']);
+  expect(told).toContain('\nThe daemon assumes that queries lag up to 30 s (15 s after a schema change), ');
   next.signal('SIGTERM');
   await next.exit;
+});
+
+test('another connection: the evidence of the former one counts for nothing, and status says so', async () => {
+  await stage.database.pool.query(
+    `update pgnotion.settings set value = jsonb_set(value, '{connection}', '"another"') where name = 'evidence'`,
+  );
+  const daemon = await stage.start({ SYNC_QUERY_LAG_SECONDS: '' });
+  expect((await stage.run(['status'])).stdout).toContain(
+    '; of another connection: run `pgnotion doctor --probe` again\nThe daemon assumes that queries lag up to 60 s ',
+  );
+  daemon.signal('SIGTERM');
+  await daemon.exit;
 });
 
 test('Ctrl-C: the page goes to the trash, and the evidence of before stays', async () => {
@@ -121,6 +135,23 @@ test('Ctrl-C: the page goes to the trash, and the evidence of before stays', asy
   expect(code).toBe(1);
   expect([livePages(), liveDatabases(), await scratchesOnRecord()]).toEqual([[], [], []]);
   expect((await stage.run(['status'])).stdout).toContain('Notion was probed on');
+});
+
+test('a file that cannot be written: said before anything is asked of Notion', async () => {
+  stage.sandbox.control.clearRequests();
+  const { code, stdout, stderr } = await stage.run([
+    'doctor',
+    '--probe',
+    '--json',
+    '--out',
+    'none/found.json',
+  ]);
+  expect(code).toBe(1);
+  expect(stdout).toBe('');
+  expect(JSON.parse(stderr.trim())).toMatchObject({ error: { code: 'evidence_unwritable' } });
+  expect(stage.sandbox.control.requests()).toEqual([]);
+  const { stderr: said } = await stage.run(['doctor', '--probe', '--out', '.']);
+  expect(said).toContain('. cannot be written, and nothing was probed');
 });
 
 test('for a person: each question with its answer, in the file that was asked for', async () => {

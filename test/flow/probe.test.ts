@@ -1,75 +1,21 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { probe } from '../../src/app/probe/probe.ts';
-import type { ProbeClock } from '../../src/app/probe/session.ts';
-import { type Environment, readEnvironment } from '../../src/config/environment.ts';
 import { assumptionsOf } from '../../src/model/probe/assumptions.ts';
 import type { Answers, Evidence } from '../../src/model/probe/evidence.ts';
 import { MARK, MOST_REQUESTS } from '../../src/model/probe/plan.ts';
 import type { Behaviour } from '../../src/sandbox/notion/behaviour.ts';
-import { type Sandbox, startSandbox } from '../../src/sandbox/notion/server.ts';
 import { readScratch, storedEvidence } from '../../src/state/evidence.ts';
-import { createStore } from '../../src/state/sql.ts';
-import { createDatabase, type TestDatabase } from '../support/postgres.ts';
+import { createProbeStage, type ProbeStage } from '../support/probe-stage.ts';
 
-/** Time passes when the probe waits, and a little with every look at the clock; the sandbox keeps the same time. */
-function virtualClock(): ProbeClock {
-  let ms = Date.parse('2026-11-27T10:00:07.300Z');
-  return {
-    now: () => {
-      ms += 20;
-      return ms;
-    },
-    wall: () => new Date(ms),
-    sleep: async (forMs) => {
-      ms += forMs;
-    },
-  };
-}
-
-let database: TestDatabase;
-let sandbox: Sandbox;
-let clock: ProbeClock;
-let environment: Environment;
-let stop: AbortController;
+let stage: ProbeStage;
+let sandbox: ProbeStage['sandbox'];
 
 beforeEach(async () => {
-  clock = virtualClock();
-  database = await createDatabase();
-  sandbox = await startSandbox({ limit: null, now: () => clock.wall() });
-  stop = new AbortController();
-  environment = readEnvironment(
-    {
-      DATABASE_URL: database.url,
-      NOTION_API_KEY: sandbox.token,
-      NOTION_BASE_URL: sandbox.url,
-      NOTION_PARENT_PAGE_ID: sandbox.parentPageId,
-      NOTION_RATE_LIMIT: '100000/1s',
-    },
-    { tables: [] },
-  );
+  stage = await createProbeStage();
+  sandbox = stage.sandbox;
 });
-afterEach(async () => {
-  await sandbox.close();
-  await database.drop();
-});
+afterEach(() => stage[Symbol.asyncDispose]());
 
-const run = (): Promise<Evidence> =>
-  probe({ environment, clock, signal: stop.signal, tell: () => undefined });
-
-/** Pages and databases that a probe has made and that are not in the trash, its rows only if their database is not. */
-function leftBehind(): readonly string[] {
-  const { pages, databases, dataSources } = sandbox.control.snapshot();
-  const live = databases.filter((each) => !each.inTrash);
-  const sources = dataSources.filter(({ databaseId }) => live.some(({ id }) => id === databaseId));
-  const rows = pages.filter(
-    ({ parent, inTrash }) =>
-      !inTrash && parent.type === 'data_source_id' && sources.some(({ id }) => id === parent.dataSourceId),
-  );
-  const scratch = pages.filter(
-    ({ id, parent, inTrash }) => !inTrash && parent.type === 'page_id' && id !== sandbox.parentPageId,
-  );
-  return [...live, ...rows, ...scratch].map(({ id }) => id);
-}
+const run = (): Promise<Evidence> => stage.run();
 
 const answersIn = (evidence: Evidence): Record<string, unknown> =>
   Object.fromEntries(
@@ -83,8 +29,8 @@ const assumed = (evidence: Evidence) =>
   assumptionsOf(
     evidence,
     {
-      nowMs: clock.wall().getTime(),
-      apiVersion: environment.NOTION_VERSION,
+      nowMs: stage.clock.wall().getTime(),
+      apiVersion: stage.environment.NOTION_VERSION,
       connection: sandbox.control.botId,
     },
     { queryLagMs: null, createGraceMs: null },
@@ -93,10 +39,9 @@ const assumed = (evidence: Evidence) =>
 async function check(evidence: Evidence): Promise<void> {
   expect(evidence.requests).toBeLessThanOrEqual(MOST_REQUESTS);
   expect(sandbox.control.requests().length).toBe(evidence.requests);
-  expect(leftBehind()).toEqual([]);
-  const sql = createStore(database.pool, 0);
-  expect(await storedEvidence(sql)).toEqual(evidence);
-  expect(await readScratch(sql)).toEqual([]);
+  expect(stage.leftBehind()).toEqual([]);
+  expect(await storedEvidence(stage.store)).toEqual(evidence);
+  expect(await readScratch(stage.store)).toEqual([]);
 }
 
 describe('sandboxes that differ', () => {
@@ -209,8 +154,8 @@ describe('whatever ends it, nothing stays', () => {
   });
 
   test('Ctrl-C in the middle: the scratch page goes to the trash', async () => {
-    const ended = probe({
-      environment,
+    const { clock, stop } = stage;
+    const ended = stage.run({
       clock: {
         ...clock,
         sleep: async (ms) => {
@@ -218,25 +163,28 @@ describe('whatever ends it, nothing stays', () => {
           await clock.sleep(ms, stop.signal);
         },
       },
-      signal: stop.signal,
-      tell: () => undefined,
     });
     sandbox.control.setQueryLag(30_000);
     await expect(ended).rejects.toMatchObject({ code: 'probe_stopped' });
-    expect(leftBehind()).toEqual([]);
-    expect(await storedEvidence(createStore(database.pool, 0))).toBeNull();
+    expect(stage.leftBehind()).toEqual([]);
+    expect(await storedEvidence(stage.store)).toBeNull();
   });
 
   test('a removal that fails: what was found counts, and the page is on record', async () => {
     sandbox.control.faults.add({
       match: { operation: 'databases.update' },
       action: { kind: 'status', when: 'before', status: 500 },
-      times: 1,
+      times: 3,
     });
-    await expect(run()).rejects.toMatchObject({ code: 'probe_left_behind' });
-    const sql = createStore(database.pool, 0);
-    expect((await storedEvidence(sql))?.answers.numberDigits).toEqual({ kind: 'found', value: 17 });
-    expect(await readScratch(sql)).toMatchObject([
+    let given: Evidence | null = null;
+    const onEvidence = async (evidence: Evidence) => {
+      given = evidence;
+    };
+    await expect(stage.run({ onEvidence })).rejects.toMatchObject({ code: 'probe_left_behind' });
+    const stored = await storedEvidence(stage.store);
+    expect(stored?.answers.numberDigits).toEqual({ kind: 'found', value: 17 });
+    expect(given).toEqual(stored);
+    expect(await readScratch(stage.store)).toMatchObject([
       { page: expect.stringMatching(/-/), database: expect.anything() },
     ]);
     sandbox.control.clearRequests();
@@ -260,7 +208,7 @@ describe('whatever ends it, nothing stays', () => {
     const old = pages.find(({ parent }) => parent.type === 'page_id');
     expect(JSON.stringify(old?.values)).toContain(MARK);
     sandbox.control.restorePage(old?.id ?? '');
-    await clock.sleep(2 * 3_600_000, stop.signal);
+    await stage.clock.sleep(2 * 3_600_000, stage.stop.signal);
     sandbox.control.clearRequests();
     const evidence = await run();
     await check(evidence);

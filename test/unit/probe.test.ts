@@ -26,7 +26,7 @@ import {
   schemaLagFound,
 } from '../../src/model/probe/lag.ts';
 import { markIn, NUMBERS, scratchTitle } from '../../src/model/probe/plan.ts';
-import { evidenceLine } from '../../src/model/probe/texts.ts';
+import { answerLines, evidenceLine } from '../../src/model/probe/texts.ts';
 
 const NOW = Date.parse('2026-11-27T12:00:00Z');
 const DAY = 86_400_000;
@@ -106,6 +106,9 @@ describe('what is assumed follows the evidence', () => {
 
   test('old evidence raises and does not lower', () => {
     expect(validityOf(evidence({}, EVIDENCE_DAYS + 1), standing)).toBe('old');
+    // Of a time to come, nobody knows how old it is.
+    expect(validityOf(evidence({}, -2), standing)).toBe('old');
+    expect(validityOf(evidence({}, -0.5), standing)).toBe('holds');
     expect(assumed(evidence(lagOf(0), EVIDENCE_DAYS + 1))).toEqual(WARY);
     expect(assumed(evidence(lagOf(45_000), EVIDENCE_DAYS + 1)).queryLagMs).toBe(72_500);
   });
@@ -146,9 +149,11 @@ describe('the lag', () => {
 
   test('of twenty trials is told by the nearest rank', () => {
     const lags = Array.from({ length: 20 }, (_, at) => ({ atLeastMs: 0, atMostMs: (at + 1) * 100 }));
-    expect(lagFound(lags)).toEqual(found({ trials: 20, p50Ms: 1_000, p99Ms: 2_000, unseen: 0 }));
+    expect(lagFound(lags)).toEqual(
+      found({ trials: 20, p50Ms: 1_000, p99Ms: 2_000, p99AtLeastMs: 0, unseen: 0 }),
+    );
     expect(lagFound([{ atLeastMs: 75_000, atMostMs: null }])).toEqual(
-      found({ trials: 1, p50Ms: 75_000, p99Ms: 75_000, unseen: 1 }),
+      found({ trials: 1, p50Ms: 75_000, p99Ms: 75_000, p99AtLeastMs: 75_000, unseen: 1 }),
     );
     expect(lagFound([]).kind).toBe('unknown');
     expect(percentile([7], 0.99)).toBe(7);
@@ -160,6 +165,9 @@ describe('the lag', () => {
     expect(schemaLagFound(0, [at(0, 0), at(5, 2), at(9, 1), at(20, 0)])).toEqual(
       found({ ms: 20, incomplete: 2, isOver: true }),
     );
+    // What may have been over by then was not seen.
+    expect(schemaLagFound(0, [at(48_000, 0), at(49_000, 0)]).kind).toBe('unknown');
+    expect(schemaLagFound(0, [at(48_000, 1), at(49_000, 0)]).kind).toBe('found');
     expect(schemaLagFound(0, [at(0, 3), at(40, 1)])).toEqual(found({ ms: 40, incomplete: 2, isOver: false }));
   });
 
@@ -225,6 +233,7 @@ describe('what a page shows', () => {
       found('changed'),
     );
     expect(optionsFound(schema('x', 'Probe first'), null, 'x')).toEqual(found('rename ignored'));
+    expect(optionsFound(schema('x', 'Another'), null, 'x').kind).toBe('unknown');
     expect(pageTimesFound([60_000, 120_000])).toEqual(found('minute'));
     expect(pageTimesFound([60_000, 61_000])).toEqual(found('second'));
     expect(pageTimesFound([60_001])).toEqual(found('millisecond'));
@@ -238,8 +247,13 @@ describe('what a page shows', () => {
       retryAfterMs,
     });
     expect(rateFound([request(0, 200), request(59_999, 429, 4_000), request(60_000, 429, 9_000)])).toEqual(
-      found({ requests: 3, mostInAMinute: 2, refused: 2, longestRetryAfterMs: 9_000 }),
+      found({
+        ...{ requests: 3, mostInAMinute: 2, refused: 2, longestRetryAfterMs: 9_000 },
+        met: { requests: 1, withinMs: 59_999 },
+        besideDaemon: false,
+      }),
     );
+    expect(rateFound([request(0, 200)])).toMatchObject({ value: { refused: 0, met: null } });
     expect([planOf(5_242_880), planOf(5_368_709_120), planOf(null)]).toEqual(['free', 'paid', null]);
   });
 });
@@ -267,10 +281,44 @@ test('evidence that cannot be read counts as none, and status cites it in one li
     { format: 1, at: 'x', answers: {} },
   ])
     expect(readEvidence(broken)).toBeNull();
+  const odd: readonly (readonly [keyof Answers, unknown])[] = [
+    ['queryLag', { kind: 'found' }],
+    ['queryLag', { kind: 'found', value: { trials: 20, p50Ms: 0, p99Ms: 'long', unseen: 0 } }],
+    ['queryLag', { kind: 'found', value: { trials: 20, p50Ms: 0, p99Ms: -1, unseen: 0 } }],
+    ['schemaLag', { kind: 'found', value: { ms: null, incomplete: 0, isOver: true } }],
+    ['pageTimes', { kind: 'found', value: 'hour' }],
+    ['optionIds', { kind: 'found', value: 'constructor' }],
+    ['rate', { kind: 'unknown' }],
+  ];
+  for (const [name, answer] of odd)
+    expect(readEvidence({ ...evidence(), answers: { ...answers(), [name]: answer } })).toBeNull();
+  expect(readEvidence({ ...evidence(), connection: 7 })).toBeNull();
   expect(evidenceLine(evidence(), standing)).toBe('Notion was probed on 2026-11-27: queries lag 2 s (p99)');
   expect(evidenceLine(evidence({}, 40), standing)).toContain(
     'older than 30 days: run `pgnotion doctor --probe` again',
   );
   expect(evidenceLine(evidence(), { ...standing, connection: 'other' })).toContain('of another connection');
   expect(evidenceLine(null, standing)).toContain('cautious defaults');
+});
+
+test('what the limit has blurred or shown is told as such', () => {
+  const told = (more: Partial<Answers>): string =>
+    answerLines(answers(more))
+      .map(([, answer]) => answer)
+      .join('\n');
+  const lag = { trials: 20, p50Ms: 900, p99Ms: 48_000, unseen: 0 };
+  expect(told({ queryLag: found({ ...lag, p99AtLeastMs: 0 }) })).toContain(
+    '48 s (p99) in 20 trials; at most, and at least 0 s: queries had to wait',
+  );
+  expect(told({ queryLag: found({ ...lag, p99AtLeastMs: 41_000 }) })).toContain('48 s (p99) in 20 trials\n');
+  const met = { requests: 20, withinMs: 3_100 };
+  const none = { requests: 52, mostInAMinute: 40, refused: 0, longestRetryAfterMs: null };
+  expect(told({ rate: found({ ...none, besideDaemon: true }) })).toContain(
+    "not met with 40 requests within a minute beside the daemon's",
+  );
+  expect(
+    told({
+      rate: found({ requests: 52, mostInAMinute: 40, refused: 2, longestRetryAfterMs: 57_000, met }),
+    }),
+  ).toContain('met 2 times, first after 20 requests within 3.1 s; Retry-After up to 57 s');
 });

@@ -10,7 +10,7 @@ import type { Store } from '../../state/sql.ts';
 import { givenBy, standingOf } from '../probe/assumed.ts';
 import { realClock } from '../probe/clock.ts';
 import { withSession } from '../probe/probe.ts';
-import { removeLeftovers } from '../probe/scratch.ts';
+import { leftHidden, removeLeftovers } from '../probe/removal.ts';
 
 const EVIDENCE = 'notion.evidence';
 const SCRATCH = 'notion.probe_scratch';
@@ -47,10 +47,14 @@ async function leftoverChecks({ pool, store, environment }: End): Promise<readon
       signal: new AbortController().signal,
       tell: () => undefined,
     };
-    const removed = await withSession(options, { pool, store }, (session) =>
+    const { removed, hidden } = await withSession(options, { pool, store }, (session) =>
       removeLeftovers(session, environment.NOTION_PARENT_PAGE_ID ?? null),
     );
     const left = await readScratch(store);
+    if (hidden.length > 0) {
+      const { message, remedy } = leftHidden(hidden);
+      return [warning(SCRATCH, message, remedy)];
+    }
     if (left.length > 0)
       return [
         warning(

@@ -6,8 +6,8 @@ import { type DataSourceId, dataSourceId, pageId, type TableName } from '../../m
 import { goesToNotion, type ResolvedTable, type TableMapping } from '../../model/mapping.ts';
 import type { KnownSchema } from '../../model/schema/known.ts';
 import { hiddenSource, seenSource } from '../../notion/apply-schema.ts';
-import type { NotionClient, RequestInfo } from '../../notion/client.ts';
-import { parentHidden } from '../../notion/create-database.ts';
+import type { Ask, NotionClient, RequestInfo } from '../../notion/client.ts';
+import { parentHidden, parentInTrash } from '../../notion/create-database.ts';
 import { NotionFailure } from '../../notion/error-classification.ts';
 import { planUpdate, type Sources } from '../../notion/schema.ts';
 import { readInstallation } from '../../state/installation.ts';
@@ -97,7 +97,7 @@ type Capability = {
   readonly name: string;
   readonly isNeeded: (tables: readonly TableMapping[]) => boolean;
   /** Asks for a page that cannot exist, so that nothing comes of it: who may not do it is told so first. */
-  readonly request: (notion: NotionClient) => Promise<unknown>;
+  readonly request: (notion: NotionClient, ask: Ask) => Promise<unknown>;
 };
 
 const nowhere = (): ReturnType<typeof pageId> => pageId(randomUUID());
@@ -109,31 +109,32 @@ const CAPABILITIES: readonly Capability[] = [
     capability: 'read content',
     name: 'Read content',
     isNeeded: () => true,
-    request: (notion) => notion.retrievePage(nowhere(), ASK),
+    request: (notion, ask) => notion.retrievePage(nowhere(), ask),
   },
   {
     capability: 'update content',
     name: 'Update content',
     isNeeded: writes,
-    request: (notion) => notion.updatePage({ id: nowhere(), properties: {} }, ASK),
+    request: (notion, ask) => notion.updatePage({ id: nowhere(), properties: {} }, ask),
   },
   {
     capability: 'insert content',
     name: 'Insert content',
     isNeeded: writes,
-    request: (notion) => notion.createPage({ dataSourceId: dataSourceId(randomUUID()), properties: {} }, ASK),
+    request: (notion, ask) =>
+      notion.createPage({ dataSourceId: dataSourceId(randomUUID()), properties: {} }, ask),
   },
   {
     capability: 'comments',
     name: 'Insert comments',
     isNeeded: () => false,
-    request: (notion) => notion.createComment(nowhere(), '-', ASK),
+    request: (notion, ask) => notion.createComment(nowhere(), '-', ask),
   },
   {
     capability: 'user information',
     name: 'Read user information including email addresses',
     isNeeded: (tables) => tables.some(({ fields }) => fields.some(({ type }) => type === 'people')),
-    request: (notion) => notion.someUsers(ASK),
+    request: (notion, ask) => notion.someUsers(ask),
   },
 ];
 
@@ -142,13 +143,23 @@ export async function assertMayMake(notion: NotionClient): Promise<void> {
   for (const each of CAPABILITIES) if (MAKING.includes(each.capability)) await tryCapability(notion, each);
 }
 
+/** Makes sure that what the connection makes it may change as well. Throws PgnotionError `notion_capability_missing`. */
+export async function assertMayUpdate(notion: NotionClient, ask: Ask): Promise<void> {
+  for (const each of CAPABILITIES)
+    if (each.capability === 'update content') await tryCapability(notion, each, ask);
+}
+
 const MAKING: readonly CapabilityLook['capability'][] = ['update content', 'insert content'];
 /** What `assertMayMake` asks. */
 export const MAKING_REQUESTS = MAKING.length;
 
-async function tryCapability(notion: NotionClient, { name, request }: Capability): Promise<string> {
+async function tryCapability(
+  notion: NotionClient,
+  { name, request }: Capability,
+  ask: Ask = ASK,
+): Promise<string> {
   try {
-    await request(notion);
+    await request(notion, ask);
     return 'allowed';
   } catch (error) {
     if (!(error instanceof NotionFailure)) throw error;
@@ -170,12 +181,7 @@ async function lookAtParent(notion: NotionClient, id: string): Promise<{ readonl
     throw error;
   });
   if (!page.inTrash) return { id };
-  throw new PgnotionError({
-    code: 'notion_parent_in_trash',
-    message: `NOTION_PARENT_PAGE_ID is ${id}, and that page is in the trash`,
-    remedy:
-      'restore the page in Notion, or set NOTION_PARENT_PAGE_ID to another one that is shared with the connection',
-  });
+  throw parentInTrash(id);
 }
 
 type Known = {

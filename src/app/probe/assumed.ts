@@ -1,6 +1,7 @@
 import type { Environment } from '../../config/environment.ts';
+import { sameJson } from '../../model/json.ts';
 import { type Assumptions, assumptionsOf, type Given, type Standing } from '../../model/probe/assumptions.ts';
-import { storedEvidence } from '../../state/evidence.ts';
+import { keepAssumed, storedEvidence } from '../../state/evidence.ts';
 import type { Sql } from '../../state/sql.ts';
 
 /** What evidence has to fit; `connection` is null where Notion is not asked who we are. */
@@ -26,3 +27,18 @@ export const assumptionsIn = async (
   connection: string | null,
 ): Promise<Assumptions> =>
   assumptionsOf(await storedEvidence(sql), standingOf(environment, connection), givenBy(environment));
+
+/** The same for the daemon, which leaves what it goes by for `status`. */
+export function assumptionsKept(
+  sql: Sql,
+  environment: Environment,
+  connection: string,
+): () => Promise<Assumptions> {
+  let kept: Assumptions | null = null;
+  return async () => {
+    const assumed = await assumptionsIn(sql, environment, connection);
+    if (kept === null || !sameJson(kept, assumed)) await keepAssumed(sql, { connection, assumed });
+    kept = assumed;
+    return assumed;
+  };
+}

@@ -3,16 +3,16 @@ import type { PageId } from '../../model/ids.ts';
 import { type Answer, type Answers, found, unknown } from '../../model/probe/evidence.ts';
 import { hostedFile } from '../../model/probe/judge.ts';
 import { CREATED_PAGES, PROPERTY, roundOf, TRASHED_PAGES } from '../../model/probe/plan.ts';
-import { NotionFailure, stopsAll } from '../../notion/error-classification.ts';
 import { propertiesByName } from '../../notion/probe-client.ts';
 import type { Place } from './scratch.ts';
 import type { Session } from './session.ts';
 import { type Trials, tryWrites, type Write } from './trials.ts';
+import { tryTwice } from './tried.ts';
 
 export type ChangeTrials = {
   readonly trials: Trials;
   readonly hostedFiles: Answers['hostedFiles'];
-  /** What the relation of the first page was written with; null if it was not. */
+  /** What the relation of the first page was written with; null if it was not, or one of them is not in the trash. */
   readonly targets: { readonly live: PageId; readonly trashed: PageId } | null;
 };
 
@@ -34,13 +34,13 @@ export async function makeChanges(
   const pageAt = (number: number): PageId | undefined => created.written.get(`create ${number}`);
   const [first, live, trashed] = [pageAt(1), pageAt(CREATED_PAGES - TRASHED_PAGES), pageAt(CREATED_PAGES)];
   const files = filesOf(session);
-  let targets: ChangeTrials['targets'] = null;
+  let written: ChangeTrials['targets'] = null;
   const linked = async () => {
     if (!hasLinks || live === undefined || trashed === undefined) return update(session, first, roundOf(1));
     const links = { [PROPERTY.links]: { relation: [{ id: live }, { id: trashed }] } };
-    const done = await update(session, first, { ...roundOf(1), ...links });
-    targets = { live, trashed };
-    return done;
+    // Whether it was carried out, the page tells.
+    written = { live, trashed };
+    return update(session, first, { ...roundOf(1), ...links });
   };
   const writes: readonly Write[] = [
     { id: 'change 1', round: 1, send: linked },
@@ -54,7 +54,8 @@ export async function makeChanges(
     }),
   ];
   const trials = await tryWrites(session, place, writes, { times, reserve });
-  return { trials, hostedFiles: files.answer(), targets };
+  const isTrashed = trials.written.has(`trash ${CREATED_PAGES}`);
+  return { trials, hostedFiles: files.answer(), targets: isTrashed ? written : null };
 }
 
 type Done = Awaited<ReturnType<Write['send']>>;
@@ -103,36 +104,35 @@ function filesOf(session: Session): Files {
         return update(session, page, roundOf(1));
       }
       const file = { type: 'file_upload', file_upload: { id: upload.value }, name: FILE.name };
-      const { done, hosted } = await write(page, 1, file);
-      shown = hosted;
-      if (hosted === null) answer = unknown('Notion does not show the file that was uploaded');
-      return done;
+      const tried = await tryTwice(session, () => write(page, 1, file));
+      if (tried.kind !== 'found') {
+        answer = unknown(`the file that was uploaded could not be attached (${tried.why})`);
+        return update(session, page, roundOf(1));
+      }
+      shown = tried.value.hosted;
+      if (shown === null) answer = unknown('Notion does not show the file that was uploaded');
+      return tried.value.done;
     },
     handBack: async (page) => {
-      if (page === undefined || shown === null) return update(session, page, roundOf(2));
-      try {
-        const { done, hosted } = await write(page, 2, shown);
-        answer = found(hosted === null ? 'dropped' : 'taken');
-        return done;
-      } catch (error) {
-        if (!isRefusal(error)) throw error;
-        answer = found('refused');
-        return update(session, page, roundOf(2));
+      const file = shown;
+      if (page === undefined || file === null) return update(session, page, roundOf(2));
+      const tried = await tryTwice(session, () => write(page, 2, file));
+      if (tried.kind === 'found') {
+        answer = found(tried.value.hosted === null ? 'dropped' : 'taken');
+        return tried.value.done;
       }
+      answer = tried.kind === 'refused' ? found('refused') : tried;
+      return update(session, page, roundOf(2));
     },
   };
 }
 
-const isRefusal = (error: unknown): error is NotionFailure =>
-  error instanceof NotionFailure && error.errorClass.status === 400;
-
-async function uploaded({ client, ask }: Session): Promise<Answer<string>> {
-  try {
+async function uploaded(session: Session): Promise<Answer<string>> {
+  const { client, ask } = session;
+  const tried = await tryTwice(session, async () => {
     const id = await client.beginUpload(FILE.name, ask());
     await client.sendUpload(id, FILE, ask());
-    return found(id);
-  } catch (error) {
-    if (!(error instanceof NotionFailure) || stopsAll(error)) throw error;
-    return unknown(`no file could be uploaded (${error.message})`);
-  }
+    return id;
+  });
+  return tried.kind === 'found' ? tried : unknown(`no file could be uploaded (${tried.why})`);
 }

@@ -12,6 +12,7 @@ import { within } from '../../runtime/retry.ts';
 import {
   isDaemonAtWork,
   lockProbes,
+  readScratch,
   storeEvidence,
   watchWebhooks,
   webhookAfterMs,
@@ -21,16 +22,12 @@ import { recordAnswers } from '../../state/requests.ts';
 import { createStore, type Store } from '../../state/sql.ts';
 import { webhookToken } from '../../state/webhook.ts';
 import { openNotion } from '../connections.ts';
+import { assertMayUpdate } from '../doctor/notion.ts';
 import { askAll } from './questions.ts';
-import {
-  createScratch,
-  leftBehind,
-  type Place,
-  removeLeftovers,
-  removeScratch,
-  removeStrays,
-} from './scratch.ts';
+import { leftBehind, leftHidden, removeLeftovers, removeScratch, removeStrays } from './removal.ts';
+import { createScratch, type Place, unanswered } from './scratch.ts';
 import { createSession, type ProbeClock, type Session } from './session.ts';
+import { mayPass } from './tried.ts';
 
 export type ProbeOptions = {
   readonly environment: Environment;
@@ -39,6 +36,8 @@ export type ProbeOptions = {
   /** Tells how far it has come. */
   readonly tell: (text: string) => void;
   readonly log?: Log;
+  /** Gets what was found as soon as it is stored, also where the scratch page cannot be removed. */
+  readonly onEvidence?: (evidence: Evidence) => Promise<void>;
 };
 
 const CONNECT_MS = 15_000;
@@ -59,12 +58,17 @@ export async function probe(options: ProbeOptions): Promise<Evidence> {
     const unlock = await lockProbes(pool);
     if (unlock === null) throw isRunning();
     try {
-      return await withSession(options, { pool, store }, (session) => run(session, environment, parent));
+      return await withSession(options, { pool, store }, (session) => run(session, options, parent));
+    } catch (error) {
+      throw options.signal.aborted && !isOfProbe(error) ? stopped(error) : error;
     } finally {
       await unlock();
     }
   });
 }
+
+const isOfProbe = (error: unknown): boolean =>
+  error instanceof PgnotionError && error.code.startsWith('probe_');
 
 async function withState<T>(
   { environment, log = silentLog() }: ProbeOptions,
@@ -108,13 +112,16 @@ export async function withSession<T>(
   }
 }
 
-async function run(session: Session, environment: Environment, parent: string): Promise<Evidence> {
-  const { clock, client, store, tell } = session;
+async function run(
+  session: Session,
+  { environment, onEvidence }: ProbeOptions,
+  parent: string,
+): Promise<Evidence> {
+  const { clock, client, store } = session;
   const beganMs = clock.now();
   const self = await client.self(session.ask());
-  const removed = (await removeLeftovers(session, parent)) + (await removeStrays(session, self.id));
-  if (removed > 0)
-    tell(`removed ${removed === 1 ? 'a page' : `${removed} pages`} that an earlier probe had left`);
+  await removeOld(session, parent, self.id);
+  await assertRemovable(session);
   const { answers, left } = await onScratch(session, parent);
   const evidence: Evidence = {
     format: 1,
@@ -128,9 +135,33 @@ async function run(session: Session, environment: Environment, parent: string): 
     answers,
   };
   await storeEvidence(store, evidence);
+  await onEvidence?.(evidence);
   if (left !== null) throw left;
   return evidence;
 }
+
+async function removeOld(session: Session, parent: string, connection: string): Promise<void> {
+  const { removed, hidden } = await removeLeftovers(session, parent);
+  const strays = await removeStrays(session, connection).catch((error: unknown) => {
+    // The search finds them another time.
+    if (!mayPass(error)) throw error;
+    return 0;
+  });
+  const all = removed + strays;
+  if (all > 0)
+    session.tell(`removed ${all === 1 ? 'a page' : `${all} pages`} that an earlier probe had left`);
+  if (hidden.length > 0) tellOf(session, leftHidden(hidden));
+}
+
+/** What cannot be changed could not be moved to the trash either, so it is not made. */
+async function assertRemovable(session: Session): Promise<void> {
+  await assertMayUpdate(session.notion, session.ask()).catch((error: unknown) => {
+    // Of what may pass, and of Notion's silence, the requests that follow tell.
+    if (!mayPass(error)) throw error;
+  });
+}
+
+const tellOf = ({ tell }: Session, { message, remedy }: PgnotionError): void => tell(`${message}; ${remedy}`);
 
 /** `left`: the scratch page could not be removed; what was found out counts all the same. */
 type Finding = { readonly answers: Answers; readonly left: PgnotionError | null };
@@ -153,19 +184,30 @@ async function onScratch(session: Session, parent: string): Promise<Finding> {
     (error: unknown) => ({ error: signal.aborted ? stopped(error) : error }),
   );
   await watchWebhooks(store, null).catch(() => undefined);
-  tell('removing the scratch page');
+  tell(`removing the scratch page${signal.aborted ? AT_ONCE : ''}`);
   const left = await cleanUp(session, parent, made);
-  if ('answers' in done) return { answers: { ...done.answers, rate: rateFound(requests) }, left };
+  if ('answers' in done) {
+    const beside = await isDaemonAtWork(store).catch(() => false);
+    return { answers: { ...done.answers, rate: rateFound(requests, beside) }, left };
+  }
   // What ended the probe is what has to be mended; the page is on record, and the next doctor removes it.
-  if (left !== null) tell(`${left.message}; ${left.remedy}`);
+  if (left !== null && !isSame(done.error, left)) tellOf(session, left);
   throw done.error;
 }
 
+const AT_ONCE = '; a second Ctrl-C ends at once, and the next `pgnotion doctor` removes it then';
+
+const isSame = (error: unknown, other: PgnotionError): boolean =>
+  error instanceof PgnotionError && error.code === other.code;
+
 async function cleanUp(session: Session, parent: string, made: Place | null): Promise<PgnotionError | null> {
   try {
-    if (made !== null) await removeScratch(session, made);
-    else await removeLeftovers(session, parent);
-    return null;
+    if (made !== null)
+      return (await removeScratch(session, made)) === 'hidden' ? leftHidden([made.page]) : null;
+    const { hidden } = await removeLeftovers(session, parent);
+    // A request that nobody has answered may still be carried out.
+    const mayCome = (await readScratch(session.store)).some(({ page }) => page === null);
+    return hidden.length > 0 ? leftHidden(hidden) : mayCome ? unanswered(null) : null;
   } catch (error) {
     return leftBehind(made?.page ?? null, error);
   }

@@ -1,4 +1,4 @@
-import { messageOf, PgnotionError } from '../../model/errors.ts';
+import { PgnotionError } from '../../model/errors.ts';
 import { type Answer, type Answers, found, unknown } from '../../model/probe/evidence.ts';
 import {
   datesFound,
@@ -22,12 +22,12 @@ import {
   SCHEMA_LOOKS,
 } from '../../model/probe/plan.ts';
 import type { NotionPage } from '../../notion/client.ts';
-import { NotionFailure, stopsAll } from '../../notion/error-classification.ts';
 import { propertiesByName } from '../../notion/probe-client.ts';
 import { type ChangeTrials, makeChanges } from './changes.ts';
 import type { Place } from './scratch.ts';
-import { BUDGET_SPENT, type Session } from './session.ts';
+import type { Session } from './session.ts';
 import { type Listing, list, type Trials, timesFor, tryWrites, waitUntil } from './trials.ts';
+import { part, type Tried, tryTwice } from './tried.ts';
 
 type Asked = Omit<Answers, 'rate' | 'webhooks'>;
 
@@ -63,18 +63,6 @@ const noFirstPage = (): PgnotionError =>
     remedy: 'run `pgnotion doctor --probe` again',
   });
 
-/** What a part brings, or why it does not; what would end every other part too is thrown. */
-async function part<T>(session: Session, work: () => Promise<T>): Promise<Answer<T>> {
-  try {
-    return found(await work());
-  } catch (error) {
-    const isOwn = error instanceof NotionFailure ? !stopsAll(error) : error instanceof PgnotionError;
-    if (!isOwn || session.signal.aborted) throw error;
-    const isSpent = error instanceof PgnotionError && error.code === BUDGET_SPENT;
-    return unknown(isSpent ? 'the requests of the probe were used up before' : messageOf(error));
-  }
-}
-
 type Created = { readonly trials: Trials };
 
 async function createPages(session: Session, place: Place): Promise<Created> {
@@ -82,79 +70,82 @@ async function createPages(session: Session, place: Place): Promise<Created> {
   const writes = Array.from({ length: CREATED_PAGES }, (_, at) => ({
     id: `create ${at + 1}`,
     round: 0,
+    isNew: true,
     send: async () => {
       const input = { dataSourceId: place.dataSource, properties: createdValues(at) };
       const { answeredMs, value } = await timed((ask) => notion.createPage(input, ask));
-      return { answeredMs, page: value.id };
+      return { answeredMs, page: value.id, shown: value };
     },
   }));
   const times = lookTimes(CREATE_LOOKS.count, CREATE_LOOKS.untilMs);
   return { trials: await tryWrites(session, place, writes, { times, reserve: AFTER_CREATIONS }) };
 }
 
+type Schema = Parameters<typeof statesFound>[0];
+
 type Changed = {
   readonly hasLinks: boolean;
   readonly lag: Answers['schemaLag'];
   readonly states: Answers['statusOptions'];
   /** What became of the option's id by the schema; the page has its say later. */
-  readonly option:
-    | { readonly id: string; readonly schema: ReturnType<typeof asNamed> }
-    | Answers['optionIds'];
+  readonly option: { readonly id: string; readonly schema: Schema } | Answers['optionIds'];
   readonly listings: readonly Listing[];
 };
 
-const asNamed = (properties: object): Parameters<typeof statesFound>[0] =>
-  properties as Parameters<typeof statesFound>[0];
+const asNamed = (properties: object): Schema => properties as Schema;
 
 async function changeSchema(session: Session, place: Place, { trials }: Created): Promise<Changed> {
   const { notion, ask, timed } = session;
   const { dataSource: id } = place;
-  const update = (properties: ReturnType<typeof addedSchema>) =>
-    timed((asking) => notion.updateDataSource(id, { properties }, asking));
-  const refused = await part(session, () => update(addedSchema(id, true)));
+  const update = (properties: Schema) =>
+    tryTwice(session, () => timed((asking) => notion.updateDataSource(id, { properties }, asking)));
+  const tried = await update(addedSchema(id, true));
   // Without the status, which Notion may refuse to make.
-  const without =
-    refused.kind === 'found' ? refused : await part(session, () => update(addedSchema(id, false)));
-  const before = without.kind === 'found' ? asNamed(without.value.value.properties) : null;
+  const added = tried.kind === 'refused' ? await update(addedSchema(id, false)) : tried;
+  const before = added.kind === 'found' ? asNamed(added.value.value.properties) : null;
   const [first, other] = [OPTION.first, OPTION.other].map((name) =>
     before === null ? null : optionId(before, name),
   );
   const canRename = typeof first === 'string' && typeof other === 'string';
-  const renamed = canRename ? await part(session, () => update(renamedSchema(first, other))) : null;
-  const last = renamed?.kind === 'found' ? renamed : without;
+  const renamed = canRename ? await update(renamedSchema(first, other)) : null;
+  const last = renamed?.kind === 'found' ? renamed : added;
   const watched =
     last.kind === 'found' ? await watchListings(session, place, trials, last.value.answeredMs) : null;
-  const after =
-    last.kind === 'found' ? asNamed((await notion.retrieveDataSource(id, ask())).properties) : null;
+  // Whatever was answered: a change whose answer was lost may have been made.
+  const after = await part(session, async () =>
+    asNamed((await notion.retrieveDataSource(id, ask())).properties),
+  );
   return {
-    hasLinks: without.kind === 'found',
-    lag: watched?.lag ?? unknown('Notion refused each change of the schema'),
-    states: statesAnswer(refused, without, after),
+    hasLinks: added.kind === 'found',
+    lag: watched?.lag ?? unknown(last.kind === 'found' ? 'nothing was watched' : last.why),
+    states: statesAnswer(tried, added, after),
     option: optionAnswer(renamed, first ?? null, after),
     listings: watched?.listings ?? [],
   };
 }
 
-const statesAnswer = (
-  tried: Answer<unknown>,
-  without: Answer<unknown>,
-  after: ReturnType<typeof asNamed> | null,
-): Answers['statusOptions'] => {
-  if (tried.kind === 'found')
-    return after === null ? unknown('the schema could not be read') : statesFound(after);
+function statesAnswer(
+  tried: Tried<unknown>,
+  added: Tried<unknown>,
+  after: Answer<Schema>,
+): Answers['statusOptions'] {
+  const shown = after.kind === 'found' ? statesFound(after.value) : after;
+  if (tried.kind === 'found' || (shown.kind === 'found' && shown.value === 'written')) return shown;
   // Refused with the status and taken without it: that is the answer.
-  return without.kind === 'found' ? found('refused') : unknown(tried.why);
-};
+  return tried.kind === 'refused' && added.kind === 'found' ? found('refused') : unknown(tried.why);
+}
 
-const optionAnswer = (
-  renamed: Answer<unknown> | null,
+function optionAnswer(
+  renamed: Tried<unknown> | null,
   id: string | null,
-  after: ReturnType<typeof asNamed> | null,
-): Changed['option'] => {
-  if (renamed === null || id === null || after === null) return unknown('the options could not be read');
-  if (renamed.kind === 'unknown') return found('rename refused');
-  return { id, schema: after };
-};
+  after: Answer<Schema>,
+): Changed['option'] {
+  if (renamed === null || id === null) return unknown('the options could not be read');
+  const isRenamed = after.kind === 'found' && optionId(after.value, OPTION.renamed) !== null;
+  if (!isRenamed && renamed.kind === 'refused') return found('rename refused');
+  if (!isRenamed && renamed.kind === 'unknown') return unknown(renamed.why);
+  return after.kind === 'found' ? { id, schema: after.value } : after;
+}
 
 /** How many of the pages that were listed before the queries leave out, until they leave out none for a while. */
 async function watchListings(
@@ -210,14 +201,16 @@ function answersOf({ created: { trials }, schema, changes, page }: Parts): Asked
     numberDigits: ofPage(numbersFound),
     trashedTargets: ofChanges(({ targets }) =>
       targets === null
-        ? unknown('no relation could be written')
+        ? unknown('no relation was written to a page that went to the trash')
         : ofPage((named) => targetsFound(named, targets.live, targets.trashed)),
     ),
     optionIds: ofSchema(({ option }) =>
       'kind' in option ? option : optionsFound(option.schema, values, option.id),
     ),
     pageTimes: pageTimesFound(
-      pages.flatMap(({ createdTime, lastEditedTime }) => [createdTime.getTime(), lastEditedTime.getTime()]),
+      [...pages, ...trials.shown, ...(page.kind === 'found' ? [page.value] : [])].flatMap(
+        ({ createdTime, lastEditedTime }) => [createdTime.getTime(), lastEditedTime.getTime()],
+      ),
     ),
     hostedFiles: ofChanges(({ hostedFiles }) => hostedFiles),
     statusOptions: ofSchema(({ states }) => states),

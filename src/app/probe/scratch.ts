@@ -1,14 +1,15 @@
 import { randomBytes } from 'node:crypto';
 import { PgnotionError } from '../../model/errors.ts';
 import { type DataSourceId, pageId } from '../../model/ids.ts';
-import { ABANDONED_MS, initialSchema, MARK, markIn, scratchTitle } from '../../model/probe/plan.ts';
+import { initialSchema, MARK, markIn, scratchTitle } from '../../model/probe/plan.ts';
 import type { Ask } from '../../notion/client.ts';
-import { parentHidden } from '../../notion/create-database.ts';
+import { parentHidden, parentInTrash } from '../../notion/create-database.ts';
 import { createOnce } from '../../notion/create-once.ts';
-import { isGone, NotionFailure, unlessGone } from '../../notion/error-classification.ts';
+import { isGone, isInTrash, NotionFailure } from '../../notion/error-classification.ts';
 import { pageTitle } from '../../notion/probe-client.ts';
-import { forgetScratch, linkScratch, noteScratch, readScratch, type Scratch } from '../../state/evidence.ts';
+import { forgetScratch, linkScratch, noteScratch } from '../../state/evidence.ts';
 import type { Session } from './session.ts';
+import { again, mayPass } from './tried.ts';
 
 /** Where the probe works: a page under the parent, and a database in it. */
 export type Place = {
@@ -46,8 +47,14 @@ export async function createScratch(session: Session, parent: string): Promise<P
   await linkScratch(store, mark, { page });
   const schema = initialSchema();
   const title = `Probe ${mark}`;
-  const database = await notion
-    .createDatabase({ parentPageId: page, title, properties: schema }, session.ask())
+  const create = () =>
+    notion.createDatabase({ parentPageId: page, title, properties: schema }, session.ask());
+  const database = await create()
+    .catch((error: unknown) => {
+      const isUndone = error instanceof NotionFailure && error.errorClass.effect === 'none';
+      if (!isUndone || !mayPass(error)) throw error;
+      return again(session, create);
+    })
     .catch((error: unknown) => committedDatabase(session, page, error));
   await linkScratch(store, mark, { database: database.databaseId });
   return { mark, page, database: database.databaseId, dataSource: database.dataSourceId };
@@ -62,8 +69,7 @@ async function pageOf(session: Session, parent: string, mark: string, made: Made
       return made.thing;
     case 'failed': {
       const { failure } = made;
-      if (failure.errorClass.status === 404) throw parentHidden(parent, failure);
-      if (failure.errorClass.effect === 'none') throw failure;
+      if (failure.errorClass.effect === 'none') throw parentFault(parent, failure);
       const seen = await findByMark(session, parent, mark, session.ask());
       if (seen === null) throw unanswered(failure);
       return seen;
@@ -75,11 +81,24 @@ async function pageOf(session: Session, parent: string, mark: string, made: Made
   }
 }
 
-const unanswered = (cause: NotionFailure | null): PgnotionError =>
+/** Why Notion makes no page there; what is wrong with the parent itself is told as such. */
+function parentFault(parent: string, failure: NotionFailure): PgnotionError {
+  if (failure.errorClass.status === 404) return parentHidden(parent, failure);
+  if (isInTrash(failure)) return parentInTrash(parent, failure);
+  if (failure.errorClass.status !== 400) return failure;
+  return new PgnotionError({
+    code: 'probe_parent_refused',
+    message: `Notion makes no page under NOTION_PARENT_PAGE_ID, which is ${parent}: ${failure.message}`,
+    remedy: 'set NOTION_PARENT_PAGE_ID to the id or the address of a page, not of a database',
+    cause: failure,
+  });
+}
+
+export const unanswered = (cause: NotionFailure | null): PgnotionError =>
   new PgnotionError({
     code: 'probe_unanswered',
     message: `whether Notion made the scratch page of the probe is not known${cause === null ? '' : `: ${cause.message}`}`,
-    remedy: 'run `pgnotion doctor --probe` again: it looks for the page by its mark, and removes it',
+    remedy: 'run `pgnotion doctor` in some minutes: it looks for the page by its mark, and removes it',
     retryable: true,
     cause,
   });
@@ -100,7 +119,12 @@ async function committedDatabase(
 }
 
 /** The scratch page with this mark. The list of the parent's pages comes first: unlike the search it is not known to lag. */
-async function findByMark(session: Session, parent: string, mark: string, ask: Ask): Promise<string | null> {
+export async function findByMark(
+  session: Session,
+  parent: string,
+  mark: string,
+  ask: Ask,
+): Promise<string | null> {
   let cursor: string | null = null;
   for (let asked = 0; asked < MOST_CHILDREN_ASKED; asked += 1) {
     const answer: Awaited<ReturnType<Session['client']['childrenOf']>> = await session.client
@@ -115,75 +139,9 @@ async function findByMark(session: Session, parent: string, mark: string, ask: A
   return pages.find((page) => markIn(pageTitle(page)) === mark && !page.inTrash)?.id ?? null;
 }
 
-const emptyUnlessGone = (error: unknown): { readonly children: readonly []; readonly nextCursor: null } => {
+export const emptyUnlessGone = (
+  error: unknown,
+): { readonly children: readonly []; readonly nextCursor: null } => {
   if (!isGone(error)) throw error;
   return { children: [], nextCursor: null };
 };
-
-/** Moves the scratch page to the trash with all that is in it, and looks whether it is there. */
-export async function removeScratch(
-  session: Session,
-  { mark, page, database }: Pick<Scratch, 'mark' | 'database'> & { readonly page: string },
-): Promise<void> {
-  const { client, notion, store } = session;
-  const databases = database === null ? await databasesIn(session, page) : [database];
-  // Notion trashes them with their page; each on its own, so that nothing rests on that.
-  for (const id of databases) await client.trashDatabase(id, session.removing()).catch(alreadyGone);
-  await notion.setTrash(pageId(page), true, session.removing()).catch(alreadyGone);
-  const left = await notion.retrievePage(pageId(page), session.removing()).catch(unlessGone);
-  if (left !== null && !left.inTrash) throw leftBehind(page, null);
-  await forgetScratch(store, mark);
-}
-
-async function databasesIn({ client, removing }: Session, page: string): Promise<readonly string[]> {
-  const { children } = await client.childrenOf(page, null, removing()).catch(emptyUnlessGone);
-  return children.flatMap(({ kind, id }) => (kind === 'database' ? [id] : []));
-}
-
-/** What is in the trash already, or deleted for good, need not go there: the look afterwards tells. */
-function alreadyGone(error: unknown): void {
-  const isRefused = error instanceof NotionFailure && [400, 404].includes(error.errorClass.status ?? 0);
-  if (!isRefused) throw error;
-}
-
-export const leftBehind = (page: string | null, cause: unknown): PgnotionError =>
-  new PgnotionError({
-    code: 'probe_left_behind',
-    message: `the scratch page of the probe could not be removed${page === null ? '' : `: ${page}`}`,
-    remedy: 'run `pgnotion doctor` when Notion can be reached: it removes the page',
-    retryable: true,
-    cause,
-  });
-
-/** Removes what probes before this one have left, whatever ended them. Gives how many pages that were. */
-export async function removeLeftovers(session: Session, parent: string | null): Promise<number> {
-  const { store, graceMs } = session;
-  let removed = 0;
-  for (const scratch of await readScratch(store)) {
-    const page =
-      scratch.page ??
-      (parent === null ? null : await findByMark(session, parent, scratch.mark, session.removing()));
-    if (page !== null) {
-      await removeScratch(session, { ...scratch, page });
-      removed += 1;
-    } else if (scratch.sentAgoMs > graceMs) await forgetScratch(store, scratch.mark);
-  }
-  return removed;
-}
-
-/** The same for pages that no state remembers any more: those of this connection that are too old to be in use. */
-export async function removeStrays(session: Session, connection: string): Promise<number> {
-  const { client, clock } = session;
-  const known = new Set((await readScratch(session.store)).map(({ mark }) => mark));
-  const pages = await client.searchPages(MARK, session.ask());
-  const old = clock.wall().getTime() - ABANDONED_MS;
-  let removed = 0;
-  for (const page of pages) {
-    const mark = markIn(pageTitle(page));
-    const isOurs = page.createdBy === connection && page.createdTime.getTime() < old;
-    if (mark === null || known.has(mark) || !isOurs || page.inTrash) continue;
-    await removeScratch(session, { mark, page: page.id, database: null });
-    removed += 1;
-  }
-  return removed;
-}

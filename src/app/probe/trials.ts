@@ -15,14 +15,22 @@ import { propertiesByName } from '../../notion/probe-client.ts';
 import type { QueryAnswer } from '../../notion/query-response.ts';
 import type { Place } from './scratch.ts';
 import type { Session, Timed } from './session.ts';
+import { again, mayPass } from './tried.ts';
 
-type Written = { readonly answeredMs: number; readonly page: PageId };
+type Written = {
+  readonly answeredMs: number;
+  readonly page: PageId;
+  /** As the answer shows it. */
+  readonly shown?: NotionPage;
+};
 
 /** A write, and how a query shows that it has seen it. */
 export type Write = {
   readonly id: string;
   /** Null if there is nothing to write to: an earlier write has failed. */
   readonly send: () => Promise<Written | null>;
+  /** It makes a page: made twice, there is one page more, of which no query is asked. */
+  readonly isNew?: boolean;
   /** Null for a page that must not be listed any more; otherwise the least round that it must show. */
   readonly round: number | null;
 };
@@ -35,6 +43,8 @@ export type Trials = {
   /** The pages that were written, by the write's id. */
   readonly written: ReadonlyMap<string, PageId>;
   readonly listings: readonly Listing[];
+  /** What the answers to the writes show. */
+  readonly shown: readonly NotionPage[];
 };
 
 type Looks = {
@@ -84,12 +94,14 @@ export async function tryWrites(
   const trials: Trial[] = [];
   const written = new Map<string, PageId>();
   const listings: Listing[] = [];
+  const shown: NotionPage[] = [];
   const look = async (): Promise<void> => void listings.push(await list(session, place));
   for (const [at, write] of writes.entries()) {
     const done = await attempt(session, write);
     if (done !== null) {
       trials.push({ id: write.id, answeredMs: done.answeredMs });
       written.set(write.id, done.page);
+      if (done.shown !== undefined) shown.push(done.shown);
     }
     if ((at + 1) % LOOK_EVERY === 0 && at + 1 < writes.length && session.left() > reserve) await look();
   }
@@ -114,7 +126,7 @@ export async function tryWrites(
     askedMs: listing.askedMs,
     shown: seenIn(listing),
   }));
-  return { lags: trials.map((trial) => lagOfTrial(trial, looks)), written, listings };
+  return { lags: trials.map((trial) => lagOfTrial(trial, looks)), written, listings, shown };
 }
 
 export async function waitUntil({ clock, signal }: Session, at: number): Promise<void> {
@@ -123,10 +135,17 @@ export async function waitUntil({ clock, signal }: Session, at: number): Promise
   signal.throwIfAborted();
 }
 
-/** A write that fails by itself is no trial; what would meet every other one as well ends the probe. */
+/**
+ * A write that fails by itself is no trial; what would meet every other one as well ends the probe. One that may pass is made
+ * once more, unless the first may have been carried out and would be what queries show.
+ */
 async function attempt(session: Session, write: Write): Promise<Written | null> {
   try {
-    return await write.send();
+    return await write.send().catch((error: unknown) => {
+      const isDone = error instanceof NotionFailure && error.errorClass.effect !== 'none';
+      if (!mayPass(error) || (isDone && !write.isNew)) throw error;
+      return again(session, write.send);
+    });
   } catch (error) {
     if (!(error instanceof NotionFailure) || stopsAll(error)) throw error;
     session.log.debug({ write: write.id, reason: error.message }, 'a trial of the probe failed');

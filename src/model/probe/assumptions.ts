@@ -56,6 +56,8 @@ export type Validity = 'holds' | 'old' | 'of another API version' | 'of another 
 export function validityOf(evidence: Evidence, { nowMs, apiVersion, connection }: Standing): Validity {
   if (connection !== null && evidence.connection !== connection) return 'of another connection';
   if (evidence.apiVersion !== apiVersion) return 'of another API version';
+  // Of a clock that was wrong, or of a hand: how old it is cannot be told.
+  if (Date.parse(evidence.at) > nowMs + DAY_MS) return 'old';
   return ageDays(evidence, nowMs) > EVIDENCE_DAYS ? 'old' : 'holds';
 }
 

@@ -10,6 +10,8 @@ export type LagFound = {
   readonly trials: number;
   readonly p50Ms: number;
   readonly p99Ms: number;
+  /** What the p99 is at least: much less where a query had to wait for the rate limit after the write. */
+  readonly p99AtLeastMs?: number;
   /** Trials that no query had shown when the probe gave up: the lag is longer than what is told. */
   readonly unseen: number;
 };
@@ -35,6 +37,10 @@ export type RateFound = {
   /** Answers that asked to wait (429, 529). */
   readonly refused: number;
   readonly longestRetryAfterMs: number | null;
+  /** How many requests had left before the first such answer, and within what time; null if there was none. */
+  readonly met?: { readonly requests: number; readonly withinMs: number } | null;
+  /** A daemon was at work, whose requests count in the same limit and are not told here. */
+  readonly besideDaemon?: boolean;
 };
 
 export type WebhooksFound =
@@ -71,25 +77,70 @@ export type Evidence = {
   readonly answers: Answers;
 };
 
-const NAMES: readonly (keyof Answers)[] = [
-  'queryLag',
-  'schemaLag',
-  'dates',
-  'numberDigits',
-  'trashedTargets',
-  'optionIds',
-  'pageTimes',
-  'rate',
-  'webhooks',
-  'hostedFiles',
-  'statusOptions',
-];
+type Check = (value: unknown) => boolean;
+
+const isAmount: Check = (value) => typeof value === 'number' && Number.isFinite(value) && value >= 0;
+const isNull: Check = (value) => value === null;
+const isMissing: Check = (value) => value === undefined;
+const isText: Check = (value) => typeof value === 'string';
+const isFlag: Check = (value) => typeof value === 'boolean';
+const either =
+  (...checks: readonly Check[]): Check =>
+  (value) =>
+    checks.some((check) => check(value));
+const oneOf =
+  (...values: readonly unknown[]): Check =>
+  (value) =>
+    values.includes(value);
+
+const shape =
+  (members: Readonly<Record<string, Check>>): Check =>
+  (value) =>
+    typeof value === 'object' &&
+    value !== null &&
+    Object.entries(members).every(([name, check]) => check((value as Record<string, unknown>)[name]));
+
+/** What each answer must be like: what is stored may be edited by hand, and decides how the sync goes on. */
+const VALUES: { readonly [Name in keyof Answers]: Check } = {
+  queryLag: shape({
+    ...{ trials: isAmount, p50Ms: isAmount, p99Ms: isAmount, unseen: isAmount },
+    p99AtLeastMs: either(isMissing, isAmount),
+  }),
+  schemaLag: shape({ ms: isAmount, incomplete: isAmount, isOver: isFlag }),
+  dates: shape({ seconds: oneOf('kept', 'dropped'), offset: oneOf('kept', 'turned to UTC', 'changed') }),
+  numberDigits: isAmount,
+  trashedTargets: oneOf('listed', 'left out'),
+  optionIds: oneOf('kept', 'changed', 'rename refused', 'rename ignored'),
+  pageTimes: oneOf('minute', 'second', 'millisecond'),
+  rate: shape({
+    ...{ requests: isAmount, mostInAMinute: isAmount, refused: isAmount },
+    longestRetryAfterMs: either(isNull, isAmount),
+    met: either(isMissing, isNull, shape({ requests: isAmount, withinMs: isAmount })),
+    besideDaemon: either(isMissing, isFlag),
+  }),
+  webhooks: either(
+    shape({ ownEdits: oneOf('delivered'), afterMs: isAmount }),
+    shape({ ownEdits: oneOf('not delivered'), watchedMs: isAmount }),
+  ),
+  hostedFiles: oneOf('taken', 'refused', 'dropped'),
+  statusOptions: oneOf('written', 'ignored', 'refused'),
+};
+
+const answered = (value: Check): Check =>
+  either(shape({ kind: oneOf('found'), value }), shape({ kind: oneOf('unknown'), why: isText }));
+
+const isEvidence = shape({
+  format: oneOf(1),
+  at: (value) => typeof value === 'string' && !Number.isNaN(Date.parse(value)),
+  apiVersion: isText,
+  connection: isText,
+  workspace: either(isNull, isText),
+  plan: oneOf('free', 'paid', null),
+  requests: isAmount,
+  seconds: isAmount,
+  answers: shape(Object.fromEntries(Object.entries(VALUES).map(([name, value]) => [name, answered(value)]))),
+});
 
 /** What was stored, if this version of pgnotion can read it. */
-export function readEvidence(stored: unknown): Evidence | null {
-  if (typeof stored !== 'object' || stored === null || !('format' in stored) || stored.format !== 1)
-    return null;
-  const evidence = stored as Evidence;
-  const whole = NAMES.every((name) => ['found', 'unknown'].includes(evidence.answers?.[name]?.kind));
-  return whole && !Number.isNaN(Date.parse(evidence.at)) ? evidence : null;
-}
+export const readEvidence = (stored: unknown): Evidence | null =>
+  isEvidence(stored) ? (stored as Evidence) : null;

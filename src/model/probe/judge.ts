@@ -71,7 +71,10 @@ export function optionId(schema: Named, name: string): string | null {
 /** What became of the option with this id after its rename, by the schema and by a page that holds it. */
 export function optionsFound(schema: Named, page: Named | null, id: string): Answers['optionIds'] {
   const now = optionId(schema, OPTION.renamed);
-  if (now === null) return found('rename ignored');
+  if (now === null)
+    return optionId(schema, OPTION.first) === null
+      ? unknown('the schema shows the option under neither name')
+      : found('rename ignored');
   const held = page === null ? now : (at(page[PROPERTY.choice], 'select', 'id') ?? null);
   return found(now === id && held === id ? 'kept' : 'changed');
 }
@@ -98,16 +101,18 @@ export function pageTimesFound(times: readonly number[]): Answers['pageTimes'] {
   return found(times.some((each) => each % 60_000 !== 0) ? 'second' : 'minute');
 }
 
+type RequestSeen = {
+  readonly atMs: number;
+  readonly status: number | null;
+  readonly retryAfterMs: number | null;
+};
+
 /** What was seen of the limit; nothing provokes it. */
-export function rateFound(
-  requests: readonly {
-    readonly atMs: number;
-    readonly status: number | null;
-    readonly retryAfterMs: number | null;
-  }[],
-): Answer<RateFound> {
-  const refused = requests.filter(({ status }) => status === 429 || status === 529);
+export function rateFound(requests: readonly RequestSeen[], besideDaemon = false): Answer<RateFound> {
+  const isRefused = ({ status }: RequestSeen): boolean => status === 429 || status === 529;
+  const refused = requests.filter(isRefused);
   const waits = refused.flatMap(({ retryAfterMs }) => retryAfterMs ?? []);
+  const first = requests.findIndex(isRefused);
   const within = requests.map(
     ({ atMs }) => requests.filter((each) => each.atMs >= atMs && each.atMs < atMs + 60_000).length,
   );
@@ -115,7 +120,12 @@ export function rateFound(
     requests: requests.length,
     mostInAMinute: Math.max(0, ...within),
     refused: refused.length,
+    besideDaemon,
     longestRetryAfterMs: waits.length === 0 ? null : Math.max(...waits),
+    met:
+      first < 0
+        ? null
+        : { requests: first, withinMs: Math.round((requests[first]?.atMs ?? 0) - (requests[0]?.atMs ?? 0)) },
   });
 }
 

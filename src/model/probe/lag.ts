@@ -35,14 +35,20 @@ export function percentile(sorted: readonly number[], share: number): number {
 /** A trial that no query showed counts with the age that it had at the last one. */
 export function lagFound(lags: readonly TrialLag[]): Answer<LagFound> {
   if (lags.length === 0) return unknown('no write was answered');
-  const sorted = lags.map(({ atLeastMs, atMostMs }) => atMostMs ?? atLeastMs).sort((a, b) => a - b);
+  const inOrder = (ages: readonly number[]): readonly number[] => ages.toSorted((a, b) => a - b);
+  const sorted = inOrder(lags.map(({ atLeastMs, atMostMs }) => atMostMs ?? atLeastMs));
+  const least = inOrder(lags.map(({ atLeastMs }) => atLeastMs));
   return found({
     trials: lags.length,
     p50Ms: Math.round(percentile(sorted, 0.5)),
     p99Ms: Math.round(percentile(sorted, 0.99)),
+    p99AtLeastMs: Math.round(percentile(least, 0.99)),
     unseen: lags.filter(({ atMostMs }) => atMostMs === null).length,
   });
 }
+
+/** A first look that came later after the change would have missed what was over by then. */
+const FIRST_LOOK_MS = 5_000;
 
 /** `missing`: how many of the pages that were listed before the change a query left out. */
 export function schemaLagFound(
@@ -51,6 +57,11 @@ export function schemaLagFound(
 ): Answer<SchemaLagFound> {
   if (looks.length === 0) return unknown('no query was made after the change');
   const lastMiss = looks.findLastIndex(({ missing }) => missing > 0);
+  const firstMs = (looks[0]?.askedMs ?? changedMs) - changedMs;
+  if (lastMiss < 0 && firstMs > FIRST_LOOK_MS)
+    return unknown(
+      `the first query after the change had to wait for ${Math.round(firstMs / 1_000)} s, and showed every page then`,
+    );
   const end = lastMiss < 0 ? null : (looks[lastMiss + 1] ?? looks[lastMiss]);
   return found({
     ms: end === null || end === undefined ? 0 : Math.round(end.askedMs - changedMs),

@@ -98,3 +98,5 @@ export const markIn = (title: string): string | null => MARKED.exec(title)?.[1] 
 
 /** After so long a run that made a page cannot be at work any more. */
 export const ABANDONED_MS = 3_600_000;
+/** A scratch page that Notion has not shown for so long is not asked for any more. */
+export const FORGOTTEN_MS = 7 * 86_400_000;

@@ -14,18 +14,36 @@ const seconds = (ms: number): string => `${Number((ms / 1_000).toFixed(1))} s`;
 const line = <T>(answer: Answer<T>, tell: (value: T) => string): string =>
   answer.kind === 'found' ? tell(answer.value) : `not known: ${answer.why}`;
 
-const queryLag = ({ trials, p50Ms, p99Ms, unseen }: LagFound): string =>
-  `${seconds(p50Ms)} (p50), ${seconds(p99Ms)} (p99) in ${trials} trials${unseen > 0 ? `; ${unseen} were not shown at all` : ''}`;
+/** A query that had to wait after a write tells no more than that the lag was over by then. */
+const WIDE_MS = 15_000;
+
+const queryLag = ({ trials, p50Ms, p99Ms, p99AtLeastMs = p99Ms, unseen }: LagFound): string =>
+  `${seconds(p50Ms)} (p50), ${seconds(p99Ms)} (p99) in ${trials} trials` +
+  (p99Ms - p99AtLeastMs > WIDE_MS
+    ? `; at most, and at least ${seconds(p99AtLeastMs)}: queries had to wait`
+    : '') +
+  (unseen > 0 ? `; ${unseen} were not shown at all` : '');
 
 const schemaLag = ({ ms, incomplete, isOver }: SchemaLagFound): string =>
   incomplete === 0
     ? 'queries list every page'
     : `queries left pages out for ${isOver ? '' : 'more than '}${seconds(ms)}`;
 
-const rate = ({ mostInAMinute, refused, longestRetryAfterMs }: RateFound): string =>
-  refused === 0
-    ? `not met with ${mostInAMinute} requests within a minute`
-    : `met ${refused} ${refused === 1 ? 'time' : 'times'}${longestRetryAfterMs === null ? '' : `; Retry-After up to ${seconds(longestRetryAfterMs)}`}`;
+const rate = ({
+  mostInAMinute,
+  refused,
+  longestRetryAfterMs,
+  met = null,
+  besideDaemon = false,
+}: RateFound): string => {
+  const beside = besideDaemon ? " beside the daemon's" : '';
+  if (refused === 0) return `not met with ${mostInAMinute} requests within a minute${beside}`;
+  return (
+    `met ${refused} ${refused === 1 ? 'time' : 'times'}` +
+    (met === null ? '' : `, first after ${met.requests} requests within ${seconds(met.withinMs)}${beside}`) +
+    (longestRetryAfterMs === null ? '' : `; Retry-After up to ${seconds(longestRetryAfterMs)}`)
+  );
+};
 
 const webhooks = (how: WebhooksFound): string =>
   how.ownEdits === 'delivered'
@@ -65,14 +83,16 @@ export function answerLines(answers: Answers): readonly (readonly [string, strin
 }
 
 /** What the sync goes by, in one line. */
-export const assumptionsLine = ({
+export const assumptionsLine = (assumed: Assumptions): string => `assumed: ${assumptionsText(assumed)}`;
+
+const assumptionsText = ({
   queryLagMs,
   blackoutMs,
   createGraceMs,
   overlapMs,
   handsBackFiles,
 }: Assumptions): string =>
-  `assumed: queries lag up to ${seconds(queryLagMs)} (${seconds(blackoutMs)} after a schema change), ` +
+  `queries lag up to ${seconds(queryLagMs)} (${seconds(blackoutMs)} after a schema change), ` +
   `a page may appear ${seconds(createGraceMs)} after its creation, polls overlap by ${seconds(overlapMs)}` +
   (handsBackFiles ? '' : ', uploaded files cannot be handed back');
 
@@ -98,6 +118,19 @@ export function evidenceLine(evidence: Evidence | null, standing: Standing): str
       : `; ${validity === 'old' ? `older than ${EVIDENCE_DAYS} days` : validity}: run \`pgnotion doctor --probe\` again`;
   return `Notion was probed on ${day(evidence)}: ${lag}${schema}${stale}`;
 }
+
+/** For `status`: the evidence, and what the daemon makes of it; nothing before the first probe. */
+export const evidenceLines = (
+  evidence: Evidence | null,
+  standing: Standing,
+  assumed: Assumptions | null,
+): readonly string[] =>
+  evidence === null
+    ? []
+    : [
+        evidenceLine(evidence, standing),
+        ...(assumed === null ? [] : [`The daemon assumes that ${assumptionsText(assumed)}`]),
+      ];
 
 /** What `doctor` says of the evidence; null where there is nothing to do. */
 export function staleEvidence(evidence: Evidence, standing: Standing): string | null {
