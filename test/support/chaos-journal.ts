@@ -121,7 +121,7 @@ function follow(reader: Reader, index: number, id: string, page: Page | null): v
   if (page === null) {
     reader.known.delete(id);
     if (was === undefined) return;
-    const last = { ...versionOf(reader, index, was.page), inTrash: true };
+    const last = { ...versionOf(reader, index, was.page), inTrash: true, isErased: true };
     reader.pages.push({ ...last, by: 'person', before: was.texts, values: {} });
     return;
   }

@@ -9,6 +9,7 @@ import { rowTexts } from './chaos-texts.ts';
 import type { World } from './chaos-world.ts';
 import { differencesOf } from './history/convergence.ts';
 import type { Texts } from './history/history.ts';
+import { judgeSetAside, type SetAside } from './history/set-aside.ts';
 
 export type Comparison = {
   /** What neither agrees nor has a reason. */
@@ -79,12 +80,22 @@ export async function compare(world: World): Promise<Comparison> {
       isAway(world, page) ? [] : `invariant 9: conflict ${id} (${type}) was decided and not ended`,
     ),
   );
-  found.faults.push(...lostUploads(world), ...untold(world, excuses));
+  found.faults.push(
+    ...lostUploads(world),
+    ...untold(world, excuses),
+    ...judgeSetAside(await setAsideOf(world)),
+  );
   const journal = await readJournal(world);
   const shown = new Map(journal.pages.map(({ page, values }) => [page, values]));
   for (const each of seen) await compareTable(world, each, { excuses, journal, shown, keys }, found);
   return found;
 }
+
+const setAsideOf = (world: World): Promise<SetAside[]> =>
+  world.sql<SetAside>(
+    `select 'outbox ' || table_name || '/' || key as what, code from pgnotion.outbox where parked_at is not null and code is not null
+     union all select 'edit ' || page_id, code from pgnotion.edits where parked_at is not null and code is not null`,
+  );
 
 /** Files that people uploaded and took out nowhere, but for those that came between our look at the page and its write. */
 function lostUploads(world: World): string[] {

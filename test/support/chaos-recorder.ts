@@ -2,12 +2,15 @@ import { readRowVersions, readTrail } from './chaos-audit.ts';
 import type { Journal } from './chaos-journal.ts';
 import type { Verdict } from './chaos-rows.ts';
 import type { World } from './chaos-world.ts';
+import { judgeConflicts } from './history/conflicts.ts';
+import { judgeDoubledRows } from './history/doubles.ts';
 import { judgeEchoes } from './history/echoes.ts';
 import type { History } from './history/history.ts';
 import { judgeLostUpdates } from './history/lost-updates.ts';
 import { judgeMonotonic } from './history/monotonic.ts';
 import { judgeDegraded } from './history/overwrites.ts';
 import { judgeReadYourWrites } from './history/read-your-writes.ts';
+import { judgeRemovedRows } from './history/removals.ts';
 
 /** What both sides and the run itself have recorded, for the checker. */
 async function recordedHistory(world: World, { pages, options }: Journal): Promise<History> {
@@ -35,7 +38,16 @@ export async function judgeRecorded(world: World, journal: Journal): Promise<Ver
   const lost = judgeLostUpdates(history);
   const degraded = judgeDegraded(history.pages, history.taken);
   return {
-    faults: [...monotonic.faults, ...waited.faults, ...lost.faults, ...degraded, ...judgeEchoes(history)],
+    faults: [
+      ...monotonic.faults,
+      ...waited.faults,
+      ...lost.faults,
+      ...degraded,
+      ...judgeEchoes(history),
+      ...judgeRemovedRows(history),
+      ...judgeDoubledRows(history),
+      ...judgeConflicts(history),
+    ],
     counts: {
       shown: monotonic.shown,
       overtaken: monotonic.overtaken,

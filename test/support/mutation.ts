@@ -52,6 +52,50 @@ export const MUTATIONS: readonly Mutation[] = [
     says: /echo: /,
     runs: OFTEN,
   },
+  {
+    // What may pass by itself is no refusal of the record's values.
+    name: 'set aside for what passes',
+    file: 'to-notion/failure.ts',
+    from: "return retry === 'never' && effect !== 'saved'",
+    to: "return effect !== 'saved'",
+    says: /stuck: /,
+    runs: { seed: 1, count: 6 },
+  },
+  {
+    name: 'hidden taken for deleted',
+    file: 'to-postgres/page-removed.ts',
+    from: "  if (evidence !== 'trashed') {\n",
+    to: "  if (evidence === 'hidden') return deleteRecord(context, left, record);\n  if (evidence !== 'trashed') {\n",
+    says: /removal: /,
+    runs: { seed: 1, count: 6 },
+  },
+  {
+    name: 'row made twice',
+    file: 'to-postgres/insert.ts',
+    from: '      const made = await insertRow(transaction, table,',
+    to: `      if (key === null) await insertRow(transaction, table, { ...unseen, ...values }, false);
+      const made = await insertRow(transaction, table,`,
+    says: /double: /,
+    runs: { seed: 1, count: 6 },
+  },
+  {
+    name: 'conflict untold',
+    file: 'to-postgres/conflict.ts',
+    from: 'if (why !== undefined) {',
+    to: "if (why !== undefined && field.property === '') {",
+    says: /conflict: /,
+    runs: { seed: 1, count: 6 },
+  },
+  {
+    name: 'settled before it is sent',
+    file: 'to-notion/deliver.ts',
+    from: '  return updatePage(context, { delivery, known: linked, now: await own(linked) });',
+    to: `  const now = await own(linked);
+  await settle(context.store, entry, context.store.epoch);
+  return updatePage(context, { delivery, known: linked, now });`,
+    says: /read your writes: |the row .* is .*, the page/,
+    runs: { seed: 1, count: 6 },
+  },
 ];
 
 /** The file's text with the fault in it. */

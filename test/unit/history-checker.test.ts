@@ -1,7 +1,9 @@
 import { readFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { describe, expect, test } from 'vitest';
+import { judgeConflicts } from '../support/history/conflicts.ts';
 import { differencesOf } from '../support/history/convergence.ts';
+import { judgeDoubledRows } from '../support/history/doubles.ts';
 import { judgeEchoes } from '../support/history/echoes.ts';
 import type { History, Landing, PageVersion, RowVersion, Texts, Wait } from '../support/history/history.ts';
 import { judgeLiveness } from '../support/history/liveness.ts';
@@ -9,6 +11,8 @@ import { judgeLostUpdates } from '../support/history/lost-updates.ts';
 import { judgeMonotonic } from '../support/history/monotonic.ts';
 import { judgeDegraded, judgeOverwrites } from '../support/history/overwrites.ts';
 import { judgeReadYourWrites } from '../support/history/read-your-writes.ts';
+import { judgeRemovedRows } from '../support/history/removals.ts';
+import { judgeSetAside } from '../support/history/set-aside.ts';
 import { MUTATIONS, mutated } from '../support/mutation.ts';
 
 // Histories by hand: the checker of the chaos runs has to see what breaks a rule, and nothing else.
@@ -310,6 +314,88 @@ describe('echoes', () => {
     const pages = page([...shows('s1'), ['person', { Name: 'h1' }]]);
     expect(judgeEchoes(history({ conflicts, pages }))).toEqual([]);
   });
+});
+
+describe('removals', () => {
+  const rows = (by: RowVersion['by'], more: Partial<RowVersion> = {}) => [
+    ...row(named('s1')),
+    ...row([null], { from: 2, by, ...more }),
+  ];
+  const removed = (pages: PageVersion[], parts: Partial<History> = {}) =>
+    judgeRemovedRows(history({ rows: rows('pgnotion'), pages, ...parts }));
+  const ends = (more: Partial<PageVersion>) =>
+    page([...shows('s1'), ['person', { Name: 's1' }]]).map((each, at) =>
+      at === 0 ? each : { ...each, ...more },
+    );
+
+  test('a row goes with its page, and not because Notion does not show that', () => {
+    expect(removed(ends({ inTrash: true }))).toEqual([]);
+    expect(removed(page(shows('s1')))).toEqual([
+      'removal: parents/1 was deleted by pgnotion, and nobody moved its page to the trash',
+    ]);
+    expect(removed(ends({ inTrash: true, isErased: true }))).toHaveLength(1);
+  });
+
+  test('what the application deletes is its own affair, and so is what its foreign key deletes', () => {
+    expect(removed(page(shows('s1')), { rows: rows('application') })).toEqual([]);
+    expect(removed(page(shows('s1')), { rows: rows('pgnotion', { cascaded: true }) })).toEqual([]);
+  });
+});
+
+describe('doubles', () => {
+  const made = (line: string, from: number, by: RowVersion['by'] = 'pgnotion') =>
+    row(named('h1'), { line, key: line, from, by });
+  const typed = (id: string): PageVersion[] => page([['person', { Name: 'h1' }]], id);
+
+  test('a page makes one row', () => {
+    expect(judgeDoubledRows(history({ rows: made('a', 2), pages: typed('p') }))).toEqual([]);
+    const rows = [...made('a', 2), ...made('b', 3)];
+    expect(judgeDoubledRows(history({ rows, pages: typed('p') }))).toEqual([
+      'double: parents/b is one more row named h1, which one page showed when pgnotion made it',
+    ]);
+    expect(judgeDoubledRows(history({ rows, pages: [...typed('p'), ...typed('q')] }))).toEqual([]);
+  });
+
+  test('the page that the second row gets afterwards is not what made it', () => {
+    const later = typed('q').map((each) => ({ ...each, by: 'pgnotion' as const, at: 400 }));
+    const rows = [...made('a', 2), ...made('b', 3)];
+    expect(judgeDoubledRows(history({ rows, pages: [...typed('p'), ...later] }))).toHaveLength(1);
+  });
+
+  test('a row that comes back, and rows of the application, are none', () => {
+    const back = [...made('a', 2), ...row([null], { line: 'a', key: 'a', from: 3 }), ...made('b', 4)];
+    expect(judgeDoubledRows(history({ rows: back, pages: typed('p') }))).toEqual([]);
+    const theirs = [...made('a', 2), ...made('b', 3, 'application')];
+    expect(judgeDoubledRows(history({ rows: theirs, pages: typed('p') }))).toEqual([]);
+  });
+});
+
+describe('conflicts', () => {
+  const rows = [...row(named('s1', 's2')), ...row(named('h1'), { from: 3, by: 'pgnotion' })];
+  const unseen = page([...shows('s1'), ['person', { Name: 'h1' }]]);
+
+  test('what no page had shown is not replaced without a conflict', () => {
+    expect(judgeConflicts(history({ rows, pages: unseen }))).toEqual([
+      'conflict: Name of parents/1 was s2, which no page had shown, and pgnotion replaced it without a conflict',
+    ]);
+    const conflicts = [{ page: 'p', property: 'Name' }];
+    expect(judgeConflicts(history({ rows, pages: unseen, conflicts }))).toEqual([]);
+  });
+
+  test('what a page had shown is replaced by an edit of it', () => {
+    const pages = page([...shows('s1', 's2'), ['person', { Name: 'h1' }]]);
+    expect(judgeConflicts(history({ rows, pages }))).toEqual([]);
+    const own = [...row(named('s1')), ...row(named('h1', 'h2'), { from: 2, by: 'pgnotion' })];
+    expect(judgeConflicts(history({ rows: own, pages: unseen }))).toEqual([]);
+  });
+});
+
+test('what passes by itself is not set aside', () => {
+  const aside = (code: string) => judgeSetAside([{ what: 'outbox parents/1', code }]);
+  for (const code of ['validation_error', 'sql_23514', 'sql_APP01', 'page_in_trash', 'notion_option_missing'])
+    expect(aside(code)).toEqual([]);
+  for (const code of ['service_unavailable', 'notion_timeout', 'sql_40001', 'sql_57P01', 'conflict_error'])
+    expect(aside(code)).toEqual([`stuck: outbox parents/1 is set aside for ${code}, which passes by itself`]);
 });
 
 describe('degraded values', () => {

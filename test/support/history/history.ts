@@ -39,6 +39,8 @@ export type PageVersion = {
   readonly at: number;
   readonly isNew: boolean;
   readonly inTrash: boolean;
+  /** It was deleted for good: the last version of all. */
+  readonly isErased?: boolean;
   readonly before: Texts;
   readonly values: Texts;
   /** Numbers, dates and texts to the last digit and style: a row may hold less. */
