@@ -20,6 +20,39 @@ const OFTEN: readonly Command[] = Array.from({ length: 30 }, (): readonly Comman
   { do: 'rest', ms: 50 },
 ]).flat();
 
+/** A write that fails in a way that passes, and nothing afterwards that would wake it: no change of the row, no repair. */
+const FAILED: readonly Command[] = [
+  { do: 'rest', ms: 250 },
+  {
+    do: 'fault',
+    operation: 'pages.update',
+    times: 2,
+    skip: 0,
+    action: { kind: 'status', status: 503, when: 'before' },
+  },
+  { do: 'update', table: 'parents', pick: 3, what: ['Name'] },
+  ...Array.from({ length: 4 }, (): Command => ({ do: 'rest', ms: 250 })),
+];
+
+const EDITED: readonly Command[] = [0, 1, 2, 3, 4].map(
+  (pick): Command => ({ do: 'edit', table: 'parents', pick, what: ['Name'] }),
+);
+
+/** Rows that change and cannot be written, and people who edit their pages some polls later. */
+const OVERRULED: readonly Command[] = [
+  {
+    do: 'fault',
+    operation: 'pages.update',
+    times: 20,
+    skip: 0,
+    action: { kind: 'status', status: 503, when: 'before' },
+  },
+  { do: 'update-many', table: 'parents', pick: 0, rows: 5 },
+  ...Array.from({ length: 4 }, (): Command => ({ do: 'rest', ms: 250 })),
+  ...EDITED,
+  ...Array.from({ length: 4 }, (): Command => ({ do: 'rest', ms: 250 })),
+];
+
 export const MUTATIONS: readonly Mutation[] = [
   {
     name: 'look skipped',
@@ -59,7 +92,7 @@ export const MUTATIONS: readonly Mutation[] = [
     from: "return retry === 'never' && effect !== 'saved'",
     to: "return effect !== 'saved'",
     says: /stuck: /,
-    runs: { seed: 1, count: 6 },
+    runs: FAILED,
   },
   {
     name: 'hidden taken for deleted',
@@ -84,7 +117,7 @@ export const MUTATIONS: readonly Mutation[] = [
     from: 'if (why !== undefined) {',
     to: "if (why !== undefined && field.property === '') {",
     says: /conflict: /,
-    runs: { seed: 1, count: 6 },
+    runs: OVERRULED,
   },
   {
     name: 'settled before it is sent',

@@ -184,7 +184,8 @@ async function onScratch(session: Session, parent: string): Promise<Finding> {
     (error: unknown) => ({ error: signal.aborted ? stopped(error) : error }),
   );
   await watchWebhooks(store, null).catch(() => undefined);
-  tell(`removing the scratch page${signal.aborted ? AT_ONCE : ''}`);
+  if (made !== null || (await readScratch(store)).length > 0)
+    tell(`removing the scratch page${signal.aborted ? AT_ONCE : ''}`);
   const left = await cleanUp(session, parent, made);
   if ('answers' in done) {
     const beside = await isDaemonAtWork(store).catch(() => false);
