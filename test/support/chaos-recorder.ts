@@ -11,6 +11,7 @@ import { judgeMonotonic } from './history/monotonic.ts';
 import { judgeDegraded } from './history/overwrites.ts';
 import { judgeReadYourWrites } from './history/read-your-writes.ts';
 import { judgeRemovedRows } from './history/removals.ts';
+import { judgeSets } from './history/sets.ts';
 
 /** What both sides and the run itself have recorded, for the checker. */
 async function recordedHistory(world: World, { pages, options }: Journal): Promise<History> {
@@ -47,6 +48,7 @@ export async function judgeRecorded(world: World, journal: Journal): Promise<Ver
       ...judgeRemovedRows(history),
       ...judgeDoubledRows(history),
       ...judgeConflicts(history),
+      ...judgeSets(history),
     ],
     counts: {
       shown: monotonic.shown,

@@ -120,6 +120,14 @@ export const MUTATIONS: readonly Mutation[] = [
     runs: OVERRULED,
   },
   {
+    name: 'sets not merged',
+    file: 'model/sets.ts',
+    from: 'const items = [...kept, ...without([...change.added], [...kept], rules)];',
+    to: 'const items = change.added.length > 0 ? [...change.added] : [...kept];',
+    says: /sets: /,
+    runs: { seed: 1, count: 6 },
+  },
+  {
     name: 'settled before it is sent',
     file: 'to-notion/deliver.ts',
     from: '  return updatePage(context, { delivery, known: linked, now: await own(linked) });',

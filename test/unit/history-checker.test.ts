@@ -13,6 +13,7 @@ import { judgeDegraded, judgeOverwrites } from '../support/history/overwrites.ts
 import { judgeReadYourWrites } from '../support/history/read-your-writes.ts';
 import { judgeRemovedRows } from '../support/history/removals.ts';
 import { judgeSetAside } from '../support/history/set-aside.ts';
+import { judgeSets } from '../support/history/sets.ts';
 import { MUTATIONS, mutated } from '../support/mutation.ts';
 
 // Histories by hand: the checker of the chaos runs has to see what breaks a rule, and nothing else.
@@ -387,6 +388,44 @@ describe('conflicts', () => {
     expect(judgeConflicts(history({ rows, pages }))).toEqual([]);
     const own = [...row(named('s1')), ...row(named('h1', 'h2'), { from: 2, by: 'pgnotion' })];
     expect(judgeConflicts(history({ rows: own, pages: unseen }))).toEqual([]);
+  });
+});
+
+describe('sets', () => {
+  const tags = (...items: readonly string[]): Texts => ({ Tags: JSON.stringify(items) });
+
+  test('a row keeps what no page had shown', () => {
+    const merged = (...items: readonly string[]) => [
+      ...row([tags('s1'), tags('s1', 's2')]),
+      ...row([tags(...items)], { from: 3, by: 'pgnotion' }),
+    ];
+    const pages = page([
+      ['pgnotion', tags('s1')],
+      ['person', tags('h1')],
+    ]);
+    expect(judgeSets(history({ rows: merged('s2', 'h1'), pages }))).toEqual([]);
+    expect(judgeSets(history({ rows: merged('h1'), pages }))).toEqual([
+      'sets: Tags of parents/1 lost s2 to pgnotion, which no page had shown',
+    ]);
+  });
+
+  test('a page keeps what a person put there, unless they did after the last look', () => {
+    const rows = row([tags('s1'), tags('s2')]);
+    const pages = page([
+      ['pgnotion', tags('s1')],
+      ['person', tags('s1', 'h1')],
+      ['pgnotion', tags('s2')],
+    ]);
+    const operation = (before: Texts) =>
+      ({ direction: 'to-notion', kind: 'update', page: 'p', transaction: '1', before }) as const;
+    const seen = [operation(tags('s1', 'h1'))];
+    expect(judgeSets(history({ rows, pages, operations: seen }))).toEqual([
+      'sets: Tags of page p lost h1 to pgnotion, which a person had put there and no row ever had',
+    ]);
+    expect(judgeSets(history({ rows, pages, operations: [operation(tags('s1'))] }))).toEqual([]);
+    expect(judgeSets(history({ rows, pages, operations: seen, taken: new Set(['p']) }))).toEqual([]);
+    const taken = [...rows, ...row([tags('s2', 'h1')], { from: 3, by: 'pgnotion' })];
+    expect(judgeSets(history({ rows: taken, pages, operations: seen }))).toEqual([]);
   });
 });
 
