@@ -1,11 +1,13 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import fc from 'fast-check';
+import { type ColumnAct, endColumnActs, revokeForAWhile, takeColumnAway } from './chaos-columns.ts';
 import { type ChaosTable, written } from './chaos-shop.ts';
 import type { World } from './chaos-world.ts';
 import { eventually } from './eventually.ts';
 
 /** What administrators, migrations and applications do in PostgreSQL beside changing rows. */
 export type DatabaseAct =
+  | ColumnAct
   /** The slot is moved on, taken away, or made anew where the log is now: what was changed before is not in it. */
   | { readonly do: 'slot'; readonly how: 'advance' | 'drop' | 'recreate' }
   | { readonly do: 'publication'; readonly table: ChaosTable; readonly how: 'leave' | 'kinds' | 'drop' }
@@ -69,6 +71,25 @@ export const DATABASE_ACTS: readonly {
       ),
     }),
   },
+  {
+    weight: 3,
+    arbitrary: act('column-away', { table, pick, ms: fc.integer({ min: 10, max: 1_500 }) }),
+  },
+  {
+    weight: 3,
+    arbitrary: act('revoke', {
+      table,
+      pick,
+      what: fc.constantFrom<'select' | 'insert' | 'update' | 'delete'>(
+        'select',
+        'select',
+        'insert',
+        'update',
+        'delete',
+      ),
+      ms: fc.integer({ min: 10, max: 2_500 }),
+    }),
+  },
   { weight: 3, arbitrary: act('hold', { table, pick, ms: fc.integer({ min: 20, max: 2_500 }) }) },
 ];
 
@@ -80,6 +101,8 @@ const DATABASE: ReadonlySet<string> = new Set<DatabaseAct['do']>([
   'divide',
   'hide',
   'row-security',
+  'column-away',
+  'revoke',
   'hold',
 ]);
 export const isDatabaseAct = (step: { readonly do: string }): step is DatabaseAct => DATABASE.has(step.do);
@@ -239,6 +262,10 @@ export async function changeDatabase(world: World, step: DatabaseAct): Promise<v
       return;
     case 'row-security':
       return secure(world, step);
+    case 'column-away':
+      return meanwhile(world, () => takeColumnAway(world, step));
+    case 'revoke':
+      return meanwhile(world, () => revokeForAWhile(world, step));
     case 'hold':
       return hold(world, step);
     default:
@@ -249,6 +276,7 @@ export async function changeDatabase(world: World, step: DatabaseAct): Promise<v
 /** Waits for what is under way, and mends what keeps rows from being read. What a daemon has to mend itself stays. */
 export async function endDatabaseActs(world: World): Promise<void> {
   while (world.tasks.size > 0) await Promise.all(world.tasks);
+  await endColumnActs(world);
   for (const of of ['parents', 'children'] as const) await unsecure(world, of);
   await world.sql('update children set divisor = 1 where divisor = 0');
 }

@@ -65,13 +65,17 @@ export const chaosSchema = `
     old jsonb,
     new jsonb
   );
+  -- A column that is renamed away is still the same one.
+  create function as_named(line jsonb) returns jsonb language sql immutable as $$
+    select jsonb_object_agg(regexp_replace(key, '^away_', ''), value) from jsonb_each(line)
+  $$;
   -- Whoever changes a row: the daemon's role has no other right to the audit.
   create function keep_audit() returns trigger language plpgsql security definer as $$
   begin
     insert into audit (depth, source, op, old, new) values (pg_trigger_depth(),
       -- A table that is renamed away is still the same one.
       replace(tg_table_name, 'away_', ''), tg_op,
-      case when tg_op <> 'INSERT' then to_jsonb(old) end, case when tg_op <> 'DELETE' then to_jsonb(new) end);
+      case when tg_op <> 'INSERT' then as_named(to_jsonb(old)) end, case when tg_op <> 'DELETE' then as_named(to_jsonb(new)) end);
     return null;
   end $$;
   create trigger keep_audit after insert or update or delete on parents for each row execute function keep_audit();

@@ -8,13 +8,13 @@ import { type ChaosTable, TRACKED, written } from './chaos-shop.ts';
 import { changeAndWait } from './chaos-waits.ts';
 import type { World } from './chaos-world.ts';
 
-/** What PostgreSQL refuses (a key that is taken, a deadlock with the daemon, a table that is away) is no step; everything else is a fault. */
+/** What PostgreSQL refuses (a key that is taken, a deadlock with the daemon, a table or column that is away, what the tables' owner may not do) is no step; everything else is a fault. */
 async function attempt(work: () => Promise<unknown>): Promise<void> {
   try {
     await work();
   } catch (error) {
     const state = error instanceof Error && 'code' in error ? String(error.code) : '';
-    if (!/^(23|40|42P01)/.test(state)) throw error;
+    if (!/^(23|40|42P01|42703|42501)/.test(state)) throw error;
   }
 }
 

@@ -19,6 +19,9 @@ export const POLL_SECONDS = 0.2;
 export type World = {
   readonly stage: CliStage;
   readonly installation: Installation;
+  /** The daemon's, which owns the tables. */
+  readonly role: string;
+  readonly columns: Readonly<Record<ChaosTable, readonly string[]>>;
   /** Every commit of the sandbox, a line each. */
   readonly journal: string;
   readonly sources: Readonly<Record<ChaosTable, string>>;
@@ -153,11 +156,20 @@ export async function createWorld(name: string): Promise<World> {
   );
   const sources = Object.fromEntries(known.map((each) => [each.name, each.id])) as World['sources'];
   const schema = schemaOf(stage, sources);
+  const columns = await sql<{ name: ChaosTable; columns: string[] }>(
+    `select table_name as name, array_agg(column_name::text) as columns from information_schema.columns
+      where table_schema = 'public' and table_name in ('parents', 'children') group by table_name`,
+  );
   const landings = noteLandings(stage.sandbox.control);
   let numbered = 0;
   return {
     stage,
     installation,
+    role: login.user,
+    columns: {
+      parents: columns.find(({ name }) => name === 'parents')?.columns ?? [],
+      children: columns.find(({ name }) => name === 'children')?.columns ?? [],
+    },
     journal,
     sources,
     sql,
