@@ -51,7 +51,7 @@ const control = () => stack.sandbox.control;
 const LEADS = 6;
 
 beforeAll(async () => {
-  stack = await createStack({ config, schema, pollSeconds: 0.1 });
+  stack = await createStack({ config, schema, pollSeconds: 0.3 });
   sides = sidesOf(stack);
   await stack.apply();
   source = await sides.source('items');

@@ -17,7 +17,7 @@ beforeAll(async () => {
   stack = await createStack({
     config: shopConfig,
     schema: shopSchema,
-    pollSeconds: 0.2,
+    pollSeconds: 0.5,
     login: async ({ name, pool, url }) => {
       role = `role_${name}`;
       await pool.query(`create role ${role} login password 'secret' replication;
@@ -42,7 +42,7 @@ afterAll(async () => {
 });
 
 const other = (options: Partial<StackOptions>): Promise<Stack> =>
-  createStack({ config: shopConfig, schema: shopSchema, pollSeconds: 0.2, ...options });
+  createStack({ config: shopConfig, schema: shopSchema, pollSeconds: 0.5, ...options });
 
 test('a second address that leads to another database of the server stops the start before anything is made', async () => {
   await using elsewhere = await createDatabase();

@@ -16,7 +16,7 @@ async function stage(more: Partial<StackOptions> = {}, rows = ROWS): Promise<Sta
   const stack = await createStack({
     config: shopConfig,
     schema: `${shopSchema}; ${shopRows(rows)}`,
-    pollSeconds: 0.2,
+    pollSeconds: 0.5,
     variables: { SYNC_QUERY_LAG_SECONDS: String(ASSUMED_LAG) },
     ...more,
   });

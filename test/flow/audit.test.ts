@@ -12,7 +12,7 @@ beforeAll(async () => {
   stack = await createStack({
     config: { ...lithiumbuy, sync: { settleSeconds: 0 }, retention: { days: 30 } },
     schema: await lithiumbuySchema(),
-    pollSeconds: 0.1,
+    pollSeconds: 0.3,
   });
   await stack.database.pool.query(someRows);
   await stack.apply();

@@ -7,7 +7,7 @@ import { createStack, type Stack } from '../support/stack.ts';
 // What the random runs of test/chaos have found of people's acts on pages, properties and databases, each as a small test.
 
 async function started(): Promise<{ readonly stack: Stack; readonly sides: Sides }> {
-  const stack = await createStack({ config: chaosConfig, schema: chaosSchema, pollSeconds: 0.1 });
+  const stack = await createStack({ config: chaosConfig, schema: chaosSchema, pollSeconds: 0.3 });
   const sides = sidesOf(stack);
   await sides.sql(`insert into parents (id, name, tags) values (901, 'Parent', '{red,green}')`);
   await sides.sql(

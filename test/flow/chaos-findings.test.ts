@@ -14,7 +14,7 @@ import { createStack, type Stack } from '../support/stack.ts';
 async function started(
   sandbox: SandboxOptions = {},
 ): Promise<{ readonly stack: Stack; readonly sides: Sides }> {
-  const stack = await createStack({ config: chaosConfig, schema: chaosSchema, pollSeconds: 0.1, sandbox });
+  const stack = await createStack({ config: chaosConfig, schema: chaosSchema, pollSeconds: 0.3, sandbox });
   const sides = sidesOf(stack);
   await sides.sql(`insert into parents (id, name) values (901, 'Parent')`);
   await sides.sql(

@@ -24,7 +24,7 @@ async function synced(): Promise<void> {
   stack = await createStack({
     config,
     schema: shopSchema,
-    pollSeconds: 0.2,
+    pollSeconds: 0.5,
   });
   sides = sidesOf(stack);
   ada = stack.sandbox.control.addUser('Ada', 'ada@example.com');

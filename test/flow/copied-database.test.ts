@@ -17,7 +17,7 @@ let copyUrl: string;
 const config = (slot: string) => ({ ...shopConfig, slot });
 
 beforeAll(async () => {
-  stack = await createStack({ config: shopConfig, schema: shopSchema, pollSeconds: 0.2 });
+  stack = await createStack({ config: shopConfig, schema: shopSchema, pollSeconds: 0.5 });
   sides = sidesOf(stack);
   await stack.database.pool.query(shopRows(5));
   await stack.apply();

@@ -23,7 +23,7 @@ test('invariants 1 and 9: however quickly PostgreSQL ends all connections one af
   await using stack = await createStack({
     config: shopConfig,
     schema: shopSchema,
-    pollSeconds: 0.2,
+    pollSeconds: 0.5,
     daemon: { log },
   });
   const sides = sidesOf(stack);

@@ -29,7 +29,7 @@ test.each([
         config: shopConfig,
         schema: shopSchema,
         serverUrl: server.url,
-        pollSeconds: 0.2,
+        pollSeconds: 0.5,
       });
       const sides = sidesOf(stack);
       await sides.sql(`${shopRows(20)}; create table ballast (text text);

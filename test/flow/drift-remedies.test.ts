@@ -57,7 +57,7 @@ beforeAll(async () => {
   stack = await createStack({
     config,
     schema,
-    pollSeconds: 0.1,
+    pollSeconds: 0.3,
     login: async ({ name: login, url, pool }) => {
       role = login;
       await pool.query(`create role ${role} login replication password 'secret'; grant create on database ${role} to ${role};

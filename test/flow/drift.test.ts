@@ -46,7 +46,7 @@ const control = () => stack.sandbox.control;
 const entries = () => driftEntries(sides);
 
 beforeAll(async () => {
-  stack = await createStack({ config, schema, pollSeconds: 0.1 });
+  stack = await createStack({ config, schema, pollSeconds: 0.3 });
   sides = sidesOf(stack);
   await stack.apply();
   await stack.start();

@@ -30,7 +30,7 @@ beforeAll(async () => {
   stack = await createStack({
     config: { ...lithiumbuy, sync: { settleSeconds: 0 } },
     schema: await lithiumbuySchema(),
-    pollSeconds: 0.1,
+    pollSeconds: 0.3,
   });
   await stack.database.pool.query(someRows);
   await stack.apply();

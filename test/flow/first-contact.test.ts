@@ -17,7 +17,7 @@ async function begin(count: number, rows = 2): Promise<void> {
   stack = await createStack({
     config: { ...shopConfig, guard: { number: 20, share: 0.2, windowMinutes: 10 } },
     schema: `${shopSchema}; ${shopRows(rows)}`,
-    pollSeconds: 0.2,
+    pollSeconds: 0.5,
   });
   await stack.apply();
   sides = sidesOf(stack);

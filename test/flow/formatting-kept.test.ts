@@ -52,7 +52,7 @@ describe('invariants 6 and 7: what Notion can hold and PostgreSQL cannot survive
   };
 
   beforeAll(async () => {
-    stack = await createStack({ config, schema, pollSeconds: 0.1 });
+    stack = await createStack({ config, schema, pollSeconds: 0.3 });
     sides = sidesOf(stack);
     await stack.apply();
     await stack.start();

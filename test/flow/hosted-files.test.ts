@@ -56,7 +56,7 @@ describe('invariant 7: a file that a person uploaded survives every write of our
     );
 
   beforeAll(async () => {
-    stack = await createStack({ config, schema, pollSeconds: 0.1 });
+    stack = await createStack({ config, schema, pollSeconds: 0.3 });
     sides = sidesOf(stack);
     await stack.apply();
     await stack.start();

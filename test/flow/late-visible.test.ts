@@ -38,7 +38,7 @@ test.each([
       config: { ...shopConfig, deleteGuard: { number: 100, share: 1 } },
       schema: `${shopSchema}; ${shopRows(3)}`,
       serverUrl: server.url,
-      pollSeconds: 0.1,
+      pollSeconds: 0.3,
     });
     const sides = sidesOf(stack);
     await sides.sql(`alter database ${stack.database.name} set synchronous_commit = local`);

@@ -91,7 +91,7 @@ describe('invariant 6: a page is left as the person typed it', () => {
   };
 
   beforeAll(async () => {
-    stack = await createStack({ config, schema, pollSeconds: 0.2 });
+    stack = await createStack({ config, schema, pollSeconds: 0.5 });
     sides = sidesOf(stack);
     await stack.database.pool.query(`set timezone to 'UTC'`);
     await stack.apply();

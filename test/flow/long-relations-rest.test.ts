@@ -38,7 +38,7 @@ beforeAll(async () => {
   stack = await createStack({
     config,
     schema,
-    pollSeconds: 0.2,
+    pollSeconds: 0.5,
     sandbox: { now: () => new Date(Date.now() + ahead) },
   });
   sides = sidesOf(stack);

@@ -72,7 +72,7 @@ const STYLED = [
 ];
 
 test('invariant 6: what a property cannot hold whole survives ten edits of other fields on each side', async () => {
-  await using stack = await startStack({ config, schema, pollSeconds: 0.1 });
+  await using stack = await startStack({ config, schema, pollSeconds: 0.3 });
   const sides = sidesOf(stack);
   const page = await sides.pageOf('samples', '1');
   sides.edit(page, { Note: { rich_text: STYLED } });
@@ -106,7 +106,7 @@ test('invariant 6: what a property cannot hold whole survives ten edits of other
 });
 
 test('an edit of a formatted text brings its words to PostgreSQL and leaves its styles in Notion', async () => {
-  await using stack = await startStack({ config, schema, pollSeconds: 0.1 });
+  await using stack = await startStack({ config, schema, pollSeconds: 0.3 });
   const sides = sidesOf(stack);
   const page = await sides.pageOf('samples', '1');
   sides.edit(page, {
@@ -118,7 +118,7 @@ test('an edit of a formatted text brings its words to PostgreSQL and leaves its 
 });
 
 test('a char(n) edited in Notion takes the new text, and rests', async () => {
-  await using stack = await startStack({ config, schema, pollSeconds: 0.1 });
+  await using stack = await startStack({ config, schema, pollSeconds: 0.3 });
   const sides = sidesOf(stack);
   const page = await sides.pageOf('samples', '1');
   sides.edit(page, {

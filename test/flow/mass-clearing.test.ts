@@ -75,7 +75,7 @@ let pages: string[];
 async function setUp(): Promise<void> {
   // Smaller than the guard's number: a mass has to be told by what waits behind a batch.
   const variables = { SYNC_BATCH_SIZE: '4' };
-  stack = await startStack({ config, schema, pollSeconds: 0.2, variables });
+  stack = await startStack({ config, schema, pollSeconds: 0.5, variables });
   sides = sidesOf(stack);
   pages = [];
   for (let key = 1; key <= ROWS; key += 1) pages.push(await sides.pageOf('items', String(key)));
@@ -256,7 +256,7 @@ test('invariant 10: a formula that gives nothing any more was emptied by no pers
     },
     schema: `create table scored (id int primary key, name text not null, score int);
       insert into scored (id, name) select n, 'scored ' || n from generate_series(1, 12) n;`,
-    pollSeconds: 0.2,
+    pollSeconds: 0.5,
   });
   const { control } = own.sandbox;
   // The API makes no formula: a person does.

@@ -22,7 +22,7 @@ async function begin(
   stack = await createStack({
     config: peopleConfig(more),
     schema: `${peopleSchema}; ${rows}`,
-    pollSeconds: 0.2,
+    pollSeconds: 0.5,
     variables,
   });
   await stack.apply();

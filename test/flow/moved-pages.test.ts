@@ -31,7 +31,7 @@ let sides: Sides;
 let elsewhere: string;
 
 beforeAll(async () => {
-  stack = await createStack({ config, schema, pollSeconds: 0.2 });
+  stack = await createStack({ config, schema, pollSeconds: 0.5 });
   const notion = new Client({ auth: stack.sandbox.token, baseUrl: stack.sandbox.url });
   const made = await notion.databases.create({
     parent: { type: 'page_id', page_id: stack.sandbox.parentPageId },

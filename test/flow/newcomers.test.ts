@@ -48,7 +48,7 @@ let source: string;
 afterEach(() => stack[Symbol.asyncDispose]());
 
 async function begin(settleSeconds: number): Promise<void> {
-  stack = await createStack({ config: config(settleSeconds), schema, pollSeconds: 0.1 });
+  stack = await createStack({ config: config(settleSeconds), schema, pollSeconds: 0.3 });
   await stack.apply();
   sides = sidesOf(stack);
   source = await sides.source('guests');

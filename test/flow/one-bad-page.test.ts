@@ -41,7 +41,7 @@ let stack: Stack;
 let sides: Sides;
 
 beforeAll(async () => {
-  stack = await createStack({ config, schema, pollSeconds: 0.2 });
+  stack = await createStack({ config, schema, pollSeconds: 0.5 });
   sides = sidesOf(stack);
   await sides.sql(`insert into parts select i, 'part ' || i from generate_series(1, ${PARTS}) i`);
   await sides.sql(

@@ -45,7 +45,7 @@ const optionsOf = (property: string): string[] => {
 
 describe.each(['running', 'restarted'] as const)('while it is %s', (when) => {
   beforeAll(async () => {
-    stack = await createStack({ config, schema: SCHEMA, pollSeconds: 0.1 });
+    stack = await createStack({ config, schema: SCHEMA, pollSeconds: 0.3 });
     sides = sidesOf(stack);
     await stack.apply();
     await stack.start();

@@ -62,7 +62,7 @@ beforeAll(async () => {
     // Each case deletes a row of the one table: together they would be a mass of deletions.
     config: { ...shopConfig, guard: { deletion: { number: passing.length } } },
     schema: shopSchema,
-    pollSeconds: 0.2,
+    pollSeconds: 0.5,
     variables: { NOTION_TIMEOUT_SECONDS: String(REQUEST_TIMEOUT_MS / 1_000) },
   });
   sides = sidesOf(stack);

@@ -22,7 +22,7 @@ let stack: Stack;
 let sides: Sides;
 
 beforeAll(async () => {
-  stack = await startStack({ config: shopConfig, schema: shopSchema, pollSeconds: 0.2 });
+  stack = await startStack({ config: shopConfig, schema: shopSchema, pollSeconds: 0.5 });
   sides = sidesOf(stack);
 });
 

@@ -39,7 +39,7 @@ const config = {
 };
 
 async function triggerFindsItsOwn(options: Partial<StackOptions>): Promise<void> {
-  await using stack = await createStack({ config, schema, pollSeconds: 0.2, ...options });
+  await using stack = await createStack({ config, schema, pollSeconds: 0.5, ...options });
   const sides = sidesOf(stack);
   await stack.apply();
   await stack.start();

@@ -23,7 +23,7 @@ beforeAll(async () => {
   stack = await createStack({
     config: { tables: { plain: namedTable('plain', note), shouting: namedTable('shouting', note) } },
     schema,
-    pollSeconds: 0.2,
+    pollSeconds: 0.5,
   });
   sides = sidesOf(stack);
   await stack.apply();

@@ -51,7 +51,7 @@ beforeAll(async () => {
   stack = await createStack({
     config: { ...config, tables: { ...config.tables, parts: { ...parts, key: ['id', 'name'] } } },
     schema,
-    pollSeconds: 0.2,
+    pollSeconds: 0.5,
   });
   sides = sidesOf(stack);
   await sides.sql(shopRows(4));

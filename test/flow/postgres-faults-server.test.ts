@@ -33,7 +33,7 @@ test('invariants 2, 3, 9: the server crashes: what was acknowledged comes again 
       config: shopConfig,
       schema: shopSchema,
       serverUrl: server.url,
-      pollSeconds: 0.2,
+      pollSeconds: 0.5,
     });
     const sides = sidesOf(stack);
     await synced(stack);
@@ -73,7 +73,7 @@ test('invariant 1: the slot loses WAL that it needs: a new one is made, and what
       config: shopConfig,
       schema: shopSchema,
       serverUrl: server.url,
-      pollSeconds: 0.2,
+      pollSeconds: 0.5,
       daemon: { senderTimeoutMs: 1_000 },
       network: async ({ url }) => ({ REPLICATION_URL: replication.through(url) }),
     });
@@ -109,7 +109,7 @@ test.skipIf(!inject('hasPostgres15'))(
         config: shopConfig,
         schema: shopSchema,
         serverUrl: server?.url ?? '',
-        pollSeconds: 0.2,
+        pollSeconds: 0.5,
       });
       const sides = sidesOf(stack);
       await synced(stack);

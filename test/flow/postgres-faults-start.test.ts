@@ -6,7 +6,7 @@ import { sidesOf, typed } from '../support/sides.ts';
 import { createStack, type Stack, type StackOptions } from '../support/stack.ts';
 
 const stackOf = (options: Partial<StackOptions> = {}): Promise<Stack> =>
-  createStack({ config: shopConfig, schema: shopSchema, pollSeconds: 0.2, ...options });
+  createStack({ config: shopConfig, schema: shopSchema, pollSeconds: 0.5, ...options });
 
 async function synced(stack: Stack): Promise<void> {
   await stack.database.pool.query(shopRows(5));

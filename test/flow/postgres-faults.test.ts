@@ -12,7 +12,7 @@ beforeAll(async () => {
   stack = await createStack({
     config: { ...shopConfig, deleteGuard: { number: 1_000 } },
     schema: shopSchema,
-    pollSeconds: 0.2,
+    pollSeconds: 0.5,
   });
   sides = sidesOf(stack);
   await sides.sql(shopRows(12));

@@ -54,7 +54,7 @@ const prices = async (property = 'Price') =>
   );
 
 async function begin(): Promise<void> {
-  stack = await createStack({ config, schema: SCHEMA, pollSeconds: 0.1 });
+  stack = await createStack({ config, schema: SCHEMA, pollSeconds: 0.3 });
   sides = sidesOf(stack);
   await stack.apply();
   await stack.start();

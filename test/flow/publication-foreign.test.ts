@@ -26,7 +26,7 @@ async function withShared(
     config,
     schema: `${shopSchema}; create table others (like items including all); ${shopRows(3)};
       insert into others select * from items; ${publication}`,
-    pollSeconds: 0.2,
+    pollSeconds: 0.5,
     login: async ({ name, url, pool }) => {
       await pool.query(`create role ${name} login replication password 'secret'; grant create on database ${name} to ${name};
         grant all on items, others to ${name}; grant usage on all sequences in schema public to ${name}`);

@@ -40,7 +40,7 @@ describe.each([15, 18] as const)('PostgreSQL %i', (major) => {
     stack = await createStack({
       config,
       schema,
-      pollSeconds: 0.2,
+      pollSeconds: 0.5,
       ...(debian !== null && { serverUrl: debian.url }),
       // A role like the one that grants.sql makes, that owns the tables, so that row-level security can concern it.
       login: async ({ name, url, pool }) => {

@@ -32,7 +32,7 @@ let stack: Stack;
 let sides: Sides;
 
 beforeAll(async () => {
-  stack = await createStack({ config, schema, pollSeconds: 0.2 });
+  stack = await createStack({ config, schema, pollSeconds: 0.5 });
   sides = sidesOf(stack);
   await stack.apply();
   await stack.start();

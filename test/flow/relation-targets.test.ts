@@ -55,7 +55,7 @@ describe.each([
   let sides: Sides;
 
   beforeAll(async () => {
-    stack = await createStack({ config, schema, pollSeconds: 0.2 });
+    stack = await createStack({ config, schema, pollSeconds: 0.5 });
     stack.sandbox.control.setBehaviour({ trashedRelationTargets: listed });
     await stack.apply();
     await stack.start();
@@ -224,7 +224,7 @@ describe('targets that Notion does not show', () => {
   let sides: Sides;
 
   beforeAll(async () => {
-    stack = await startStack({ config, schema, pollSeconds: 0.2 });
+    stack = await startStack({ config, schema, pollSeconds: 0.5 });
     sides = sidesOf(stack);
   });
 

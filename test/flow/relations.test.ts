@@ -21,7 +21,7 @@ async function started(
   schema: string,
   fill?: (stack: Stack) => Promise<unknown>,
 ): Promise<Stack> {
-  const stack = await createStack({ config, schema, pollSeconds: 0.1 });
+  const stack = await createStack({ config, schema, pollSeconds: 0.3 });
   await fill?.(stack);
   await stack.apply();
   await stack.start();

@@ -36,7 +36,7 @@ let sides: Sides;
 let pages: readonly string[];
 
 beforeAll(async () => {
-  stack = await createStack({ config, schema, pollSeconds: 0.1 });
+  stack = await createStack({ config, schema, pollSeconds: 0.3 });
   sides = sidesOf(stack);
   await stack.apply();
   await stack.start();

@@ -12,7 +12,7 @@ async function started(sandbox: SandboxOptions = {}): Promise<Stack> {
   const made = await createStack({
     config: { ...lithiumbuy, sync: { settleSeconds: 0 } },
     schema: await lithiumbuySchema(),
-    pollSeconds: 0.1,
+    pollSeconds: 0.3,
     sandbox,
   });
   await made.database.pool.query(someRows);

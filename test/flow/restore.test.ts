@@ -11,7 +11,7 @@ const started = async (config: ConfigInput): Promise<Stack> => {
   const stack = await createStack({
     config: { ...config, sync: { settleSeconds: 0 } },
     schema: await lithiumbuySchema(),
-    pollSeconds: 0.1,
+    pollSeconds: 0.3,
   });
   await stack.database.pool.query(someRows);
   await stack.apply();

@@ -14,7 +14,7 @@ beforeEach(async () => {
   stack = await createStack({
     config: shopConfig,
     schema: `${shopSchema}; ${shopRows(3)}`,
-    pollSeconds: 0.2,
+    pollSeconds: 0.5,
   });
   sides = sidesOf(stack);
   await stack.apply();

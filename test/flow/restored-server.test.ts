@@ -37,7 +37,7 @@ async function startFiles(): Promise<Files> {
 }
 
 const stackOn = (server: PostgresServer): Promise<Stack> =>
-  createStack({ config: shopConfig, schema: shopSchema, serverUrl: server.url, pollSeconds: 0.2 });
+  createStack({ config: shopConfig, schema: shopSchema, serverUrl: server.url, pollSeconds: 0.5 });
 
 async function synced(stack: Stack): Promise<void> {
   await stack.database.pool.query(shopRows(5));

@@ -108,7 +108,7 @@ describe.each(VERSIONS)('PostgreSQL %s', (version) => {
     server = await serverOf(version);
     if (server === null) return;
     const own = server.url === undefined ? {} : { serverUrl: server.url };
-    stack = await startStack({ config, schema, pollSeconds: 0.2, ...own });
+    stack = await startStack({ config, schema, pollSeconds: 0.5, ...own });
     sides = sidesOf(stack);
   });
 

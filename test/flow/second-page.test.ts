@@ -10,7 +10,7 @@ async function lateCreate() {
   const stack = await createStack({
     config: shopConfig,
     schema: shopSchema,
-    pollSeconds: 0.2,
+    pollSeconds: 0.5,
     createGraceMs: 300,
     variables: { NOTION_TIMEOUT_SECONDS: '1.5' },
   });

@@ -53,7 +53,7 @@ describe('invariants 4 and 6: a half-typed edit waits until the person has stopp
     );
 
   beforeAll(async () => {
-    stack = await createStack({ config, schema, pollSeconds: 0.1 });
+    stack = await createStack({ config, schema, pollSeconds: 0.3 });
     sides = sidesOf(stack);
     await stack.apply();
     await stack.start();

@@ -14,7 +14,7 @@ const stackOf = (serverUrl?: string): Promise<Stack> =>
     // What is deleted here is too much for the guard, which has tests of its own.
     config: { ...shopConfig, guard: { number: 100, share: 1 } },
     schema: shopSchema,
-    pollSeconds: 0.2,
+    pollSeconds: 0.5,
     ...(serverUrl !== undefined && { serverUrl }),
   });
 

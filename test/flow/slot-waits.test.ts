@@ -14,7 +14,7 @@ test('invariant 17: the first start waits for an open transaction, says for whom
     await using stack = await createStack({
       config: shopConfig,
       schema: shopSchema,
-      pollSeconds: 0.2,
+      pollSeconds: 0.5,
       serverUrl: server.url,
     });
     await stack.database.pool.query(shopRows(5));

@@ -20,7 +20,7 @@ beforeAll(async () => {
     // Deletions that a fault holds up come together, and are not what is looked at here.
     config: { ...shopConfig, deleteGuard: { number: 1_000 } },
     schema: shopSchema,
-    pollSeconds: 0.2,
+    pollSeconds: 0.5,
     sandbox: { port: ahead.port },
     daemon: { senderTimeoutMs: SENDER_TIMEOUT_MS },
     variables: { NOTION_TIMEOUT_SECONDS: '1' },

@@ -18,7 +18,7 @@ let sides: Sides;
 afterEach(() => stack[Symbol.asyncDispose]());
 
 async function synced(rows: number, sandbox: SandboxOptions = {}): Promise<void> {
-  stack = await createStack({ config, schema: shopSchema, pollSeconds: 0.2, sandbox });
+  stack = await createStack({ config, schema: shopSchema, pollSeconds: 0.5, sandbox });
   sides = sidesOf(stack);
   await sides.sql(shopRows(rows));
   await stack.apply();
@@ -48,7 +48,7 @@ test.each(departures)(
     stack = await createStack({
       config: { ...config, tables: { items: keeping } },
       schema: shopSchema,
-      pollSeconds: 0.2,
+      pollSeconds: 0.5,
     });
     sides = sidesOf(stack);
     await sides.sql(shopRows(5));
@@ -95,7 +95,7 @@ test('invariants 4 and 5: a relation edited from its other end reaches PostgreSQ
     schema: `create table parents (id integer primary key, name text);
       create table children (id integer primary key, name text, parent_id integer references parents);
       insert into parents values (1, 'one'), (2, 'two'); insert into children values (1, 'child', 1)`,
-    pollSeconds: 0.2,
+    pollSeconds: 0.5,
   });
   sides = sidesOf(stack);
   await stack.apply();

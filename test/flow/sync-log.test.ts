@@ -14,7 +14,7 @@ async function synced(syncLog: ConfigInput['syncLog']): Promise<void> {
   stack = await createStack({
     config: { ...shopConfig, syncLog },
     schema: shopSchema,
-    pollSeconds: 0.2,
+    pollSeconds: 0.5,
   });
   sides = sidesOf(stack);
   await sides.sql(shopRows(3));

@@ -136,7 +136,7 @@ describe.each(VERSIONS)('PostgreSQL %s', (version) => {
 
   async function started(): Promise<{ readonly stack: Stack; readonly sides: Sides }> {
     const own = server?.url === undefined ? {} : { serverUrl: server.url };
-    const stack = await startStack({ config, schema, pollSeconds: 0.2, ...own });
+    const stack = await startStack({ config, schema, pollSeconds: 0.5, ...own });
     return { stack, sides: sidesOf(stack) };
   }
 

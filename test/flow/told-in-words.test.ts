@@ -49,7 +49,7 @@ const schema = `
 let stack: Stack;
 let sides: Sides;
 beforeAll(async () => {
-  stack = await startStack({ config, schema, pollSeconds: 0.2 });
+  stack = await startStack({ config, schema, pollSeconds: 0.5 });
   sides = sidesOf(stack);
 });
 afterAll(() => stack[Symbol.asyncDispose]());

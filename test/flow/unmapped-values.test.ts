@@ -78,7 +78,7 @@ beforeAll(async () => {
   stack = await startStack({
     config,
     schema,
-    pollSeconds: 0.2,
+    pollSeconds: 0.5,
     daemon: { log: pino({ level: 'trace' }, destination) },
   });
   sides = sidesOf(stack);

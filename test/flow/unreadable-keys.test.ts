@@ -48,7 +48,7 @@ async function synced(serverUrl?: string): Promise<Stack> {
   const made = await createStack({
     config,
     schema,
-    pollSeconds: 0.2,
+    pollSeconds: 0.5,
     ...(serverUrl !== undefined && { serverUrl }),
   });
   await made.apply();

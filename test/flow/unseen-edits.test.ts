@@ -44,7 +44,7 @@ beforeAll(async () => {
   stack = await createStack({
     config,
     schema,
-    pollSeconds: 0.1,
+    pollSeconds: 0.3,
     sandbox: { now: () => new Date(Date.now() + later) },
   });
   sides = sidesOf(stack);

@@ -36,7 +36,7 @@ let elsewhere: string;
 const control = () => stack.sandbox.control;
 
 beforeAll(async () => {
-  stack = await createStack({ config, schema, pollSeconds: 0.1 });
+  stack = await createStack({ config, schema, pollSeconds: 0.3 });
   const notion = new Client({ auth: stack.sandbox.token, baseUrl: stack.sandbox.url });
   const made = await notion.databases.create({
     parent: { type: 'page_id', page_id: stack.sandbox.parentPageId },

@@ -55,7 +55,7 @@ describe.each(['running', 'stopped'] as const)('while the daemon is %s', (when) 
     stack = await createStack({
       config,
       schema,
-      pollSeconds: 0.1,
+      pollSeconds: 0.3,
       sandbox: { now: () => new Date(Date.now() + later) },
     });
     sides = sidesOf(stack);

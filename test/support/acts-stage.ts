@@ -59,7 +59,7 @@ export function actsStage() {
   let source: string;
   let last = 0;
   beforeAll(async () => {
-    stack = await createStack({ config, schema, pollSeconds: 0.1 });
+    stack = await createStack({ config, schema, pollSeconds: 0.3 });
     await stack.apply();
     await stack.start();
     await stack.settled();

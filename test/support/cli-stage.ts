@@ -72,7 +72,7 @@ export async function createCliStage(options: CliStageOptions): Promise<CliStage
     NOTION_BASE_URL: sandbox.url,
     NOTION_PARENT_PAGE_ID: sandbox.parentPageId,
     NOTION_RATE_LIMIT: '100000/1s',
-    SYNC_INTERVAL_SECONDS: '0.25',
+    SYNC_INTERVAL_SECONDS: '0.5',
     SYNC_QUERY_LAG_SECONDS: '0.3',
     ADMIN_PORT: '0',
     ...options.variables,

@@ -79,7 +79,7 @@ export async function openDisputes(aheadMs = 0): Promise<Disputes> {
   const stack = await createStack({
     config: disputeConfig,
     schema: disputeSchema,
-    pollSeconds: 0.1,
+    pollSeconds: 0.3,
     sandbox: { now: () => new Date(Date.now() + aheadMs) },
   });
   await stack.apply();

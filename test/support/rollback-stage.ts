@@ -82,7 +82,7 @@ export async function createRollbackStage(items: number): Promise<RollbackStage>
   const stage = await createCliStage({
     config,
     // Reading so many pages four times a second would be most of the work.
-    variables: { SYNC_INTERVAL_SECONDS: items > 100 ? '1' : '0.25' },
+    variables: { SYNC_INTERVAL_SECONDS: items > 100 ? '1' : '0.5' },
     schema: `${schema.replace('makers_placeholder', 'items')}
       insert into makers (name, secret) select 'maker ' || i, '{"n": 12345678901234567890.5}' from generate_series(1, 3) i;
       insert into items (name, stock, price, hidden, maker_id)

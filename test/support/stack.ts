@@ -80,7 +80,7 @@ export async function createStack(options: StackOptions): Promise<Stack> {
       NOTION_RATE_LIMIT: '100000/1s',
       // As little as makes a first contact take two readings, which most tests need not wait for.
       SYNC_QUERY_LAG_SECONDS: '0.3',
-      SYNC_INTERVAL_SECONDS: String(options.pollSeconds ?? 0.25),
+      SYNC_INTERVAL_SECONDS: String(options.pollSeconds ?? 0.5),
       ADMIN_PORT: '0',
       ...options.variables,
       ...(await options.network?.(database)),

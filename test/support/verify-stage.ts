@@ -90,7 +90,7 @@ export async function createVerifyStage(
   const stack = await createStack({
     config: input,
     schema: `${schema} ${also}`,
-    pollSeconds: 0.2,
+    pollSeconds: 0.5,
     sandbox: { now: () => new Date(Date.now() + offset) },
   });
   const { database, environment } = stack;
