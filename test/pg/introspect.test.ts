@@ -160,7 +160,7 @@ describe('the catalog of a hostile schema', () => {
       });
       expect(user?.fields.map(({ column }) => column)).toEqual(['fullName']);
       expect(suggestion.unsuitable.map(({ source, faults }) => [source, faults[0]?.message])).toEqual([
-        ['public.event', 'this role has no SELECT on it'],
+        ['public.event', `the role ${role} has no SELECT on it`],
         ['public.guarded', expect.stringContaining('row-level security')],
       ]);
     } finally {
