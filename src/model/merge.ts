@@ -81,11 +81,13 @@ export function mergeField(state: FieldState, judge: () => Judgement): FieldVerd
 
 /**
  * Whose value counts while the field has no base (void, or never there): PostgreSQL is the system of record, since nobody
- * can tell who changed what. Only a row that was made from the page while the field could not be read, and is still
- * empty there, takes what the page shows: its base then knows the row's side alone.
+ * can tell who changed what. Only a row that was made while the field could not be read, and is still empty there (an empty list is
+ * no value), takes what the page shows: its base then knows the row's side alone.
  */
 function withoutBase(state: FieldState): 'to-page' | 'to-row' {
-  const untouched = state.baseRow === null && state.row === null && !state.restore;
+  const { row, encoded } = state;
+  const isEmpty = row === null || (encoded.kind === 'value' && isEmptyValue(encoded.value));
+  const untouched = state.baseRow === null && isEmpty && !state.restore;
   return untouched && !isEmptyValue(state.page) ? 'to-row' : 'to-page';
 }
 

@@ -4,7 +4,7 @@ import type { TableName } from '../model/ids.ts';
 import type { NamedNow } from '../model/known-columns.ts';
 import type { TableMapping } from '../model/mapping.ts';
 import { driftEntries, keepDrifts } from '../state/drift.ts';
-import { compareAgain } from '../state/sources.ts';
+import { compareAgain, forgetWatermark } from '../state/sources.ts';
 import type { Sql } from '../state/sql.ts';
 import { askSweep } from '../state/sweeps.ts';
 import { beginBase } from '../state/void-base.ts';
@@ -27,6 +27,7 @@ export async function keepFieldFaults(
   await keepDrifts(sql, table, FIELD_FAULTS, drifts);
   if (back.length === 0) return [];
   for (const field of back) await beginBase(sql, table, field);
+  await forgetWatermark(sql, table);
   await askSweep(sql, table);
   await compareAgain(sql, [table]);
   return back;

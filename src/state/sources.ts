@@ -102,12 +102,22 @@ export async function tableOfSource(sql: Sql, dataSource: DataSourceId | null): 
   return row?.table ?? null;
 }
 
-/** The watermark never goes back. */
-export async function saveWatermark(sql: Sql, table: TableName, watermark: Date): Promise<void> {
+/** The watermark moves on from where it was when a poll began, unless it was forgotten meanwhile. It never goes back. */
+export async function saveWatermark(
+  sql: Sql,
+  { table, watermark: from }: Pick<Source, 'table' | 'watermark'>,
+  watermark: Date,
+): Promise<void> {
   await sql.query(
-    'update pgnotion.data_sources set watermark = greatest(watermark, $2) where table_name = $1',
-    [table, watermark],
+    `update pgnotion.data_sources set watermark = greatest(watermark, $2)
+      where table_name = $1 and ($3::timestamptz is null or watermark is not null)`,
+    [table, watermark, from],
   );
+}
+
+/** What polls have read of a table says nothing of a field that it went without: the next one reads all pages. */
+export async function forgetWatermark(sql: Sql, table: TableName): Promise<void> {
+  await sql.query('update pgnotion.data_sources set watermark = null where table_name = $1', [table]);
 }
 
 /** The data source has been read whole. */

@@ -133,7 +133,7 @@ export async function pollOnce(
 ): Promise<Polled> {
   // Nothing is delivered before the pages that may exist already are known, so the first reading is not put off.
   if (source.sweptAt === null) {
-    await beginWatermark(context, table, source);
+    await beginWatermark(context, source);
     const met = await contactOf(context.store, table.name);
     if (met === null) await sweep(context, table, { priority: 'poll', signal });
     else await pursueContact(context, table, source, signal);
@@ -146,11 +146,11 @@ export async function pollOnce(
   return 'all';
 }
 
-async function beginWatermark(context: InboundContext, table: ResolvedTable, source: Source): Promise<void> {
+async function beginWatermark(context: InboundContext, source: Source): Promise<void> {
   if (source.watermark !== null) return;
   // What is edited from here on lies behind it, and the next poll sees it.
   const watermark = context.clock.atLeast() ?? (await newestEdit(context, source));
-  if (watermark !== null) await context.store.transaction((sql) => saveWatermark(sql, table.name, watermark));
+  if (watermark !== null) await context.store.transaction((sql) => saveWatermark(sql, source, watermark));
 }
 
 async function newestEdit(context: InboundContext, source: Source): Promise<Date | null> {
@@ -180,7 +180,7 @@ async function pollWhole(context: InboundContext, table: ResolvedTable, source: 
   for (const page of await inTime(context, others))
     await inspectAgain(context, { name: table.name, page, edit: null });
   context.looks.readWhole(table.name, startedAt);
-  await moveWatermark(context, source, watermark, IDLE_STEP_MS);
+  await moveWatermark(context, table, source, { to: watermark, stepMs: IDLE_STEP_MS });
 }
 
 /** Those of these pages that did not fail of late. */
@@ -196,7 +196,10 @@ async function pollEdited(context: InboundContext, table: ResolvedTable, source:
   if (newest !== null && newest.polled !== 'all') return newest.polled;
   const { watermark, seen } = newest ?? (await readFrom(context, table, source, from));
   // What was seen will be seen again from here; if it was nothing, staying costs nothing.
-  await moveWatermark(context, source, watermark, seen.size > 0 ? STEP_MS : IDLE_STEP_MS);
+  await moveWatermark(context, table, source, {
+    to: watermark,
+    stepMs: seen.size > 0 ? STEP_MS : IDLE_STEP_MS,
+  });
   return 'all';
 }
 
@@ -250,11 +253,14 @@ const STEP_MS = 60_000;
 const IDLE_STEP_MS = 300_000;
 
 async function moveWatermark(
-  { store }: InboundContext,
-  { table, watermark: old }: Source,
-  watermark: Date | null,
-  stepMs: number,
+  { store, tables }: InboundContext,
+  table: ResolvedTable,
+  source: Source,
+  { to: watermark, stepMs }: { readonly to: Date | null; readonly stepMs: number },
 ): Promise<void> {
+  const { watermark: old } = source;
   if (watermark === null || (old !== null && watermark.getTime() - old.getTime() < stepMs)) return;
-  await store.transaction((sql) => saveWatermark(sql, table, watermark));
+  // What has been read without a field that is back by now has not been read of it.
+  if (tables.get(table.name) !== table) return;
+  await store.transaction((sql) => saveWatermark(sql, source, watermark));
 }

@@ -15,6 +15,7 @@ import { tagSecret } from '../../src/state/secret.ts';
 import {
   compareAgain,
   forgetProgress,
+  forgetWatermark,
   markBackfilled,
   markSwept,
   readSources,
@@ -79,7 +80,7 @@ test('a new data source starts from nothing seen', async () => {
 describe('saving it again', () => {
   const seen = async (): Promise<void> => {
     await saveSource(sql, source);
-    await saveWatermark(sql, suppliers, at(1));
+    await saveWatermark(sql, { table: suppliers, watermark: null }, at(1));
     await markSwept(sql, suppliers);
     await markBackfilled(sql, suppliers, (await readSources(sql)).get(suppliers)?.compares ?? 0);
   };
@@ -128,14 +129,24 @@ function without(value: object, name: string): object {
 
 test('a watermark never goes back, and says nothing of sweeps', async () => {
   await saveSource(sql, source);
-  await saveWatermark(sql, suppliers, at(5));
-  await saveWatermark(sql, suppliers, at(3));
+  await saveWatermark(sql, { table: suppliers, watermark: null }, at(5));
+  await saveWatermark(sql, { table: suppliers, watermark: null }, at(3));
   expect(await read()).toMatchObject({ watermark: at(5), sweptAt: null });
   await markSwept(sql, suppliers);
   const swept = await read();
   expect([swept?.watermark, swept?.sweptAt]).toEqual([at(5), expect.any(Date)]);
-  await saveWatermark(sql, suppliers, at(6));
+  await saveWatermark(sql, { table: suppliers, watermark: null }, at(6));
   expect(await read()).toMatchObject({ watermark: at(6), sweptAt: swept?.sweptAt });
+});
+
+test('a poll that began before the watermark was forgotten does not set it again', async () => {
+  await saveSource(sql, source);
+  await saveWatermark(sql, { table: suppliers, watermark: null }, at(5));
+  await forgetWatermark(sql, suppliers);
+  await saveWatermark(sql, { table: suppliers, watermark: at(5) }, at(6));
+  expect(await read()).toMatchObject({ watermark: null });
+  await saveWatermark(sql, { table: suppliers, watermark: null }, at(7));
+  expect(await read()).toMatchObject({ watermark: at(7) });
 });
 
 test('after a lost slot everything is looked at again', async () => {

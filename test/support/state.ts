@@ -67,7 +67,7 @@ export async function addSource(sql: Sql, table: TableName, number: number): Pro
     mapping: 'm',
   };
   await saveSource(sql, source);
-  await saveWatermark(sql, table, new Date(0));
+  await saveWatermark(sql, { table, watermark: null }, new Date(0));
   await markSwept(sql, table);
   await markBackfilled(sql, table, 0);
 }

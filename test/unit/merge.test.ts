@@ -180,6 +180,8 @@ describe('mergeField', () => {
     const empty = { ...made, encoded: { kind: 'value', value: null } } as const;
     expect(mergeField(empty, nobody)).toEqual({ kind: 'to-row', conflict: false });
     expect(mergeField({ ...empty, page: null }, nobody)).toEqual({ kind: 'agree' });
+    const list = { ...made, row: '{}', encoded: { kind: 'value', value: [] } } as const;
+    expect(mergeField({ ...list, page: ['typed'] }, nobody)).toEqual({ kind: 'to-row', conflict: false });
     // A row that a default has filled meanwhile, or that was changed, is the record.
     expect(mergeField({ ...made, baseRow: '1', row: '1' }, nobody)).toMatchObject({ kind: 'to-page' });
     expect(mergeField({ ...made, row: '1' }, nobody)).toMatchObject({ kind: 'to-page' });
