@@ -17,23 +17,29 @@ export type UnseenMove =
   /** Gone is all that the database of this synced table cannot hold, which has a record id of its own. */
   | { readonly kind: 'likely'; readonly lost: readonly string[]; readonly through: TableName };
 
-const NONE: UnseenMove = { kind: 'none' };
-
 /** A person may well empty one property; all of several that another database lacks is another matter. */
 const FEWEST_LOSSES = 2;
 
-/**
- * Compares a page with its base. `image` holds what the page is taken to relate to, as targets in the trash that Notion only
- * does not show; `shown` is the page as Notion shows it: a relation that a move emptied must not pass for one of those.
- * `schemas` are what is known of the data sources of all synced tables.
- */
-export function unseenMove(
-  { name, fields, idProperty }: Pick<ResolvedTable, 'name' | 'fields' | 'idProperty'>,
+/** A page as it was just seen. */
+type Seen = {
+  /** Holds what the page is taken to relate to, as targets in the trash that Notion only does not show. */
+  readonly image: PageImage;
+  /** The page as Notion shows it: a relation that a move emptied must not pass for one of those. */
+  readonly shown: PageImage;
+};
+
+type Moved = Pick<ResolvedTable, 'name' | 'fields' | 'idProperty'>;
+
+/** Fields that had a value, and those of them that are empty now, if they are so many that a move may be behind it. */
+type Losses = { readonly held: readonly ResolvedField[]; readonly lost: readonly string[] };
+
+/** What a page has lost together; null if it is too little to tell of a move. `mine` is what is known of its table's data source. */
+export function lostTogether(
+  { fields }: Moved,
   base: PageImage,
-  { image, shown }: { readonly image: PageImage; readonly shown: PageImage },
-  schemas: ReadonlyMap<TableName, KnownSchema>,
-): UnseenMove {
-  const mine = schemas.get(name) ?? {};
+  { image }: Pick<Seen, 'image'>,
+  mine: KnownSchema,
+): Losses | null {
   const fallbacks = fallbacksOf(fields, mine);
   const held = fields.filter(({ property, type }) => {
     const value = base[property] ?? null;
@@ -45,17 +51,33 @@ export function unseenMove(
   const lost = clearedFields(held, base, image, fallbacks)
     .filter(({ property, type }) => type === 'status' || isEmptyValue(image[property] ?? null))
     .map(({ property }) => property);
-  if (lost.length < FEWEST_LOSSES) return NONE;
+  return lost.length < FEWEST_LOSSES ? null : { held, lost };
+}
+
+/** Compares a page with its base. `schemas` are what is known of the data sources of all tables. */
+export function unseenMove(
+  table: Moved,
+  base: PageImage,
+  seen: Seen,
+  schemas: ReadonlyMap<TableName, KnownSchema>,
+): UnseenMove {
+  const { name, idProperty } = table;
+  const mine = schemas.get(name) ?? {};
+  const losses = lostTogether(table, base, seen, mine);
+  if (losses === null) return { kind: 'none' };
+  const { held, lost } = losses;
   if (lost.includes(idProperty)) return { kind: 'certain', lost };
   for (const [through, schema] of schemas) {
     if (through === name) continue;
     const unheld = held.filter((field) => !canHold(schema, mine, field)).map(({ property }) => property);
     const gone = unheld.filter((property) => lost.includes(property));
     // What has another value by now was typed after the page came back.
-    const isAllGone = unheld.every((property) => !sameJson(shown[property] ?? null, base[property] ?? null));
+    const isAllGone = unheld.every(
+      (property) => !sameJson(seen.shown[property] ?? null, base[property] ?? null),
+    );
     if (isAllGone && gone.length >= FEWEST_LOSSES) return { kind: 'likely', lost: gone, through };
   }
-  return NONE;
+  return { kind: 'none' };
 }
 
 /** Whether a data source would keep what a page of another one has in this field. A title is always kept. */

@@ -6,11 +6,13 @@ import { readPage } from '../model/page.ts';
 import { without } from '../model/pick.ts';
 import type { KnownSchema } from '../model/schema/known.ts';
 import { fallbacksOf } from '../model/schema/options.ts';
-import { type UnseenMove, unseenMove } from '../model/unseen-move.ts';
+import { lostTogether, type UnseenMove, unseenMove } from '../model/unseen-move.ts';
 import type { NotionPage } from '../notion/client.ts';
 import { holdClearings, lostOnTheWay } from '../state/clearings.ts';
+import { readKnown } from '../state/properties.ts';
 import type { SyncRecord } from '../state/records.ts';
-import type { Source } from '../state/sources.ts';
+import { readSources, type Source } from '../state/sources.ts';
+import type { Store } from '../state/sql.ts';
 import { voidRecord } from '../state/void-base.ts';
 import type { SyncContext } from './context.ts';
 
@@ -27,18 +29,29 @@ type Seen = {
   readonly image: PageImage;
 };
 
-/** What is known of the data sources of all tables. */
-export const schemasOf = ({
-  tables,
-  schema,
-}: Pick<SyncContext, 'tables' | 'schema'>): ReadonlyMap<TableName, KnownSchema> =>
-  new Map([...tables.keys()].map((name) => [name, schema.known(name)]));
+/**
+ * What is known of the data sources of all tables, as it is stored: one that cannot be synced now, because its table was renamed,
+ * say, or that nobody has polled since the start, is a place that pages are moved through all the same.
+ */
+async function schemasOf(store: Store): Promise<ReadonlyMap<TableName, KnownSchema>> {
+  const schemas = new Map<TableName, KnownSchema>();
+  for (const { table, dataSource } of (await readSources(store)).values())
+    schemas.set(table, await readKnown(store, table, dataSource));
+  return schemas;
+}
 
 /** What a page tells of a move to another database and back that nobody saw. */
-const moveOf = (context: SyncContext, { table, source, page, image }: Seen, record: Linked): UnseenMove => {
+async function moveOf(
+  { store, schema }: SyncContext,
+  { table, source, page, image }: Seen,
+  record: Linked,
+): Promise<UnseenMove> {
+  // Hardly any look shows such a page.
+  if (lostTogether(table, record.basePage, { image }, schema.known(table.name)) === null)
+    return { kind: 'none' };
   const shown = readPage(table, source.properties, page.properties).image;
-  return unseenMove(table, record.basePage, { image, shown }, schemasOf(context));
-};
+  return unseenMove(table, record.basePage, { image, shown }, await schemasOf(store));
+}
 
 /**
  * The record without the base of what its page lost together with its record id, on its way through a database that nobody
@@ -46,7 +59,7 @@ const moveOf = (context: SyncContext, { table, source, page, image }: Seen, reco
  */
 export async function withoutMoveLosses(context: SyncContext, seen: Seen, record: Linked): Promise<Linked> {
   const { table, page } = seen;
-  const move = moveOf(context, seen, record);
+  const move = await moveOf(context, seen, record);
   if (move.kind !== 'certain') return record;
   context.log.info(
     { table: table.name, key: record.key, page: page.id, fields: move.lost },
@@ -67,7 +80,7 @@ export async function holdMoveLosses(
   names: readonly string[],
 ): Promise<TableName | null> {
   const { table, page, image } = seen;
-  const move = moveOf(context, seen, record);
+  const move = await moveOf(context, seen, record);
   if (move.kind !== 'likely') return null;
   const { lost, through } = move;
   const fields = table.fields.filter(

@@ -186,6 +186,24 @@ test('invariant 15: the same where the row changes some of it before anybody loo
   await soon(async () => (await sides.failures()).length === 0);
 });
 
+test('invariant 15: a database that is not synced at the moment is one that pages are moved through as well', async () => {
+  const page = await sides.pageOf('orders', '6');
+  await stack.stop();
+  await sides.sql('alter table parts rename to away');
+  awayAndBack(page, parts);
+  await stack.start();
+  await soon(
+    async () =>
+      (await sides.sql(`select from pgnotion.guarded_changes where key = '6' and field = 'Notes'`)).length ===
+      1,
+  );
+  expect(await row(6)).toMatchObject(kept(6));
+  await sides.sql('alter table away rename to parts');
+  await sides.sql(`select pgnotion.reject_guarded('orders', '6')`);
+  await shows(page, { Amount: 6, Notes: 'a note', Due: '2026-03-01' });
+  await soon(async () => (await sides.failures()).length === 0);
+});
+
 test('invariant 4: a person who empties some properties, or the record id alone, is taken at their word', async () => {
   const [some, id] = [await sides.pageOf('orders', '5'), await sides.pageOf('orders', '6')];
   sides.edit(some, { Notes: typed('rich_text', null), Due: typed('date', null) });
