@@ -13,8 +13,8 @@ const CORE = ['test/pg/**/*.test.ts', 'test/sandbox/**/*.test.ts', ...CORE_FLOWS
 export default defineConfig({
   test: {
     globalSetup: ['test/support/global-setup.ts'],
-    // Each file brings up databases and daemons of its own, and mostly waits for them: two cores carry four at a time.
-    maxWorkers: 4,
+    // Each file brings up databases and daemons of its own, and often waits for them: four at a time leave two cores idle now and then.
+    maxWorkers: 5,
     sequence: { sequencer: LongestFirst },
     projects: [
       { test: { name: 'unit', include: UNIT, ...patience } },

@@ -8,9 +8,9 @@ const given = process.env.KILLS === undefined ? null : Number(process.env.KILLS)
 const SEED = Number(process.env.KILL_SEED ?? 0);
 
 const servers = [
-  ['the embedded PostgreSQL', startOwnPostgres, 'pgoutput', true, given ?? 14],
-  ['PostgreSQL 15', startDebianPostgres15, 'pgoutput', inject('hasPostgres15'), given ?? 6],
-  ['PostgreSQL 15 and wal2json', startDebianPostgres15, 'wal2json', inject('hasWal2json'), given ?? 6],
+  ['the embedded PostgreSQL', startOwnPostgres, 'pgoutput', true, given ?? 10],
+  ['PostgreSQL 15', startDebianPostgres15, 'pgoutput', inject('hasPostgres15'), given ?? 5],
+  ['PostgreSQL 15 and wal2json', startDebianPostgres15, 'wal2json', inject('hasWal2json'), given ?? 5],
 ] as const;
 
 for (const [name, start, plugin, there, kills] of servers) {
