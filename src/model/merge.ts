@@ -2,7 +2,7 @@ import type { PageImage, PageValue, RowImage, SqlText } from './change.ts';
 import type { ElementRules, Encoded } from './codecs/codec.ts';
 import { sameJson } from './json.ts';
 import { goesToNotion, goesToPostgres, type ResolvedField } from './mapping.ts';
-import { type SetChange, setChange, withChange } from './sets.ts';
+import { type SetChange, setChange, withChange, withoutChange } from './sets.ts';
 
 /** What is to be done with one field. */
 export type FieldVerdict =
@@ -147,24 +147,39 @@ function mergedSets(state: FieldState): MergedSets | null {
   };
 }
 
+/** A write of ours whose answer never came: what it sent, what the page held before it, and the row that it was made from. */
+export type LostWrite = { readonly sent: PageImage; readonly before: PageImage; readonly row: RowImage };
+
+/** Bases of both sides, of some fields. */
+export type Bases = { readonly page: PageImage; readonly row: RowImage };
+
 /**
- * The fields that hold what one of our own lost writes sent: a write whose answer never came may be on the page, and
- * must not pass for a person's edit. The row's value belongs there.
+ * The bases of the fields that hold what one of our own lost writes sent: it may be on the page, and must not pass for a
+ * person's edit. The row's value belongs there. Of a set, what a person had changed before the write, which carried it on, is
+ * still news for the row.
  */
 export function ownWrites(
   fields: readonly ResolvedField[],
   base: PageImage,
   page: PageImage,
-  writes: readonly PageImage[],
-): string[] {
-  const ours = changedOnPage(fields, base, page).filter(({ property, codec }) => {
+  writes: readonly LostWrite[],
+): Bases {
+  const own: { page: Record<string, PageValue>; row: Record<string, SqlText> } = { page: {}, row: {} };
+  for (const { property, codec, shape } of changedOnPage(fields, base, page)) {
     const value = page[property];
-    return (
-      value !== undefined &&
-      writes.some((sent) => property in sent && codec.same(sent[property] ?? null, value))
+    const write = writes.find(
+      ({ sent }) => value !== undefined && property in sent && codec.same(sent[property] ?? null, value),
     );
-  });
-  return ours.map(({ property }) => property);
+    if (write === undefined || value === undefined) continue;
+    own.page[property] = value;
+    const [was, before] = [base[property], write.before[property]];
+    if (!shape.array || codec.elements === undefined || was === undefined || before === undefined) continue;
+    const change = setChange(was, before, codec.elements);
+    if (change.added.length + change.removed.length === 0 || !(property in write.row)) continue;
+    own.page[property] = withoutChange(value, change, codec.elements);
+    own.row[property] = write.row[property] ?? null;
+  }
+  return own;
 }
 
 /**

@@ -1,5 +1,6 @@
 import type { Json, PageImage, RowImage } from '../model/change.ts';
 import type { PageId, RowKey, TableName } from '../model/ids.ts';
+import type { LostWrite } from '../model/merge.ts';
 import type { PageExtras } from '../model/page.ts';
 import { settledAgeMs } from '../model/unanswered.ts';
 import { healOf } from './heals.ts';
@@ -209,14 +210,13 @@ export async function wasDeletedHere(sql: Sql, page: PageId): Promise<boolean> {
  * What was sent to this record's page and never heard of again, newest first. The caller holds the record's lock, so
  * none of it is under way.
  */
-export async function doubtfulWrites(sql: Sql, table: TableName, key: RowKey): Promise<PageImage[]> {
-  const rows = await sql.query<{ after: PageImage }>(
-    `select after from pgnotion.operations
+export function doubtfulWrites(sql: Sql, table: TableName, key: RowKey): Promise<LostWrite[]> {
+  return sql.query<LostWrite>(
+    `select after as sent, coalesce(before, '{}') as before, coalesce(row_after, '{}') as "row" from pgnotion.operations
       where table_name = $1 and key = $2 and direction = 'to-notion' and kind in ('create', 'update')
         and status in ('started', 'unknown') order by id desc limit 10`,
     [table, key],
   );
-  return rows.map((row) => row.after);
 }
 
 /**

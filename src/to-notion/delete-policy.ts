@@ -4,7 +4,6 @@ import { LOOK_MARK } from '../model/edit-command.ts';
 import type { PageId } from '../model/ids.ts';
 import { goesToPostgres } from '../model/mapping.ts';
 import { changedOnPage, ownWrites } from '../model/merge.ts';
-import { pick } from '../model/pick.ts';
 import type { CompletePage } from '../notion/pages.ts';
 import { decideConflict, holdConflict, liveConflicts } from '../state/conflicts.ts';
 import { editTimesOf } from '../state/edit-times.ts';
@@ -99,6 +98,6 @@ export async function deletedPageRequest(
   if (changedOnPage(fields, record.basePage, now.image).length === 0) return null;
   const writes = await doubtfulWrites(context.store, table.name, entry.key);
   const own = ownWrites(table.fields, record.basePage, now.image, writes);
-  const base: PageImage = { ...record.basePage, ...pick(now.image, own) };
+  const base: PageImage = { ...record.basePage, ...own.page };
   return changedOnPage(fields, base, now.image).length === 0 ? null : now;
 }

@@ -2,7 +2,7 @@ import type { PageImage } from '../model/change.ts';
 import type { LiveConflict } from '../model/conflict-lifecycle.ts';
 import { sameJson } from '../model/json.ts';
 import type { ResolvedTable } from '../model/mapping.ts';
-import { changedInRow, changedOnPage, ownWrites } from '../model/merge.ts';
+import { type Bases, changedInRow, changedOnPage, ownWrites } from '../model/merge.ts';
 import { pick } from '../model/pick.ts';
 import { type PagePlan, type PageState, planPage } from '../model/plan.ts';
 import { leaveOut, refusedIn } from '../model/refused-field.ts';
@@ -66,13 +66,14 @@ export async function updatePage(
   const record = now === null ? found : await afterUnseenActs(context, delivery, found, now);
   const pageNow = { page: now?.image ?? record.basePage, seen: now !== null };
   const { page } = pageNow;
-  const own = await ownFields(context, delivery, record, page);
+  const ours = await ownFields(context, delivery, record, page);
+  const own = Object.keys(ours.page);
   const edit = await seenEdit(context, table, { record, now, own });
   const judges = judging(delivery, page, edit, conflicts);
   const planned = planPage({
     ...judgedBy(conflicts, table, page, second),
     table,
-    base: { row: record.baseRow, page: { ...record.basePage, ...pick(page, own) } },
+    base: { row: { ...record.baseRow, ...ours.row }, page: { ...record.basePage, ...ours.page } },
     row: delivery.row,
     ...pageNow,
     restore: [...entry.restore, ...own],
@@ -100,10 +101,7 @@ export async function updatePage(
   return concludeUnwritten(context, delivery, record, { plan, look, judges });
 }
 
-/**
- * The record as a page counts that may have lost values in another database, or by an act on the schema that nobody saw. What the row has changed is written in any case;
- * what it has not would be taken for a person's edit afterwards.
- */
+/** The record as a page counts that may have lost values unseen: what the row has not changed would pass for an edit afterwards. */
 async function afterUnseenActs(
   context: DeliverContext,
   { table, source, row, entry }: Delivery,
@@ -271,8 +269,8 @@ async function ownFields(
   { entry, table }: Delivery,
   record: Linked,
   page: PageImage,
-): Promise<string[]> {
-  if (changedOnPage(table.fields, record.basePage, page).length === 0) return [];
+): Promise<Bases> {
+  if (changedOnPage(table.fields, record.basePage, page).length === 0) return { page: {}, row: {} };
   const writes = await doubtfulWrites(context.store, table.name, entry.key);
   return ownWrites(table.fields, record.basePage, page, writes);
 }

@@ -16,12 +16,13 @@ export async function withoutOurWrites(
   const writes = await doubtfulWrites(context.store, table.name, record.key);
   if (writes.length === 0) return record;
   const own = ownWrites(table.fields, record.basePage, image, writes);
-  const seen = Object.fromEntries(own.map((name) => [name, image[name] ?? null]));
+  const fields = Object.keys(own.page);
   await context.store.transaction(async (sql) => {
-    await advanceBase(sql, record, { row: {}, page: seen, pageEditedAt: page.lastEditedTime });
+    await advanceBase(sql, record, { ...own, pageEditedAt: page.lastEditedTime });
     await closeDoubts(sql, table.name, record.key, page.askedAt);
-    if (own.length > 0) await markRestore(sql, { table: table.name, key: record.key, fields: own });
+    if (fields.length > 0) await markRestore(sql, { table: table.name, key: record.key, fields });
   });
-  if (own.length > 0) context.onDirty();
-  return { ...record, basePage: { ...record.basePage, ...seen } };
+  if (fields.length > 0) context.onDirty();
+  const { basePage, baseRow } = record;
+  return { ...record, basePage: { ...basePage, ...own.page }, baseRow: { ...baseRow, ...own.row } };
 }

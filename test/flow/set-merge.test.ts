@@ -10,7 +10,7 @@ const schema = `
     asked text[], single text);
   insert into tags select 't' || i, 'Tag ' || i from generate_series(1, 5) i;
   insert into posts select i, 'Post ' || i, '{b,a}', '{a,b}', '{t1,t2}', '{https://x.example/a}', '{a,b}', 'a'
-    from generate_series(1, 6) i`;
+    from generate_series(1, 7) i`;
 
 const config: ConfigInput = {
   tables: {
@@ -124,6 +124,26 @@ describe.each([
     await soon(() => expect(sides.shown(page, 'Pinned')).toEqual(['a', 'b', 'd']) ?? true);
     await stack.settled();
     expect(await array(5, 'pinned')).toEqual(['a', 'b', 'd']);
+  });
+
+  test('invariant 4: a write that carried on what a person had added, and whose answer was lost, does not make it the row’s to take away', async () => {
+    const page = await sides.pageOf('posts', '7');
+    const { faults } = stack.sandbox.control;
+    const failing = { kind: 'status', status: 503, when: 'before' } as const;
+    faults.add({ match: { operation: 'pages.update' }, times: 1, action: { kind: 'reset', when: 'after' } });
+    // Nobody can look what became of it until the row is another one.
+    faults.add({ match: { operation: 'pages.retrieve' }, times: null, skip: 1, action: failing });
+    faults.add({ match: { operation: 'dataSources.query' }, times: null, action: failing });
+    sides.edit(page, { Labels: typed('multi_select', ['a', 'b', 'typed']) });
+    await sides.sql(`update posts set labels = '{b,a,first}' where id = 7`);
+    await soon(() => (sides.shown(page, 'Labels') as string[]).includes('first'));
+    await sides.sql(`update posts set labels = '{b,second}' where id = 7`);
+    faults.clear();
+    const both = ['b', 'second', 'typed'];
+    await soon(async () => expect((await array(7, 'labels')).toSorted()).toEqual(both) ?? true);
+    await soon(() => expect((sides.shown(page, 'Labels') as string[]).toSorted()).toEqual(both) ?? true);
+    await stack.settled();
+    expect(await open()).toEqual([]);
   });
 
   test('invariant 5: afterwards nothing is left to do', async () => {
