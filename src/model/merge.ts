@@ -61,7 +61,7 @@ export function mergeField(state: FieldState, judge: () => Judgement): FieldVerd
   if (!goesToPostgres(state.field))
     return goesToNotion(state.field) ? { kind: 'to-page', conflict: false } : { kind: 'rest' };
   if (!goesToNotion(state.field)) return fromNotionOnly(state);
-  if (state.basePage === undefined) return { kind: withoutBase(state), conflict: false };
+  if (state.basePage === undefined) return withoutBase(state);
   if (!page) return { kind: 'to-page', conflict: false };
   if (!row) return { kind: 'to-row', conflict: false };
   const sets = mergedSets(state);
@@ -80,15 +80,18 @@ export function mergeField(state: FieldState, judge: () => Judgement): FieldVerd
 }
 
 /**
- * Whose value counts while the field has no base (void, or never there): PostgreSQL is the system of record, since nobody
- * can tell who changed what. Only a row that was made while the field could not be read, and is still empty there (an empty list is
- * no value), takes what the page shows: its base then knows the row's side alone.
+ * Whose value counts while the page has no base (void, or never there): PostgreSQL is the system of record, since nobody can tell
+ * who changed what. Only where the base knows the row's side, so that the row never had what the page shows (a row made while
+ * the field could not be read), the page has a say: a row that is still empty there (an empty list is no value) takes its
+ * value, and of a set each side gets the other's elements.
  */
-function withoutBase(state: FieldState): 'to-page' | 'to-row' {
-  const { row, encoded } = state;
+function withoutBase(state: FieldState): FieldVerdict {
+  const { row, encoded, baseRow, page, restore } = state;
+  if (baseRow === undefined || restore || isEmptyValue(page)) return { kind: 'to-page', conflict: false };
   const isEmpty = row === null || (encoded.kind === 'value' && isEmptyValue(encoded.value));
-  const untouched = state.baseRow === null && isEmpty && !state.restore;
-  return untouched && !isEmptyValue(state.page) ? 'to-row' : 'to-page';
+  if (baseRow === null && isEmpty) return { kind: 'to-row', conflict: false };
+  const sets = mergedSets(state);
+  return sets === null ? { kind: 'to-page', conflict: false } : { kind: 'merge', sets };
 }
 
 /**
@@ -131,20 +134,34 @@ export type MergedSets = {
  * such a case.
  */
 function mergedSets(state: FieldState): MergedSets | null {
-  const { field, basePage, encoded, decided } = state;
+  const { field, encoded, decided } = state;
   const rules = field.shape.array ? field.codec.elements : undefined;
   const named = field.conflict === 'postgres' || field.conflict === 'notion';
-  const base = state.encodedBase();
-  if (rules === undefined || named || decided || basePage === undefined || !rowChanged(state)) return null;
-  if (encoded.kind === 'refused' || base === null || base.kind === 'refused') return null;
-  const pageChange = setChange(basePage, state.page, rules);
+  if (rules === undefined || named || decided || encoded.kind === 'refused') return null;
+  const base = setBases(state);
+  if (base === null) return null;
+  const pageChange = setChange(base.page, state.page, rules);
   return {
-    toPage: withChange(state.page, setChange(base.value, encoded.value, rules), rules),
+    toPage: withChange(state.page, setChange(base.row, encoded.value, rules), rules),
     toRow: withChange(encoded.value, pageChange, rules),
-    baseOfRow: withChange(base.value, pageChange, rules),
+    baseOfRow: withChange(base.row, pageChange, rules),
     pageChange,
     rules,
   };
+}
+
+/**
+ * What the changes of both sides of a set are counted from, as a page's values; null if nobody can tell. Without a base of the
+ * page, neither side ever had the other's elements: both begin empty. Without one of the row, the page's base is what was
+ * made of the row as it was then. A first meeting that waits for a person has a page's base that is no list.
+ */
+function setBases(state: FieldState): { readonly row: PageValue; readonly page: PageValue } | null {
+  const { basePage, baseRow } = state;
+  if (basePage === undefined) return { row: [], page: [] };
+  if (baseRow === undefined) return Array.isArray(basePage) ? { row: basePage, page: basePage } : null;
+  const base = state.encodedBase();
+  if (base === null || base.kind === 'refused' || !rowChanged(state)) return null;
+  return { row: base.value, page: basePage };
 }
 
 /** A write of ours whose answer never came: what it sent, what the page held before it, and the row that it was made from. */

@@ -102,7 +102,7 @@ export function judgeCell(state: FieldState): CellVerdict {
       return differs('cell', noteOf(state, 'the row lacks the value of the page'));
     case 'merge':
     case 'held':
-      return differs('cell', 'both sides changed since they last agreed');
+      return differs('cell', noteOf(state, 'both sides changed since they last agreed'));
     default:
       return verdict satisfies never;
   }

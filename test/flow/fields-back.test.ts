@@ -81,3 +81,15 @@ test('invariant 15: an empty list of a row that was made while its column was aw
   await settled();
   expect(sides.shown(page, 'Tags')).toEqual(['typed']);
 });
+
+test('invariant 15: the elements of a row that was made while its column was away are on both sides with those of its page', async () => {
+  await away();
+  await sides.sql(`insert into goods (id, name, away) values (101, 'made with elements', '{row}')`);
+  const page = await soon(async () => await sides.pageOf('goods', '101').catch(() => null));
+  sides.edit(page, { Tags: typed('multi_select', ['page']) });
+  await sides.sql(`alter table goods rename away to tags`);
+  await soon(async () => expect((await tagsOf(101))?.toSorted()).toEqual(['page', 'row']) ?? true);
+  await soon(() => expect([sides.shown(page, 'Tags')].flat().toSorted()).toEqual(['page', 'row']) ?? true);
+  await settled();
+  expect(await sides.sql('select fields from pgnotion.open_conflicts')).toEqual([]);
+});

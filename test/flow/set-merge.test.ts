@@ -146,6 +146,26 @@ describe.each([
     expect(await open()).toEqual([]);
   });
 
+  test('invariant 4: a page whose creation got no answer, written in by a person before it is found, keeps that beside what the row became', async () => {
+    const { faults } = stack.sandbox.control;
+    const failing = { kind: 'status', status: 503, when: 'before' } as const;
+    faults.add({ match: { operation: 'pages.create' }, times: 1, action: { kind: 'reset', when: 'after' } });
+    faults.add({ match: { operation: 'dataSources.query' }, times: null, action: failing });
+    await sides.sql(`insert into posts (id, title, labels) values (8, 'Post 8', '{sent,gone}')`);
+    const source = await sides.source('posts');
+    const named = () =>
+      stack.sandbox.control.pages(source).find(({ id }) => sides.shown(id, 'Title') === 'Post 8');
+    const page = await soon(() => named()?.id);
+    sides.edit(page, { Labels: typed('multi_select', ['sent', 'gone', 'typed']) });
+    await sides.sql(`update posts set labels = '{sent,added}' where id = 8`);
+    faults.clear();
+    const both = ['added', 'sent', 'typed'];
+    await soon(async () => expect((await array(8, 'labels')).toSorted()).toEqual(both) ?? true);
+    await soon(() => expect((sides.shown(page, 'Labels') as string[]).toSorted()).toEqual(both) ?? true);
+    await stack.settled();
+    expect(await open()).toEqual([]);
+  });
+
   test('invariant 5: afterwards nothing is left to do', async () => {
     const page = await sides.pageOf('posts', '1');
     await sides.sql(`update posts set title = title || '!' where id = 1`);

@@ -41,13 +41,17 @@ const field = (
 
 function verdict(
   one: ReturnType<typeof field>,
-  values: { readonly base: readonly [string, unknown]; readonly row: string; readonly page: unknown },
-  decided = false,
+  values: {
+    readonly base: readonly [string | null | undefined, unknown];
+    readonly row: string;
+    readonly page: unknown;
+  },
+  { decided = false, restore = false } = {},
 ): FieldVerdict {
-  const image = (value: unknown): PageImage => ({ Tags: value }) as PageImage;
-  const base = { row: { Tags: values.base[0] } as RowImage, page: image(values.base[1]) };
+  const image = (value: unknown) => (value === undefined ? {} : { Tags: value }) as PageImage & RowImage;
+  const base = { row: image(values.base[0]), page: image(values.base[1]) };
   const sides = { base, row: { Tags: values.row }, page: image(values.page), lookups };
-  return mergeField(fieldState(sides, one, { restore: false, decided }), () => 'hold');
+  return mergeField(fieldState(sides, one, { restore, decided }), () => 'hold');
 }
 
 const CHANGED = { base: ['{b,a}', ['a', 'b']], row: '{b,a,d}', page: ['a', 'b', 'c'] } as const;
@@ -84,10 +88,36 @@ test('one side takes an element away and the other adds one; both take the same 
   });
 });
 
+test('invariant 6: of a set that only one side has a base of, neither side loses what it alone put there', () => {
+  const tags = field('multi_select');
+  const made = { base: [null, undefined], row: '{a}', page: ['b'] } as const;
+  const both = { kind: 'merge', sets: { toPage: ['a', 'b'], toRow: ['a', 'b'] } } as const;
+  expect(verdict(tags, made)).toMatchObject(both);
+  // A default that the row was made with, where its page did not show the field.
+  expect(verdict(tags, { ...made, base: ['{a}', undefined] })).toMatchObject(both);
+  // The page was made of a row that has changed since, and a person has written in it.
+  expect(verdict(tags, { ...made, base: [undefined, ['old']], page: ['old', 'b'] })).toMatchObject(both);
+  expect(verdict(tags, { ...made, base: [undefined, ['old']], page: ['old'] })).toMatchObject({
+    kind: 'to-page',
+  });
+});
+
+test('a set without any base, one that the page shows nothing of, or one that a side is named for is the row’s', () => {
+  const made = { base: [null, undefined], row: '{a}', page: ['b'] } as const;
+  const toPage = { kind: 'to-page', conflict: false };
+  expect(verdict(field('multi_select'), { ...made, base: [undefined, undefined] })).toEqual(toPage);
+  expect(verdict(field('multi_select'), { ...made, page: [] })).toEqual(toPage);
+  expect(verdict(field('multi_select'), made, { restore: true })).toEqual(toPage);
+  expect(verdict(field('multi_select'), made, { decided: true })).toEqual(toPage);
+  expect(verdict(field('multi_select', undefined, 'postgres'), made)).toEqual(toPage);
+  // A first meeting that waits for a person is not merged in passing.
+  expect(verdict(field('multi_select'), { ...made, base: [undefined, null] })).toEqual({ kind: 'held' });
+});
+
 test('a field whose own rule names a side, a decided one and a single value are no sets to merge', () => {
   for (const rule of ['postgres', 'notion'] as const)
     expect(verdict(field('multi_select', undefined, rule), CHANGED)).toEqual({ kind: 'held' });
-  expect(verdict(field('multi_select'), CHANGED, true)).toEqual({ kind: 'held' });
+  expect(verdict(field('multi_select'), CHANGED, { decided: true })).toEqual({ kind: 'held' });
   const single = field('files', column('text'));
   const files = (...urls: string[]) => urls.map((url) => ({ name: 'f', url }));
   expect(
