@@ -36,6 +36,8 @@ export function publishFaults(
         "only a table's changes are in the log: give the table as the source and the view's SELECT as its query",
       ),
     ];
+  const gone = goneKeyFault(wanted, facts);
+  if (gone !== null) return [fault(gone.message, gone.remedy)];
   const faults = [
     treeFault(wanted, facts, on),
     ...facts.parts.map((part) => partFault(wanted, facts, part, on)),
@@ -60,6 +62,21 @@ const KINDS: Readonly<Record<string, string>> = {
   m: 'a materialized view',
   f: 'a foreign table',
 };
+
+/**
+ * A key whose columns are gone, and no other in its place: no statement alone brings back which row belongs to which page.
+ * While the table is published, its rows can be given their keys only with an identity that shows them whole.
+ */
+function goneKeyFault({ key, name }: WantedTable, { quoted, columns, parts }: TableFacts): Wrong | null {
+  const gone = (key ?? []).filter((column) => !Object.hasOwn(columns, column)).join(', ');
+  if (key === null || gone === '' || parts.some(({ primary }) => primary !== null)) return null;
+  const identity = (as: string): string =>
+    parts.map((part) => `ALTER TABLE ${part.name} REPLICA IDENTITY ${as};`).join(' ');
+  return {
+    message: `${gone}, of its key, is gone, so that nothing tells which row belongs to which page, and every UPDATE and DELETE on it fails while it is published`,
+    remedy: `for UPDATE and DELETE: ${identity('FULL')} Then give the rows their ${gone} back, with the values that they had, and: ALTER TABLE ${quoted} ADD PRIMARY KEY (${key.map(quote).join(', ')}); ${identity('DEFAULT')} Or take the table of ${name} out of the configuration, and run \`pgnotion start\` again`,
+  };
+}
 
 function treeFault(wanted: WantedTable, facts: TableFacts, on: Publishing): Wrong | null {
   if (facts.heirs.length > 0 && !wanted.withoutHeirs) {

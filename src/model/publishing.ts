@@ -59,6 +59,8 @@ export type TableFacts = {
   /** The partitioned tables above it, as they are named in the configuration. */
   readonly ancestors: readonly QualifiedName[];
   readonly uniqueKeys: readonly (readonly string[])[];
+  /** Number and type of each column. Another of the same name is another column. */
+  readonly columns: Readonly<Record<string, string>>;
   /** Whether policies decide which rows this role sees. */
   readonly rowSecurity: boolean;
   readonly owned: boolean;

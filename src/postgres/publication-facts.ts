@@ -26,8 +26,6 @@ type TableState = TableFacts & {
    * again since: it was another table, was renamed or moved, was rewritten, or its partitions were other ones.
    */
   readonly mark: string;
-  /** Number and type of each column. */
-  readonly columns: Readonly<Record<string, string>>;
 };
 
 export type PublicationFacts = Omit<Publishing, 'wanted'> & {

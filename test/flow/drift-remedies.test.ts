@@ -214,6 +214,24 @@ test('invariant 1: a row that came to point to a table whose key was renamed sho
   await settled();
 });
 
+test('invariant 1: a table whose key was dropped stands still alone until its rows have their keys again', async () => {
+  const rows = await sides.sql<{ place: string; id: number }>('select ctid::text as place, id from others');
+  await sides.sql('alter table others drop id cascade');
+  await told('others  table_unpublishable postgres table sql');
+  const [entry] = await driftEntries(sides);
+  expect(entry?.detail).toContain('id, of its key, is gone');
+  const [whole = '', ...back] = entry?.remedy.match(/ALTER [^;]*;/g) ?? [];
+  expect(back).toHaveLength(2);
+  await carries('goods');
+  expect(await pausedTables(sides)).toEqual(['others']);
+  await sides.sql(`${whole} alter table others add id integer`);
+  for (const { place, id } of rows)
+    await sides.sql('update others set id = $1 where ctid = $2::tid', [id, place]);
+  await sides.sql(back.join(' '));
+  await settled();
+  await carries('others');
+});
+
 test('invariant 16: what a function lacks that an expression calls pauses its field alone', async () => {
   await sides.sql(`revoke execute on function labelled(integer) from public`);
   await told('goods Label expression_broken postgres field config');
