@@ -5,13 +5,16 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { compileFunction } from 'node:vm';
 import type { Ajv2020, ValidateFunction } from 'ajv/dist/2020.js';
-import type { JsonSchema, NotionDocument } from './notion-amendments.ts';
+import { type JsonSchema, mapSchemas, type NotionDocument } from './notion-amendments.ts';
 
 // Loaded only where something has to be compiled.
 const require = createRequire(import.meta.url);
 
 /** Gives the check of a schema of the document, which has a name of its own. */
 export type Compile = (name: string, schema: JsonSchema) => ValidateFunction;
+
+/** Changes whenever what is compiled of a document does. */
+const EDITION = 2;
 
 /** Where compiled code is kept for all test files of all runs: to compile takes longer than most tests. */
 const FOLDER = join(tmpdir(), 'pgnotion-test-schemas');
@@ -25,7 +28,7 @@ export function createCompiler(document: NotionDocument, { keep }: { readonly ke
   };
   const compile = (schema: JsonSchema): ValidateFunction => ajv().compile(withAbsoluteRefs(schema));
   if (!keep) return (_name, schema) => compile(schema);
-  const version = hash('sha1', JSON.stringify([require('ajv/package.json'), document]));
+  const version = hash('sha1', JSON.stringify([require('ajv/package.json'), EDITION, document]));
   return (name, schema) => {
     const file = join(FOLDER, `${hash('sha1', `${version} ${name}`)}.js`);
     return run(kept(file) ?? keepAs(file, codeOf(ajv(), compile(schema))));
@@ -38,12 +41,34 @@ function createAjv(document: NotionDocument): Ajv2020 {
     strict: false,
     logger: false,
     inlineRefs: false,
+    discriminator: true,
     validateFormats: true,
     code: { source: true, formats: _`formats` },
   });
   for (const [name, format] of Object.entries(FORMATS)) ajv.addFormat(name, format);
-  ajv.addSchema({ $id: 'notion', ...withAbsoluteRefs({ components: document.components }) });
+  const components = mapSchemas(document.components, (schema) => withTag(schema, document));
+  ajv.addSchema({ $id: 'notion', ...withAbsoluteRefs({ components }) });
   return ajv;
+}
+
+/** Names the member by which alternatives differ, so that one of them is tried and not all: what is valid stays the same. */
+function withTag(schema: JsonSchema, document: NotionDocument): JsonSchema {
+  const { oneOf, anyOf, ...rest } = schema;
+  const branches = oneOf ?? anyOf;
+  if (!Array.isArray(branches) || (oneOf !== undefined && anyOf !== undefined)) return schema;
+  const types = branches.map((branch: JsonSchema) => typeOf(branch, document));
+  if (types.includes(null) || new Set(types).size < types.length) return schema;
+  const tagged = { discriminator: { propertyName: 'type' }, oneOf: branches };
+  return { ...rest, type: 'object', required: ['type'], ...tagged };
+}
+
+/** The one value that the member `type` of a schema must have; null if there is none. */
+function typeOf({ $ref: ref, required, properties }: JsonSchema, document: NotionDocument): string | null {
+  if (typeof ref === 'string')
+    return typeOf(document.components.schemas[ref.split('/').at(-1) ?? ''] ?? {}, document);
+  const type = (properties as { readonly type?: JsonSchema } | undefined)?.type;
+  const isNeeded = Array.isArray(required) && required.includes('type');
+  return isNeeded && typeof type?.const === 'string' ? type.const : null;
 }
 
 function codeOf(ajv: Ajv2020, validate: ValidateFunction): string {

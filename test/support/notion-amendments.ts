@@ -23,7 +23,7 @@ const isObject = (value: unknown): value is JsonSchema =>
   typeof value === 'object' && value !== null && !Array.isArray(value);
 
 /** Every schema of a part of the document, from the inside out. */
-function mapSchemas<T>(part: T, change: (schema: JsonSchema) => JsonSchema): T {
+export function mapSchemas<T>(part: T, change: (schema: JsonSchema) => JsonSchema): T {
   if (Array.isArray(part)) return part.map((item: unknown) => mapSchemas(item, change)) as T;
   if (!isObject(part)) return part;
   const mapped = Object.entries(part).map(([key, value]) => [key, mapSchemas(value, change)]);
