@@ -61,7 +61,10 @@ export async function excusesOf(world: World): Promise<Excuses> {
     told: new Set(told.map((line) => line.name)),
     drift: new Set(drift.map((line) => line.name)),
     seconds: edits.filter((edit) => edit.code === 'second_page').map((edit) => edit.page),
-    strays: new Set(edits.filter((edit) => edit.code === 'id_of_another_record').map((edit) => edit.page)),
+    // What is wrong beside it may give the entry its code.
+    strays: new Set(
+      edits.filter(({ reason }) => reason?.includes('shows the key of another row')).map(({ page }) => page),
+    ),
     filtered: new Set(edits.filter((edit) => edit.code === 'row_filtered').map((edit) => edit.page)),
     owners: new Map(owners.map(({ page, ...owner }) => [page, owner])),
   };
