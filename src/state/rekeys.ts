@@ -195,24 +195,35 @@ const noteMoves = (sql: Sql, table: TableName, moves: readonly KeyMove[]): Promi
     [table, moves.map(({ from }) => from), moves.map(({ to }) => to)],
   );
 
+/** A relation of one table to another one's records. */
+export type Relation = {
+  readonly table: TableName;
+  readonly property: string;
+  readonly relatedTable: TableName;
+  readonly isArray: boolean;
+};
+
 /**
  * Bases that hold a record's key as a relation follow the record: its former key is another row's by now, or nobody's, and a
- * row that refers to that one has changed though its value reads the same. Without a base the row's value is written again
- * where the page shows another one.
+ * row that refers to that one has changed though its value reads the same. So has one that refers to the key that the record
+ * has now, and shows the page of the record that had it before. Without a base the row's value is written again where the page
+ * shows another one.
  */
 export const voidRelationBases = (
   sql: Sql,
   moves: readonly KeyMove[],
-  relation: { readonly table: TableName; readonly property: string; readonly relatedTable: TableName },
+  { table, property, relatedTable, isArray }: Relation,
 ): Promise<unknown> =>
   sql.query(
     `with moved as (
-       select coalesce(array_agg(page_id::text), '{}') as pages from pgnotion.records
+       select key, page_id::text as page from pgnotion.records
         where table_name = $1 and key = any($2::text[]) and page_id is not null),
      based as (
-       update pgnotion.records r set base_row = r.base_row - $4::text from moved
+       update pgnotion.records r set base_row = r.base_row - $4::text
         where r.table_name = $3 and r.state = 'linked' and r.base_row ->> $4 is not null
-          and r.base_page -> $4 ?| moved.pages returning r.key)
+          and exists (select from moved where r.base_page -> $4 ? moved.page
+                         <> (moved.key = any(${isArray ? '(r.base_row ->> $4)::text[]' : 'array[r.base_row ->> $4]'})))
+        returning r.key)
      select pgnotion.enqueue(array_agg($3::text), array_agg(key), 'write') from based having count(*) > 0`,
-    [relation.relatedTable, moves.map(({ to }) => to), relation.table, relation.property],
+    [relatedTable, moves.map(({ to }) => to), table, property],
   );

@@ -2,7 +2,7 @@ import type { TableName } from '../model/ids.ts';
 import type { ResolvedTable } from '../model/mapping.ts';
 import { netMoves } from '../model/rekey.ts';
 import type { KeyLock } from '../runtime/keylock.ts';
-import { markApplied, pendingMoves, rekey, voidRelationBases } from '../state/rekeys.ts';
+import { markApplied, pendingMoves, type Relation, rekey, voidRelationBases } from '../state/rekeys.ts';
 import type { Store } from '../state/sql.ts';
 
 const BATCH = 5_000;
@@ -46,9 +46,9 @@ export async function applyMoves({
 }
 
 /** The relations whose values are keys of a table. */
-export const relationsTo = (relatedTable: TableName, tables: Iterable<ResolvedTable>) =>
+export const relationsTo = (relatedTable: TableName, tables: Iterable<ResolvedTable>): Relation[] =>
   [...tables].flatMap(({ name, fields }) =>
     fields
       .filter((field) => field.relatedTable === relatedTable)
-      .map(({ property }) => ({ table: name, property, relatedTable })),
+      .map(({ property, shape }) => ({ table: name, property, relatedTable, isArray: shape.array })),
   );

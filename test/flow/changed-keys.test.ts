@@ -294,6 +294,38 @@ test('invariant 1: arrays of keys show the records that have the keys now, also 
   expect((await sides.failures()).filter(({ table_name }) => table_name === 'kits')).toEqual([]);
 });
 
+test('invariant 1: rows that refer to a deleted record’s key, which another record has got, show that one', async () => {
+  await sides.sql(`insert into codes values ('gone', 'deleted'), ('came', 'later')`);
+  await sides.sql(
+    `insert into parts values (91, 'of gone', 'gone'); insert into kits values (41, 'of gone', '{gone}'), (42, 'of came', '{came}')`,
+  );
+  await stack.settled();
+  const later = await sides.pageOf('codes', 'came');
+  const referring = [
+    [await sides.pageOf('parts', '91'), 'Code'],
+    [await sides.pageOf('kits', '41'), 'Codes'],
+    [await sides.pageOf('kits', '42'), 'Codes'],
+  ] as const;
+  await stack.stop();
+  // No foreign key holds an array: the application leaves one as it is.
+  await sides.sql(`update parts set code = null where id = 91; delete from codes where code = 'gone'`);
+  await sides.sql(`update codes set code = 'gone' where code = 'came'`);
+  await sides.sql(
+    `update parts set code = 'gone' where id = 91; update kits set codes = '{gone}' where id = 42`,
+  );
+  await stack.start();
+  await soon(() => {
+    for (const [page, property] of referring) expect(sides.shown(page, property)).toEqual([later]);
+    return true;
+  });
+  await stack.settled();
+  expect(await sides.sql('select code from parts where id = 91')).toEqual([{ code: 'gone' }]);
+  expect(await sides.sql('select codes from kits where id in (41, 42)')).toEqual([
+    { codes: ['gone'] },
+    { codes: ['gone'] },
+  ]);
+});
+
 test('invariant 4: a page that is chosen while its record’s key changes is written as the key that the record has then', async () => {
   await sides.sql(`insert into codes values ('w', 'former'), ('x', 'later')`);
   await sides.sql(`insert into kits values (4, 'chosen', '{}')`);
