@@ -129,6 +129,8 @@ export type ResolvedTable = Omit<TableMapping, 'fields' | 'dependsOn' | 'conflic
   readonly fields: readonly ResolvedField[];
   /** Properties of the configuration that it goes without, because their columns are gone or do not suit them. */
   readonly pausedFields?: readonly string[];
+  /** Those of them that go both ways. */
+  readonly pausedBothWays?: readonly string[];
   /** What the role of the connection may not write; absent if it may write all. */
   readonly denied?: readonly Fault[];
   /** With the condition in it; null if every row of the source table is synced, and is read as it is. */
@@ -165,6 +167,9 @@ export const goesToNotion = (field: FieldMapping): boolean => field.direction !=
 /** Whether a table goes without none of its fields. */
 export const isWhole = ({ pausedFields }: Pick<ResolvedTable, 'pausedFields'>): boolean =>
   pausedFields === undefined;
+
+/** Whether a change of either side is carried to the other. */
+export const goesBothWays = (field: FieldMapping): boolean => goesToNotion(field) && goesToPostgres(field);
 
 /** Whether a person's changes of a property are written to PostgreSQL. */
 export const goesToPostgres = (field: FieldMapping): boolean =>

@@ -1,11 +1,10 @@
 import { type Drift, driftsOfFields, FIELD_FAULTS } from '../model/drift.ts';
 import type { Fault } from '../model/errors.ts';
-import type { TableName } from '../model/ids.ts';
 import type { NamedNow } from '../model/known-columns.ts';
-import type { TableMapping } from '../model/mapping.ts';
+import { goesBothWays, type ResolvedTable, type TableMapping } from '../model/mapping.ts';
 import { driftEntries, keepDrifts } from '../state/drift.ts';
 import { compareAgain, forgetWatermark } from '../state/sources.ts';
-import type { Sql } from '../state/sql.ts';
+import type { Sql, Store } from '../state/sql.ts';
 import { askSweep } from '../state/sweeps.ts';
 import { beginBase } from '../state/void-base.ts';
 
@@ -16,7 +15,7 @@ import { beginBase } from '../state/void-base.ts';
  */
 export async function keepFieldFaults(
   sql: Sql,
-  table: TableName,
+  { name: table, fields }: Pick<TableMapping, 'name' | 'fields'>,
   drifts: readonly Drift[],
 ): Promise<readonly string[]> {
   const present = new Set(drifts.map(({ field }) => field));
@@ -26,7 +25,12 @@ export async function keepFieldFaults(
   );
   await keepDrifts(sql, table, FIELD_FAULTS, drifts);
   if (back.length === 0) return [];
-  for (const field of back) await beginBase(sql, table, field);
+  const bothWays = new Set(fields.filter(goesBothWays).map(({ property }) => property));
+  await beginBase(
+    sql,
+    table,
+    back.filter((field) => bothWays.has(field)),
+  );
   await forgetWatermark(sql, table);
   await askSweep(sql, table);
   await compareAgain(sql, [table]);
@@ -46,5 +50,24 @@ export async function keepShapeFaults(
   { paused = [], denied = [], now }: ShapeFaults,
 ): Promise<void> {
   await keepDrifts(sql, table.name, ['write_denied'], driftsOfFields(denied, table));
-  await keepFieldFaults(sql, table.name, driftsOfFields(paused, table, now));
+  await keepFieldFaults(sql, table, driftsOfFields(paused, table, now));
+}
+
+/**
+ * To be done before a table is synced with fields that it went without: what polls have read without them says nothing of what
+ * people typed there, nor rows that were made without them of what their pages show.
+ */
+export async function beforeFieldsGoOn(
+  store: Store,
+  before: ResolvedTable,
+  after: ResolvedTable,
+): Promise<void> {
+  const { pausedFields = [], pausedBothWays = [] } = after;
+  const back = (before.pausedFields ?? []).some((field) => !pausedFields.includes(field));
+  if (!back) return;
+  const begun = (before.pausedBothWays ?? []).filter((field) => !pausedBothWays.includes(field));
+  await store.transaction(async (sql) => {
+    await forgetWatermark(sql, after.name);
+    await beginBase(sql, after.name, begun);
+  });
 }

@@ -9,10 +9,10 @@ import { isReadBlocked } from '../postgres/row-statement-error.ts';
 import { shapesOf } from '../postgres/shape-digest.ts';
 import { createPatience } from '../runtime/patience.ts';
 import { keepTrying, LONGEST_WAIT_MS, pause } from '../runtime/retry.ts';
-import { compareAgain, forgetWatermark } from '../state/sources.ts';
+import { compareAgain } from '../state/sources.ts';
 import { readShapes, releaseRefusedByShape, saveShapeDigest } from '../state/table-shapes.ts';
 import { type FailingExpressions, noteFailing, stillFailing, withoutFailing } from './failing-expressions.ts';
-import { keepShapeFaults } from './field-faults.ts';
+import { beforeFieldsGoOn, keepShapeFaults } from './field-faults.ts';
 import { namesFor } from './named-now.ts';
 import { isAsKnown, type Noticed, noteColumns } from './remade-columns.ts';
 import type { ShapesOptions } from './shapes-options.ts';
@@ -233,8 +233,7 @@ async function takeOver(
   const failing = await stillFailing(inLook.failing, options.rows, whole);
   const table = withoutFailing(whole, failing);
   if (digest === null && sameReduction(before, table)) return;
-  // Before anything is written to the field: what polls have read without it says nothing of what people typed into it.
-  if (comesBack(before, table)) await store.transaction((sql) => forgetWatermark(sql, name));
+  await beforeFieldsGoOn(store, before, table);
   options.replace(table);
   // What it was before this process began nobody knows.
   const compares = !inLook.looked.has(name) || !sameTypes(before, table);
@@ -276,10 +275,6 @@ async function keep(
     log.warn({ table: name, faults: faults.denied }, 'edits of a table are refused');
   if (!isFirst) log.info({ table: name, released }, 'the table has changed: what was refused is tried again');
 }
-
-/** Whether a field goes on that the table went without. */
-const comesBack = (before: ResolvedTable, after: ResolvedTable): boolean =>
-  (before.pausedFields ?? []).some((field) => !(after.pausedFields ?? []).includes(field));
 
 /** Whether the same fields stand still, and the same cannot be written. */
 const sameReduction = (before: ResolvedTable, after: ResolvedTable): boolean =>

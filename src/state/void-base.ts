@@ -49,15 +49,16 @@ export async function voidRecord(
 }
 
 /**
- * A field that can be synced again, which rows and pages were made without meanwhile: a row that was made from its page, and
- * is still empty there, takes what the page shows (see `mergeField`). What has a base keeps it.
+ * Fields of both directions that can be synced again, which rows and pages were made without meanwhile: a row that was made from
+ * its page, and is still empty there, takes what the page shows (see `mergeField`). What has a base keeps it.
  */
-export async function beginBase(sql: Sql, table: TableName, field: string): Promise<void> {
-  await sql.query(
-    `update pgnotion.records set base_row = base_row || jsonb_build_object($2::text, null)
-      where table_name = $1 and state = 'linked' and not base_page ? $2 and not base_row ? $2`,
-    [table, field],
-  );
+export async function beginBase(sql: Sql, table: TableName, fields: readonly string[]): Promise<void> {
+  for (const field of fields)
+    await sql.query(
+      `update pgnotion.records set base_row = base_row || jsonb_build_object($2::text, null)
+        where table_name = $1 and state = 'linked' and not base_page ? $2 and not base_row ? $2`,
+      [table, field],
+    );
 }
 
 /**

@@ -2,6 +2,7 @@ import type { PageImage } from '../model/change.ts';
 import type { PageId } from '../model/ids.ts';
 import { baseAfterWrite, changedOnPage } from '../model/merge.ts';
 import { extraFields, readPage } from '../model/page.ts';
+import { pausedBase } from '../model/paused-base.ts';
 import { pick } from '../model/pick.ts';
 import { planPage } from '../model/plan.ts';
 import { leaveOut } from '../model/refused-field.ts';
@@ -153,7 +154,7 @@ async function linkMade(
     table: table.name,
     key: entry.key,
     page: page.id,
-    baseRow: pick(row, whole),
+    baseRow: { ...pausedBase(table), ...pick(row, whole) },
     basePage,
     pageEditedAt: page.lastEditedTime,
     extras: extraFields(readPage(table, properties, page.properties)),

@@ -4,6 +4,7 @@ import type { Fault } from '../model/errors.ts';
 import { newRowFiltered } from '../model/filtered.ts';
 import { keyParts, type RowKey } from '../model/ids.ts';
 import { goesToNotion, goesToPostgres, type ResolvedField, type ResolvedTable } from '../model/mapping.ts';
+import { pausedBase } from '../model/paused-base.ts';
 import { readRows } from '../postgres/read-rows.ts';
 import { passSequences } from '../postgres/restore.ts';
 import { RowKeptError } from '../postgres/row-statement-error.ts';
@@ -268,7 +269,7 @@ async function remember(
     table: table.name,
     key,
     page: page.id,
-    baseRow: { ...after, ...unseenOf(table, image, row) },
+    baseRow: { ...pausedBase(table), ...after, ...unseenOf(table, image, row) },
     basePage: image,
     pageEditedAt: page.lastEditedTime,
   });
