@@ -4,6 +4,7 @@ import { LOCKS } from './locks.ts';
 import { markDirty } from './outbox.ts';
 import { forget, recordsByKey } from './records.ts';
 import type { Sql } from './sql.ts';
+import { voidShowing } from './void-base.ts';
 
 /** How many records of a table have, or may have, a page; those that are remembered after their deletion included. */
 export async function pairsOf(sql: Sql, table: TableName): Promise<number> {
@@ -102,11 +103,16 @@ export async function forgetTable(sql: Sql, table: TableName): Promise<void> {
   await forgetSource(sql, table);
 }
 
-/** Gives up one record's page: a row that is still there gets a new one, and nothing more waits for the old one. */
+/**
+ * Gives up one record's page: a row that is still there gets a new one, which the rows that refer to it show then, and nothing
+ * more waits for the old one.
+ */
 export async function unlinkRecord(sql: Sql, table: TableName, key: RowKey, actor: string): Promise<boolean> {
-  if (!(await recordsByKey(sql, table, [key])).has(key)) return false;
+  const record = (await recordsByKey(sql, table, [key])).get(key);
+  if (record === undefined) return false;
   await sql.query(`${NOTE_UNLINK} and key = $3`, [table, actor, key]);
   await forget(sql, table, key);
+  if (record.page !== null) await voidShowing(sql, record.page);
   await sql.query(`delete from pgnotion.outbox where table_name = $1 and key = $2 and kind = 'delete'`, [
     table,
     key,

@@ -1,5 +1,5 @@
 import type { SqlText } from '../model/change.ts';
-import type { RowKey, TableName } from '../model/ids.ts';
+import type { PageId, RowKey, TableName } from '../model/ids.ts';
 import { goesToNotion, type ResolvedField, type ResolvedTable } from '../model/mapping.ts';
 import type { SyncRecord } from './records.ts';
 import { compareAgain } from './sources.ts';
@@ -83,3 +83,20 @@ export async function leaveToPages(
   );
   return left.length;
 }
+
+/**
+ * Voids the base of relations that show a page which is given up: what their rows refer to gets another page, or none, though
+ * their values read the same. Reads all records, so it is for single pages.
+ */
+export const voidShowing = (sql: Sql, page: PageId): Promise<unknown> =>
+  sql.query(
+    `with showing as (
+       select r.table_name, r.key, array_agg(e.key) as fields
+         from pgnotion.records r cross join jsonb_each(r.base_page) as e (key, value)
+        where r.state = 'linked' and jsonb_typeof(e.value) = 'array' and e.value ? $1 group by 1, 2),
+     voided as (
+       update pgnotion.records r set base_row = r.base_row - s.fields from showing s
+        where r.table_name = s.table_name and r.key = s.key returning r.table_name, r.key)
+     select pgnotion.enqueue(array_agg(table_name), array_agg(key), 'write') from voided having count(*) > 0`,
+    [page],
+  );
