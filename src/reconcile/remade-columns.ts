@@ -8,7 +8,7 @@ import type { Queryable } from '../postgres/pool.ts';
 import { readEach, readKeys } from '../postgres/read-rows.ts';
 import type { UserDatabase } from '../postgres/rows.ts';
 import type { Log } from '../runtime/log.ts';
-import { hasWritesFrom, timeOf } from '../state/operations.ts';
+import { keysWrittenFrom, timeOf } from '../state/operations.ts';
 import type { Store } from '../state/sql.ts';
 import { askSweep } from '../state/sweeps.ts';
 import { saveColumns } from '../state/table-shapes.ts';
@@ -70,24 +70,38 @@ async function isBusyWith(
   table: ResolvedTable,
   { field, id: column }: { readonly field: ResolvedField; readonly id: string },
 ): Promise<boolean> {
-  const { store, noticed, readingSince } = context;
+  const { store, noticed, keysReadFrom } = context;
   const id = `${table.name} ${column}`;
-  const first = noticed.get(id) ?? { at: await timeOf(store), steadyMs: performance.now(), isFilled: false };
-  noticed.set(id, first);
+  const first = noticed.get(id) ?? { at: await timeOf(store), steadyMs: performance.now(), underWay: null };
   // A delivery that has read its row and waits for its turn is on record only once its request leaves.
-  const isReading = (readingSince(table.name) ?? Number.POSITIVE_INFINITY) <= first.steadyMs;
-  const isBusy = isReading || (await hasWritesFrom(store, table.name, first.at));
-  if (isBusy && first.isFilled && !context.isAsked) return true;
-  if (!(await fillFromPages(context, table, field))) return true;
-  if (isBusy) noticed.set(id, { ...first, isFilled: true });
+  const busy = [
+    ...keysReadFrom(table.name, first.steadyMs),
+    ...(await keysWrittenFrom(store, table.name, first.at)),
+  ];
+  const underWay = new Set([...(first.underWay ?? []), ...busy]);
+  const isBusy = busy.length > 0;
+  const isFilled = first.underWay !== null;
+  noticed.set(id, isFilled ? { ...first, underWay } : first);
+  if (isBusy && isFilled && !context.isAsked) return true;
+  // What any other row lacks by now, somebody has emptied since.
+  if (!(await fillFromPages(context, table, field, { only: isFilled ? underWay : null, since: first.at })))
+    return true;
+  if (isBusy) noticed.set(id, { ...first, underWay });
   else noticed.delete(id);
   return isBusy;
 }
 
 const columnOf = ({ source }: FieldMapping): string => (source.kind === 'column' ? source.column : '');
 
-/** When a column was first seen to be another one, on PostgreSQL's clock and by `performance.now`. */
-export type Noticed = { readonly at: number; readonly steadyMs: number; readonly isFilled: boolean };
+/**
+ * When a column was first seen to be another one, on PostgreSQL's clock and by `performance.now`. `underWay` are the rows whose
+ * base may be stored again from what was read of the former column; null until all rows have been left to their pages once.
+ */
+export type Noticed = {
+  readonly at: number;
+  readonly steadyMs: number;
+  readonly underWay: ReadonlySet<RowKey> | null;
+};
 
 type Remade = {
   readonly store: Store;
@@ -95,8 +109,8 @@ type Remade = {
   readonly rows: UserDatabase;
   readonly log: Log;
   readonly noticed: Map<string, Noticed>;
-  /** When the oldest delivery of a table that is under way began to read, by `performance.now`; null if none is. */
-  readonly readingSince: (table: TableName) => number | null;
+  /** The rows that deliveries of a table have in hand which began to read before a time of `performance.now`. */
+  readonly keysReadFrom: (table: TableName, before: number) => readonly RowKey[];
   /** Somebody waits for the bases to be right this moment. */
   readonly isAsked: boolean;
   readonly isStopping: () => boolean;
@@ -105,24 +119,26 @@ type Remade = {
 /**
  * The column of a field is another one by now, which a DROP and an ADD leave behind, or two renames: what a row lacks there is
  * nobody's change, so that it takes what its page shows instead of emptying it (invariant 15). What stands in a row counts as
- * before. False if it was stopped before its end.
+ * before. All rows, or `only` these. False if it was stopped before its end.
  */
 async function fillFromPages(
   { store, db, rows, log, isStopping }: Remade,
   table: ResolvedTable,
   field: ResolvedField,
+  { only, since }: { readonly only: ReadonlySet<RowKey> | null; readonly since: number },
 ): Promise<boolean> {
   const own = { ...table, query: null };
   const column = columnOf(field);
   const fill = await defaultFill(db, table.source, column);
   let left = 0;
-  for await (const keys of readKeys(rows, own, BATCH)) {
+  for await (const keys of only === null ? readKeys(rows, own, BATCH) : chunksOf(only)) {
     if (isStopping()) return false;
     const read = await readEach(rows, { ...own, fields: [field] }, keys);
     for (const text of new Set([null, fill]))
       left += await leaveToPages(store, table.name, field.property, {
         keys: holding(read.rows, field, text),
         text,
+        since,
       });
   }
   if (left === 0) return true;
@@ -130,6 +146,11 @@ async function fillFromPages(
   const what = { table: table.name, field: field.property, column, rows: left };
   log.warn(what, 'the column is another one: rows that hold nothing there take what their pages show');
   return true;
+}
+
+function* chunksOf(keys: ReadonlySet<RowKey>): Iterable<readonly RowKey[]> {
+  const all = [...keys];
+  for (let at = 0; at < all.length; at += BATCH) yield all.slice(at, at + BATCH);
 }
 
 const holding = (

@@ -24,8 +24,8 @@ type Shapes = {
   readonly refresh: (name: TableName) => Promise<ResolvedTable | undefined>;
   /** Looks at one table; throws where a lock is in the way. */
   readonly look: (name: TableName) => Promise<void>;
-  /** A delivery begins to read rows of a table; what it gives is to be called once what was read is settled. */
-  readonly reading: (name: TableName) => () => void;
+  /** A delivery begins to read these rows of a table; what it gives is to be called once what was read is settled. */
+  readonly reading: (name: TableName, keys: readonly RowKey[]) => () => void;
   /**
    * Has a table go on without the fields that the failure of a row is about, until they do not fail over that row. False if it
    * cannot.
@@ -73,7 +73,7 @@ export function createShapes(options: ShapesOptions): Shapes {
       return options.tables.get(name);
     },
     look,
-    reading: (name) => beginReading(inLook.readings, name),
+    reading: (name, keys) => beginReading(inLook.readings, name, keys),
     leaveOut: async (name, faults, key) => {
       const table = options.tables.get(name);
       if (table === undefined || !noteFailing(inLook.failing, table, faults, key)) return false;
@@ -93,20 +93,17 @@ const unlessBlocked = (look: Promise<void>): Promise<void> =>
     if (!isReadBlocked(error)) throw error;
   });
 
-type Reading = { readonly since: number };
+type Reading = { readonly since: number; readonly keys: readonly RowKey[] };
 
-function beginReading(readings: InLook['readings'], name: TableName): () => void {
-  const reading: Reading = { since: performance.now() };
+function beginReading(readings: InLook['readings'], name: TableName, keys: readonly RowKey[]): () => void {
+  const reading: Reading = { since: performance.now(), keys };
   const some = readings.get(name) ?? new Set();
   readings.set(name, some.add(reading));
   return () => void some.delete(reading);
 }
 
-function readingSince(readings: InLook['readings'], name: TableName): number | null {
-  // In the order in which they began.
-  const [oldest] = readings.get(name) ?? [];
-  return oldest?.since ?? null;
-}
+const keysReadFrom = (readings: InLook['readings'], name: TableName, before: number): readonly RowKey[] =>
+  [...(readings.get(name) ?? [])].flatMap(({ since, keys }) => (since <= before ? keys : []));
 
 /** What one look leaves for the next. */
 type InLook = {
@@ -200,7 +197,7 @@ async function lookAt(options: Looking, name: TableName, isAsked: boolean): Prom
     const remade = {
       ...options,
       noticed: inLook.noticed,
-      readingSince: (of: TableName) => readingSince(inLook.readings, of),
+      keysReadFrom: (of: TableName, before: number) => keysReadFrom(inLook.readings, of, before),
       isStopping: () => inLook.stopping,
       isAsked,
     };

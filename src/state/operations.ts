@@ -278,13 +278,17 @@ export async function timeOf(sql: Sql): Promise<number> {
   return Number(row?.now);
 }
 
-/** Whether requests that write to pages of a table are under way that began before a time of PostgreSQL's clock. */
-export async function hasWritesFrom(sql: Sql, table: TableName, before: number): Promise<boolean> {
-  const rows = await sql.query(
-    `select from pgnotion.operations
+/** The records of a table whose pages requests are under way to that began before a time of PostgreSQL's clock. */
+export async function keysWrittenFrom(
+  sql: Sql,
+  table: TableName,
+  before: number,
+): Promise<readonly RowKey[]> {
+  const rows = await sql.query<{ key: RowKey }>(
+    `select distinct key from pgnotion.operations
       where table_name = $1 and direction = 'to-notion' and status = 'started' and started_at <= to_timestamp($2 / 1000.0)
-        and started_at > clock_timestamp() - interval '5 minutes' limit 1`,
+        and started_at > clock_timestamp() - interval '5 minutes'`,
     [table, before],
   );
-  return rows.length > 0;
+  return rows.map(({ key }) => key);
 }

@@ -64,22 +64,27 @@ export async function beginBase(sql: Sql, table: TableName, fields: readonly str
 /**
  * Leaves a field of these records to what their pages show, because its column is another one by now and holds nothing of theirs.
  * `text` is what the rows hold there, null or the column's default: by a base of it and of an empty page, what the page shows is
- * news for the row. A page that shows nothing is left alone. Returns how many records that is about.
+ * news for the row. A page that shows nothing is left alone, and so is a row that has taken what its page shows since a time of
+ * PostgreSQL's clock: what it lacks by now, somebody has emptied. Returns how many records that is about.
  */
 export async function leaveToPages(
   sql: Sql,
   table: TableName,
   field: string,
-  { keys, text }: { readonly keys: readonly RowKey[]; readonly text: SqlText },
+  { keys, text, since }: { readonly keys: readonly RowKey[]; readonly text: SqlText; readonly since: number },
 ): Promise<number> {
   if (keys.length === 0) return 0;
   const left = await sql.query(
-    `update pgnotion.records
+    `update pgnotion.records r
         set base_row = base_row || jsonb_build_object($2::text, $4::text),
             base_page = base_page || jsonb_build_object($2::text, null)
       where table_name = $1 and key = any($3::text[])
-        and base_page -> $2 not in ('null', '""', '[]', 'false') returning 1`,
-    [table, field, keys, text],
+        and base_page -> $2 not in ('null', '""', '[]', 'false')
+        and not exists (select from pgnotion.operations o
+                         where o.table_name = r.table_name and o.key = r.key and o.direction = 'to-postgres'
+                           and o.status = 'done' and $2 = any(o.fields) and o.started_at >= to_timestamp($5 / 1000.0))
+      returning 1`,
+    [table, field, keys, text, since],
   );
   return left.length;
 }

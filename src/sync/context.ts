@@ -52,8 +52,8 @@ export type SyncContext = {
     readonly refresh: (table: TableName) => Promise<ResolvedTable | undefined>;
     /** The same; throws where a lock is in the way. */
     readonly look: (table: TableName) => Promise<void>;
-    /** A delivery begins to read rows of a table; what it gives is to be called once what was read is settled. */
-    readonly reading: (table: TableName) => () => void;
+    /** A delivery begins to read these rows of a table; what it gives is to be called once what was read is settled. */
+    readonly reading: (table: TableName, keys: readonly RowKey[]) => () => void;
     /** Has a table go on without the fields that the failure of a row is about. False if it cannot. */
     readonly leaveOut: (table: TableName, faults: readonly Fault[], key: RowKey) => Promise<boolean>;
   };

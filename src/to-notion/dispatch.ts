@@ -211,7 +211,10 @@ async function deliverBatch(
   const nameOfEntry = ({ key }: OutboxEntry): string => `${name}/${key}`;
   const hold = new Set(entries.map(nameOfEntry));
   for (const one of hold) busy.add(one);
-  const settled = context.shapes.reading(name);
+  const settled = context.shapes.reading(
+    name,
+    entries.map(({ key }) => key),
+  );
   const letGo = (some: Iterable<string>): void => {
     for (const one of some) {
       busy.delete(one);
