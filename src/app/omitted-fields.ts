@@ -1,6 +1,7 @@
 import { commandOf } from '../model/command-line.ts';
 import { type Drift, driftsOfFields } from '../model/drift.ts';
 import type { TableName } from '../model/ids.ts';
+import { pausedNames } from '../model/mapping.ts';
 import type { OmittedField } from '../model/verify-report.ts';
 import type { VerifyContext } from '../reconcile/verify-context.ts';
 import { driftEntries } from '../state/drift.ts';
@@ -33,7 +34,7 @@ export async function omittedFields(
     const table = tables.get(name);
     const properties = sources.get(name)?.properties ?? {};
     const lost = table?.fields.flatMap(({ property }) => (property in properties ? [] : [property])) ?? [];
-    const fields = [...new Set([...(table?.pausedFields ?? []), ...lost, ...(unseen.get(name) ?? [])])];
+    const fields = [...new Set([...pausedNames(table ?? {}), ...lost, ...(unseen.get(name) ?? [])])];
     if (fields.length === 0) continue;
     const noticed = (await driftEntries(store, name)).map((one) => ({ ...one, field: one.property }));
     const drifts = [...noticed, ...(paused.get(name) ?? [])];

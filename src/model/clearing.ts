@@ -2,7 +2,7 @@ import type { PageImage, PageValue } from './change.ts';
 import type { NotionProperty } from './codecs/codec.ts';
 import { members } from './codecs/support.ts';
 import { sameJson } from './json.ts';
-import type { ResolvedField } from './mapping.ts';
+import type { FieldMapping } from './mapping.ts';
 
 /** What Notion shows of a property that nobody has filled in. A checkbox has no other empty state than unticked. */
 export const isEmptyValue = (value: PageValue): boolean =>
@@ -13,7 +13,7 @@ export const isEmptyValue = (value: PageValue): boolean =>
  * deleted option does to every page at once. A status is never empty: it shows `fallback`, its default, instead.
  */
 export function isCleared(
-  field: Pick<ResolvedField, 'type'>,
+  field: Pick<FieldMapping, 'type'>,
   before: PageValue | undefined,
   after: PageValue,
   fallback?: string,
@@ -26,12 +26,12 @@ export function isCleared(
 }
 
 /** The fields that a page, as it is or is about to be, lost since its base. What the image lacks says nothing. */
-export const clearedFields = (
-  fields: readonly ResolvedField[],
+export const clearedFields = <Field extends FieldMapping>(
+  fields: readonly Field[],
   base: PageImage,
   page: PageImage,
   fallbacks: ReadonlyMap<string, string> = new Map(),
-): ResolvedField[] =>
+): Field[] =>
   fields.filter((field) => {
     const { property } = field;
     const value = page[property];

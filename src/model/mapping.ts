@@ -127,10 +127,8 @@ export type ResolvedTable = Omit<TableMapping, 'fields' | 'dependsOn' | 'conflic
   /** Decides deletions; each field has its own rule. */
   readonly conflict: ConflictStrategy;
   readonly fields: readonly ResolvedField[];
-  /** Properties of the configuration that it goes without, because their columns are gone or do not suit them. */
-  readonly pausedFields?: readonly string[];
-  /** Those of them that go both ways. */
-  readonly pausedBothWays?: readonly string[];
+  /** Fields of the configuration that it goes without, because their columns are gone or do not suit them. */
+  readonly pausedFields?: readonly FieldMapping[];
   /** What the role of the connection may not write; absent if it may write all. */
   readonly denied?: readonly Fault[];
   /** With the condition in it; null if every row of the source table is synced, and is read as it is. */
@@ -164,6 +162,10 @@ export type ForeignKey = {
 
 /** Whether PostgreSQL's changes of a field are written to Notion. */
 export const goesToNotion = (field: FieldMapping): boolean => field.direction !== 'to-postgres';
+/** The properties of the fields that a table goes without. */
+export const pausedNames = ({ pausedFields = [] }: Pick<ResolvedTable, 'pausedFields'>): readonly string[] =>
+  pausedFields.map(({ property }) => property);
+
 /** Whether a table goes without none of its fields. */
 export const isWhole = ({ pausedFields }: Pick<ResolvedTable, 'pausedFields'>): boolean =>
   pausedFields === undefined;

@@ -2,7 +2,7 @@ import type { PageImage } from './change.ts';
 import { clearedFields, isEmptyValue } from './clearing.ts';
 import type { TableName } from './ids.ts';
 import { sameJson } from './json.ts';
-import type { ResolvedField, ResolvedTable } from './mapping.ts';
+import type { FieldMapping, ResolvedTable } from './mapping.ts';
 import { type KnownSchema, ownEntry } from './schema/known.ts';
 import { fallbacksOf } from './schema/options.ts';
 
@@ -28,10 +28,11 @@ type Seen = {
   readonly shown: PageImage;
 };
 
-type Moved = Pick<ResolvedTable, 'name' | 'fields' | 'idProperty'>;
+/** With the fields that the table goes without for now. */
+type Moved = Pick<ResolvedTable, 'name' | 'idProperty'> & { readonly fields: readonly FieldMapping[] };
 
 /** Fields that had a value, and those of them that are empty now, if they are so many that a move may be behind it. */
-type Losses = { readonly held: readonly ResolvedField[]; readonly lost: readonly string[] };
+type Losses = { readonly held: readonly FieldMapping[]; readonly lost: readonly string[] };
 
 /** What a page has lost together; null if it is too little to tell of a move. `mine` is what is known of its table's data source. */
 export function lostTogether(
@@ -81,7 +82,7 @@ export function unseenMove(
 }
 
 /** Whether a data source would keep what a page of another one has in this field. A title is always kept. */
-function canHold(there: KnownSchema, here: KnownSchema, { property, type }: ResolvedField): boolean {
+function canHold(there: KnownSchema, here: KnownSchema, { property, type }: FieldMapping): boolean {
   const own = ownEntry(here, property);
   if (type === 'title' || own === undefined) return true;
   return (

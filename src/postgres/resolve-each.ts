@@ -1,12 +1,6 @@
 import { type Fault, messageOf, PgnotionError } from '../model/errors.ts';
 import type { TableName } from '../model/ids.ts';
-import {
-  type ConflictStrategy,
-  type FieldMapping,
-  goesBothWays,
-  type ResolvedTable,
-  type TableMapping,
-} from '../model/mapping.ts';
+import type { ConflictStrategy, FieldMapping, ResolvedTable, TableMapping } from '../model/mapping.ts';
 import { orderTables } from '../model/table-order.ts';
 import { isConnectionLost, mayPassLater } from './connection-lost.ts';
 import { faultsError, type Queryable } from './pool.ts';
@@ -65,14 +59,9 @@ async function resolveWithout(
   for (let rest = mapping; ; ) {
     const found = await resolveOne(db, rest, { ...ranked, tolerant: false });
     const kept = new Set(rest.fields.map(({ property }) => property));
-    const missing = mapping.fields.filter(({ property }) => !kept.has(property));
-    const pausedFields = missing.map(({ property }) => property);
-    const pausedBothWays = missing.filter(goesBothWays).map(({ property }) => property);
+    const pausedFields = mapping.fields.filter(({ property }) => !kept.has(property));
     const reduced = (tables: readonly ResolvedTable[]): Reduced => ({
-      tables:
-        pausedFields.length === 0
-          ? tables
-          : tables.map((table) => ({ ...table, pausedFields, pausedBothWays })),
+      tables: pausedFields.length === 0 ? tables : tables.map((table) => ({ ...table, pausedFields })),
       faults,
     });
     if (!(found instanceof PgnotionError)) return reduced(found);

@@ -47,11 +47,11 @@ export function noteFailing(
 export function withoutFailing(table: ResolvedTable, faults: readonly Fault[]): ResolvedTable {
   const isFailing = (property: string): boolean =>
     faults.some(({ path }) => path === `${table.source} ${property}`);
-  const left = table.fields.filter(({ property }) => isFailing(property)).map(({ property }) => property);
+  const left = table.fields.filter(({ property }) => isFailing(property));
   if (left.length === 0) return table;
   return {
     ...table,
-    fields: table.fields.filter(({ property }) => !left.includes(property)),
+    fields: table.fields.filter(({ property }) => !isFailing(property)),
     pausedFields: [...(table.pausedFields ?? []), ...left],
   };
 }

@@ -1,7 +1,7 @@
 import { type Drift, driftsOfFields, FIELD_FAULTS } from '../model/drift.ts';
 import type { Fault } from '../model/errors.ts';
 import type { NamedNow } from '../model/known-columns.ts';
-import { goesBothWays, type ResolvedTable, type TableMapping } from '../model/mapping.ts';
+import { goesBothWays, pausedNames, type ResolvedTable, type TableMapping } from '../model/mapping.ts';
 import { driftEntries, keepDrifts } from '../state/drift.ts';
 import { compareAgain, forgetWatermark } from '../state/sources.ts';
 import type { Sql, Store } from '../state/sql.ts';
@@ -62,10 +62,10 @@ export async function beforeFieldsGoOn(
   before: ResolvedTable,
   after: ResolvedTable,
 ): Promise<void> {
-  const { pausedFields = [], pausedBothWays = [] } = after;
-  const back = (before.pausedFields ?? []).some((field) => !pausedFields.includes(field));
-  if (!back) return;
-  const begun = (before.pausedBothWays ?? []).filter((field) => !pausedBothWays.includes(field));
+  const paused = new Set(pausedNames(after));
+  const back = (before.pausedFields ?? []).filter(({ property }) => !paused.has(property));
+  if (back.length === 0) return;
+  const begun = back.filter(goesBothWays).map(({ property }) => property);
   await store.transaction(async (sql) => {
     await forgetWatermark(sql, after.name);
     await beginBase(sql, after.name, begun);

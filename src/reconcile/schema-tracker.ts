@@ -1,5 +1,5 @@
 import type { DataSourceId, TableName } from '../model/ids.ts';
-import type { ResolvedTable } from '../model/mapping.ts';
+import { pausedNames, type ResolvedTable } from '../model/mapping.ts';
 import { type Difference, differences } from '../model/schema/differences.ts';
 import type { Deviation, KnownSchema } from '../model/schema/known.ts';
 import { schemaDigest } from '../model/schema-digest.ts';
@@ -284,12 +284,12 @@ async function takeOver(watch: Watch, source: Source): Promise<void> {
 }
 
 function replace({ whole, live, watched, wake }: Watch, table: ResolvedTable): void {
-  const resting = whole.get(table.name)?.pausedFields ?? [];
+  const resting = pausedNames(whole.get(table.name) ?? {});
   whole.set(table.name, table);
   const one = watched.get(table.name);
   if (one !== undefined) one.table = table;
   // A field that is back may have another place in Notion by now.
-  if (one !== undefined && resting.some((field) => !table.pausedFields?.includes(field))) {
+  if (one !== undefined && resting.some((field) => !pausedNames(table).includes(field))) {
     one.asked = true;
     wake.ring();
   }

@@ -1,6 +1,6 @@
 import { SUSPENDING } from '../model/drift.ts';
 import type { DataSourceId } from '../model/ids.ts';
-import type { ResolvedTable } from '../model/mapping.ts';
+import { pausedNames, type ResolvedTable } from '../model/mapping.ts';
 import type { Difference } from '../model/schema/differences.ts';
 import type { Identified } from '../model/schema/identify.ts';
 import {
@@ -49,7 +49,7 @@ export async function settleSchema(
   const { keys, moved, deviations } = identified;
   // A field that the table goes without for now is found again by what was known of it.
   const resting = Object.fromEntries(
-    Object.entries(before).filter(([property]) => table.pausedFields?.includes(property)),
+    Object.entries(before).filter(([property]) => pausedNames(table).includes(property)),
   );
   const known = { ...resting, ...identified.known };
   const ids = { ...idsOf(resting), ...identified.ids };

@@ -3,7 +3,7 @@ import { type Fault, messageOf } from '../model/errors.ts';
 import type { RowKey, TableName } from '../model/ids.ts';
 import { sameJson } from '../model/json.ts';
 import type { NamedNow } from '../model/known-columns.ts';
-import type { ResolvedTable, TableMapping } from '../model/mapping.ts';
+import { pausedNames, type ResolvedTable, type TableMapping } from '../model/mapping.ts';
 import { resolveEach } from '../postgres/resolve-each.ts';
 import { isReadBlocked } from '../postgres/row-statement-error.ts';
 import { shapesOf } from '../postgres/shape-digest.ts';
@@ -275,8 +275,7 @@ async function keep(
 
 /** Whether the same fields stand still, and the same cannot be written. */
 const sameReduction = (before: ResolvedTable, after: ResolvedTable): boolean =>
-  sameJson(before.pausedFields ?? [], after.pausedFields ?? []) &&
-  sameJson(before.denied ?? [], after.denied ?? []);
+  sameJson(pausedNames(before), pausedNames(after)) && sameJson(before.denied ?? [], after.denied ?? []);
 
 /** Whether every value is read as before, and means the same row of another table. */
 const sameTypes = (before: ResolvedTable, after: ResolvedTable): boolean => {

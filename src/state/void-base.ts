@@ -1,6 +1,6 @@
-import type { SqlText } from '../model/change.ts';
+import type { PageImage, SqlText } from '../model/change.ts';
 import type { PageId, RowKey, TableName } from '../model/ids.ts';
-import { goesToNotion, type ResolvedField, type ResolvedTable } from '../model/mapping.ts';
+import { type FieldMapping, goesToNotion, type ResolvedField, type ResolvedTable } from '../model/mapping.ts';
 import type { SyncRecord } from './records.ts';
 import { compareAgain } from './sources.ts';
 import type { Sql } from './sql.ts';
@@ -45,6 +45,24 @@ export async function voidRecord(
     `update pgnotion.records set base_row = base_row - $3::text[], base_page = base_page - $4::text[], synced_at = clock_timestamp()
       where table_name = $1 and key = $2`,
     [table, key, written, fields],
+  );
+}
+
+/**
+ * The page shows nothing in these fields, by nobody's edit, and their rows' values belong there. What is typed from now on is an
+ * edit. For fields that stand still: `blank` is what their properties hold.
+ */
+export async function settleBlank(
+  sql: Sql,
+  { table, key }: Pick<SyncRecord, 'table' | 'key'>,
+  mapped: readonly FieldMapping[],
+  blank: PageImage,
+): Promise<void> {
+  const written = mapped.filter((field) => goesToNotion(field) && field.property in blank);
+  await sql.query(
+    `update pgnotion.records set base_row = base_row - $3::text[], base_page = base_page || $4::jsonb
+      where table_name = $1 and key = $2`,
+    [table, key, written.map(({ property }) => property), JSON.stringify(blank)],
   );
 }
 

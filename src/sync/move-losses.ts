@@ -3,7 +3,7 @@ import { clearedFields } from '../model/clearing.ts';
 import type { TableName } from '../model/ids.ts';
 import { goesToPostgres, type ResolvedTable } from '../model/mapping.ts';
 import { readPage } from '../model/page.ts';
-import { without } from '../model/pick.ts';
+import { fieldsAndPaused, pausedImage } from '../model/paused-losses.ts';
 import type { KnownSchema } from '../model/schema/known.ts';
 import { fallbacksOf } from '../model/schema/options.ts';
 import { lostTogether, type UnseenMove, unseenMove } from '../model/unseen-move.ts';
@@ -13,8 +13,8 @@ import { readKnown } from '../state/properties.ts';
 import type { SyncRecord } from '../state/records.ts';
 import { readSources, type Source } from '../state/sources.ts';
 import type { Store } from '../state/sql.ts';
-import { voidRecord } from '../state/void-base.ts';
 import type { SyncContext } from './context.ts';
+import { withoutLosses } from './nobodys-losses.ts';
 
 // Whichever direction sees a page first that was in another database since its last look: its own write would hide what the
 // page has lost there, and leave the rest as a person's edit.
@@ -40,17 +40,26 @@ async function schemasOf(store: Store): Promise<ReadonlyMap<TableName, KnownSche
   return schemas;
 }
 
+type Found = {
+  readonly move: UnseenMove;
+  /** What it shows of the fields that stand still. */
+  readonly paused: PageImage;
+};
+
 /** What a page tells of a move to another database and back that nobody saw. */
 async function moveOf(
   { store, schema }: SyncContext,
-  { table, source, page, image }: Seen,
-  record: Linked,
-): Promise<UnseenMove> {
+  { table, source, page, image: synced }: Seen,
+  { basePage }: Linked,
+): Promise<Found> {
+  const paused = pausedImage(table, source.properties, basePage, page.properties);
+  const moved = { ...table, fields: fieldsAndPaused(table) };
+  const image = { ...synced, ...paused };
   // Hardly any look shows such a page.
-  if (lostTogether(table, record.basePage, { image }, schema.known(table.name)) === null)
-    return { kind: 'none' };
-  const shown = readPage(table, source.properties, page.properties).image;
-  return unseenMove(table, record.basePage, { image, shown }, await schemasOf(store));
+  if (lostTogether(moved, basePage, { image }, schema.known(table.name)) === null)
+    return { move: { kind: 'none' }, paused };
+  const shown = { ...readPage(table, source.properties, page.properties).image, ...paused };
+  return { move: unseenMove(moved, basePage, { image, shown }, await schemasOf(store)), paused };
 }
 
 /**
@@ -59,14 +68,13 @@ async function moveOf(
  */
 export async function withoutMoveLosses(context: SyncContext, seen: Seen, record: Linked): Promise<Linked> {
   const { table, page } = seen;
-  const move = await moveOf(context, seen, record);
+  const { move, paused } = await moveOf(context, seen, record);
   if (move.kind !== 'certain') return record;
   context.log.info(
     { table: table.name, key: record.key, page: page.id, fields: move.lost },
     'a page lost its record id with other values, as by a move to another database and back',
   );
-  await context.store.transaction((sql) => voidRecord(sql, record, table.fields, move.lost));
-  return { ...record, basePage: without(record.basePage, move.lost) };
+  return withoutLosses(context.store, table, record, { lost: move.lost, blank: paused });
 }
 
 /**
@@ -80,7 +88,7 @@ export async function holdMoveLosses(
   names: readonly string[],
 ): Promise<TableName | null> {
   const { table, page, image } = seen;
-  const move = await moveOf(context, seen, record);
+  const { move, paused } = await moveOf(context, seen, record);
   if (move.kind !== 'likely') return null;
   const { lost, through } = move;
   const fields = table.fields.filter(
@@ -95,5 +103,8 @@ export async function holdMoveLosses(
   const { reason } = lostOnTheWay(lost, through);
   const cause = `the page was moved to the database of ${through} and back`;
   await holdClearings(context.store, table.name, held, { reason, cause });
+  // What stands still cannot wait for a person: nobody could say later how it was lost.
+  const still = lost.filter((property) => property in paused);
+  await withoutLosses(context.store, table, record, { lost: still, blank: paused });
   return through;
 }

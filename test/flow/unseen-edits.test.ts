@@ -159,3 +159,19 @@ test('invariant 15: nor where another act, which is seen, has the page looked at
   await settled();
   expect(await rowOf(6)).toEqual({ note: 'note 6', remark: 'remark 6' });
 });
+
+test('invariant 15: nor where its field stood still when our own write gave the page a later time', async () => {
+  const page = await pageOf(5);
+  await timePasses();
+  await sides.sql('alter table goods rename note to notes');
+  await soon(async () => (await driftEntries(sides)).length === 1);
+  retypeAndBack('Note');
+  expect(sides.shown(page, 'Note')).toBe('');
+  await sides.sql(`update goods set name = 'renamed' where id = 5`);
+  await sides.shows('goods', '5', 'Name', 'renamed');
+  await timePasses();
+  await sides.sql('alter table goods rename notes to note');
+  await soon(() => sides.shown(page, 'Note') === 'note 5');
+  await settled();
+  expect(await rowOf(5)).toEqual({ note: 'note 5', remark: 'remark 5' });
+});

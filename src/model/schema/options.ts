@@ -1,7 +1,7 @@
 import type { Json } from '../change.ts';
 import { elementOf, members } from '../codecs/support.ts';
 import { fold, knownLabels, labelOf, optionName } from '../codecs/values.ts';
-import type { ResolvedField } from '../mapping.ts';
+import type { FieldMapping, ResolvedField } from '../mapping.ts';
 import { type KnownOption, type KnownSchema, type NamedProperty, ownEntry } from './known.ts';
 
 export type SchemaOption = {
@@ -82,12 +82,12 @@ export function labelled(
 }
 
 /** The name that the mapping has for an option, which is its canonical one. */
-export const canonicalName = (field: ResolvedField, { label }: KnownOption): string =>
+export const canonicalName = (field: FieldMapping, { label }: KnownOption): string =>
   optionName(label, field);
 
 /** What each status shows where Notion took its value away, by property, in the mapping's names; as far as it is known. */
 export const fallbacksOf = (
-  fields: readonly ResolvedField[],
+  fields: readonly FieldMapping[],
   known: KnownSchema,
 ): ReadonlyMap<string, string> =>
   new Map(
