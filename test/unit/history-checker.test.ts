@@ -426,6 +426,26 @@ describe('sets', () => {
     expect(judgeSets(history({ rows, pages, operations: seen, taken: new Set(['p']) }))).toEqual([]);
     const taken = [...rows, ...row([tags('s2', 'h1')], { from: 3, by: 'pgnotion' })];
     expect(judgeSets(history({ rows: taken, pages, operations: seen }))).toEqual([]);
+    // A copy of another page that becomes a row's own gets its values, once; a page that a row was made of does not.
+    const copied = page([
+      ['person', tags('s1')],
+      ['person', tags('s1', 'h1')],
+      ['pgnotion', tags('s1', 'h1')],
+      ['pgnotion', tags('s2')],
+      ['person', tags('s2', 'h2')],
+      ['pgnotion', tags('s2')],
+    ]);
+    const both = [operation(tags('s1', 'h1')), operation(tags('s2', 'h2'))];
+    const lost = (...atoms: readonly string[]) =>
+      atoms.map(
+        (atom) =>
+          `sets: Tags of page p lost ${atom} to pgnotion, which a person had put there and no row ever had`,
+      );
+    expect(judgeSets(history({ rows, pages: copied, operations: both }))).toEqual(lost('h2'));
+    const made = { ...operation({}), direction: 'to-postgres', kind: 'create' } as const;
+    expect(judgeSets(history({ rows, pages: copied, operations: [...both, made] }))).toEqual(
+      lost('h1', 'h2'),
+    );
   });
 });
 

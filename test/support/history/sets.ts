@@ -41,6 +41,7 @@ function lostByPages({ rows, pages, lines, operations, taken }: History): string
   const typed = new Set<string>();
   /** Pages that went away, and properties whose life was interrupted, are written anew. */
   const anew = new Set<string>(taken);
+  const unmet = foreign(pages, operations);
   return pages.flatMap((version) => {
     const { page, by, before, values, inTrash } = version;
     if (inTrash) anew.add(page);
@@ -48,6 +49,10 @@ function lostByPages({ rows, pages, lines, operations, taken }: History): string
     if (by === 'person')
       for (const { property, atom } of removed(values, before)) typed.add(`${page}/${property}=${atom}`);
     if (by !== 'pgnotion' || anew.has(page)) return [];
+    if (unmet.has(page)) {
+      if (Object.entries(values).some(([property, value]) => before[property] !== value)) unmet.delete(page);
+      return [];
+    }
     const held = [...(lines.get(page) ?? [])].flatMap((line) => ofLine.get(line) ?? []);
     return removed(before, values)
       .filter(
@@ -68,6 +73,18 @@ function lostByPages({ rows, pages, lines, operations, taken }: History): string
       );
   });
 }
+
+/**
+ * Pages that people made, a copy of another page say, and that no row was made of: a row that gets such a page for its own is
+ * linked to it for the first time, where the default of `firstLink` is that the page gets the row's values.
+ */
+const foreign = (pages: readonly PageVersion[], operations: History['operations']): Set<string> =>
+  new Set(
+    pages
+      .filter(({ isNew, by }) => isNew && by === 'person')
+      .map(({ page }) => page)
+      .filter((page) => !operations.some((each) => each.page === page && each.kind === 'create')),
+  );
 
 const interrupted = ({ page, before, values }: PageVersion): string[] =>
   [...SETS]
