@@ -106,14 +106,22 @@ const READER_GONE_MS = 5_000;
 /** Ends the session that reads a slot, and waits until the slot is free. Throws PgnotionError `slot_busy` (retryable). */
 export async function endReader(db: Queryable, name: string, log: Log): Promise<void> {
   const until = performance.now() + READER_GONE_MS;
+  let refused: unknown = null;
   while (performance.now() < until) {
     const state = await inspectSlot(db, name);
     if (!state.exists || state.activePid === null) return;
     log.info({ slot: name, pid: state.activePid }, 'ending the session that still reads the slot');
-    await db.query('select pg_terminate_backend($1)', [state.activePid]);
+    try {
+      await db.query('select pg_terminate_backend($1)', [state.activePid]);
+    } catch (error) {
+      // A superuser's session, which may well be over in a moment: somebody looks at what the slot would give.
+      if (errorCode(error) !== '42501') throw error;
+      refused = error;
+    }
     await pause(100, new AbortController().signal);
   }
-  throw slotBusy(name, 'the session that reads it does not end');
+  const reason = refused === null ? 'does not end' : `may not be ended by this role (${messageOf(refused)})`;
+  throw slotBusy(name, `the session that reads it ${reason}`, refused ?? undefined);
 }
 
 export type SystemIdentity = {

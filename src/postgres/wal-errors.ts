@@ -68,7 +68,7 @@ export function slotBusy(slot: string, reason: string, cause?: unknown): Pgnotio
     code: 'slot_busy',
     message: `replication slot ${slot} is in use: ${reason}`,
     remedy:
-      'stop the other pgnotion that reads it; if there is none, wait until wal_sender_timeout ends the lost connection that holds it',
+      'stop the other pgnotion, or the other session, that reads it: pg_replication_slots.active_pid names it; if there is none, wait until wal_sender_timeout ends the lost connection that holds it',
     retryable: true,
     cause,
   });

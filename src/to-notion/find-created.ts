@@ -18,7 +18,11 @@ import { findUnkeyed } from './find-unkeyed.ts';
 /** `answered`: the page is as the create's own answer has it, not as it was found later. */
 export type Made = { readonly page: NotionPage; readonly answered: boolean };
 
-/** Looks for the page that a create made which left `sentAgoMs` ago, and which nobody has answered. */
+/**
+ * Looks for the page that a create made which left `sentAgoMs` ago, and which nobody has answered. What another user has made, a
+ * person's copy of it say, or the connection of a former token, is taken for it only if it holds what was sent: what it showed
+ * instead would pass for edits of our page, and empty the row where it is empty.
+ */
 export async function findCreated(
   context: SyncContext,
   delivery: Pick<Delivery, 'entry' | 'table' | 'source'>,
@@ -43,12 +47,15 @@ export async function findCreated(
     context.store,
     found.pages.map(({ id }) => id),
   );
+  const holdsWhatWasSent = ({ properties }: NotionPage): boolean =>
+    sent !== null && isAsSent(table.fields, sent, readPage(table, source.properties, properties).image);
   const twins = found.pages
     .filter((page) => {
       if (owned.has(page.id)) return false;
       const property = page.properties[source.properties[table.idProperty] ?? ''];
       const read = property === undefined ? undefined : idField?.codec.read(property);
-      return read?.kind === 'value' && read.value === shown && mayBeOurs(context, sentAgoMs, page);
+      if (read?.kind !== 'value' || read.value !== shown) return false;
+      return page.createdBy === context.botId ? isRecent(context, sentAgoMs, page) : holdsWhatWasSent(page);
     })
     // A person may have copied ours, within the same minute even: what we made is the record's, the copy is theirs.
     .sort(
@@ -59,9 +66,7 @@ export async function findCreated(
   const [first, ...others] = twins;
   if (first === undefined) return ABSENT;
   // One that a person has written in stays: the way back meets it, and says so.
-  const isOurs = ({ properties }: NotionPage): boolean =>
-    sent !== null && isAsSent(table.fields, sent, readPage(table, source.properties, properties).image);
-  for (const twin of others.filter(isOurs)) await trashTwin(context, delivery, twin);
+  for (const twin of others.filter(holdsWhatWasSent)) await trashTwin(context, delivery, twin);
   return foundLater(first);
 }
 
@@ -71,9 +76,9 @@ const foundLater = (page: NotionPage): Seen<Made> => ({ kind: 'found', thing: { 
 const CLOCKS_APART_MS = 180_000;
 
 /** A page of ours that is older than this create was made for another row of the same key, before a restore. */
-function mayBeOurs(context: SyncContext, sentAgoMs: number, page: NotionPage): boolean {
+function isRecent(context: SyncContext, sentAgoMs: number, page: NotionPage): boolean {
   const sent = context.now().getTime() - sentAgoMs;
-  return page.createdBy !== context.botId || page.createdTime.getTime() > sent - CLOCKS_APART_MS;
+  return page.createdTime.getTime() > sent - CLOCKS_APART_MS;
 }
 
 /** A second page of ours for one record: the first one stays. A page that a person copied is not ours to touch. */

@@ -4,7 +4,7 @@ import { pause } from '../../src/runtime/retry.ts';
 import { agreed } from '../support/agreement.ts';
 import { eventually } from '../support/eventually.ts';
 import { shopConfig, shopRows, shopSchema } from '../support/shop.ts';
-import { type Sides, sidesOf, typed } from '../support/sides.ts';
+import { type Sides, sidesOf, soon, typed } from '../support/sides.ts';
 import { createStack, type Stack } from '../support/stack.ts';
 
 // Whatever pgnotion makes in Notion, a request is carried out whose answer is lost, and no query shows its page for a while.
@@ -170,4 +170,29 @@ test('invariant 4: the page of a conflict that was decided before the page appea
   await eventually(() => titles('Conflicts', 'Status')[0] === 'Resolved');
   await lagAndGrace();
   expect(titles('Conflicts', 'Status')).toEqual(['Resolved']);
+});
+
+test('invariant 15: a page of a person’s that shows the key of such a record is not taken for its page', async () => {
+  await synced();
+  const { control } = stack.sandbox;
+  const isLost = loseNextCreate();
+  await sides.sql(
+    `insert into items (id, name, note) overriding system value values (51, 'new', 'of the row')`,
+  );
+  await eventually(isLost);
+  const ours = control.pages(sourceOf('Items')).find(({ id }) => sides.shown(id, 'Supabase ID') === '51');
+  if (ours === undefined) throw new Error('no page was made');
+  // What pgnotion made is gone before any query shows it; what stays is a page that a person made after it.
+  control.trashPage(ours.id);
+  const copy = control.createPage(sourceOf('Items'), {
+    Name: typed('title', 'typed'),
+    'Supabase ID': typed('rich_text', '51'),
+  }).id;
+  await soon(async () => (await sides.failures()).some(({ page_id }) => page_id === copy));
+  const rows = await sides.sql('select name, note from items where id = 51');
+  expect(rows).toEqual([{ name: 'new', note: 'of the row' }]);
+  const page = await sides.pageOf('items', '51');
+  expect(page).not.toBe(copy);
+  expect([sides.shown(page, 'Name'), sides.shown(page, 'Note')]).toEqual(['new', 'of the row']);
+  expect(sides.shown(copy, 'Name')).toBe('typed');
 });

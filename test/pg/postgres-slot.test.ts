@@ -3,7 +3,7 @@ import { expect, test } from 'vitest';
 import type { PgnotionError } from '../../src/model/errors.ts';
 import { createPool, describeConnectError } from '../../src/postgres/pool.ts';
 import { inspectServer, preflight } from '../../src/postgres/preflight.ts';
-import { dropSlot, identifySystem, inspectSlot } from '../../src/postgres/slot.ts';
+import { dropSlot, endReader, identifySystem, inspectSlot } from '../../src/postgres/slot.ts';
 import { silentLog } from '../../src/runtime/log.ts';
 import { eventually } from '../support/eventually.ts';
 import { createDatabase, inDatabase, type TestDatabase } from '../support/postgres.ts';
@@ -49,6 +49,22 @@ test('a slot is made, cannot be made twice, and is dropped', async () => {
   await dropSlot(database.pool, database.name);
   await dropSlot(database.pool, database.name);
   expect(await inspectSlot(database.pool, database.name)).toEqual({ exists: false });
+});
+
+test('a session that may not be ended is waited for, and named if it goes on reading the slot', async () => {
+  await using database = await createDatabase();
+  await prepareStream(database, 'create table items (id integer primary key)', [table('items')]);
+  await withRole(database, 'REPLICATION', async ({ pool }) => {
+    const stream = await openStream(database);
+    await expect(endReader(pool, database.name, silentLog())).rejects.toMatchObject({
+      code: 'slot_busy',
+      retryable: true,
+      message: expect.stringContaining('may not be ended by this role'),
+    });
+    const ended = endReader(pool, database.name, silentLog());
+    await stream.close();
+    await ended;
+  });
 });
 
 const SOON = { firstMs: 50, everyMs: 50 };

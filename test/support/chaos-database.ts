@@ -213,6 +213,8 @@ async function secure(
 export async function expectSecuredTold(world: World): Promise<void> {
   if (world.secured.size === 0) return;
   while (world.tasks.size > 0) await Promise.all(world.tasks);
+  // What met another act of the kind may have been left undone, and is told first.
+  await endColumnActs(world);
   await world.daemon.ready();
   await eventually(async () => {
     const told = await world.sql<{ name: ChaosTable }>(

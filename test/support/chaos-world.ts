@@ -62,6 +62,8 @@ export type World = {
   readonly tasks: Set<Promise<unknown>>;
   /** Tables whose row-level security stays on until the end of the run. */
   readonly secured: Set<ChaosTable>;
+  /** `table.column` -> how often it was renamed away: no field is synced from it meanwhile. */
+  readonly renamedAway: Map<string, number>;
   /** Changes that somebody waited for, and what the answer was. */
   readonly waits: Wait[];
   /** How the daemon's writes came to take effect, by the place of their commit in the journal. */
@@ -149,8 +151,16 @@ export async function createWorld(name: string): Promise<World> {
   await applyToNotion(installation, notion);
   await throttle.stop();
   await stage.database.pool.query(chaosOperations);
-  const sql: World['sql'] = async <Row extends object>(text: string, values: readonly unknown[] = []) =>
-    (await stage.database.pool.query<Row>(text, [...values])).rows;
+  const { pool } = stage.database;
+  const sql: World['sql'] = async <Row extends object>(text: string, values: readonly unknown[] = []) => {
+    const run = () => pool.query<Row>(text, [...values]);
+    // Two acts that change the rights or the shape of one table: PostgreSQL has the second one try again.
+    const again = (error: unknown) =>
+      error instanceof Error && error.message === 'tuple concurrently updated'
+        ? run()
+        : Promise.reject(error);
+    return (await run().catch(again)).rows;
+  };
   const known = await sql<{ name: ChaosTable; id: string }>(
     'select table_name as name, data_source_id as id from pgnotion.data_sources',
   );
@@ -191,6 +201,7 @@ export async function createWorld(name: string): Promise<World> {
     gone: { parents: [], children: [] },
     tasks: new Set(),
     secured: new Set(),
+    renamedAway: new Map(),
     waits: [],
     landings,
     daemon: superviseDaemon(stage),
