@@ -229,6 +229,7 @@ declare
   line record;
   held record;
   kept record;
+  still record;
 begin
   if pg_current_xact_id_if_assigned() is not null then
     raise exception 'wait_for in a transaction that has written would wait for that transaction itself'
@@ -286,6 +287,15 @@ begin
         return;
       end if;
       if not line.waits and not exists (select from pgnotion.waiting where table_name = name and key = record_key) then
+        -- Nothing of such a field goes to Notion, so nobody can say that Notion holds what was committed.
+        select d.property, d.detail, d.remedy into still
+          from pgnotion.drifts d where d.table_name = name and d.pauses = 'field' order by d.property limit 1;
+        if found then
+          status := 'set_aside';
+          reason := format('the field %s stands still: %s', still.property, still.detail);
+          remedy := still.remedy;
+          return;
+        end if;
         exit;
       end if;
     end if;

@@ -8,7 +8,10 @@ const STATEMENT_MS = 10_000;
 /** Statements that fail (55P03, 57014) instead of waiting for a lock, or for an answer that takes too long. */
 export function briefQueries(pool: pg.Pool, statementMs = STATEMENT_MS): Queryable {
   return {
-    query: async <R extends pg.QueryResultRow>(text: string, values?: unknown[]) => {
+    query: async <R extends pg.QueryResultRow>(
+      text: Parameters<Queryable['query']>[0],
+      values?: unknown[],
+    ) => {
       const client = await pool.connect();
       let broken: Error | undefined;
       try {

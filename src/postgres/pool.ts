@@ -56,10 +56,16 @@ function splitOnce(text: string, separator: string): readonly [string, string?] 
 /** What a pool and a client have in common. */
 export type Queryable = {
   readonly query: <R extends pg.QueryResultRow>(
-    text: string,
+    text: string | Planned,
     values?: unknown[],
   ) => Promise<pg.QueryResult<R>>;
 };
+
+/**
+ * A long statement that is asked every few seconds: a session plans one that has a name a few times, and then keeps the plan.
+ * Planning takes most of the time of such a one. Sessions are not shared (a pooler that does is refused), so names are safe.
+ */
+type Planned = { readonly name: string; readonly text: string };
 
 /** Quotes both parts of a table's name for SQL. */
 export function quoteQualified(name: QualifiedName): string {

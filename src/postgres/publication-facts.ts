@@ -159,7 +159,10 @@ export async function readPublication(
   const names = wanted.map(({ name }) => name);
   const parts = names.map(splitQualified);
   const columns = [names, parts.map(([schema]) => schema), parts.map(([, relation]) => relation)];
-  const { rows } = await db.query<{ facts: string }>(facts(versionNumber), [publication, ...columns]);
+  const { rows } = await db.query<{ facts: string }>(
+    { name: `publication facts ${versionNumber}`, text: facts(versionNumber) },
+    [publication, ...columns],
+  );
   const { role, state, tables } = JSON.parse(rows[0]?.facts ?? '') as Answer;
   const canBe = state === null || state.generated || state.owned;
   return {

@@ -71,10 +71,10 @@ export async function shapesOf(
   tables: readonly QualifiedName[],
 ): Promise<ReadonlyMap<QualifiedName, TableShape>> {
   const parts = tables.map(splitQualified);
-  const { rows } = await db.query<{ place: string; digest: string; columns: string }>(SHAPES, [
-    parts.map(([schema]) => schema),
-    parts.map(([, relation]) => relation),
-  ]);
+  const { rows } = await db.query<{ place: string; digest: string; columns: string }>(
+    { name: 'table shapes', text: SHAPES },
+    [parts.map(([schema]) => schema), parts.map(([, relation]) => relation)],
+  );
   return new Map(
     rows.flatMap(({ place, digest, columns }) => {
       const table = tables[Number(place) - 1];

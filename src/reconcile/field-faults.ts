@@ -53,6 +53,15 @@ export async function keepShapeFaults(
   await keepFieldFaults(sql, table, driftsOfFields(paused, table, now));
 }
 
+/** To be done before a table goes without fields: whoever waits for a row that goes to Notion without them has to know. */
+export async function beforeFieldsGo(
+  store: Store,
+  { name }: TableMapping,
+  drifts: readonly Drift[],
+): Promise<void> {
+  if (drifts.length > 0) await store.transaction((sql) => keepDrifts(sql, name, [], drifts));
+}
+
 /**
  * To be done before a table is synced with fields that it went without: what polls have read without them says nothing of what
  * people typed there, nor rows that were made without them of what their pages show.

@@ -1,4 +1,4 @@
-import type { Drift } from '../model/drift.ts';
+import { type Drift, driftsOfFields } from '../model/drift.ts';
 import { type Fault, messageOf } from '../model/errors.ts';
 import type { RowKey, TableName } from '../model/ids.ts';
 import { sameJson } from '../model/json.ts';
@@ -12,7 +12,7 @@ import { keepTrying, LONGEST_WAIT_MS, pause } from '../runtime/retry.ts';
 import { compareAgain } from '../state/sources.ts';
 import { readShapes, releaseRefusedByShape, saveShapeDigest } from '../state/table-shapes.ts';
 import { type FailingExpressions, noteFailing, stillFailing, withoutFailing } from './failing-expressions.ts';
-import { beforeFieldsGoOn, keepShapeFaults } from './field-faults.ts';
+import { beforeFieldsGo, beforeFieldsGoOn, keepShapeFaults } from './field-faults.ts';
 import { namesFor } from './named-now.ts';
 import { isAsKnown, type Noticed, noteColumns } from './remade-columns.ts';
 import type { ShapesOptions } from './shapes-options.ts';
@@ -230,12 +230,13 @@ async function takeOver(
   const failing = await stillFailing(inLook.failing, options.rows, whole);
   const table = withoutFailing(whole, failing);
   if (digest === null && sameReduction(before, table)) return;
+  const wrong = [...(paused.get(name) ?? []), ...failing];
+  const now = await namesFor(store, db, mapping, wrong);
+  await beforeFieldsGo(store, mapping, driftsOfFields(wrong, mapping, now));
   await beforeFieldsGoOn(store, before, table);
   options.replace(table);
   // What it was before this process began nobody knows.
   const compares = !inLook.looked.has(name) || !sameTypes(before, table);
-  const wrong = [...(paused.get(name) ?? []), ...failing];
-  const now = await namesFor(store, db, mapping, wrong);
   const faults = { paused: wrong, denied: table.denied ?? [], now };
   await keep(options, mapping, digest ?? kept, { isFirst, compares, faults });
   options.onDirty();

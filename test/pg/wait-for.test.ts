@@ -181,6 +181,30 @@ test('a record that is set aside is no use to wait for: false at once, with the 
   expect(await answers).toEqual([false, { status: 'set_aside', reason: 'it is refused', remedy: 'mend it' }]);
 });
 
+test('while a field stands still, nobody can say that Notion holds what was committed: false at once, with what mends it', async () => {
+  const drift = (kind: string, pauses: string) =>
+    rows(
+      `insert into pgnotion.drifts (table_name, property, kind, side, pauses, detail, remedy, remedy_kind)
+       values ('suppliers', 'Note', $1, 'postgres', $2, 'it may not be read', 'GRANT it', 'sql')`,
+      [kind, pauses],
+    );
+  await drift('write_denied', 'nothing');
+  await captureAll();
+  expect(await statusOf()).toMatchObject({ status: 'synced' });
+  await drift('column_unreadable', 'field');
+  expect(await statusOf()).toEqual({
+    status: 'set_aside',
+    reason: 'the field Note stands still: it may not be read',
+    remedy: 'GRANT it',
+  });
+  // What is on its way is waited for first.
+  await dirty(false);
+  expect(await statusOf('200 ms')).toMatchObject({ status: 'timeout' });
+  await rows('delete from pgnotion.outbox');
+  await rows(`delete from pgnotion.drifts where kind = 'column_unreadable'`);
+  expect(await waitFor()).toBe(true);
+});
+
 test('a field that a conflict holds is not there: false at once, until it is decided', async () => {
   await rows(`insert into pgnotion.conflict_entries (type, table_name, record_id, fields, strategy, status)
               values ('CONCURRENT_UPDATE', 'suppliers', 'a', '{Name}', 'manual', 'open')`);

@@ -37,8 +37,6 @@ export async function takeColumnAway(
   { table, pick, ms }: Extract<ColumnAct, { do: 'column-away' }>,
 ): Promise<void> {
   const column = columnAt(table, pick);
-  const name = `${table}.${column}`;
-  world.renamedAway.set(name, (world.renamedAway.get(name) ?? 0) + 1);
   await renamed(world, table, column, `away_${column}`);
   await sleep(ms);
   await renamed(world, table, `away_${column}`, column);

@@ -18,15 +18,12 @@ export async function changeAndWait(
   const column = TRACKED[table][property] ?? '';
   if (key === undefined || column === '' || world.tasks.size >= MOST) return;
   const value = written.sql(column, world.next());
-  const away = (): number => world.renamedAway.get(`${table}.${column}`) ?? 0;
-  const before = away();
   await world.sql(`update ${table} set ${column} = '${value}' where id = $1`, [key]);
   meanwhile(world, async () => {
     const answer = await waitFor(world, table, key);
     const index = commitsOf(world.stage.sandbox.control);
     const text = keptText(property, value, new Map());
-    // A column that was renamed away since is no column of the table's that is synced.
-    if (answer !== null && text !== null && away() === before)
+    if (answer !== null && text !== null)
       world.waits.push({ table, key, property, value: text, answer, index });
   });
 }

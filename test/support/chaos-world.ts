@@ -62,8 +62,6 @@ export type World = {
   readonly tasks: Set<Promise<unknown>>;
   /** Tables whose row-level security stays on until the end of the run. */
   readonly secured: Set<ChaosTable>;
-  /** `table.column` -> how often it was renamed away: no field is synced from it meanwhile. */
-  readonly renamedAway: Map<string, number>;
   /** Changes that somebody waited for, and what the answer was. */
   readonly waits: Wait[];
   /** How the daemon's writes came to take effect, by the place of their commit in the journal. */
@@ -201,7 +199,6 @@ export async function createWorld(name: string): Promise<World> {
     gone: { parents: [], children: [] },
     tasks: new Set(),
     secured: new Set(),
-    renamedAway: new Map(),
     waits: [],
     landings,
     daemon: superviseDaemon(stage),
