@@ -151,7 +151,10 @@ export async function judgeRows(world: World): Promise<Verdict> {
       // A row that takes over a copy of another's page, by a key that was given away since, gets what it lacks from it.
       const isCopied =
         isEmpty(old) && mine.some((line) => property in line.before && world.copies.has(line.page_id ?? ''));
-      if (!isCopied && isSqls(column, column === 'amount' ? Number(now).toFixed(2) : brought))
+      // One that came back from its page while a column was away gets what it lacks from that page, too.
+      const isBack =
+        isEmpty(old) && lines.some((line) => line.kind === 'create' && line.key === String(each.new?.id));
+      if (!isCopied && !isBack && isSqls(column, column === 'amount' ? Number(now).toFixed(2) : brought))
         faults.push(`invariant 6: ${name} ${column} got ${text}, which nobody typed in Notion`);
       if (applied.has(`${name} ${column} ${text}`))
         faults.push(`invariant 9: ${name} ${column} got ${text} a second time`);

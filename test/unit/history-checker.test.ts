@@ -309,6 +309,17 @@ describe('echoes', () => {
     ]);
   });
 
+  test('a row that came back from its page gets from it what it came back without', () => {
+    const lived = (made: RowVersion['by']): RowVersion[] => [
+      ...row([{ Name: 's1', Amount: '2.50' }, null]),
+      ...row([{ Name: 's1', Amount: null }], { from: 3, line: 'b', by: made }),
+      ...row([{ Name: 's1', Amount: '2.50' }], { from: 4, line: 'b', by: 'pgnotion' }),
+    ];
+    const pages = page([['pgnotion', { Name: 's1', Amount: '2.50' }]]);
+    expect(judgeEchoes(history({ rows: lived('pgnotion'), pages }))).toEqual([]);
+    expect(judgeEchoes(history({ rows: lived('application'), pages }))).toHaveLength(1);
+  });
+
   test('a conflict is about what somebody edited', () => {
     const conflicts = [{ page: 'p', property: 'Name' }];
     expect(judgeEchoes(history({ conflicts, pages: page(shows('s1', 's2')) }))).toHaveLength(1);

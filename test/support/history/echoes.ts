@@ -13,7 +13,9 @@ export function judgeEchoes({ rows, pages, conflicts }: History): string[] {
   const edited = new Set(byPeople.flatMap(changedProperties));
   return [
     ...[...Map.groupBy(rows, ({ line }) => line).values()].flatMap((versions) =>
-      versions.flatMap((now, at) => untyped(versions[at - 1], now, typed)),
+      versions.flatMap((now, at) =>
+        untyped(versions[at - 1], now, { typed, former: formerLife(rows, versions) }),
+      ),
     ),
     ...conflicts
       .filter(({ page, property }) => !edited.has(`${page}/${property}`))
@@ -34,21 +36,34 @@ const setAtoms = ({ before, values }: PageVersion): string[] =>
     .filter((property) => before[property] !== values[property])
     .flatMap((property) => atomsOf(property, values[property]).map((atom) => `${property}=${atom}`));
 
+/** What a row of the same key held, if this one was made of its page: what it is made without follows from that page. */
+const formerLife = (rows: readonly RowVersion[], [made]: readonly RowVersion[]): readonly RowVersion[] =>
+  made?.by === 'pgnotion'
+    ? rows.filter(({ table, key, n }) => table === made.table && key === made.key && n < made.n)
+    : [];
+
 /** What an update of pgnotion's put into a row without anybody having typed it. */
-function untyped(old: RowVersion | undefined, now: RowVersion, typed: ReadonlySet<string>): string[] {
+function untyped(
+  old: RowVersion | undefined,
+  now: RowVersion,
+  { typed, former }: { readonly typed: ReadonlySet<string>; readonly former: readonly RowVersion[] },
+): string[] {
   if (!old?.values || !now.values || now.by !== 'pgnotion' || now.cascaded) return [];
   const before = old.values;
+  const had = (property: string, atom: string): boolean =>
+    atomsOf(property, before[property]).includes(atom) ||
+    (atomsOf(property, before[property]).every((each) => each === EMPTY) &&
+      former.some(({ values }) => atomsOf(property, values?.[property]).includes(atom)));
   return Object.entries(now.values)
     .filter(
       ([property, text]) => !RELATIONS.has(property) && property !== 'Updated' && before[property] !== text,
     )
-    .flatMap(([property, text]) => {
-      const had = atomsOf(property, before[property]);
-      return atomsOf(property, text)
-        .filter((atom) => atom !== EMPTY && !had.includes(atom) && !typed.has(`${property}=${atom}`))
+    .flatMap(([property, text]) =>
+      atomsOf(property, text)
+        .filter((atom) => atom !== EMPTY && !had(property, atom) && !typed.has(`${property}=${atom}`))
         .map(
           (atom) =>
             `echo: ${property} of ${now.table}/${now.key} got ${atom} from pgnotion, which nobody typed in Notion`,
-        );
-    });
+        ),
+    );
 }
