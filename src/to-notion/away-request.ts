@@ -11,6 +11,7 @@ import { type RequestedOperation, requestOperation } from '../state/request-oper
 import { propertyKey } from '../state/sources.ts';
 import type { Sql } from '../state/sql.ts';
 import type { SyncContext } from '../sync/context.ts';
+import { assertNotWithDatabase } from '../sync/database-in-trash.ts';
 import { hidden } from './away.ts';
 import type { Deletion, Delivered } from './context.ts';
 import { failureOf, urgencyOf } from './failure.ts';
@@ -67,13 +68,14 @@ type PutAway =
 /** Sends the request, with its operation. A page that is in the trash by then was put there by hand, as was wanted. */
 export async function putAway(
   context: SyncContext,
-  { entry, table }: Deletion,
+  delivery: Deletion,
   {
     record,
     request,
   }: { readonly record: SyncRecord & { readonly page: PageId }; readonly request: AwayRequest },
   { kind, before, by, keep }: AwayReason,
 ): Promise<PutAway> {
+  const { entry, table } = delivery;
   const told: RequestedOperation = {
     direction: 'to-notion',
     table: table.name,
@@ -100,7 +102,7 @@ export async function putAway(
     return { kind: 'away', as: request.as };
   }
   const { failure } = sent;
-  if (await wasTrashed(context, record.page, failure)) {
+  if (await wasTrashed(context, delivery, record.page, failure)) {
     await done({ error: failure.message });
     return { kind: 'away', as: 'trashed' };
   }
@@ -116,7 +118,19 @@ function refusedMark(mark: string | null, outcome: Delivered): Delivered {
 }
 
 /** A page in the trash takes neither a mark nor the archive. */
-async function wasTrashed(context: SyncContext, page: PageId, failure: NotionFailure): Promise<boolean> {
+async function wasTrashed(
+  context: SyncContext,
+  place: Deletion,
+  page: PageId,
+  failure: NotionFailure,
+): Promise<boolean> {
   if (failure.errorClass.status !== 400) return false;
-  return (await context.notion.retrievePage(page, { priority: 'live' })).inTrash;
+  return isTrashed(context, place, page);
+}
+
+/** Whether a page is in the trash by itself. Rejects with `notion_database_in_trash` if its database is. */
+export async function isTrashed(context: SyncContext, place: Deletion, page: PageId): Promise<boolean> {
+  if (!(await context.notion.retrievePage(page, { priority: 'live' })).inTrash) return false;
+  await assertNotWithDatabase(context, { ...place, page });
+  return true;
 }

@@ -1,5 +1,5 @@
 import { referencedTables } from '../model/consequence.ts';
-import type { PageId, RowKey, TableName } from '../model/ids.ts';
+import type { RowKey, TableName } from '../model/ids.ts';
 import { markProperty } from '../model/mapping.ts';
 import { isMassChange } from '../model/mass-change.ts';
 import { isAway, isLeftInSight, type Rest, type RestingPage, restOf } from '../model/record-state.ts';
@@ -12,7 +12,7 @@ import { deletionLoad, massDeletion } from '../state/guarded-changes.ts';
 import { settle } from '../state/outbox.ts';
 import { forget, rest, type SyncRecord } from '../state/records.ts';
 import type { Sql } from '../state/sql.ts';
-import { awayRequestOf, putAway } from './away-request.ts';
+import { awayRequestOf, isTrashed, putAway } from './away-request.ts';
 import { awaitProperty, type Deletion, type DeliverContext, type Delivered, SETTLED } from './context.ts';
 import { deletePolicyOf } from './delete-policy.ts';
 import { findCreated, linkWithoutBase } from './find-created.ts';
@@ -35,7 +35,8 @@ export async function deletePage(
   if (page === null) return afterIntent(context, delivery, record);
   if (table.onPostgresDelete === 'ignore') return conclude(context, delivery, 'left');
   // A person has put it there already, so that nothing is left to be decided.
-  if (isAway(record.state) && (await isInTrash(context, page))) return conclude(context, delivery, 'trashed');
+  if (isAway(record.state) && (await isTrashed(context, delivery, page).catch(whereGone)))
+    return conclude(context, delivery, 'trashed');
   const load = await deletionLoad(
     context.store,
     table.name,
@@ -67,13 +68,10 @@ export async function deletePage(
 /** Its row was filtered out, which left the page where people see it. */
 const isShown = (rested: Rest): boolean => rested.because === 'filtered' && isLeftInSight(rested);
 
-async function isInTrash({ notion }: DeliverContext, page: PageId): Promise<boolean> {
-  try {
-    return (await notion.retrievePage(page, { priority: 'live' })).inTrash;
-  } catch (error) {
-    if (isGone(error)) return false;
-    throw error;
-  }
+/** A page that Notion does not show is not seen in the trash. */
+function whereGone(error: unknown): false {
+  if (isGone(error)) return false;
+  throw error;
 }
 
 /** The decision that the page has to go is carried out; whatever else was open ends with the pair. */

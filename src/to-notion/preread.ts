@@ -10,6 +10,7 @@ import { editedPages } from '../state/edits.ts';
 import { pagesPutAway } from '../state/operations.ts';
 import type { SyncRecord } from '../state/records.ts';
 import type { Source } from '../state/sources.ts';
+import { assertNotWithDatabase } from '../sync/database-in-trash.ts';
 import type { DeliverContext } from './context.ts';
 import { editedOfLate, type IsAsBased } from './preread-listing.ts';
 
@@ -53,7 +54,7 @@ export async function readBeforeWrite(
   };
 }
 
-/** The page as it is, with what its relations cannot show now. */
+/** The page as it is, with what its relations cannot show now. One in the trash is there by itself. */
 export async function lookAt(
   context: DeliverContext,
   table: ResolvedTable,
@@ -64,6 +65,8 @@ export async function lookAt(
   }: { readonly source: Source; readonly record: SyncRecord & { readonly page: PageId }; readonly ask: Ask },
 ): Promise<PrereadResult> {
   const found = await locatePage(context.notion, table, { at: source, id: record.page, ask });
+  if (found.kind === 'away' && found.away === 'trashed')
+    await assertNotWithDatabase(context, { table, source, page: record.page }, ask);
   if (found.kind !== 'here') return found;
   const whole = await context.settleRelations(found, { table, at: source, record }, ask);
   // It left between two looks: the next one says where to.

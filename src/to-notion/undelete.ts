@@ -10,6 +10,7 @@ import { releaseEdit } from '../state/edits.ts';
 import { link, markLinked, type SyncRecord } from '../state/records.ts';
 import { requestOperation } from '../state/request-operation.ts';
 import { releaseWaiting } from '../state/waiting.ts';
+import { assertNotWithDatabase } from '../sync/database-in-trash.ts';
 import { hidden, movedAtRest } from './away.ts';
 import type { DeliverContext, Delivered, Delivery } from './context.ts';
 import { failureOf, urgencyOf } from './failure.ts';
@@ -31,6 +32,7 @@ export async function undeletePage(
   try {
     page = await context.notion.retrievePage(record.page, ask);
     if (awayOf(page, delivery.source.dataSource) === 'moved') return await movedAtRest(context, entry, page);
+    if (page.inTrash) await assertNotWithDatabase(context, { ...delivery, page: record.page }, ask);
     for (const step of stepsBack(context, delivery, record, page)) {
       const error = await take(context, delivery, { page: record.page, step, ask });
       if (error !== null) return failureOf(error, entry);

@@ -1,6 +1,6 @@
 import { messageOf, PgnotionError } from '../model/errors.ts';
 import type { PageId, TableName } from '../model/ids.ts';
-import { stopsAll } from '../notion/error-classification.ts';
+import { NotionFailure, stopsAll } from '../notion/error-classification.ts';
 import type { Unread } from '../notion/pages.ts';
 import type { UnreadablePage } from '../notion/query-response.ts';
 import { isConnectionLost } from '../postgres/connection-lost.ts';
@@ -132,12 +132,15 @@ const addressOf = ({ page, url }: LookedAt): string =>
 const AGAIN =
   'nothing to do: it is tried again by itself; if it stays, open the page in Notion, or report it there';
 
+/** Notion could not answer: nobody has to do anything about that. */
+const isPassing = (error: PgnotionError): boolean => error instanceof NotionFailure && error.retryable;
+
 function failedPage(at: LookedAt, error: unknown): Failure {
   const known = error instanceof PgnotionError;
   return {
     code: known ? error.code : codeOf(error),
     reason: `the page ${addressOf(at)} could not be looked at: ${messageOf(error)}`,
-    remedy: known && !error.retryable ? error.remedy : AGAIN,
+    remedy: known && !isPassing(error) ? error.remedy : AGAIN,
   };
 }
 

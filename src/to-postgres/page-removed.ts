@@ -22,10 +22,10 @@ import { markLinked, markTrashed, rest, type SyncRecord } from '../state/records
 import { requestOperation } from '../state/request-operation.ts';
 import { fence, type Sql } from '../state/sql.ts';
 import { releaseWaiting } from '../state/waiting.ts';
+import { assertNotWithDatabase } from '../sync/database-in-trash.ts';
 import { actorOf } from './actor.ts';
 import { tooManyCascaded } from './cascade.ts';
 import { type InboundContext, stateOn } from './context.ts';
-import { assertNotWithDatabase } from './database-in-trash.ts';
 import { BECAUSE_SO, type Because, decideDeletion } from './delete-conflict.ts';
 import { isFiltered, isOwnRow } from './log-read.ts';
 import { type Evidence, evidenceOf, type Left, setAside, strayed, tryLater } from './page-set-aside.ts';
@@ -69,8 +69,8 @@ export async function pageRemoved(
     const failure = await strayed(context, left, record, evidence);
     return setAside(context, left, { record, evidence, failure });
   }
+  await assertNotWithDatabase(context, left);
   const policy = left.table.onNotionTrash;
-  if (policy !== 'review' && policy !== 'ignore') await assertNotWithDatabase(context, left);
   if (typeof policy === 'object') return deleteUnlessDisputed(context, left, record);
   switch (policy) {
     case 'review':
