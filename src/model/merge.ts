@@ -2,6 +2,7 @@ import type { PageImage, PageValue, RowImage, SqlText } from './change.ts';
 import type { ElementRules, Encoded } from './codecs/codec.ts';
 import { sameJson } from './json.ts';
 import { goesToNotion, goesToPostgres, type ResolvedField } from './mapping.ts';
+import { pick } from './pick.ts';
 import { type SetChange, setChange, withChange, withoutChange } from './sets.ts';
 
 /** What is to be done with one field. */
@@ -219,6 +220,19 @@ export function baseAfterWrite(
     ...Object.fromEntries(foreign.map(({ property }) => [property, sent[property] ?? null])),
   };
 }
+
+/**
+ * The base of a page that was just made. What Notion computes for it is news for the row, whose value the request did not hold:
+ * it stays out of the base, so that the next reading of the page takes it over.
+ */
+export const baseOfMade = (fields: readonly ResolvedField[], base: PageImage): PageImage =>
+  pick(
+    base,
+    Object.keys(base).filter((name) => {
+      const field = fields.find(({ property }) => property === name);
+      return field === undefined || field.codec.writable || isEmptyValue(base[name] ?? null);
+    }),
+  );
 
 /** The fields whose page value is not the base's. What the image lacks was not shown, and says nothing. */
 export function changedOnPage(

@@ -1,6 +1,6 @@
 import type { PageImage } from '../model/change.ts';
 import type { PageId } from '../model/ids.ts';
-import { baseAfterWrite, changedOnPage } from '../model/merge.ts';
+import { baseAfterWrite, baseOfMade, changedOnPage } from '../model/merge.ts';
 import { extraFields, readPage } from '../model/page.ts';
 import { pausedBase } from '../model/paused-base.ts';
 import { pick } from '../model/pick.ts';
@@ -155,7 +155,7 @@ async function linkMade(
     key: entry.key,
     page: page.id,
     baseRow: { ...pausedBase(table), ...pick(row, whole) },
-    basePage,
+    basePage: baseOfMade(table.fields, basePage),
     pageEditedAt: page.lastEditedTime,
     extras: extraFields(readPage(table, properties, page.properties)),
     unshown,
@@ -175,6 +175,7 @@ async function linkMade(
     return urgent;
   });
   if (lifts) await hastenTargets(context, entry);
+  // What is computed waits for the poll: a look at each page would double the requests of a first sync.
   if (changedOnPage(table.fields, basePage, shown).length > 0) context.hint(page.id);
 }
 
