@@ -1,7 +1,7 @@
 import { messageOf } from '../model/errors.ts';
 import type { DataSourceId, PageId, TableName } from '../model/ids.ts';
 import type { Ask, NotionPage } from '../notion/client.ts';
-import { stopsAll } from '../notion/error-classification.ts';
+import { NotionFailure, stopsAll } from '../notion/error-classification.ts';
 import type { QueryAnswer } from '../notion/query-response.ts';
 import { recordsByPage, type SyncRecord } from '../state/records.ts';
 import type { Source } from '../state/sources.ts';
@@ -99,18 +99,22 @@ async function list(
   const listed = new Map(
     [...(known?.edited ?? [])].filter(([, page]) => page.lastEditedTime.getTime() >= polled),
   );
-  let cursor: string | null = null;
-  for (let asked = 1; asked <= MAX_QUERIES; asked += 1) {
-    const answer: QueryAnswer | null = await query(context, source, { start, cursor, ask });
-    if (answer === null || answer.incomplete || answer.unreadable.length > 0) break;
-    for (const page of answer.pages) listed.set(page.id, page);
-    cursor = answer.nextCursor;
-    if (cursor === null) {
-      const edited = await otherThanBased(context, listed, isAsBased);
-      return { ...begun, edited, left: asked * WRITES_PER_QUERY };
-    }
+  let asked = 0;
+  // An archived page takes a write as any other does, and is listed apart.
+  for (const isArchived of [false, true]) {
+    let cursor: string | null = null;
+    do {
+      asked += 1;
+      const answer: QueryAnswer | null =
+        asked > MAX_QUERIES ? null : await query(context, source, { start, cursor, isArchived, ask });
+      if (answer === null || answer.incomplete || answer.unreadable.length > 0)
+        return { ...begun, edited: null, left: Number.POSITIVE_INFINITY };
+      for (const page of answer.pages) listed.set(page.id, page);
+      cursor = answer.nextCursor;
+    } while (cursor !== null);
   }
-  return { ...begun, edited: null, left: Number.POSITIVE_INFINITY };
+  const edited = await otherThanBased(context, listed, isAsBased);
+  return { ...begun, edited, left: asked * WRITES_PER_QUERY };
 }
 
 async function otherThanBased(
@@ -128,18 +132,29 @@ async function otherThanBased(
   );
 }
 
+type Part = {
+  readonly start: Date;
+  readonly cursor: string | null;
+  readonly isArchived: boolean;
+  readonly ask: Ask;
+};
+
+const NOTHING: QueryAnswer = { pages: [], nextCursor: null, incomplete: false, unreadable: [] };
+
 async function query(
   { notion, log }: DeliverContext,
   { table, dataSource }: Pick<Source, 'table' | 'dataSource'>,
-  { start, cursor, ask }: { readonly start: Date; readonly cursor: string | null; readonly ask: Ask },
+  { start, cursor, isArchived, ask }: Part,
 ): Promise<QueryAnswer | null> {
   try {
     const filter = { timestamp: 'last_edited_time', last_edited_time: { on_or_after: start.toISOString() } };
     const sorts = [{ timestamp: 'last_edited_time', direction: 'ascending' }];
-    const more = cursor === null ? {} : { cursor };
+    const more = { ...(cursor === null ? {} : { cursor }), ...(isArchived ? { isArchived } : {}) };
     return await notion.query({ dataSourceId: dataSource, filter, sorts, ...more }, ask);
   } catch (error) {
     if (stopsAll(error)) throw error;
+    // A plan or a version without an archive knows no such listing, and no such page.
+    if (isArchived && error instanceof NotionFailure && error.errorClass.status === 400) return NOTHING;
     log.debug(
       { table, reason: messageOf(error) },
       'edited pages cannot be listed before writes: each is looked at',

@@ -1,7 +1,8 @@
 import { awayOf } from '../model/away.ts';
 import type { Json } from '../model/change.ts';
 import type { PageId } from '../model/ids.ts';
-import { filterMark, markProperty } from '../model/mapping.ts';
+import { filterMark, goesToNotion, markProperty } from '../model/mapping.ts';
+import { pick } from '../model/pick.ts';
 import { isDeleted, restOf } from '../model/record-state.ts';
 import type { Ask, NotionPage } from '../notion/client.ts';
 import { sendWrite } from '../notion/create-once.ts';
@@ -53,13 +54,17 @@ export async function undeletePage(
         key: entry.key,
         page: record.page,
         baseRow: {},
-        basePage: {},
+        // What stands still now is the former row's on the page: once it is back, this row's value counts there too.
+        basePage: pick(record.basePage, pausedOf(table)),
         pageEditedAt: page.lastEditedTime,
       });
     await releaseWaiting(sql, table.name, entry.key);
   });
   return { kind: 'postponed', ms: 0 };
 }
+
+const pausedOf = ({ pausedFields = [] }: Delivery['table']): readonly string[] =>
+  pausedFields.filter(goesToNotion).map(({ property }) => property);
 
 type Step = {
   readonly before: Readonly<Record<string, Json>>;

@@ -96,6 +96,24 @@ test('invariant 15: the elements of a row that was made while its column was awa
   expect(await sides.sql('select fields from pgnotion.open_conflicts')).toEqual([]);
 });
 
+test('a row that is made anew under a deleted one’s key, while a column is away, gets nothing of the former one back', async () => {
+  expect(await tagsOf(2)).not.toEqual([]);
+  await settled();
+  await away();
+  const page = await sides.pageOf('goods', '2');
+  await sides.sql('delete from goods where id = 2');
+  await soon(() => stack.sandbox.control.page(page).in_trash);
+  await sides.sql(`insert into goods (id, name) values (2, 'another')`);
+  await sides.shows('goods', '2', 'Name', 'another');
+  expect(sides.shown(page, 'Tags')).not.toEqual([]);
+  await sides.sql(`alter table goods rename away to tags`);
+  await settled();
+  await sides.shows('goods', '2', 'Tags', []);
+  await settled();
+  expect(await tagsOf(2)).toEqual([]);
+  expect(await sides.pageOf('goods', '2')).toBe(page);
+});
+
 test('invariant 15: what a page shows of fields whose columns are away when its row is made goes to the row once they are back', async () => {
   await away();
   await sides.sql('alter table goods rename memo to kept');
