@@ -69,7 +69,9 @@ export type Price = {
 const PER_QUERY = 100;
 const MASS_BATCH = 25;
 const SMALL_BATCH = 5;
-const WRITES_PER_LISTING = 30;
+/** A listing of the edited pages before a batch asks for the archived ones apart, and is good for so many writes. */
+const QUERIES_PER_LISTING = 2;
+const WRITES_PER_LISTING = 60;
 /** Pages without a record that are fetched one by one. */
 const MOST_FETCHED = 2_000;
 /** A whole listing of what was edited comes at least so often, and begins so long before the last one. */
@@ -110,11 +112,13 @@ export function readingsOf(
   }
 }
 
+const listingsFor = (writes: number): number => QUERIES_PER_LISTING * Math.ceil(writes / WRITES_PER_LISTING);
+
 /** Requests that look at pages before they are written. */
 function looksBefore({ looksAtEach, lacksWatermark, pages }: TableLoad, writes: number): number {
   // The first page that is there tells the time up to which edits were seen.
   if (writes <= SMALL_BATCH || looksAtEach || (lacksWatermark && pages === 0)) return writes;
-  return Math.ceil(writes / WRITES_PER_LISTING);
+  return listingsFor(writes);
 }
 
 /** Searches for pages that show the keys of rows which have none: only in a database that others may have written to. */
@@ -160,9 +164,11 @@ const writesOf = (load: TableLoad, isLong: boolean): number =>
 const livesOf = (load: TableLoad): number =>
   load.adopts +
   load.adoptedWritten +
+  // Those that are written together ask for the edited pages, beside the look at each.
+  (load.adoptedWritten > SMALL_BATCH ? listingsFor(load.adoptedWritten) : 0) +
   // A look when they are joined, and the write of the key; what is written together asks for the edited pages together.
   2 * load.matches +
-  Math.ceil(load.matches / WRITES_PER_LISTING) +
+  listingsFor(load.matches) +
   // The way back looks at each once more.
   load.toRows +
   // Their targets come one by one, so that each is looked at again before its relation is written.
