@@ -60,9 +60,16 @@ const lastBefore = (requests: Asked, page: string, at: number): number | undefin
 
 /** When a page was looked at before a write was decided: by a GET of it, or by a listing within the last three seconds. */
 function lookedBefore(looks: Asked, page: string, left: number): number {
-  const look = lastBefore(looks, page, left);
-  return look !== undefined && look > left - 5_000 ? look : left - 3_000;
+  const [before, last] = [undefined, undefined, ...(looks.get(plain(page)) ?? []).map(({ at }) => at)]
+    .filter((at) => at === undefined || (at <= left && at > left - 5_000))
+    .slice(-2);
+  if (last === undefined) return left - 3_000;
+  // The way back may look while a delivery decides by its own look, which came a moment before.
+  return before !== undefined && last > left - DECIDING_MS && before > left - 1_000 ? before : last;
 }
+
+/** What a delivery takes at least, on a busy machine, from the answer to its look to the intent of its write. */
+const DECIDING_MS = 50;
 
 /** Whether what a person did to a page at `at` fell between a write of ours and the look that came before it. */
 export function isRaced(world: World, page: string, at: number): boolean {
