@@ -1,7 +1,7 @@
 import type { PageImage, RowImage } from './change.ts';
 import type { Lookups } from './codecs/codec.ts';
 import { encodeField } from './fields.ts';
-import type { ResolvedField } from './mapping.ts';
+import { goesBothWays, type ResolvedField } from './mapping.ts';
 import { baseAfterWrite, changedOnPage } from './merge.ts';
 import { pick } from './pick.ts';
 
@@ -17,7 +17,8 @@ type Found = {
 
 /**
  * What both sides of such a page agreed on: what was sent. What the page shows instead by now is a person's edit, and what
- * the row holds instead has changed since (invariant 4). `isEdited`: the page shows something else in a field.
+ * the row holds instead has changed since (invariant 4). What was not sent, because the field stood still or Notion refused
+ * it, the page never had from its row, and the row never from its page. `isEdited`: the page shows something else in a field.
  */
 export function foundBase(
   fields: readonly ResolvedField[],
@@ -30,13 +31,17 @@ export function foundBase(
     const encoded = encodeField(field, row?.[field.property] ?? null, lookups);
     return encoded.kind === 'value' && field.codec.same(encoded.value, sent[field.property] ?? null);
   });
+  const unsent = fields.filter((field) => goesBothWays(field) && !(field.property in sent));
   const baseRow =
     row === null
       ? {}
-      : pick(
-          row,
-          still.map(({ property }) => property),
-        );
+      : {
+          ...Object.fromEntries(unsent.map(({ property }) => [property, null])),
+          ...pick(
+            row,
+            still.map(({ property }) => property),
+          ),
+        };
   return { baseRow, basePage, isEdited: changedOnPage(wrote, basePage, shown).length > 0 };
 }
 

@@ -8,6 +8,7 @@ import { createStack, type Stack } from '../support/stack.ts';
 
 /** More than are looked at one by one before they are written. */
 const ROWS = 12;
+const LAG_MS = 2_000;
 const config: ConfigInput = {
   sync: { settleSeconds: 0 },
   tables: {
@@ -34,7 +35,7 @@ let sides: Sides;
 
 beforeAll(async () => {
   // No poll comes between a column's return and what is written then.
-  stack = await createStack({ config, schema, pollSeconds: 3_600 });
+  stack = await createStack({ config, schema, pollSeconds: 3_600, createGraceMs: LAG_MS + 1_500 });
   sides = sidesOf(stack);
   await stack.apply();
   await stack.start();
@@ -94,6 +95,31 @@ test('invariant 15: the elements of a row that was made while its column was awa
   await soon(() => expect([sides.shown(page, 'Tags')].flat().toSorted()).toEqual(['page', 'row']) ?? true);
   await settled();
   expect(await sides.sql('select fields from pgnotion.open_conflicts')).toEqual([]);
+});
+
+test('invariant 15: so are they if nobody answered the request that made the page, and it is found once the column is back', async () => {
+  const { control } = stack.sandbox;
+  await away();
+  control.setQueryLag(LAG_MS);
+  const rule = control.faults.add({
+    match: { operation: 'pages.create' },
+    times: 1,
+    action: { kind: 'reset', when: 'after' },
+  });
+  await sides.sql(`insert into goods (id, name, away) values (102, 'made unanswered', '{row}')`);
+  await soon(() => control.faults.list().some(({ id, struck }) => id === rule && struck === 1));
+  await stack.stop();
+  const source = await sides.source('goods');
+  const page = control.pages(source).find(({ id }) => sides.shown(id, 'Name') === 'made unanswered')?.id;
+  if (page === undefined) throw new Error('no page was made');
+  await sides.sql(`alter table goods rename away to tags`);
+  sides.edit(page, { Tags: typed('multi_select', ['page']) });
+  await stack.start();
+  await soon(async () => expect((await tagsOf(102))?.toSorted()).toEqual(['page', 'row']) ?? true);
+  await soon(() => expect([sides.shown(page, 'Tags')].flat().toSorted()).toEqual(['page', 'row']) ?? true);
+  control.setQueryLag(0);
+  await settled();
+  expect(await sides.pageOf('goods', '102')).toBe(page);
 });
 
 test('a row that is made anew under a deleted one’s key, while a column is away, gets nothing of the former one back', async () => {

@@ -36,3 +36,13 @@ test('a page is as it was sent as long as nobody has written in what was sent', 
   expect(isAsSent(fields, sent, { Name: 'made' })).toBe(true);
   expect(isAsSent(fields, sent, { ...sent, Price: null })).toBe(false);
 });
+
+test('invariant 15: a field that was not sent begins empty on both sides, so that neither value passes for the other’s', () => {
+  const row = { Name: 'made', Note: 'of the row', Price: '1' };
+  const sides = { sent: { Name: 'made', Price: 1 }, shown: { ...sent, Note: 'typed' }, row, lookups };
+  expect(foundBase(fields, sides)).toEqual({
+    baseRow: { Name: 'made', Note: null, Price: '1' },
+    basePage: { Name: 'made', Price: 1 },
+    isEdited: false,
+  });
+});
