@@ -10,13 +10,14 @@ import { isResting } from '../model/record-state.ts';
 import { withUnshown } from '../model/relation-targets.ts';
 import type { PlanKind } from '../model/sync-plan.ts';
 import type { NotionPage } from '../notion/client.ts';
+import { scan } from '../notion/scan.ts';
 import { findKeys } from '../postgres/keys.ts';
 import { readEach } from '../postgres/read-rows.ts';
 import { editsOf, type WaitingEdit } from '../state/edits.ts';
 import { wasDeletedHere } from '../state/operations.ts';
 import { recordsByKey, recordsByPage, type SyncRecord } from '../state/records.ts';
 import { typedIn } from '../to-postgres/keyed-page.ts';
-import { scan } from '../to-postgres/scan.ts';
+import { meetArchived } from './plan-archived.ts';
 import { linkedTo, noteLink, noteNew, type Place, rowTimesOf } from './plan-link.ts';
 import { meetKeyless } from './plan-match.ts';
 import { noteRefused } from './plan-rows.ts';
@@ -72,6 +73,7 @@ export async function walkPages(walk: TableWalk, place: Place): Promise<PagesSee
     await meetStrangers(walk, place, now);
     walk.tell('pages read', pages);
   }
+  await meetArchived(walk, place);
   await noteLate(walk, place);
   await meetKeyless(walk, place, toMatch);
   return { pages, met, keyless, gaps };

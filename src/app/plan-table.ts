@@ -227,8 +227,8 @@ function loadOf(
       kinds.ambiguous.count +
       kinds.alike.count,
     ...(guarded.includes('create')
-      ? NO_CREATES
-      : { creates: kinds.create.count, waiting, secondPass, extra }),
+      ? { ...NO_CREATES, held: kinds.create.count }
+      : { creates: kinds.create.count, held: 0, waiting, secondPass, extra }),
     adopts: kinds.adopt.count,
     adoptedWritten,
     adoptedLate,

@@ -11,7 +11,9 @@ import {
 } from '../model/removals.ts';
 import { optionsOf } from '../model/schema/options.ts';
 import type { AppliedTable } from '../notion/apply-schema.ts';
+import { queryArchived } from '../notion/archived-pages.ts';
 import type { NotionClient } from '../notion/client.ts';
+import { scan } from '../notion/scan.ts';
 import { type Sources, wantedProperties } from '../notion/schema.ts';
 import { currentDatabase } from '../postgres/server-identity.ts';
 import { dropSlot, inspectSlot } from '../postgres/slot.ts';
@@ -88,8 +90,13 @@ async function count(notion: Ends['notion'], removal: Removal): Promise<TellRemo
   if (filter === null || removal.kind === 'table' || removal.kind === 'slot')
     return { removal, pages: null, more: false };
   const asked = { dataSourceId: removal.dataSource, filter: filter as Json, pageSize: AT_ONCE };
-  const { pages, nextCursor } = await notion.query({ ...asked, filterProperties: ['title'] }, ASK);
-  return { removal, pages: pages.length, more: nextCursor !== null };
+  const what = { ...asked, filterProperties: ['title'] };
+  const [live, archived] = [await notion.query(what, ASK), await queryArchived(notion, what, ASK)];
+  return {
+    removal,
+    pages: live.pages.length + archived.pages.length,
+    more: live.nextCursor !== null || archived.nextCursor !== null,
+  };
 }
 
 /** Removes what a person asked to be removed; what can be lost is kept in the operations before. */
@@ -143,32 +150,46 @@ async function update(
   await notion.updateDataSource(dataSource, { properties: { [property.id]: change } }, ASK);
 }
 
-/** The values of every page, as an operation of each: what the property shows is lost with it. */
+/** The values of every page, archived ones included, as an operation of each: what the property shows is lost with it. */
 async function keepValues(sql: Sql, notion: NotionClient, removal: InSchema): Promise<void> {
   const filter = losingPages(removal);
   const { property, dataSource } = removal;
   const codec = Object.values(codecs).find(({ type }) => type === property.type);
   if (filter === null || codec === undefined) return;
-  let cursor: string | null = null;
-  do {
-    const answer: Awaited<ReturnType<NotionClient['query']>> = await notion.query(
-      {
-        dataSourceId: dataSource,
-        filter: filter as Json,
-        filterProperties: [property.id],
-        ...(cursor === null ? {} : { cursor }),
-      },
-      ASK,
-    );
-    const kept = answer.pages.flatMap(({ id, properties }): KeptValue[] => {
-      const shown = properties[property.id];
-      const read = shown === undefined ? undefined : codec.read(shown);
-      return read?.kind === 'value' ? [{ page: id, value: read.value }] : [];
+  const unlisted = (): never => {
+    throw notAllListed(removal);
+  };
+  const kept = new Set<string>();
+  for (const isArchived of [false, true]) {
+    const pages = scan(notion, {
+      dataSource,
+      by: 'created_time',
+      from: null,
+      where: filter as Json,
+      filterProperties: [property.id],
+      isArchived,
+      priority: 'live',
+      onGap: unlisted,
+      onUnreadable: unlisted,
     });
-    await keepRemovedValues(sql, removal.table, property.name, kept);
-    cursor = answer.nextCursor;
-  } while (cursor !== null);
+    for await (const batch of pages) {
+      const values = batch.flatMap(({ id, properties }): KeptValue[] => {
+        const shown = properties[property.id];
+        const read = shown === undefined || kept.has(id) ? undefined : codec.read(shown);
+        return read?.kind === 'value' ? [{ page: id, value: read.value }] : [];
+      });
+      for (const { page } of values) kept.add(page);
+      await keepRemovedValues(sql, removal.table, property.name, values);
+    }
+  }
 }
+
+const notAllListed = ({ table, property }: InSchema): PgnotionError =>
+  new PgnotionError({
+    code: 'values_not_listed',
+    message: `${property.name} of ${table} was not removed: Notion does not list all of the pages that have a value there, so that not all values could be kept`,
+    remedy: `export the database in Notion, and delete the property there by hand`,
+  });
 
 const atWork = (): PgnotionError =>
   new PgnotionError({

@@ -7,6 +7,7 @@ import { inTableOrder } from '../model/table-order.ts';
 import type { FindingKind } from '../model/verify.ts';
 import { MOST_LISTED, type TableReport, type VerifyReport } from '../model/verify-report.ts';
 import { stopsAll } from '../notion/error-classification.ts';
+import { scan } from '../notion/scan.ts';
 import { isConnectionLost, mayPassLater } from '../postgres/connection-lost.ts';
 import { verifyTable } from '../reconcile/verify.ts';
 import type { VerifyContext, VerifyScope } from '../reconcile/verify-context.ts';
@@ -14,7 +15,6 @@ import type { Log } from '../runtime/log.ts';
 import { isDaemonAlive, syncTimes } from '../state/in-flight.ts';
 import { readSources, type Source } from '../state/sources.ts';
 import { beginVerify, countFindings, dropFindings, endVerify, firstFindings } from '../state/verify.ts';
-import { scan } from '../to-postgres/scan.ts';
 import type { Installation } from './connections.ts';
 import { omittedFields, type PausedFields } from './omitted-fields.ts';
 

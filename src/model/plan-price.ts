@@ -14,9 +14,11 @@ export type TableLoad = {
   /** Pages of these that belong to no record and do not become one at the first reading. */
   readonly strangers: number;
   readonly creates: number;
-  /** Of these, those that wait for the page of another table that is made first. */
+  /** Rows whose pages wait for a person because they are so many: pages that show their keys are looked for all the same. */
+  readonly held: number;
+  /** Of the pages that are made, those that wait for the page of another table that is made first. */
   readonly waiting: number;
-  /** Of these, those whose relation is written by a second request, because its target is made later. */
+  /** Of the pages that are made, those whose relation is written by a second request, because its target is made later. */
   readonly secondPass: number;
   /** Requests that created pages take beyond their own: long relations, values that one request cannot hold. */
   readonly extra: number;
@@ -71,6 +73,7 @@ const MASS_BATCH = 25;
 const SMALL_BATCH = 5;
 /** A listing of the edited pages before a batch asks for the archived ones apart, and is good for so many writes. */
 const QUERIES_PER_LISTING = 2;
+const QUERIES_PER_CLAIM = 2;
 const WRITES_PER_LISTING = 60;
 /** Pages without a record that are fetched one by one. */
 const MOST_FETCHED = 2_000;
@@ -122,10 +125,10 @@ function looksBefore({ looksAtEach, lacksWatermark, pages }: TableLoad, writes: 
 }
 
 /** Searches for pages that show the keys of rows which have none: only in a database that others may have written to. */
-function claimsOf({ contact, creates, waiting }: TableLoad, batchSize: number): number {
-  if (creates === 0 || contact === null || contact.origin === 'made') return 0;
+function claimsOf({ contact, creates, held, waiting }: TableLoad, batchSize: number): number {
+  if (creates + held === 0 || contact === null || contact.origin === 'made') return 0;
   const batch = Math.min(MASS_BATCH, batchSize);
-  return Math.ceil(creates / batch) + Math.ceil(waiting / batch);
+  return QUERIES_PER_CLAIM * (Math.ceil((creates + held) / batch) + Math.ceil(waiting / batch));
 }
 
 /**

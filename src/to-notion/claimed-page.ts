@@ -3,10 +3,12 @@ import type { RowKey } from '../model/ids.ts';
 import type { ResolvedTable } from '../model/mapping.ts';
 import { readPage } from '../model/page.ts';
 import { BACKFILL } from '../model/urgency.ts';
+import { queryArchived } from '../notion/archived-pages.ts';
 import type { Ask, NotionPage } from '../notion/client.ts';
 import { NotionFailure } from '../notion/error-classification.ts';
 import { ADOPTION_REVIEW, carriersOf, lookAtCarrier, originOf } from '../state/first-contact.ts';
 import type { OutboxEntry } from '../state/outbox.ts';
+import { putAwayAmong } from '../state/put-away.ts';
 import { recordsByPage } from '../state/records.ts';
 import { propertyKey, type Source } from '../state/sources.ts';
 import type { DeliverContext, Delivered, Delivery } from './context.ts';
@@ -63,14 +65,22 @@ const idOn = (table: ResolvedTable, source: Source, page: NotionPage): RowKey =>
   readPage(table, source.properties, page.properties).image[table.idProperty] as RowKey;
 
 async function pagesWith(
-  { notion }: DeliverContext,
+  { notion, store }: DeliverContext,
   table: ResolvedTable,
   { source, keys, ask }: { readonly source: Source; readonly keys: readonly RowKey[]; readonly ask: Ask },
 ): Promise<readonly NotionPage[]> {
   const property = propertyKey(source, table.idProperty) ?? table.idProperty;
   const or = keys.map((key) => ({ property, rich_text: { equals: key } }));
   // One page for each is the rule; what else there is shows itself to the polling.
-  return (await notion.query({ dataSourceId: source.dataSource, filter: { or } }, ask)).pages;
+  const what = { dataSourceId: source.dataSource, filter: { or } };
+  const live = await notion.query(what, ask);
+  const { pages: archived } = await queryArchived(notion, what, ask);
+  // What was archived with a row that is forgotten by now is no claim, as little as what went to the trash with it.
+  const putAway = await putAwayAmong(
+    store,
+    archived.map(({ id }) => id),
+  );
+  return [...live.pages, ...archived.filter(({ id }) => !putAway.has(id))];
 }
 
 /**
@@ -102,7 +112,7 @@ export async function waitForClaim(
   return { kind: 'postponed', ms: LOOK_MS };
 }
 
-/** A page that was looked at and is not this record's, whatever it shows. */
+/** A page that was looked at and is not this record's, whatever it shows. Nor is an archived one that somebody gave up. */
 const isReported = ({ code, parked }: { readonly code: string | null; readonly parked: boolean }): boolean =>
   parked && code !== UNKNOWN_KEY;
 

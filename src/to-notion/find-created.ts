@@ -2,6 +2,7 @@ import { isAsSent } from '../model/found-base.ts';
 import type { RowKey, TableName } from '../model/ids.ts';
 import { readPage } from '../model/page.ts';
 import { ABSENT, NOT_VISIBLE, type Seen } from '../model/unanswered.ts';
+import { queryArchived } from '../notion/archived-pages.ts';
 import type { NotionPage } from '../notion/client.ts';
 import { sendWrite } from '../notion/create-once.ts';
 import { isGone } from '../notion/error-classification.ts';
@@ -40,16 +41,18 @@ export async function findCreated(
   // The row's key may have changed since: the page shows the one that it was made with.
   const shown = sent?.[table.idProperty] ?? entry.key;
   const filter = { property, rich_text: { equals: shown } };
-  const found = await context.notion.query({ dataSourceId: source.dataSource, filter }, ask);
+  const what = { dataSourceId: source.dataSource, filter };
+  const live = await context.notion.query(what, ask);
+  const found = [...live.pages, ...(await queryArchived(context.notion, what, ask)).pages];
   const idField = table.fields.find((field) => field.property === table.idProperty);
   // A page that was moved here from another synced table may carry a key that looks like this one.
   const owned = await recordsByPage(
     context.store,
-    found.pages.map(({ id }) => id),
+    found.map(({ id }) => id),
   );
   const holdsWhatWasSent = ({ properties }: NotionPage): boolean =>
     sent !== null && isAsSent(table.fields, sent, readPage(table, source.properties, properties).image);
-  const twins = found.pages
+  const twins = found
     .filter((page) => {
       if (owned.has(page.id)) return false;
       const property = page.properties[source.properties[table.idProperty] ?? ''];

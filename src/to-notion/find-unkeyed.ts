@@ -1,7 +1,9 @@
 import type { PageImage, PageValue } from '../model/change.ts';
 import type { ResolvedTable } from '../model/mapping.ts';
 import { readPage } from '../model/page.ts';
+import { queryArchived } from '../notion/archived-pages.ts';
 import type { Ask, NotionPage } from '../notion/client.ts';
+import type { QueryAnswer } from '../notion/query-response.ts';
 import { recordsByPage } from '../state/records.ts';
 import type { Source } from '../state/sources.ts';
 import type { SyncContext } from '../sync/context.ts';
@@ -23,12 +25,13 @@ export async function findUnkeyed(
   const filter = { timestamp: 'created_time', created_time: { on_or_after: since.toISOString() } };
   const sorts = [{ timestamp: 'created_time', direction: 'descending' }];
   let cursor: string | null = null;
+  let isArchived = false;
   for (let asked = 0; asked < MOST_QUERIES; asked += 1) {
     const more: { cursor?: string } = cursor === null ? {} : { cursor };
-    const answer: Awaited<ReturnType<SyncContext['notion']['query']>> = await context.notion.query(
-      { dataSourceId: source.dataSource, filter, sorts, ...more },
-      ask,
-    );
+    const what = { dataSourceId: source.dataSource, filter, sorts, ...more };
+    const answer: QueryAnswer = isArchived
+      ? await queryArchived(context.notion, what, ask)
+      : await context.notion.query(what, ask);
     const alike = answer.pages.filter(
       (page) => page.createdBy === context.botId && holds(table, source, page, sent),
     );
@@ -39,7 +42,8 @@ export async function findUnkeyed(
     const found = alike.find(({ id }) => !known.has(id));
     if (found !== undefined) return found;
     cursor = answer.nextCursor;
-    if (cursor === null) return null;
+    if (cursor === null && isArchived) return null;
+    isArchived ||= cursor === null;
   }
   return null;
 }

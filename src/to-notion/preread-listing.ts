@@ -1,7 +1,8 @@
 import { messageOf } from '../model/errors.ts';
 import type { DataSourceId, PageId, TableName } from '../model/ids.ts';
+import { queryArchived } from '../notion/archived-pages.ts';
 import type { Ask, NotionPage } from '../notion/client.ts';
-import { NotionFailure, stopsAll } from '../notion/error-classification.ts';
+import { stopsAll } from '../notion/error-classification.ts';
 import type { QueryAnswer } from '../notion/query-response.ts';
 import { recordsByPage, type SyncRecord } from '../state/records.ts';
 import type { Source } from '../state/sources.ts';
@@ -139,8 +140,6 @@ type Part = {
   readonly ask: Ask;
 };
 
-const NOTHING: QueryAnswer = { pages: [], nextCursor: null, incomplete: false, unreadable: [] };
-
 async function query(
   { notion, log }: DeliverContext,
   { table, dataSource }: Pick<Source, 'table' | 'dataSource'>,
@@ -149,12 +148,10 @@ async function query(
   try {
     const filter = { timestamp: 'last_edited_time', last_edited_time: { on_or_after: start.toISOString() } };
     const sorts = [{ timestamp: 'last_edited_time', direction: 'ascending' }];
-    const more = { ...(cursor === null ? {} : { cursor }), ...(isArchived ? { isArchived } : {}) };
-    return await notion.query({ dataSourceId: dataSource, filter, sorts, ...more }, ask);
+    const what = { dataSourceId: dataSource, filter, sorts, ...(cursor === null ? {} : { cursor }) };
+    return isArchived ? await queryArchived(notion, what, ask) : await notion.query(what, ask);
   } catch (error) {
     if (stopsAll(error)) throw error;
-    // A plan or a version without an archive knows no such listing, and no such page.
-    if (isArchived && error instanceof NotionFailure && error.errorClass.status === 400) return NOTHING;
     log.debug(
       { table, reason: messageOf(error) },
       'edited pages cannot be listed before writes: each is looked at',

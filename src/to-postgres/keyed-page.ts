@@ -29,7 +29,7 @@ export async function keyOf(context: InboundContext, sighting: Sighting): Promis
 }
 
 /** A page with another record's key, and what it was judged by. */
-type Judged = {
+export type Judged = {
   readonly verdict: KeyedPageVerdict;
   /** The row of that key; null if there is none. */
   readonly row: RowImage | null;

@@ -2,10 +2,12 @@ import { decisionOf } from '../model/edit-command.ts';
 import type { PageId } from '../model/ids.ts';
 import type { ResolvedTable } from '../model/mapping.ts';
 import type { Located } from '../notion/locate.ts';
+import { readWhole } from '../notion/pages.ts';
 import { lookSoon, type WaitingEdit } from '../state/edits.ts';
 import { recordsByPage, type SyncRecord } from '../state/records.ts';
 import type { Source } from '../state/sources.ts';
 import type { InboundContext } from './context.ts';
+import { receiveArchived } from './new-page.ts';
 import { pageRemoved } from './page-removed.ts';
 import type { Evidence } from './page-set-aside.ts';
 
@@ -28,6 +30,7 @@ export async function left(
 ): Promise<void> {
   const { table, source, page, edit, together, before } = missed;
   const known = (await recordsByPage(context.store, [page])).get(page);
+  if (known === undefined && (await isArchivedPageOfRow(context, missed, found))) return;
   const name = known === undefined ? `page/${page}` : `${known.table}/${known.key}`;
   await context.locks.run(name, async () => {
     const record = (await recordsByPage(context.store, [page])).get(page);
@@ -40,6 +43,16 @@ export async function left(
     const evidence: Evidence = found.kind === 'hidden' ? 'hidden' : found.away;
     await pageRemoved(context, gone, record, evidence);
   });
+}
+
+async function isArchivedPageOfRow(
+  context: InboundContext,
+  { table, source }: Missed,
+  found: Exclude<Located, { kind: 'here' }>,
+): Promise<boolean> {
+  if (found.kind !== 'away' || found.away !== 'archived') return false;
+  const how = { ids: source.properties, page: found.page, ask: { priority: 'poll' } } as const;
+  return receiveArchived(context, { table, source, ...(await readWhole(context.notion, table, how)) });
 }
 
 const isAsBefore = (record: SyncRecord, before: SyncRecord | undefined): boolean =>

@@ -1,26 +1,26 @@
 import { matchValuesOf } from '../model/adoption.ts';
-import type { RowImage } from '../model/change.ts';
 import { decisionOf, isMarked, valuesMark } from '../model/edit-command.ts';
 import type { RowKey } from '../model/ids.ts';
+import type { KeyedPageVerdict } from '../model/keyed-page.ts';
 import { digestOf } from '../model/page.ts';
 import { sendWrite } from '../notion/create-once.ts';
 import type { FoundKey } from '../postgres/keys.ts';
 import { readRows } from '../postgres/read-rows.ts';
 import { recordResolved } from '../state/conflicts.ts';
 import { keepNewPage } from '../state/edit-times.ts';
-import { dropEdit, editsOf, parkEdit, parkUndecided, waitForEdit } from '../state/edits.ts';
+import { dropEdit, editsOf, lookSoon, parkEdit, parkUndecided, waitForEdit } from '../state/edits.ts';
 import { ADOPTION_REVIEW, contactOf, noteCarries } from '../state/first-contact.ts';
 import { creationRefused, MASS_CREATION } from '../state/guarded-changes.ts';
 import { matchOf, noteContactPage } from '../state/matches.ts';
 import { lostCreate, wasDeletedHere } from '../state/operations.ts';
 import { type Failure, markRestore } from '../state/outbox.ts';
+import { putAwayAmong } from '../state/put-away.ts';
 import { isAnyCreating, recordsByPage } from '../state/records.ts';
 import { requestOperation } from '../state/request-operation.ts';
 import type { Sql } from '../state/sql.ts';
 import { adopt } from './adopt-page.ts';
 import { editClash } from './conflict.ts';
 import type { InboundContext, Sighting } from './context.ts';
-import { firstLinks, linkFirst } from './first-link.ts';
 import { insertFrom } from './insert.ts';
 import {
   duplicatePage,
@@ -30,7 +30,7 @@ import {
   UNKNOWN_KEY,
   unknownKey,
 } from './key-failures.ts';
-import { judgePage, keyOf, typedIn } from './keyed-page.ts';
+import { type Judged, judgePage, keyOf, typedIn } from './keyed-page.ts';
 import { meetMatched } from './match.ts';
 import { editWaitMs } from './rejection.ts';
 
@@ -78,14 +78,45 @@ async function receiveKeyless(context: InboundContext, sighting: Sighting): Prom
   return receiveNew(context, sighting, null);
 }
 
+/** What a page says of a row's key while it is archived: nothing of a second page, and no row is made of it. */
+const OF_ARCHIVED: readonly KeyedPageVerdict[] = ['adopt', 'review', 'not-this-row'];
+
+/**
+ * A page of no record that somebody has archived: it is the page of the row whose key it shows, as if it were live, so that this
+ * one gets no second page (invariant 3). False if it is nobody's, and nothing is known of it until it is back.
+ */
+export async function receiveArchived(context: InboundContext, sighting: Sighting): Promise<boolean> {
+  const { table, page, image } = sighting;
+  const key = table.idProperty in image ? ((await keyOf(context, sighting))?.key ?? null) : null;
+  if (key === null) return false;
+  return context.locks.run(`${table.name}/${key}`, async () => {
+    if ((await recordsByPage(context.store, [page.id])).size > 0) return false;
+    if ((await putAwayAmong(context.store, [page.id])).size > 0) return false;
+    const waiting = (await editsOf(context.store, [page.id])).get(page.id);
+    const judged = await judgePage(context, sighting, key, waiting);
+    if (!OF_ARCHIVED.includes(judged.verdict)) return false;
+    await carryOut(context, sighting, key, judged);
+    // The next look finds the record's page out of its place.
+    if (judged.verdict === 'adopt')
+      await context.store.transaction((sql) => lookSoon(sql, { table: table.name, key, page: page.id }));
+    return true;
+  });
+}
+
 async function receiveKeyed(context: InboundContext, sighting: Sighting, key: RowKey): Promise<void> {
   const waiting = (await editsOf(context.store, [sighting.page.id])).get(sighting.page.id);
-  const judged = await judgePage(context, sighting, key, waiting);
+  await carryOut(context, sighting, key, await judgePage(context, sighting, key, waiting));
+}
+
+async function carryOut(
+  context: InboundContext,
+  sighting: Sighting,
+  key: RowKey,
+  judged: Judged,
+): Promise<void> {
   switch (judged.verdict) {
     case 'adopt':
-      return sighting.page.createdBy === context.botId
-        ? adopt(context, sighting, key, judged.row)
-        : adoptFirst(context, sighting, key, judged.row);
+      return adopt(context, sighting, key, judged.row);
     case 'review':
       return setAside(context, sighting, { key, failure: lostRecord(sighting, key, judged) });
     case 'not-this-row':
@@ -127,20 +158,6 @@ export const rowExists = async (
 
 /** Until the first contact is over, which has all that waits for it looked at. */
 const CONTACT_WAIT_MS = 3_600_000;
-
-/** A page of a person's becomes the page of the row whose key it shows; both may hold values. */
-async function adoptFirst(
-  context: InboundContext,
-  sighting: Sighting,
-  key: RowKey,
-  row: RowImage | null,
-): Promise<void> {
-  const rows = new Map(row === null ? [] : [[key, row]]);
-  const [linked] = await firstLinks(context, sighting.table, [{ sighting, key }], { rows, by: 'key' });
-  if (linked === undefined) return adopt(context, sighting, key, row);
-  await context.store.transaction((sql) => linkFirst(sql, sighting, key, linked));
-  context.onDirty();
-}
 
 /**
  * Makes a row of a page once it has been left alone and has all that a row needs. `copied` is the key that the page

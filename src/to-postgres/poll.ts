@@ -1,6 +1,7 @@
 import type { PageId, TableName } from '../model/ids.ts';
 import type { ResolvedTable } from '../model/mapping.ts';
 import type { UnreadablePage } from '../notion/query-response.ts';
+import { scan } from '../notion/scan.ts';
 import { probeRows } from '../postgres/read-failure.ts';
 import { keepTrying } from '../runtime/retry.ts';
 import { strangers } from '../state/edits.ts';
@@ -17,7 +18,6 @@ import { type LookAgainOptions, lookAtWaiting } from './look-again.ts';
 import { judgeAgain } from './match.ts';
 import { keepUnreadable } from './page-failure.ts';
 import { type Polled, readNewest } from './read-newest.ts';
-import { scan } from './scan.ts';
 import { sweep } from './sweep.ts';
 import type { SchemaWatch } from './watch-schema.ts';
 

@@ -5,6 +5,7 @@ import type { NotionPage } from '../notion/client.ts';
 import { stopsAll } from '../notion/error-classification.ts';
 import type { Priority } from '../notion/fair-queue.ts';
 import type { UnreadablePage } from '../notion/query-response.ts';
+import { scan } from '../notion/scan.ts';
 import { createPatience, type Patience } from '../runtime/patience.ts';
 import { keepTrying, pause } from '../runtime/retry.ts';
 import {
@@ -19,7 +20,6 @@ import {
 import { type InboundContext, inLane } from './context.ts';
 import { inspectAbsent, inspectPages } from './detect.ts';
 import { keepUnreadable } from './page-failure.ts';
-import { scan } from './scan.ts';
 
 /** How often a sweep is looked for that is due or was asked for. */
 const LOOK_MS = 2_000;

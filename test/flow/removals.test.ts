@@ -50,6 +50,17 @@ beforeAll(async () => {
   await stage.apply();
   const daemon = await stage.start();
   await stage.settled();
+  // Queries list it apart, and it loses its values as any other.
+  const { rows } = await stage.database.pool.query<{ page: string }>(
+    `select page_id as page from pgnotion.records where table_name = 'things' and key = '1'`,
+  );
+  stage.sandbox.control.archivePage(rows[0]?.page ?? '');
+  await eventually(async () => {
+    const away = await stage.database.pool.query(
+      `select from pgnotion.records where state = 'away_archived'`,
+    );
+    return away.rowCount === 1;
+  });
   daemon.signal('SIGTERM');
   await daemon.exit;
   await stage.configure({ tables: after });

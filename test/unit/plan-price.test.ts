@@ -29,6 +29,7 @@ const load = (more: Partial<TableLoad>): TableLoad => ({
   pages: 0,
   strangers: 0,
   creates: 0,
+  held: 0,
   waiting: 0,
   secondPass: 0,
   extra: 0,
@@ -132,8 +133,9 @@ describe('writes', () => {
   });
 
   test('rows without pages are looked for in a database that others may have written to', () => {
-    expect(part(CLAIMS, { contact: found, creates: 100 })).toBe(4);
-    expect(part(CLAIMS, { contact: found, creates: 100, waiting: 100 })).toBe(8);
+    expect(part(CLAIMS, { contact: found, creates: 100 })).toBe(8);
+    expect(part(CLAIMS, { contact: found, creates: 100, waiting: 100 })).toBe(16);
+    expect(part(CLAIMS, { contact: found, held: 100 })).toBe(8);
     expect(part(CLAIMS, { contact: made, creates: 100 })).toBe(0);
     expect(part(CLAIMS, { contact: null, creates: 100 })).toBe(0);
   });

@@ -1,9 +1,11 @@
+import type { Json } from '../model/change.ts';
 import { PgnotionError } from '../model/errors.ts';
 import type { DataSourceId } from '../model/ids.ts';
-import type { NotionClient, NotionPage } from '../notion/client.ts';
-import { NotionFailure } from '../notion/error-classification.ts';
-import type { Priority } from '../notion/fair-queue.ts';
-import type { QueryAnswer, UnreadablePage } from '../notion/query-response.ts';
+import { queryArchived } from './archived-pages.ts';
+import type { NotionClient, NotionPage } from './client.ts';
+import { NotionFailure } from './error-classification.ts';
+import type { Priority } from './fair-queue.ts';
+import type { QueryAnswer, UnreadablePage } from './query-response.ts';
 
 /** What a scan reads, and in which order. */
 type Scan = {
@@ -12,12 +14,20 @@ type Scan = {
   readonly by: 'created_time' | 'last_edited_time';
   /** Pages of this time and later; null reads all. */
   readonly from: Date | null;
+  /** A condition beyond that. */
+  readonly where?: Json;
+  /** Ids of the properties that are shown; all, if it is not said. */
+  readonly filterProperties?: readonly string[];
+  /** Reads the archived pages, and no others. */
+  readonly isArchived?: boolean;
   readonly priority: Priority;
   /** More pages are dated to one minute than a query can give: some of that minute were left out. */
   readonly onGap: (minute: Date) => void;
   /** A result could not be read as a page. */
   readonly onUnreadable: (page: UnreadablePage) => void;
 };
+
+type Query = Parameters<NotionClient['query']>[0];
 
 const MINUTE_MS = 60_000;
 /** A cursor may turn invalid at any moment; one that always does must not have us begin again for ever. */
@@ -62,29 +72,22 @@ function skipped({ onGap }: Scan, minute: Date): Date {
 
 async function* window(
   notion: NotionClient,
-  { dataSource, by, priority, onUnreadable }: Scan,
+  what: Scan,
   start: Date | null,
 ): AsyncGenerator<readonly NotionPage[], Ended> {
+  const asked = { priority: what.priority };
   let cursor: string | null = null;
   let incomplete = false;
   const seen = new Set<string>();
   do {
-    const answer: QueryAnswer | null = await notion
-      .query(
-        {
-          dataSourceId: dataSource,
-          sorts: [{ timestamp: by, direction: 'ascending' }],
-          ...(start === null
-            ? {}
-            : { filter: { timestamp: by, [by]: { on_or_after: start.toISOString() } } }),
-          ...(cursor === null ? {} : { cursor }),
-        },
-        { priority },
-      )
-      .catch(whenCut);
+    const query: Query = { ...queryOf(what, start), ...(cursor === null ? {} : { cursor }) };
+    const answer: QueryAnswer | null = await (what.isArchived
+      ? queryArchived(notion, query, asked)
+      : notion.query(query, asked)
+    ).catch(whenCut);
     if (answer === null) return 'cut';
     incomplete ||= answer.incomplete;
-    for (const one of answer.unreadable) onUnreadable(one);
+    for (const one of answer.unreadable) what.onUnreadable(one);
     yield answer.pages;
     cursor = answer.nextCursor;
     // The same cursor twice would have us read the same pages for ever.
@@ -92,6 +95,17 @@ async function* window(
     if (cursor !== null) seen.add(cursor);
   } while (cursor !== null);
   return incomplete ? 'incomplete' : 'whole';
+}
+
+function queryOf({ dataSource, by, where, filterProperties }: Scan, start: Date | null): Query {
+  const since = start === null ? [] : [{ timestamp: by, [by]: { on_or_after: start.toISOString() } }];
+  const [first, ...more] = [...since, ...(where === undefined ? [] : [where])];
+  return {
+    dataSourceId: dataSource,
+    sorts: [{ timestamp: by, direction: 'ascending' }],
+    ...(first === undefined ? {} : { filter: more.length === 0 ? first : { and: [first, ...more] } }),
+    ...(filterProperties === undefined ? {} : { filterProperties }),
+  };
 }
 
 function whenCut(error: unknown): null {
