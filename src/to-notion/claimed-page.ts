@@ -112,7 +112,7 @@ export async function waitForClaim(
   return { kind: 'postponed', ms: LOOK_MS };
 }
 
-/** A page that was looked at and is not this record's, whatever it shows. Nor is an archived one that somebody gave up. */
+/** A page that was looked at and is not this record's, whatever it shows. */
 const isReported = ({ code, parked }: { readonly code: string | null; readonly parked: boolean }): boolean =>
   parked && code !== UNKNOWN_KEY;
 
