@@ -5,6 +5,7 @@ import { newRowFiltered } from '../model/filtered.ts';
 import { keyParts, type RowKey } from '../model/ids.ts';
 import { goesToNotion, goesToPostgres, type ResolvedField, type ResolvedTable } from '../model/mapping.ts';
 import { pausedBase } from '../model/paused-base.ts';
+import { pick } from '../model/pick.ts';
 import { readRows } from '../postgres/read-rows.ts';
 import { passSequences } from '../postgres/restore.ts';
 import { RowKeptError } from '../postgres/row-statement-error.ts';
@@ -270,7 +271,11 @@ async function remember(
     key,
     page: page.id,
     baseRow: { ...pausedBase(table), ...after, ...unseenOf(table, image, row) },
-    basePage: image,
+    // What a field held that the row was made without, because its column went since the page was read, is still news for the row.
+    basePage: pick(
+      image,
+      table.fields.map(({ property }) => property),
+    ),
     pageEditedAt: page.lastEditedTime,
   });
   await dropEdit(sql, page.id);

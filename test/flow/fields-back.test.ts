@@ -140,6 +140,29 @@ test('a row that is made anew under a deleted one’s key, while a column is awa
   expect(await sides.pageOf('goods', '2')).toBe(page);
 });
 
+test('invariant 15: the same of a column that goes between the reading of a page and its row', async () => {
+  const page = stack.sandbox.control.createPage(await sides.source('goods'), {
+    Name: typed('title', 'made meanwhile in Notion'),
+    Tags: typed('multi_select', ['typed']),
+  }).id;
+  const { control } = stack.sandbox;
+  const rule = control.faults.add({
+    match: { operation: 'dataSources.query' },
+    times: 1,
+    action: { kind: 'delay', ms: 1_500, when: 'after' },
+  });
+  const polled = stack.pollNow();
+  await soon(() => control.faults.list().some(({ id, struck }) => id === rule && struck === 1));
+  await sides.sql('alter table goods rename tags to away');
+  await polled;
+  await soon(async () => (await sides.keyOf(page)) !== null);
+  await sides.sql('alter table goods rename away to tags');
+  const key = Number(await sides.keyOf(page));
+  await soon(async () => expect(await tagsOf(key)).toEqual(['typed']) ?? true);
+  await settled();
+  expect(sides.shown(page, 'Tags')).toEqual(['typed']);
+});
+
 test('invariant 15: what a page shows of fields whose columns are away when its row is made goes to the row once they are back', async () => {
   await away();
   await sides.sql('alter table goods rename memo to kept');
