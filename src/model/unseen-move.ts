@@ -26,6 +26,8 @@ type Seen = {
   readonly image: PageImage;
   /** The page as Notion shows it: a relation that a move emptied must not pass for one of those. */
   readonly shown: PageImage;
+  /** Fields that were written without a look, in whose answer the page was seen: what they held before it, nobody knows. */
+  readonly written?: readonly string[];
 };
 
 /** With the fields that the table goes without for now. */
@@ -38,7 +40,7 @@ type Losses = { readonly held: readonly FieldMapping[]; readonly lost: readonly 
 export function lostTogether(
   { fields }: Moved,
   base: PageImage,
-  { image }: Pick<Seen, 'image'>,
+  { image, written = [] }: Pick<Seen, 'image' | 'written'>,
   mine: KnownSchema,
 ): Losses | null {
   const fallbacks = fallbacksOf(fields, mine);
@@ -51,8 +53,10 @@ export function lostTogether(
   // What is left of a list is a person's choice: a move takes all of it.
   const lost = clearedFields(held, base, image, fallbacks)
     .filter(({ property, type }) => type === 'status' || isEmptyValue(image[property] ?? null))
-    .map(({ property }) => property);
-  return lost.length < FEWEST_LOSSES ? null : { held, lost };
+    .map(({ property }) => property)
+    .filter((property) => !written.includes(property));
+  const maybe = held.filter(({ property }) => written.includes(property)).length;
+  return lost.length === 0 || lost.length + maybe < FEWEST_LOSSES ? null : { held, lost };
 }
 
 /** Compares a page with its base. `schemas` are what is known of the data sources of all tables. */
@@ -67,16 +71,20 @@ export function unseenMove(
   const losses = lostTogether(table, base, seen, mine);
   if (losses === null) return { kind: 'none' };
   const { held, lost } = losses;
-  if (lost.includes(idProperty)) return { kind: 'certain', lost };
+  const { written = [] } = seen;
+  if (lost.includes(idProperty) && lost.length >= FEWEST_LOSSES) return { kind: 'certain', lost };
   for (const [through, schema] of schemas) {
     if (through === name) continue;
     const unheld = held.filter((field) => !canHold(schema, mine, field)).map(({ property }) => property);
     const gone = unheld.filter((property) => lost.includes(property));
+    const maybe = unheld.filter((property) => written.includes(property));
     // What has another value by now was typed after the page came back.
     const isAllGone = unheld.every(
-      (property) => !sameJson(seen.shown[property] ?? null, base[property] ?? null),
+      (property) =>
+        maybe.includes(property) || !sameJson(seen.shown[property] ?? null, base[property] ?? null),
     );
-    if (isAllGone && gone.length >= FEWEST_LOSSES) return { kind: 'likely', lost: gone, through };
+    const isEnough = gone.length > 0 && gone.length + maybe.length >= FEWEST_LOSSES;
+    if (isAllGone && isEnough) return { kind: 'likely', lost: gone, through };
   }
   return { kind: 'none' };
 }

@@ -27,6 +27,8 @@ type Seen = {
   readonly source: Source;
   readonly page: NotionPage;
   readonly image: PageImage;
+  /** Fields that were written without a look, if this is the page of that write's answer. */
+  readonly written?: readonly string[];
 };
 
 /**
@@ -49,17 +51,17 @@ type Found = {
 /** What a page tells of a move to another database and back that nobody saw. */
 async function moveOf(
   { store, schema }: SyncContext,
-  { table, source, page, image: synced }: Seen,
+  { table, source, page, image: synced, written = [] }: Seen,
   { basePage }: Linked,
 ): Promise<Found> {
   const paused = pausedImage(table, source.properties, basePage, page.properties);
   const moved = { ...table, fields: fieldsAndPaused(table) };
   const image = { ...synced, ...paused };
   // Hardly any look shows such a page.
-  if (lostTogether(moved, basePage, { image }, schema.known(table.name)) === null)
+  if (lostTogether(moved, basePage, { image, written }, schema.known(table.name)) === null)
     return { move: { kind: 'none' }, paused };
   const shown = { ...readPage(table, source.properties, page.properties).image, ...paused };
-  return { move: unseenMove(moved, basePage, { image, shown }, await schemasOf(store)), paused };
+  return { move: unseenMove(moved, basePage, { image, shown, written }, await schemasOf(store)), paused };
 }
 
 /**

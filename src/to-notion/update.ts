@@ -239,6 +239,7 @@ async function afterAnswer(
     known: look.now?.unshown ?? record.unshown,
     sent: plan.writes,
     answer,
+    unseen: look.now === null ? record : null,
   });
   if (read === null) {
     await context.store.transaction((sql) => operation.end(sql, { status: 'done' }));

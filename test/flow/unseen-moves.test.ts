@@ -213,3 +213,24 @@ test('invariant 4: a person who empties some properties, or the record id alone,
   expect(await sides.sql(`select from pgnotion.conflicts where type = 'ID_EDITED'`)).toHaveLength(1);
   expect(await sides.failures()).toEqual([]);
 });
+
+test('invariant 15: a write without a look, whose own values hide the way, finds in its answer what was lost', async () => {
+  const before = await row(2);
+  expect(before).toMatchObject({ amount: 2, due: '2026-03-01' });
+  const page = await sides.pageOf('orders', '2');
+  await rest();
+  // Neither the listing before a batch nor a poll shows the page as it is.
+  control().setQueryLag(4_000);
+  awayAndBack(page, parts);
+  await sides.sql(`update orders set notes = 'changed for all of them'`);
+  await shows(page, { Notes: 'changed for all of them' });
+  const waits = () =>
+    sides.sql<{ field: string }>(`select field from pgnotion.guarded_changes where key = '2' order by field`);
+  await soon(async () => expect(await waits()).toEqual([{ field: 'Amount' }, { field: 'Due' }]) ?? true);
+  control().setQueryLag(0);
+  await rest();
+  expect(await row(2)).toMatchObject({ amount: 2, due: '2026-03-01' });
+  expect([await emptied(2, 'Amount'), await emptied(2, 'Due')]).toEqual([0, 0]);
+  await sides.sql(`select pgnotion.reject_guarded('orders', '2')`);
+  await shows(page, { Amount: 2, Due: '2026-03-01', Notes: 'changed for all of them' });
+});

@@ -118,4 +118,30 @@ describe('invariant 15: a page that may have been moved to another database and 
     ).toEqual(none);
     expect(unseenMove(table, base, { image, shown: image }, new Map())).toEqual(none);
   });
+
+  test('what was written without a look may have been lost before, and is no loss by now', () => {
+    const there = { ID: 'rich_text', Name: 'title' };
+    const move = (image: object, written: readonly string[]) =>
+      unseenMove(
+        table,
+        base,
+        { image: { ...base, ...image }, shown: { ...base, ...image }, written },
+        new Map([
+          [orders, mine],
+          [parts, schemaOf(there)],
+        ]),
+      );
+    const lost = { Notes: '', Maker: [] };
+    expect(move({ ...lost, Amount: 6 }, ['Amount'])).toMatchObject({
+      kind: 'likely',
+      lost: ['Notes', 'Maker'],
+    });
+    expect(move({ Maker: [], Amount: 6, Notes: 'new' }, ['Amount', 'Notes'])).toMatchObject({
+      lost: ['Maker'],
+    });
+    expect(move({ Amount: 6, Notes: 'new' }, ['Amount', 'Notes'])).toEqual(none);
+    // One that is whole tells that the page was not there.
+    expect(move({ Maker: [], Amount: 6 }, ['Amount'])).toEqual(none);
+    expect(move({ ID: '', Amount: 6 }, ['Amount'])).toEqual(none);
+  });
 });
